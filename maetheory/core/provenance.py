@@ -1,0 +1,67 @@
+"""Where a number came from: code, command, versions, machine, moment."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("maetheory", "torch", "numpy", "scipy", "scikit-learn", "lightning-fabric")
+
+
+def provenance(*, device: str = "cpu", seed: int | None = None) -> dict[str, Any]:
+    """Return a JSON-ready record of what produced a number.
+
+    Parameters
+    ----------
+    device : str
+        Where the arithmetic ran.
+    seed : int, optional
+        The seed at the edge, when there was one.
+
+    Returns
+    -------
+    dict
+        ``git`` (commit, with ``+`` when the tree was changed; None outside a checkout), ``argv``, ``versions``,
+        ``python``, ``machine``, ``cores``, ``device``, ``seed``, ``utc``.
+    """
+    return {
+        "git": _commit(),
+        "argv": [Path(sys.argv[0]).name, *sys.argv[1:]] if sys.argv else [],
+        "versions": {name: _version(name) for name in _PACKAGES},
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "device": device,
+        "seed": seed,
+        "utc": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        commit = _git(root, "rev-parse", "--short=12", "HEAD")
+        return commit + ("+" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(root: Path, *words: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(root), *words], capture_output=True, text=True, check=True, timeout=10
+    ).stdout.strip()

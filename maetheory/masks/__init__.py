@@ -1,0 +1,22 @@
+"""A mask decides what is seen; its law decides which views ever meet.
+
+A mask is a boolean row over the ``p`` patches of an image, **True = visible**, here and in the models. Every law shows
+at least one patch and hides at least one. On small grids a law knows its whole support with probabilities, which is
+what makes mask graphs exact.
+"""
+
+from maetheory.masks.bernoulli import BernoulliMasks
+from maetheory.masks.block import BlockMasks
+from maetheory.masks.grid import patchify, unpatchify
+from maetheory.masks.law import MaskLaw, visible_count
+from maetheory.masks.uniform import UniformMasks
+
+__all__ = [
+    "BernoulliMasks",
+    "BlockMasks",
+    "MaskLaw",
+    "UniformMasks",
+    "patchify",
+    "unpatchify",
+    "visible_count",
+]

@@ -1,0 +1,103 @@
+"""A mask law is a probability over which patches of an image stay visible."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from maetheory.core import InputError
+
+MAX_SUPPORT = 2_000_000
+
+
+class MaskLaw(ABC):
+    """A law of masks over `n_patches` patches; True = visible, at least one visible and one hidden.
+
+    Subclasses are final values: `UniformMasks`, `BernoulliMasks`, `BlockMasks`.
+    """
+
+    n_patches: int
+
+    @abstractmethod
+    def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """Draw `n` masks.
+
+        Returns
+        -------
+        ndarray of bool, shape (n, n_patches)
+            True = visible.
+        """
+
+    @abstractmethod
+    def support(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return every mask of positive probability.
+
+        Returns
+        -------
+        masks : ndarray of bool, shape (m, n_patches)
+        probability : ndarray, shape (m,)
+            Positive, sums to one.
+
+        Raises
+        ------
+        InputError
+            If there are more than two million masks.
+        """
+
+    @abstractmethod
+    def probability(self, masks: np.ndarray) -> np.ndarray:
+        """Return the probability of each mask.
+
+        Parameters
+        ----------
+        masks : ndarray of bool, shape (n, n_patches)
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            Zero outside the support.
+        """
+
+    @property
+    @abstractmethod
+    def mask_ratio(self) -> float:
+        """The expected share of hidden patches, strictly between 0 and 1."""
+
+
+def visible_count(n_patches: int, mask_ratio: float) -> int:
+    """Return how many of `n_patches` stay visible at a mask ratio, as in MAE: the integer part of n·(1 − ρ).
+
+    Raises
+    ------
+    InputError
+        If the ratio is not strictly between 0 and 1, or leaves nothing visible or nothing hidden.
+
+    Examples
+    --------
+    >>> visible_count(16, 0.75)
+    4
+    """
+    if not 0.0 < mask_ratio < 1.0:
+        raise InputError(f"the mask ratio must lie strictly between 0 and 1, but it is {mask_ratio}")
+    visible = int(n_patches * (1.0 - mask_ratio) + 1e-9)
+    if not 1 <= visible < n_patches:
+        left = "nothing visible" if visible < 1 else "nothing hidden"
+        raise InputError(f"mask ratio {mask_ratio} leaves {left} of {n_patches} patches; choose it between "
+                         f"{1 / n_patches:.3g} and {1 - 1 / n_patches:.3g}")  # fmt: skip
+    return visible
+
+
+def check_masks(masks: np.ndarray, n_patches: int) -> np.ndarray:
+    """Return `masks` as a boolean (n, n_patches) array, or raise InputError saying what is off."""
+    masks = np.asarray(masks)
+    if masks.dtype != bool or masks.ndim != 2 or masks.shape[1] != n_patches:
+        raise InputError(f"masks must be boolean of shape (n, {n_patches}), but they are {masks.dtype} {masks.shape}")
+    return masks
+
+
+def check_support_size(count: int) -> None:
+    """Raise InputError when a support is too large to list."""
+    if count > MAX_SUPPORT:
+        raise InputError(f"this mask law has {count:,} masks, more than the {MAX_SUPPORT:,} that can be listed: "
+                         "draw masks with sample() instead")  # fmt: skip

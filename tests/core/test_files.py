@@ -1,0 +1,31 @@
+"""A file is either the old one or the new one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from maetheory.core import replacing
+
+
+def test_failure_keeps_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "numbers.csv"
+    target.write_text("old")
+
+    def half_written() -> None:
+        with replacing(target) as part:
+            part.write_text("ne")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        half_written()
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_new_file_has_ordinary_permissions_and_suffix(tmp_path: Path) -> None:
+    with replacing(tmp_path / "deep" / "a.png") as part:
+        assert part.suffix == ".png"
+        part.write_bytes(b"x")
+    assert (tmp_path / "deep" / "a.png").stat().st_mode & 0o777 == 0o644
