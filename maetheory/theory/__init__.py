@@ -1,1 +1,52 @@
-"""The room theory."""
+"""Statements about masked autoencoders that can be run: on a finite world each is checked exactly.
+
+Every module is one statement. It says in words what is assumed and claimed, names a world where equality holds (or why
+there is none) and, for each assumption, a world where the assumption fails. :data:`THEOREMS` lists them in reading
+order; :func:`check` evaluates one on a world of yours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from maetheory.core import InputError
+from maetheory.theory.theorem import Assumption, Check, Theorem, Verdict, combine
+
+_OF_THE_PAPER: tuple[Theorem, ...] = ()
+_OURS: tuple[Theorem, ...] = ()
+
+THEOREMS: Mapping[str, Theorem] = MappingProxyType({theorem.slug: theorem for theorem in _OF_THE_PAPER + _OURS})
+"""Every theorem under its slug, in reading order: the paper's first, then ours."""
+
+
+def check(slug: str, graph: Any = None, **objects: Any) -> Check:
+    """Check one theorem on one world.
+
+    Parameters
+    ----------
+    slug : str
+        A key of :data:`THEOREMS`.
+    graph : MaskGraph, optional
+        The world's mask graph; nearly every theorem needs one.
+    **objects
+        What the theorem names in ``THEOREMS[slug].objects``: ``h (N1, d)``, ``h_g (N2, d)``, ``targets (N2, d)``,
+        ``features (N1, k)``, …
+
+    Returns
+    -------
+    Check
+        Both sides, the slack (>= 0 iff the claim holds, whichever way it points), the assumptions and the verdict.
+
+    Raises
+    ------
+    InputError
+        If the slug is unknown, or an object is missing, unknown or of the wrong shape.
+    """
+    if slug not in THEOREMS:
+        raise InputError(f"there is no theorem {slug!r}; the theorems are: {', '.join(THEOREMS)}")
+    return THEOREMS[slug].check(graph, **objects)
+
+
+__all__ = ["THEOREMS", "Assumption", "Check", "Theorem", "Verdict", "check", "combine"]

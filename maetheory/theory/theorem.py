@@ -1,0 +1,356 @@
+"""A theorem is two sides, a direction and what it assumes; a check evaluates all of them on one world.
+
+Nothing here knows a particular statement. A :class:`Theorem` holds plain functions that take the objects of a world by
+name (``graph``, ``h``, ``targets``, …; a function receives exactly the arguments it names), and checking it returns a
+:class:`Check`: both sides, the slack, every assumption with what was measured, and a :class:`Verdict`, never a bare
+boolean.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from maetheory.core import Estimate, InputError
+
+Objects = Mapping[str, Any]
+Side = Callable[..., float]
+Premise = Callable[..., tuple[bool, str]]
+
+TIGHTNESS = 1e-10
+"""Equality up to round-off: |slack| at most this many times the scale."""
+
+SHAPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "h": ("N1", "d"),
+        "h_g": ("N2", "d"),
+        "targets": ("N2", "d"),
+        "features": ("N1", "k"),
+        "masks": ("N1",),
+        "lipschitz": (),
+        "weight": (),
+    }
+)
+"""Shapes of the objects every theorem may name; N1 and N2 are the sides of the mask graph."""
+
+
+class Verdict(StrEnum):
+    """What a check found."""
+
+    HOLDS = "HOLDS"
+    TIGHT = "TIGHT"
+    UNDECIDED = "UNDECIDED"
+    VACUOUS = "VACUOUS"
+    INAPPLICABLE = "INAPPLICABLE"
+    VIOLATED = "VIOLATED"
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """One premise, whether it holds in this world, and what was measured."""
+
+    name: str
+    holds: bool
+    measured: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """Both sides of a claim on one world.
+
+    Attributes
+    ----------
+    claim : str
+        The statement.
+    lhs, rhs : Estimate
+        Its sides; NaN where an object holds one.
+    slack : float
+        How far the claim is from failing, >= 0 iff it holds: ``lhs - rhs`` for ``>=``, ``rhs - lhs`` for ``<=``, and
+        ``-|lhs - rhs|`` for an identity. A shortfall within ``1e-10 * scale`` is round-off and reads 0.
+    scale : float
+        Size of the terms that cancel in the slack.
+    assumptions : tuple of Assumption
+        Each with what was measured.
+    verdict : Verdict
+        See :class:`Verdict`.
+    note : str
+        What the verdict rests on: the trivial bound, the assumption that fails, the object that is not a number.
+    slug : str
+        The theorem's name in the command line and in the ledger.
+    terms : mapping
+        Named parts of the two sides, where the theorem gives them.
+    """
+
+    claim: str
+    lhs: Estimate
+    rhs: Estimate
+    slack: float
+    scale: float
+    assumptions: tuple[Assumption, ...]
+    verdict: Verdict
+    note: str = ""
+    slug: str = ""
+    terms: Mapping[str, float] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        tail = f" ({self.note})" if self.note else ""
+        return f"{self.verdict}: {self.claim}: {self.lhs:.6g} against {self.rhs:.6g}, slack {self.slack:.3g}{tail}"
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """A claim that can be checked on any finite world.
+
+    Parameters
+    ----------
+    slug : str
+        Its name in the command line, the ledger and the figures.
+    statement : str
+        The claim in one line.
+    reference : str
+        Where it comes from, and whether printed or with constants of ours.
+    objects : tuple of str
+        Names it needs beside the graph.
+    lhs, rhs : callable
+        Its sides; each receives the objects it names.
+    direction : {">=", "<=", "=="}
+        ``lhs`` *direction* ``rhs``.
+    assumptions : mapping of str to callable
+        Each returns whether it holds and one line that says what was measured.
+    optional : tuple of str
+        Names it understands and can do without.
+    shapes : mapping, optional
+        Shapes of names of its own, as in :data:`SHAPES`; an empty shape is a positive number, a name without a shape
+        is passed on as it is.
+    scale : callable, optional
+        Size of the terms that cancel; the larger side when absent.
+    trivial : float or callable, optional
+        What is known without the theorem; a bound that is no better is VACUOUS.
+    terms : callable, optional
+        Named parts of the two sides.
+    needs_graph : bool
+        Whether the statement speaks of a mask graph.
+    tight, broken : callable, optional
+        ``tight()`` returns the objects (with ``graph``) of a non-degenerate world where equality holds; ``broken()``
+        maps each assumption to a world where it fails.
+    never_tight : str
+        Why there is no such world, where there is none.
+    sample : callable, optional
+        ``sample(rng)`` returns a random world; by default the objects are Gaussian on a random graph.
+    conform : callable, optional
+        Moves the objects of a world to where the assumptions hold; the search stays inside by it.
+
+    Examples
+    --------
+    >>> cauchy_schwarz = Theorem(
+    ...     slug="mean-square",
+    ...     statement="E z² >= (E z)²",
+    ...     reference="Cauchy 1821",
+    ...     objects=("z",),
+    ...     shapes={"z": ("n",)},
+    ...     lhs=lambda z: float((z**2).mean()),
+    ...     rhs=lambda z: float(z.mean() ** 2),
+    ...     needs_graph=False,
+    ... )
+    >>> cauchy_schwarz.check(z=np.array([1.0, 3.0])).slack
+    1.0
+    >>> cauchy_schwarz.check(z=np.array([2.0, 2.0])).verdict
+    <Verdict.TIGHT: 'TIGHT'>
+    """
+
+    slug: str
+    statement: str
+    reference: str
+    objects: tuple[str, ...]
+    lhs: Side
+    rhs: Side
+    direction: str = ">="
+    assumptions: Mapping[str, Premise] = field(default_factory=dict)
+    optional: tuple[str, ...] = ()
+    shapes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    scale: Side | None = None
+    trivial: float | Side | None = None
+    terms: Callable[..., Mapping[str, float]] | None = None
+    needs_graph: bool = True
+    tight: Callable[[], Objects] | None = None
+    broken: Callable[[], Mapping[str, Objects]] | None = None
+    never_tight: str = ""
+    sample: Callable[[np.random.Generator], Objects] | None = None
+    conform: Callable[[dict[str, Any]], Objects] | None = None
+
+    def __post_init__(self) -> None:
+        if self.direction not in {">=", "<=", "=="}:
+            raise InputError(f"the direction of a theorem is '>=', '<=' or '==', but {self.direction!r} was given")
+
+    def check(self, graph: Any = None, **objects: Any) -> Check:
+        """Evaluate both sides on one world.
+
+        Parameters
+        ----------
+        graph : MaskGraph, optional
+            The world's mask graph.
+        **objects
+            What :attr:`objects` and :attr:`optional` name; further standard names are ignored.
+
+        Raises
+        ------
+        InputError
+            If an object is missing, unknown or of the wrong shape, or the graph is missing.
+        """
+        world = self._read(graph, objects)
+        for name, value in world.items():
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
+                return self._not_a_number(f"{name} holds a value that is not a finite number")
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return self._judge(world)
+
+    def _judge(self, world: Objects) -> Check:
+        assumptions = tuple(
+            Assumption(name, bool(holds), measured)
+            for name, premise in self.assumptions.items()
+            for holds, measured in [_call(premise, world)]
+        )
+        lhs, rhs = _estimate(_call(self.lhs, world)), _estimate(_call(self.rhs, world))
+        scale = max(abs(lhs.value), abs(rhs.value))
+        if self.scale is not None:
+            scale = max(scale, abs(float(_call(self.scale, world))))
+        slack = {">=": lhs - rhs, "<=": rhs - lhs, "==": -abs(lhs - rhs)}[self.direction]
+        if -TIGHTNESS * scale <= slack < 0:
+            slack = 0.0
+        trivial = _call(self.trivial, world) if callable(self.trivial) else self.trivial
+        verdict, note = self._verdict(lhs, rhs, slack, scale, assumptions, trivial)
+        terms = dict(_call(self.terms, world)) if self.terms is not None else {}
+        return Check(self.statement, lhs, rhs, slack, scale, assumptions, verdict, note, self.slug, terms)
+
+    def _verdict(
+        self,
+        lhs: Estimate,
+        rhs: Estimate,
+        slack: float,
+        scale: float,
+        assumptions: tuple[Assumption, ...],
+        trivial: float | None,
+    ) -> tuple[Verdict, str]:
+        failing = [a for a in assumptions if not a.holds]
+        if failing:
+            return Verdict.INAPPLICABLE, "; ".join(f"{a.name} fails: {a.measured}" for a in failing)
+        if math.isnan(slack):
+            return Verdict.VIOLATED, "a side is not a number"
+        band = lhs.error + rhs.error
+        if band > TIGHTNESS * scale and abs(slack) <= band:
+            return Verdict.UNDECIDED, f"the slack lies inside the band of {band:.3g}"
+        if abs(slack) <= TIGHTNESS * scale:
+            return Verdict.TIGHT, ""
+        if slack < 0:
+            return Verdict.VIOLATED, ""
+        if (
+            trivial is not None
+            and self.direction != "=="
+            and (rhs <= trivial if self.direction == ">=" else rhs >= trivial)
+        ):
+            return Verdict.VACUOUS, f"no better than the trivial bound {float(trivial):.6g}"
+        return Verdict.HOLDS, ""
+
+    def _not_a_number(self, note: str) -> Check:
+        nan = Estimate(math.nan)
+        return Check(self.statement, nan, nan, math.nan, math.nan, (), Verdict.VIOLATED, note, self.slug)
+
+    def _read(self, graph: Any, objects: Objects) -> dict[str, Any]:
+        """Return the objects as arrays once each is present, known and of the right shape."""
+        world: dict[str, Any] = {}
+        sizes: dict[str, tuple[int, str]] = {}
+        if graph is not None:
+            world["graph"] = graph
+            n1, n2 = _sides(graph)
+            sizes = {"N1": (n1, "the graph"), "N2": (n2, "the graph")}
+        elif self.needs_graph:
+            raise InputError(f"{self.slug} needs graph=, a MaskGraph, but none was given")
+        shapes = {**SHAPES, **self.shapes}
+        takes = ", ".join(self.objects + self.optional) or "no objects"
+        for name in self.objects:
+            if objects.get(name) is None:
+                found = ", ".join(objects) or "none"
+                raise InputError(f"{self.slug} needs {name}= (it takes {takes}), but the objects given are: {found}")
+        for name, value in objects.items():
+            if name not in self.objects and name not in self.optional:
+                if name not in SHAPES:
+                    raise InputError(f"{self.slug} does not know {name}=; it takes {takes}")
+            elif value is not None:
+                world[name] = _fit(name, value, shapes[name], sizes) if name in shapes else value
+        return world
+
+
+def _sides(graph: Any) -> tuple[int, int]:
+    if not hasattr(graph, "joint"):
+        raise InputError(f"graph must be a MaskGraph, but a {type(graph).__name__} was given")
+    n1, n2 = graph.joint.shape
+    return int(n1), int(n2)
+
+
+def _fit(name: str, value: Any, shape: tuple[str, ...], sizes: dict[str, tuple[int, str]]) -> Any:
+    """Return `value` as an array of the named shape, learning the sizes not yet known."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+    try:
+        array = np.asarray(value)
+        array = array if array.dtype.kind in "iub" else array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be an array of numbers, but a {type(value).__name__} was given") from None
+    if not shape:
+        return _positive(name, array)
+    known = [str(sizes[axis][0]) if axis in sizes else axis for axis in shape]
+    if array.ndim != len(shape) or any(axis in sizes and sizes[axis][0] != n for axis, n in zip(shape, array.shape)):
+        raise InputError(
+            f"{name} must have shape ({', '.join(shape)}) = ({', '.join(known)}), but its shape is {array.shape}"
+        )
+    for axis, n in zip(shape, array.shape):
+        sizes.setdefault(axis, (n, name))
+    return array
+
+
+def _positive(name: str, array: np.ndarray) -> float:
+    if array.ndim or not (np.isfinite(array) and array > 0):
+        raise InputError(f"{name} must be a positive number, but {array} was given")
+    return float(array)
+
+
+def _estimate(value: float) -> Estimate:
+    return value if isinstance(value, Estimate) else Estimate(float(value))
+
+
+def _call(function: Callable[..., Any], world: Objects) -> Any:
+    """Call `function` with those objects of the world that it names."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return function(**world)
+    return function(**{p.name: world[p.name] for p in parameters if p.name in world})
+
+
+def combine(*terms: tuple[float, float], constant: float = 0.0) -> Estimate:
+    """Return a linear combination of estimates with the worst error it can have.
+
+    Parameters
+    ----------
+    *terms : (coefficient, Estimate) pairs
+        The summands; plain floats count as exact.
+    constant : float
+        Added without error.
+
+    Examples
+    --------
+    >>> combine((2.0, Estimate(0.1, 0.01, sampled=True)), (-1.0, 0.05))
+    0.15 ± 0.02 (sampled)
+    """
+    read = [(coefficient, _estimate(value)) for coefficient, value in terms]
+    return Estimate(
+        constant + sum(c * e.value for c, e in read),
+        sum(abs(c) * e.error for c, e in read),
+        any(e.sampled for _, e in read),
+    )

@@ -1,0 +1,144 @@
+"""The frame every theorem hangs in: verdicts, bands, complaints."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from maetheory.core import Estimate, InputError
+from maetheory.theory import Theorem, Verdict, check, combine
+
+GRAPH = SimpleNamespace(joint=np.full((2, 3), 1 / 6))
+
+PLAIN = Theorem(
+    slug="plain",
+    statement="a >= b",
+    reference="none",
+    objects=("h", "targets"),
+    lhs=lambda h: float(h.sum()),
+    rhs=lambda targets: float(targets.sum()),
+    assumptions={"h is not negative": lambda h: (bool((h >= 0).all()), f"least entry {h.min():.3g}")},
+)
+
+
+def sides(lhs: float, rhs: float, **changes) -> Theorem:
+    return replace(PLAIN, objects=(), assumptions={}, lhs=lambda: lhs, rhs=lambda: rhs, **changes)
+
+
+@pytest.mark.parametrize(
+    ("direction", "lhs", "rhs", "slack", "verdict"),
+    [
+        (">=", 3.0, 1.0, 2.0, Verdict.HOLDS),
+        (">=", 1.0, 3.0, -2.0, Verdict.VIOLATED),
+        ("<=", 1.0, 3.0, 2.0, Verdict.HOLDS),
+        ("<=", 3.0, 1.0, -2.0, Verdict.VIOLATED),
+        ("==", 3.0, 1.0, -2.0, Verdict.VIOLATED),
+        ("==", 3.0, 3.0, 0.0, Verdict.TIGHT),
+        (">=", 3.0, 3.0, 0.0, Verdict.TIGHT),
+        (">=", math.nan, 0.0, math.nan, Verdict.VIOLATED),
+    ],
+)
+def test_slack_is_non_negative_exactly_when_the_claim_holds(direction, lhs, rhs, slack, verdict):
+    result = sides(lhs, rhs, direction=direction).check(GRAPH)
+    assert result.verdict is verdict
+    assert result.slack == pytest.approx(slack, nan_ok=True)
+
+
+def test_round_off_is_not_counted_against_the_claim_but_more_is():
+    within, beyond = 0.5e-10, 2e-10
+    assert sides(1.0 - within, 1.0).check(GRAPH).slack == 0.0
+    assert sides(1.0 - within, 1.0).check(GRAPH).verdict is Verdict.TIGHT
+    assert sides(1.0 - beyond, 1.0).check(GRAPH).verdict is Verdict.VIOLATED
+    assert sides(1.0 + beyond, 1.0).check(GRAPH).verdict is Verdict.HOLDS
+    assert sides(1.0 - beyond, 1.0, scale=lambda: 10.0).check(GRAPH).verdict is Verdict.TIGHT
+
+
+def test_small_worlds_are_judged_on_their_own_scale():
+    assert sides(1e-15, 2e-15).check(GRAPH).verdict is Verdict.VIOLATED
+
+
+def test_a_sampled_side_decides_nothing_inside_its_band():
+    band = Estimate(1.0, 0.2, sampled=True)
+    assert sides(band, 0.9).check(GRAPH).verdict is Verdict.UNDECIDED
+    assert sides(band, 1.1).check(GRAPH).verdict is Verdict.UNDECIDED
+    assert sides(band, 0.7).check(GRAPH).verdict is Verdict.HOLDS
+    assert sides(band, 1.3).check(GRAPH).verdict is Verdict.VIOLATED
+    assert sides(band, 1.3).check(GRAPH).lhs.sampled
+
+
+def test_a_bound_no_better_than_what_is_known_anyway_is_vacuous():
+    below = sides(1.0, -1.0, trivial=0.0).check(GRAPH)
+    assert below.verdict is Verdict.VACUOUS
+    assert "trivial bound 0" in below.note
+    assert sides(1.0, 0.5, trivial=lambda: 0.0).check(GRAPH).verdict is Verdict.HOLDS
+    assert sides(0.5, 6.0, trivial=1.0, direction="<=").check(GRAPH).verdict is Verdict.VACUOUS
+    assert sides(0.5, 0.9, trivial=1.0, direction="<=").check(GRAPH).verdict is Verdict.HOLDS
+    assert sides(-2.0, -1.0, trivial=0.0).check(GRAPH).verdict is Verdict.VIOLATED
+
+
+def test_a_failing_assumption_is_named_and_measured():
+    result = PLAIN.check(GRAPH, h=-np.ones((2, 1)), targets=np.ones((3, 1)))
+    assert result.verdict is Verdict.INAPPLICABLE
+    (assumption,) = result.assumptions
+    assert (assumption.name, assumption.holds) == ("h is not negative", False)
+    assert "least entry -1" in result.note
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("name", ["h", "targets"])
+def test_what_is_not_a_number_violates_even_when_an_assumption_fails(name, bad):
+    world = {"h": -np.ones((2, 1)), "targets": np.ones((3, 1))}
+    world[name] = world[name] * bad
+    result = PLAIN.check(GRAPH, **world)
+    assert result.verdict is Verdict.VIOLATED
+    assert math.isnan(result.slack)
+    assert result.note.startswith(name)
+
+
+@pytest.mark.parametrize(
+    ("objects", "words"),
+    [
+        ({"h": np.ones((2, 1))}, ["targets=", "h, targets"]),
+        ({"h": np.ones((4, 1)), "targets": np.ones((3, 1))}, ["h must have shape (N1, d)", "(2, d)", "(4, 1)"]),
+        ({"h": np.ones(2), "targets": np.ones((3, 1))}, ["h must", "(2,)"]),
+        ({"h": np.ones((2, 5)), "targets": np.ones((3, 1))}, ["targets must", "(3, 5)", "(3, 1)"]),
+        ({"h": "no", "targets": np.ones((3, 1))}, ["h must be an array of numbers", "str"]),
+        ({"h": np.ones((2, 1)), "targets": np.ones((3, 1)), "hg": 1}, ["does not know hg="]),
+    ],
+)
+def test_bad_objects_are_named_with_what_was_found_and_expected(objects, words):
+    with pytest.raises(InputError) as complaint:
+        PLAIN.check(GRAPH, **objects)
+    for word in words:
+        assert word in str(complaint.value)
+
+
+def test_the_graph_and_the_slug_are_asked_for():
+    with pytest.raises(InputError, match="needs graph="):
+        PLAIN.check(h=np.ones((2, 1)), targets=np.ones((3, 1)))
+    with pytest.raises(InputError, match="must be a MaskGraph, but a list"):
+        PLAIN.check([[1.0]], h=np.ones((2, 1)), targets=np.ones((3, 1)))
+    with pytest.raises(InputError, match="no theorem 'nonsense'"):
+        check("nonsense")
+    with pytest.raises(InputError, match="direction"):
+        replace(PLAIN, direction="<")
+
+
+def test_numbers_given_as_objects_are_positive():
+    scaled = replace(PLAIN, optional=("weight",), lhs=lambda h, weight=1.0: weight * float(h.sum()))
+    world = {"h": np.ones((2, 1)), "targets": np.zeros((3, 1))}
+    assert scaled.check(GRAPH, **world).lhs == 2.0
+    assert scaled.check(GRAPH, weight=3, **world).lhs == 6.0
+    with pytest.raises(InputError, match="weight must be a positive number, but -1"):
+        scaled.check(GRAPH, weight=-1, **world)
+
+
+def test_combinations_carry_the_worst_error():
+    total = combine((-2.0, Estimate(1.0, 0.1, sampled=True)), (3.0, 2.0), constant=1.0)
+    assert total == pytest.approx(5.0)
+    assert total.error == pytest.approx(0.2)
+    assert total.sampled
