@@ -1,1 +1,27 @@
-"""The room models."""
+"""Masked autoencoders on one plain Vision Transformer; the mask is always an argument, True = visible.
+
+`ViT` is the encoder, named parameter for parameter as in the published MAE code, so that checkpoints need no
+translation. `MAE` puts a light decoder on it and predicts hidden patches; `SimMIM` shows the encoder mask tokens
+instead. Neither ever draws a mask: `masking.draw_masks` does, on the device, from the same laws as `maetheory.masks`.
+"""
+
+from maetheory.models.losses import reconstruction, uniformity
+from maetheory.models.mae import MAE, MAEConfig, MAEOutput
+from maetheory.models.masking import draw_masks
+from maetheory.models.presets import PRESETS, preset
+from maetheory.models.simmim import SimMIM
+from maetheory.models.vit import ViT, ViTConfig
+
+__all__ = [
+    "MAE",
+    "PRESETS",
+    "MAEConfig",
+    "MAEOutput",
+    "SimMIM",
+    "ViT",
+    "ViTConfig",
+    "draw_masks",
+    "preset",
+    "reconstruction",
+    "uniformity",
+]

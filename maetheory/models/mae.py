@@ -1,0 +1,159 @@
+"""A masked autoencoder sees some patches and predicts the others; which ones is an argument."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from maetheory.core import InputError
+from maetheory.models.losses import reconstruction, standardized_patches
+from maetheory.models.positions import sincos_positions
+from maetheory.models.vit import Block, Visible, ViT, ViTConfig, initialize, split_mask, take, with_cls
+
+
+@dataclass(frozen=True)
+class MAEConfig:
+    """Architecture of a masked autoencoder.
+
+    Attributes
+    ----------
+    encoder : ViTConfig
+    decoder_width, decoder_depth, decoder_heads : int
+        The decoder; SimMIM has a linear head instead and ignores them.
+    norm_pixels : bool
+        Whether each target patch is standardised by its own mean and variance.
+    """
+
+    encoder: ViTConfig = field(default_factory=ViTConfig)
+    decoder_width: int = 192
+    decoder_depth: int = 4
+    decoder_heads: int = 3
+    norm_pixels: bool = False
+
+    def __post_init__(self) -> None:
+        if self.decoder_width % self.decoder_heads:
+            raise InputError(f"decoder heads must divide its width, but {self.decoder_heads} does not divide "
+                             f"{self.decoder_width}")  # fmt: skip
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return nested plain values, ready for JSON."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(record: dict[str, Any]) -> MAEConfig:
+        """Undo `to_dict`."""
+        return MAEConfig(**{**record, "encoder": ViTConfig(**record["encoder"])})
+
+
+class MAEOutput(NamedTuple):
+    """What one forward pass gives.
+
+    Attributes
+    ----------
+    loss : Tensor, scalar
+        Mean squared error on hidden patches.
+    prediction : Tensor, shape (B, hidden, c)
+        Predicted hidden patches in raster order; rows beyond an image's count are padding.
+    latent : Tensor, shape (B, 1 + visible, d)
+        Encoder tokens after the final norm, cls first.
+    """
+
+    loss: Tensor
+    prediction: Tensor
+    latent: Tensor
+
+
+class MAE(nn.Module):
+    """Masked autoencoder (He et al. 2022): ViT on visible patches, a light decoder for the hidden ones.
+
+    Parameters
+    ----------
+    config : MAEConfig
+
+    Examples
+    --------
+    >>> from maetheory.models.presets import PRESETS
+    >>> model = MAE(PRESETS["digits"])
+    >>> mask = torch.zeros(2, 16, dtype=torch.bool)
+    >>> mask[:, :4] = True
+    >>> out = model(torch.rand(2, 1, 8, 8), mask)
+    >>> tuple(out.prediction.shape), tuple(out.latent.shape)
+    ((2, 12, 4), (2, 5, 64))
+    """
+
+    def __init__(self, config: MAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        vit = config.encoder
+        self.encoder = ViT(vit)
+        self.decoder_embed = nn.Linear(vit.width, config.decoder_width)
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, config.decoder_width))
+        learned = vit.positions == "learned"
+        table = (
+            torch.zeros(1, 1 + vit.n_patches, config.decoder_width)
+            if learned
+            else sincos_positions(config.decoder_width, vit.grid, vit.grid)
+        )
+        self.decoder_pos_embed = nn.Parameter(table, requires_grad=learned)
+        self.decoder_blocks = nn.ModuleList(
+            Block(config.decoder_width, config.decoder_heads, vit.mlp_ratio, vit.eps)
+            for _ in range(config.decoder_depth)
+        )
+        self.decoder_norm = nn.LayerNorm(config.decoder_width, vit.eps)
+        self.decoder_pred = nn.Linear(config.decoder_width, vit.patch_values)
+        initialize(self)
+
+    def forward(self, images: Tensor, mask: Tensor, n_visible: int | None = None) -> MAEOutput:
+        """Encode the visible patches and predict the hidden ones.
+
+        Parameters
+        ----------
+        images : Tensor, shape (B, C, H, W)
+            uint8 0..255 or float in [0, 1].
+        mask : Tensor of bool, shape (B, p)
+            True = visible.
+        n_visible : int, optional
+            The visible count when every row is known to have the same; spares a look at the mask.
+
+        Raises
+        ------
+        InputError
+            If shapes do not fit, or a row of the mask shows nothing or hides nothing.
+        """
+        visible, hidden = split_mask(mask, self.config.encoder.n_patches, n_visible)
+        if hidden.places.shape[1] == 0:
+            raise InputError("every row of the mask must hide at least one patch")
+        patches = self.encoder.patches(images)
+        latent = self._encode(patches, visible)
+        prediction = self._decode(latent, visible, hidden)
+        target = take(standardized_patches(patches) if self.config.norm_pixels else patches, hidden.places)
+        return MAEOutput(reconstruction(prediction, target, hidden.present), prediction, latent)
+
+    def encode(self, images: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return encoder tokens (B, 1 + v, d) after the final norm; without a mask every patch is seen."""
+        return self.encoder(images, mask)
+
+    def _encode(self, patches: Tensor, visible: Visible) -> Tensor:
+        tokens = self.encoder.embed(patches, visible)
+        keys = None if visible.present is None else with_cls(visible.present)
+        for block in self.encoder.blocks:
+            tokens = block(tokens, keys)
+        return self.encoder.norm(tokens)
+
+    def _decode(self, latent: Tensor, visible: Visible, hidden: Visible) -> Tensor:
+        """Predict the hidden patches from latent tokens (B, 1 + v, d), giving (B, hidden, c)."""
+        embedded = self.decoder_embed(latent)  # (B, 1 + v, d) -> (B, 1 + v, e)
+        position = self.decoder_pos_embed[0]
+        seen = embedded[:, 1:] + position[1:][visible.places]
+        cls = embedded[:, :1] + position[:1]
+        guess = self.mask_token + position[1:][hidden.places]  # (B, hidden, e)
+        tokens = torch.cat([cls, seen.to(guess.dtype), guess], dim=1)  # attention does not mind the order
+        keys = None
+        if visible.present is not None and hidden.present is not None:
+            keys = torch.cat([with_cls(visible.present), hidden.present], dim=1)
+        for block in self.decoder_blocks:
+            tokens = block(tokens, keys)
+        return self.decoder_pred(self.decoder_norm(tokens[:, -hidden.places.shape[1] :]))
