@@ -1,0 +1,81 @@
+"""The stable rank and the participation ratio count directions by squared singular values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from maetheory.metrics.conventions import choose
+from maetheory.metrics.spectrum import row_count, singular_values
+
+
+def stable_rank(Z: Any, *, convention: str | None = None) -> float:
+    """Return the stable rank ``‖Z‖_F² / ‖Z‖₂²``; between 1 and the rank, higher is less collapsed.
+
+    Not centred, unlike NESum, which it equals on centred features. Scale-free. 0 when every entry is zero.
+
+    Parameters
+    ----------
+    Z : array or tensor (N, D), or Moments
+        The features.
+    convention : str, optional
+        ``"uncentred"`` (default) or ``"centred"``.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two rows, NaN or infinity among them, or the convention is unknown.
+
+    References
+    ----------
+    Rudelson and Vershynin 2007, Sampling from Large Matrices.
+
+    Examples
+    --------
+    >>> stable_rank([[2.0, 0.0], [0.0, 1.0]])
+    1.25
+    """
+    values = singular_values(Z, centred=choose("stable_rank", convention).centred)
+    return float(np.square(values / values[0]).sum()) if values[0] > 0 else 0.0
+
+
+def participation_ratio(Z: Any, *, convention: str | None = None) -> float:
+    """Return the participation ratio ``(Σl)² / Σl²`` of the covariance eigenvalues; higher is less collapsed.
+
+    Between 1 and the rank of the centred features; 0 when all rows are equal. The plug-in value is biased:
+    ``1/PR_N ≈ 1/PR + (1/n)(1 + 1/PR − 2/PR²)`` for Gaussian rows, ``n = N − 1``; ``"corrected"`` replaces numerator
+    and denominator by unbiased estimates and may then exceed the rank, or be infinite or negative for tiny N.
+
+    Parameters
+    ----------
+    Z : array or tensor (N, D), or Moments
+        The features.
+    convention : str, optional
+        ``"plug-in"`` (default, centred), ``"corrected"`` or ``"uncentred"``.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two rows, NaN or infinity among them, or the convention is unknown.
+
+    References
+    ----------
+    Gao et al. 2017, A Theory of Multineuronal Dimensionality, Dynamics and Measurement.
+
+    Examples
+    --------
+    >>> round(participation_ratio([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]), 9)
+    2.0
+    """
+    chosen = choose("participation_ratio", convention)
+    values = singular_values(Z, centred=chosen.centred)
+    if values[0] == 0:
+        return 0.0
+    weights = np.square(values / values[0])
+    total, squares = float(weights.sum()), float(np.square(weights).sum())
+    if chosen.name != "corrected":
+        return total**2 / squares
+    n = row_count(Z) - 1
+    below = n * squares - total**2
+    return ((n + 1) * total**2 - 2 * squares) / below if below else np.inf

@@ -1,0 +1,69 @@
+"""Features are rows of finite numbers, one per image; anything else is refused in one sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maetheory.core import InputError
+
+Floats = NDArray[np.floating[Any]]
+
+
+def array(Z: Any, name: str = "Z") -> NDArray[Any]:
+    """Return `Z` as a NumPy array; a tensor (anything with ``detach`` and ``cpu``) is detached and brought over."""
+    if hasattr(Z, "detach") and hasattr(Z, "cpu"):
+        Z = Z.detach().cpu()
+        Z = (Z.double() if "bfloat16" in str(Z.dtype) else Z).numpy()
+    Z = np.asarray(Z)
+    if Z.dtype.kind not in "fiub":
+        raise InputError(f"{name} must hold real numbers, but its type is {Z.dtype}")
+    return Z
+
+
+def finite_rows(Z: Any, name: str = "Z", *, least: int = 2, dtype: type | None = np.float64) -> Floats:
+    """Return `Z` (N, D) as floats after checking its shape and that every number in it is finite.
+
+    Raises
+    ------
+    InputError
+        If `Z` is not a matrix, has no column, has fewer than `least` rows, or holds NaN or infinity (how many rows).
+    """
+    Z = array(Z, name)
+    if Z.ndim != 2:
+        raise InputError(f"{name} must be a matrix with one row per image, but its shape is {Z.shape}")
+    if Z.shape[1] == 0:
+        raise InputError(f"{name} has no columns, but features need at least one dimension")
+    if Z.shape[0] < least:
+        raise InputError(f"{name} has {_count(Z.shape[0], 'row')}, but this metric needs at least {least}")
+    bad = Z.shape[0] - int(np.isfinite(Z).all(axis=1).sum())
+    if bad:
+        raise InputError(f"{name} has NaN or infinity in {bad} of its {_count(Z.shape[0], 'row')}; features are finite")
+    return Z if dtype is None else Z.astype(dtype, copy=False)
+
+
+def directions(Z: Floats) -> Floats:
+    """Return the rows of `Z` (N, D) at unit length; a zero row has no direction and stays zero."""
+    largest = np.abs(Z).max(axis=1, keepdims=True)
+    scaled = Z / np.where(largest > 0, largest, 1)  # no overflow or underflow in the squares
+    length = np.sqrt(np.einsum("nd,nd->n", scaled, scaled))[:, None]
+    return scaled / np.where(length > 0, length, 1)
+
+
+def pointed_rows(Z: Any, name: str = "Z") -> Floats:
+    """Return the directions of the rows of `Z` (N, D), refusing zero rows because a cosine needs a direction."""
+    Z = finite_rows(Z, name)
+    refuse_zero_rows(int((~Z.any(axis=1)).sum()), Z.shape[0], name)
+    return directions(Z)
+
+
+def refuse_zero_rows(zero: int, n: int, name: str = "Z") -> None:
+    """Raise InputError when some of the `n` rows are zero."""
+    if zero:
+        raise InputError(f"{name} has {zero} zero rows of {n}, but a cosine needs rows with a direction")
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" + ("" if n == 1 else "s")

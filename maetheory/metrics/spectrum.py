@@ -1,0 +1,66 @@
+"""Singular values and covariance eigenvalues of features, with the part that is only round-off set to zero."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from maetheory.metrics.moments import Moments, enough
+from maetheory.metrics.rows import finite_rows
+
+_EPS = float(np.finfo(float).eps)
+
+
+def singular_values(Z: Any, *, centred: bool = False) -> NDArray[np.float64]:
+    """Return the singular values of features, descending, round-off set to zero.
+
+    Arrays go by the singular value decomposition in float64. Moments go by the eigenvalues of ``Σzzᵀ``, which
+    squares the spectrum: a singular value below ``√Moments.error`` is not told from zero and is returned as zero.
+
+    Parameters
+    ----------
+    Z : array or tensor (N, D), or Moments
+        The features.
+    centred : bool, default False
+        Subtract the column means first.
+
+    Returns
+    -------
+    ndarray (min(N, D),)
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two rows, or NaN or infinity among them.
+
+    Examples
+    --------
+    >>> singular_values([[3.0, 0.0], [0.0, 4.0]])
+    array([4., 3.])
+    """
+    if isinstance(Z, Moments):
+        return _by_moments(enough(Z), centred)
+    rows = finite_rows(Z)
+    floor = _EPS * max(rows.shape) * scipy.linalg.norm(rows)
+    values = scipy.linalg.svdvals(rows - rows.mean(axis=0) if centred else rows, check_finite=False)
+    return np.where(values > floor, values, 0.0)
+
+
+def covariance_eigenvalues(Z: Any) -> NDArray[np.float64]:
+    """Return the eigenvalues of the centred covariance (denominator N − 1), descending, as many as min(N, D)."""
+    values = singular_values(Z, centred=True)
+    return values**2 / (row_count(Z) - 1)
+
+
+def row_count(Z: Any) -> int:
+    """Return N, the number of rows of features or of what moments saw."""
+    return Z.count if isinstance(Z, Moments) else len(Z)
+
+
+def _by_moments(moments: Moments, centred: bool) -> NDArray[np.float64]:
+    matrix = moments.scatter() if centred else moments.second
+    squares = scipy.linalg.eigvalsh(matrix)[::-1][: min(moments.count, moments.d)]
+    return np.sqrt(np.where(squares > moments.error, squares, 0.0))
