@@ -1,0 +1,56 @@
+"""1797 handwritten digits, 8x8 pixels each, that need no download."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from maetheory.core import InputError
+from maetheory.data.images import ImageSet, balanced, check_split
+
+
+def digits(split: str = "train", limit: int | None = None) -> ImageSet:
+    """Return the optical digits that come with scikit-learn.
+
+    Pixels count ink on a scale of 0..16; they are divided by 16, which float32 holds exactly. The split is fixed and
+    stratified: with the images sorted by class, every fifth is for testing. Consecutive digits are often by one hand,
+    so the two parts share writers, and accuracies here are optimistic for a new writer.
+
+    Parameters
+    ----------
+    split : {"train", "test", "val"}
+        1437 images for training; 360 for testing, which is also the validation set.
+    limit : int, optional
+        Keep at most so many, classes balanced.
+
+    Returns
+    -------
+    ImageSet
+        float32 images of shape (N, 1, 8, 8) in [0, 1], ten classes.
+
+    Raises
+    ------
+    InputError
+        If `split` or `limit` is not as above.
+
+    Notes
+    -----
+    Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits (UCI); the copy is the UCI test set.
+
+    Examples
+    --------
+    >>> digits("test")
+    ImageSet('digits/test', 360 images of 1x8x8 float32, 10 classes)
+    """
+    check_split(split)
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    pixels, labels = bunch.images, bunch.target.astype(np.int64)
+    if pixels.shape != (1797, 8, 8) or pixels.max() != 16:
+        raise InputError("this scikit-learn does not hold the 1797 digits of 8x8 pixels in 0..16")
+    testing = np.zeros(len(labels), dtype=bool)
+    testing[np.argsort(labels, kind="stable")[::5]] = True
+    chosen = np.flatnonzero(~testing if split == "train" else testing)
+    chosen = chosen[balanced(labels[chosen], limit)]
+    images = (pixels[chosen, None] / 16).astype(np.float32)  # (1797, 8, 8) -> (N, 1, 8, 8)
+    return ImageSet(images, labels[chosen], "digits", split, tuple("0123456789"))

@@ -1,0 +1,199 @@
+"""Labelled images are one array, one label each, and a name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from operator import index as as_index
+
+import numpy as np
+
+from maetheory.core import InputError
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images with their labels; what every source gives and everything else takes.
+
+    Parameters
+    ----------
+    images : ndarray, shape (N, C, H, W)
+        Either uint8 in 0..255 or floating point in [0, 1].
+    labels : ndarray of int, shape (N,)
+        Classes, counted from 0.
+    name : str
+        Where the images are from, for tables and reports.
+    split : str, default ""
+        Which part of the source this is; empty when it is all of it.
+    class_names : tuple of str, default ()
+        Name of each class; when given it fixes `n_classes`, so that a subset does not forget a class.
+    skipped : tuple of str, default ()
+        Files that could not be decoded and were left out.
+
+    Raises
+    ------
+    InputError
+        If a shape, a data type, the range or the number of labels is wrong, or a pixel is not a number.
+
+    Examples
+    --------
+    >>> images = ImageSet(np.zeros((4, 1, 2, 2), np.uint8), np.array([0, 0, 0, 1]), "black")
+    >>> images
+    ImageSet('black', 4 images of 1x2x2 uint8, 2 classes)
+    >>> images.limit(2).labels.tolist()
+    [0, 1]
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    name: str
+    split: str = ""
+    class_names: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "images", np.asarray(self.images))
+        object.__setattr__(self, "labels", np.asarray(self.labels))
+        object.__setattr__(self, "class_names", tuple(self.class_names))
+        object.__setattr__(self, "skipped", tuple(self.skipped))
+        _check_pixels(self.images)
+        _check_labels(self.labels, len(self.images), len(self.class_names))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        name = f"{self.name}/{self.split}" if self.split else self.name
+        pixels = "x".join(map(str, self.images.shape[1:]))
+        return f"ImageSet({name!r}, {len(self)} images of {pixels} {self.images.dtype}, {self.n_classes} classes)"
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(N, C, H, W)."""
+        n, channels, height, width = self.images.shape
+        return n, channels, height, width
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes the source has: the number of class names, or else one more than the largest label."""
+        return len(self.class_names) or int(self.labels.max()) + 1
+
+    def take(self, indices: Sequence[int] | np.ndarray) -> ImageSet:
+        """Return the images at `indices` (integers, or one bool per image), in that order.
+
+        Raises
+        ------
+        InputError
+            If nothing is chosen or an index lies outside the set.
+
+        Examples
+        --------
+        >>> images = ImageSet(np.zeros((3, 1, 2, 2)), np.arange(3), "black")
+        >>> images.take([2, 0]).labels.tolist()
+        [2, 0]
+        """
+        chosen = _positions(np.asarray(indices), len(self))
+        return replace(self, images=self.images[chosen], labels=self.labels[chosen])
+
+    def limit(self, n: int | None) -> ImageSet:
+        """Return at most `n` images with the classes as equal as they can be, in the order they stand in.
+
+        Without randomness: of each class the first ones stay, and a smaller limit is always part of a larger one.
+        ``None`` keeps all.
+
+        Raises
+        ------
+        InputError
+            If `n` is not a positive integer.
+        """
+        kept = balanced(self.labels, n)
+        return self if len(kept) == len(self) else self.take(kept)
+
+
+def balanced(labels: np.ndarray, limit: int | None) -> np.ndarray:
+    """Return the positions, ascending, of at most `limit` labels that represent the classes equally.
+
+    Every class gives its first label, then every class its second, until `limit` is reached; a class that has run
+    out gives way to the others.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (N,)
+    limit : int or None
+        How many to keep; ``None`` keeps all.
+
+    Raises
+    ------
+    InputError
+        If `limit` is not a positive integer.
+
+    Examples
+    --------
+    >>> balanced(np.array([0, 0, 0, 0, 1]), 3).tolist()
+    [0, 1, 4]
+    """
+    if limit is None:
+        return np.arange(len(labels))
+    order = np.argsort(labels, kind="stable")
+    _, counts = np.unique(labels, return_counts=True)
+    rank = np.empty(len(labels), dtype=np.int64)
+    rank[order] = np.concatenate([np.arange(count) for count in counts]) if len(counts) else 0
+    return np.sort(np.lexsort((labels, rank))[: _positive(limit)])
+
+
+def check_split(split: str) -> str:
+    """Return `split` if it is one of "train", "val" and "test"; else raise `InputError`."""
+    if split not in SPLITS:
+        raise InputError(f"split must be one of {', '.join(SPLITS)}, but {split!r} was given")
+    return split
+
+
+def _positive(limit: int) -> int:
+    try:
+        number = as_index(limit)
+    except TypeError:
+        number = 0
+    if number < 1 or isinstance(limit, bool):
+        raise InputError(f"limit must be a positive integer, but {limit!r} was given")
+    return number
+
+
+def _positions(indices: np.ndarray, n: int) -> np.ndarray:
+    if indices.dtype == bool:
+        if indices.shape != (n,):
+            raise InputError(f"a selection by bools needs shape ({n},), one per image, but it has {indices.shape}")
+        indices = np.flatnonzero(indices)
+    if indices.ndim != 1 or not len(indices):
+        raise InputError(f"indices must be a non-empty list of integers, but their shape is {indices.shape}")
+    if indices.dtype.kind not in "iu":
+        raise InputError(f"indices must be integers, but their type is {indices.dtype}")
+    if indices.min() < -n or indices.max() >= n:
+        raise InputError(f"indices must lie within the {n} images, but they reach {indices.min()}..{indices.max()}")
+    return indices
+
+
+def _check_pixels(images: np.ndarray) -> None:
+    if images.ndim != 4 or 0 in images.shape:
+        raise InputError(f"images must have shape (N, C, H, W) with no side empty, but theirs is {images.shape}")
+    if images.dtype == np.uint8:
+        return
+    if images.dtype.kind != "f":
+        raise InputError(f"images must be uint8 (0..255) or floating point in [0, 1], but they are {images.dtype}")
+    low, high = float(images.min()), float(images.max())
+    if np.isnan(low) or np.isnan(high):
+        raise InputError("images must be numbers, but at least one pixel is NaN")
+    if low < 0 or high > 1:
+        raise InputError(f"floating-point images must lie in [0, 1], but these reach from {low:.6g} to {high:.6g}")
+
+
+def _check_labels(labels: np.ndarray, n: int, n_names: int) -> None:
+    if labels.shape != (n,):
+        raise InputError(f"labels must have shape ({n},), one per image, but theirs is {labels.shape}")
+    if labels.dtype.kind not in "iu":
+        raise InputError(f"labels must be integers, but they are {labels.dtype}")
+    if labels.min() < 0:
+        raise InputError(f"labels are counted from 0, but the smallest is {labels.min()}")
+    if n_names and labels.max() >= n_names:
+        raise InputError(f"{n_names} class names cannot name label {labels.max()}")
