@@ -1,1 +1,11 @@
-"""The room graph."""
+"""Views and targets are the two sides of a graph, and what a masked autoencoder can learn is written in its spectrum.
+
+A `MaskGraph` is the joint law of what is seen and what is hidden, over every image of a finite world and every mask:
+exact, sparse, in float64. From it come the degrees, the normalised bipartite graph and its singular values, the
+components, and how often labels disagree.
+"""
+
+from maetheory.graph.contents import Contents
+from maetheory.graph.mask_graph import MaskGraph
+
+__all__ = ["Contents", "MaskGraph"]

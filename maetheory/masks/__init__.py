@@ -10,6 +10,7 @@ from maetheory.masks.block import BlockMasks
 from maetheory.masks.grid import patchify, unpatchify
 from maetheory.masks.law import MaskLaw, visible_count
 from maetheory.masks.uniform import UniformMasks
+from maetheory.masks.views import view_identities
 
 __all__ = [
     "BernoulliMasks",
@@ -18,5 +19,6 @@ __all__ = [
     "UniformMasks",
     "patchify",
     "unpatchify",
+    "view_identities",
     "visible_count",
 ]

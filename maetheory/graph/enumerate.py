@@ -1,0 +1,93 @@
+"""The joint law of view and target is a sum over every image and every mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from scipy import sparse
+
+from maetheory.core import InputError
+from maetheory.data.worlds import FiniteWorld
+from maetheory.graph.contents import Contents
+from maetheory.masks import MaskLaw
+from maetheory.masks.views import padded_symbols, view_identities, visible_places
+
+MAX_PAIRS = 20_000_000
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Enumeration:
+    """Every joint law that one pass over states × masks gives.
+
+    Attributes
+    ----------
+    joint : csr_array, shape (N1, N2)
+    image_views, image_targets : csr_array, shapes (S, N1) and (S, N2)
+        Joint laws of the image and its view, and of the image and its target.
+    image_labels : ndarray of int, shape (S,), or None
+    views, targets : Contents
+    """
+
+    joint: sparse.csr_array
+    image_views: sparse.csr_array
+    image_targets: sparse.csr_array
+    image_labels: np.ndarray | None
+    views: Contents
+    targets: Contents
+
+
+def enumerate_pairs(world: FiniteWorld, law: MaskLaw, positions: str = "kept") -> Enumeration:
+    """Sum the law of (image, view, target) over all states and all masks.
+
+    States of zero probability are dropped, so S counts the others, in the world's order.
+
+    Raises
+    ------
+    InputError
+        If world and law differ in the number of patches, `positions` is an unknown word, or there are more than twenty
+        million pairs of state and mask.
+    """
+    if world.n_patches != law.n_patches:
+        raise InputError(f"the mask law must cover the world's {world.n_patches} patches, "
+                         f"but it covers {law.n_patches}")  # fmt: skip
+    masks, mask_probability = law.support()
+    alive = world.probability > 0
+    states, probability = world.states[alive], world.probability[alive]
+    _check_pairs(len(states), len(masks))
+    view, first_view = view_identities(states, masks, positions)  # (S, m)
+    target, first_target = view_identities(states, ~masks, positions)  # (S, m)
+    weight = (probability[:, None] * mask_probability).ravel()  # (S, m) -> (S m,)
+    image = np.repeat(np.arange(len(states), dtype=np.int32), len(masks))
+    view, target = view.astype(np.int32).ravel(), target.astype(np.int32).ravel()
+    return Enumeration(
+        joint=_law(weight, view, target),
+        image_views=_law(weight, image, view),
+        image_targets=_law(weight, image, target),
+        image_labels=None if world.labels is None else world.labels[alive],
+        views=_contents(states, masks, first_view, positions, world.values),
+        targets=_contents(states, ~masks, first_target, positions, world.values),
+    )
+
+
+def _check_pairs(n_states: int, n_masks: int) -> None:
+    if n_states * n_masks > MAX_PAIRS:
+        raise InputError(f"{n_states:,} states x {n_masks:,} masks are {n_states * n_masks:,} pairs, more than the "
+                         f"{MAX_PAIRS:,} that are enumerated: take fewer patches or states, or draw masks with "
+                         "law.sample and count the pairs of a sampled graph")  # fmt: skip
+
+
+def _law(weight: np.ndarray, row: np.ndarray, column: np.ndarray) -> sparse.csr_array:
+    """Sum weights over equal (row, column); every row and column occurs."""
+    shape = (int(row.max()) + 1, int(column.max()) + 1)
+    return sparse.csr_array(sparse.coo_array((weight, (row, column)), shape=shape))
+
+
+def _contents(states: np.ndarray, masks: np.ndarray, first: np.ndarray, positions: str, values: np.ndarray) -> Contents:
+    """Read each view off the first (state, mask) that shows it."""
+    state, mask = np.divmod(first, len(masks))
+    places = visible_places(masks)[mask]  # (N, w)
+    symbols = padded_symbols(states)[state[:, None], places] - 1  # (N, w)
+    return Contents(symbols, masks[mask] if positions == "kept" else None, values)

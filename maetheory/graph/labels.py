@@ -1,0 +1,54 @@
+"""A node's label is the likeliest class of the images behind it."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from maetheory.core import Estimate
+
+TIE = 1e-12
+_EPS = float(np.finfo(float).eps)
+
+
+def class_law(image_views: sparse.csr_array, image_labels: np.ndarray) -> np.ndarray:
+    """Joint law of a node and the label of its image, shape (N, r), from the law of image and node, shape (S, N)."""
+    one_hot = sparse.csr_array(np.eye(int(image_labels.max()) + 1)[image_labels])  # (S, r)
+    return (image_views.T @ one_hot).toarray()  # (N, S) @ (S, r) -> (N, r)
+
+
+def bayes_labels(law: np.ndarray) -> np.ndarray:
+    """Likeliest class of each node; posteriors within 1e-12 of the largest count as ties, which go to the lowest class.
+
+    Examples
+    --------
+    >>> bayes_labels(np.array([[0.2, 0.2], [0.1, 0.5]])).tolist()
+    [0, 1]
+    """
+    near_best = law >= law.max(1, keepdims=True) - TIE * law.sum(1, keepdims=True)
+    return near_best.argmax(1)
+
+
+def disagreement(law: np.ndarray, labels: np.ndarray, n_terms: int) -> Estimate:
+    """Probability that a node's label differs from the label of the image behind it.
+
+    A sum of `n_terms` non-negative numbers, so its round-off is at most ε·n_terms times itself: zero is exact.
+    """
+    others = np.where(np.arange(law.shape[1]) == labels[:, None], 0.0, law)  # (N, r)
+    value = float(others.sum())
+    return Estimate(value, _EPS * n_terms * value)
+
+
+def pair_disagreement(joint: sparse.csr_array, labels: np.ndarray) -> Estimate:
+    """Probability φ that two views sharing a target, drawn independently given it, have different labels.
+
+    Given a target, its mass minus that of one class is off by at most ε times the number of its views.
+    """
+    one_hot = sparse.csr_array(np.eye(int(labels.max()) + 1)[labels])  # (N1, r)
+    law = (joint.T @ one_hot).toarray()  # (N2, N1) @ (N1, r) -> (N2, r)
+    degree = law.sum(1, keepdims=True)  # (N2, 1)
+    value = float((law * (degree - law) / degree).sum())
+    if value == 0.0:
+        return Estimate(0.0)
+    views_per_target = int(np.bincount(joint.indices).max())
+    return Estimate(value, _EPS * (views_per_target + 4 * law.shape[1] + law.size * value))

@@ -1,0 +1,264 @@
+"""The mask graph joins every view of an image to the target that the same mask hides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, final
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import LinearOperator, aslinearoperator
+
+from maetheory.core import Estimate, InputError
+from maetheory.data.worlds import FiniteWorld
+from maetheory.graph.contents import Contents
+from maetheory.graph.enumerate import enumerate_pairs
+from maetheory.graph.labels import bayes_labels, class_law, disagreement, pair_disagreement
+from maetheory.masks import MaskLaw
+
+MAX_PAIR_ENTRIES = 50_000_000
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class MaskGraph:
+    """The joint law M of visible view x₁ and target x₂, with the labels of the images behind them.
+
+    Build it with `MaskGraph.enumerate` or `MaskGraph.from_joint`.
+
+    Attributes
+    ----------
+    joint : csr_array, shape (N1, N2)
+        M(x₁, x₂), sums to one; no row or column is zero.
+    image_views, image_targets : csr_array, shapes (S, N1) and (S, N2)
+        Joint laws of the image x̄ and its view, and of x̄ and its target.
+    image_labels : ndarray of int, shape (S,), or None
+        y(x̄), if the images have labels.
+    view_contents, target_contents : Contents or None
+        What views and targets show, if the graph came from a world.
+
+    Notes
+    -----
+    Zhang, Wang and Wang 2022, section 3. Whether positions are part of a view decides how many components there are:
+    with positions kept a target determines its mask, so there are at least as many components as masks.
+
+    Examples
+    --------
+    >>> graph = MaskGraph.from_joint([[0.25, 0.25], [0.0, 0.5]], labels=[0, 1])
+    >>> graph.n_components, graph.label_error(), graph.target_label_error()
+    (1, 0, 0.25 ± 1.67e-16)
+    """
+
+    joint: sparse.csr_array
+    image_views: sparse.csr_array
+    image_targets: sparse.csr_array
+    image_labels: np.ndarray | None = None
+    view_contents: Contents | None = None
+    target_contents: Contents | None = None
+
+    @classmethod
+    def enumerate(cls, world: FiniteWorld, law: MaskLaw, positions: str = "kept") -> MaskGraph:
+        """Build the exact graph of a finite world under a mask law.
+
+        Parameters
+        ----------
+        world : FiniteWorld
+        law : MaskLaw
+            Over as many patches as the world has.
+        positions : {"kept", "dropped"}
+            "kept": a view is (mask, values), as for a transformer with position embeddings. "dropped": it is the
+            sequence of its values in patch order.
+
+        Raises
+        ------
+        InputError
+            If world and law differ in the number of patches, or there are more than twenty million pairs of state and
+            mask.
+        """
+        found = enumerate_pairs(world, law, positions)
+        return cls(found.joint, found.image_views, found.image_targets, found.image_labels, found.views, found.targets)
+
+    @classmethod
+    def from_joint(cls, joint: Any, labels: np.ndarray | None = None) -> MaskGraph:
+        """Build a graph from its joint law; each view is its own image, so α = 0 when labels are given.
+
+        Parameters
+        ----------
+        joint : array or sparse array, shape (N1, N2)
+            Finite, non-negative, sums to one within 1e-9 (and is then divided by its sum); no zero row or column.
+        labels : ndarray of int, shape (N1,), optional
+            Class of each view, from 0.
+
+        Raises
+        ------
+        InputError
+            If any of this fails; the message says where.
+        """
+        law = _checked_joint(joint)
+        image_views = sparse.csr_array(sparse.diags_array(law.sum(1)))
+        return cls(law, image_views, law, _checked_labels(labels, law.shape[0]))
+
+    def transpose(self) -> MaskGraph:
+        """Exchange views and targets: the graph of the complementary masks, M_{1−ρ} = M_ρᵀ."""
+        return MaskGraph(
+            sparse.csr_array(self.joint.T),
+            self.image_targets,
+            self.image_views,
+            self.image_labels,
+            self.target_contents,
+            self.view_contents,
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of views N1 and of targets N2."""
+        return self.joint.shape
+
+    @cached_property
+    def degrees(self) -> tuple[np.ndarray, np.ndarray]:
+        """Marginals d₁ of the views, shape (N1,), and d₂ of the targets, shape (N2,)."""
+        return np.asarray(self.joint.sum(1)), np.asarray(self.joint.sum(0))
+
+    @cached_property
+    def normalized_matrix(self) -> sparse.csr_array:
+        """Ā_M = D₁^-½ M D₂^-½ as a sparse matrix, shape (N1, N2)."""
+        d1, d2 = self.degrees
+        return sparse.csr_array(sparse.diags_array(d1**-0.5) @ self.joint @ sparse.diags_array(d2**-0.5))
+
+    @property
+    def normalized(self) -> LinearOperator:
+        """Ā_M as a LinearOperator; its largest singular value is 1, once per component."""
+        return aslinearoperator(self.normalized_matrix)
+
+    @cached_property
+    def components(self) -> tuple[np.ndarray, np.ndarray]:
+        """Component of each view, shape (N1,), and of each target, shape (N2,), numbered from 0."""
+        both: Any = sparse.block_array([[None, self.joint], [self.joint.T, None]], format="csr")
+        _, member = connected_components(both, directed=False)
+        return member[: self.shape[0]], member[self.shape[0] :]
+
+    @property
+    def n_components(self) -> int:
+        """Number of connected components, which is the multiplicity of the singular value 1."""
+        return int(self.components[0].max()) + 1
+
+    @cached_property
+    def pair_law(self) -> sparse.csr_array:
+        """A = M D₂^-1 Mᵀ: law of two views that share a target, shape (N1, N1), marginals d₁.
+
+        Raises
+        ------
+        InputError
+            If it could have more than fifty million entries.
+        """
+        entries = int((np.bincount(self.joint.indices).astype(np.int64) ** 2).sum())
+        if entries > MAX_PAIR_ENTRIES and self.shape[0] ** 2 > MAX_PAIR_ENTRIES:
+            raise InputError(f"the pair law of {self.shape[0]:,} views would take up to {entries:,} entries, more than "
+                             f"{MAX_PAIR_ENTRIES:,}: use `normalized`, whose square it is")  # fmt: skip
+        return sparse.csr_array(self.joint @ sparse.diags_array(1.0 / self.degrees[1]) @ self.joint.T)
+
+    @cached_property
+    def augmentation(self) -> sparse.csr_array:
+        """Ā = D₁^-½ A D₁^-½ = Ā_M Ā_Mᵀ, the normalised augmentation graph, shape (N1, N1)."""
+        scale = sparse.diags_array(self.degrees[0] ** -0.5)
+        return sparse.csr_array(scale @ self.pair_law @ scale)
+
+    @cached_property
+    def class_law(self) -> np.ndarray:
+        """Joint law of the view and the label of its image, shape (N1, r); InputError without labels."""
+        return class_law(self.image_views, self._labels())
+
+    @cached_property
+    def target_class_law(self) -> np.ndarray:
+        """Joint law of the target and the label of its image, shape (N2, r); InputError without labels."""
+        return class_law(self.image_targets, self._labels())
+
+    @property
+    def n_classes(self) -> int:
+        """Largest image label plus one; InputError without labels."""
+        return int(self._labels().max()) + 1
+
+    @cached_property
+    def view_labels(self) -> np.ndarray:
+        """Bayes label y(x₁) of each view, shape (N1,), ties within 1e-12 to the lowest class."""
+        return bayes_labels(self.class_law)
+
+    @cached_property
+    def target_labels(self) -> np.ndarray:
+        """Bayes label y(x₂) of each target, shape (N2,), ties within 1e-12 to the lowest class."""
+        return bayes_labels(self.target_class_law)
+
+    def label_error(self) -> Estimate:
+        """α = Pr[y(x₁) ≠ y(x̄)], in [0, 1 − 1/r], lower is better; InputError without labels."""
+        return disagreement(self.class_law, self.view_labels, self.image_views.nnz)
+
+    def target_label_error(self) -> Estimate:
+        """α₂ = Pr[y(x₂) ≠ y(x̄)], in [0, 1 − 1/r], lower is better; InputError without labels."""
+        return disagreement(self.target_class_law, self.target_labels, self.image_targets.nnz)
+
+    def pair_label_error(self) -> Estimate:
+        """φ = Pr[y(x₁) ≠ y(x₁⁺)] of two views sharing a target, lower is better; InputError without labels."""
+        return pair_disagreement(self.joint, self.view_labels)
+
+    def targets(self, embedding: str = "zero") -> np.ndarray:
+        """Pixels x₂ of every target, shape (N2, n·s) for "zero", (N2, w·s) for "packed".
+
+        Parameters
+        ----------
+        embedding : {"zero", "packed"}
+            "zero": zero-filled in the whole image (positions kept only); "packed": hidden patches in patch order (masks
+            that hide equally many only).
+
+        Raises
+        ------
+        InputError
+            If the graph did not come from a world, or the embedding does not fit it.
+        """
+        return _shown(self.target_contents, "targets").embedded(embedding)
+
+    def view_features(self, embedding: str = "zero") -> np.ndarray:
+        """Pixels of every view, embedded as in `targets`, shape (N1, n·s) or (N1, w·s)."""
+        return _shown(self.view_contents, "view features").embedded(embedding)
+
+    def _labels(self) -> np.ndarray:
+        if self.image_labels is None:
+            raise InputError("this needs the labels of the images, but the graph was built without labels")
+        return self.image_labels
+
+
+def _shown(contents: Contents | None, what: str) -> Contents:
+    if contents is None:
+        raise InputError(f"{what} in pixels need a graph enumerated from a world, but this one came from a joint law")
+    return contents
+
+
+def _checked_joint(joint: Any) -> sparse.csr_array:
+    if not sparse.issparse(joint) and np.ndim(joint) != 2:
+        raise InputError(f"joint must be a matrix of shape (N1, N2), but its shape is {np.shape(joint)}")
+    law = sparse.csr_array(joint, dtype=float)
+    law.sum_duplicates()
+    if 0 in law.shape:
+        raise InputError(f"joint must have a view and a target, but its shape is {law.shape}")
+    if not np.isfinite(law.data).all() or (law.data < 0).any():
+        raise InputError("joint must be finite and non-negative, but it has a negative or non-finite entry")
+    total = float(law.sum())
+    if abs(total - 1.0) > 1e-9:
+        raise InputError(f"joint must sum to 1 within 1e-9, but it sums to {total!r}")
+    law.eliminate_zeros()
+    for axis, name in ((1, "row"), (0, "column")):
+        empty = np.flatnonzero(np.asarray(law.sum(axis)) == 0)
+        if empty.size:
+            raise InputError(f"joint must give every view and target positive mass, but {name} {empty[0]} is zero")
+    return sparse.csr_array(law / total)
+
+
+def _checked_labels(labels: np.ndarray | None, n_views: int) -> np.ndarray | None:
+    if labels is None:
+        return None
+    labels = np.asarray(labels)
+    if labels.shape != (n_views,) or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+        raise InputError(f"labels must be {n_views} integers from 0, one per row of joint, "
+                         f"but they are {labels.dtype} of shape {labels.shape}")  # fmt: skip
+    return labels.astype(np.int64)

@@ -1,0 +1,82 @@
+"""A view is what a mask lets one see of an image, with or without knowing where it was seen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from maetheory.core import InputError
+from maetheory.masks.law import check_masks
+
+POSITIONS = ("kept", "dropped")
+_LARGEST_CODE = 2**62
+
+
+def view_identities(states: np.ndarray, masks: np.ndarray, positions: str = "kept") -> tuple[np.ndarray, np.ndarray]:
+    """Number the distinct views of every image under every mask.
+
+    Parameters
+    ----------
+    states : ndarray of int, shape (S, p)
+        One symbol ≥ 0 per patch.
+    masks : ndarray of bool, shape (m, p)
+        True = the patch belongs to the view; pass ``~masks`` for the targets.
+    positions : {"kept", "dropped"}
+        "kept": a view is (mask, values). "dropped": it is the sequence of its values in patch order.
+
+    Returns
+    -------
+    identity : ndarray of int, shape (S, m)
+        0 .. V − 1, in lexicographic order of (mask index,) values.
+    first : ndarray of int, shape (V,)
+        For each view the flat index, state·m + mask, of the first pair that shows it.
+
+    Raises
+    ------
+    InputError
+        If `positions` is neither word, or the shapes of `states` and `masks` disagree.
+
+    Examples
+    --------
+    >>> states, masks = np.array([[0, 1], [1, 0]]), np.array([[True, False], [False, True]])
+    >>> view_identities(states, masks)[0].tolist()
+    [[0, 3], [1, 2]]
+    >>> view_identities(states, masks, "dropped")[0].tolist()
+    [[0, 1], [1, 0]]
+    """
+    if positions not in POSITIONS:
+        raise InputError(f'positions must be "kept" or "dropped", but it is {positions!r}')
+    masks = check_masks(masks, np.shape(states)[1])
+    symbols, places = padded_symbols(states), visible_places(masks)
+    base = int(symbols.max(initial=0)) + 1
+    start = np.arange(len(masks)) if positions == "kept" else np.zeros(len(masks), np.int64)
+    code = np.tile(start, (len(states), 1))  # (S, m)
+    bound = len(masks) if positions == "kept" else 1
+    for column in places.T:
+        if bound * base > _LARGEST_CODE:
+            code = np.unique(code, return_inverse=True)[1].reshape(code.shape)
+            bound = code.size
+        code *= base
+        code += symbols[:, column]  # (S, p + 1) -> (S, m)
+        bound *= base
+    _, first, identity = np.unique(code, return_index=True, return_inverse=True)
+    return identity.reshape(code.shape), first
+
+
+def visible_places(masks: np.ndarray) -> np.ndarray:
+    """Return the visible patches of each mask in patch order, shape (m, w), padded with −1 to the widest mask.
+
+    Examples
+    --------
+    >>> visible_places(np.array([[True, False, True], [False, True, False]])).tolist()
+    [[0, 2], [1, -1]]
+    """
+    masks = np.asarray(masks, bool)
+    width = int(masks.sum(1).max(initial=0))
+    order = np.argsort(~masks, axis=1, kind="stable")[:, :width]  # (m, p) -> (m, w)
+    return np.where(np.take_along_axis(masks, order, axis=1), order, -1)
+
+
+def padded_symbols(states: np.ndarray) -> np.ndarray:
+    """Return symbols counted from 1 with a last column of 0, so that place −1 reads "no patch"; shape (S, p + 1)."""
+    states = np.asarray(states, np.int64)
+    return np.concatenate([states + 1, np.zeros((len(states), 1), np.int64)], axis=1)

@@ -1,0 +1,54 @@
+"""Two pairs of image and mask show the same view exactly when what is seen is the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from maetheory.core import InputError
+from maetheory.masks import BernoulliMasks, view_identities
+from maetheory.masks.views import visible_places
+
+
+def slow_name(state: np.ndarray, mask: np.ndarray, j: int, positions: str) -> tuple:
+    shown = tuple(int(s) for s, seen in zip(state, mask, strict=True) if seen)
+    return (j, *shown) if positions == "kept" else shown
+
+
+@pytest.mark.parametrize("positions", ["kept", "dropped"])
+@pytest.mark.parametrize("patches", [4, 70])
+def test_identities_agree_with_tuples(positions: str, patches: int) -> None:
+    """At 70 patches of 9 symbols the codes pass 64 bits many times over."""
+    rng = np.random.default_rng(0)
+    states = rng.integers(0, 9, (30, patches)) if patches > 4 else rng.integers(0, 2, (30, patches))
+    states[15:] = states[:15]
+    states[20:, -1] = 8 if patches > 4 else 1
+    masks = BernoulliMasks(patches, 0.5).sample(rng, 12)
+    masks = np.unique(masks, axis=0)
+    identity, first = view_identities(states, masks, positions)
+    seen: dict[tuple, int] = {}
+    for i, state in enumerate(states):
+        for j, mask in enumerate(masks):
+            assert seen.setdefault(slow_name(state, mask, j, positions), identity[i, j]) == identity[i, j]
+    assert len(set(seen.values())) == len(seen) == len(first) == identity.max() + 1
+    np.testing.assert_array_equal(identity.ravel()[first], np.arange(len(first)))
+
+
+def test_dropped_positions_keep_length_and_order() -> None:
+    masks = np.array([[True, True, False], [False, True, True], [True, False, False]])
+    identity, _ = view_identities(np.array([[0, 0, 0], [0, 1, 0]]), masks, "dropped")
+    same = identity[0, 0] == identity[0, 1]
+    assert same  # (0, 0) seen twice
+    assert identity[0, 2] != identity[0, 0]  # (0) is not (0, 0)
+    assert identity[1, 0] != identity[1, 1]  # (0, 1) is not (1, 0)
+    assert identity[0, 2] == identity[1, 2]
+
+
+def test_places_are_padded() -> None:
+    assert visible_places(np.array([[False, True, True], [True, False, False]])).tolist() == [[1, 2], [0, -1]]
+
+
+@pytest.mark.parametrize(("positions", "patches", "words"), [("lost", 2, "kept"), ("kept", 3, "shape")])
+def test_bad_input_is_refused(positions: str, patches: int, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        view_identities(np.zeros((1, patches), int), np.array([[True, False]]), positions)
