@@ -1,1 +1,24 @@
-"""The room spectra."""
+"""Spectra one may trust: components first, then a solver, and beside every value what is known of its error.
+
+A solver that undercounts σ = 1 reports wrong connectivity with tiny residuals, because a residual says only that a
+value is near some singular value, never that none was missed. So `spectrum` returns both: the enclosure of what it
+found, and a bound on what it left out.
+"""
+
+from maetheory.spectra.components import Block, components
+from maetheory.spectra.enclose import Bracket, enclosure, missed_below, residual_block
+from maetheory.spectra.products import Products
+from maetheory.spectra.result import Spectrum
+from maetheory.spectra.solve import spectrum
+
+__all__ = [
+    "Block",
+    "Bracket",
+    "Products",
+    "Spectrum",
+    "components",
+    "enclosure",
+    "missed_below",
+    "residual_block",
+    "spectrum",
+]

@@ -1,0 +1,87 @@
+"""The largest singular values of a matrix, with what is known about their error and about what was left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maetheory.core import Estimate
+from maetheory.spectra.products import Array
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """The k largest singular triplets of a matrix B of shape (N1, N2), and the certificate beside them.
+
+    Attributes
+    ----------
+    values : (k,) array
+        Singular values, descending.
+    left, right : (N1, k) and (N2, k) arrays
+        Singular vectors, orthonormal columns: B right ≈ left · values.
+    residuals : (k,) array
+        ‖H x − σ x‖ of each pair, where H = [[0, B], [Bᵀ, 0]] and x = (u, v) / √2; lower is better.
+    missed_below : Estimate
+        Upper bound on σ_{k+1}, the largest singular value left out; `sampled` when it came from random probes, and
+        then it fails with probability at most `failure`.
+    matvecs : int
+        Products with B or Bᵀ spent, one per column, the certificate included; 0 when the matrix was solved densely.
+    enclosure : float
+        Radius within which k singular values of B lie about `values` (that they are the top k is `complete`).
+    missed_above : float
+        Lower bound on the largest singular value that the right vectors leave out, ‖B(I − VVᵀ)‖.
+    failure : float
+        Probability that `missed_below` is wrong; 0 when nothing was sampled.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from maetheory.spectra import spectrum
+    >>> s = spectrum(np.diag([1.0, 0.5, 0.25]), 2)
+    >>> s.values
+    array([1. , 0.5])
+    >>> s.complete, s.missed
+    (True, False)
+    """
+
+    values: Array
+    left: Array
+    right: Array
+    residuals: Array
+    missed_below: Estimate
+    matvecs: int
+    enclosure: float
+    missed_above: float
+    failure: float
+
+    @property
+    def missed(self) -> bool:
+        """Whether a larger singular value than the last one kept was provably left out."""
+        return bool(self.missed_above > self.values[-1] + self.enclosure)
+
+    @property
+    def complete(self) -> bool:
+        """Whether these are the top k and the next one is smaller, up to `failure`; False also means undecided."""
+        return bool(self.missed_below <= self.values[-1] - self.enclosure)
+
+    @property
+    def lower(self) -> Array:
+        """Lower bounds on σ₁..σ_k of B, shape (k,)."""
+        return (self.values - self.enclosure).clip(min=0.0)
+
+    @property
+    def upper(self) -> Array:
+        """Upper bounds on σ₁..σ_k of B, shape (k,): nothing left out exceeds `missed_below`."""
+        return self.values.clip(min=float(self.missed_below)) + self.enclosure
+
+    @property
+    def reading(self) -> str:
+        """One sentence: what the certificate says."""
+        chance = f" (wrong with probability at most {self.failure:.0e})" if self.failure else ""
+        if self.missed:
+            return f"incomplete: a singular value of at least {self.missed_above:.6g} was left out"
+        if self.complete:
+            return f"complete: every singular value left out is at most {float(self.missed_below):.6g}{chance}"
+        return (
+            f"undecided: what was left out is at most {float(self.missed_below):.6g}{chance}, "
+            f"not below the last one kept, {self.values[-1]:.6g}"
+        )
