@@ -6,6 +6,35 @@ components, and how often labels disagree.
 """
 
 from maetheory.graph.contents import Contents
+from maetheory.graph.functionals import (
+    alignment_loss,
+    asymmetric_alignment,
+    best_prediction,
+    conditional_mean,
+    irreducible_loss,
+    mean_square,
+    positive_pair_distance,
+    reconstruction_loss,
+    spectral_loss,
+    target_variance,
+    target_variance_given_mask,
+    uniformity_loss,
+)
 from maetheory.graph.mask_graph import MaskGraph
 
-__all__ = ["Contents", "MaskGraph"]
+__all__ = [
+    "Contents",
+    "MaskGraph",
+    "alignment_loss",
+    "asymmetric_alignment",
+    "best_prediction",
+    "conditional_mean",
+    "irreducible_loss",
+    "mean_square",
+    "positive_pair_distance",
+    "reconstruction_loss",
+    "spectral_loss",
+    "target_variance",
+    "target_variance_given_mask",
+    "uniformity_loss",
+]

@@ -216,11 +216,19 @@ class MaskGraph:
         InputError
             If the graph did not come from a world, or the embedding does not fit it.
         """
-        return _shown(self.target_contents, "targets").embedded(embedding)
+        return _shown(self.target_contents, "targets in pixels").embedded(embedding)
 
     def view_features(self, embedding: str = "zero") -> np.ndarray:
         """Pixels of every view, embedded as in `targets`, shape (N1, n·s) or (N1, w·s)."""
-        return _shown(self.view_contents, "view features").embedded(embedding)
+        return _shown(self.view_contents, "views in pixels").embedded(embedding)
+
+    @cached_property
+    def target_masks(self) -> np.ndarray:
+        """Number of the mask of each target, shape (N2,), from 0; InputError where the graph does not know it."""
+        masks = _shown(self.target_contents, "masks").masks
+        if masks is None:
+            raise InputError("the mask of a target is known only with positions kept, but they were dropped")
+        return np.unique(masks, axis=0, return_inverse=True)[1].ravel()
 
     def _labels(self) -> np.ndarray:
         if self.image_labels is None:
@@ -230,7 +238,7 @@ class MaskGraph:
 
 def _shown(contents: Contents | None, what: str) -> Contents:
     if contents is None:
-        raise InputError(f"{what} in pixels need a graph enumerated from a world, but this one came from a joint law")
+        raise InputError(f"{what} need a graph enumerated from a world, but this one came from a joint law")
     return contents
 
 

@@ -1,0 +1,196 @@
+"""Every population loss of a finite world is a finite sum, exact up to round-off.
+
+Features are arrays with one row per view or target of the graph: ``h`` (N1, d), ``h_g`` (N2, d), ``targets`` (N2, d),
+``f`` (N1, k). Sums of squares are summed as squares, never as differences of large numbers, so that a loss that is
+zero comes out as zero. NaN in an argument is NaN in the result.
+
+References
+----------
+Zhang, Wang and Wang 2022, How Mask Matters (Eqs. 2, 4, 11); HaoChen et al. 2021 for the spectral contrastive loss.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from maetheory.core import InputError
+from maetheory.graph.mask_graph import MaskGraph
+
+_CHUNK = 2**21
+
+
+def reconstruction_loss(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
+    """L_MAE(h) = E ‖h(x₁) − x₂‖² (Eq. 2); ≥ 0, lower is better.
+
+    Raises
+    ------
+    InputError
+        Here and below: if a row count does not match the graph, or two widths differ.
+
+    Examples
+    --------
+    >>> graph = MaskGraph.from_joint([[0.5, 0.5]])
+    >>> reconstruction_loss(graph, np.array([[0.0]]), np.array([[1.0], [-1.0]]))
+    1.0
+    """
+    h, targets = on_views(graph, h), on_targets(graph, targets)
+    return _mean_square_gap(graph.joint, h, targets)
+
+
+def asymmetric_alignment(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray) -> float:
+    """L_asym(h) = −E h(x₁)ᵀ h_g(x₂) (Eq. 4); lower is better.
+
+    Examples
+    --------
+    >>> graph = MaskGraph.from_joint([[0.5, 0.5]])
+    >>> asymmetric_alignment(graph, np.array([[2.0]]), np.array([[1.0], [3.0]]))
+    -4.0
+    """
+    h, h_g = on_views(graph, h), on_targets(graph, h_g)
+    _check_widths(h, h_g)
+    return -float((h * (graph.joint @ h_g)).sum())  # (N1, N2) @ (N2, d) -> (N1, d)
+
+
+def alignment_loss(graph: MaskGraph, h: np.ndarray) -> float:
+    """L_align(h) = −E h(x₁)ᵀ h(x₁⁺) over mask-induced positive pairs; ≤ 0, lower is better.
+
+    Examples
+    --------
+    >>> graph = MaskGraph.from_joint([[0.5], [0.5]])
+    >>> alignment_loss(graph, np.array([[1.0], [3.0]]))
+    -4.0
+    """
+    return -mean_square(graph.degrees[1], conditional_mean(graph, h))
+
+
+def positive_pair_distance(graph: MaskGraph, h: np.ndarray) -> float:
+    """E ‖h(x₁) − h(x₁⁺)‖² = 2 E ‖h(x₁) − E[h|x₂]‖²; ≥ 0, zero iff h is constant on every component.
+
+    Examples
+    --------
+    >>> graph = MaskGraph.from_joint([[0.5], [0.5]])
+    >>> positive_pair_distance(graph, np.array([[1.0], [3.0]]))
+    2.0
+    """
+    return 2.0 * _mean_square_gap(graph.joint, on_views(graph, h), conditional_mean(graph, h))
+
+
+def uniformity_loss(graph: MaskGraph, f: np.ndarray) -> float:
+    """L_unif(f) = E (f(x₁)ᵀ f(x₁⁻))² = ‖FᵀF‖_F² for an independent x₁⁻ (Eq. 11); ≥ 0, lower is more uniform.
+
+    The exact expectation over both draws: no batch, no normalisation, equal draws included with their probability.
+
+    Examples
+    --------
+    >>> graph = MaskGraph.from_joint([[0.5], [0.5]])
+    >>> uniformity_loss(graph, np.eye(2))
+    0.5
+    """
+    f = on_views(graph, f)
+    moment = f.T @ (graph.degrees[0][:, None] * f)  # (k, N1) @ (N1, k) -> (k, k)
+    return float((moment**2).sum())
+
+
+def spectral_loss(graph: MaskGraph, f: np.ndarray) -> float:
+    """L_spec(f) = 2 L_align(f) + L_unif(f) = ‖Ā − FFᵀ‖_F² − ‖Ā‖_F² (HaoChen et al. 2021); lower is better.
+
+    Examples
+    --------
+    >>> graph = MaskGraph.from_joint([[0.5], [0.5]])
+    >>> spectral_loss(graph, np.ones((2, 1)))
+    -1.0
+    """
+    return 2.0 * alignment_loss(graph, f) + uniformity_loss(graph, f)
+
+
+def conditional_mean(graph: MaskGraph, h: np.ndarray) -> np.ndarray:
+    """E[h(x₁) | x₂], shape (N2, d): the prediction averaged over the views that share a target."""
+    return (graph.joint.T @ on_views(graph, h)) / graph.degrees[1][:, None]  # (N2, N1) @ (N1, d) -> (N2, d)
+
+
+def best_prediction(graph: MaskGraph, targets: np.ndarray) -> np.ndarray:
+    """E[x₂ | x₁], shape (N1, d): the minimiser of L_MAE over all h."""
+    return (graph.joint @ on_targets(graph, targets)) / graph.degrees[0][:, None]  # (N1, N2) @ (N2, d) -> (N1, d)
+
+
+def irreducible_loss(graph: MaskGraph, targets: np.ndarray) -> float:
+    """E Var(x₂ | x₁) = min_h L_MAE(h); ≥ 0, a property of data and mask law."""
+    return _mean_square_gap(graph.joint, best_prediction(graph, targets), on_targets(graph, targets))
+
+
+def target_variance(graph: MaskGraph, targets: np.ndarray) -> float:
+    """Var(x₂) = E ‖x₂ − E x₂‖², the printed floor of a constant encoder; depends on the embedding of the targets."""
+    targets = on_targets(graph, targets)
+    d2 = graph.degrees[1]
+    return mean_square(d2, targets - d2 @ targets)
+
+
+def target_variance_given_mask(graph: MaskGraph, targets: np.ndarray, masks: np.ndarray | None = None) -> float:
+    """E_m Var(x₂ | m), the floor of a constant encoder whose decoder knows the mask; any embedding gives the same.
+
+    Parameters
+    ----------
+    graph : MaskGraph
+    targets : ndarray, shape (N2, d)
+    masks : ndarray of int, shape (N2,), optional
+        Number of each target's mask; by default that of the enumerated world.
+
+    Raises
+    ------
+    InputError
+        If `masks` is not given and the graph does not know it: made from a joint law, or positions dropped.
+    """
+    targets, d2 = on_targets(graph, targets), graph.degrees[1]
+    groups = graph.target_masks if masks is None else np.unique(masks, return_inverse=True)[1]
+    if groups.shape != d2.shape:
+        raise InputError(f"masks must hold one number per target, {len(d2)}, but their shape is {groups.shape}")
+    member = sparse.csr_array((d2, groups, np.arange(len(d2) + 1)))  # (N2, m)
+    mean = (member.T @ targets) / np.bincount(groups, d2)[:, None]  # (m, N2) @ (N2, d) -> (m, d)
+    return mean_square(d2, targets - mean[groups])
+
+
+def mean_square(degrees: np.ndarray, features: np.ndarray) -> float:
+    """E ‖f‖² under a marginal: `degrees` (N,) and one row of `features` (N, d) per node.
+
+    Examples
+    --------
+    >>> mean_square(np.array([0.5, 0.5]), np.array([[1.0], [3.0]]))
+    5.0
+    """
+    return float(degrees @ (features**2).sum(1))
+
+
+def on_views(graph: MaskGraph, h: np.ndarray) -> np.ndarray:
+    """Return `h` as a float (N1, d) array, or raise InputError."""
+    return _rows(h, graph.shape[0], "view")
+
+
+def on_targets(graph: MaskGraph, h: np.ndarray) -> np.ndarray:
+    """Return `h` as a float (N2, d) array, or raise InputError."""
+    return _rows(h, graph.shape[1], "target")
+
+
+def _rows(features: np.ndarray, n: int, what: str) -> np.ndarray:
+    features = np.asarray(features, float)
+    if features.ndim != 2 or len(features) != n:
+        raise InputError(f"this needs one row for each of the graph's {n} {what}s, but its shape is {features.shape}")
+    return features
+
+
+def _check_widths(a: np.ndarray, b: np.ndarray) -> None:
+    if a.shape[1] != b.shape[1]:
+        raise InputError(f"views and targets must have equally many columns, but they have {a.shape[1]} "
+                         f"and {b.shape[1]}")  # fmt: skip
+
+
+def _mean_square_gap(joint: sparse.csr_array, a: np.ndarray, b: np.ndarray) -> float:
+    """Σ M_ij ‖a_i − b_j‖², in chunks of pairs so that memory stays flat."""
+    _check_widths(a, b)
+    rows = np.repeat(np.arange(joint.shape[0]), np.diff(joint.indptr))
+    step, total = max(1, _CHUNK // max(1, a.shape[1])), 0.0
+    for start in range(0, joint.nnz, step):
+        part = slice(start, start + step)
+        gap = a[rows[part]] - b[joint.indices[part]]  # (pairs, d)
+        total += float(joint.data[part] @ (gap**2).sum(1))
+    return total
