@@ -1,7 +1,7 @@
 """Images and finite worlds as NumPy arrays: what comes in before anything is masked, trained or proved."""
 
 from maetheory.data.images import ImageSet
-from maetheory.data.sources import load_images
+from maetheory.data.sources import DATASETS, fetch, load_images
 from maetheory.data.worlds import FiniteWorld
 
-__all__ = ["FiniteWorld", "ImageSet", "load_images"]
+__all__ = ["DATASETS", "FiniteWorld", "ImageSet", "fetch", "load_images"]

@@ -2,32 +2,63 @@
 
 from __future__ import annotations
 
-from os import PathLike
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 
-from maetheory.core import InputError
+from maetheory.core import REFERENCES, InputError, Progress, silent
+from maetheory.data import cifar10 as cifar
 from maetheory.data.digits import digits
 from maetheory.data.images import ImageSet, check_split
 
 
+@dataclass(frozen=True)
+class Dataset:
+    """What a named source holds, where it is from, and on which terms."""
+
+    description: str
+    source: str
+    licence: str
+
+
+DATASETS: Mapping[str, Dataset] = MappingProxyType(
+    {
+        "digits": Dataset(
+            "1797 handwritten digits of 8x8 gray pixels, 10 classes; comes with scikit-learn, nothing to fetch",
+            str(REFERENCES["digits"]),
+            "CC BY 4.0",
+        ),
+        "cifar10": Dataset(
+            "60000 colour photographs of 32x32 pixels, 10 classes; 162 MiB to fetch",
+            f"{REFERENCES['cifar-10']}, {cifar.URL}",
+            "none stated by the authors, who ask for citation",
+        ),
+    }
+)
+
+
 def load_images(
-    source: str | PathLike[str],
+    source: str | os.PathLike[str],
     *,
     split: str = "train",
-    root: str | PathLike[str] | None = None,
+    root: str | os.PathLike[str] | None = None,
     limit: int | None = None,
 ) -> ImageSet:
-    """Return labelled images from a named source.
+    """Return labelled images from a named source or a folder.
 
     Parameters
     ----------
-    source : str
-        "digits" (comes with scikit-learn).
+    source : str or path
+        "digits" (comes with scikit-learn), "cifar10", or a folder that holds ``cifar-10-batches-bin/`` or its
+        ``*.bin`` files.
     split : {"train", "test", "val"}
-        Which part.
+        Which part; for "digits" and "cifar10" the validation set is the test set.
     root : path, optional
-        Not used by "digits".
+        Where "cifar10" is; by default ``$MAETHEORY_DATA``, then the cache of the operating system.
     limit : int, optional
-        Keep at most so many images, with the classes as equal as they can be.
+        Keep at most so many images, with the classes as equal as they can be and without randomness.
 
     Returns
     -------
@@ -37,7 +68,7 @@ def load_images(
     Raises
     ------
     InputError
-        If the source is unknown or missing, or `split` or `limit` is not usable.
+        If the source is unknown, missing or damaged, or `split` or `limit` is not usable.
 
     Examples
     --------
@@ -47,4 +78,40 @@ def load_images(
     check_split(split)
     if source == "digits":
         return digits(split, limit)
-    raise InputError(f"the source must be digits, but {source!s} was given")
+    if source == "cifar10":
+        return cifar.cifar10(split, root, limit)
+    place = Path(source).expanduser()
+    if cifar.find_cifar10(place):
+        return cifar.cifar10(split, place, limit)
+    raise InputError(
+        f"the source must be {', '.join(DATASETS)} or a folder with cifar-10-batches-bin/, but {source!s} is neither"
+    )
+
+
+def fetch(name: str, root: str | os.PathLike[str] | None = None, progress: Progress = silent) -> Path:
+    """Download a named data set, verified by its hash; do nothing where it already is.
+
+    Parameters
+    ----------
+    name : str
+        A key of `DATASETS` that needs fetching: "cifar10".
+    root : path, optional
+        Where to put it: by default ``$MAETHEORY_DATA`` if set, else the cache of the operating system.
+    progress : Progress
+        Told the bytes downloaded so far.
+
+    Returns
+    -------
+    Path
+        The folder that now holds it.
+
+    Raises
+    ------
+    InputError
+        If there is no such data set, it needs no fetching, or the download fails.
+    """
+    if name == "cifar10":
+        return cifar.fetch_cifar10(root, progress)
+    if name in DATASETS:
+        raise InputError(f"there is nothing to fetch: {name} comes with an installed package")
+    raise InputError(f"the data sets are {', '.join(DATASETS)}, but {name!r} was asked for")
