@@ -12,9 +12,18 @@ from types import MappingProxyType
 from typing import Any
 
 from maetheory.core import InputError
+from maetheory.theory import (
+    asymmetric_alignment_bounds_alignment,
+    reconstruction_bounds_alignment,
+    reconstruction_bounds_asymmetric_alignment,
+)
 from maetheory.theory.theorem import Assumption, Check, Theorem, Verdict, combine
 
-_OF_THE_PAPER: tuple[Theorem, ...] = ()
+_OF_THE_PAPER: tuple[Theorem, ...] = (
+    reconstruction_bounds_asymmetric_alignment.THEOREM,
+    asymmetric_alignment_bounds_alignment.THEOREM,
+    reconstruction_bounds_alignment.THEOREM,
+)
 _OURS: tuple[Theorem, ...] = ()
 
 THEOREMS: Mapping[str, Theorem] = MappingProxyType({theorem.slug: theorem for theorem in _OF_THE_PAPER + _OURS})

@@ -138,10 +138,10 @@ class Theorem:
     needs_graph : bool
         Whether the statement speaks of a mask graph.
     tight, broken : callable, optional
-        ``tight()`` returns the objects (with ``graph``) of a non-degenerate world where equality holds; ``broken()``
-        maps each assumption to a world where it fails.
+        ``tight()`` returns the objects (with ``graph``) of a world where equality holds; ``broken()`` maps each
+        assumption to a world where that one fails.
     never_tight : str
-        Why there is no such world, where there is none.
+        Why no non-degenerate tight world exists, where none does; `tight` is then degenerate or absent.
     sample : callable, optional
         ``sample(rng)`` returns a random world; by default the objects are Gaussian on a random graph.
     conform : callable, optional
