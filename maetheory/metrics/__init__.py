@@ -1,26 +1,53 @@
-"""What features say about collapse: every number with its convention, every spectral one from mergeable moments."""
+"""What features say about collapse: every number with its convention, every spectral one from mergeable moments.
+
+Features are ``Z`` (N, D), one row per image. What is a function of second moments takes either the features, by the
+singular value decomposition, or `Moments`, which add up over batches and processes and state their squaring error.
+"""
 
 from maetheory.metrics.alignment import alignment
+from maetheory.metrics.alpha_req import PowerLawFit, alpha_req
+from maetheory.metrics.cka import linear_cka
+from maetheory.metrics.coherence import coherence
+from maetheory.metrics.confusion import acr, arc
 from maetheory.metrics.conventions import CONVENTIONS, Convention
-from maetheory.metrics.cosines import mean_cosine, umae_uniformity
+from maetheory.metrics.cosines import direction_std, mean_cosine, self_cluster, umae_uniformity
 from maetheory.metrics.effective_rank import effective_rank, rankme
+from maetheory.metrics.lidar import lidar
+from maetheory.metrics.matrix_entropy import kernel_entropy, matrix_entropy, vendi
 from maetheory.metrics.moments import Moments
-from maetheory.metrics.ranks import participation_ratio, stable_rank
+from maetheory.metrics.ranks import condition_number, iso_score, nesum, participation_ratio, stable_rank
 from maetheory.metrics.spectrum import covariance_eigenvalues, singular_values
+from maetheory.metrics.twonn import twonn
 from maetheory.metrics.uniformity import uniformity
 
 __all__ = [
     "CONVENTIONS",
     "Convention",
     "Moments",
+    "PowerLawFit",
+    "acr",
     "alignment",
+    "alpha_req",
+    "arc",
+    "coherence",
+    "condition_number",
     "covariance_eigenvalues",
+    "direction_std",
     "effective_rank",
+    "iso_score",
+    "kernel_entropy",
+    "lidar",
+    "linear_cka",
+    "matrix_entropy",
     "mean_cosine",
+    "nesum",
     "participation_ratio",
     "rankme",
+    "self_cluster",
     "singular_values",
     "stable_rank",
+    "twonn",
     "umae_uniformity",
     "uniformity",
+    "vendi",
 ]

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from maetheory.metrics.conventions import choose
-from maetheory.metrics.moments import Moments, enough
-from maetheory.metrics.rows import finite_rows, pointed_rows, refuse_zero_rows
+from maetheory.metrics.moments import Moments, enough, pointed
+from maetheory.metrics.rows import finite_rows, pointed_rows
+from maetheory.metrics.spectrum import column_count
 
 
 def mean_cosine(Z: Any, *, convention: str | None = None) -> float:
@@ -35,7 +36,7 @@ def mean_cosine(Z: Any, *, convention: str | None = None) -> float:
     """
     chosen = choose("mean_cosine", convention)
     if isinstance(Z, Moments):
-        n, total = _pointed(Z).count, Z.direction_sum
+        n, total = pointed(Z).count, Z.direction_sum
     else:
         unit = pointed_rows(Z)
         n, total = len(unit), unit.sum(axis=0)
@@ -82,9 +83,75 @@ def umae_uniformity(Z: Any, *, normalize: bool = True, diagonal: bool = False, c
     return square / n**2 if diagonal else (square - fourth) / (n * (n - 1))
 
 
+def self_cluster(Z: Any, *, convention: str | None = None) -> float:
+    """Return self-cluster ``(D m − 1) / (D − 1)``, m the mean squared cosine of pairs; 1 collapsed, 0 uniform.
+
+    An affine map of U-MAE's uniformity: ``(Q − E) / (N² − E)`` with ``Q = ‖WWᵀ‖_F²`` of the unit rows W and
+    ``E = N + N(N − 1)/D`` its mean for rows spread evenly. Slightly negative for tight frames, NaN when D is 1.
+
+    Parameters
+    ----------
+    Z : array or tensor (N, D), or Moments
+        The features, no row zero.
+    convention : str, optional
+        ``"tsitsulin-2023"``, the only one.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two rows, a zero row, NaN or infinity, or the convention is unknown.
+
+    References
+    ----------
+    Tsitsulin, Munkhoeva and Perozzi 2023, Unsupervised Embedding Quality Evaluation.
+
+    Examples
+    --------
+    >>> round(self_cluster([[1.0, 1.0], [2.0, 2.0]]), 9)
+    1.0
+    """
+    choose("self_cluster", convention)
+    mean, d = umae_uniformity(Z), column_count(Z)
+    return (d * mean - 1) / (d - 1) if d > 1 else float("nan")
+
+
+def direction_std(Z: Any, *, convention: str | None = None) -> float:
+    """Return the mean over dimensions of the standard deviation of unit rows; about ``1/√D`` when spread, 0 collapsed.
+
+    Sees complete collapse and is blind to dimensional collapse.
+
+    Parameters
+    ----------
+    Z : array or tensor (N, D), or Moments
+        The features, no row zero.
+    convention : str, optional
+        ``"chen-he-2021"``, the only one: denominator N − 1.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two rows, a zero row, NaN or infinity, or the convention is unknown.
+
+    References
+    ----------
+    Chen and He 2021, Exploring Simple Siamese Representation Learning, Section 4.1.
+
+    Examples
+    --------
+    >>> round(direction_std([[1.0, 0.0], [0.0, 1.0]]), 6)
+    0.707107
+    """
+    choose("direction_std", convention)
+    if not isinstance(Z, Moments):
+        return float(pointed_rows(Z).std(axis=0, ddof=1).mean())
+    n = pointed(Z).count
+    variance = (np.diag(Z.direction_second) - Z.direction_sum**2 / n) / (n - 1)
+    return float(np.sqrt(np.maximum(variance, 0)).mean())
+
+
 def _squared_products(Z: Any, normalize: bool) -> tuple[int, Any, float]:
     if isinstance(Z, Moments):
-        moments = _pointed(Z) if normalize else enough(Z)
+        moments = pointed(Z) if normalize else enough(Z)
         n = moments.count
         return (n, moments.direction_second, float(n)) if normalize else (n, moments.second, moments.fourth)
     rows = pointed_rows(Z) if normalize else finite_rows(Z)
@@ -92,8 +159,3 @@ def _squared_products(Z: Any, normalize: bool) -> tuple[int, Any, float]:
     fourth = float(n) if normalize else float((np.einsum("nd,nd->n", rows, rows) ** 2).sum())
     gram = rows.T @ rows if d <= n else rows @ rows.T  # the same Frobenius norm, from the smaller side
     return n, gram, fourth
-
-
-def _pointed(moments: Moments) -> Moments:
-    refuse_zero_rows(enough(moments).zero_rows, moments.count)
-    return moments

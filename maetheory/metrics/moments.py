@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maetheory.core import InputError
-from maetheory.metrics.rows import directions, finite_rows
+from maetheory.metrics.rows import directions, finite_rows, refuse_zero_rows
 
 _TILE = 4096
 
@@ -76,6 +76,11 @@ class Moments:
         """
         return float(np.finfo(float).eps * (self.d + np.sqrt(self.count)) * np.trace(self.second))
 
+    @property
+    def direction_error(self) -> float:
+        """The same for the eigenvalues of ``Σẑẑᵀ``, whose trace is n."""
+        return float(np.finfo(float).eps * (self.d + np.sqrt(self.count)) * np.trace(self.direction_second))
+
     def update(self, batch: Any) -> Self:
         """Add the rows of `batch` (N, D), array or tensor, tile by tile; return self.
 
@@ -124,4 +129,10 @@ def enough(moments: Moments, least: int = 2) -> Moments:
     """Return `moments` if they saw at least `least` rows, else raise InputError."""
     if moments.count < least:
         raise InputError(f"these moments saw {moments.count} rows, but this metric needs at least {least}")
+    return moments
+
+
+def pointed(moments: Moments) -> Moments:
+    """Return `moments` if they saw at least two rows and none of them zero, else raise InputError."""
+    refuse_zero_rows(enough(moments).zero_rows, moments.count)
     return moments

@@ -1,4 +1,4 @@
-"""The stable rank and the participation ratio count directions by squared singular values."""
+"""Ranks that count directions by squared singular values: stable rank, participation ratio and their kin."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from maetheory.metrics.conventions import choose
-from maetheory.metrics.spectrum import row_count, singular_values
+from maetheory.metrics.spectrum import column_count, row_count, singular_values
 
 
 def stable_rank(Z: Any, *, convention: str | None = None) -> float:
@@ -79,3 +79,94 @@ def participation_ratio(Z: Any, *, convention: str | None = None) -> float:
     n = row_count(Z) - 1
     below = n * squares - total**2
     return ((n + 1) * total**2 - 2 * squares) / below if below else np.inf
+
+
+def nesum(Z: Any, *, convention: str | None = None) -> float:
+    """Return NESum ``Σ l_i / l_1`` of the covariance eigenvalues; between 1 and the rank, higher is less collapsed.
+
+    It is the stable rank of the centred features; 0 when all rows are equal.
+
+    Parameters
+    ----------
+    Z : array or tensor (N, D), or Moments
+        The features.
+    convention : str, optional
+        ``"he-ozay-2022"``, the only one.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two rows, NaN or infinity among them, or the convention is unknown.
+
+    References
+    ----------
+    He and Ozay 2022, Exploring the Gap between Collapsed and Whitened Features in Self-Supervised Learning.
+
+    Examples
+    --------
+    >>> round(nesum([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]), 9)
+    2.0
+    """
+    choose("nesum", convention)
+    return stable_rank(Z, convention="centred")
+
+
+def condition_number(Z: Any, *, convention: str | None = None) -> float:
+    """Return the condition number ``s_1 / s_min``; at least 1, infinite when a direction is missing.
+
+    Over the ``min(N, D)`` singular values. From Moments it is infinite from about 1e7 on, where squaring the spectrum
+    no longer tells the smallest value from zero.
+
+    Parameters
+    ----------
+    Z : array or tensor (N, D), or Moments
+        The features.
+    convention : str, optional
+        ``"uncentred"`` (default) or ``"centred"``.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two rows, NaN or infinity among them, or the convention is unknown.
+
+    Examples
+    --------
+    >>> condition_number([[4.0, 0.0], [0.0, 2.0]])
+    2.0
+    >>> condition_number([[1.0, 1.0], [1.0, 1.0]])
+    inf
+    """
+    values = singular_values(Z, centred=choose("condition_number", convention).centred)
+    return float(values[0] / values[-1]) if values[-1] > 0 else np.inf
+
+
+def iso_score(Z: Any, *, convention: str | None = None) -> float:
+    """Return IsoScore ``(PR − 1) / (D − 1)`` with the centred participation ratio PR; 1 is isotropic, 0 one direction.
+
+    D is the ambient dimension; NaN when it is 1, and 0 when all rows are equal.
+
+    Parameters
+    ----------
+    Z : array or tensor (N, D), or Moments
+        The features, one row per image (the authors' code wants one column per image).
+    convention : str, optional
+        ``"rudman-2022"``, the only one.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two rows, NaN or infinity among them, or the convention is unknown.
+
+    References
+    ----------
+    Rudman et al. 2022, IsoScore: Measuring the Uniformity of Embedding Space Utilization.
+
+    Examples
+    --------
+    >>> round(iso_score([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]), 9)
+    1.0
+    """
+    choose("iso_score", convention)
+    ratio = participation_ratio(Z)
+    d = column_count(Z)
+    return max(ratio - 1, 0.0) / (d - 1) if d > 1 else np.nan

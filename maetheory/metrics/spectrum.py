@@ -60,6 +60,11 @@ def row_count(Z: Any) -> int:
     return Z.count if isinstance(Z, Moments) else len(Z)
 
 
+def column_count(Z: Any) -> int:
+    """Return D, the dimension of features or of what moments saw."""
+    return Z.d if isinstance(Z, Moments) else finite_rows(Z).shape[1]
+
+
 def _by_moments(moments: Moments, centred: bool) -> NDArray[np.float64]:
     matrix = moments.scatter() if centred else moments.second
     squares = scipy.linalg.eigvalsh(matrix)[::-1][: min(moments.count, moments.d)]

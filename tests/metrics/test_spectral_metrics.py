@@ -3,27 +3,43 @@ import pytest
 from metric_oracles import (
     cosine,
     exponential_entropy,
+    gram_entropy,
     pair_mean,
     participation,
+    published_iso_score,
     spectrum,
     stable,
+    tsitsulin_self_cluster,
     umae,
 )
 
 from maetheory.core import InputError
 from maetheory.metrics import (
+    CONVENTIONS,
     Moments,
+    condition_number,
+    direction_std,
     effective_rank,
+    iso_score,
+    matrix_entropy,
     mean_cosine,
+    nesum,
     participation_ratio,
     rankme,
+    self_cluster,
     singular_values,
     stable_rank,
     umae_uniformity,
+    vendi,
 )
 
-SPECTRAL = [effective_rank, rankme, stable_rank, participation_ratio]
-ANGULAR = [mean_cosine, umae_uniformity]
+RANKS = [effective_rank, rankme, stable_rank, participation_ratio, nesum]
+SPECTRAL = [*RANKS, condition_number, iso_score, matrix_entropy]
+ANGULAR = [mean_cosine, umae_uniformity, self_cluster, direction_std]
+
+
+def unit(Z):
+    return Z / np.linalg.norm(Z, axis=1, keepdims=True)
 
 
 def features(n=40, d=12, seed=0, mean=1.0):
@@ -38,7 +54,16 @@ ORACLES = [
     (participation_ratio, participation),
     (mean_cosine, lambda Z: pair_mean(Z, cosine)),
     (umae_uniformity, umae),
+    (nesum, lambda Z: np.trace(np.atleast_2d(np.cov(Z.T))) / np.linalg.norm(np.atleast_2d(np.cov(Z.T)), 2)),
+    (condition_number, lambda Z: np.linalg.cond(Z)),
+    (matrix_entropy, gram_entropy),
+    (lambda Z: matrix_entropy(Z, alpha=2), lambda Z: gram_entropy(Z, 2)),
+    (lambda Z: matrix_entropy(Z, alpha=0.5), lambda Z: gram_entropy(Z, 0.5)),
+    (lambda Z: matrix_entropy(Z, convention="giraldo-2014"), lambda Z: gram_entropy(unit(Z)) / np.log(2)),
+    (vendi, lambda Z: np.exp(gram_entropy(unit(Z)))),
+    (direction_std, lambda Z: np.mean([np.std(column, ddof=1) for column in unit(Z).T])),
 ]
+BEYOND_A_LINE = [(iso_score, published_iso_score), (self_cluster, tsitsulin_self_cluster)]  # undefined when D is 1
 
 
 @pytest.mark.parametrize(("metric", "oracle"), ORACLES)
@@ -48,7 +73,15 @@ def test_agrees_with_an_independent_implementation(metric, oracle, shape):
     assert metric(Z) == pytest.approx(oracle(Z), rel=1e-8, abs=1e-12)
 
 
-@pytest.mark.parametrize(("metric", "oracle"), ORACLES)
+@pytest.mark.parametrize(("metric", "oracle"), BEYOND_A_LINE)
+@pytest.mark.parametrize("shape", [(40, 12), (7, 12), (2, 3)])
+def test_agrees_with_an_independent_implementation_beyond_a_line(metric, oracle, shape):
+    Z = features(*shape)
+    assert metric(Z) == pytest.approx(oracle(Z), rel=1e-8, abs=1e-12)
+    assert np.isnan(metric(Z[:, :1]))
+
+
+@pytest.mark.parametrize(("metric", "oracle"), ORACLES + BEYOND_A_LINE)
 def test_moments_agree_with_an_independent_implementation(metric, oracle):
     Z = features(60, 9)
     assert metric(Moments(9).update(Z)) == pytest.approx(oracle(Z), rel=1e-8)
@@ -80,8 +113,13 @@ def test_the_length_of_each_row_changes_nothing(metric):
 
 def test_closed_forms():
     Z = np.concatenate([np.eye(6), -np.eye(6)])
-    for metric in SPECTRAL:
+    for metric in RANKS:
         assert metric(Z) == pytest.approx(6, rel=1e-5 if metric is rankme else 1e-13)
+    assert condition_number(Z) == pytest.approx(1)
+    assert iso_score(Z) == pytest.approx(1)
+    assert matrix_entropy(Z) == pytest.approx(np.log(6))
+    assert vendi(Z) == pytest.approx(6)
+    assert self_cluster(Z) == pytest.approx(-1 / 11)  # a tight frame lies just below an even spread
     assert mean_cosine(Z) == pytest.approx(-1 / 11)
     assert umae_uniformity(Z) == pytest.approx(1 / 11)
 
@@ -90,7 +128,11 @@ def test_constant_rows_are_collapsed():
     Z = np.tile([0.1, 0.2, -0.7], (50, 1))
     assert effective_rank(Z) == 1
     assert stable_rank(Z) == pytest.approx(1, abs=1e-14)
-    assert participation_ratio(Z) == 0
+    assert participation_ratio(Z) == nesum(Z) == iso_score(Z) == 0
+    assert condition_number(Z) == np.inf
+    assert matrix_entropy(Z) == 0
+    assert self_cluster(Z) == pytest.approx(1, abs=1e-13)
+    assert direction_std(Z) == pytest.approx(0, abs=1e-15)
     assert mean_cosine(Z) == pytest.approx(1, abs=1e-14)
     assert umae_uniformity(Z) == pytest.approx(1, abs=1e-14)
 
@@ -99,7 +141,8 @@ def test_rank_one_is_exactly_one_by_svd_and_within_the_stated_error_by_moments()
     rng = np.random.default_rng(0)
     Z = np.outer(rng.normal(size=4000), rng.normal(size=32))
     assert effective_rank(Z) == 1
-    assert effective_rank(Moments(32).update(Z)) == pytest.approx(1, abs=1e-3)
+    assert condition_number(Z) == condition_number(Moments(32).update(Z)) == np.inf
+    assert effective_rank(Moments(32).update(Z)) == pytest.approx(1, abs=1e-12)  # what is below the error is zero
 
 
 @pytest.mark.parametrize("r", [2, 5])
@@ -158,3 +201,44 @@ def test_corrected_participation_ratio_removes_the_bias():
     corrected = [1 / participation_ratio(Z, convention="corrected") for Z in draws]
     assert plain > 1.15 / truth
     assert np.mean(corrected) == pytest.approx(1 / truth, rel=0.02)
+
+
+def test_every_convention_of_a_rank_is_what_it_says():
+    Z = features(50, 8, mean=2.0)
+    s, c = spectrum(Z), spectrum(Z, centred=True)
+    forms = {
+        "garrido-2023": (s, 1e-7),
+        "stable-pretraining": (s, 1e-5),
+        "reptrix": (c**2, 1e-7),
+        "centred": (c, 1e-7),
+        "eigenvalues": (s**2, 1e-7),
+    }
+    assert list(forms) == [convention.name for convention in CONVENTIONS["rankme"]]
+    for name, form in forms.items():
+        assert rankme(Z, convention=name) == pytest.approx(exponential_entropy(*form), rel=1e-10)
+    assert effective_rank(Z, convention="centred") == pytest.approx(exponential_entropy(c), rel=1e-10)
+    assert effective_rank(Z, convention="eigenvalues") == pytest.approx(exponential_entropy(s**2), rel=1e-10)
+    assert stable_rank(Z, convention="centred") == pytest.approx(stable(Z - Z.mean(0)), rel=1e-10)
+    assert participation_ratio(Z, convention="uncentred") == pytest.approx((s**2).sum() ** 2 / (s**4).sum(), rel=1e-10)
+    assert condition_number(Z, convention="centred") == pytest.approx(c[0] / c[-1], rel=1e-10)
+    assert matrix_entropy(Z, convention="centred") == pytest.approx(gram_entropy(Z - Z.mean(0)), rel=1e-10)
+    assert mean_cosine(Z, convention="with-diagonal") == pytest.approx(pair_mean(Z, cosine, diagonal=True), rel=1e-10)
+
+
+def test_nothing_is_collapsed_further_than_zero():
+    Z = np.zeros((5, 3))
+    for metric in (effective_rank, rankme, stable_rank, participation_ratio, nesum, matrix_entropy):
+        assert metric(Z) == 0
+        assert metric(Moments(3).update(Z)) == 0
+
+
+@pytest.mark.parametrize("alpha", [0.3, 1, 2, np.inf])
+@pytest.mark.parametrize("shape", [(5, 9), (9, 5)])
+def test_matrix_entropy_never_exceeds_the_logarithm_of_the_smaller_side(alpha, shape):
+    Z = np.linalg.qr(np.random.default_rng(0).normal(size=(9, 5)))[0].reshape(9, 5)
+    Z = Z if shape == (9, 5) else Z.T
+    assert matrix_entropy(Z, alpha=alpha) == pytest.approx(np.log(5))
+    assert matrix_entropy(Z, alpha=alpha) <= np.log(5)
+    assert matrix_entropy(features(*shape), alpha=alpha) < np.log(5)
+    with pytest.raises(InputError, match="positive order"):
+        matrix_entropy(Z, alpha=0)

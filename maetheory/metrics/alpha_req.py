@@ -1,0 +1,102 @@
+"""The eigenvalues of good features fall off as a power of their rank, neither too fast nor too slowly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maetheory.core import InputError
+from maetheory.metrics.conventions import choose
+from maetheory.metrics.spectrum import covariance_eigenvalues
+
+RANGES = ((10, 99), (3, 99), (5, 49), (5, 99), (11, 99))
+"""Ranks between which power laws have been fitted, ours first; no range is canonical."""
+
+
+@dataclass(frozen=True)
+class PowerLawFit:
+    """A fitted power law ``l_i ≈ e^intercept · i^−alpha``, with what it was fitted to.
+
+    Attributes
+    ----------
+    alpha : float
+        The exponent; NaN when fewer than three eigenvalues in the range are positive.
+    intercept : float
+        ln of the fitted first eigenvalue.
+    range : tuple of int
+        First and last rank fitted, 1-based, both included; clipped to the positive eigenvalues.
+    r2 : float
+        Weighted coefficient of determination; 1 is a perfect power law.
+    sweep : tuple of (range, alpha)
+        The exponent in the other ranges people use: conclusions that change along it are not conclusions.
+    """
+
+    alpha: float
+    intercept: float
+    range: tuple[int, int]
+    r2: float
+    sweep: tuple[tuple[tuple[int, int], float], ...] = ()
+
+    def __float__(self) -> float:
+        return self.alpha
+
+
+def alpha_req(Z: Any, *, ranks: tuple[int, int] | None = None, convention: str | None = None) -> PowerLawFit:
+    """Return the power law of the covariance eigenvalues; an exponent near 1 is said to transfer best.
+
+    ``ln l_i`` is fitted linearly against ``ln i`` with weights 1/i. The range decides much: it, its r² and a sweep over
+    other ranges come back with the exponent.
+
+    Parameters
+    ----------
+    Z : array or tensor (N, D), or Moments
+        The features.
+    ranks : (int, int), optional
+        First and last rank to fit, 1-based, both included; ``(10, 99)`` by default.
+    convention : str, optional
+        ``"ranks-10-99"`` (default) or ``"reptrix"`` (ranks 6 to 100).
+
+    Raises
+    ------
+    InputError
+        If the range is not 1 ≤ first < last, there are fewer than two rows, NaN or infinity, or an unknown convention.
+
+    References
+    ----------
+    Agrawal et al. 2022, α-ReQ: Assessing Representation Quality in Self-Supervised Learning by Measuring
+    Eigenspectrum Decay.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> axes = np.arange(1, 51.0) ** -0.75  # l_i proportional to i ** -1.5
+    >>> fit = alpha_req(np.concatenate([np.diag(axes), -np.diag(axes)]))
+    >>> round(fit.alpha, 9), fit.range, round(fit.r2, 9)
+    (1.5, (10, 50), 1.0)
+    """
+    chosen = choose("alpha_req", convention)
+    first, last = ranks or ((6, 100) if chosen.name == "reptrix" else RANGES[0])
+    if not 1 <= first < last:
+        raise InputError(f"ranks must be a first and a last rank with 1 <= first < last, but {(first, last)} was given")
+    eigenvalues = covariance_eigenvalues(Z)
+    sweep = tuple((span, _fit(eigenvalues, *span).alpha) for span in RANGES)
+    fit = _fit(eigenvalues, int(first), int(last))
+    return PowerLawFit(fit.alpha, fit.intercept, fit.range, fit.r2, sweep)
+
+
+def _fit(eigenvalues: NDArray[np.float64], first: int, last: int) -> PowerLawFit:
+    last = min(last, int(np.count_nonzero(eigenvalues)))
+    if last - first < 2:
+        return PowerLawFit(np.nan, np.nan, (first, last), np.nan)
+    rank = np.arange(first, last + 1)
+    x, y = np.log(rank), np.log(eigenvalues[first - 1 : last])
+    weights = (1 / rank) / (1 / rank).sum()
+    x_mean, y_mean = weights @ x, weights @ y
+    slope = weights @ ((x - x_mean) * (y - y_mean)) / (weights @ (x - x_mean) ** 2)
+    residual = weights @ (y - y_mean - slope * (x - x_mean)) ** 2
+    total = weights @ (y - y_mean) ** 2
+    r2 = 1 - residual / total if total > 0 else np.nan
+    return PowerLawFit(float(-slope), float(y_mean - slope * x_mean), (first, last), float(r2))

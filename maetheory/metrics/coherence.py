@@ -1,0 +1,51 @@
+"""Features are coherent when a few images carry a direction alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+from maetheory.metrics.conventions import choose
+from maetheory.metrics.rows import finite_rows
+
+
+def coherence(Z: Any, *, convention: str | None = None) -> float:
+    """Return the coherence ``(N/r) maxᵢ ‖U_i‖²`` of the left singular vectors; between 1 and N/r, lower is more even.
+
+    r is the numerical rank. Needs the features themselves, not Moments, and is unstable under subsampling. NaN when
+    every entry is zero.
+
+    Parameters
+    ----------
+    Z : array or tensor (N, D)
+        The features.
+    convention : str, optional
+        ``"tsitsulin-2023"`` (default, divides by the rank) or ``"full-rank"`` (divides by min(N, D)).
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two rows, NaN or infinity among them, or the convention is unknown.
+
+    References
+    ----------
+    Candès and Recht 2009, Exact Matrix Completion via Convex Optimization, Definition 1.2; Tsitsulin, Munkhoeva and
+    Perozzi 2023, Unsupervised Embedding Quality Evaluation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(coherence(np.ones((4, 2))), 9)
+    1.0
+    """
+    chosen = choose("coherence", convention)
+    rows = finite_rows(Z)
+    left, values, _ = scipy.linalg.svd(rows, full_matrices=False, check_finite=False)
+    kept = values > np.finfo(float).eps * max(rows.shape) * scipy.linalg.norm(rows)
+    rank = int(kept.sum())
+    if rank == 0:
+        return float("nan")
+    leverage = np.square(left[:, kept]).sum(axis=1)  # (N, r) -> (N,)
+    return float(leverage.max()) * len(rows) / (min(rows.shape) if chosen.name == "full-rank" else rank)

@@ -1,0 +1,82 @@
+"""LiDAR counts the directions that tell images apart better than they tell masks of one image apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+from scipy.special import entr
+
+from maetheory.core import InputError
+from maetheory.metrics.conventions import choose
+from maetheory.metrics.rows import Floats, array, finite_rows
+
+
+def lidar(Z: Any, *, delta: float = 1e-4, convention: str | None = None) -> float:
+    """Return LiDAR, exp of the entropy of the eigenvalues of ``S_w^-½ S_b S_w^-½``; higher is better, at most about D.
+
+    ``S_b`` is the scatter of the image means (denominator n − 1), ``S_w`` that of views around them (denominator
+    n(q − 1)) plus δI. Capped by min(D, n − 1). Pure noise gives about D, every eigenvalue being 1/q: compare at equal q
+    and with n ≫ D. The absolute δ makes it depend on the scale of the features. 0 when all image means are equal.
+
+    Parameters
+    ----------
+    Z : array or tensor (n, q, D)
+        Features of n images under q views each; here a view is another mask of the same image.
+    delta : float, default 1e-4
+        What is added to the diagonal of ``S_w``.
+    convention : str, optional
+        ``"thilak-2024"`` (default, shares l/Σl + ε with ε = 1e-8 of ours) or ``"stable-pretraining"``.
+
+    Raises
+    ------
+    InputError
+        If Z is not (n, q, D) with n, q ≥ 2, holds NaN or infinity, δ is not positive, or the convention is unknown.
+
+    References
+    ----------
+    Thilak et al. 2024, LiDAR: Sensing Linear Probing Performance in Joint Embedding SSL Architectures, Eq. 1–4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> means = np.repeat(np.concatenate([np.eye(3), -np.eye(3)])[:, None], 2, axis=1)
+    >>> round(lidar(means), 5)
+    3.0
+    """
+    chosen = choose("lidar", convention)
+    if not delta > 0:
+        raise InputError(f"delta must be positive, but {delta} was given")
+    values = _discriminants(grouped(Z), delta)
+    if not values.any():
+        return 0.0
+    if chosen.name == "stable-pretraining":
+        shares = (values + chosen.epsilon) / (values + chosen.epsilon).sum()
+    else:
+        shares = values / values.sum() + chosen.epsilon
+    return float(np.exp(entr(shares).sum()))
+
+
+def grouped(Z: Any, name: str = "Z") -> Floats:
+    """Return `Z` (n, q, D) as floats after checking that it holds at least two finite views of two images."""
+    Z = array(Z, name)
+    if Z.ndim != 3 or Z.shape[0] < 2 or Z.shape[1] < 2:
+        raise InputError(
+            f"{name} must be (images, views, dimensions) with at least 2 images and 2 views, but its shape is {Z.shape}"
+        )
+    return finite_rows(Z.reshape(-1, Z.shape[2]), name).reshape(Z.shape)
+
+
+def _discriminants(Z: Floats, delta: float) -> NDArray[np.float64]:
+    n, q, d = Z.shape
+    means = Z.mean(axis=1)
+    between = means - means.mean(axis=0)
+    between[np.abs(between) <= np.finfo(float).eps * n * np.abs(Z).max()] = 0.0
+    within = (Z - means[:, None]).reshape(n * q, d)
+    scatter = within.T @ within / (n * (q - 1)) + delta * np.eye(d)
+    root = scipy.linalg.cholesky(scatter, lower=True)
+    whitened = scipy.linalg.solve_triangular(root, between.T / np.sqrt(n - 1), lower=True)  # (D, D) \ (D, n)
+    values = scipy.linalg.svdvals(whitened) ** 2
+    return np.pad(values, (0, d - len(values)))

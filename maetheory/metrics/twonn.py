@@ -1,0 +1,61 @@
+"""The ratio of the distances to the two nearest neighbours knows the dimension the features live in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from maetheory.core import InputError
+from maetheory.metrics.conventions import choose
+from maetheory.metrics.neighbours import nearest
+from maetheory.metrics.rows import finite_rows
+
+
+def twonn(Z: Any, *, discard: float = 0.1, convention: str | None = None) -> float:
+    """Return the TwoNN intrinsic dimension, the slope through the origin of ``−ln(1 − F)`` on ``ln(r₂/r₁)``.
+
+    Needs the features themselves, not Moments. Repeated rows, which have ``r₁ = 0``, count once. Infinite when both
+    neighbours are always equally far, as on a lattice. Unchanged by rotations, shifts and scale.
+
+    Parameters
+    ----------
+    Z : array or tensor (N, D)
+        The features.
+    discard : float, default 0.1
+        The share of largest ratios that is dropped, in [0, 1).
+    convention : str, optional
+        ``"facco-2017"`` (default, F_i = i/N) or ``"scikit-dimension"`` (F_i = (i − 1)/N).
+
+    Raises
+    ------
+    InputError
+        If fewer than three rows are distinct, NaN or infinity is among them, or the share or convention is unknown.
+
+    References
+    ----------
+    Facco et al. 2017, Estimating the Intrinsic Dimension of Datasets by a Minimal Neighborhood Information.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> plane = rng.uniform(size=(2000, 2)) @ rng.normal(size=(2, 10))  # two dimensions out of ten
+    >>> round(twonn(plane))
+    2
+    """
+    chosen = choose("twonn", convention)
+    if not 0 <= discard < 1:
+        raise InputError(f"discard must be a share in [0, 1), but {discard} was given")
+    rows = np.unique(finite_rows(Z), axis=0)
+    n = len(rows)
+    if n < 3:
+        raise InputError(f"Z has {n} distinct rows, but two nearest neighbours need at least 3")
+    scale = np.frexp(np.abs(rows).max())[1]
+    distance = nearest(np.ldexp(rows, -scale), 2)[1]  # a power of two rounds nothing
+    logarithm = np.sort(np.log(distance[:, 1] / distance[:, 0]))
+    kept = min(int(n * (1 - discard)), n - 1)  # ln(1 − F) is infinite at i = n
+    order = np.arange(1, kept + 1) - (1 if chosen.name == "scikit-dimension" else 0)
+    x, y = logarithm[:kept], -np.log1p(-order / n)
+    square = float(x @ x)
+    return float(x @ y) / square if square > 0 else np.inf

@@ -1,0 +1,190 @@
+import numpy as np
+import pytest
+from metric_oracles import (
+    confusion,
+    debiased_cka,
+    discriminant_rank,
+    facco_slope,
+    kernel_cka,
+    projection_coherence,
+    spectrum,
+    weighted_slope,
+)
+
+from maetheory.core import InputError
+from maetheory.metrics import (
+    Moments,
+    acr,
+    alpha_req,
+    arc,
+    coherence,
+    kernel_entropy,
+    lidar,
+    linear_cka,
+    matrix_entropy,
+    twonn,
+)
+
+
+def gaussian(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+@pytest.mark.parametrize("shape", [(30, 6), (5, 8), (12, 1)])
+def test_coherence_agrees_with_the_hat_matrix(shape):
+    Z = gaussian(*shape)
+    assert coherence(Z) == pytest.approx(projection_coherence(Z), rel=1e-8)
+
+
+def test_coherence_between_one_and_n_over_r():
+    assert coherence(np.tile(np.eye(4), (6, 1))) == pytest.approx(1)
+    spike = np.zeros((10, 3))
+    spike[4] = [1.0, 2.0, 3.0]
+    assert coherence(spike) == pytest.approx(10)
+    assert coherence(spike, convention="full-rank") == pytest.approx(10 / 3)
+    assert coherence(np.repeat(gaussian(9, 2), 2, axis=1)) == pytest.approx(coherence(gaussian(9, 2)))
+    assert np.isnan(coherence(np.zeros((3, 2))))
+
+
+@pytest.mark.parametrize("shape", [(60, 3), (40, 1), (25, 50)])
+@pytest.mark.parametrize("discard", [0.0, 0.1, 0.5])
+def test_twonn_agrees_with_its_loops(shape, discard):
+    Z = gaussian(*shape) + 100.0
+    if discard == 0.0:  # the last point, where ln(1 − F) is infinite, is never used
+        assert np.isfinite(twonn(Z, discard=0.0))
+    else:
+        assert twonn(Z, discard=discard) == pytest.approx(facco_slope(Z, discard), rel=1e-8)
+
+
+def test_twonn_ignores_repeats_scale_shift_and_rotation():
+    Z = gaussian(200, 5)
+    Q = np.linalg.qr(gaussian(5, 5, seed=1))[0]
+    assert twonn(np.concatenate([Z, Z[:50], Z[:20]])) == pytest.approx(twonn(Z), rel=1e-12)
+    assert twonn(7 * Z @ Q - 3) == pytest.approx(twonn(Z), rel=1e-8)
+    assert twonn(Z, convention="scikit-dimension") < twonn(Z)
+
+
+@pytest.mark.parametrize("d", [1, 2, 5])
+def test_twonn_finds_the_dimension(d):
+    Z = np.random.default_rng(0).uniform(size=(3000, d)) @ gaussian(d, 12)
+    assert twonn(Z) == pytest.approx(d, rel=0.1)
+
+
+def test_twonn_needs_three_distinct_rows_and_a_lattice_has_no_dimension():
+    with pytest.raises(InputError, match="2 distinct rows"):
+        twonn(np.repeat(np.eye(2), 5, axis=0))
+    assert twonn(np.arange(2.0**4)[:, None] % 16, discard=0.2) == np.inf
+    with pytest.raises(InputError, match="share"):
+        twonn(gaussian(9, 2), discard=1.0)
+
+
+@pytest.mark.parametrize("n", [6, 40])
+def test_cka_agrees_with_kernel_matrices(n):
+    X, Y = gaussian(n, 9), gaussian(n, 4, seed=1) + 5
+    Y[:, 0] += X[:, 0]
+    assert linear_cka(X, Y) == pytest.approx(kernel_cka(X, Y), rel=1e-8)
+
+
+def test_debiased_cka_agrees_with_the_mean_over_quadruples():
+    X, Y = gaussian(8, 5), gaussian(8, 3, seed=1) + 2
+    Y[:, 0] += X[:, 0]
+    assert linear_cka(X, Y, convention="debiased") == pytest.approx(debiased_cka(X, Y), rel=1e-8)
+
+
+@pytest.mark.parametrize("convention", [None, "debiased"])
+def test_cka_invariances_and_bias(convention):
+    X, Y = gaussian(50, 40), gaussian(50, 40, seed=1)
+    Q = np.linalg.qr(gaussian(40, 40, seed=2))[0]
+    assert linear_cka(X, 3 * X @ Q + 1, convention=convention) == pytest.approx(1)
+    assert linear_cka(X @ Q - 2, 9 * Y, convention=convention) == pytest.approx(
+        linear_cka(X, Y, convention=convention), rel=1e-9
+    )
+    assert linear_cka(X, Y, convention=convention) == pytest.approx(0 if convention else 0.45, abs=0.1)
+    assert np.isnan(linear_cka(X, np.full((50, 2), 0.1), convention=convention))
+
+
+def test_cka_refuses_unpaired_rows():
+    with pytest.raises(InputError, match="same images"):
+        linear_cka(gaussian(5, 2), gaussian(6, 2))
+    with pytest.raises(InputError, match="at least 4"):
+        linear_cka(gaussian(3, 2), gaussian(3, 2), convention="debiased")
+
+
+@pytest.mark.parametrize("shape", [(20, 3, 5), (4, 2, 9), (9, 4, 1)])
+@pytest.mark.parametrize("delta", [1e-4, 0.5])
+def test_lidar_agrees_with_its_loops(shape, delta):
+    Z = gaussian(*shape) + gaussian(shape[0], 1, shape[2], seed=1)
+    assert lidar(Z, delta=delta) == pytest.approx(discriminant_rank(Z, delta), rel=1e-8)
+
+
+def test_lidar_of_noise_is_about_d_and_depends_on_grouping_and_scale():
+    noise = gaussian(3000, 4, 8)
+    assert lidar(noise) == pytest.approx(8, rel=0.01)
+    means = gaussian(400, 1, 8) * np.arange(1, 9.0) ** -2
+    Z = means + 0.01 * gaussian(400, 4, 8)
+    regrouped = np.random.default_rng(1).permutation(Z.reshape(-1, 8)).reshape(Z.shape)
+    assert lidar(regrouped) > 1.5 * lidar(Z)
+    assert lidar(100 * Z) != pytest.approx(lidar(Z), rel=1e-3)
+    assert lidar(Z, convention="stable-pretraining") == pytest.approx(lidar(Z), rel=1e-5)
+
+
+def test_lidar_edges():
+    assert lidar(np.broadcast_to(gaussian(3)[None, None], (6, 2, 3))) == 0
+    few = gaussian(4, 2, 30)
+    assert lidar(few) <= 3 * (1 + 1e-4)  # at most n − 1 directions
+    with pytest.raises(InputError, match="images, views, dimensions"):
+        lidar(gaussian(6, 3))
+    with pytest.raises(InputError, match="views"):
+        lidar(gaussian(6, 1, 3))
+    few[0, 0, 0] = np.nan
+    with pytest.raises(InputError, match="1 of its 8 rows"):
+        lidar(few)
+    with pytest.raises(InputError, match="delta"):
+        lidar(gaussian(6, 2, 3), delta=0)
+
+
+def test_alpha_req_agrees_with_the_normal_equations():
+    Z = gaussian(300, 60) * np.arange(1, 61) ** -0.7
+    values = spectrum(Z, centred=True) ** 2
+    fit = alpha_req(Z)
+    assert fit.range == (10, 60)
+    assert fit.alpha == float(fit) == pytest.approx(weighted_slope(values, 10, 60), rel=1e-8)
+    assert alpha_req(Z, ranks=(3, 20)).alpha == pytest.approx(weighted_slope(values, 3, 20), rel=1e-8)
+    assert alpha_req(Moments(60).update(Z)).alpha == pytest.approx(fit.alpha, rel=1e-8)
+    assert dict(fit.sweep)[(5, 49)] == pytest.approx(weighted_slope(values, 5, 49), rel=1e-8)
+    assert 0.5 < fit.r2 < 1
+    assert alpha_req(5 * Z + 3).alpha == pytest.approx(fit.alpha, rel=1e-8)
+
+
+def test_alpha_req_where_there_is_too_little_to_fit():
+    fit = alpha_req(gaussian(30, 5))
+    assert np.isnan(fit.alpha)
+    assert fit.range == (10, 5)
+    with pytest.raises(InputError, match="first < last"):
+        alpha_req(gaussian(30, 5), ranks=(4, 4))
+
+
+def test_acr_agrees_with_its_loops():
+    Z = gaussian(30, 3, 4) + 1.5 * gaussian(30, 1, 4, seed=1)
+    assert acr(Z) == pytest.approx(confusion(Z))
+    assert 0.1 < acr(Z) < 0.9
+
+
+def test_arc_of_training_that_pulls_views_together():
+    initial = gaussian(40, 3, 4) + gaussian(40, 1, 4, seed=1)
+    final = gaussian(40, 3, 16) * 0.01 + gaussian(40, 1, 16, seed=1)
+    assert acr(final) == 0
+    assert arc(final, initial) == pytest.approx(1 / (1 - confusion(initial)))
+    with pytest.raises(InputError, match="zero rows"):
+        acr(np.zeros((3, 2, 2)))
+
+
+def test_kernel_entropy_of_a_linear_kernel_is_the_matrix_entropy():
+    Z = gaussian(9, 4)
+    for alpha in (0.5, 1, 2):
+        assert kernel_entropy(Z @ Z.T, alpha=alpha) == pytest.approx(matrix_entropy(Z, alpha=alpha), rel=1e-8)
+    assert kernel_entropy(np.eye(9)) == pytest.approx(np.log(9))
+    with pytest.raises(InputError, match="symmetric"):
+        kernel_entropy(gaussian(3, 3))
+    with pytest.raises(InputError, match="semi-definite"):
+        kernel_entropy(-np.eye(3))
