@@ -14,8 +14,10 @@ from typing import Any
 from maetheory.core import InputError
 from maetheory.theory import (
     asymmetric_alignment_bounds_alignment,
+    full_collapse_costs_variance,
     reconstruction_bounds_alignment,
     reconstruction_bounds_asymmetric_alignment,
+    reconstruction_bounds_encoder_alignment,
 )
 from maetheory.theory.theorem import Assumption, Check, Theorem, Verdict, combine
 
@@ -23,6 +25,9 @@ _OF_THE_PAPER: tuple[Theorem, ...] = (
     reconstruction_bounds_asymmetric_alignment.THEOREM,
     asymmetric_alignment_bounds_alignment.THEOREM,
     reconstruction_bounds_alignment.THEOREM,
+    reconstruction_bounds_encoder_alignment.THEOREM,
+    full_collapse_costs_variance.THEOREM,
+    full_collapse_costs_variance.GIVEN_THE_MASK,
 )
 _OURS: tuple[Theorem, ...] = ()
 

@@ -34,7 +34,12 @@ from typing import Any
 import numpy as np
 
 from maetheory.graph import MaskGraph
-from maetheory.theory.expectations import aligned, alignment_loss, asymmetric_alignment_loss, mean_square
+from maetheory.graph.functionals import (
+    alignment_loss,
+    asymmetric_alignment,
+    conditional_mean,
+    mean_square,
+)
 from maetheory.theory.theorem import Objects, Theorem
 
 _ROUND_OFF = 1e-12
@@ -67,8 +72,8 @@ def tight() -> Objects:
     """Return views that disagree, with h_g their mean given the target, scaled so that E‖h_g‖² = 1."""
     graph = MaskGraph.from_joint([[0.1, 0.2], [0.3, 0.0], [0.0, 0.4]])
     h = np.array([[1.0, 0.5], [0.2, -1.0], [0.7, 2.0]])
-    h = h / np.sqrt(mean_square(graph.degrees[1], aligned(graph, h)))
-    return {"graph": graph, "h": h, "h_g": aligned(graph, h)}
+    h = h / np.sqrt(mean_square(graph.degrees[1], conditional_mean(graph, h)))
+    return {"graph": graph, "h": h, "h_g": conditional_mean(graph, h)}
 
 
 def broken() -> dict[str, Objects]:
@@ -82,7 +87,7 @@ THEOREM = Theorem(
     statement="L_asym(h) >= ½ L_align(h) - ½",
     reference="Zhang, Wang and Wang 2022, theorem 3.3 (constants ours)",
     objects=("h", "h_g"),
-    lhs=asymmetric_alignment_loss,
+    lhs=asymmetric_alignment,
     rhs=_rhs,
     assumptions={"unit norms": _norm},
     scale=_scale,

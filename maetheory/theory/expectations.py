@@ -1,9 +1,4 @@
-"""The losses of masked autoencoding as exact sums over a mask graph.
-
-Rows belong to views x₁ (N1 of them) or targets x₂ (N2); every expectation is under the joint law M of the graph, and
-x₁⁺ is a second view drawn given the same target. Differences are squared before they are summed, so a loss that is zero
-comes out as zero and not as the difference of two large numbers.
-"""
+"""What theorems need beyond the losses of a mask graph: measured constants, and norms of its factorisation."""
 
 from __future__ import annotations
 
@@ -12,56 +7,14 @@ import math
 import numpy as np
 
 from maetheory.graph import MaskGraph
+from maetheory.graph.functionals import mean_square, reconstruction_loss, uniformity_loss
 
 _MERGED = 1e-24
-
-
-def mean_square(degrees: np.ndarray, rows: np.ndarray) -> float:
-    """E‖rows‖² under the law `degrees`."""
-    return float(degrees @ (rows**2).sum(1))  # (N,) @ (N,)
-
-
-def reconstruction_loss(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
-    """L_MAE = E‖h(x₁) − x₂‖², Eq. 2 of Zhang, Wang and Wang 2022."""
-    pairs = graph.joint.tocoo()
-    x1, x2 = pairs.coords
-    return float(pairs.data @ ((h[x1] - targets[x2]) ** 2).sum(1))  # (pairs,) @ (pairs,)
-
-
-def asymmetric_alignment_loss(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray) -> float:
-    """L_asym = −E h(x₁)ᵀ h_g(x₂), Eq. 4."""
-    return -float((h * (graph.joint @ h_g)).sum())  # (N1, d)
-
-
-def alignment_loss(graph: MaskGraph, h: np.ndarray) -> float:
-    """L_align = −E h(x₁)ᵀ h(x₁⁺)."""
-    return -mean_square(graph.degrees[1], aligned(graph, h))
-
-
-def aligned(graph: MaskGraph, h: np.ndarray) -> np.ndarray:
-    """E[h(x₁) | x₂], shape (N2, d)."""
-    return (graph.joint.T @ h) / graph.degrees[1][:, None]  # (N2, N1) @ (N1, d) -> (N2, d)
-
-
-def pair_distance(graph: MaskGraph, h: np.ndarray) -> float:
-    """E‖h(x₁) − h(x₁⁺)‖², which is twice the distance of h to its mean given the target."""
-    return 2.0 * reconstruction_loss(graph, h, aligned(graph, h))
-
-
-def uniformity_loss(graph: MaskGraph, features: np.ndarray) -> float:
-    """L_unif = E (f(x₁)ᵀ f(x₁⁻))² over independent views, Eq. 11; equals ‖E f fᵀ‖_F²."""
-    second_moment = features.T @ (graph.degrees[0][:, None] * features)  # (k, N1) @ (N1, k) -> (k, k)
-    return float((second_moment**2).sum())
 
 
 def umae_loss(graph: MaskGraph, h: np.ndarray, targets: np.ndarray, features: np.ndarray, weight: float) -> float:
     """L_U-MAE = L_MAE(h) + weight · L_unif(f)."""
     return reconstruction_loss(graph, h, targets) + weight * uniformity_loss(graph, features)
-
-
-def spectral_loss(graph: MaskGraph, features: np.ndarray) -> float:
-    """L_spec = 2 L_align(f) + L_unif(f), the spectral contrastive loss of HaoChen et al. 2021."""
-    return 2.0 * alignment_loss(graph, features) + uniformity_loss(graph, features)
 
 
 def autoencoding_error(graph: MaskGraph, h_g: np.ndarray, targets: np.ndarray) -> float:

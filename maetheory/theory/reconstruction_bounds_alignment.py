@@ -33,7 +33,8 @@ from __future__ import annotations
 import numpy as np
 
 from maetheory.graph import MaskGraph
-from maetheory.theory.expectations import autoencoding_error, mean_square, pair_distance, reconstruction_loss
+from maetheory.graph.functionals import mean_square, positive_pair_distance, reconstruction_loss
+from maetheory.theory.expectations import autoencoding_error
 from maetheory.theory.theorem import Objects, Theorem
 
 
@@ -42,7 +43,7 @@ def _lhs(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
 
 
 def _rhs(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray) -> float:
-    return 0.25 * pair_distance(graph, h) - autoencoding_error(graph, h_g, targets)
+    return 0.25 * positive_pair_distance(graph, h) - autoencoding_error(graph, h_g, targets)
 
 
 def _scale(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray) -> float:

@@ -35,12 +35,8 @@ from typing import Any
 import numpy as np
 
 from maetheory.graph import MaskGraph
-from maetheory.theory.expectations import (
-    asymmetric_alignment_loss,
-    autoencoding_error,
-    mean_square,
-    reconstruction_loss,
-)
+from maetheory.graph.functionals import asymmetric_alignment, mean_square, reconstruction_loss
+from maetheory.theory.expectations import autoencoding_error
 from maetheory.theory.theorem import Objects, Theorem
 
 _ROUND_OFF = 1e-12
@@ -51,7 +47,7 @@ def _lhs(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
 
 
 def _rhs(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray) -> float:
-    return asymmetric_alignment_loss(graph, h, h_g) - autoencoding_error(graph, h_g, targets) + 1.0
+    return asymmetric_alignment(graph, h, h_g) - autoencoding_error(graph, h_g, targets) + 1.0
 
 
 def _norms(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray) -> tuple[bool, str]:

@@ -33,7 +33,7 @@ SHAPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "h_g": ("N2", "d"),
         "targets": ("N2", "d"),
         "features": ("N1", "k"),
-        "masks": ("N1",),
+        "masks": ("N2",),
         "lipschitz": (),
         "weight": (),
     }

@@ -119,3 +119,56 @@ def test_a_doubled_constant_without_epsilon_is_still_true_and_five_percent_more_
 def test_without_the_norms_the_printed_inequality_fails(slug):
     found = THEOREMS[slug].check(**THEOREMS[slug].broken()["unit norms"])
     assert found.slack < -0.4
+
+
+def decoded(seed: int, slope: float):
+    """A linear decoder h = f B with known smallest stretch."""
+    graph, objects = world(seed)
+    features = generator(seed, "features").normal(size=(len(objects["h"]), 2))
+    basis = np.linalg.qr(generator(seed, "decoder").normal(size=(3, 2)))[0].T  # orthonormal rows
+    return graph, {**objects, "features": features, "h": slope * features @ basis}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_encoder_alignment_equals_the_sums_with_the_decoder_constant_found_by_loops(seed):
+    graph, objects = world(seed)
+    objects["features"] = generator(seed, "features").normal(size=(5, 2))
+    found = check("reconstruction-bounds-encoder-alignment", graph, **objects)
+    joint, h, f = graph.joint.toarray(), objects["h"], objects["features"]
+    largest = 0.0
+    for j in range(4):
+        for a in range(5):
+            for b in range(5):
+                if a != b and joint[a][j] * joint[b][j] > 0:
+                    largest = max(largest, sum((f[a] - f[b]) ** 2) / sum((h[a] - h[b]) ** 2))
+    sums = loops(graph, h, objects["h_g"], objects["targets"])
+    assert close(found.rhs, loops(graph, f)["pairs"] / (4 * largest) - sums["eps"], found.scale)
+    assert close(found.lhs, sums["mae"], found.scale)
+
+
+def test_the_decoder_constant_of_a_scaled_isometry_is_its_inverse_square_and_may_be_given():
+    graph, objects = decoded(0, slope=0.5)
+    measured = check("reconstruction-bounds-encoder-alignment", graph, **objects)
+    assert "L = 4," in measured.assumptions[0].measured
+    looser = check("reconstruction-bounds-encoder-alignment", graph, lipschitz=8.0, **objects)
+    assert measured.rhs > looser.rhs
+    assert looser.assumptions[0].holds
+    dishonest = check("reconstruction-bounds-encoder-alignment", graph, lipschitz=3.9, **objects)
+    assert dishonest.verdict is Verdict.INAPPLICABLE
+
+
+def test_without_a_bi_lipschitz_decoder_any_finite_constant_is_refuted():
+    theorem = THEOREMS["reconstruction-bounds-encoder-alignment"]
+    objects = theorem.broken()["bi-Lipschitz decoder"]
+    assert theorem.check(lipschitz=1e6, **objects).slack < 0
+
+
+def test_the_encoder_bound_with_five_percent_more_than_the_truth_is_caught():
+    """(1/2L) E‖f - f⁺‖² is an equality for an isometry on aligned targets; the printed constant is half of it."""
+    theorem = THEOREMS["reconstruction-bounds-encoder-alignment"]
+    graph, objects = decoded(1, slope=1.0)
+    objects["targets"] = graph.joint.toarray().T @ objects["h"] / graph.degrees[1][:, None]
+    objects["h_g"] = objects["targets"]
+    more = replace(theorem, rhs=lambda graph, features: 1.05 * loops(graph, features)["pairs"] / 2)
+    assert theorem.check(graph, **objects).verdict is Verdict.HOLDS
+    assert more.check(graph, **objects).verdict is Verdict.VIOLATED

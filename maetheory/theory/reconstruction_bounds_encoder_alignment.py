@@ -1,0 +1,104 @@
+"""If the decoder keeps distances, reconstruction aligns the features of the encoder.
+
+Setting
+-------
+h = g∘f: the encoder f gives ``features`` (N1, k), the decoder g turns them into the predictions ``h`` (N1, d). ε is the
+plain autoencoding error of ``h_g``, measured.
+
+Assumptions
+-----------
+``bi-Lipschitz decoder``: ‖f − f⁺‖² ≤ L ‖h − h⁺‖² on every positive pair, with a finite L. Only this lower half of the
+paper's assumption is used, and only where two views share a target. Without ``lipschitz`` the least such L is measured,
+which is infinite if g merges two views of one target that f tells apart.
+
+Claim
+-----
+L_MAE(h) ≥ (1/4L) E‖f(x₁) − f(x₁⁺)‖² − ε = (1/2L)(L_align(f) + E‖f‖²) − ε.
+
+Slack
+-----
+That of the bound without the encoder (theorem 3.4) plus ¼ E‖h − h⁺‖² − (1/4L) E‖f − f⁺‖².
+
+Tight when
+----------
+Only when theorem 3.4 is: h aligned, right and autoencoded without error; then f is aligned too and both sides are 0.
+There is no non-degenerate tight example.
+
+Reference
+---------
+Zhang, Wang and Wang 2022, theorem 3.5 and equation 8; constants ours.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from maetheory.graph import MaskGraph
+from maetheory.graph.functionals import positive_pair_distance
+from maetheory.theory import reconstruction_bounds_alignment as without_encoder
+from maetheory.theory.expectations import autoencoding_error, pair_lipschitz
+from maetheory.theory.theorem import Objects, Theorem
+
+_ROUND_OFF = 1e-12
+
+
+def decoder_constant(graph: MaskGraph, features: np.ndarray, h: np.ndarray, lipschitz: float | None = None) -> float:
+    """L as given, or the least that serves on the positive pairs."""
+    return pair_lipschitz(graph, features, h) if lipschitz is None else lipschitz
+
+
+def bi_lipschitz(
+    graph: MaskGraph, features: np.ndarray, h: np.ndarray, lipschitz: float | None = None
+) -> tuple[bool, str]:
+    """Premise: the decoder shrinks no positive pair by more than L, and L is finite."""
+    least = pair_lipschitz(graph, features, h)
+    if not math.isfinite(least):
+        return False, "L = ∞: the decoder merges two views of one target that the encoder tells apart"
+    if lipschitz is None:
+        return True, f"L = {least:.6g}, the least on the positive pairs"
+    return least <= lipschitz * (1 + _ROUND_OFF), f"L = {lipschitz:.6g} is given, {least:.6g} is needed"
+
+
+def _rhs(
+    graph: MaskGraph,
+    features: np.ndarray,
+    h: np.ndarray,
+    h_g: np.ndarray,
+    targets: np.ndarray,
+    lipschitz: float | None = None,
+) -> float:
+    constant = decoder_constant(graph, features, h, lipschitz)
+    return positive_pair_distance(graph, features) / (4 * constant) - autoencoding_error(graph, h_g, targets)
+
+
+def tight() -> Objects:
+    """Return the degenerate equality: h constant on each of two components and exactly right, f = h."""
+    world = without_encoder.tight()
+    return {**world, "features": world["h"]}
+
+
+def broken() -> dict[str, Objects]:
+    """Return a decoder that maps everything to the one target, while the encoder tells two views apart."""
+    graph = MaskGraph.from_joint([[0.5], [0.5]])
+    zeros = np.zeros((2, 1))
+    world = {"graph": graph, "features": np.array([[1.0], [-1.0]]), "h": zeros, "h_g": zeros[:1], "targets": zeros[:1]}
+    return {"bi-Lipschitz decoder": world}
+
+
+THEOREM = Theorem(
+    slug="reconstruction-bounds-encoder-alignment",
+    statement="L_MAE(h) >= E‖f - f⁺‖² / 4L - ε",
+    reference="Zhang, Wang and Wang 2022, theorem 3.5, equation 8 (constants ours)",
+    objects=("features", "h", "h_g", "targets"),
+    optional=("lipschitz",),
+    lhs=without_encoder.THEOREM.lhs,
+    rhs=_rhs,
+    assumptions={"bi-Lipschitz decoder": bi_lipschitz},
+    scale=without_encoder.THEOREM.scale,
+    trivial=0.0,
+    tight=tight,
+    never_tight="its slack is at least that of reconstruction-bounds-alignment, so equality needs both sides to be 0",
+    broken=broken,
+)
