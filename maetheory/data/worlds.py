@@ -1,79 +1,33 @@
-"""A finite world is a law of images small enough to write down, so that every expectation over it is a sum."""
+"""Finite worlds whose answers are known, each saying which.
+
+Patches may be independent, copies of one another, a chain, independent given a class, or quantised Gaussians; or a
+world is made of any small set of images, or of nothing but chance.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import final
-
 import numpy as np
+from scipy.stats import norm
 
 from maetheory.core import InputError, generator
+from maetheory.data.finite_world import FiniteWorld
+from maetheory.data.images import ImageSet
+from maetheory.masks import patchify
+
+__all__ = [
+    "FiniteWorld",
+    "all_states",
+    "duplicates",
+    "from_images",
+    "gaussian",
+    "independent",
+    "markov",
+    "mixture",
+    "random",
+]
 
 MAX_STATES = 4_000_000
 _TIE = 1e-12
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class FiniteWorld:
-    """A law of images of `n` patches over a finite alphabet of patch contents.
-
-    Parameters
-    ----------
-    states : ndarray of int, shape (S, n)
-        One symbol per patch, from 0 to alphabet − 1. Two states may be equal: the same picture with two labels.
-    probability : ndarray, shape (S,)
-        Non-negative, sums to one within 1e-9 (and is then divided by its sum).
-    labels : ndarray of int, shape (S,), or None
-        Class of each state, from 0.
-    values : ndarray, shape (alphabet, s)
-        The pixels that each symbol stands for.
-
-    Raises
-    ------
-    InputError
-        If a shape, a symbol, a label or a probability is out of range.
-
-    Examples
-    --------
-    >>> world = FiniteWorld([[0, 1], [1, 0]], [0.5, 0.5], [0, 1], [[0.0], [1.0]])
-    >>> world.n_patches, world.alphabet, world.pixels[0].ravel().tolist()
-    (2, 2, [0.0, 1.0])
-    """
-
-    states: np.ndarray
-    probability: np.ndarray
-    labels: np.ndarray | None
-    values: np.ndarray
-
-    def __post_init__(self) -> None:
-        states, values = np.asarray(self.states), np.asarray(self.values, float)
-        values = values[:, None] if values.ndim == 1 else values
-        _check_states(states, values)
-        object.__setattr__(self, "states", states.astype(np.int64))
-        object.__setattr__(self, "probability", _checked_law(self.probability, len(states)))
-        object.__setattr__(self, "labels", _checked_labels(self.labels, len(states)))
-        object.__setattr__(self, "values", values)
-
-    @property
-    def n_patches(self) -> int:
-        """Number of patches of an image."""
-        return self.states.shape[1]
-
-    @property
-    def alphabet(self) -> int:
-        """Number of symbols."""
-        return len(self.values)
-
-    @property
-    def n_classes(self) -> int:
-        """Largest label plus one; 0 without labels."""
-        return 0 if self.labels is None else int(self.labels.max()) + 1
-
-    @property
-    def pixels(self) -> np.ndarray:
-        """The images themselves, shape (S, n, s)."""
-        return self.values[self.states]  # (S, n) -> (S, n, s)
 
 
 def mixture(n_patches: int, alphabet: int, n_classes: int, noise: float, seed: int | None = None) -> FiniteWorld:
@@ -120,6 +74,208 @@ def mixture(n_patches: int, alphabet: int, n_classes: int, noise: float, seed: i
     return FiniteWorld(states, likelihood.mean(1), _bayes_labels(likelihood), _ramp(alphabet))
 
 
+def independent(n_patches: int, alphabet: int, seed: int | None = None) -> FiniteWorld:
+    """Patches that know nothing of one another; the label is the symbol of the first patch.
+
+    Known in closed form, positions kept: in every mask block σ = 1, 0, 0, …; the best prediction is the mean. With q_a
+    the law of the first patch, hidden with probability ρ, α = ρ (1 − max q) and φ = (1 − ρ)(1 − Σ q²).
+
+    Parameters
+    ----------
+    n_patches, alphabet : int
+        alphabet ** n_patches states are listed.
+    seed : int, optional
+        None: every symbol is equally likely. A seed draws one law per patch, uniformly from the simplex.
+
+    Raises
+    ------
+    InputError
+        If a count is too small or there are too many states.
+
+    Examples
+    --------
+    >>> independent(2, 2).probability.tolist()
+    [0.25, 0.25, 0.25, 0.25]
+    """
+    states = all_states(n_patches, alphabet)
+    laws = np.full((n_patches, alphabet), 1.0 / alphabet)
+    if seed is not None:
+        laws = generator(seed, "independent").dirichlet(np.ones(alphabet), n_patches)
+    probability = laws[np.arange(n_patches), states].prod(1)  # (S, n) -> (S,)
+    return FiniteWorld(states, probability, states[:, 0], _ramp(alphabet))
+
+
+def markov(n_patches: int, alphabet: int, stay: float) -> FiniteWorld:
+    """A stationary chain along the patches; the label is the symbol of the first patch.
+
+    The next patch repeats the symbol with probability `stay`, else it is one of the others, uniformly: an eigenvalue
+    μ = (alphabet·stay − 1) / (alphabet − 1), alphabet − 1 times.
+
+    Known in closed form, positions kept: where the visible patches are the first or the last ones, the mask block has
+    σ = 1, |μ| (alphabet − 1 times), 0, …, however many there are, for only the patches at the border speak. A view of
+    patch j alone guesses the label with error 1 − (1 + (alphabet − 1) μʲ) / alphabet when μ ≥ 0.
+
+    Parameters
+    ----------
+    n_patches, alphabet : int
+        alphabet ** n_patches states are listed.
+    stay : float
+        In [0, 1].
+
+    Raises
+    ------
+    InputError
+        If a count is too small, there are too many states, or `stay` is no probability.
+
+    Examples
+    --------
+    >>> markov(2, 2, 0.75).probability.tolist()
+    [0.375, 0.125, 0.125, 0.375]
+    """
+    if not 0.0 <= stay <= 1.0:
+        raise InputError(f"stay must lie between 0 and 1, but it is {stay}")
+    states = all_states(n_patches, alphabet)
+    moves = (np.diff(states, axis=1) != 0).sum(1)  # (S, n) -> (S,)
+    step = (1.0 - stay) / (alphabet - 1)
+    probability = stay ** (n_patches - 1 - moves) * step**moves / alphabet
+    return FiniteWorld(states, probability, states[:, 0], _ramp(alphabet))
+
+
+def duplicates(n_patches: int, alphabet: int) -> FiniteWorld:
+    """Patches that are copies of one another, all symbols equally likely; the label is the symbol.
+
+    Known in closed form: every σ is 1, since a view and a target determine each other; α = α₂ = φ = 0; the best
+    prediction is perfect. With positions kept there are `alphabet` components per mask.
+
+    Raises
+    ------
+    InputError
+        If there is no patch or fewer than two symbols.
+
+    Examples
+    --------
+    >>> duplicates(3, 2).states.tolist()
+    [[0, 0, 0], [1, 1, 1]]
+    """
+    _check_counts(n_patches, alphabet)
+    symbols = np.arange(alphabet)
+    states = np.repeat(symbols[:, None], n_patches, axis=1)  # (S, n)
+    return FiniteWorld(states, np.full(alphabet, 1.0 / alphabet), symbols, _ramp(alphabet))
+
+
+def gaussian(n_patches: int, alphabet: int, correlation: float) -> FiniteWorld:
+    """Equicorrelated standard Gaussian patches, each quantised to equally likely bins.
+
+    Patches are √r z + √(1 − r) e with a common z; the class is the sign of z and the label of a state its Bayes label,
+    ties to 0. A symbol's value is the mean of its bin. The integral over z is a Gauss–Hermite sum of 100 nodes, off by
+    less than 1e-9 for r ≤ 0.8.
+
+    Known in closed form: with two patches and two symbols σ₂ = (2/π) arcsin r. For v visible patches, positions kept,
+    quantising lowers every σ, so σ₂ within a mask is at most the canonical correlation
+    ρ = r √(v(n−v) / ((1+(v−1)r)(1+(n−v−1)r))), and tends to it as the alphabet grows.
+
+    Parameters
+    ----------
+    n_patches, alphabet : int
+        alphabet ** n_patches states are listed.
+    correlation : float
+        r, in [0, 0.8].
+
+    Raises
+    ------
+    InputError
+        If a count is too small, there are too many states, or r is out of range.
+
+    Examples
+    --------
+    >>> gaussian(2, 2, 0.5).probability.round(6).tolist()  # 1/4 + arcsin(1/2) / 2π = 1/3
+    [0.333333, 0.166667, 0.166667, 0.333333]
+    """
+    if not 0.0 <= correlation <= 0.8:
+        raise InputError(f"correlation must lie between 0 and 0.8, but it is {correlation}")
+    states = all_states(n_patches, alphabet)
+    edges = norm.ppf(np.linspace(0.0, 1.0, alphabet + 1))
+    factor, weight = np.polynomial.hermite_e.hermegauss(100)
+    cut = (edges - np.sqrt(correlation) * factor[:, None]) / np.sqrt(1.0 - correlation)  # (z, alphabet + 1)
+    bins = np.diff(norm.cdf(cut), axis=1)  # (z, alphabet + 1) -> (z, alphabet)
+    side = np.zeros((len(states), 2))
+    for z, mass, law in zip(factor, weight / weight.sum(), bins, strict=True):
+        side[:, int(z > 0)] += mass * law[states].prod(1)  # (S, n) -> (S,)
+    values = alphabet * -np.diff(norm.pdf(edges))[:, None]  # (alphabet, 1)
+    return FiniteWorld(states, side.sum(1), _bayes_labels(side), values)
+
+
+def from_images(images: ImageSet, patch: int, alphabet: int, seed: int = 0) -> FiniteWorld:
+    """Any small set of images, equally likely, its patches quantised to an alphabet by k-means.
+
+    Equal quantised images of one class are one state; of two classes, two states. When there are no more distinct
+    patches than symbols the world is the image set itself. No answer is known in closed form, except that the world
+    forgets nothing then and every symbol's value is the mean of its patches always.
+
+    Parameters
+    ----------
+    images : ImageSet
+    patch : int
+        Side of a patch in pixels; the image must have at least two patches.
+    alphabet : int
+        Most symbols; at least 2.
+    seed : int, default 0
+        Starts k-means.
+
+    Raises
+    ------
+    InputError
+        If `patch` does not divide the image or `alphabet` is too small.
+
+    Examples
+    --------
+    >>> pixels = np.array([0, 255], np.uint8)[:, None, None, None] * np.ones((1, 1, 2, 4), np.uint8)
+    >>> world = from_images(ImageSet(pixels, [0, 1], "black and white"), 2, 2)
+    >>> world.states.tolist(), world.labels.tolist()
+    ([[0, 0], [1, 1]], [0, 1])
+    """
+    pixels = images.images / 255.0 if images.images.dtype == np.uint8 else images.images.astype(float)
+    patches = patchify(pixels, patch)  # (N, C, H, W) -> (N, n, s)
+    _check_counts(patches.shape[1], alphabet)
+    symbols, values = _codebook(patches.reshape(-1, patches.shape[2]), alphabet, seed)
+    rows = np.column_stack([symbols.reshape(patches.shape[:2]), images.labels])  # (N, n + 1)
+    distinct, count = np.unique(rows, axis=0, return_counts=True)
+    return FiniteWorld(distinct[:, :-1], count / len(rows), distinct[:, -1], values)
+
+
+def random(n_patches: int, alphabet: int, n_classes: int, seed: int, n_states: int | None = None) -> FiniteWorld:
+    """Any states, any law, any labels: nothing is known in closed form, which is what sweeps are for.
+
+    Parameters
+    ----------
+    n_patches, alphabet, n_classes : int
+    seed : int
+        Draws distinct states, a uniformly distributed law on them, labels and pixel values in [0, 1].
+    n_states : int, optional
+        How many of the alphabet ** n_patches states have positive probability; all by default.
+
+    Raises
+    ------
+    InputError
+        If a count is too small or too large.
+
+    Examples
+    --------
+    >>> random(3, 2, 2, seed=0, n_states=5).states.shape
+    (5, 3)
+    """
+    states = all_states(n_patches, alphabet)
+    n_states = len(states) if n_states is None else n_states
+    if not 1 <= n_states <= len(states):
+        raise InputError(f"n_states must lie between 1 and the {len(states)} states there are, but it is {n_states}")
+    if n_classes < 1:
+        raise InputError(f"n_classes must be at least 1, but it is {n_classes}")
+    rng = generator(seed, "random")
+    chosen = np.sort(rng.choice(len(states), n_states, replace=False))
+    labels = rng.integers(n_classes, size=n_states)
+    return FiniteWorld(states[chosen], rng.dirichlet(np.ones(n_states)), labels, rng.random((alphabet, 1)))
+
+
 def all_states(n_patches: int, alphabet: int) -> np.ndarray:
     """Return every sequence of `n_patches` symbols in lexicographic order, shape (alphabet ** n_patches, n_patches).
 
@@ -128,15 +284,31 @@ def all_states(n_patches: int, alphabet: int) -> np.ndarray:
     InputError
         If there is no patch, fewer than two symbols, or more than four million sequences.
     """
-    if n_patches < 1:
-        raise InputError(f"n_patches must be at least 1, but it is {n_patches}")
-    if alphabet < 2:
-        raise InputError(f"alphabet must be at least 2, but it is {alphabet}")
+    _check_counts(n_patches, alphabet)
     if alphabet**n_patches > MAX_STATES:
         raise InputError(f"{alphabet} symbols on {n_patches} patches make {alphabet**n_patches:,} states, more than "
                          f"the {MAX_STATES:,} that can be listed: take fewer patches or symbols")  # fmt: skip
     codes = np.arange(alphabet**n_patches)
     return codes[:, None] // alphabet ** np.arange(n_patches)[::-1] % alphabet  # (S, n)
+
+
+def _check_counts(n_patches: int, alphabet: int) -> None:
+    if n_patches < 2:
+        raise InputError(f"n_patches must be at least 2, one to see and one to hide, but it is {n_patches}")
+    if alphabet < 2:
+        raise InputError(f"alphabet must be at least 2, but it is {alphabet}")
+
+
+def _codebook(patches: np.ndarray, alphabet: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Symbol of each patch, shape (patches,), and mean patch of each symbol, shape (symbols, s)."""
+    distinct, symbol = np.unique(patches, axis=0, return_inverse=True)
+    if len(distinct) <= alphabet:
+        return symbol.ravel(), distinct
+    from sklearn.cluster import KMeans
+
+    found = KMeans(alphabet, n_init=4, random_state=seed).fit_predict(patches)
+    used, symbol = np.unique(found, return_inverse=True)
+    return symbol, np.stack([patches[symbol == a].mean(0) for a in range(len(used))])
 
 
 def _prototypes(n_patches: int, alphabet: int, n_classes: int, seed: int | None) -> np.ndarray:
@@ -158,34 +330,3 @@ def _bayes_labels(weight: np.ndarray) -> np.ndarray:
 def _ramp(alphabet: int) -> np.ndarray:
     """Pixel values 0, …, 1 in equal steps, shape (alphabet, 1)."""
     return np.linspace(0.0, 1.0, alphabet)[:, None]
-
-
-def _check_states(states: np.ndarray, values: np.ndarray) -> None:
-    if states.ndim != 2 or 0 in states.shape or not np.issubdtype(states.dtype, np.integer):
-        raise InputError(f"states must be integers of shape (S, n), but they are {states.dtype} {states.shape}")
-    if values.ndim != 2 or not np.isfinite(values).all():
-        raise InputError(f"values must be finite of shape (alphabet, s), but they have shape {values.shape}")
-    if states.min() < 0 or states.max() >= len(values):
-        raise InputError(f"states must be symbols from 0 to {len(values) - 1}, one per row of values, "
-                         f"but they run from {states.min()} to {states.max()}")  # fmt: skip
-
-
-def _checked_law(probability: np.ndarray, n_states: int) -> np.ndarray:
-    law = np.asarray(probability, float)
-    if law.shape != (n_states,):
-        raise InputError(f"probability must have shape ({n_states},), one per state, but its shape is {law.shape}")
-    if not np.isfinite(law).all() or (law < 0).any():
-        raise InputError("probability must be finite and non-negative, but it has a negative or non-finite entry")
-    if abs(law.sum() - 1.0) > 1e-9:
-        raise InputError(f"probability must sum to 1 within 1e-9, but it sums to {law.sum()!r}")
-    return law / law.sum()
-
-
-def _checked_labels(labels: np.ndarray | None, n_states: int) -> np.ndarray | None:
-    if labels is None:
-        return None
-    labels = np.asarray(labels)
-    if labels.shape != (n_states,) or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
-        raise InputError(f"labels must be {n_states} integers from 0, one per state, "
-                         f"but they are {labels.dtype} of shape {labels.shape}")  # fmt: skip
-    return labels.astype(np.int64)
