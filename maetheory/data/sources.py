@@ -11,6 +11,7 @@ from types import MappingProxyType
 from maetheory.core import REFERENCES, InputError, Progress, silent
 from maetheory.data import cifar10 as cifar
 from maetheory.data.digits import digits
+from maetheory.data.folder import is_image_folder, load_folder
 from maetheory.data.images import ImageSet, check_split
 
 
@@ -45,20 +46,23 @@ def load_images(
     split: str = "train",
     root: str | os.PathLike[str] | None = None,
     limit: int | None = None,
+    progress: Progress = silent,
 ) -> ImageSet:
     """Return labelled images from a named source or a folder.
 
     Parameters
     ----------
     source : str or path
-        "digits" (comes with scikit-learn), "cifar10", or a folder that holds ``cifar-10-batches-bin/`` or its
-        ``*.bin`` files.
+        "digits" (comes with scikit-learn), "cifar10", a folder that holds ``cifar-10-batches-bin/`` or its ``*.bin``
+        files, or an image folder with ``train/CLASS/*.jpg`` and ``val/`` or ``test/`` (see `load_folder`).
     split : {"train", "test", "val"}
         Which part; for "digits" and "cifar10" the validation set is the test set.
     root : path, optional
         Where "cifar10" is; by default ``$MAETHEORY_DATA``, then the cache of the operating system.
     limit : int, optional
         Keep at most so many images, with the classes as equal as they can be and without randomness.
+    progress : Progress
+        Told the files decoded so far, where files are decoded.
 
     Returns
     -------
@@ -83,8 +87,12 @@ def load_images(
     place = Path(source).expanduser()
     if cifar.find_cifar10(place):
         return cifar.cifar10(split, place, limit)
+    if is_image_folder(place):
+        return load_folder(place, split, limit=limit, progress=progress)
+    what = "holds neither" if place.is_dir() else "is none of these"
     raise InputError(
-        f"the source must be {', '.join(DATASETS)} or a folder with cifar-10-batches-bin/, but {source!s} is neither"
+        f"images come from {', '.join(DATASETS)} or a folder with cifar-10-batches-bin/ or train/CLASS/*.jpg, "
+        f"but {source!s} {what}"
     )
 
 

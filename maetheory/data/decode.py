@@ -1,0 +1,117 @@
+"""A file becomes three planes of bytes, seen as a whole, from the centre, or through a random window."""
+
+from __future__ import annotations
+
+import math
+import os
+
+import numpy as np
+from PIL import Image
+
+AREA = (0.2, 1.0)
+ASPECT = (3 / 4, 4 / 3)
+
+
+class UndecodableError(Exception):
+    """A file is no readable image; the message says why."""
+
+
+def read_rgb(path: str | os.PathLike[str]) -> Image.Image:
+    """Return the image in a file as 8-bit RGB, whatever it was.
+
+    Gray, palette and CMYK images are converted, 16-bit gray keeps its upper eight bits, an alpha plane is dropped.
+    A camera's orientation tag is not applied, as is the custom on ImageNet.
+
+    Raises
+    ------
+    UndecodableError
+        If the file cannot be read to its end as an image.
+    """
+    try:
+        with Image.open(path) as image:
+            return _as_rgb(image)
+    except Exception as error:  # on a damaged file the decoders raise nearly anything
+        raise UndecodableError(f"{type(error).__name__}: {error}") from error
+
+
+def header_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """Return (H, W) as the file's header states it, or None where there is no readable header."""
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except Exception:  # as above
+        return None
+
+
+def centre_view(image: Image.Image, size: int) -> Image.Image:
+    """Return the evaluation view: shorter side to 8/7 of `size` by bicubic resampling, then the central square.
+
+    An image that is `size` x `size` already is returned as it is, so that small data sets keep their own pixels.
+
+    Notes
+    -----
+    He et al. 2022 (MAE): 256 for a crop of 224; rounding as in torchvision's Resize and CenterCrop.
+    """
+    if image.size == (size, size):
+        return image
+    shorter, (width, height) = size * 8 // 7, image.size
+    if width <= height:
+        width, height = shorter, int(shorter * height / width)
+    else:
+        width, height = int(shorter * width / height), shorter
+    left, top = round((width - size) / 2), round((height - size) / 2)
+    return image.resize((width, height), Image.Resampling.BICUBIC).crop((left, top, left + size, top + size))
+
+
+def random_view(image: Image.Image, size: int, rng: np.random.Generator) -> Image.Image:
+    """Return the training view: a random window, resized to `size` x `size` (bicubic), mirrored half of the time.
+
+    Notes
+    -----
+    He et al. 2022 (MAE), RandomResizedCrop(0.2, 1) and horizontal flip.
+    """
+    left, top, width, height = random_window(image.width, image.height, rng)
+    window = image.crop((left, top, left + width, top + height)).resize((size, size), Image.Resampling.BICUBIC)
+    return window.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else window
+
+
+def random_window(width: int, height: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """Draw (left, top, width, height) of a window inside a `width` x `height` image.
+
+    Its share of the area is uniform in 0.2..1 and the logarithm of its aspect ratio uniform in ±log(4/3); what does
+    not fit is drawn again, and after ten misses the largest central window of an allowed aspect is taken.
+
+    Notes
+    -----
+    Szegedy et al. 2015, Going Deeper with Convolutions; the ten tries and the fallback are torchvision's.
+
+    Examples
+    --------
+    >>> random_window(300, 10, np.random.default_rng(0))
+    (143, 0, 13, 10)
+    """
+    for _ in range(10):
+        area = width * height * rng.uniform(*AREA)
+        aspect = math.exp(rng.uniform(math.log(ASPECT[0]), math.log(ASPECT[1])))
+        w, h = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        if 0 < w <= width and 0 < h <= height:
+            return int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1)), w, h
+    w = min(width, round(height * ASPECT[1]))
+    h = min(height, round(width / ASPECT[0]))
+    return (width - w) // 2, (height - h) // 2, w, h
+
+
+def planes(image: Image.Image) -> np.ndarray:
+    """Return the pixels as uint8 planes, shape (3, H, W)."""
+    return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))  # (H, W, 3) -> (3, H, W)
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise ValueError("floating-point pixels have no stated range")
+    if image.mode.startswith("I"):  # 16-bit gray, whose conversion would saturate
+        levels = np.asarray(image).astype(np.int64).clip(0, 65535) >> 8
+        image = Image.fromarray(levels.astype(np.uint8))
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image.convert("RGB")
