@@ -18,6 +18,9 @@ from maetheory.theory import (
     reconstruction_bounds_alignment,
     reconstruction_bounds_asymmetric_alignment,
     reconstruction_bounds_encoder_alignment,
+    spectral_contrast_is_factorisation,
+    umae_bounded_by_graph_tail,
+    umae_bounds_spectral_contrast,
 )
 from maetheory.theory.theorem import Assumption, Check, Theorem, Verdict, combine
 
@@ -28,6 +31,10 @@ _OF_THE_PAPER: tuple[Theorem, ...] = (
     reconstruction_bounds_encoder_alignment.THEOREM,
     full_collapse_costs_variance.THEOREM,
     full_collapse_costs_variance.GIVEN_THE_MASK,
+    spectral_contrast_is_factorisation.THEOREM,
+    spectral_contrast_is_factorisation.MINIMUM,
+    umae_bounds_spectral_contrast.THEOREM,
+    umae_bounded_by_graph_tail.THEOREM,
 )
 _OURS: tuple[Theorem, ...] = ()
 

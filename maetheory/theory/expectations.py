@@ -10,6 +10,7 @@ from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, reconstruction_loss, uniformity_loss
 
 _MERGED = 1e-24
+_DENSE = 1500
 
 
 def umae_loss(graph: MaskGraph, h: np.ndarray, targets: np.ndarray, features: np.ndarray, weight: float) -> float:
@@ -43,9 +44,14 @@ def pair_lipschitz(graph: MaskGraph, features: np.ndarray, h: np.ndarray) -> flo
     return float((far[apart] / near).max()) if near.all() else math.inf
 
 
-def eigenvalues(graph: MaskGraph) -> np.ndarray:
-    """All eigenvalues λ_i = σ_i² of Ā that can differ from zero, descending, by a dense decomposition."""
-    return np.linalg.svd(graph.normalized_matrix.toarray(), compute_uv=False) ** 2
+def eigenvalues(graph: MaskGraph, k: int) -> np.ndarray:
+    """Return the k largest eigenvalues λ_i = σ_i² of Ā, descending; λ_i is 0 beyond the smaller side of the graph."""
+    known = min(graph.shape)
+    if known <= _DENSE:
+        found = np.linalg.svd(graph.normalized_matrix.toarray(), compute_uv=False)[:k]
+    else:
+        found = graph.spectrum(min(k, known)).values
+    return np.pad(found**2, (0, k - len(found)))  # (k,)
 
 
 def frobenius_square(graph: MaskGraph) -> float:

@@ -86,6 +86,8 @@ class Check:
         The theorem's name in the command line and in the ledger.
     terms : mapping
         Named parts of the two sides, where the theorem gives them.
+    trivial : float or None
+        What is known without the theorem, where it says.
     """
 
     claim: str
@@ -98,6 +100,7 @@ class Check:
     note: str = ""
     slug: str = ""
     terms: Mapping[str, float] = field(default_factory=dict)
+    trivial: float | None = None
 
     def __str__(self) -> str:
         tail = f" ({self.note})" if self.note else ""
@@ -224,10 +227,11 @@ class Theorem:
         slack = {">=": lhs - rhs, "<=": rhs - lhs, "==": -abs(lhs - rhs)}[self.direction]
         if -TIGHTNESS * scale <= slack < 0:
             slack = 0.0
-        trivial = _call(self.trivial, world) if callable(self.trivial) else self.trivial
+        known = _call(self.trivial, world) if callable(self.trivial) else self.trivial
+        trivial = None if known is None else float(known)
         verdict, note = self._verdict(lhs, rhs, slack, scale, assumptions, trivial)
         terms = dict(_call(self.terms, world)) if self.terms is not None else {}
-        return Check(self.statement, lhs, rhs, slack, scale, assumptions, verdict, note, self.slug, terms)
+        return Check(self.statement, lhs, rhs, slack, scale, assumptions, verdict, note, self.slug, terms, trivial)
 
     def _verdict(
         self,
