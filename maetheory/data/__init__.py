@@ -2,6 +2,7 @@
 
 from maetheory.data.images import ImageSet
 from maetheory.data.sources import DATASETS, fetch, load_images
+from maetheory.data.stream import FolderStream
 from maetheory.data.worlds import FiniteWorld
 
-__all__ = ["DATASETS", "FiniteWorld", "ImageSet", "fetch", "load_images"]
+__all__ = ["DATASETS", "FiniteWorld", "FolderStream", "ImageSet", "fetch", "load_images"]

@@ -1,0 +1,182 @@
+"""A stream yields every image once an epoch, the same whoever decodes it, and says what it had to leave out."""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import sys
+import warnings
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from maetheory.core import InputError
+from maetheory.data import FolderStream
+from maetheory.data.folder import SkippedFilesWarning, load_folder
+
+Batches = list[tuple[np.ndarray, np.ndarray]]
+
+
+@pytest.fixture(scope="module")
+def fish(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two classes, 7 and 4 images of 12x10; each image is one flat shade, 20 * number, its own name tag."""
+    root = tmp_path_factory.mktemp("stream") / "fish"
+    for c, (name, count) in enumerate([("carp", 7), ("pike", 4)]):
+        (root / "train" / name).mkdir(parents=True)
+        for i in range(count):
+            Image.new("L", (10, 12), 20 * (7 * c + i)).save(root / "train" / name / f"{i}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def noisy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eleven images of noise, so that no two windows look alike."""
+    root = tmp_path_factory.mktemp("noisy")
+    (root / "train" / "a").mkdir(parents=True)
+    for i in range(11):
+        pixels = np.random.default_rng(i).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(root / "train" / "a" / f"{i:02d}.png")
+    return root
+
+
+def _tags(batches: Batches) -> list[int]:
+    """Which image each one is, read off its shade."""
+    return [int(image.flat[0]) // 20 for images, _ in batches for image in images]
+
+
+def _same(one: Batches, other: Batches) -> bool:
+    return len(one) == len(other) and all(
+        np.array_equal(a, c) and np.array_equal(b, d) for (a, b), (c, d) in zip(one, other)
+    )
+
+
+def test_evaluation_keeps_the_order(fish: Path) -> None:
+    stream = FolderStream(fish, size=8, batch=4, workers=0)
+    batches = list(stream)
+    assert [images.shape for images, _ in batches] == [(4, 3, 8, 8), (4, 3, 8, 8), (3, 3, 8, 8)]
+    assert all(images.dtype == np.uint8 and labels.dtype == np.int64 for images, labels in batches)
+    assert _tags(batches) == list(range(11))
+    assert np.concatenate([labels for _, labels in batches]).tolist() == [0] * 7 + [1] * 4
+    assert (stream.n_images, stream.n_batches, stream.class_names) == (11, 3, ("carp", "pike"))
+
+
+def test_evaluation_equals_the_array(noisy: Path) -> None:
+    streamed = np.concatenate([images for images, _ in FolderStream(noisy, size=16, batch=4, workers=0)])
+    np.testing.assert_array_equal(streamed, load_folder(noisy, size=16).images)
+
+
+def test_training_shuffles_each_image_in_once(fish: Path) -> None:
+    stream = FolderStream(fish, size=8, batch=4, train=True, workers=0)
+    epochs = [_tags(list(stream.epoch(e))) for e in range(3)]
+    assert all(sorted(tags) == list(range(11)) for tags in epochs)
+    assert len({tuple(tags) for tags in [*epochs, list(range(11))]}) == 4
+    for images, labels in stream.epoch(0):
+        assert [int(image.flat[0]) // 20 >= 7 for image in images] == labels.astype(bool).tolist()
+
+
+def test_workers_do_not_matter(noisy: Path) -> None:
+    """In this process and in two others, with random windows: equal to the last bit; another batch size too."""
+    options = {"size": 16, "train": True, "seed": 3}
+    alone = list(FolderStream(noisy, batch=2, workers=0, **options).epoch(5))
+    assert _same(alone, list(FolderStream(noisy, batch=2, workers=2, **options).epoch(5)))
+    larger = list(FolderStream(noisy, batch=7, workers=0, **options).epoch(5))
+    assert np.array_equal(*(np.concatenate([images for images, _ in batches]) for batches in (alone, larger)))
+
+
+def test_seed_and_epoch_do_matter(noisy: Path) -> None:
+    def views(seed: int, epoch: int) -> Batches:
+        return list(FolderStream(noisy, size=16, train=True, seed=seed, workers=0).epoch(epoch))
+
+    assert _same(views(0, 1), views(0, 1))
+    assert not _same(views(0, 1), views(0, 2))
+    assert not _same(views(0, 1), views(1, 1))
+    one, other = views(0, 1)[0][0], views(0, 2)[0][0]
+    assert not any(np.array_equal(a, b) for a in one for b in other)  # new windows, not just a new order
+
+
+def test_training_needs_its_epoch(fish: Path) -> None:
+    with pytest.raises(InputError, match=r"stream\.epoch\(number\)"):
+        iter(FolderStream(fish, train=True))
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 11])
+def test_shards_are_a_partition(fish: Path, parts: int) -> None:
+    evaluated: list[list[int]] = []
+    trained: list[list[int]] = []
+    for rank in range(parts):
+        evaluation = FolderStream(fish, size=4, batch=2, workers=0, shard=(rank, parts))
+        training = FolderStream(fish, size=4, batch=2, workers=0, shard=(rank, parts), train=True)
+        evaluated.append(_tags(list(evaluation)))
+        trained.append(_tags(list(training.epoch(1))))
+        assert len(evaluated[-1]) == evaluation.n_images
+    assert sorted(chain(*evaluated)) == list(range(11))
+    assert {len(tags) for tags in trained} == {11 // parts}
+    assert len(set(chain(*trained))) == parts * (11 // parts)
+
+
+def test_leaving_early_ends_the_processes(noisy: Path) -> None:
+    batches = FolderStream(noisy, size=8, batch=1, workers=1).epoch(0)
+    assert next(batches)[0].shape == (1, 3, 8, 8)
+    assert len(multiprocessing.active_children()) == 1
+    batches.close()  # type: ignore[attr-defined]
+    assert not multiprocessing.active_children()
+    with pytest.raises(StopIteration):
+        next(batches)
+
+
+def test_damaged_files_are_left_out(noisy: Path, tmp_path: Path) -> None:
+    (tmp_path / "train" / "a").mkdir(parents=True)
+    for file in (noisy / "train" / "a").iterdir():
+        (tmp_path / "train" / "a" / file.name).write_bytes(file.read_bytes())
+    for number in ("04", "05", "07"):  # the whole third batch and half of the fourth
+        (tmp_path / "train" / "a" / f"{number}.png").write_bytes(b"")
+    stream = FolderStream(tmp_path, size=8, batch=2, workers=0)
+    with pytest.warns(SkippedFilesWarning, match=r"3 of 11 files .*: a/04\.png, a/05\.png, a/07\.png$"):
+        batches = list(stream)
+    assert [len(labels) for _, labels in batches] == [2, 2, 1, 2, 1]
+    assert set(stream.skipped) == {"a/04.png", "a/05.png", "a/07.png"}
+    assert "cannot identify" in stream.skipped["a/04.png"]
+    whole = np.concatenate([images for images, _ in FolderStream(noisy, size=8, workers=0)])
+    np.testing.assert_array_equal(np.concatenate([images for images, _ in batches]), whole[[0, 1, 2, 3, 6, 8, 9, 10]])
+
+
+def test_nothing_readable(tmp_path: Path) -> None:
+    (tmp_path / "train" / "a").mkdir(parents=True)
+    (tmp_path / "train" / "a" / "x.jpg").write_bytes(b"")
+    with pytest.raises(InputError, match="none of the 1 files"):
+        list(FolderStream(tmp_path, workers=0))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"size": 0}, {"batch": 0}, {"workers": -1}, {"shard": (2, 2)}, {"shard": (-1, 2)}, {"split": "dev"}, {"limit": 0}],
+)
+def test_bad_options(fish: Path, options: dict) -> None:
+    with pytest.raises(InputError):
+        FolderStream(fish, **options)
+    with pytest.raises(InputError, match="too few for 12 parts"):
+        FolderStream(fish, train=True, shard=(0, 12))
+
+
+def test_unguarded_script_is_told(noisy: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"from maetheory.data import FolderStream\nlist(FolderStream({str(noisy)!r}, size=8, workers=1))\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert (
+        done.stderr.rstrip().splitlines()[-1].startswith("maetheory.core.complaint.InputError: the decoding processes")
+    )
+
+
+def test_real_folder(real_data: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stream = FolderStream(real_data / "tin20", "val", size=64, batch=300, workers=1)
+        batches = list(stream)
+    assert [len(labels) for _, labels in batches] == [300, 300, 300, 100]
+    assert np.bincount(np.concatenate([labels for _, labels in batches])).tolist() == [50] * 20
