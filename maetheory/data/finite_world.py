@@ -9,6 +9,8 @@ import numpy as np
 
 from maetheory.core import InputError
 
+MAX_CLASSES = 10_000
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -98,7 +100,11 @@ def _checked_labels(labels: np.ndarray | None, n_states: int) -> np.ndarray | No
     if labels is None:
         return None
     labels = np.asarray(labels)
-    if labels.shape != (n_states,) or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
-        raise InputError(f"labels must be {n_states} integers from 0, one per state, "
+    if (
+        labels.shape != (n_states,)
+        or not np.issubdtype(labels.dtype, np.integer)
+        or not 0 <= labels.min() <= labels.max() < MAX_CLASSES
+    ):
+        raise InputError(f"labels must be {n_states} integers from 0 to {MAX_CLASSES - 1}, one per state, "
                          f"but they are {labels.dtype} of shape {labels.shape}")  # fmt: skip
     return labels.astype(np.int64)

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from maetheory.core import InputError
-from maetheory.data.worlds import FiniteWorld
+from maetheory.data.finite_world import FiniteWorld
 from maetheory.graph.contents import Contents
 from maetheory.masks import MaskLaw
 from maetheory.masks.views import padded_symbols, view_identities, visible_places
@@ -54,7 +54,8 @@ def enumerate_pairs(world: FiniteWorld, law: MaskLaw, positions: str = "kept") -
         raise InputError(f"the mask law must cover the world's {world.n_patches} patches, "
                          f"but it covers {law.n_patches}")  # fmt: skip
     masks, mask_probability = law.support()
-    alive = world.probability > 0
+    masks, mask_probability = masks[mask_probability > 0], mask_probability[mask_probability > 0]
+    alive = world.probability * mask_probability.min() > 0  # neither zero nor lost to underflow
     states, probability = world.states[alive], world.probability[alive]
     _check_pairs(len(states), len(masks))
     view, first_view = view_identities(states, masks, positions)  # (S, m)

@@ -13,8 +13,7 @@ _EPS = float(np.finfo(float).eps)
 
 def class_law(image_views: sparse.csr_array, image_labels: np.ndarray) -> np.ndarray:
     """Joint law of a node and the label of its image, shape (N, r), from the law of image and node, shape (S, N)."""
-    one_hot = sparse.csr_array(np.eye(int(image_labels.max()) + 1)[image_labels])  # (S, r)
-    return (image_views.T @ one_hot).toarray()  # (N, S) @ (S, r) -> (N, r)
+    return (image_views.T @ _one_hot(image_labels)).toarray()  # (N, S) @ (S, r) -> (N, r)
 
 
 def bayes_labels(law: np.ndarray) -> np.ndarray:
@@ -44,11 +43,16 @@ def pair_disagreement(joint: sparse.csr_array, labels: np.ndarray) -> Estimate:
 
     Given a target, its mass minus that of one class is off by at most ε times the number of its views.
     """
-    one_hot = sparse.csr_array(np.eye(int(labels.max()) + 1)[labels])  # (N1, r)
-    law = (joint.T @ one_hot).toarray()  # (N2, N1) @ (N1, r) -> (N2, r)
+    law = (joint.T @ _one_hot(labels)).toarray()  # (N2, N1) @ (N1, r) -> (N2, r)
     degree = law.sum(1, keepdims=True)  # (N2, 1)
     value = float((law * (degree - law) / degree).sum())
     if value == 0.0:
         return Estimate(0.0)
     views_per_target = int(np.bincount(joint.indices).max())
     return Estimate(value, _EPS * (views_per_target + 4 * law.shape[1] + law.size * value))
+
+
+def _one_hot(labels: np.ndarray) -> sparse.csr_array:
+    """A single 1 in each row, shape (N, r)."""
+    n = len(labels)
+    return sparse.csr_array((np.ones(n), labels, np.arange(n + 1)), shape=(n, int(labels.max()) + 1))

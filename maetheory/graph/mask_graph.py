@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from maetheory.core import Estimate, InputError
-from maetheory.data.worlds import FiniteWorld
+from maetheory.data.finite_world import MAX_CLASSES, FiniteWorld
 from maetheory.graph.contents import Contents
 from maetheory.graph.enumerate import enumerate_pairs
 from maetheory.graph.labels import bayes_labels, class_law, disagreement, pair_disagreement
@@ -179,17 +179,17 @@ class MaskGraph:
         InputError
             If it could have more than fifty million entries.
         """
-        entries = int((np.bincount(self.joint.indices).astype(np.int64) ** 2).sum())
-        if entries > MAX_PAIR_ENTRIES and self.shape[0] ** 2 > MAX_PAIR_ENTRIES:
-            raise InputError(f"the pair law of {self.shape[0]:,} views would take up to {entries:,} entries, more than "
-                             f"{MAX_PAIR_ENTRIES:,}: use `normalized`, whose square it is")  # fmt: skip
-        return sparse.csr_array(self.joint @ sparse.diags_array(1.0 / self.degrees[1]) @ self.joint.T)
+        scale = sparse.diags_array(self.degrees[0] ** 0.5)
+        return sparse.csr_array(scale @ self.augmentation @ scale)
 
     @cached_property
     def augmentation(self) -> sparse.csr_array:
-        """Ā = D₁^-½ A D₁^-½ = Ā_M Ā_Mᵀ, the normalised augmentation graph, shape (N1, N1)."""
-        scale = sparse.diags_array(self.degrees[0] ** -0.5)
-        return sparse.csr_array(scale @ self.pair_law @ scale)
+        """Ā = D₁^-½ A D₁^-½ = Ā_M Ā_Mᵀ, the normalised augmentation graph, shape (N1, N1); raises as `pair_law`."""
+        entries = int((np.bincount(self.joint.indices).astype(np.int64) ** 2).sum())
+        if min(entries, self.shape[0] ** 2) > MAX_PAIR_ENTRIES:
+            raise InputError(f"the pair law of {self.shape[0]:,} views would take up to {entries:,} entries, more than "
+                             f"{MAX_PAIR_ENTRIES:,}: use `normalized`, whose square it is")  # fmt: skip
+        return sparse.csr_array(self.normalized_matrix @ self.normalized_matrix.T)
 
     @cached_property
     def class_law(self) -> np.ndarray:
@@ -269,9 +269,7 @@ def _shown(contents: Contents | None, what: str) -> Contents:
 
 
 def _checked_joint(joint: Any) -> sparse.csr_array:
-    if not sparse.issparse(joint) and np.ndim(joint) != 2:
-        raise InputError(f"joint must be a matrix of shape (N1, N2), but its shape is {np.shape(joint)}")
-    law = sparse.csr_array(joint, dtype=float)
+    law = _as_sparse(joint)
     law.sum_duplicates()
     if 0 in law.shape:
         raise InputError(f"joint must have a view and a target, but its shape is {law.shape}")
@@ -288,11 +286,25 @@ def _checked_joint(joint: Any) -> sparse.csr_array:
     return sparse.csr_array(law / total)
 
 
+def _as_sparse(joint: Any) -> sparse.csr_array:
+    try:
+        joint = joint if sparse.issparse(joint) else np.asarray(joint)
+        if joint.ndim == 2 and joint.dtype.kind in "biuf":
+            return sparse.csr_array(joint, dtype=float, copy=True)
+    except ValueError as error:
+        raise InputError(f"joint must be a matrix of numbers, but it is none: {error}") from None
+    raise InputError(f"joint must be a real matrix of shape (N1, N2), but it is {joint.dtype} {joint.shape}")
+
+
 def _checked_labels(labels: np.ndarray | None, n_views: int) -> np.ndarray | None:
     if labels is None:
         return None
     labels = np.asarray(labels)
-    if labels.shape != (n_views,) or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
-        raise InputError(f"labels must be {n_views} integers from 0, one per row of joint, "
+    if (
+        labels.shape != (n_views,)
+        or not np.issubdtype(labels.dtype, np.integer)
+        or not 0 <= labels.min() <= labels.max() < MAX_CLASSES
+    ):
+        raise InputError(f"labels must be {n_views} integers from 0 to {MAX_CLASSES - 1}, one per row of joint, "
                          f"but they are {labels.dtype} of shape {labels.shape}")  # fmt: skip
     return labels.astype(np.int64)

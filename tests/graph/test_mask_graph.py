@@ -154,6 +154,14 @@ def test_zero_probability_states_are_dropped() -> None:
     assert min(d.min() for d in graph.degrees) > 0
 
 
+def test_masses_lost_to_underflow_leave_no_empty_view() -> None:
+    world = worlds.mixture(4, 2, 2, 1e-80)
+    for law in (UniformMasks(4, 2), BernoulliMasks(4, 1e-5)):
+        graph = MaskGraph.enumerate(world, law)
+        assert all(d.min() > 0 for d in graph.degrees)
+        assert np.isfinite(graph.normalized_matrix.data).all()
+
+
 @pytest.mark.parametrize(
     ("joint", "labels", "words"),
     [
@@ -163,6 +171,10 @@ def test_zero_probability_states_are_dropped() -> None:
         ([[1.0, 0.0]], None, "column 1 is zero"),
         ([[1.0], [0.0]], None, "row 1 is zero"),
         ([1.0], None, "shape"),
+        ([[1j]], None, "complex"),
+        ([["a"]], None, "real matrix"),
+        ([[1.0], [0.0, 0.0]], None, "matrix of numbers"),
+        ([[1.0]], [10_000], "0 to 9999"),
         (np.zeros((0, 3)), None, "a view and a target"),
         ([[1.0]], [0, 1], "1 integers"),
         ([[1.0]], [-1], "integers from 0"),
@@ -178,6 +190,17 @@ def test_sparse_and_dense_joints_are_one() -> None:
     joint = np.array([[0.5, 0.0], [0.25, 0.25]])
     for given in (sparse.csr_matrix(joint), sparse.coo_array(joint), sparse.csc_array(joint), joint.tolist()):
         np.testing.assert_array_equal(MaskGraph.from_joint(given).joint.toarray(), joint)
+
+
+def test_tiny_masses_stay_finite() -> None:
+    graph = MaskGraph.from_joint([[1.0, 0.0], [0.0, 1e-310]], [0, 1])
+    np.testing.assert_allclose(graph.augmentation.toarray(), np.eye(2), rtol=1e-9)
+    assert np.isfinite(graph.pair_law.data).all()
+    assert graph.pair_label_error() == 0.0
+    given = sparse.csr_array([[0.5, 0.5]])
+    given.data[:] = 0.5
+    MaskGraph.from_joint(given).joint.data[:] = 7.0
+    assert given.data.tolist() == [0.5, 0.5]  # the caller's array is not the graph's
 
 
 def test_without_labels_there_is_no_label_error() -> None:
