@@ -10,6 +10,7 @@ from maetheory.metrics.conventions import choose
 from maetheory.metrics.moments import Moments, enough, pointed
 from maetheory.metrics.rows import finite_rows, pointed_rows
 from maetheory.metrics.spectrum import column_count
+from maetheory.metrics.squaring import delta, stated
 
 
 def mean_cosine(Z: Any, *, convention: str | None = None) -> float:
@@ -41,7 +42,10 @@ def mean_cosine(Z: Any, *, convention: str | None = None) -> float:
         unit = pointed_rows(Z)
         n, total = len(unit), unit.sum(axis=0)
     square = float(total @ total)
-    return square / n**2 if chosen.name == "with-diagonal" else (square - n) / (n * (n - 1))
+    off = 2 * delta(Z, directions=True) * np.sqrt(square)  # Σẑ itself is off by less than δ
+    if chosen.name == "with-diagonal":
+        return stated(Z, square / n**2, off / n**2)
+    return stated(Z, (square - n) / (n * (n - 1)), off / (n * (n - 1)))
 
 
 def umae_uniformity(Z: Any, *, normalize: bool = True, diagonal: bool = False, convention: str | None = None) -> float:
@@ -80,7 +84,10 @@ def umae_uniformity(Z: Any, *, normalize: bool = True, diagonal: bool = False, c
     choose("umae_uniformity", convention)
     n, second, fourth = _squared_products(Z, normalize)
     square = float(np.vdot(second, second))
-    return square / n**2 if diagonal else (square - fourth) / (n * (n - 1))
+    off = delta(Z, directions=normalize) * (2 * np.sqrt(square * len(second)) + np.trace(second))
+    if diagonal:
+        return stated(Z, square / n**2, off / n**2)
+    return stated(Z, (square - fourth) / (n * (n - 1)), off / (n * (n - 1)))
 
 
 def self_cluster(Z: Any, *, convention: str | None = None) -> float:
@@ -112,7 +119,9 @@ def self_cluster(Z: Any, *, convention: str | None = None) -> float:
     """
     choose("self_cluster", convention)
     mean, d = umae_uniformity(Z), column_count(Z)
-    return (d * mean - 1) / (d - 1) if d > 1 else float("nan")
+    if d == 1:
+        return float("nan")
+    return stated(Z, (d * mean - 1) / (d - 1), d * getattr(mean, "error", 0.0) / (d - 1))
 
 
 def direction_std(Z: Any, *, convention: str | None = None) -> float:
@@ -146,7 +155,9 @@ def direction_std(Z: Any, *, convention: str | None = None) -> float:
         return float(pointed_rows(Z).std(axis=0, ddof=1).mean())
     n = pointed(Z).count
     variance = (np.diag(Z.direction_second) - Z.direction_sum**2 / n) / (n - 1)
-    return float(np.sqrt(np.maximum(variance, 0)).mean())
+    deviation, error = np.sqrt(np.maximum(variance, 0)), Z.direction_error / (n - 1)
+    off = np.where(variance > error, error / np.maximum(deviation, np.sqrt(error)), np.sqrt(2 * error))
+    return stated(Z, float(deviation.mean()), float(off.mean()))
 
 
 def _squared_products(Z: Any, normalize: bool) -> tuple[int, Any, float]:

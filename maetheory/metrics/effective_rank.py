@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import entr
 
 from maetheory.metrics.conventions import Convention, choose
 from maetheory.metrics.spectrum import singular_values
+from maetheory.metrics.squaring import delta, entropy_slack, root_slack, square_slack, stated
 
 
 def effective_rank(Z: Any, *, convention: str | None = None) -> float:
@@ -81,10 +81,10 @@ def _exponential_entropy(Z: Any, convention: Convention) -> float:
     values = singular_values(Z, centred=convention.centred)
     if not values.any():
         return 0.0
-    shares = _shares(values / values[0], convention)
-    return float(np.exp(entr(shares).sum()))  # entr(0) = 0: the zero tail is silent
-
-
-def _shares(values: NDArray[np.float64], convention: Convention) -> NDArray[np.float64]:
-    weights = values**2 if convention.squared else values
-    return weights / weights.sum() + convention.epsilon
+    scaled, error = values / values[0], delta(Z) / values[0] ** 2
+    weights = scaled**2 if convention.squared else scaled
+    shares = weights / weights.sum() + convention.epsilon
+    rank = float(np.exp(entr(shares).sum()))  # entr(0) = 0: a zero tail is silent
+    slack = square_slack(scaled, error) if convention.squared else root_slack(scaled, error)
+    off = entropy_slack(len(shares), slack, float(weights.sum()))
+    return stated(Z, rank, min(rank * np.expm1(off), float(len(shares))))

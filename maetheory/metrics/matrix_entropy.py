@@ -11,9 +11,9 @@ from scipy.special import entr
 
 from maetheory.core import InputError
 from maetheory.metrics.conventions import choose
-from maetheory.metrics.moments import Moments, pointed
-from maetheory.metrics.rows import finite_rows, pointed_rows
-from maetheory.metrics.spectrum import singular_values
+from maetheory.metrics.rows import finite_rows
+from maetheory.metrics.spectrum import direction_values, singular_values
+from maetheory.metrics.squaring import delta, entropy_slack, square_slack, stated
 
 
 def matrix_entropy(Z: Any, *, alpha: float = 1.0, convention: str | None = None) -> float:
@@ -51,9 +51,8 @@ def matrix_entropy(Z: Any, *, alpha: float = 1.0, convention: str | None = None)
     """
     chosen = choose("matrix_entropy", convention)
     if chosen.name == "giraldo-2014":
-        return spectral_entropy(_direction_values(Z) ** 2, alpha) / float(np.log(2))
-    values = singular_values(Z, centred=chosen.centred)
-    return spectral_entropy((values / (values[0] or 1.0)) ** 2, alpha)
+        return _entropy(Z, direction_values(Z), delta(Z, directions=True), alpha, unit=float(np.log(2)))
+    return _entropy(Z, singular_values(Z, centred=chosen.centred), delta(Z), alpha)
 
 
 def vendi(Z: Any, *, alpha: float = 1.0) -> float:
@@ -81,7 +80,9 @@ def vendi(Z: Any, *, alpha: float = 1.0) -> float:
     >>> round(vendi(np.eye(4)), 9)
     4.0
     """
-    return float(np.exp(spectral_entropy(_direction_values(Z) ** 2, alpha)))
+    entropy = _entropy(Z, direction_values(Z), delta(Z, directions=True), alpha)
+    score = float(np.exp(entropy))
+    return stated(Z, score, score * np.expm1(getattr(entropy, "error", 0.0)))
 
 
 def kernel_entropy(K: Any, *, alpha: float = 1.0) -> float:
@@ -130,8 +131,12 @@ def spectral_entropy(weights: NDArray[np.float64], alpha: float) -> float:
     return min(max(entropy, 0.0), float(np.log(len(weights))))  # the bound holds; round-off alone would cross it
 
 
-def _direction_values(Z: Any) -> NDArray[np.float64]:
-    if not isinstance(Z, Moments):
-        return singular_values(pointed_rows(Z))
-    squares = scipy.linalg.eigvalsh(pointed(Z).direction_second)[::-1][: min(Z.count, Z.d)]
-    return np.sqrt(np.where(squares > Z.direction_error, squares, 0.0))
+def _entropy(Z: Any, values: NDArray[np.float64], error: float, alpha: float, unit: float = 1.0) -> float:
+    top = values[0] or 1.0
+    weights = (values / top) ** 2
+    entropy = spectral_entropy(weights, alpha)
+    total = float(weights.sum())
+    shares = weights / (total or 1.0)
+    power_sum = float(shares.max() if np.isinf(alpha) else (shares[shares > 0] ** alpha).sum())
+    off = entropy_slack(len(values), square_slack(values, error / top**2), total, alpha, power_sum) if error else 0.0
+    return stated(Z, entropy / unit, off / unit)

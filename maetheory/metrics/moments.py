@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maetheory.core import InputError
-from maetheory.metrics.rows import directions, finite_rows, refuse_zero_rows
+from maetheory.metrics.rows import Floats, directions, finite_rows, refuse_zero_rows
 
-_TILE = 4096
+_TILE = 1024
+_PRECISIONS = {"float64": np.float64, "float32": np.float32}
 
 
 class Moments:
-    """The mergeable moments of features: ``n, Σz, Σzzᵀ, Σẑ, Σẑẑᵀ`` with ``ẑ = z / ‖z‖``, in float64.
+    """The mergeable moments of features: ``n, Σz, Σzzᵀ, Σẑ, Σẑẑᵀ`` with ``ẑ = z / ‖z‖``, kept in float64.
 
     Memory is O(D²) whatever the number of rows. Squaring the spectrum loses half the digits: see `error`.
 
@@ -22,6 +23,9 @@ class Moments:
     ----------
     d : int
         Number of feature dimensions D.
+    precision : {"float64", "float32"}
+        In what the products of a tile of 1024 rows are computed before they are added in float64. float32 takes half
+        the time and is enough when the spectrum stands above its larger `error`; metrics of moments say whether.
 
     Attributes
     ----------
@@ -51,10 +55,13 @@ class Moments:
     2.0
     """
 
-    def __init__(self, d: int) -> None:
+    def __init__(self, d: int, *, precision: str = "float64") -> None:
         if int(d) != d or d < 1:
             raise InputError(f"d must be a positive number of feature dimensions, but {d} was given")
+        if precision not in _PRECISIONS:
+            raise InputError(f'precision must be "float64" or "float32", but {precision!r} was given')
         self.d = int(d)
+        self.precision = precision
         self.count = 0
         self.zero_rows = 0
         self.fourth = 0.0
@@ -62,6 +69,9 @@ class Moments:
         self.second: NDArray[np.float64] = np.zeros((self.d, self.d))
         self.direction_sum: NDArray[np.float64] = np.zeros(self.d)
         self.direction_second: NDArray[np.float64] = np.zeros((self.d, self.d))
+        self._rounding = 0.0  # Σ ε ‖z‖², ε that of the precision each tile was multiplied in
+        self._direction_rounding = 0.0
+        self._spectra: dict[str, NDArray[np.float64]] = {}
 
     @property
     def n(self) -> int:
@@ -72,14 +82,15 @@ class Moments:
     def error(self) -> float:
         """The squaring error: how far each eigenvalue of ``Σzzᵀ`` may lie from the squared singular value.
 
-        ``ε (D + √n) Σ‖z‖²``, so singular values below its square root are not told from zero.
+        ``(32 + √D + √(n/1024)) ε Σ‖z‖²``: 32 for rounding that keeps its sign within a tile (equal rows), the roots for
+        rounding that does not. Singular values below its root are not told from zero and are counted as zero.
         """
-        return float(np.finfo(float).eps * (self.d + np.sqrt(self.count)) * np.trace(self.second))
+        return self._growth * self._rounding
 
     @property
     def direction_error(self) -> float:
-        """The same for the eigenvalues of ``Σẑẑᵀ``, whose trace is n."""
-        return float(np.finfo(float).eps * (self.d + np.sqrt(self.count)) * np.trace(self.direction_second))
+        """The same for the eigenvalues of ``Σẑẑᵀ``, whose trace is the number of rows that are not zero."""
+        return self._growth * self._direction_rounding
 
     def update(self, batch: Any) -> Self:
         """Add the rows of `batch` (N, D), array or tensor, tile by tile; return self.
@@ -87,13 +98,17 @@ class Moments:
         Raises
         ------
         InputError
-            If `batch` is not (N, D) or holds NaN or infinity; nothing of it is then added.
+            If `batch` is not (N, D), holds NaN or infinity, or numbers whose fourth power overflows; nothing of it is
+            then added.
         """
         rows = finite_rows(batch, "batch", least=0, dtype=None)
         if rows.shape[1] != self.d:
             raise InputError(f"batch has {rows.shape[1]} columns, but these moments are over {self.d} dimensions")
+        if rows.dtype.itemsize >= 8 and np.abs(rows).max(initial=0) > 1e70:
+            raise InputError("batch has entries above 1e70, whose fourth powers overflow; scale the features down")
         for start in range(0, len(rows), _TILE):
-            self._add(rows[start : start + _TILE].astype(np.float64))
+            self._add(rows[start : start + _TILE])
+        self._spectra.clear()
         return self
 
     def merge(self, other: Moments) -> Self:
@@ -101,34 +116,72 @@ class Moments:
         if not isinstance(other, Moments) or other.d != self.d:
             found = f"{other.d} dimensions" if isinstance(other, Moments) else type(other).__name__
             raise InputError(f"other must be Moments over {self.d} dimensions, but it is {found}")
-        self.count += other.count
-        self.zero_rows += other.zero_rows
-        self.fourth += other.fourth
-        self.sum += other.sum
-        self.second += other.second
-        self.direction_sum += other.direction_sum
-        self.direction_second += other.direction_second
+        self._take(self.pack() + other.pack())
         return self
+
+    def pack(self) -> NDArray[np.float64]:
+        """Return everything as one vector; such vectors add up as moments merge, so an all-reduce merges processes."""
+        scalars = [self.count, self.zero_rows, self.fourth, self._rounding, self._direction_rounding]
+        parts = [self.sum, self.direction_sum, self.second.ravel(), self.direction_second.ravel()]
+        return np.concatenate([scalars, *parts])
+
+    @classmethod
+    def unpack(cls, packed: NDArray[np.float64], *, precision: str = "float64") -> Moments:
+        """Return the moments that `pack` made a vector of.
+
+        Raises
+        ------
+        InputError
+            If the length is not ``2D² + 2D + 5`` for any D.
+        """
+        d = round((np.sqrt(2 * len(packed) - 9) - 1) / 2) if len(packed) > 8 else 0
+        if 2 * d * d + 2 * d + 5 != len(packed):
+            raise InputError(f"packed must hold 2D² + 2D + 5 numbers for some D, but holds {len(packed)}")
+        moments = cls(d, precision=precision)
+        moments._take(packed)
+        return moments
 
     def scatter(self) -> NDArray[np.float64]:
         """Return the centred scatter ``Σzzᵀ − (Σz)(Σz)ᵀ / n`` (D, D)."""
         return self.second - np.outer(self.sum, self.sum) / max(self.count, 1)
 
-    def _add(self, tile: NDArray[np.float64]) -> None:
-        unit = directions(tile)
+    @property
+    def _growth(self) -> float:
+        return float(32 + np.sqrt(self.d) + np.sqrt(self.count / _TILE))
+
+    def _take(self, packed: NDArray[np.float64]) -> None:
+        d = self.d
+        self.count, self.zero_rows = int(packed[0]), int(packed[1])
+        self.fourth, self._rounding, self._direction_rounding = (float(number) for number in packed[2:5])
+        self.sum, self.direction_sum = packed[5 : 5 + d].copy(), packed[5 + d : 5 + 2 * d].copy()
+        self.second, self.direction_second = packed[5 + 2 * d :].reshape(2, d, d).copy()
+        self._spectra.clear()
+
+    def _add(self, rows: Floats) -> None:
+        tile = rows.astype(_PRECISIONS[self.precision])
+        squares = np.einsum("nd,nd->n", tile, tile)
+        if self.precision == "float32" and not _safe(squares):
+            tile = rows.astype(np.float64)
+            squares = np.einsum("nd,nd->n", tile, tile)
+        unit = tile / np.sqrt(squares)[:, None] if _safe(squares) else directions(tile)
+        zero = int((~tile.any(axis=1)).sum()) if squares.min() < 1e-30 else 0
+        epsilon = float(np.finfo(tile.dtype).eps)
         self.count += len(tile)
-        self.zero_rows += int((~tile.any(axis=1)).sum())
-        self.fourth += float((np.einsum("nd,nd->n", tile, tile) ** 2).sum())
-        self.sum += tile.sum(axis=0)
+        self.zero_rows += zero
+        self.fourth += float(np.square(squares, dtype=np.float64).sum())
+        self.sum += tile.sum(axis=0, dtype=np.float64)
         self.second += tile.T @ tile  # (D, N) @ (N, D) -> (D, D)
-        self.direction_sum += unit.sum(axis=0)
+        self.direction_sum += unit.sum(axis=0, dtype=np.float64)
         self.direction_second += unit.T @ unit
+        self._rounding += epsilon * float(squares.sum(dtype=np.float64))
+        self._direction_rounding += epsilon * (len(tile) - zero)
 
 
 def enough(moments: Moments, least: int = 2) -> Moments:
     """Return `moments` if they saw at least `least` rows, else raise InputError."""
     if moments.count < least:
-        raise InputError(f"these moments saw {moments.count} rows, but this metric needs at least {least}")
+        found = f"{moments.count} row" + ("" if moments.count == 1 else "s")
+        raise InputError(f"these moments saw {found}, but this metric needs at least {least}")
     return moments
 
 
@@ -136,3 +189,8 @@ def pointed(moments: Moments) -> Moments:
     """Return `moments` if they saw at least two rows and none of them zero, else raise InputError."""
     refuse_zero_rows(enough(moments).zero_rows, moments.count)
     return moments
+
+
+def _safe(squares: Floats) -> bool:
+    """Say whether squared lengths are far enough from overflow and underflow in float32, and none is zero."""
+    return bool(squares.min() > 1e-30 and squares.max() < 1e30)

@@ -8,6 +8,7 @@ import numpy as np
 
 from maetheory.metrics.conventions import choose
 from maetheory.metrics.spectrum import column_count, row_count, singular_values
+from maetheory.metrics.squaring import delta, square_slack, stated
 
 
 def stable_rank(Z: Any, *, convention: str | None = None) -> float:
@@ -37,7 +38,11 @@ def stable_rank(Z: Any, *, convention: str | None = None) -> float:
     1.25
     """
     values = singular_values(Z, centred=choose("stable_rank", convention).centred)
-    return float(np.square(values / values[0]).sum()) if values[0] > 0 else 0.0
+    if values[0] == 0:
+        return 0.0
+    rank = float(np.square(values / values[0]).sum())
+    error = delta(Z) / float(values[0]) ** 2
+    return stated(Z, rank, square_slack(values, error) + rank * error)
 
 
 def participation_ratio(Z: Any, *, convention: str | None = None) -> float:
@@ -74,11 +79,15 @@ def participation_ratio(Z: Any, *, convention: str | None = None) -> float:
         return 0.0
     weights = np.square(values / values[0])
     total, squares = float(weights.sum()), float(np.square(weights).sum())
+    ratio, error = total**2 / squares, delta(Z) / float(values[0]) ** 2
+    off = ratio * (2 * square_slack(values, error) / total + 4 * error * total / squares)
     if chosen.name != "corrected":
-        return total**2 / squares
+        return stated(Z, ratio, off)
     n = row_count(Z) - 1
-    below = n * squares - total**2
-    return ((n + 1) * total**2 - 2 * squares) / below if below else np.inf
+    below = n - ratio
+    if below == 0:
+        return np.inf
+    return stated(Z, ((n + 1) * ratio - 2) / below, off * (n * (n + 1) - 2) / below**2)
 
 
 def nesum(Z: Any, *, convention: str | None = None) -> float:
@@ -137,7 +146,10 @@ def condition_number(Z: Any, *, convention: str | None = None) -> float:
     inf
     """
     values = singular_values(Z, centred=choose("condition_number", convention).centred)
-    return float(values[0] / values[-1]) if values[-1] > 0 else np.inf
+    if values[-1] == 0:
+        return stated(Z, np.inf, np.inf)
+    number = float(values[0] / values[-1])
+    return stated(Z, number, number * delta(Z) / float(values[-1]) ** 2)
 
 
 def iso_score(Z: Any, *, convention: str | None = None) -> float:
@@ -169,4 +181,6 @@ def iso_score(Z: Any, *, convention: str | None = None) -> float:
     choose("iso_score", convention)
     ratio = participation_ratio(Z)
     d = column_count(Z)
-    return max(ratio - 1, 0.0) / (d - 1) if d > 1 else np.nan
+    if d == 1:
+        return np.nan
+    return stated(Z, max(ratio - 1, 0.0) / (d - 1), getattr(ratio, "error", 0.0) / (d - 1))

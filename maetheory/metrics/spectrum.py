@@ -8,8 +8,8 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from maetheory.metrics.moments import Moments, enough
-from maetheory.metrics.rows import finite_rows
+from maetheory.metrics.moments import Moments, enough, pointed
+from maetheory.metrics.rows import finite_rows, pointed_rows
 
 _EPS = float(np.finfo(float).eps)
 
@@ -42,11 +42,18 @@ def singular_values(Z: Any, *, centred: bool = False) -> NDArray[np.float64]:
     array([4., 3.])
     """
     if isinstance(Z, Moments):
-        return _by_moments(enough(Z), centred)
+        return _roots(enough(Z), "centred" if centred else "second", Z.error)
     rows = finite_rows(Z)
     floor = _EPS * max(rows.shape) * scipy.linalg.norm(rows)
     values = scipy.linalg.svdvals(rows - rows.mean(axis=0) if centred else rows, check_finite=False)
     return np.where(values > floor, values, 0.0)
+
+
+def direction_values(Z: Any) -> NDArray[np.float64]:
+    """Return the singular values of the rows at unit length, as `singular_values` does; no row may be zero."""
+    if isinstance(Z, Moments):
+        return _roots(pointed(Z), "direction", Z.direction_error)
+    return singular_values(pointed_rows(Z))
 
 
 def covariance_eigenvalues(Z: Any) -> NDArray[np.float64]:
@@ -65,7 +72,10 @@ def column_count(Z: Any) -> int:
     return Z.d if isinstance(Z, Moments) else finite_rows(Z).shape[1]
 
 
-def _by_moments(moments: Moments, centred: bool) -> NDArray[np.float64]:
-    matrix = moments.scatter() if centred else moments.second
-    squares = scipy.linalg.eigvalsh(matrix)[::-1][: min(moments.count, moments.d)]
-    return np.sqrt(np.where(squares > moments.error, squares, 0.0))
+def _roots(moments: Moments, which: str, error: float) -> NDArray[np.float64]:
+    if which not in moments._spectra:  # decomposed once, forgotten when more rows come
+        matrices = {"second": moments.second, "direction": moments.direction_second}
+        matrix = moments.scatter() if which == "centred" else matrices[which]
+        squares = scipy.linalg.eigvalsh(matrix)[::-1][: min(moments.count, moments.d)]
+        moments._spectra[which] = np.sqrt(np.where(squares > error, squares, 0.0))
+    return moments._spectra[which].copy()

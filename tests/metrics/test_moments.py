@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from maetheory import metrics
 from maetheory.core import InputError
 from maetheory.metrics import Moments, singular_values
 
@@ -75,3 +76,110 @@ def test_the_squaring_error_is_as_stated(shape, power, centred):
     gap = singular_values(moments, centred=centred) ** 2 - singular_values(Z, centred=centred) ** 2
     assert np.abs(gap).max() <= moments.error
     assert moments.error <= 1e-11 * np.square(Z).sum()
+
+
+def spectra(kind, n, d, seed=0):
+    rng = np.random.default_rng(seed)
+    Z = rng.normal(size=(n, d))
+    if kind == "power":
+        Z *= np.arange(1, d + 1.0) ** -1.2
+    if kind == "mean":
+        Z = Z * np.arange(1, d + 1.0) ** -1.2 + rng.normal(size=d)
+    if kind == "steep":
+        Z *= np.arange(1, d + 1.0) ** -6.0
+    if kind == "deficient":
+        Z = Z[:, :3] @ rng.normal(size=(3, d))
+    if kind == "constant":
+        Z = np.full((n, d), 0.1)
+    return Z.astype(np.float32)
+
+
+OF_MOMENTS = {
+    "effective_rank": metrics.effective_rank,
+    "rankme": metrics.rankme,
+    "reptrix": lambda Z: metrics.rankme(Z, convention="reptrix"),
+    "stable_rank": metrics.stable_rank,
+    "participation_ratio": metrics.participation_ratio,
+    "corrected": lambda Z: metrics.participation_ratio(Z, convention="corrected"),
+    "nesum": metrics.nesum,
+    "iso_score": metrics.iso_score,
+    "matrix_entropy": metrics.matrix_entropy,
+    "entropy of order 2": lambda Z: metrics.matrix_entropy(Z, alpha=2),
+    "entropy of order 1/2": lambda Z: metrics.matrix_entropy(Z, alpha=0.5),
+    "min-entropy": lambda Z: metrics.matrix_entropy(Z, alpha=np.inf),
+    "vendi": metrics.vendi,
+    "condition_number": metrics.condition_number,
+    "mean_cosine": metrics.mean_cosine,
+    "umae_uniformity": metrics.umae_uniformity,
+    "unnormalised": lambda Z: metrics.umae_uniformity(Z, normalize=False),
+    "self_cluster": metrics.self_cluster,
+    "direction_std": metrics.direction_std,
+}
+
+
+@pytest.mark.parametrize("kind", ["even", "power", "mean", "steep", "deficient", "constant"])
+@pytest.mark.parametrize("shape", [(3000, 24), (20, 40)])
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_every_metric_lies_within_its_stated_squaring_error(kind, shape, precision):
+    Z = spectra(kind, *shape)
+    moments = Moments(shape[1], precision=precision).update(Z)
+    for name, metric in OF_MOMENTS.items():
+        exact, found = metric(Z.astype(float)), metric(moments)
+        if np.isinf(found) or (kind == "constant" and name in ("reptrix", "participation_ratio", "nesum", "iso_score")):
+            continue  # infinite, or 0 / 0 that both sides call zero
+        round_off = 1e-13 * (1 + abs(exact))
+        assert abs(found - exact) <= getattr(found, "error", 0.0) + round_off, (name, exact, found)
+
+
+def test_the_stated_error_is_small_where_the_spectrum_stands_clear():
+    Z = spectra("even", 3000, 24)
+    for precision, bound in (("float64", 1e-9), ("float32", 0.02)):
+        moments = Moments(24, precision=precision).update(Z)
+        for name, metric in OF_MOMENTS.items():
+            slow = 1e4 if name == "entropy of order 1/2" else 1  # its modulus of continuity is a root
+            assert metric(moments).error <= slow * bound * max(1, abs(metric(moments))), name
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("kind", ["power", "mean", "deficient", "constant"])
+def test_the_squaring_error_holds_in_both_precisions(kind, precision):
+    Z = spectra(kind, 20_000, 32)
+    moments = Moments(32, precision=precision).update(Z)
+    exact = np.linalg.svd(Z.astype(float), compute_uv=False) ** 2
+    if kind == "constant":  # here the decomposition itself errs more than the sum does
+        exact = np.eye(32)[0] * 20_000 * 32 * float(Z[0, 0]) ** 2
+    assert np.abs(np.linalg.eigvalsh(moments.second)[::-1] - exact).max() <= moments.error
+
+
+def test_lengths_that_float32_cannot_square_are_still_right():
+    Z = spectra("even", 50, 4)
+    for scale in (1e-25, 1e25):
+        moments = Moments(4, precision="float32").update(Z * np.float32(scale))
+        assert metrics.effective_rank(moments) == pytest.approx(metrics.effective_rank(Z), rel=1e-6)
+        assert metrics.mean_cosine(moments) == pytest.approx(metrics.mean_cosine(Z), abs=1e-6)
+    with pytest.raises(InputError, match="overflow"):
+        Moments(4).update(np.full((3, 4), 1e80))
+    with pytest.raises(InputError, match="precision"):
+        Moments(4, precision="float16")
+
+
+def test_packed_moments_add_up_like_merged_ones():
+    Z = spectra("mean", 90, 5)
+    parts = [Moments(5).update(part) for part in np.split(Z, 3)]
+    summed = Moments.unpack(sum(part.pack() for part in parts))
+    same(summed, Moments(5).update(Z))
+    assert summed.error == pytest.approx(Moments(5).update(Z).error)
+    with pytest.raises(InputError, match="numbers"):
+        Moments.unpack(np.zeros(10))
+
+
+def test_the_remembered_spectrum_is_forgotten_when_rows_come():
+    Z = spectra("mean", 90, 5)
+    moments = Moments(5).update(Z[:40])
+    metrics.effective_rank(moments)
+    metrics.nesum(moments)
+    moments.update(Z[40:])
+    assert metrics.effective_rank(moments) == metrics.effective_rank(Moments(5).update(Z[:40]).update(Z[40:]))
+    metrics.nesum(moments)
+    moments.merge(Moments(5).update(3 * Z[:7] - 1))
+    assert metrics.nesum(moments) == pytest.approx(metrics.nesum(np.concatenate([Z, 3 * Z[:7] - 1])), rel=1e-6)

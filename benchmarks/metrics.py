@@ -1,0 +1,103 @@
+"""The whole spectral suite against its floor: two bare products in float32 and one eigenvalue decomposition.
+
+Run as ``python benchmarks/metrics.py [N [D]]``. Everything is timed in one process and printed as ratios, because the
+machine's own speed is nobody's result: the floor is ``Z.T @ Z`` in float32, twice (raw rows and unit rows), and one
+``eigvalsh``; the ceiling is the singular values of Z, which give fewer metrics and need all of Z in memory.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tracemalloc
+from collections.abc import Callable
+from time import perf_counter
+
+import numpy as np
+import scipy.linalg
+
+from maetheory import metrics
+from maetheory.metrics import Moments
+
+SUITE: dict[str, Callable[[Moments], object]] = {
+    "effective rank": metrics.effective_rank,
+    "RankMe": metrics.rankme,
+    "RankMe, reptrix": lambda m: metrics.rankme(m, convention="reptrix"),
+    "stable rank": metrics.stable_rank,
+    "participation ratio": metrics.participation_ratio,
+    "participation ratio, corrected": lambda m: metrics.participation_ratio(m, convention="corrected"),
+    "NESum": metrics.nesum,
+    "condition number": metrics.condition_number,
+    "IsoScore": metrics.iso_score,
+    "matrix entropy": metrics.matrix_entropy,
+    "α-ReQ": lambda m: metrics.alpha_req(m).alpha,
+    "mean cosine": metrics.mean_cosine,
+    "std of unit rows": metrics.direction_std,
+    "U-MAE uniformity": metrics.umae_uniformity,
+    "self-cluster": metrics.self_cluster,
+}
+
+
+def features(n: int, d: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    axes = np.linalg.qr(rng.normal(size=(d, d)))[0] * np.arange(1, d + 1)[:, None] ** -0.6
+    return (rng.normal(size=(n, d)) @ axes + 0.1 * rng.normal(size=d)).astype(np.float32)
+
+
+def seconds(work: Callable[[], object], repeats: int = 3) -> float:
+    times = []
+    for _ in range(repeats):
+        start = perf_counter()
+        work()
+        times.append(perf_counter() - start)
+    return min(times)
+
+
+def floor(Z: np.ndarray) -> None:
+    product = Z.T @ Z
+    product += Z.T @ Z
+    scipy.linalg.eigvalsh(product.astype(np.float64))
+
+
+def suite(Z: np.ndarray, precision: str) -> dict[str, object]:
+    moments = Moments(Z.shape[1], precision=precision).update(Z)
+    return {name: metric(moments) for name, metric in SUITE.items()}
+
+
+def extra_memory(Z: np.ndarray, n: int) -> int:
+    tracemalloc.start()
+    Moments(Z.shape[1]).update(Z[:n])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def precision_that_suffices(Z: np.ndarray, tolerance: float = 1e-3) -> str:
+    """Decide by the stated error of the effective rank, as one would before a long run."""
+    rank = metrics.effective_rank(Moments(Z.shape[1], precision="float32").update(Z))
+    return "float32" if rank.error <= tolerance * rank else "float64"
+
+
+def main(n: int = 50_000, d: int = 768) -> None:
+    Z = features(n, d)
+    bare = seconds(lambda: floor(Z))
+    print(f"N = {n}, D = {d}; floor {bare:.2f} s")
+    for precision in ("float32", "float64"):
+        time = seconds(lambda precision=precision: suite(Z, precision))
+        print(f"suite, {precision} tiles: {time:.2f} s = {time / bare:.2f} × floor")
+    exact = seconds(lambda: metrics.singular_values(Z), repeats=1)
+    print(f"singular values alone: {exact:.2f} s = {exact / bare:.2f} × floor")
+    few, many = extra_memory(Z, n // 5), extra_memory(Z, n)
+    print(f"extra memory for N/5 and N rows: {few / 2**20:.1f} and {many / 2**20:.1f} MiB")
+    truth = metrics.effective_rank(Z)
+    for precision in ("float32", "float64"):
+        rank = metrics.effective_rank(Moments(d, precision=precision).update(Z))
+        print(f"effective rank, {precision} tiles: {rank!r}; off by {abs(rank - truth):.2g} of {truth:.6g}")
+    print(f"enough for a relative error of 0.001: {precision_that_suffices(Z)}")
+    for name, value in suite(Z, "float64").items():
+        print(f"  {name}: {value!r}")
+    print(f"peak resident memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10:.0f} MiB")
+
+
+if __name__ == "__main__":
+    main(*(int(word) for word in sys.argv[1:3]))
