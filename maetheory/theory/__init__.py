@@ -14,12 +14,16 @@ from typing import Any
 from maetheory.core import InputError
 from maetheory.theory import (
     asymmetric_alignment_bounds_alignment,
+    factorisation_bounds_probe_residual,
     full_collapse_costs_variance,
+    pair_error_bounded_by_label_errors,
+    probe_residual_bounds_downstream_error,
     reconstruction_bounds_alignment,
     reconstruction_bounds_asymmetric_alignment,
     reconstruction_bounds_encoder_alignment,
     spectral_contrast_is_factorisation,
     umae_bounded_by_graph_tail,
+    umae_bounds_downstream_error,
     umae_bounds_spectral_contrast,
 )
 from maetheory.theory.theorem import Assumption, Check, Theorem, Verdict, combine
@@ -35,6 +39,12 @@ _OF_THE_PAPER: tuple[Theorem, ...] = (
     spectral_contrast_is_factorisation.MINIMUM,
     umae_bounds_spectral_contrast.THEOREM,
     umae_bounded_by_graph_tail.THEOREM,
+    factorisation_bounds_probe_residual.THEOREM,
+    probe_residual_bounds_downstream_error.OF_VIEWS,
+    probe_residual_bounds_downstream_error.OF_IMAGES,
+    umae_bounds_downstream_error.THEOREM,
+    umae_bounds_downstream_error.VACUITY,
+    pair_error_bounded_by_label_errors.THEOREM,
 )
 _OURS: tuple[Theorem, ...] = ()
 
