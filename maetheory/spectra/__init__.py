@@ -7,18 +7,23 @@ found, and a bound on what it left out.
 
 from maetheory.spectra.components import Block, components
 from maetheory.spectra.enclose import Bracket, enclosure, missed_below, residual_block
+from maetheory.spectra.lanczos import Quadrature, lanczos, missed_below_by_lanczos
 from maetheory.spectra.products import Products
 from maetheory.spectra.result import Spectrum
-from maetheory.spectra.solve import spectrum
+from maetheory.spectra.solve import certify, spectrum
 
 __all__ = [
     "Block",
     "Bracket",
     "Products",
+    "Quadrature",
     "Spectrum",
+    "certify",
     "components",
     "enclosure",
+    "lanczos",
     "missed_below",
+    "missed_below_by_lanczos",
     "residual_block",
     "spectrum",
 ]

@@ -10,14 +10,38 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from maetheory.spectra.products import Array
+
+Indices = NDArray[np.integer]
+
 
 @dataclass(frozen=True)
 class Block:
-    """One connected component: which rows and columns of the whole matrix, and the matrix between them."""
+    """One connected component: its rows and columns in the whole matrix, and its entries as a CSR triple."""
 
-    rows: NDArray[np.integer]
-    columns: NDArray[np.integer]
-    matrix: Any
+    rows: Indices
+    columns: Indices
+    data: Array
+    indices: Indices
+    pointers: Indices
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the component."""
+        return len(self.rows), len(self.columns)
+
+    @property
+    def matrix(self) -> Any:
+        """The component as a CSR array."""
+        return sparse.csr_array((self.data, self.indices, self.pointers), shape=self.shape)
+
+    @property
+    def dense(self) -> Array:
+        """The component as an array."""
+        full = np.zeros(self.shape)
+        row = np.repeat(np.arange(len(self.rows)), np.diff(self.pointers))
+        full[row, self.indices] = self.data
+        return full
 
 
 def components(matrix: Any) -> list[Block]:
@@ -38,32 +62,49 @@ def components(matrix: Any) -> list[Block]:
     >>> [block.columns.tolist() for block in components(sparse.csr_array([[1, 1, 0, 0], [0, 0, 0, 2]]))]
     [[0, 1], [3]]
     """
-    matrix = sparse.csr_array(matrix)
-    if not matrix.data.all():
-        matrix = matrix.copy()
-        matrix.eliminate_zeros()
+    matrix = _canonical(matrix)
     n1, n2 = matrix.shape
-    bipartite = sparse.csr_array(
-        (matrix.data, matrix.indices + n1, np.append(matrix.indptr, np.full(n2, matrix.nnz))), shape=(n1 + n2, n1 + n2)
-    )
+    pointers = np.append(matrix.indptr, np.full(n2, matrix.nnz, dtype=matrix.indptr.dtype))
+    bipartite = sparse.csr_array((matrix.data, matrix.indices + n1, pointers), shape=(n1 + n2, n1 + n2))
     n, labels = csgraph.connected_components(bipartite, directed=False)
     if n == 1:
-        return [Block(np.arange(n1), np.arange(n2), matrix)]
-    return _cut(matrix, labels[:n1], labels[n1:], n)
+        return [Block(np.arange(n1), np.arange(n2), matrix.data, matrix.indices, matrix.indptr)]
+    return _cut(matrix, np.asarray(labels[:n1]), np.asarray(labels[n1:]), int(n))
 
 
-def _cut(matrix: Any, row_label: NDArray[np.integer], column_label: NDArray[np.integer], n: int) -> list[Block]:
-    rows, columns = np.argsort(row_label, kind="stable"), np.argsort(column_label, kind="stable")
-    sorted_matrix = matrix[rows][:, columns]
-    row_end = np.cumsum(np.bincount(row_label, minlength=n))
-    column_end = np.cumsum(np.bincount(column_label, minlength=n))
-    row_start, column_start = np.append(0, row_end[:-1]), np.append(0, column_end[:-1])
-    full = np.flatnonzero((row_end > row_start) & (column_end > column_start))
-    return [
-        Block(
-            rows[row_start[c] : row_end[c]],
-            columns[column_start[c] : column_end[c]],
-            sorted_matrix[row_start[c] : row_end[c], column_start[c] : column_end[c]],
+def _canonical(matrix: Any) -> Any:
+    """Return CSR without duplicates or stored zeros, leaving the argument as it was."""
+    matrix = sparse.csr_array(matrix)
+    if not matrix.has_canonical_format or not matrix.data.all():
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+    return matrix
+
+
+def _cut(matrix: Any, row_label: Indices, column_label: Indices, n: int) -> list[Block]:
+    rows, row_start = _grouped(row_label, n)
+    columns, column_start = _grouped(column_label, n)
+    local = np.empty(len(columns), dtype=matrix.indices.dtype)
+    local[columns] = np.arange(len(columns)) - np.repeat(column_start[:-1], np.diff(column_start))
+    by_component = matrix[rows]
+    pointers, indices, data = by_component.indptr, local[by_component.indices], by_component.data
+    blocks = []
+    for c in np.flatnonzero((np.diff(row_start) > 0) & (np.diff(column_start) > 0)):
+        first, last = row_start[c], row_start[c + 1]
+        begin, end = pointers[first], pointers[last]
+        blocks.append(
+            Block(
+                rows[first:last],
+                columns[column_start[c] : column_start[c + 1]],
+                data[begin:end],
+                indices[begin:end],
+                pointers[first : last + 1] - begin,
+            )
         )
-        for c in full
-    ]
+    return blocks
+
+
+def _grouped(label: Indices, n: int) -> tuple[Indices, Indices]:
+    """Return the members sorted by group, and where each of the n groups starts (n + 1 numbers)."""
+    return np.argsort(label, kind="stable"), np.append(0, np.cumsum(np.bincount(label, minlength=n)))

@@ -41,7 +41,7 @@ class Products:
 
     def __init__(self, matrix: Any):
         self.matrix = explicit(matrix)
-        self.adjoint = self.matrix.T
+        self.adjoint = self.matrix.T.tocsr() if is_sparse(self.matrix) else self.matrix.T
         self.shape: tuple[int, int] = self.matrix.shape
         self._tally = [0]
 

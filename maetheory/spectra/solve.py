@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
 from operator import index
 from typing import Any
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator
+from scipy import sparse
+from scipy.sparse.linalg import ArpackError
 
 from maetheory.core import Estimate, InputError, generator
-from maetheory.spectra.components import Block, components
-from maetheory.spectra.enclose import FAILURE, Bracket, enclosure, missed_below, residual_block
-from maetheory.spectra.engines import Triplets, by_arpack, by_dense_svd, is_small
+from maetheory.spectra.blocks import WIDTH, by_blocks
+from maetheory.spectra.components import Indices, components
+from maetheory.spectra.enclose import Bracket, enclosure, residual_block
+from maetheory.spectra.engines import by_arpack, is_small
+from maetheory.spectra.lanczos import missed_below_by_lanczos
+from maetheory.spectra.parts import Part, merge, pad_with_null, solve_large, solve_small
 from maetheory.spectra.products import Array, Products, explicit, is_sparse
 from maetheory.spectra.result import Spectrum
+from maetheory.spectra.triplets import Triplets
 
+ATTEMPTS = 3
 NOTHING_LEFT = Bracket(0.0, 0.0, 0.0)
 
 
@@ -23,7 +30,8 @@ def spectrum(operator: Any, k: int, *, seed: int = 0) -> Spectrum:
     """Return the k largest singular values of a matrix with vectors, enclosure and what was missed.
 
     A sparse matrix is split into its connected components first, so that a singular value of one component never
-    hides its copies in others. Small blocks get a dense SVD, others ARPACK.
+    hides its copies in others. Small components get a dense SVD, others ARPACK, and where the certificate proves
+    that a value was missed, a block method with ever wider blocks.
 
     Parameters
     ----------
@@ -50,7 +58,6 @@ def spectrum(operator: Any, k: int, *, seed: int = 0) -> Spectrum:
 
     Examples
     --------
-    >>> from scipy import sparse
     >>> two_components = sparse.block_diag([np.ones((2, 3)) / np.sqrt(6)] * 2)
     >>> spectrum(two_components, 3).values.round(12)
     array([1., 1., 0.])
@@ -58,19 +65,60 @@ def spectrum(operator: Any, k: int, *, seed: int = 0) -> Spectrum:
     matrix = explicit(operator)
     k = _checked_count(k, matrix.shape)
     products = Products(matrix)
-    parts = _solve_parts(_blocks(matrix), k, seed, products)
-    kept, dropped = _merge(parts, matrix.shape, k)
-    kept = _pad_with_null(kept, k, seed)
-    return _certify(products, kept, dropped, [part.bracket for part in parts])
+    small, large = _split(matrix)
+    known = np.concatenate([np.empty(0), *(part.values for part in small)])
+    for attempt in range(ATTEMPTS):
+        engine = _arpack_or_blocks if attempt == 0 else partial(by_blocks, width=WIDTH * 2**attempt)
+        parts = [*small, *solve_large(large, k, known, engine, generator(seed, "start", attempt), products)]
+        kept, dropped = merge(parts, matrix.shape, k)
+        kept = pad_with_null(kept, k, generator(seed, "null"))
+        bracket = _left_out(products, parts, generator(seed, "probe", attempt))
+        found = _reported(products, kept, dropped, bracket)
+        if not found.missed:
+            break
+    return found
 
 
-@dataclass(frozen=True)
-class _Part:
-    """The solution of one component: its triplets, and a bracket on what they leave out of it."""
+def certify(operator: Any, values: Array, left: Array, right: Array, *, seed: int = 0) -> Spectrum:
+    """Return the certificate of singular triplets that somebody else computed.
 
-    block: Block
-    triplets: Triplets
-    bracket: Bracket
+    Parameters
+    ----------
+    operator : (N1, N2) sparse matrix, array or LinearOperator
+        The matrix B.
+    values, left, right : (k,), (N1, k) and (N2, k) arrays
+        Approximate singular values, in any order, and their vectors, of full column rank.
+    seed : int, default 0
+        Draws the probes; they must not have been used to find the triplets.
+
+    Returns
+    -------
+    Spectrum
+        The triplets in descending order with residuals, enclosure, and bounds on what they leave out.
+
+    Raises
+    ------
+    InputError
+        If the shapes do not fit together.
+
+    Examples
+    --------
+    >>> b, e = np.diag([1.0, 0.9, 0.5]), np.eye(3)
+    >>> certify(b, np.array([1.0, 0.5]), e[:, [0, 2]], e[:, [0, 2]]).missed
+    True
+    """
+    products = Products(operator)
+    values, left, right = (np.asarray(array, dtype=np.float64) for array in (values, left, right))
+    expected = ((len(values),), (products.shape[0], len(values)), (products.shape[1], len(values)))
+    if (values.shape, left.shape, right.shape) != expected:
+        raise InputError(
+            f"values, left and right have shapes {values.shape}, {left.shape} and {right.shape}, "
+            f"but {expected[0]}, {expected[1]} and {expected[2]} are expected"
+        )
+    order = np.argsort(-values, kind="stable")
+    kept = Triplets(left[:, order], values[order], right[:, order])
+    bracket = missed_below_by_lanczos(products, right, rng=generator(seed, "probe"), norm=float(values.max()))
+    return _reported(products, kept, np.empty(0), bracket)
 
 
 def _checked_count(k: int, shape: tuple[int, int]) -> int:
@@ -86,94 +134,50 @@ def _checked_count(k: int, shape: tuple[int, int]) -> int:
     return count
 
 
-def _blocks(matrix: Any) -> list[Block]:
-    if is_sparse(matrix):
-        return components(matrix)
-    return [Block(np.arange(matrix.shape[0]), np.arange(matrix.shape[1]), matrix)]
+def _split(matrix: Any) -> tuple[list[Part], list[tuple[Indices, Indices, Any]]]:
+    """Return the small components, solved, and the others with their rows, columns and matrix."""
+    if not is_sparse(matrix):
+        return [], [(np.arange(matrix.shape[0]), np.arange(matrix.shape[1]), matrix)]
+    blocks = components(matrix)
+    small = [block for block in blocks if len(blocks) > 1 and is_small(block.shape)]
+    large = [block for block in blocks if len(blocks) == 1 or not is_small(block.shape)]
+    return solve_small(small), [(block.rows, block.columns, block.matrix) for block in large]
 
 
-def _solve_parts(blocks: list[Block], k: int, seed: int, counter: Products) -> list[_Part]:
-    failure = FAILURE / max(len(blocks), 1)
-    return [_solve_block(block, k, seed, number, failure, counter) for number, block in enumerate(blocks)]
+def _arpack_or_blocks(products: Products, k: int, rng: np.random.Generator) -> Triplets:
+    try:
+        return by_arpack(products, k, rng)
+    except ArpackError:
+        return by_blocks(products, k, rng)
 
 
-def _solve_block(block: Block, k: int, seed: int, number: int, failure: float, counter: Products) -> _Part:
-    k = min(k, *block.matrix.shape)
-    if is_small(block.matrix.shape, k):
-        return _Part(block, by_dense_svd(_entries(block.matrix, counter)), NOTHING_LEFT)
-    products = counter.sharing(block.matrix)
-    triplets = by_arpack(products, k, generator(seed, "spectra", "start", number))
-    bracket = missed_below(
-        products,
-        triplets.right,
-        rng=generator(seed, "spectra", "probe", number),
-        failure=failure,
-        norm=float(triplets.values[0]),
-    )
-    return _Part(block, triplets, bracket)
+def _left_out(products: Products, parts: Sequence[Part], rng: np.random.Generator) -> Bracket:
+    """Bracket the largest singular value outside what the parts computed; parts known wholly leave nothing out."""
+    open_parts = [part for part in parts if not part.whole]
+    if not open_parts:
+        return NOTHING_LEFT
+    norm = max(float(part.values[0]) for part in open_parts)
+    if len(parts) == 1:
+        return missed_below_by_lanczos(products, parts[0].triplets.right, rng=rng, norm=norm)
+    columns = np.concatenate([part.columns for part in open_parts])
+    found = sparse.csr_array(sparse.block_diag([part.triplets.right for part in open_parts]))
+    order = np.argsort(columns)
+    return missed_below_by_lanczos(products, found[order], rng=rng, norm=norm, columns=columns[order])
 
 
-def _entries(matrix: Any, counter: Products) -> Any:
-    """Return an explicit matrix; a LinearOperator is multiplied with the identity on its shorter side."""
-    if not isinstance(matrix, LinearOperator):
-        return matrix
-    products = counter.sharing(matrix)
-    if matrix.shape[0] < matrix.shape[1]:
-        return products.backward(np.eye(matrix.shape[0])).T
-    return products.forward(np.eye(matrix.shape[1]))
-
-
-def _merge(parts: list[_Part], shape: tuple[int, int], k: int) -> tuple[Triplets, Array]:
-    """Return the k largest of all triplets, placed in the whole matrix, and the values that were dropped."""
-    values = np.concatenate([part.triplets.values for part in parts] or [np.empty(0)])
-    owner = np.repeat(np.arange(len(parts)), [len(part.triplets.values) for part in parts])
-    place = np.concatenate([np.arange(len(part.triplets.values)) for part in parts] or [np.empty(0, int)])
-    order = np.argsort(-values, kind="stable")
-    left, right = np.zeros((shape[0], min(k, len(order)))), np.zeros((shape[1], min(k, len(order))))
-    top = order[:k]
-    for number in np.unique(owner[top]):
-        here = np.flatnonzero(owner[top] == number)
-        part, chosen = parts[number], place[top[here]]
-        left[np.ix_(part.block.rows, here)] = part.triplets.left[:, chosen]
-        right[np.ix_(part.block.columns, here)] = part.triplets.right[:, chosen]
-    return Triplets(left, values[top], right), values[order[k:]]
-
-
-def _pad_with_null(kept: Triplets, k: int, seed: int) -> Triplets:
-    """Add null vectors when the components together have fewer than k singular values; the others are 0."""
-    missing = k - len(kept.values)
-    if not missing:
-        return kept
-    rng = generator(seed, "spectra", "null")
-    return Triplets(
-        _complete(kept.left, missing, rng),
-        np.append(kept.values, np.zeros(missing)),
-        _complete(kept.right, missing, rng),
-    )
-
-
-def _complete(basis: Array, missing: int, rng: np.random.Generator) -> Array:
-    extra = rng.standard_normal((len(basis), missing))
-    for _ in range(2):
-        extra = np.linalg.qr(extra - basis @ (basis.T @ extra))[0]
-    return np.hstack([basis, extra])
-
-
-def _certify(products: Products, kept: Triplets, dropped: Array, brackets: list[Bracket]) -> Spectrum:
+def _reported(products: Products, kept: Triplets, dropped: Array, bracket: Bracket) -> Spectrum:
     residual = residual_block(products, kept.values, kept.left, kept.right)
     radius = enclosure(residual, kept.left, kept.right, float(kept.values[0]))
-    largest_dropped = float(dropped[0]) if len(dropped) else 0.0
-    upper = max([largest_dropped + radius if len(dropped) else 0.0, *(bracket.upper for bracket in brackets)])
-    lower = max([largest_dropped - radius, 0.0, *(bracket.lower for bracket in brackets)])
-    failure = sum(bracket.failure for bracket in brackets)
+    largest = float(dropped[0]) if len(dropped) else 0.0
+    upper = max(largest + radius if len(dropped) else 0.0, bracket.upper)
     return Spectrum(
         values=kept.values,
         left=kept.left,
         right=kept.right,
         residuals=np.linalg.norm(residual, axis=0),
-        missed_below=Estimate(upper, sampled=failure > 0),
+        missed_below=Estimate(upper, sampled=bracket.failure > 0),
         matvecs=products.count,
         enclosure=radius,
-        missed_above=lower,
-        failure=failure,
+        missed_above=max(largest - radius, bracket.lower, 0.0),
+        failure=bracket.failure,
     )

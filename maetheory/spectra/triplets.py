@@ -1,0 +1,29 @@
+"""A singular triplet is a value with its left and right vector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from maetheory.spectra.products import Array, Products
+
+
+@dataclass(frozen=True)
+class Triplets:
+    """Singular triplets, values descending: left (N1, j), values (j,), right (N2, j)."""
+
+    left: Array
+    values: Array
+    right: Array
+
+    @property
+    def transposed(self) -> Triplets:
+        """The triplets of the transposed matrix."""
+        return Triplets(self.right, self.values, self.left)
+
+
+def rayleigh_ritz(products: Products, basis: Array) -> Triplets:
+    """Return the triplets that the orthonormal columns of `basis` (N2, k) contain: the SVD of B basis."""
+    left, values, turn = np.linalg.svd(products.forward(basis), full_matrices=False)
+    return Triplets(left, values, basis @ turn.T)
