@@ -4,8 +4,9 @@ Features are ``Z`` (N, D), one row per image. What is a function of second momen
 singular value decomposition, or `Moments`, which add up over batches and processes and state their squaring error.
 """
 
-from maetheory.metrics.alignment import alignment
+from maetheory.metrics.alignment import alignment, graph_alignment, mask_alignment
 from maetheory.metrics.alpha_req import PowerLawFit, alpha_req
+from maetheory.metrics.baselines import marchenko_pastur, shuffled_columns
 from maetheory.metrics.cka import linear_cka
 from maetheory.metrics.coherence import coherence
 from maetheory.metrics.confusion import acr, arc
@@ -18,6 +19,7 @@ from maetheory.metrics.moments import Moments
 from maetheory.metrics.ranks import condition_number, iso_score, nesum, participation_ratio, stable_rank
 from maetheory.metrics.spectrum import covariance_eigenvalues, singular_values
 from maetheory.metrics.twonn import twonn
+from maetheory.metrics.uncertainty import bootstrap, growth, jackknife
 from maetheory.metrics.uniformity import uniformity
 
 __all__ = [
@@ -29,21 +31,28 @@ __all__ = [
     "alignment",
     "alpha_req",
     "arc",
+    "bootstrap",
     "coherence",
     "condition_number",
     "covariance_eigenvalues",
     "direction_std",
     "effective_rank",
+    "graph_alignment",
+    "growth",
     "iso_score",
+    "jackknife",
     "kernel_entropy",
     "lidar",
     "linear_cka",
+    "marchenko_pastur",
+    "mask_alignment",
     "matrix_entropy",
     "mean_cosine",
     "nesum",
     "participation_ratio",
     "rankme",
     "self_cluster",
+    "shuffled_columns",
     "singular_values",
     "stable_rank",
     "twonn",

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from maetheory.metrics.lidar import grouped
 from maetheory.metrics.neighbours import nearest
-from maetheory.metrics.rows import Floats, directions, refuse_zero_rows
+from maetheory.metrics.rows import Floats, directions, grouped, refuse_zero_rows
 
 
 def acr(Z: Any) -> float:

@@ -11,7 +11,7 @@ from scipy.special import entr
 
 from maetheory.core import InputError
 from maetheory.metrics.conventions import choose
-from maetheory.metrics.rows import Floats, array, finite_rows
+from maetheory.metrics.rows import Floats, grouped
 
 
 def lidar(Z: Any, *, delta: float = 1e-4, convention: str | None = None) -> float:
@@ -57,16 +57,6 @@ def lidar(Z: Any, *, delta: float = 1e-4, convention: str | None = None) -> floa
     else:
         shares = values / values.sum() + chosen.epsilon
     return float(np.exp(entr(shares).sum()))
-
-
-def grouped(Z: Any, name: str = "Z") -> Floats:
-    """Return `Z` (n, q, D) as floats after checking that it holds at least two finite views of two images."""
-    Z = array(Z, name)
-    if Z.ndim != 3 or Z.shape[0] < 2 or Z.shape[1] < 2:
-        raise InputError(
-            f"{name} must be (images, views, dimensions) with at least 2 images and 2 views, but its shape is {Z.shape}"
-        )
-    return finite_rows(Z.reshape(-1, Z.shape[2]), name).reshape(Z.shape)
 
 
 def _discriminants(Z: Floats, delta: float) -> NDArray[np.float64]:

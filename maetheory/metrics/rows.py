@@ -61,6 +61,16 @@ def pointed_rows(Z: Any, name: str = "Z") -> Floats:
     return directions(Z)
 
 
+def grouped(Z: Any, name: str = "Z") -> Floats:
+    """Return `Z` (n, q, D) as floats after checking that it holds at least two finite views of two images."""
+    Z = array(Z, name)
+    if Z.ndim != 3 or Z.shape[0] < 2 or Z.shape[1] < 2:
+        raise InputError(
+            f"{name} must be (images, views, dimensions) with at least 2 images and 2 views, but its shape is {Z.shape}"
+        )
+    return finite_rows(Z.reshape(-1, Z.shape[2]), name).reshape(Z.shape)
+
+
 def refuse_zero_rows(zero: int, n: int, name: str = "Z") -> None:
     """Raise InputError when some of the `n` rows are zero."""
     if zero:
