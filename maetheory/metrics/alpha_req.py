@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from maetheory.core import InputError
 from maetheory.metrics.conventions import choose
-from maetheory.metrics.spectrum import covariance_eigenvalues
+from maetheory.metrics.spectrum import row_count, singular_values
+from maetheory.metrics.squaring import delta
 
 RANGES = ((10, 99), (3, 99), (5, 49), (5, 99), (11, 99))
 """Ranks between which power laws have been fitted, ours first; no range is canonical."""
@@ -30,6 +31,8 @@ class PowerLawFit:
         First and last rank fitted, 1-based, both included; clipped to the positive eigenvalues.
     r2 : float
         Weighted coefficient of determination; 1 is a perfect power law.
+    error : float
+        The most that squaring the spectrum can have moved the exponent; 0 for features themselves.
     sweep : tuple of (range, alpha)
         The exponent in the other ranges people use: conclusions that change along it are not conclusions.
     """
@@ -38,6 +41,7 @@ class PowerLawFit:
     intercept: float
     range: tuple[int, int]
     r2: float
+    error: float = 0.0
     sweep: tuple[tuple[tuple[int, int], float], ...] = ()
 
     def __float__(self) -> float:
@@ -81,22 +85,31 @@ def alpha_req(Z: Any, *, ranks: tuple[int, int] | None = None, convention: str |
     first, last = ranks or ((6, 100) if chosen.name == "reptrix" else RANGES[0])
     if not 1 <= first < last:
         raise InputError(f"ranks must be a first and a last rank with 1 <= first < last, but {(first, last)} was given")
-    eigenvalues = covariance_eigenvalues(Z)
-    sweep = tuple((span, _fit(eigenvalues, *span).alpha) for span in RANGES)
-    fit = _fit(eigenvalues, int(first), int(last))
-    return PowerLawFit(fit.alpha, fit.intercept, fit.range, fit.r2, sweep)
+    values = singular_values(Z, centred=True)
+    values = values[values > 0]
+    logs = 2 * np.log(values) - np.log(row_count(Z) - 1)  # of the covariance eigenvalues
+    slack = -np.log1p([-delta(Z, top=value) for value in values])
+    sweep = tuple((span, _fit(logs, slack, *span).alpha) for span in RANGES)
+    return replace(_fit(logs, slack, int(first), int(last)), sweep=sweep)
 
 
-def _fit(eigenvalues: NDArray[np.float64], first: int, last: int) -> PowerLawFit:
-    last = min(last, int(np.count_nonzero(eigenvalues)))
+def _fit(logs: NDArray[np.float64], slack: NDArray[np.float64], first: int, last: int) -> PowerLawFit:
+    last = min(last, len(logs))
     if last - first < 2:
         return PowerLawFit(np.nan, np.nan, (first, last), np.nan)
     rank = np.arange(first, last + 1)
-    x, y = np.log(rank), np.log(eigenvalues[first - 1 : last])
+    x, y = np.log(rank), logs[first - 1 : last]
     weights = (1 / rank) / (1 / rank).sum()
     x_mean, y_mean = weights @ x, weights @ y
-    slope = weights @ ((x - x_mean) * (y - y_mean)) / (weights @ (x - x_mean) ** 2)
+    pull = weights * (x - x_mean) / (weights @ (x - x_mean) ** 2)
+    slope = pull @ (y - y_mean)
     residual = weights @ (y - y_mean - slope * (x - x_mean)) ** 2
     total = weights @ (y - y_mean) ** 2
     r2 = 1 - residual / total if total > 0 else np.nan
-    return PowerLawFit(float(-slope), float(y_mean - slope * x_mean), (first, last), float(r2))
+    return PowerLawFit(
+        float(-slope),
+        float(y_mean - slope * x_mean),
+        (first, last),
+        float(r2),
+        float(np.abs(pull) @ slack[first - 1 : last]),
+    )

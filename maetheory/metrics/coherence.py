@@ -8,7 +8,7 @@ import numpy as np
 import scipy.linalg
 
 from maetheory.metrics.conventions import choose
-from maetheory.metrics.rows import finite_rows
+from maetheory.metrics.rows import finite_rows, round_off
 
 
 def coherence(Z: Any, *, convention: str | None = None) -> float:
@@ -43,7 +43,7 @@ def coherence(Z: Any, *, convention: str | None = None) -> float:
     chosen = choose("coherence", convention)
     rows = finite_rows(Z)
     left, values, _ = scipy.linalg.svd(rows, full_matrices=False, check_finite=False)
-    kept = values > np.finfo(float).eps * max(rows.shape) * scipy.linalg.norm(rows)
+    kept = values > round_off(rows)
     rank = int(kept.sum())
     if rank == 0:
         return float("nan")

@@ -81,7 +81,7 @@ def _exponential_entropy(Z: Any, convention: Convention) -> float:
     values = singular_values(Z, centred=convention.centred)
     if not values.any():
         return 0.0
-    scaled, error = values / values[0], delta(Z) / values[0] ** 2
+    scaled, error = values / values[0], delta(Z, top=values[0])
     weights = scaled**2 if convention.squared else scaled
     shares = weights / weights.sum() + convention.epsilon
     rank = float(np.exp(entr(shares).sum()))  # entr(0) = 0: a zero tail is silent

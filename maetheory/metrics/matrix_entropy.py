@@ -51,8 +51,8 @@ def matrix_entropy(Z: Any, *, alpha: float = 1.0, convention: str | None = None)
     """
     chosen = choose("matrix_entropy", convention)
     if chosen.name == "giraldo-2014":
-        return _entropy(Z, direction_values(Z), delta(Z, directions=True), alpha, unit=float(np.log(2)))
-    return _entropy(Z, singular_values(Z, centred=chosen.centred), delta(Z), alpha)
+        return _entropy(Z, direction_values(Z), True, alpha, unit=float(np.log(2)))
+    return _entropy(Z, singular_values(Z, centred=chosen.centred), False, alpha)
 
 
 def vendi(Z: Any, *, alpha: float = 1.0) -> float:
@@ -80,7 +80,7 @@ def vendi(Z: Any, *, alpha: float = 1.0) -> float:
     >>> round(vendi(np.eye(4)), 9)
     4.0
     """
-    entropy = _entropy(Z, direction_values(Z), delta(Z, directions=True), alpha)
+    entropy = _entropy(Z, direction_values(Z), True, alpha)
     score = float(np.exp(entropy))
     return stated(Z, score, score * np.expm1(getattr(entropy, "error", 0.0)))
 
@@ -131,12 +131,13 @@ def spectral_entropy(weights: NDArray[np.float64], alpha: float) -> float:
     return min(max(entropy, 0.0), float(np.log(len(weights))))  # the bound holds; round-off alone would cross it
 
 
-def _entropy(Z: Any, values: NDArray[np.float64], error: float, alpha: float, unit: float = 1.0) -> float:
-    top = values[0] or 1.0
+def _entropy(Z: Any, values: NDArray[np.float64], directions: bool, alpha: float, unit: float = 1.0) -> float:
+    top = float(values[0]) or 1.0
+    error = delta(Z, directions=directions, top=top)
     weights = (values / top) ** 2
     entropy = spectral_entropy(weights, alpha)
     total = float(weights.sum())
     shares = weights / (total or 1.0)
     power_sum = float(shares.max() if np.isinf(alpha) else (shares[shares > 0] ** alpha).sum())
-    off = entropy_slack(len(values), square_slack(values, error / top**2), total, alpha, power_sum) if error else 0.0
+    off = entropy_slack(len(values), square_slack(values, error), total, alpha, power_sum) if error else 0.0
     return stated(Z, entropy / unit, off / unit)

@@ -41,7 +41,7 @@ def stable_rank(Z: Any, *, convention: str | None = None) -> float:
     if values[0] == 0:
         return 0.0
     rank = float(np.square(values / values[0]).sum())
-    error = delta(Z) / float(values[0]) ** 2
+    error = delta(Z, top=float(values[0]))
     return stated(Z, rank, square_slack(values, error) + rank * error)
 
 
@@ -79,7 +79,7 @@ def participation_ratio(Z: Any, *, convention: str | None = None) -> float:
         return 0.0
     weights = np.square(values / values[0])
     total, squares = float(weights.sum()), float(np.square(weights).sum())
-    ratio, error = total**2 / squares, delta(Z) / float(values[0]) ** 2
+    ratio, error = total**2 / squares, delta(Z, top=float(values[0]))
     off = ratio * (2 * square_slack(values, error) / total + 4 * error * total / squares)
     if chosen.name != "corrected":
         return stated(Z, ratio, off)
@@ -149,7 +149,7 @@ def condition_number(Z: Any, *, convention: str | None = None) -> float:
     if values[-1] == 0:
         return stated(Z, np.inf, np.inf)
     number = float(values[0] / values[-1])
-    return stated(Z, number, number * delta(Z) / float(values[-1]) ** 2)
+    return stated(Z, number, number * delta(Z, top=float(values[-1])))
 
 
 def iso_score(Z: Any, *, convention: str | None = None) -> float:

@@ -17,7 +17,12 @@ def array(Z: Any, name: str = "Z") -> NDArray[Any]:
     if hasattr(Z, "detach") and hasattr(Z, "cpu"):
         Z = Z.detach().cpu()
         Z = (Z.double() if "bfloat16" in str(Z.dtype) else Z).numpy()
-    Z = np.asarray(Z)
+    if hasattr(Z, "direction_second"):
+        raise InputError(f"{name} must be the features themselves, because their moments do not determine this metric")
+    try:
+        Z = np.asarray(Z)
+    except ValueError:
+        raise InputError(f"{name} must be a rectangular array, but its rows differ in length") from None
     if Z.dtype.kind not in "fiub":
         raise InputError(f"{name} must hold real numbers, but its type is {Z.dtype}")
     return Z
@@ -69,6 +74,13 @@ def grouped(Z: Any, name: str = "Z") -> Floats:
             f"{name} must be (images, views, dimensions) with at least 2 images and 2 views, but its shape is {Z.shape}"
         )
     return finite_rows(Z.reshape(-1, Z.shape[2]), name).reshape(Z.shape)
+
+
+def round_off(rows: Floats) -> float:
+    """Return ``ε max(N, D) ‖Z‖_F``: singular values of `rows` (N, D) up to this size are round-off."""
+    largest = float(np.abs(rows).max())
+    norm = largest * float(np.linalg.norm(rows / largest)) if largest > 0 else 0.0
+    return float(np.finfo(float).eps) * max(rows.shape) * norm
 
 
 def refuse_zero_rows(zero: int, n: int, name: str = "Z") -> None:

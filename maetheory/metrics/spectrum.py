@@ -9,9 +9,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from maetheory.metrics.moments import Moments, enough, pointed
-from maetheory.metrics.rows import finite_rows, pointed_rows
-
-_EPS = float(np.finfo(float).eps)
+from maetheory.metrics.rows import finite_rows, pointed_rows, round_off
 
 
 def singular_values(Z: Any, *, centred: bool = False) -> NDArray[np.float64]:
@@ -44,7 +42,7 @@ def singular_values(Z: Any, *, centred: bool = False) -> NDArray[np.float64]:
     if isinstance(Z, Moments):
         return _roots(enough(Z), "centred" if centred else "second", Z.error)
     rows = finite_rows(Z)
-    floor = _EPS * max(rows.shape) * scipy.linalg.norm(rows)
+    floor = round_off(rows)
     values = scipy.linalg.svdvals(rows - rows.mean(axis=0) if centred else rows, check_finite=False)
     return np.where(values > floor, values, 0.0)
 

@@ -22,11 +22,11 @@ def stated(Z: Any, value: float, error: float) -> float:
     return Estimate(value, float(error) if np.isfinite(value) and not np.isnan(error) else float("inf"))
 
 
-def delta(Z: Any, *, directions: bool = False) -> float:
-    """Return δ, zero unless `Z` is Moments."""
+def delta(Z: Any, *, directions: bool = False, top: float = 1.0) -> float:
+    """Return ``δ / top²``, δ relative to the largest singular value `top`; zero unless `Z` is Moments."""
     if not isinstance(Z, Moments):
         return 0.0
-    return Z.direction_error if directions else Z.error
+    return (Z.direction_error if directions else Z.error) / top**2
 
 
 def root_slack(values: NDArray[np.float64], error: float) -> float:

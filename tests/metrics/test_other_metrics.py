@@ -151,6 +151,9 @@ def test_alpha_req_agrees_with_the_normal_equations():
     assert fit.alpha == float(fit) == pytest.approx(weighted_slope(values, 10, 60), rel=1e-8)
     assert alpha_req(Z, ranks=(3, 20)).alpha == pytest.approx(weighted_slope(values, 3, 20), rel=1e-8)
     assert alpha_req(Moments(60).update(Z)).alpha == pytest.approx(fit.alpha, rel=1e-8)
+    from_moments = alpha_req(Moments(60, precision="float32").update(Z))
+    assert 0 < abs(from_moments.alpha - fit.alpha) <= from_moments.error < 0.01
+    assert fit.error == 0
     assert dict(fit.sweep)[(5, 49)] == pytest.approx(weighted_slope(values, 5, 49), rel=1e-8)
     assert 0.5 < fit.r2 < 1
     assert alpha_req(5 * Z + 3).alpha == pytest.approx(fit.alpha, rel=1e-8)

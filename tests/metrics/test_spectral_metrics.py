@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from metric_oracles import (
     cosine,
     exponential_entropy,
@@ -13,14 +14,17 @@ from metric_oracles import (
     umae,
 )
 
-from maetheory.core import InputError
+from maetheory.core import Estimate, InputError
 from maetheory.metrics import (
     CONVENTIONS,
     Moments,
+    alpha_req,
+    coherence,
     condition_number,
     direction_std,
     effective_rank,
     iso_score,
+    linear_cka,
     matrix_entropy,
     mean_cosine,
     nesum,
@@ -29,7 +33,9 @@ from maetheory.metrics import (
     self_cluster,
     singular_values,
     stable_rank,
+    twonn,
     umae_uniformity,
+    uniformity,
     vendi,
 )
 
@@ -242,3 +248,43 @@ def test_matrix_entropy_never_exceeds_the_logarithm_of_the_smaller_side(alpha, s
     assert matrix_entropy(features(*shape), alpha=alpha) < np.log(5)
     with pytest.raises(InputError, match="positive order"):
         matrix_entropy(Z, alpha=0)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_no_size_of_features_overflows(size):
+    Z = features()
+    for metric in SPECTRAL + ANGULAR:
+        assert metric(size * Z) == pytest.approx(metric(Z), rel=1e-9)
+    assert alpha_req(size * Z, ranks=(2, 9)).alpha == pytest.approx(alpha_req(Z, ranks=(2, 9)).alpha, rel=1e-9)
+    assert twonn(size * Z) == pytest.approx(twonn(Z), rel=1e-9)
+    assert linear_cka(size * Z, Z**2) == pytest.approx(linear_cka(Z, Z**2), rel=1e-9)
+    assert uniformity(size * Z) == pytest.approx(uniformity(Z), rel=1e-9)
+    assert coherence(size * Z) == pytest.approx(coherence(Z), rel=1e-9)
+
+
+@pytest.mark.parametrize("metric", SPECTRAL + ANGULAR)
+@pytest.mark.parametrize("shape", [(40, 12), (7, 12), (25, 1), (2, 3)])
+@pytest.mark.parametrize("kind", [np.float16, np.float32, "tensor", "list"])
+def test_every_kind_of_features_is_the_same_features(metric, shape, kind):
+    Z = features(*shape).astype(np.float16)
+    same = {"tensor": torch.tensor, "list": np.ndarray.tolist}.get(kind, lambda rows: rows.astype(kind))(Z)
+    np.testing.assert_allclose(metric(same), metric(Z.astype(float)), rtol=1e-13)
+    found = metric(Moments(shape[1]).update(same))
+    if np.isfinite(found):  # D = 1 leaves IsoScore and self-cluster undefined
+        assert abs(found - metric(Z.astype(float))) <= found.error + 1e-12
+
+
+def test_a_moments_metric_returns_a_float_that_knows_its_error():
+    found = effective_rank(Moments(12).update(features()))
+    assert isinstance(found, Estimate)
+    assert not found.sampled
+    assert 0 < found.error < 1e-6
+    assert type(effective_rank(features())) is float
+
+
+def test_what_moments_do_not_determine_is_refused_plainly():
+    for metric in (uniformity, coherence, twonn):
+        with pytest.raises(InputError, match="features themselves"):
+            metric(Moments(2).update(np.eye(2)))
+    with pytest.raises(InputError, match="differ in length"):
+        effective_rank([[1.0], [1.0, 2.0]])
