@@ -155,7 +155,7 @@ def test_zero_probability_states_are_dropped() -> None:
 
 
 def test_masses_lost_to_underflow_leave_no_empty_view() -> None:
-    world = worlds.mixture(4, 2, 2, 1e-80)
+    world = FiniteWorld(np.array([[0] * 4, [1] * 4]), np.array([1.0, 5e-324]), np.array([0, 1]), np.eye(2))
     for law in (UniformMasks(4, 2), BernoulliMasks(4, 1e-5)):
         graph = MaskGraph.enumerate(world, law)
         assert all(d.min() > 0 for d in graph.degrees)
@@ -197,10 +197,29 @@ def test_tiny_masses_stay_finite() -> None:
     np.testing.assert_allclose(graph.augmentation.toarray(), np.eye(2), rtol=1e-9)
     assert np.isfinite(graph.pair_law.data).all()
     assert graph.pair_label_error() == 0.0
-    given = sparse.csr_array([[0.5, 0.5]])
-    given.data[:] = 0.5
-    MaskGraph.from_joint(given).joint.data[:] = 7.0
-    assert given.data.tolist() == [0.5, 0.5]  # the caller's array is not the graph's
+
+
+def test_the_callers_array_is_left_alone() -> None:
+    given = sparse.csr_array((np.array([0.5, 0.0, 0.25, 0.25]), np.array([0, 1, 1, 1]), np.array([0, 2, 4])))
+    assert MaskGraph.from_joint(given).joint.nnz == 2
+    assert given.data.tolist() == [0.5, 0.0, 0.25, 0.25]
+
+
+def test_a_joint_almost_summing_to_one_is_made_to() -> None:
+    joint = MaskGraph.from_joint(np.full((2, 2), 0.25 * (1 + 5e-10))).joint
+    assert abs(joint.sum() - 1) <= 4 * EPS
+
+
+def test_bayes_ties_go_to_the_lowest_class() -> None:
+    """Two views see a class-0 and a class-1 image each, equally often up to a round-off that favours class 1."""
+    states = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    probability = 0.25 + np.array([-1, 1, -1, 1]) * 1e-15
+    world = FiniteWorld(states, probability, np.array([0, 1, 0, 1]), np.eye(2))
+    graph = MaskGraph.enumerate(world, UniformMasks(2, 1))
+    first = graph.view_contents.masks[:, 0]
+    assert graph.view_labels[first].tolist() == [0, 0]
+    assert sorted(graph.view_labels[~first].tolist()) == [0, 1]
+    assert graph.label_error() == pytest.approx(0.25, abs=1e-12)
 
 
 def test_without_labels_there_is_no_label_error() -> None:

@@ -102,7 +102,17 @@ def test_gaussian_symbols_are_bin_means() -> None:
     values = worlds.gaussian(2, 5, 0.5).values[:, 0]
     x = np.sort(np.random.default_rng(0).standard_normal(500_000)).reshape(5, -1)
     np.testing.assert_allclose(values, x.mean(1), atol=0.02)
-    assert worlds.gaussian(3, 3, 0.5).labels[[0, 13, 26]].tolist() == [0, 0, 1]  # all low, all middle, all high
+
+
+def test_gaussian_labels_are_the_likelier_sign_of_the_common_factor() -> None:
+    world = worlds.gaussian(4, 4, 0.5)
+    mirror = np.sort(3 - world.states, axis=1)
+    tied = (mirror == np.sort(world.states, axis=1)).all(1)
+    assert tied.sum() == 36  # six ways to place 0 and 3, 0 and 3, or 1 and 2, 1 and 2; 24 to place all four
+    assert not world.labels[tied].any()
+    larger = world.values[world.states].sum((1, 2)) > 1e-9
+    assert (world.labels[~tied] == larger[~tied]).mean() > 0.95
+    assert world.probability @ world.labels == pytest.approx((1 - world.probability[tied].sum()) / 2, abs=1e-12)
 
 
 def test_images_are_kept_whole_when_the_alphabet_suffices() -> None:

@@ -34,6 +34,15 @@ def test_identities_agree_with_tuples(positions: str, patches: int) -> None:
     np.testing.assert_array_equal(identity.ravel()[first], np.arange(len(first)))
 
 
+@pytest.mark.parametrize("positions", ["kept", "dropped"])
+def test_codes_past_64_bits_forget_nothing(positions: str) -> None:
+    """Three symbols and "no patch" are two bits each: without care, the first of 40 patches would be shifted out."""
+    states = np.zeros((4, 40), int)
+    states[:, 0], states[:, 1] = [0, 1, 2, 2], [0, 0, 0, 1]
+    identity, first = view_identities(states, np.arange(40)[None] < 39, positions)
+    assert identity.ravel().tolist() == first.tolist() == [0, 1, 2, 3]
+
+
 def test_dropped_positions_keep_length_and_order() -> None:
     masks = np.array([[True, True, False], [False, True, True], [True, False, False]])
     identity, _ = view_identities(np.array([[0, 0, 0], [0, 1, 0]]), masks, "dropped")
