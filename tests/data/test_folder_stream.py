@@ -161,6 +161,7 @@ def test_bad_options(fish: Path, options: dict) -> None:
         FolderStream(fish, train=True, shard=(0, 12))
 
 
+@pytest.mark.slow
 def test_unguarded_script_is_told(noisy: Path, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
@@ -176,7 +177,7 @@ def test_unguarded_script_is_told(noisy: Path, tmp_path: Path) -> None:
 def test_real_folder(real_data: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        stream = FolderStream(real_data / "tin20", "val", size=64, batch=300, workers=1)
+        stream = FolderStream(real_data / "tin20", "val", size=64, batch=300, workers=0)
         batches = list(stream)
     assert [len(labels) for _, labels in batches] == [300, 300, 300, 100]
     assert np.bincount(np.concatenate([labels for _, labels in batches])).tolist() == [50] * 20
