@@ -1,0 +1,226 @@
+"""The command line: parse, call, print."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from maetheory import __version__
+from maetheory.core import Estimate, InputError, Progress
+
+UsageError: Any = typer.BadParameter.__mro__[1]  # click's, wherever this typer keeps its click
+DONE, VIOLATED, BAD_INPUT, OUR_FAULT, INTERRUPTED = 0, 1, 2, 70, 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="A theory-verification toolkit for masked autoencoders.",
+)
+data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List data sets, or fetch one.")
+app.add_typer(data_app, name="data")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
+Data = Annotated[str | None, typer.Option("--data", help="digits, cifar10, or a folder of images.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="The one seed everything random comes from.")]
+
+
+def main() -> None:
+    """Run the command line; exit 0 done, 1 VIOLATED, 2 bad input, 70 our own fault, 130 interrupted."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: list[str]) -> int:
+    """Run one command and return its exit code."""
+    try:
+        code = app(words, standalone_mode=False)
+        return code if isinstance(code, int) else DONE
+    except (InputError, UsageError) as error:
+        return _complain(error.format_message() if isinstance(error, UsageError) else str(error), BAD_INPUT)
+    except OSError as error:
+        return _complain(f"{error.filename or 'a file'} cannot be used: {error.strerror or error}", BAD_INPUT)
+    except (KeyboardInterrupt, typer.Abort) as error:
+        return _complain(str(error) or str(error.__cause__ or "") or "interrupted", INTERRUPTED)
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()
+        return _complain(f"this is our fault, please report it: {type(error).__name__}: {error}", OUR_FAULT)
+
+
+def _complain(sentence: str, code: int) -> int:
+    print(f"maetheory: {sentence}", file=sys.stderr)
+    return code
+
+
+def _show(document: Any, as_json: bool, text: Callable[[], str]) -> None:
+    """Print the document as JSON, or its text."""
+    print(json.dumps(document, indent=1, default=float) if as_json else text())
+
+
+def _progress() -> Progress:
+    """Show a bar on a terminal, a line every ten seconds elsewhere; always on standard error."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return _plain_progress()
+    bar = Bar(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
+              TimeRemainingColumn(), console=console, transient=True)  # fmt: skip
+    bar.start()
+    task = bar.add_task("", total=None)
+
+    def report(done: int, total: int, message: str) -> None:
+        bar.update(task, completed=done, total=total, description=message)
+
+    return report
+
+
+def _plain_progress() -> Progress:
+    last = 0.0
+
+    def report(done: int, total: int, message: str) -> None:
+        nonlocal last
+        if time.monotonic() - last > 10:
+            last = time.monotonic()
+            print(f"{message} ({done}/{total})", file=sys.stderr, flush=True)
+
+    return report
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(__version__)
+
+
+@app.command()
+def reproduce(
+    preset: Annotated[str, typer.Option(help="Name of an experiment: digits, cifar10-small.")] = "digits",
+    data: Data = None,
+    out: Annotated[Path | None, typer.Option(help="Where runs, ledger and report go; runs/PRESET by default.")] = None,
+    figures: Annotated[Path | None, typer.Option(help="Where figures go; OUT/figures by default.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Train so many epochs instead.")] = None,
+    seed: Seed = None,
+    compiled: Annotated[bool, typer.Option("--compile", help="Compile models before training.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train random, MAE and U-MAE, measure, draw, and write a report page; goes on where it was stopped."""
+    from maetheory.experiments import experiment
+    from maetheory.experiments import reproduce as run_experiment
+
+    chosen = experiment(preset)
+    if epochs is not None:
+        chosen = replace(chosen, recipe=replace(chosen.recipe, epochs=epochs, warmup_epochs=min(epochs / 10, 10)))
+    if seed is not None:
+        chosen = replace(chosen, seeds=(seed,))
+    folder = out or Path("runs") / preset
+    done = run_experiment(chosen, out=folder, root=data, figures_to=figures, progress=_progress(), compiled=compiled)
+    document = {"reading": done.reading, "page": str(done.page), "figures": [str(path) for path in done.figures],
+                "ledger": json.loads(done.ledger.to_json(orient="records"))}  # fmt: skip
+    _show(document, as_json, lambda: f"{done.reading}\nreport: {done.page}")
+
+
+@app.command()
+def train(
+    preset: Annotated[str, typer.Option(help="Architecture: digits, cifar10-small, cifar10, …")] = "digits",
+    data: Data = "digits",
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/train"),
+    objective: Annotated[str, typer.Option(help="mae or simmim.")] = "mae",
+    uniformity_weight: Annotated[float, typer.Option(help="λ of U-MAE; 0 trains the plain objective.")] = 0.0,
+    mask_ratio: Annotated[float, typer.Option(help="Share of hidden patches.")] = 0.75,
+    mask_law: Annotated[str, typer.Option(help="uniform, bernoulli or block.")] = "uniform",
+    epochs: Annotated[int, typer.Option()] = 100,
+    batch: Annotated[int, typer.Option(help="Global batch.")] = 256,
+    base_lr: Annotated[float, typer.Option(help="Peak learning rate per 256 images.")] = 1.5e-4,
+    warmup_epochs: Annotated[float, typer.Option()] = 10.0,
+    limit: Annotated[int | None, typer.Option(help="Train on so many images.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in OUT.")] = False,
+    compiled: Annotated[bool, typer.Option("--compile", help="Compile the model first.")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log to TensorBoard.")] = False,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
+    devices: Annotated[int, typer.Option(help="Processes per node.")] = 1,
+    nodes: Annotated[int, typer.Option()] = 1,
+    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed, …")] = "32-true",
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Train one model; under torchrun the same command runs on every process."""
+    from lightning_fabric import Fabric
+
+    from maetheory.data import load_images
+    from maetheory.models import preset as architecture
+    from maetheory.training import TrainConfig
+    from maetheory.training import train as run_training
+
+    config = TrainConfig(
+        architecture(preset), objective=objective, uniformity_weight=uniformity_weight, mask_ratio=mask_ratio,  # type: ignore[arg-type]
+        mask_law=mask_law, epochs=epochs, batch=batch, base_lr=base_lr, warmup_epochs=warmup_epochs, seed=seed or 0,  # type: ignore[arg-type]
+    )  # fmt: skip
+    images = load_images(data or "digits", limit=limit)
+    strategy = "ddp" if devices * nodes > 1 else "auto"
+    fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=precision,  # type: ignore[arg-type]
+                    strategy=strategy)  # fmt: skip
+    done = run_training(config, images, out=out, resume=resume, progress=_progress(), fabric=fabric,
+                        compiled=compiled, tensorboard=tensorboard)  # fmt: skip
+    document = {"checkpoint": str(done.checkpoint), "loss": done.loss, "steps": done.steps}
+    _show(document, as_json, lambda: f"loss {done.loss:.4f} after {done.steps} steps; checkpoint {done.checkpoint}")
+
+
+@app.command()
+def probe(
+    checkpoint: Annotated[Path, typer.Argument(help="A training run's folder, or one of its checkpoints.")],
+    data: Data = "digits",
+    readout: Annotated[str, typer.Option(help="cls or mean.")] = "cls",
+    mode: Annotated[str, typer.Option(help="linear or knn.")] = "linear",
+    limit: Annotated[int | None, typer.Option(help="Use so many images of each split.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Read frozen features with a linear classifier or nearest neighbours."""
+    from maetheory.data import load_images
+    from maetheory.evaluation import encode, knn_probe, linear_probe
+    from maetheory.training import load_run
+
+    probes: dict[str, Callable[..., Any]] = {"linear": linear_probe, "knn": knn_probe}
+    if mode not in probes:
+        raise InputError(f"the mode must be 'linear' or 'knn', but it is {mode!r}")
+    model, _, step = load_run(checkpoint)
+    splits = [load_images(data or "digits", split=split, limit=limit) for split in ("train", "test")]
+    z, z_test = (encode(model, images, readout=readout) for images in splits)  # type: ignore[arg-type]
+    result = probes[mode](z, splits[0].labels, z_test, splits[1].labels)
+    document = {"accuracy": result.accuracy.value, "error": result.accuracy.error, "recipe": result.recipe,
+                "readout": readout, "step": step, "n_test": len(splits[1])}  # fmt: skip
+    percent = Estimate(100 * result.accuracy.value, 100 * result.accuracy.error)
+    _show(document, as_json, lambda: f"accuracy {percent} % ({readout}; {result.recipe}; {len(splits[1])} test images)")
+
+
+@data_app.command("list")
+def data_list(as_json: Json = False) -> None:
+    """List the data sets known by name."""
+    from maetheory.data import DATASETS
+
+    document = {name: asdict(what) for name, what in DATASETS.items()}
+    _show(document, as_json, lambda: "\n".join(f"{name}\t{what.description}" for name, what in DATASETS.items()))
+
+
+@data_app.command("fetch")
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="A data set that `data list` names.")],
+    out: Annotated[Path | None, typer.Option(help="Where to put it; the user's cache by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Download a data set, checked against its hash; never leaves half of it."""
+    from maetheory.data import fetch
+
+    where = fetch(name, out, progress=_progress())
+    _show({"path": str(where)}, as_json, lambda: str(where))

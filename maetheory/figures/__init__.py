@@ -1,0 +1,25 @@
+"""The paper's figures: each file computes a table of what is drawn, then draws exactly that table."""
+
+from maetheory.figures.features import draw_scatter, scatter
+from maetheory.figures.spectra import (
+    draw_effective_ranks,
+    draw_log_spectra,
+    effective_ranks,
+    log_spectra,
+)
+from maetheory.figures.style import COLOURS, paper_style, save_figure
+from maetheory.figures.training import draw_training, training_curves
+
+__all__ = [
+    "COLOURS",
+    "draw_effective_ranks",
+    "draw_log_spectra",
+    "draw_scatter",
+    "draw_training",
+    "effective_ranks",
+    "log_spectra",
+    "paper_style",
+    "save_figure",
+    "scatter",
+    "training_curves",
+]

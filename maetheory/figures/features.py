@@ -1,0 +1,44 @@
+"""Ten classes in the plane: what t-SNE sees in the features of MAE and of U-MAE."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from sklearn.manifold import TSNE
+from sklearn.preprocessing import StandardScaler
+
+
+def scatter(features: Mapping[str, np.ndarray], labels: np.ndarray, *, most: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Embed features in the plane by t-SNE.
+
+    Parameters
+    ----------
+    features : mapping from objective to (N, d)
+    labels : ndarray of int, shape (N,)
+    most : int
+        At most so many images, the first ones.
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        objective, x, y, label.
+    """
+    parts = []
+    for objective, z in features.items():
+        rows = StandardScaler().fit_transform(np.asarray(z[:most], np.float64))
+        plane = TSNE(2, perplexity=min(30.0, (len(rows) - 1) / 3), init="pca", random_state=seed).fit_transform(rows)
+        parts.append(pd.DataFrame({"objective": objective, "x": plane[:, 0], "y": plane[:, 1], "label": labels[:most]}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def draw_scatter(axes: Mapping[str, Axes], frame: pd.DataFrame, accuracy: Mapping[str, str]) -> None:
+    """Draw each objective's plane on its axes, its linear-probe accuracy written under it."""
+    for objective, ax in axes.items():
+        part = frame[frame.objective == objective]
+        ax.scatter(part.x, part.y, c=part.label, cmap="tab10", s=5, lw=0)
+        ax.set(xticks=[], yticks=[], title=objective, xlabel=f"linear probe {accuracy[objective]}")
+        ax.grid(visible=False)

@@ -1,0 +1,96 @@
+"""MAE's features live in few directions, U-MAE's in many: Figures 1(b) and 1(c)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from maetheory.data.paper import paper_numbers
+from maetheory.figures.style import COLOURS
+from maetheory.metrics import effective_rank
+
+OURS, PAPER = "ours", "paper"
+
+
+def log_spectra(features: Mapping[str, Sequence[np.ndarray]], *, first: int = 101) -> pd.DataFrame:
+    """Compute Figure 1(b): the natural logarithm of feature singular values.
+
+    Parameters
+    ----------
+    features : mapping from objective ("random", "MAE", "U-MAE") to one (N, d) array per seed
+        Uncentred features; values are divided by √N so that sample sizes compare.
+    first : int
+        How many singular values are kept (the paper draws 0..100).
+
+    Returns
+    -------
+    DataFrame
+        objective, seed, index, log_singular_value.
+    """
+    rows = []
+    for objective, runs in features.items():
+        for seed, z in enumerate(runs):
+            s = np.linalg.svd(np.asarray(z, np.float64), compute_uv=False)[:first] / np.sqrt(len(z))
+            s = np.maximum(s, s[0] * np.finfo(np.float32).eps * 0.1)
+            rows += [{"objective": objective, "seed": seed, "index": i, "log_singular_value": float(np.log(v))}
+                     for i, v in enumerate(s)]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def draw_log_spectra(ax: Axes, frame: pd.DataFrame) -> None:
+    """Draw Figure 1(b): a line per objective, a band from the least to the greatest seed."""
+    for objective, group in frame.groupby("objective", sort=False):
+        by_index = group.groupby("index").log_singular_value
+        colour = COLOURS[str(objective)]
+        ax.fill_between(by_index.mean().index, by_index.min(), by_index.max(), color=colour, alpha=0.2, lw=0)
+        ax.plot(by_index.mean(), color=colour, label=str(objective))
+    ax.set(xlabel="index of singular value", ylabel="ln(singular value / √N)", title="Feature spectrum")
+    ax.legend()
+
+
+def effective_ranks(features: Mapping[str, Sequence[np.ndarray]]) -> pd.DataFrame:
+    """Compute Figure 1(c): effective rank (Roy and Vetterli 2007) per objective and seed, with the paper's beside.
+
+    Parameters
+    ----------
+    features : as for `log_spectra`
+
+    Returns
+    -------
+    DataFrame
+        source ("ours" or "paper"), objective, seed, effective_rank.
+    """
+    rows = [
+        {"source": OURS, "objective": objective, "seed": seed, "effective_rank": float(effective_rank(z))}
+        for objective, runs in features.items()
+        for seed, z in enumerate(runs)
+    ]
+    paper = paper_numbers("figure1c")
+    rows += [
+        {"source": PAPER, "objective": row.objective, "seed": 0, "effective_rank": row.effective_rank}
+        for row in paper.itertuples()
+    ]
+    return pd.DataFrame(rows)
+
+
+def draw_effective_ranks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
+    """Draw Figure 1(c) on two axes: ours (bars = mean, points = seeds) and the paper's."""
+    for ax, source in zip(axes, (OURS, PAPER), strict=True):
+        part = frame[frame.source == source]
+        means = part.groupby("objective", sort=False).effective_rank.mean()
+        ax.bar(range(len(means)), means, color=[COLOURS[str(name)] for name in means.index], width=0.6)
+        if source == OURS:
+            for place, name in enumerate(means.index):
+                seeds = part[part.objective == name].effective_rank
+                ax.scatter(np.full(len(seeds), place), seeds, s=10, color="black", zorder=3)
+        for place, value in enumerate(means):
+            ax.annotate(f"{value:.1f}", (place, value), ha="center", va="bottom", xytext=(0, 4),
+                        textcoords="offset points", fontsize=8)  # fmt: skip
+        ax.set_xticks(range(len(means)), list(means.index))
+        ax.set_ylim(0, float(part.effective_rank.max()) * 1.18)
+        ax.grid(axis="x", visible=False)
+        ax.set(title="this run" if source == OURS else "paper, Fig. 1(c)")
+    axes[0].set_ylabel("effective rank")

@@ -1,0 +1,53 @@
+"""One HTML page that needs nothing else: every picture inside, every number with where it came from."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from maetheory.core import replacing
+
+_STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
+h1{font-size:1.7rem} h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid #ddd}
+img{max-width:100%;height:auto} .table{overflow-x:auto}
+table{border-collapse:collapse;font-size:.9rem} td,th{padding:.25rem .7rem;text-align:left;border-bottom:1px solid #eee}
+th{border-bottom:2px solid #999} pre{background:#f6f6f6;padding:.8rem;overflow-x:auto;font-size:.8rem}
+"""
+
+
+class Section(NamedTuple):
+    """A part of the page: a heading, a paragraph, pictures (PNG files with alternative texts), tables."""
+
+    title: str
+    text: str = ""
+    pictures: Sequence[tuple[Path, str]] = ()
+    tables: Sequence[pd.DataFrame] = ()
+
+
+def write_page(path: Path, title: str, lead: str, sections: Sequence[Section], record: Mapping[str, Any]) -> Path:
+    """Write the page atomically and return where it is; `record` is the provenance shown at its end."""
+    body = [f"<h1>{html.escape(title)}</h1>", f"<p>{html.escape(lead)}</p>"]
+    for section in sections:
+        body.append(f"<h2>{html.escape(section.title)}</h2>")
+        if section.text:
+            body.append(f"<p>{html.escape(section.text)}</p>")
+        for picture, words in section.pictures:
+            data = base64.b64encode(picture.read_bytes()).decode()
+            body.append(f'<img alt="{html.escape(words)}" src="data:image/png;base64,{data}">')
+        body += [f'<div class="table">{table.to_html(index=False, border=0)}</div>' for table in section.tables]
+    body.append(f"<h2>Provenance</h2><pre>{html.escape(json.dumps(record, indent=1))}</pre>")
+    page = (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
+        f"<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
+    )
+    with replacing(path) as part:
+        part.write_text(page)
+    return path

@@ -1,0 +1,50 @@
+"""Our numbers beside the paper's, with how many seeds stand behind each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from maetheory.core import Estimate
+from maetheory.data.paper import paper_numbers
+
+
+def mean_and_spread(values: Sequence[float]) -> Estimate:
+    """Mean over seeds ± their standard deviation (n − 1); one seed has no spread to show."""
+    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return Estimate(float(np.mean(values)), spread, sampled=True)
+
+
+def accuracy_table(ledger: pd.DataFrame, *, dataset: str) -> pd.DataFrame:
+    """Return the probe accuracies of a run in percent, with Table 1's CIFAR-10 rows beside them.
+
+    Parameters
+    ----------
+    ledger : DataFrame
+        Records with objective, seed, readout, metric, value.
+    dataset : str
+        Name of the run's data.
+
+    Returns
+    -------
+    DataFrame
+        task, readout, dataset, one "ours" text per objective (mean ± standard deviation over seeds).
+    """
+    probes = ledger[ledger.metric.isin(["linear_probe", "knn_probe"])]
+    rows: list[dict[Any, Any]] = []
+    for (metric, readout), group in probes.groupby(["metric", "readout"]):
+        task = {"linear_probe": "linear probing", "knn_probe": "20-NN"}[str(metric)]
+        row = {"who": "this run", "task": task, "readout": readout, "dataset": dataset}
+        for objective, runs in group.groupby("objective", sort=False):
+            estimate = mean_and_spread([100 * value for value in runs.value])
+            row[str(objective)] = f"{estimate.value:.1f} ± {estimate.error:.1f} ({len(runs)} seeds)"
+        rows.append(row)
+    paper = paper_numbers("table1")
+    paper = paper[(paper.task == "linear probing") & (paper.dataset == "CIFAR-10")]
+    for backbone, group in paper.groupby("backbone", sort=False):
+        row = {"who": "paper", "task": "linear probing", "readout": "not stated", "dataset": f"CIFAR-10, {backbone}"}
+        rows.append(row | {r.method: f"{r.accuracy_percent:.1f}" for r in group.itertuples()})
+    return pd.DataFrame(rows).fillna("–")

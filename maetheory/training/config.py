@@ -1,0 +1,111 @@
+"""Everything that decides what a training run computes, as one frozen value that goes into its checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from maetheory.core import InputError
+from maetheory.masks import BernoulliMasks, BlockMasks, MaskLaw, UniformMasks, visible_count
+from maetheory.models import MAEConfig
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A training recipe.
+
+    Attributes
+    ----------
+    model : MAEConfig
+    objective : "mae" or "simmim"
+    uniformity_weight : float
+        λ of U-MAE (Zhang et al. 2022); 0 trains the plain objective.
+    uniformity_readout : "cls" or "mean"
+        Which vector of an image the uniformity term sees: the cls token or the mean of the visible patch tokens.
+    uniformity_convention : "off-diagonal" or "authors"
+    uniformity_normalize : bool
+        L2-normalise those vectors first.
+    mask_ratio : float
+    mask_law : "uniform", "bernoulli" or "block"
+    epochs, batch : int
+        `batch` is global: over all processes and accumulated micro-batches.
+    base_lr : float
+        Peak learning rate per 256 images, so the peak is base_lr · batch / 256.
+    warmup_epochs : float
+    weight_decay, beta1, beta2 : float
+        AdamW; biases, norms, tokens and position tables are not decayed.
+    clip : float
+        Largest gradient norm; 0 does not clip.
+    accumulate : int
+        Micro-batches per step; with more than one, uniformity compares images inside a micro-batch only.
+    seed : int
+    log_every : int
+        Steps between lines of metrics.jsonl.
+    save_seconds : float
+        A checkpoint is written when this long has passed since the last one, and at the end.
+    """
+
+    model: MAEConfig = field(default_factory=MAEConfig)
+    objective: Literal["mae", "simmim"] = "mae"
+    uniformity_weight: float = 0.0
+    uniformity_readout: Literal["cls", "mean"] = "cls"
+    uniformity_convention: Literal["off-diagonal", "authors"] = "off-diagonal"
+    uniformity_normalize: bool = True
+    mask_ratio: float = 0.75
+    mask_law: Literal["uniform", "bernoulli", "block"] = "uniform"
+    epochs: int = 100
+    batch: int = 256
+    base_lr: float = 1.5e-4
+    warmup_epochs: float = 10.0
+    weight_decay: float = 0.05
+    beta1: float = 0.9
+    beta2: float = 0.95
+    clip: float = 0.0
+    accumulate: int = 1
+    seed: int = 0
+    log_every: int = 10
+    save_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        self.law()
+        if self.objective not in ("mae", "simmim"):
+            raise InputError(f"the objective must be 'mae' or 'simmim', but it is {self.objective!r}")
+        for name in ("epochs", "batch", "accumulate", "log_every"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, but it is {getattr(self, name)}")
+        if self.batch % self.accumulate:
+            raise InputError(f"accumulate must divide the batch, but {self.accumulate} does not divide {self.batch}")
+        if self.uniformity_weight < 0:
+            raise InputError(f"the uniformity weight must not be negative, but it is {self.uniformity_weight}")
+
+    def law(self) -> MaskLaw:
+        """Return the mask law of the run.
+
+        Raises
+        ------
+        InputError
+            If the mask ratio leaves nothing visible or nothing hidden, or the law is unknown.
+        """
+        vit = self.model.encoder
+        visible = visible_count(vit.n_patches, self.mask_ratio)
+        if self.mask_law == "uniform":
+            return UniformMasks(vit.n_patches, visible)
+        if self.mask_law == "bernoulli":
+            return BernoulliMasks(vit.n_patches, 1.0 - self.mask_ratio)
+        if self.mask_law == "block":
+            return BlockMasks(vit.grid, visible)
+        raise InputError(f"the mask law must be 'uniform', 'bernoulli' or 'block', but it is {self.mask_law!r}")
+
+    @property
+    def peak_lr(self) -> float:
+        """base_lr · batch / 256."""
+        return self.base_lr * self.batch / 256
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return nested plain values, ready for JSON."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(record: dict[str, Any]) -> TrainConfig:
+        """Undo `to_dict`."""
+        return TrainConfig(**{**record, "model": MAEConfig.from_dict(record["model"])})

@@ -1,0 +1,128 @@
+"""A checkpoint is a folder that exists only when it is whole: weights, optimiser state, configuration, provenance."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from maetheory.core import InputError, provenance
+from maetheory.models import MAE, SimMIM
+from maetheory.training.config import TrainConfig
+
+KEPT = 2
+OPTIMIZER_STATE = ("exp_avg", "exp_avg_sq", "step")
+
+
+class Saved(NamedTuple):
+    """What a checkpoint folder holds."""
+
+    step: int
+    config: TrainConfig
+    weights: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+
+
+def build(config: TrainConfig) -> MAE | SimMIM:
+    """Build the model of a recipe with the weights its seed gives."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return MAE(config.model) if config.objective == "mae" else SimMIM(config.model)
+
+
+def save(out: Path, step: int, config: TrainConfig, model: nn.Module, optimizer: torch.optim.Optimizer) -> Path:
+    """Write the checkpoint of a finished step, atomically, and drop all but the newest two."""
+    folder = out / f"step-{step:08d}"
+    part = out / f".step-{step:08d}.part"
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        save_file({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()},
+                  part / "weights.safetensors")  # fmt: skip
+        save_file(_optimizer_tensors(model, optimizer), part / "optimizer.safetensors")
+        (part / "config.json").write_text(json.dumps(config.to_dict(), indent=1) + "\n")
+        device = str(next(model.parameters()).device)
+        record = {"format": "maetheory", "step": step, "provenance": provenance(device=device, seed=config.seed)}
+        (part / "state.json").write_text(json.dumps(record, indent=1) + "\n")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(part, folder)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    for old in checkpoints(out)[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return folder
+
+
+def checkpoints(out: Path) -> list[Path]:
+    """Return the whole checkpoints below a run's folder, oldest first."""
+    return sorted(path for path in out.glob("step-*") if (path / "state.json").exists())
+
+
+def load(folder: Path) -> Saved:
+    """Read a checkpoint folder.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or damaged.
+    """
+    try:
+        return Saved(
+            json.loads((folder / "state.json").read_text())["step"],
+            TrainConfig.from_dict(json.loads((folder / "config.json").read_text())),
+            load_file(folder / "weights.safetensors"),
+            load_file(folder / "optimizer.safetensors"),
+        )
+    except (OSError, KeyError, TypeError, json.JSONDecodeError, SafetensorError) as error:
+        raise InputError(f"{folder} is not a whole training checkpoint: {error}") from error
+
+
+def load_run(path: str | Path) -> tuple[MAE | SimMIM, TrainConfig, int]:
+    """Load the newest checkpoint of a run (or one checkpoint folder) as a model in eval mode.
+
+    Returns
+    -------
+    model, config, step
+
+    Raises
+    ------
+    InputError
+        If there is no whole checkpoint.
+    """
+    path = Path(path)
+    folder = path if (path / "state.json").exists() else next(iter(reversed(checkpoints(path))), None)
+    if folder is None:
+        raise InputError(f"{path} holds no training checkpoint; expected folders step-* with weights.safetensors")
+    saved = load(folder)
+    model = build(saved.config)
+    model.load_state_dict(saved.weights)
+    return model.eval(), saved.config, saved.step
+
+
+def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put saved moments back where `save` found them."""
+    for name, parameter in model.named_parameters():
+        if f"step.{name}" in tensors:
+            state: dict[str, Any] = {key: tensors[f"{key}.{name}"] for key in OPTIMIZER_STATE}
+            optimizer.state[parameter] = {
+                key: value.to(parameter.device) if key != "step" or parameter.is_cuda else value
+                for key, value in state.items()
+            }
+
+
+def _optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    tensors = {}
+    for name, parameter in model.named_parameters():
+        state = optimizer.state.get(parameter, {})
+        for key in OPTIMIZER_STATE:
+            if key in state:
+                tensors[f"{key}.{name}"] = state[key].detach().cpu().contiguous()
+    return tensors

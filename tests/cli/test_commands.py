@@ -1,0 +1,82 @@
+"""The command line answers with one document or one sentence, and the right exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from maetheory.cli import run
+
+TINY = ["--epochs", "1", "--batch", "64", "--limit", "128", "--warmup-epochs", "0"]
+
+
+def test_train_probe_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "run")
+    assert run(["train", "--out", out, "--json", *TINY]) == 0
+    assert json.loads(capsys.readouterr().out)["steps"] == 2
+    assert run(["probe", out, "--json", "--limit", "100"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert 0 <= document["accuracy"] <= 1
+    assert document["n_test"] == 100
+    assert run(["probe", out, "--mode", "knn", "--readout", "mean", "--limit", "100"]) == 0
+    assert "nearest neighbours" in capsys.readouterr().out
+
+
+def test_data_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["data", "list", "--json"]) == 0
+    assert {"digits", "cifar10"} <= set(json.loads(capsys.readouterr().out))
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["reproduce", "--preset", "nope"], "unknown preset 'nope'; known are digits"),
+        (["train", "--preset", "nope"], "unknown preset 'nope'"),
+        (["train", "--mask-ratio", "0", *TINY], "between 0 and 1"),
+        (["train", "--mask-ratio", "1", *TINY], "between 0 and 1"),
+        (["train", "--mask-ratio", "0.99", *TINY], "nothing visible"),
+        (["train", "--data", "/nowhere", *TINY], "/nowhere"),
+        (["train", "--preset", "cifar10-small", *TINY], "takes images of shape"),
+        (["train", "--out", "{file}/below", *TINY], "cannot be written"),
+        (["probe", "{empty}"], "holds no training checkpoint"),
+        (["train", "--data", "{empty}", *TINY], "holds neither"),
+        (["reproduce", "--preset", "cifar10-small", "--data", "{empty}", "--out", "{empty}/r"], "{empty}"),
+        (["nonsense"], "No such command"),
+        (["train", "--epochs", "many"], "valid integer"),
+        (["data", "fetch", "imagenet"], "imagenet"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_2(
+    words: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "empty").mkdir()
+    names = {"file": str(tmp_path / "file"), "empty": str(tmp_path / "empty")}
+    assert run([word.format(**names) for word in words]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert sentence.format(**names) in captured.err
+    assert captured.err.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "file"]
+    assert not list((tmp_path / "empty").iterdir())
+
+
+def test_our_own_fault_is_70(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("cannot happen")
+
+    monkeypatch.setattr("maetheory.data.DATASETS", property(broken))
+    assert run(["data", "list"]) == 70
+    assert "our fault" in capsys.readouterr().err
+
+
+def test_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt("stopped after step 5 of 12; resume to go on")
+
+    monkeypatch.setattr("maetheory.training.train", stopped)
+    assert run(["train", *TINY]) == 130
+    assert capsys.readouterr().err.strip() == "maetheory: stopped after step 5 of 12; resume to go on"

@@ -1,0 +1,66 @@
+"""The main job at a small size: everything is written, and a second call does nothing twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from maetheory.core import InputError
+from maetheory.experiments import EXPERIMENTS, Reproduction, experiment, reproduce
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Reproduction:
+    return again(tmp_path_factory.mktemp("reproduce"))
+
+
+def again(out: Path) -> Reproduction:
+    digits = EXPERIMENTS["digits"]
+    small = replace(
+        digits,
+        recipe=replace(digits.recipe, epochs=2, batch=64, warmup_epochs=0.5),
+        seeds=(0, 1),
+        train_limit=192,
+        test_limit=96,
+        watch=1,
+    )
+    return reproduce(small, out=out)
+
+
+def test_everything_is_there(done: Reproduction) -> None:
+    names = {path.name for path in done.figures}
+    for stem in ("log_singular_values", "effective_rank", "effective_rank_through_training", "feature_scatter"):
+        assert {f"{stem}.svg", f"{stem}.png", f"{stem}.csv"} <= names
+    assert all(path.stat().st_size > 100 for path in done.figures)
+    page = done.page.read_text()
+    assert page.count("data:image/png;base64,") == 4
+    assert "<script" not in page
+    assert "http" not in page.split("Provenance")[0]
+    assert not plt.get_fignums()
+
+
+def test_ledger_holds_every_model_with_provenance(done: Reproduction) -> None:
+    models = done.ledger.groupby(["objective", "seed"]).size()
+    assert set(models.index) == {(name, seed) for name in ("random", "MAE", "U-MAE") for seed in (0, 1)}
+    assert done.ledger.provenance.notna().all()
+    assert done.ledger.value.notna().all()
+    drawn = pd.read_csv(next(path for path in done.figures if path.name == "effective_rank.csv"))
+    paper = drawn[drawn.source == "paper"].set_index("objective").effective_rank
+    assert paper.to_dict() == {"random": 31.95, "MAE": 8.54, "U-MAE": 91.22}
+
+
+def test_a_second_call_gives_the_same_figures(done: Reproduction) -> None:
+    before = {path: path.read_bytes() for path in done.figures}
+    stamps = {path: path.stat().st_mtime_ns for path in done.page.parent.glob("runs/*/step-*/weights.safetensors")}
+    again(done.page.parent)
+    assert {path: path.read_bytes() for path in done.figures} == before
+    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+
+
+def test_unknown_preset() -> None:
+    with pytest.raises(InputError, match="known are digits, cifar10-small"):
+        experiment("nope")
