@@ -12,9 +12,10 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from maetheory.core import Estimate, InputError
-from maetheory.data.finite_world import MAX_CLASSES, FiniteWorld
+from maetheory.data.finite_world import FiniteWorld
 from maetheory.graph.contents import Contents
 from maetheory.graph.enumerate import enumerate_pairs
+from maetheory.graph.joint import checked_joint, checked_labels
 from maetheory.graph.labels import bayes_labels, class_law, disagreement, pair_disagreement
 from maetheory.masks import MaskLaw
 from maetheory.spectra import Spectrum, spectrum
@@ -97,9 +98,9 @@ class MaskGraph:
         InputError
             If any of this fails; the message says where.
         """
-        law = _checked_joint(joint)
+        law = checked_joint(joint)
         image_views = sparse.csr_array(sparse.diags_array(law.sum(1)))
-        return cls(law, image_views, law, _checked_labels(labels, law.shape[0]))
+        return cls(law, image_views, law, checked_labels(labels, law.shape[0]))
 
     def transpose(self) -> MaskGraph:
         """Exchange views and targets: the graph of the complementary masks, M_{1−ρ} = M_ρᵀ."""
@@ -266,45 +267,3 @@ def _shown(contents: Contents | None, what: str) -> Contents:
     if contents is None:
         raise InputError(f"{what} need a graph enumerated from a world, but this one came from a joint law")
     return contents
-
-
-def _checked_joint(joint: Any) -> sparse.csr_array:
-    law = _as_sparse(joint)
-    law.sum_duplicates()
-    if 0 in law.shape:
-        raise InputError(f"joint must have a view and a target, but its shape is {law.shape}")
-    if not np.isfinite(law.data).all() or (law.data < 0).any():
-        raise InputError("joint must be finite and non-negative, but it has a negative or non-finite entry")
-    total = float(law.sum())
-    if abs(total - 1.0) > 1e-9:
-        raise InputError(f"joint must sum to 1 within 1e-9, but it sums to {total!r}")
-    law.eliminate_zeros()
-    for axis, name in ((1, "row"), (0, "column")):
-        empty = np.flatnonzero(np.asarray(law.sum(axis)) == 0)
-        if empty.size:
-            raise InputError(f"joint must give every view and target positive mass, but {name} {empty[0]} is zero")
-    return sparse.csr_array(law / total)
-
-
-def _as_sparse(joint: Any) -> sparse.csr_array:
-    try:
-        joint = joint if sparse.issparse(joint) else np.asarray(joint)
-        if joint.ndim == 2 and joint.dtype.kind in "biuf":
-            return sparse.csr_array(joint, dtype=float, copy=True)
-    except ValueError as error:
-        raise InputError(f"joint must be a matrix of numbers, but it is none: {error}") from None
-    raise InputError(f"joint must be a real matrix of shape (N1, N2), but it is {joint.dtype} {joint.shape}")
-
-
-def _checked_labels(labels: np.ndarray | None, n_views: int) -> np.ndarray | None:
-    if labels is None:
-        return None
-    labels = np.asarray(labels)
-    if (
-        labels.shape != (n_views,)
-        or not np.issubdtype(labels.dtype, np.integer)
-        or not 0 <= labels.min() <= labels.max() < MAX_CLASSES
-    ):
-        raise InputError(f"labels must be {n_views} integers from 0 to {MAX_CLASSES - 1}, one per row of joint, "
-                         f"but they are {labels.dtype} of shape {labels.shape}")  # fmt: skip
-    return labels.astype(np.int64)

@@ -1,0 +1,55 @@
+"""A joint law is a non-negative matrix that sums to one and has no empty row or column."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from maetheory.core import InputError
+from maetheory.data.finite_world import MAX_CLASSES
+
+
+def checked_joint(joint: Any) -> sparse.csr_array:
+    """Return a joint law as a new sparse array that sums to one, or raise InputError saying what is off."""
+    law = _as_sparse(joint)
+    law.sum_duplicates()
+    if 0 in law.shape:
+        raise InputError(f"joint must have a view and a target, but its shape is {law.shape}")
+    if not np.isfinite(law.data).all() or (law.data < 0).any():
+        raise InputError("joint must be finite and non-negative, but it has a negative or non-finite entry")
+    total = float(law.sum())
+    if abs(total - 1.0) > 1e-9:
+        raise InputError(f"joint must sum to 1 within 1e-9, but it sums to {total!r}")
+    law.eliminate_zeros()
+    for axis, name in ((1, "row"), (0, "column")):
+        empty = np.flatnonzero(np.asarray(law.sum(axis)) == 0)
+        if empty.size:
+            raise InputError(f"joint must give every view and target positive mass, but {name} {empty[0]} is zero")
+    return sparse.csr_array(law / total)
+
+
+def _as_sparse(joint: Any) -> sparse.csr_array:
+    try:
+        joint = joint if sparse.issparse(joint) else np.asarray(joint)
+        if joint.ndim == 2 and joint.dtype.kind in "biuf":
+            return sparse.csr_array(joint, dtype=float, copy=True)
+    except ValueError as error:
+        raise InputError(f"joint must be a matrix of numbers, but it is none: {error}") from None
+    raise InputError(f"joint must be a real matrix of shape (N1, N2), but it is {joint.dtype} {joint.shape}")
+
+
+def checked_labels(labels: np.ndarray | None, n_views: int) -> np.ndarray | None:
+    """Return labels as integers, None as None, or raise InputError saying what is off."""
+    if labels is None:
+        return None
+    labels = np.asarray(labels)
+    if (
+        labels.shape != (n_views,)
+        or not np.issubdtype(labels.dtype, np.integer)
+        or not 0 <= labels.min() <= labels.max() < MAX_CLASSES
+    ):
+        raise InputError(f"labels must be {n_views} integers from 0 to {MAX_CLASSES - 1}, one per row of joint, "
+                         f"but they are {labels.dtype} of shape {labels.shape}")  # fmt: skip
+    return labels.astype(np.int64)
