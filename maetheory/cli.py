@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,6 +34,18 @@ Data = Annotated[str | None, typer.Option("--data", help="digits, cifar10, or a 
 Seed = Annotated[int | None, typer.Option("--seed", help="The one seed everything random comes from.")]
 
 
+class Stopped(Exception):
+    """Ctrl-C with a sentence that says how to go on; typer would swallow the sentence of a KeyboardInterrupt."""
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Stopped(str(error)) from error
+
+
 def main() -> None:
     """Run the command line; exit 0 done, 1 VIOLATED, 2 bad input, 70 our own fault, 130 interrupted."""
     sys.exit(run(sys.argv[1:]))
@@ -47,8 +60,8 @@ def run(words: list[str]) -> int:
         return _complain(error.format_message() if isinstance(error, UsageError) else str(error), BAD_INPUT)
     except OSError as error:
         return _complain(f"{error.filename or 'a file'} cannot be used: {error.strerror or error}", BAD_INPUT)
-    except (KeyboardInterrupt, typer.Abort) as error:
-        return _complain(str(error) or str(error.__cause__ or "") or "interrupted", INTERRUPTED)
+    except (Stopped, KeyboardInterrupt, typer.Abort) as error:
+        return _complain(str(error) or "interrupted", INTERRUPTED)
     except Exception as error:
         import traceback
 
@@ -125,7 +138,10 @@ def reproduce(
     if seed is not None:
         chosen = replace(chosen, seeds=(seed,))
     folder = out or Path("runs") / preset
-    done = run_experiment(chosen, out=folder, root=data, figures_to=figures, progress=_progress(), compiled=compiled)
+    with _stoppable():
+        done = run_experiment(
+            chosen, out=folder, root=data, figures_to=figures, progress=_progress(), compiled=compiled
+        )
     document = {"reading": done.reading, "page": str(done.page), "figures": [str(path) for path in done.figures],
                 "ledger": json.loads(done.ledger.to_json(orient="records"))}  # fmt: skip
     _show(document, as_json, lambda: f"{done.reading}\nreport: {done.page}")
@@ -171,7 +187,8 @@ def train(
     strategy = "ddp" if devices * nodes > 1 else "auto"
     fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=precision,  # type: ignore[arg-type]
                     strategy=strategy)  # fmt: skip
-    done = run_training(config, images, out=out, resume=resume, progress=_progress(), fabric=fabric,
+    with _stoppable():
+        done = run_training(config, images, out=out, resume=resume, progress=_progress(), fabric=fabric,
                         compiled=compiled, tensorboard=tensorboard)  # fmt: skip
     document = {"checkpoint": str(done.checkpoint), "loss": done.loss, "steps": done.steps}
     _show(document, as_json, lambda: f"loss {done.loss:.4f} after {done.steps} steps; checkpoint {done.checkpoint}")
