@@ -115,6 +115,9 @@ def test_cka_refuses_unpaired_rows():
 def test_lidar_agrees_with_its_loops(shape, delta):
     Z = gaussian(*shape) + gaussian(shape[0], 1, shape[2], seed=1)
     assert lidar(Z, delta=delta) == pytest.approx(discriminant_rank(Z, delta), rel=1e-8)
+    small = 1e-5 * Z  # here the absolute ε of the other convention is felt
+    expected = discriminant_rank(small, delta, absolute=True)
+    assert lidar(small, delta=delta, convention="stable-pretraining") == pytest.approx(expected, rel=1e-8)
 
 
 def test_lidar_of_noise_is_about_d_and_depends_on_grouping_and_scale():

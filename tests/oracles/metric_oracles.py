@@ -126,7 +126,7 @@ def debiased_cka(X, Y):
     return song_hsic(K, L) / math.sqrt(song_hsic(K, K) * song_hsic(L, L))
 
 
-def discriminant_rank(Z, delta=1e-4, epsilon=1e-8):
+def discriminant_rank(Z, delta=1e-4, epsilon=1e-8, absolute=False):
     Z = np.asarray(Z, dtype=float)
     n, q, d = Z.shape
     means = [sum(views) / q for views in Z]
@@ -136,7 +136,10 @@ def discriminant_rank(Z, delta=1e-4, epsilon=1e-8):
     values, vectors = np.linalg.eigh(within + delta * np.eye(d))
     root = vectors @ np.diag(values**-0.5) @ vectors.T
     shares = np.maximum(np.linalg.eigvalsh(root @ between @ root), 0)
-    shares = shares / shares.sum() + epsilon
+    if absolute:
+        shares = (shares + epsilon) / (shares + epsilon).sum()
+    else:
+        shares = shares / shares.sum() + epsilon
     return math.exp(-math.fsum(p * math.log(p) for p in shares))
 
 
