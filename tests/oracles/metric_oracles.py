@@ -136,10 +136,7 @@ def discriminant_rank(Z, delta=1e-4, epsilon=1e-8, absolute=False):
     values, vectors = np.linalg.eigh(within + delta * np.eye(d))
     root = vectors @ np.diag(values**-0.5) @ vectors.T
     shares = np.maximum(np.linalg.eigvalsh(root @ between @ root), 0)
-    if absolute:
-        shares = (shares + epsilon) / (shares + epsilon).sum()
-    else:
-        shares = shares / shares.sum() + epsilon
+    shares = (shares + epsilon) / (shares + epsilon).sum() if absolute else shares / shares.sum() + epsilon
     return math.exp(-math.fsum(p * math.log(p) for p in shares))
 
 
