@@ -1,30 +1,37 @@
-"""Two ways to the top singular triplets of one matrix: a dense SVD when it is small, else ARPACK."""
+"""Three ways to the top singular triplets of one matrix: an SVD of all, the eigenvectors of BᵀB, and ARPACK."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from scipy.linalg import eigh
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from maetheory.spectra.products import Array, Products, is_sparse
+from maetheory.spectra.products import EPS, Array, Products, is_sparse
 from maetheory.spectra.triplets import Triplets, rayleigh_ritz
 
-DENSE_WORK = 4_000_000  # rows x columns x shorter side below which LAPACK is done before ARPACK has begun
+DENSE_ENTRIES = 4_000_000
+DENSE_SIDE = 64  # up to which LAPACK finds all triplets before ARPACK has begun
+GRAM_SIDE = 256  # up to which LAPACK finds the top ones before ARPACK does
+WELL_ABOVE = 0.1  # of the largest value: squares of values above it lose no more than a digit
+ROUNDING = 4 * EPS  # times the root of rows + columns: LAPACK's backward error
+TOLERANCE = 1e-12  # of the vectors; the Rayleigh–Ritz step squares it for the values
 
 
-def is_small(shape: tuple[int, int]) -> bool:
-    """Whether a dense SVD of this shape costs less than any iteration."""
-    return shape[0] * shape[1] * min(shape) <= DENSE_WORK
+def wants_all(shape: tuple[int, int], k: int) -> bool:
+    """Whether k triplets are best found among all: the matrix is small, or they are a large part of its spectrum."""
+    return 4 * k > min(shape) or (min(shape) <= DENSE_SIDE and shape[0] * shape[1] <= DENSE_ENTRIES)
 
 
-def is_most(shape: tuple[int, int], k: int) -> bool:
-    """Whether k triplets are so many of all that a dense SVD is the better way to them."""
-    return 4 * k > min(shape)
+def suits_gram(shape: tuple[int, int]) -> bool:
+    """Whether the dense BᵀB of this shape is decomposed faster than ARPACK iterates."""
+    return min(shape) <= GRAM_SIDE and shape[0] * shape[1] <= DENSE_ENTRIES
 
 
-def entries(matrix: Any, products: Products) -> Array:
+def entries(products: Products) -> Array:
     """Return the matrix as an array; a LinearOperator is multiplied with the identity on its shorter side."""
+    matrix = products.matrix
     if not isinstance(matrix, LinearOperator):
         dense: Array = matrix.toarray() if is_sparse(matrix) else matrix
         return dense
@@ -37,6 +44,27 @@ def by_dense_svd(matrix: Array) -> Triplets:
     """Return every singular triplet of an array (LAPACK)."""
     left, values, right = np.linalg.svd(matrix, full_matrices=False)
     return Triplets(left, values, right.T)
+
+
+def by_gram(matrix: Array, k: int) -> Triplets | None:
+    """Return the top k triplets of an array from the eigenvectors of BᵀB, and values and left vectors from B itself.
+
+    None when the last value is so far below the first that squaring has blurred it.
+
+    Examples
+    --------
+    >>> by_gram(np.diag([3.0, 2.0, 1.0]), 2).values.round(12)
+    array([3., 2.])
+    >>> by_gram(np.diag([3.0, 2.0, 0.001]), 3) is None
+    True
+    """
+    if matrix.shape[0] < matrix.shape[1]:
+        turned = by_gram(matrix.T, k)
+        return turned and turned.transposed
+    side = matrix.shape[1]
+    basis = eigh(matrix.T @ matrix, subset_by_index=[side - k, side - 1])[1]  # (N2, k)
+    found = rayleigh_ritz(Products(matrix), basis)
+    return found if found.values[-1] >= WELL_ABOVE * found.values[0] else None
 
 
 def by_arpack(products: Products, k: int, rng: np.random.Generator) -> Triplets:
@@ -59,9 +87,21 @@ def by_arpack(products: Products, k: int, rng: np.random.Generator) -> Triplets:
     if products.shape[0] < products.shape[1]:
         return by_arpack(products.transposed, k, rng).transposed
     side = products.shape[1]
-    gram = LinearOperator(
-        (side, side), matvec=lambda x: products.backward(products.forward(np.ravel(x))), dtype=np.float64
-    )
     basis = min(side, max(3 * k, k + 20))  # fewer restarts than the default 2k + 1, at little more orthogonalisation
-    vectors = eigsh(gram, k=k, which="LM", ncv=basis, v0=rng.standard_normal(side))[1]
+    start = rng.standard_normal(side)
+    vectors = eigsh(_Gram(products), k=k, which="LM", ncv=basis, v0=start, tol=TOLERANCE)[1]
     return rayleigh_ritz(products, np.linalg.qr(vectors)[0])
+
+
+class _Gram(LinearOperator):
+    """BᵀB without the checks that cost as much as a small product."""
+
+    def __init__(self, products: Products):
+        super().__init__(np.float64, (products.shape[1], products.shape[1]))
+        self.products = products
+
+    def matvec(self, x: Any) -> Any:
+        return self.products.backward(self.products.forward(x))
+
+    def _matvec(self, x: Any) -> Any:
+        return self.matvec(x)

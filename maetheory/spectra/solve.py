@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from operator import index
 from typing import Any
@@ -13,13 +14,15 @@ from scipy.sparse.linalg import ArpackError
 
 from maetheory.core import Estimate, InputError, generator
 from maetheory.spectra.blocks import WIDTH, by_blocks
-from maetheory.spectra.components import Indices, components
+from maetheory.spectra.components import components
 from maetheory.spectra.enclose import Bracket, enclosure, residual_block
-from maetheory.spectra.engines import by_arpack, is_small
+from maetheory.spectra.engines import by_arpack
 from maetheory.spectra.lanczos import missed_below_by_lanczos
-from maetheory.spectra.parts import Part, merge, pad_with_null, solve_large, solve_small
+from maetheory.spectra.large import Piece, solve_large
+from maetheory.spectra.part import Part, Pool, pad_with_null, pool
 from maetheory.spectra.products import Array, Products, explicit, is_sparse
 from maetheory.spectra.result import Spectrum
+from maetheory.spectra.small import is_batched, solve_small
 from maetheory.spectra.triplets import Triplets
 
 ATTEMPTS = 3
@@ -65,15 +68,14 @@ def spectrum(operator: Any, k: int, *, seed: int = 0) -> Spectrum:
     matrix = explicit(operator)
     k = _checked_count(k, matrix.shape)
     products = Products(matrix)
-    small, large = _split(matrix)
+    small, large = _split(matrix, k)
     known = np.concatenate([np.empty(0), *(part.values for part in small)])
     for attempt in range(ATTEMPTS):
         engine = _arpack_or_blocks if attempt == 0 else partial(by_blocks, width=WIDTH * 2**attempt)
         parts = [*small, *solve_large(large, k, known, engine, generator(seed, "start", attempt), products)]
-        kept, dropped = merge(parts, matrix.shape, k)
-        kept = pad_with_null(kept, k, generator(seed, "null"))
-        bracket = _left_out(products, parts, generator(seed, "probe", attempt))
-        found = _reported(products, kept, dropped, bracket)
+        together = pool(parts, matrix.shape, k)
+        together = replace(together, kept=pad_with_null(together.kept, k, generator(seed, "null")))
+        found = _reported(products, together, _left_out(products, parts, generator(seed, "probe", attempt)))
         if not found.missed:
             break
     return found
@@ -118,7 +120,7 @@ def certify(operator: Any, values: Array, left: Array, right: Array, *, seed: in
     order = np.argsort(-values, kind="stable")
     kept = Triplets(left[:, order], values[order], right[:, order])
     bracket = missed_below_by_lanczos(products, right, rng=generator(seed, "probe"), norm=float(values.max()))
-    return _reported(products, kept, np.empty(0), bracket)
+    return _reported(products, Pool(kept, 0.0, 0.0), bracket)
 
 
 def _checked_count(k: int, shape: tuple[int, int]) -> int:
@@ -134,14 +136,16 @@ def _checked_count(k: int, shape: tuple[int, int]) -> int:
     return count
 
 
-def _split(matrix: Any) -> tuple[list[Part], list[tuple[Indices, Indices, Any]]]:
-    """Return the small components, solved, and the others with their rows, columns and matrix."""
+def _split(matrix: Any, k: int) -> tuple[list[Part], list[Piece]]:
+    """Return the small components, solved, and the large ones with their rows, columns and matrix."""
     if not is_sparse(matrix):
         return [], [(np.arange(matrix.shape[0]), np.arange(matrix.shape[1]), matrix)]
     blocks = components(matrix)
-    small = [block for block in blocks if len(blocks) > 1 and is_small(block.shape)]
-    large = [block for block in blocks if len(blocks) == 1 or not is_small(block.shape)]
-    return solve_small(small), [(block.rows, block.columns, block.matrix) for block in large]
+    if len(blocks) == 1:
+        return [], [(blocks[0].rows, blocks[0].columns, blocks[0].matrix)]
+    small = [block for block in blocks if is_batched(block.shape)]
+    large = [block for block in blocks if not is_batched(block.shape)]
+    return solve_small(small, k), [(block.rows, block.columns, block.matrix) for block in large]
 
 
 def _arpack_or_blocks(products: Products, k: int, rng: np.random.Generator) -> Triplets:
@@ -152,32 +156,31 @@ def _arpack_or_blocks(products: Products, k: int, rng: np.random.Generator) -> T
 
 
 def _left_out(products: Products, parts: Sequence[Part], rng: np.random.Generator) -> Bracket:
-    """Bracket the largest singular value outside what the parts computed; parts known wholly leave nothing out."""
-    open_parts = [part for part in parts if not part.whole]
+    """Bracket the largest singular value outside what the parts computed; of parts that are sure, nothing."""
+    open_parts = [part for part in parts if not part.sure]
     if not open_parts:
         return NOTHING_LEFT
     norm = max(float(part.values[0]) for part in open_parts)
     if len(parts) == 1:
-        return missed_below_by_lanczos(products, parts[0].triplets.right, rng=rng, norm=norm)
+        return missed_below_by_lanczos(products, parts[0].top(len(parts[0].values)).right, rng=rng, norm=norm)
     columns = np.concatenate([part.columns for part in open_parts])
-    found = sparse.csr_array(sparse.block_diag([part.triplets.right for part in open_parts]))
+    found = sparse.csr_array(sparse.block_diag([part.top(len(part.values)).right for part in open_parts]))
     order = np.argsort(columns)
     return missed_below_by_lanczos(products, found[order], rng=rng, norm=norm, columns=columns[order])
 
 
-def _reported(products: Products, kept: Triplets, dropped: Array, bracket: Bracket) -> Spectrum:
+def _reported(products: Products, together: Pool, bracket: Bracket) -> Spectrum:
+    kept = together.kept
     residual = residual_block(products, kept.values, kept.left, kept.right)
     radius = enclosure(residual, kept.left, kept.right, float(kept.values[0]))
-    largest = float(dropped[0]) if len(dropped) else 0.0
-    upper = max(largest + radius if len(dropped) else 0.0, bracket.upper)
     return Spectrum(
         values=kept.values,
         left=kept.left,
         right=kept.right,
         residuals=np.linalg.norm(residual, axis=0),
-        missed_below=Estimate(upper, sampled=bracket.failure > 0),
+        missed_below=Estimate(max(together.dropped_below, bracket.upper), sampled=bracket.failure > 0),
         matvecs=products.count,
         enclosure=radius,
-        missed_above=max(largest - radius, bracket.lower, 0.0),
+        missed_above=max(together.dropped_above, bracket.lower),
         failure=bracket.failure,
     )

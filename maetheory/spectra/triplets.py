@@ -22,6 +22,10 @@ class Triplets:
         """The triplets of the transposed matrix."""
         return Triplets(self.right, self.values, self.left)
 
+    def first(self, count: int) -> Triplets:
+        """The `count` largest."""
+        return Triplets(self.left[:, :count], self.values[:count], self.right[:, :count])
+
 
 def rayleigh_ritz(products: Products, basis: Array) -> Triplets:
     """Return the triplets that the orthonormal columns of `basis` (N2, k) contain: the SVD of B basis."""

@@ -26,6 +26,7 @@ from maetheory.theory import (
     umae_bounds_downstream_error,
     umae_bounds_spectral_contrast,
 )
+from maetheory.theory.falsify import Found, Search, falsify, replay, search
 from maetheory.theory.theorem import Assumption, Check, Theorem, Verdict, combine
 
 _OF_THE_PAPER: tuple[Theorem, ...] = (
@@ -80,4 +81,17 @@ def check(slug: str, graph: Any = None, **objects: Any) -> Check:
     return THEOREMS[slug].check(graph, **objects)
 
 
-__all__ = ["THEOREMS", "Assumption", "Check", "Theorem", "Verdict", "check", "combine"]
+__all__ = [
+    "THEOREMS",
+    "Assumption",
+    "Check",
+    "Found",
+    "Search",
+    "Theorem",
+    "Verdict",
+    "check",
+    "combine",
+    "falsify",
+    "replay",
+    "search",
+]

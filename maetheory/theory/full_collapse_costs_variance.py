@@ -37,6 +37,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy import sparse
+from scipy.linalg import block_diag
+from scipy.sparse.csgraph import connected_components
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, reconstruction_loss, target_variance, target_variance_given_mask
@@ -91,6 +94,30 @@ def _mask_alone(
 def _conform(world: dict[str, Any]) -> Objects:
     constant = {name: np.repeat(world[name][:1], len(world[name]), 0) for name in ("features", "h")}
     return {**world, **constant}
+
+
+def _conform_given_the_mask(world: dict[str, Any]) -> Objects:
+    """Make f constant, and h constant on views whose masks meet."""
+    graph, features, h = world["graph"], world["features"], world["h"]
+    x1, x2 = graph.joint.tocoo().coords
+    shown = sparse.csr_array((np.ones(len(x1)), (x1, _target_masks(graph, world.get("masks"))[x2])))  # (N1, m)
+    group = connected_components(shown @ shown.T, directed=False)[1]
+    first = np.unique(group, return_index=True)[1]
+    return {**world, "features": np.repeat(features[:1], len(features), 0), "h": h[first[group]]}
+
+
+def _sample_given_the_mask(rng: np.random.Generator) -> Objects:
+    """Draw up to three masks with up to three views and targets each."""
+    blocks = [rng.random(rng.integers(1, 4, 2)) + 1e-3 for _ in range(rng.integers(1, 4))]
+    joint = block_diag(*blocks)
+    (n1, n2), d = joint.shape, rng.integers(1, 4)
+    return {
+        "graph": MaskGraph.from_joint(joint / joint.sum()),
+        "features": np.ones((n1, 1)),
+        "h": rng.normal(size=(n1, d)),
+        "targets": rng.normal(size=(n2, d)),
+        "masks": np.repeat(np.arange(len(blocks)), [block.shape[1] for block in blocks]),
+    }
 
 
 def tight() -> Objects:
@@ -165,5 +192,6 @@ GIVEN_THE_MASK = Theorem(
     trivial=0.0,
     tight=tight_given_the_mask,
     broken=broken_given_the_mask,
-    conform=_conform,
+    conform=_conform_given_the_mask,
+    sample=_sample_given_the_mask,
 )

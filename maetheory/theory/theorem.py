@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -132,6 +133,8 @@ class Theorem:
     shapes : mapping, optional
         Shapes of names of its own, as in :data:`SHAPES`; an empty shape is a positive number, a name without a shape
         is passed on as it is.
+    derived : mapping of str to callable
+        Objects worked out from the others, once per check and in order, where they are not given.
     scale : callable, optional
         Size of the terms that cancel; the larger side when absent.
     trivial : float or callable, optional
@@ -178,6 +181,7 @@ class Theorem:
     assumptions: Mapping[str, Premise] = field(default_factory=dict)
     optional: tuple[str, ...] = ()
     shapes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    derived: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     scale: Side | None = None
     trivial: float | Side | None = None
     terms: Callable[..., Mapping[str, float]] | None = None
@@ -214,7 +218,10 @@ class Theorem:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             return self._judge(world)
 
-    def _judge(self, world: Objects) -> Check:
+    def _judge(self, world: dict[str, Any]) -> Check:
+        for name, work_out in self.derived.items():
+            if name not in world:
+                world[name] = _call(work_out, world)
         assumptions = tuple(
             Assumption(name, bool(holds), measured)
             for name, premise in self.assumptions.items()
@@ -283,7 +290,7 @@ class Theorem:
                 found = ", ".join(objects) or "none"
                 raise InputError(f"{self.slug} needs {name}= (it takes {takes}), but the objects given are: {found}")
         for name, value in objects.items():
-            if name not in self.objects and name not in self.optional:
+            if name not in (*self.objects, *self.optional, *self.derived):
                 if name not in SHAPES:
                     raise InputError(f"{self.slug} does not know {name}=; it takes {takes}")
             elif value is not None:
@@ -331,10 +338,15 @@ def _estimate(value: float) -> Estimate:
 
 def _call(function: Callable[..., Any], world: Objects) -> Any:
     """Call `function` with those objects of the world that it names."""
+    names = _named(function)
+    return function(**(world if names is None else {name: world[name] for name in names if name in world}))
+
+
+@lru_cache(maxsize=4096)
+def _named(function: Callable[..., Any]) -> tuple[str, ...] | None:
+    """Names of the arguments, None if it takes whatever there is."""
     parameters = inspect.signature(function).parameters.values()
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return function(**world)
-    return function(**{p.name: world[p.name] for p in parameters if p.name in world})
+    return None if any(p.kind is p.VAR_KEYWORD for p in parameters) else tuple(p.name for p in parameters)
 
 
 def combine(*terms: tuple[float, float], constant: float = 0.0) -> Estimate:

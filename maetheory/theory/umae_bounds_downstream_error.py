@@ -40,9 +40,9 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.theory import umae_bounds_spectral_contrast as contrast
-from maetheory.theory.expectations import autoencoding_error, frobenius_square
+from maetheory.theory.expectations import autoencoding_error, frobenius_square, umae_loss
 from maetheory.theory.probe import class_masses, image_error
-from maetheory.theory.reconstruction_bounds_encoder_alignment import bi_lipschitz, decoder_constant
+from maetheory.theory.reconstruction_bounds_encoder_alignment import DECODER_CONSTANT, bi_lipschitz
 from maetheory.theory.theorem import Objects, Theorem
 
 
@@ -51,17 +51,12 @@ def _image_error(graph: MaskGraph, features: np.ndarray) -> float:
 
 
 def _terms(
-    graph: MaskGraph,
-    features: np.ndarray,
-    h: np.ndarray,
-    h_g: np.ndarray,
-    targets: np.ndarray,
-    lipschitz: float | None = None,
+    graph: MaskGraph, features: np.ndarray, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray, lipschitz: float
 ) -> dict[str, float]:
     largest = float(class_masses(graph)[0])
-    factor = 32 * largest * decoder_constant(graph, features, h, lipschitz)
+    factor = 32 * largest * lipschitz
     return {
-        "loss": factor * contrast.umae(graph, features, h, targets, lipschitz),
+        "loss": factor * umae_loss(graph, h, targets, features, 0.25 / lipschitz),
         "labels": 8 * graph.pair_label_error() + 2 * graph.label_error(),
         "epsilon": factor * autoencoding_error(graph, h_g, targets),
         "graph": 8 * largest * frobenius_square(graph),
@@ -69,12 +64,7 @@ def _terms(
 
 
 def _rhs(
-    graph: MaskGraph,
-    features: np.ndarray,
-    h: np.ndarray,
-    h_g: np.ndarray,
-    targets: np.ndarray,
-    lipschitz: float | None = None,
+    graph: MaskGraph, features: np.ndarray, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray, lipschitz: float
 ) -> float:
     return sum(_terms(graph, features, h, h_g, targets, lipschitz).values())
 
@@ -100,6 +90,7 @@ THEOREM = Theorem(
     reference="Zhang, Wang and Wang 2022, theorem 4.1, equation 14 (printed with unnamed constants; these are ours)",
     objects=("features", "h", "h_g", "targets"),
     optional=("lipschitz",),
+    derived=DECODER_CONSTANT,
     lhs=_image_error,
     rhs=_rhs,
     direction="<=",

@@ -30,76 +30,49 @@ Zhang, Wang and Wang 2022, on the way to theorem 4.2; constants ours.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import alignment_loss, mean_square, uniformity_loss
 from maetheory.theory import reconstruction_bounds_encoder_alignment as encoder_alignment
 from maetheory.theory.expectations import autoencoding_error, umae_loss
-from maetheory.theory.reconstruction_bounds_encoder_alignment import bi_lipschitz, decoder_constant
+from maetheory.theory.reconstruction_bounds_encoder_alignment import DECODER_CONSTANT, bi_lipschitz
 from maetheory.theory.theorem import Objects, Theorem
 
 
-def penalty_weight(
-    graph: MaskGraph,
-    features: np.ndarray,
-    h: np.ndarray,
-    lipschitz: float | None = None,
-    weight: float | None = None,
-) -> float:
-    """λ as given, or 1/(4L)."""
-    return 0.25 / decoder_constant(graph, features, h, lipschitz) if weight is None else weight
+def _quarter(lipschitz: float) -> float:
+    return 0.25 / lipschitz
 
 
-def umae(
-    graph: MaskGraph,
-    features: np.ndarray,
-    h: np.ndarray,
-    targets: np.ndarray,
-    lipschitz: float | None = None,
-    weight: float | None = None,
-) -> float:
-    """L_U-MAE at the weight given, or at 1/(4L)."""
-    return umae_loss(graph, h, targets, features, penalty_weight(graph, features, h, lipschitz, weight))
+CONSTANTS: Mapping[str, Callable[..., float]] = {**DECODER_CONSTANT, "weight": _quarter}
+"""L measured and λ = 1/(4L), where they are not given."""
+
+
+def umae(graph: MaskGraph, features: np.ndarray, h: np.ndarray, targets: np.ndarray, weight: float) -> float:
+    """L_U-MAE at the given weight."""
+    return umae_loss(graph, h, targets, features, weight)
 
 
 def _rhs(
-    graph: MaskGraph,
-    features: np.ndarray,
-    h: np.ndarray,
-    h_g: np.ndarray,
-    targets: np.ndarray,
-    lipschitz: float | None = None,
-    weight: float | None = None,
+    graph: MaskGraph, features: np.ndarray, h_g: np.ndarray, targets: np.ndarray, lipschitz: float, weight: float
 ) -> float:
-    constant = decoder_constant(graph, features, h, lipschitz)
-    penalty = penalty_weight(graph, features, h, lipschitz, weight) * uniformity_loss(graph, features)
-    pull = (alignment_loss(graph, features) + mean_square(graph.degrees[0], features)) / (2 * constant)
-    return pull + penalty - autoencoding_error(graph, h_g, targets)
+    pull = (alignment_loss(graph, features) + mean_square(graph.degrees[0], features)) / (2 * lipschitz)
+    return pull + _penalty(graph, features, weight) - autoencoding_error(graph, h_g, targets)
 
 
-def _penalty(
-    graph: MaskGraph,
-    features: np.ndarray,
-    h: np.ndarray,
-    lipschitz: float | None = None,
-    weight: float | None = None,
-) -> float:
+def _penalty(graph: MaskGraph, features: np.ndarray, weight: float) -> float:
     """What is known anyway: L_MAE is not negative."""
-    return penalty_weight(graph, features, h, lipschitz, weight) * uniformity_loss(graph, features)
+    return weight * uniformity_loss(graph, features)
 
 
 def umae_scale(
-    graph: MaskGraph,
-    features: np.ndarray,
-    h: np.ndarray,
-    h_g: np.ndarray,
-    targets: np.ndarray,
-    lipschitz: float | None = None,
+    graph: MaskGraph, features: np.ndarray, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray, lipschitz: float
 ) -> float:
     """Size of the terms that cancel: squared predictions, targets and features over 2L."""
     d1, d2 = graph.degrees
-    pull = mean_square(d1, features) / (2 * decoder_constant(graph, features, h, lipschitz))
+    pull = mean_square(d1, features) / (2 * lipschitz)
     return mean_square(d1, h) + mean_square(d2, h_g) + mean_square(d2, targets) + pull
 
 
@@ -119,6 +92,7 @@ THEOREM = Theorem(
     reference="Zhang, Wang and Wang 2022, section 4 (constants ours)",
     objects=("features", "h", "h_g", "targets"),
     optional=("lipschitz", "weight"),
+    derived=CONSTANTS,
     lhs=umae,
     rhs=_rhs,
     assumptions={"bi-Lipschitz decoder": bi_lipschitz},

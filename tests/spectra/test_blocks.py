@@ -48,7 +48,7 @@ def test_orthonormalise_is_a_factorisation_even_of_a_deficient_block():
 
 def test_a_solver_that_misses_copies_is_caught_and_replaced(monkeypatch):
     """An engine that returns singular vectors 2..k + 1 has perfect residuals; the certificate sends it away."""
-    matrix = matrix_with(np.r_[np.ones(3), np.linspace(0.7, 0.0, 197)], 300, 200)
+    matrix = matrix_with(np.r_[np.ones(3), np.linspace(0.7, 0.0, 397)], 600, 400)
 
     def misses_the_first(products, k, rng):
         left, values, right = np.linalg.svd(products.matrix, full_matrices=False)

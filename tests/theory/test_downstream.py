@@ -142,7 +142,7 @@ def test_six_is_the_infimum_of_the_constant_part():
 def test_the_constants_cannot_be_left_out():
     """Without 8 p_max ‖Ā‖² the zero encoder on two components refutes the bound."""
     theorem = THEOREMS["umae-bounds-downstream-error"]
-    without = replace(theorem, rhs=lambda **w: theorem.rhs(**w) - theorem.terms(**w)["graph"])
+    without = replace(theorem, rhs=lambda **w: theorem.check(**w).rhs - theorem.check(**w).terms["graph"])
     graph, zero = MaskGraph.from_joint(np.diag([0.5, 0.5]), [0, 1]), np.zeros((2, 1))
     found = without.check(graph, features=zero, h=zero, h_g=zero, targets=zero)
     assert (found.lhs, found.rhs, found.verdict) == (1.0, 0.0, Verdict.VIOLATED)

@@ -140,7 +140,7 @@ def test_the_terms_of_theorem_4_2_and_its_slack_identity(weight):
 def test_the_printed_tail_alone_is_refuted():
     """Forgetting the constant: two views of one target, told apart by nothing, U-MAE loss 0 at f = 0."""
     theorem = THEOREMS["umae-bounded-by-graph-tail"]
-    forgotten = replace(theorem, rhs=lambda **world: theorem.terms(**world)["printed tail"])
+    forgotten = replace(theorem, rhs=lambda **world: theorem.check(**world).terms["printed tail"])
     graph = MaskGraph.from_joint(np.diag([0.5, 0.5]))
     zero = np.zeros((2, 1))
     found = forgotten.check(graph, features=zero, h=zero, h_g=zero, targets=zero)

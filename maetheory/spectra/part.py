@@ -1,0 +1,93 @@
+"""What is known of one connected component: its largest singular values, and their vectors when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from maetheory.spectra.components import Indices
+from maetheory.spectra.products import Array
+from maetheory.spectra.triplets import Triplets
+
+
+@dataclass(frozen=True)
+class Part:
+    """One component with its largest singular values.
+
+    Attributes
+    ----------
+    rows, columns : (n1,) and (n2,) arrays of int
+        Where the component lies in the whole matrix.
+    values : (j,) array
+        Its largest singular values, descending.
+    errors : (j,) array
+        Bounds on their errors; the triplets of `top` are as exact as their residuals say.
+    whole : bool
+        Whether these are all its singular values.
+    sure : bool
+        Whether nothing above the last of them can be missing, because the solver has seen the whole component.
+    top : callable
+        Returns the first so many triplets.
+    """
+
+    rows: Indices
+    columns: Indices
+    values: Array
+    errors: Array
+    whole: bool
+    sure: bool
+    top: Callable[[int], Triplets]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The k largest triplets of all parts, and bounds on the largest value that was found but dropped, or zeros."""
+
+    kept: Triplets
+    dropped_above: float
+    dropped_below: float
+
+
+def pool(parts: Sequence[Part], shape: tuple[int, int], k: int) -> Pool:
+    """Return the k largest triplets of all parts, placed in the whole matrix; fewer when there are fewer."""
+    values = np.concatenate([np.empty(0), *(part.values for part in parts)])
+    errors = np.concatenate([np.empty(0), *(part.errors for part in parts)])
+    order = np.argsort(-values, kind="stable")
+    rest = order[k:]
+    above, below = np.max(values[rest] - errors[rest], initial=0.0), np.max(values[rest] + errors[rest], initial=0.0)
+    bounds = float(above), float(below)
+    if len(parts) == 1 and (len(parts[0].rows), len(parts[0].columns)) == shape:
+        return Pool(parts[0].top(min(k, len(values))), *bounds)
+    owner = np.repeat(np.arange(len(parts)), [len(part.values) for part in parts])
+    return Pool(_placed(parts, np.bincount(owner[order[:k]], minlength=len(parts)), shape), *bounds)
+
+
+def _placed(parts: Sequence[Part], counts: Indices, shape: tuple[int, int]) -> Triplets:
+    """Return the first `counts` triplets of each part as vectors of the whole matrix, values descending."""
+    total = int(counts.sum())
+    left, values, right = np.zeros((shape[0], total)), np.zeros(total), np.zeros((shape[1], total))
+    begin = 0
+    for number in np.flatnonzero(counts).tolist():
+        part, here = parts[number], slice(begin, begin := begin + int(counts[number]))
+        found = part.top(int(counts[number]))
+        left[part.rows, here], values[here], right[part.columns, here] = found.left, found.values, found.right
+    order = np.argsort(-values, kind="stable")
+    return Triplets(left[:, order], values[order], right[:, order])
+
+
+def pad_with_null(kept: Triplets, k: int, rng: np.random.Generator) -> Triplets:
+    """Add null vectors when the components together have fewer than k singular values: the others are 0."""
+    missing = k - len(kept.values)
+    if not missing:
+        return kept
+    left, right = _complete(kept.left, missing, rng), _complete(kept.right, missing, rng)
+    return replace(kept, left=left, right=right, values=np.append(kept.values, np.zeros(missing)))
+
+
+def _complete(basis: Array, missing: int, rng: np.random.Generator) -> Array:
+    extra = rng.standard_normal((len(basis), missing))
+    for _ in range(2):
+        extra = np.linalg.qr(extra - basis @ (basis.T @ extra))[0]
+    return np.hstack([basis, extra])

@@ -1,0 +1,51 @@
+"""A theorem of yours as a line in your own test suite.
+
+Say what you believe and let the search disagree. The printed downstream bound of Zhang, Wang and Wang 2022 (theorem
+4.1), with the other constants as derived here and c₄ = 0, falls to two views that share nothing and an encoder that is
+zero:
+
+>>> from dataclasses import replace
+>>> from maetheory.testing import assert_holds
+>>> from maetheory.theory import THEOREMS
+>>> explicit = THEOREMS["umae-bounds-downstream-error"]
+>>> def without_c4(graph, features, h, h_g, targets, lipschitz):
+...     terms = explicit.terms(graph, features, h, h_g, targets, lipschitz)
+...     return terms["loss"] + terms["labels"] + terms["epsilon"]
+>>> printed = replace(explicit, slug="downstream-error-with-c4-zero", rhs=without_c4, terms=None, trivial=None)
+>>> assert_holds(printed, worlds=50)
+Traceback (most recent call last):
+    ...
+AssertionError: downstream-error-with-c4-zero is violated...
+"""
+
+from __future__ import annotations
+
+from maetheory.theory.falsify import falsify
+from maetheory.theory.theorem import Theorem
+
+
+def assert_holds(theorem: Theorem, *, worlds: int = 200, seed: int = 0, descend: bool = True) -> None:
+    """Fail with a small readable world if the theorem is violated anywhere the search goes.
+
+    Parameters
+    ----------
+    theorem : Theorem
+        The claim, with ``conform`` or ``sample`` if random worlds would not meet its assumptions.
+    worlds, seed, descend
+        As for :func:`maetheory.theory.falsify.search`.
+
+    Raises
+    ------
+    AssertionError
+        With the counterexample, and the seed and number that lead to it.
+    InputError
+        If no world met the assumptions: a claim about nothing is not held to hold.
+
+    Examples
+    --------
+    >>> from maetheory.theory import THEOREMS
+    >>> assert_holds(THEOREMS["reconstruction-bounds-alignment"], worlds=20)
+    """
+    counterexample = falsify(theorem, worlds=worlds, seed=seed, descend=descend)
+    if counterexample is not None:
+        raise AssertionError(f"{theorem.slug} is violated: {theorem.statement}\n{counterexample}")

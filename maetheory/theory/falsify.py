@@ -1,0 +1,279 @@
+"""Looking for a world where a claim is false is the honest way to believe it.
+
+A search draws worlds (random ones, structured ones, ones close to where the claim is tight), then walks downhill in
+slack from the most promising, by gradients and by single coordinates. Where it finds a violation it shrinks the world
+until it can be read. Everything follows from one seed and the number of the world.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+
+from maetheory.core import InputError, Progress, generator, silent
+from maetheory.theory.small_worlds import SmallWorld, complexity, coordinates, drawn, moved, simpler
+from maetheory.theory.theorem import SHAPES, Check, Theorem, Verdict
+
+_DESCENTS = 6
+_STEPS = 250
+_DIFFERENCE = 1e-6
+_KEPT = 0.1
+
+
+@dataclass(frozen=True)
+class Found:
+    """A world, what the check said there, and how to get there again.
+
+    Attributes
+    ----------
+    slug : str
+    seed, number : int
+        ``replay(theorem, seed=seed, number=number, descend=descended)`` finds the same world before shrinking.
+    world : SmallWorld
+        ``world.everything()`` are the objects for :func:`check`.
+    check : Check
+    descended : bool
+        Whether it was reached by going downhill from the drawn world.
+    """
+
+    slug: str
+    seed: int
+    number: int
+    world: SmallWorld
+    check: Check
+    descended: bool = False
+
+    @property
+    def relative_slack(self) -> float:
+        """Slack over scale; −∞ where a side is not a number."""
+        return _height(self.check)
+
+    def __str__(self) -> str:
+        way = ", downhill" if self.descended else ""
+        return f"{self.slug}, world {self.number} of seed {self.seed}{way}\n{self.check}\n{self.world}"
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search saw.
+
+    Attributes
+    ----------
+    slug : str
+    worlds : int
+        Worlds drawn.
+    applicable : int
+        Those where every assumption held.
+    smallest : Found or None
+        The world of least relative slack, shrunk if it violates the claim; None if no world was applicable.
+    """
+
+    slug: str
+    worlds: int
+    applicable: int
+    smallest: Found | None
+
+    @property
+    def violated(self) -> bool:
+        """Whether a counterexample was found."""
+        return self.smallest is not None and self.smallest.check.verdict is Verdict.VIOLATED
+
+
+def search(
+    theorem: Theorem, *, worlds: int = 200, seed: int = 0, descend: bool = True, progress: Progress = silent
+) -> Search:
+    """Look for the world of smallest slack.
+
+    Parameters
+    ----------
+    theorem : Theorem
+    worlds : int
+        How many to draw; at least 1.
+    seed : int
+        World ``i`` depends on ``seed``, the slug and ``i`` alone.
+    descend : bool
+        Whether to walk downhill from the best six.
+    progress : Progress
+        Told after each world and each descent.
+
+    Raises
+    ------
+    InputError
+        If `worlds` is not positive, or the theorem needs ``sample`` to be drawn.
+    """
+    if worlds < 1:
+        raise InputError(f"worlds must be at least 1, but {worlds} was given")
+    found: list[Found] = []
+    for number in range(worlds):
+        here = _draw(theorem, seed, number)
+        progress(number + 1, worlds, theorem.slug)
+        if here is not None:
+            found.append(here)
+            if here.check.verdict is Verdict.VIOLATED:
+                return Search(theorem.slug, number + 1, len(found), _shrunk(theorem, here))
+    best = sorted(found, key=lambda f: f.relative_slack)[:1]
+    for start in _starts(found) if descend else ():
+        lower = _downhill(theorem, start)
+        best = sorted([*best, lower], key=lambda f: f.relative_slack)[:1]
+        if lower.check.verdict is Verdict.VIOLATED:
+            return Search(theorem.slug, worlds, len(found), _shrunk(theorem, lower))
+    return Search(theorem.slug, worlds, len(found), best[0] if best else None)
+
+
+def falsify(
+    theorem: Theorem, *, worlds: int = 200, seed: int = 0, descend: bool = True, progress: Progress = silent
+) -> Found | None:
+    """Return a small world where the theorem is violated, or None if none was found.
+
+    Parameters
+    ----------
+    theorem : Theorem
+        Yours or one of :data:`maetheory.theory.THEOREMS`.
+    worlds, seed, descend, progress
+        As for :func:`search`.
+
+    Raises
+    ------
+    InputError
+        If `worlds` is not positive, the theorem needs ``sample`` to be drawn, or no world met its assumptions, which
+        would make None an empty statement.
+
+    Examples
+    --------
+    >>> from maetheory.theory import Theorem, falsify
+    >>> from maetheory.graph.functionals import mean_square, reconstruction_loss
+    >>> bold = Theorem(
+    ...     slug="reconstruction-costs-energy",
+    ...     statement="L_MAE(h) >= E‖h‖²",
+    ...     reference="nobody",
+    ...     objects=("h", "targets"),
+    ...     lhs=lambda graph, h, targets: reconstruction_loss(graph, h, targets),
+    ...     rhs=lambda graph, h: mean_square(graph.degrees[0], h),
+    ... )
+    >>> found = falsify(bold, worlds=20)
+    >>> found.check.verdict, found.world.law.shape
+    (<Verdict.VIOLATED: 'VIOLATED'>, (1, 1, 1))
+    """
+    seen = search(theorem, worlds=worlds, seed=seed, descend=descend, progress=progress)
+    if seen.smallest is None:
+        theorem.check(**drawn(theorem, generator(seed, theorem.slug, 0)).everything())  # complains if it is not usable
+        raise InputError(
+            f"none of {worlds} worlds met the assumptions of {theorem.slug}: give it sample= or conform=, so that "
+            "there is something to search"
+        )
+    return seen.smallest if seen.violated else None
+
+
+def replay(theorem: Theorem, *, seed: int, number: int, descend: bool = False) -> Found:
+    """Return the world that a search found under this seed and number, before any shrinking.
+
+    Raises
+    ------
+    InputError
+        If that world does not meet the assumptions, so that no search can have found it.
+    """
+    here = _draw(theorem, seed, number)
+    if here is None:
+        raise InputError(f"world {number} of seed {seed} does not meet the assumptions of {theorem.slug}")
+    return _downhill(theorem, here) if descend else here
+
+
+def _draw(theorem: Theorem, seed: int, number: int) -> Found | None:
+    world = drawn(theorem, generator(seed, theorem.slug, number))
+    return _visit(theorem, Found(theorem.slug, seed, number, world, _NOWHERE), world)
+
+
+def _visit(theorem: Theorem, last: Found, world: SmallWorld) -> Found | None:
+    """Check the theorem at `world`, moved to where its assumptions hold; None where they do not."""
+    if theorem.conform is not None:
+        conformed = dict(theorem.conform(world.everything()))
+        conformed.pop("graph", None)
+        world = replace(world, objects=conformed)
+    try:
+        check = theorem.check(**world.everything())
+    except InputError:
+        return None
+    return None if check.verdict is Verdict.INAPPLICABLE else replace(last, world=world, check=check)
+
+
+def _height(check: Check) -> float:
+    if math.isnan(check.slack):
+        return -math.inf
+    return check.slack / check.scale if check.scale > 0 else 0.0
+
+
+def _starts(found: list[Found]) -> list[Found]:
+    """The lowest worlds, and the lowest of those that are not yet at equality, where a slope is left to go down."""
+    ranked = sorted(found, key=lambda f: f.relative_slack)
+    sloping = [f for f in ranked if f.check.verdict is not Verdict.TIGHT]
+    half = _DESCENTS // 2
+    return (ranked[:half] + [f for f in sloping if f not in ranked[:half]])[:_DESCENTS]
+
+
+def _downhill(theorem: Theorem, start: Found) -> Found:
+    """Alternate gradient steps with line search and single-coordinate steps until the budget is spent."""
+    rng = generator(start.seed, theorem.slug, start.number, "downhill")
+    here, budget, size = replace(start, descended=True), _STEPS, 0.3
+    while budget > 0 and here.check.verdict is not Verdict.VIOLATED:
+        point = coordinates(here.world)
+        if not point.size:
+            break
+        direction, spent = _slope(theorem, here, point) if rng.random() < 0.3 else (_axis(rng, point), 0)
+        lower = _line_search(theorem, here, point, direction, size)
+        size = min(1.0, 2 * size) if lower is not here else max(1e-4, size / 1.3)
+        here, budget = lower, budget - spent - 4
+    return here
+
+
+def _axis(rng: np.random.Generator, point: np.ndarray) -> np.ndarray:
+    direction = np.zeros_like(point)
+    direction[rng.integers(point.size)] = rng.choice([-1.0, 1.0]) * max(1.0, float(np.abs(point).mean()))
+    return direction
+
+
+def _slope(theorem: Theorem, here: Found, point: np.ndarray) -> tuple[np.ndarray, int]:
+    """Direction of steepest descent by forward differences, of the length of the point."""
+    gradient = np.zeros_like(point)
+    for index in range(point.size):
+        shifted = point.copy()
+        shifted[index] += _DIFFERENCE
+        there = _visit(theorem, here, moved(here.world, shifted))
+        if there is not None and math.isfinite(there.relative_slack):
+            gradient[index] = (there.relative_slack - here.relative_slack) / _DIFFERENCE
+    length = float(np.linalg.norm(gradient))
+    return (-gradient * max(1.0, float(np.linalg.norm(point))) / length if length else gradient), point.size
+
+
+def _line_search(theorem: Theorem, here: Found, point: np.ndarray, direction: np.ndarray, size: float) -> Found:
+    for factor in (1.0, 0.25, 0.03, 0.003):
+        there = _visit(theorem, here, moved(here.world, point + size * factor * direction))
+        if there is not None and there.relative_slack < here.relative_slack:
+            return there
+    return here
+
+
+def _shrunk(theorem: Theorem, found: Found) -> Found:
+    """Take every simpler neighbour that still violates by a tenth as much, pass after pass until none does.
+
+    What is taken has a smaller `complexity`, so there is an end.
+    """
+    shapes, floor, going = {**SHAPES, **theorem.shapes}, _KEPT * found.relative_slack, True
+    while going:
+        going, at = False, 0
+        while candidate := next(islice(simpler(found.world, shapes), at, None), None):
+            there = _visit(theorem, found, candidate) if complexity(candidate) < complexity(found.world) else None
+            if there is not None and complexity(there.world) < complexity(found.world) and _still(there, floor):
+                found, going = there, True
+            else:
+                at += 1
+    return found
+
+
+def _still(there: Found, floor: float) -> bool:
+    return there.check.verdict is Verdict.VIOLATED and there.relative_slack <= floor
+
+
+_NOWHERE = Theorem("nowhere", "0 >= 0", "", (), lambda: 0.0, lambda: 0.0, needs_graph=False).check()
