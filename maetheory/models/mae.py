@@ -129,7 +129,9 @@ class MAE(nn.Module):
         patches = self.encoder.patches(images)
         latent = self._encode(patches, visible)
         prediction = self._decode(latent, visible, hidden)
-        target = take(standardized_patches(patches) if self.config.norm_pixels else patches, hidden.places)
+        target = take(patches, hidden.places)  # (B, p, c) -> (B, hidden, c)
+        if self.config.norm_pixels:
+            target = standardized_patches(target)
         return MAEOutput(reconstruction(prediction, target, hidden.present), prediction, latent)
 
     def encode(self, images: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -36,7 +36,9 @@ class SimMIM(nn.Module):
         patches = self.encoder.patches(images)
         latent = self._tokens(patches, mask)
         prediction = self.head(take(latent[:, 1:], hidden.places))  # (B, p, d) -> (B, hidden, c)
-        target = take(standardized_patches(patches) if self.config.norm_pixels else patches, hidden.places)
+        target = take(patches, hidden.places)  # (B, p, c) -> (B, hidden, c)
+        if self.config.norm_pixels:
+            target = standardized_patches(target)
         return MAEOutput(reconstruction(prediction, target, hidden.present, power=1), prediction, latent)
 
     def encode(self, images: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -165,9 +165,10 @@ class _Run:
             with self.fabric.no_backward_sync(self.model, enabled=i + 1 < len(micro)):
                 parts = self._losses(batch, mask)
                 self.fabric.backward(parts["loss"] / len(micro))
-            for name, value in parts.items():
-                mean = cast(Tensor, self.fabric.all_reduce(value.detach(), reduce_op="mean"))
-                sums[name] += float(mean) / len(micro)
+            values = torch.stack([value.detach() for value in parts.values()])  # so that the device is waited for once
+            means = cast(Tensor, self.fabric.all_reduce(values, reduce_op="mean"))
+            for name, mean in zip(parts, means.tolist(), strict=True):
+                sums[name] += mean / len(micro)
         if not isfinite(sums["loss"]):
             raise self._diverged(f"the loss is {sums['loss']}")
         if config.clip:
