@@ -15,9 +15,9 @@ from maetheory.data import ImageSet, load_images
 from maetheory.evaluation import collapse_report, encode, knn_probe, linear_probe, mask_pair_alignment
 from maetheory.experiments.presentation import OBJECTIVES, draw, page, reading
 from maetheory.experiments.presets import Experiment
-from maetheory.metrics import effective_rank
+from maetheory.experiments.side_by_side import Job, train_side_by_side
 from maetheory.reports import append, read
-from maetheory.training import TrainConfig, TrainStep, load_run, train
+from maetheory.training import load_run
 from maetheory.training.logbook import read_log
 from maetheory.training.store import build, checkpoints
 
@@ -42,6 +42,7 @@ def reproduce(
     figures_to: str | Path | None = None,
     progress: Progress = silent,
     compiled: bool = False,
+    workers: int | None = None,
 ) -> Reproduction:
     """Run an experiment from images to the report; what an earlier call finished is not done again.
 
@@ -57,6 +58,8 @@ def reproduce(
     progress : Progress
     compiled : bool
         Whether models are compiled before training.
+    workers : int, optional
+        How many runs train at once, as for `train_side_by_side`.
 
     Returns
     -------
@@ -66,12 +69,16 @@ def reproduce(
     ------
     InputError
         If the data or the folders cannot be used.
+    KeyboardInterrupt
+        After Ctrl-C; the same call goes on from there.
     """
     out = Path(out)
     images = load_images(experiment.source, split="train", root=root, limit=experiment.train_limit)
     test = load_images(experiment.source, split="test", root=root, limit=experiment.test_limit)
-    for objective, seed, config in experiment.runs():
-        _train(experiment, objective, seed, config, images, test, out, progress, compiled)
+    watched = test.limit(min(WATCHED, len(test)))
+    jobs = [Job(f"{objective} seed {seed}", config, images, watched, _folder(out, objective, seed), experiment.watch,
+                compiled) for objective, seed, config in experiment.runs()]  # fmt: skip
+    train_side_by_side(jobs, workers=workers, progress=progress)
     features: dict[str, list[np.ndarray]] = {name: [] for name in OBJECTIVES}
     for objective in OBJECTIVES:
         for seed in experiment.seeds:
@@ -80,7 +87,7 @@ def reproduce(
             features[objective].append(encode(model, test).double().numpy())
             append(out / "ledger.jsonl", _measure(experiment, objective, seed, model, images, test))
     ledger = read(out / "ledger.jsonl")
-    ledger = ledger[ledger.experiment == experiment.name]
+    ledger = ledger[(ledger.experiment == experiment.name) & ledger.seed.isin(experiment.seeds)]
     folder = Path(figures_to) if figures_to is not None else out / "figures"
     logs = {name: [read_log(_folder(out, name, seed) / "metrics.jsonl") for seed in experiment.seeds]
             for name in ("MAE", "U-MAE")}  # fmt: skip
@@ -91,23 +98,6 @@ def reproduce(
 
 def _folder(out: Path, objective: str, seed: int) -> Path:
     return out / "runs" / f"{objective.lower()}-seed{seed}"
-
-
-def _train(experiment: Experiment, objective: str, seed: int, config: TrainConfig, images: ImageSet, test: ImageSet,
-           out: Path, progress: Progress, compiled: bool) -> None:  # fmt: skip
-    watched = test.limit(min(WATCHED, len(test)))
-
-    def watch(seen: TrainStep) -> dict[str, float] | None:
-        per_epoch = seen.total // config.epochs
-        if seen.step % (experiment.watch * per_epoch) and seen.step not in (1, seen.total):
-            return None
-        return {"effective_rank": float(effective_rank(encode(seen.model, watched).double().numpy()))}
-
-    def named(done: int, total: int, message: str) -> None:
-        progress(done, total, f"{objective} seed {seed}: {message}")
-
-    train(config, images, out=_folder(out, objective, seed), resume=True, callbacks=[watch], progress=named,
-          compiled=compiled)  # fmt: skip
 
 
 def _model(experiment: Experiment, objective: str, seed: int, out: Path) -> nn.Module:
