@@ -125,6 +125,9 @@ def reproduce(
     figures: Annotated[Path | None, typer.Option(help="Where figures go; OUT/figures by default.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Train so many epochs instead.")] = None,
     seed: Seed = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Runs at once; one per core, or one on a GPU, by default.")
+    ] = None,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile models before training.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -140,7 +143,13 @@ def reproduce(
     folder = out or Path("runs") / preset
     with _stoppable():
         done = run_experiment(
-            chosen, out=folder, root=data, figures_to=figures, progress=_progress(), compiled=compiled
+            chosen,
+            out=folder,
+            root=data,
+            figures_to=figures,
+            progress=_progress(),
+            compiled=compiled,
+            workers=workers,
         )
     document = {"reading": done.reading, "page": str(done.page), "figures": [str(path) for path in done.figures],
                 "ledger": json.loads(done.ledger.to_json(orient="records"))}  # fmt: skip
@@ -174,7 +183,7 @@ def train(
     """Train one model; under torchrun the same command runs on every process."""
     from lightning_fabric import Fabric
 
-    from maetheory.data import load_images
+    from maetheory.data import training_images
     from maetheory.models import preset as architecture
     from maetheory.training import TrainConfig
     from maetheory.training import train as run_training
@@ -183,7 +192,7 @@ def train(
         architecture(preset), objective=objective, uniformity_weight=uniformity_weight, mask_ratio=mask_ratio,  # type: ignore[arg-type]
         mask_law=mask_law, epochs=epochs, batch=batch, base_lr=base_lr, warmup_epochs=warmup_epochs, seed=seed or 0,  # type: ignore[arg-type]
     )  # fmt: skip
-    images = load_images(data or "digits", limit=limit)
+    images = training_images(data or "digits", limit=limit)
     strategy = "ddp" if devices * nodes > 1 else "auto"
     fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=precision,  # type: ignore[arg-type]
                     strategy=strategy)  # fmt: skip

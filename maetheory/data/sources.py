@@ -13,6 +13,7 @@ from maetheory.data import cifar10 as cifar
 from maetheory.data.digits import digits
 from maetheory.data.folder import is_image_folder, load_folder
 from maetheory.data.images import ImageSet, check_split
+from maetheory.data.stream import FolderStream
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,27 @@ def load_images(
         f"images come from {', '.join(DATASETS)} or a folder with cifar-10-batches-bin/ or train/CLASS/*.jpg, "
         f"but {source!s} {what}"
     )
+
+
+def training_images(source: str | os.PathLike[str], *, limit: int | None = None) -> ImageSet | FolderStream:
+    """Return images to train on: an image folder is streamed, anything else is held in memory, as `load_images` does.
+
+    Parameters
+    ----------
+    source : str or path
+        As for `load_images`.
+    limit : int, optional
+        Use at most so many images, classes balanced.
+
+    Raises
+    ------
+    InputError
+        If the source is unknown, missing or damaged.
+    """
+    place = Path(source).expanduser()
+    if source not in DATASETS and not cifar.find_cifar10(place) and is_image_folder(place):
+        return FolderStream(place, limit=limit)
+    return load_images(source, limit=limit)
 
 
 def fetch(name: str, root: str | os.PathLike[str] | None = None, progress: Progress = silent) -> Path:

@@ -104,16 +104,25 @@ class FolderStream:
             raise InputError("a training stream differs from epoch to epoch: iterate stream.epoch(number)")
         return self.epoch(0)
 
-    def epoch(self, number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield (images uint8 (b, 3, size, size), labels int64 (b,)) of one epoch."""
+    def epoch(self, number: int, first: int = 0, end: int | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield (images uint8 (b, 3, size, size), labels int64 (b,)) of one epoch.
+
+        Parameters
+        ----------
+        number : int
+            Of the epoch.
+        first, end : int
+            Batches from `first` on, before `end`; the others are not decoded. A training stream also yields a batch of
+            which no file could be decoded, as an empty one.
+        """
         order = self._order(number)
         starts = range(0, len(order), self.batch)
-        jobs = [self._job(order[start : start + self.batch], number) for start in starts]
+        jobs = [self._job(order[start : start + self.batch], number) for start in starts][first:end]
         workers = min(8, os.cpu_count() or 1) if self.workers is None else self.workers
         skipped: dict[str, str] = {}
-        for decoded in _in_processes(jobs, min(workers, len(jobs))) if workers else map(_decode, jobs):
+        for decoded in _in_processes(jobs, min(workers, len(jobs))) if workers and jobs else map(_decode, jobs):
             skipped |= decoded.skipped
-            if len(decoded.labels):
+            if len(decoded.labels) or self.train:
                 yield decoded.images, decoded.labels
         self.skipped.update(skipped)
         warn_of_skipped(self.listing, skipped)

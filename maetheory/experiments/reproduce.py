@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from maetheory.core import Progress, provenance, silent
+from maetheory.core import Progress, make_folder, provenance, silent
 from maetheory.data import ImageSet, load_images
 from maetheory.evaluation import collapse_report, encode, knn_probe, linear_probe, mask_pair_alignment
 from maetheory.experiments.presentation import OBJECTIVES, draw, page, reading
@@ -75,6 +75,7 @@ def reproduce(
     out = Path(out)
     images = load_images(experiment.source, split="train", root=root, limit=experiment.train_limit)
     test = load_images(experiment.source, split="test", root=root, limit=experiment.test_limit)
+    make_folder(out)
     watched = test.limit(min(WATCHED, len(test)))
     jobs = [Job(f"{objective} seed {seed}", config, images, watched, _folder(out, objective, seed), experiment.watch,
                 compiled) for objective, seed, config in experiment.runs()]  # fmt: skip

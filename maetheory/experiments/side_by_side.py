@@ -5,10 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -110,16 +112,25 @@ def _leave_with_parent(seen: TrainStep) -> None:
         signal.raise_signal(signal.SIGINT)
 
 
-def _begin_worker() -> None:
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # while idle; a run under way saves and stops
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes begun here ignore Ctrl-C while they start and wait; a run under way saves and stops."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _in_processes(jobs: Sequence[Job], workers: int, progress: Progress) -> None:
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin_worker)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), torch.set_num_threads, (1,))
     futures: list[Future[None]] = []
     try:
-        futures = [pool.submit(_run, job) for job in jobs]
+        with _deaf_children():
+            futures = [pool.submit(_run, job) for job in jobs]
         began, first = time.monotonic(), sum(_done(job) for job in jobs)
         while not all(future.done() for future in futures):
             finished, _ = wait(futures, timeout=_LOOK_SECONDS, return_when=FIRST_EXCEPTION)

@@ -16,12 +16,12 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from maetheory.core import InputError, Progress, silent
-from maetheory.data import ImageSet
+from maetheory.core import InputError, Progress, make_folder, silent
 from maetheory.masks import UniformMasks
 from maetheory.models import draw_masks, uniformity
 from maetheory.training import store
 from maetheory.training.config import TrainConfig
+from maetheory.training.feed import Images, feed, n_images, stream
 from maetheory.training.logbook import Logbook
 from maetheory.training.schedule import learning_rate
 
@@ -52,7 +52,7 @@ Callback = Callable[[TrainStep], "dict[str, float] | None"]
 
 def train(
     config: TrainConfig,
-    images: ImageSet,
+    images: Images,
     *,
     out: str | Path,
     resume: bool = False,
@@ -67,8 +67,9 @@ def train(
     Parameters
     ----------
     config : TrainConfig
-    images : ImageSet
-        Kept on the training device as one tensor.
+    images : ImageSet or FolderStream
+        An ImageSet is kept on the training device as one tensor; a FolderStream is decoded as it goes, with random
+        windows and flips, at the model's image size.
     out : path
         Folder of the run: checkpoints ``step-*``, ``metrics.jsonl``.
     resume : bool
@@ -101,12 +102,12 @@ def train(
 class _Run:
     """The state of one run while it lasts."""
 
-    def __init__(self, config: TrainConfig, images: ImageSet, out: Path, resume: bool, fabric: Fabric,
+    def __init__(self, config: TrainConfig, images: Images, out: Path, resume: bool, fabric: Fabric,
                  compiled: bool, tensorboard: bool) -> None:  # fmt: skip
         self.config, self.out, self.fabric = config, out, fabric
-        self.local = _local_batch(config, images, fabric)
-        self.batch = min(config.batch, len(images))
-        self.steps_per_epoch = len(images) // self.batch
+        self.batch = _global_batch(config, n_images(images), fabric)
+        self.feed = feed(images, config, self.batch, fabric.device, fabric.global_rank, fabric.world_size)
+        self.steps_per_epoch = n_images(images) // self.batch
         self.total = config.epochs * self.steps_per_epoch
         self.step = 0
         self.bare = store.build(config)
@@ -116,7 +117,6 @@ class _Run:
             self.step = saved.step
         self.law = config.law()
         self.n_visible = self.law.n_visible if isinstance(self.law, UniformMasks) else None
-        self.images = torch.from_numpy(images.images).to(fabric.device)
         self.bare.to(fabric.device)
         optimizer = _optimizer(config, self.bare)
         model = cast(nn.Module, torch.compile(self.bare)) if compiled else self.bare
@@ -147,7 +147,8 @@ class _Run:
         return TrainResult(self.bare.eval(), self.out, checkpoint, loss, self.step)
 
     def close(self) -> None:
-        """Close the log."""
+        """Close the feed and the log."""
+        self.feed.close()
         if self.book is not None:
             self.book.close()
 
@@ -194,17 +195,11 @@ class _Run:
     def _micro_batches(self) -> list[tuple[Tensor, Tensor]]:
         """Return this process's share of the step's images and masks, drawn for all processes alike."""
         epoch, position = divmod(self.step, self.steps_per_epoch)
-        order = torch.randperm(len(self.images), generator=_stream(self.config.seed, 2 * epoch, "cpu"))
-        index = order[position * self.batch : (position + 1) * self.batch].to(self.images.device)
-        masks = draw_masks(self.law, self.batch, _stream(self.config.seed, 2 * self.step + 1, self.images.device))
-        size = self.local // self.config.accumulate
-        world, rank = self.fabric.world_size, self.fabric.global_rank
-        shares = []
-        for i in range(self.config.accumulate):
-            start = i * size * world + rank * size
-            share = slice(start, start + size)
-            shares.append((self.images[index[share]], masks[share]))
-        return shares
+        images = self.feed.batch(epoch, position)
+        masks = draw_masks(self.law, self.batch, stream(self.config.seed, 2 * self.step + 1, images.device))
+        masks = masks[self.fabric.global_rank :: self.fabric.world_size]
+        size = len(images) // self.config.accumulate
+        return list(zip(images.split(size), masks.split(size), strict=True))
 
     def _log(self, record: dict[str, Any], callbacks: Sequence[Callback]) -> None:
         seen = TrainStep(self.step, self.total, record["epoch"], self.bare)
@@ -251,31 +246,17 @@ def _deferred_interrupt() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _stream(seed: int, number: int, device: torch.device | str) -> torch.Generator:
-    """Return the generator of one numbered stream below a seed."""
-    mixed = (seed * 0x9E3779B97F4A7C15 + number * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**63
-    return torch.Generator(device).manual_seed(mixed)
-
-
-def _local_batch(config: TrainConfig, images: ImageSet, fabric: Fabric) -> int:
-    vit = config.model.encoder
-    expected = (vit.channels, vit.image_size, vit.image_size)
-    if images.images.shape[1:] != expected:
-        raise InputError(f"the model takes images of shape {expected}, but those of {images.name} have shape "
-                         f"{images.images.shape[1:]}")  # fmt: skip
-    batch, shares = min(config.batch, len(images)), fabric.world_size * config.accumulate
+def _global_batch(config: TrainConfig, n: int, fabric: Fabric) -> int:
+    batch, shares = min(config.batch, n), fabric.world_size * config.accumulate
     if batch % shares:
         raise InputError(f"the batch of {batch} must divide evenly among {fabric.world_size} processes x "
                          f"{config.accumulate} micro-batches")  # fmt: skip
-    return batch // fabric.world_size
+    return batch
 
 
 def _saved(out: Path, resume: bool, config: TrainConfig) -> store.Saved | None:
     """Return the checkpoint to go on from, None for a fresh run, or complain."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"the folder {out} cannot be written: {error.strerror}") from error
+    make_folder(out)
     found = store.checkpoints(out)
     if not found:
         return None

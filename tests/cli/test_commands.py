@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def test_data_list(capsys: pytest.CaptureFixture[str]) -> None:
         (["probe", "{empty}"], "holds no training checkpoint"),
         (["train", "--data", "{empty}", *TINY], "holds neither"),
         (["reproduce", "--preset", "cifar10-small", "--data", "{empty}", "--out", "{empty}/r"], "{empty}"),
+        (["reproduce", "--out", "{file}/below"], "cannot be written"),
         (["nonsense"], "No such command"),
         (["train", "--epochs", "many"], "valid integer"),
         (["data", "fetch", "imagenet"], "imagenet"),
@@ -62,6 +64,21 @@ def test_bad_input_is_one_sentence_and_2(
     assert captured.err.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "file"]
     assert not list((tmp_path / "empty").iterdir())
+
+
+def test_a_full_disk_is_one_sentence_and_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "weights.safetensors")
+
+    monkeypatch.setattr("maetheory.training.store.save_file", full)
+    for words in (["train", *TINY], ["reproduce", "--epochs", "1", "--workers", "1"]):
+        assert run([*words, "--out", str(tmp_path / "out")]) == 2
+        err = capsys.readouterr().err.strip().splitlines()[-1]
+        assert err == "maetheory: weights.safetensors cannot be used: No space left on device"
+        left = {path.name for path in (tmp_path / "out").rglob("*")}
+        assert not {name for name in left if name.startswith((".", "step-")) or name.endswith((".html", ".jsonl.part"))}
 
 
 def test_our_own_fault_is_70(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
