@@ -161,12 +161,16 @@ def _left_out(products: Products, parts: Sequence[Part], rng: np.random.Generato
     if not open_parts:
         return NOTHING_LEFT
     norm = max(float(part.values[0]) for part in open_parts)
-    if len(parts) == 1:
-        return missed_below_by_lanczos(products, parts[0].top(len(parts[0].values)).right, rng=rng, norm=norm)
     columns = np.concatenate([part.columns for part in open_parts])
-    found = sparse.csr_array(sparse.block_diag([part.top(len(part.values)).right for part in open_parts]))
-    order = np.argsort(columns)
-    return missed_below_by_lanczos(products, found[order], rng=rng, norm=norm, columns=columns[order])
+    if len(open_parts) == 1:
+        found = open_parts[0].top(len(open_parts[0].values)).right
+    else:
+        order = np.argsort(columns)
+        found = sparse.csr_array(sparse.block_diag([part.top(len(part.values)).right for part in open_parts]))[order]
+        columns = columns[order]
+    bracket = missed_below_by_lanczos(products, found, rng=rng, norm=norm, columns=columns)
+    # What is left out need not be orthogonal to what was found: the residual couples them.
+    return replace(bracket, upper=bracket.upper + max(float(part.errors.max()) for part in open_parts))
 
 
 def _reported(products: Products, together: Pool, bracket: Bracket) -> Spectrum:
