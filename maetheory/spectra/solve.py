@@ -26,6 +26,7 @@ from maetheory.spectra.small import is_batched, solve_small
 from maetheory.spectra.triplets import Triplets
 
 ATTEMPTS = 3
+BLURRED = 1e-2  # of the largest value: below, BᵀB mixes the vectors of values that lie close together
 NOTHING_LEFT = Bracket(0.0, 0.0, 0.0)
 
 
@@ -150,9 +151,11 @@ def _split(matrix: Any, k: int) -> tuple[list[Part], list[Piece]]:
 
 def _arpack_or_blocks(products: Products, k: int, rng: np.random.Generator) -> Triplets:
     try:
-        return by_arpack(products, k, rng)
+        found = by_arpack(products, k, rng)
     except ArpackError:
         return by_blocks(products, k, rng)
+    blurred = found.values[-1] < BLURRED * found.values[0]
+    return by_blocks(products, k, rng) if blurred else found
 
 
 def _left_out(products: Products, parts: Sequence[Part], rng: np.random.Generator) -> Bracket:
