@@ -46,9 +46,8 @@ def main() -> None:
             fast = vectorised_rate(world, law, positions)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10  # so far, of the whole process
             pairs = len(world.states) * len(law.support()[0])
-            print(
-                f"{patches:7d} {visible:7d} {positions:>9s} {pairs:15,d} {fast:9.2e} {pairs / fast:8.2f} {peak:9.0f} {fast / slow:9.1f}"
-            )
+            row = f"{patches:7d} {visible:7d} {positions:>9s} {pairs:15,d} {fast:9.2e}"
+            print(f"{row} {pairs / fast:8.2f} {peak:9.0f} {fast / slow:9.1f}")
 
 
 if __name__ == "__main__":
