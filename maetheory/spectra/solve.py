@@ -34,8 +34,8 @@ def spectrum(operator: Any, k: int, *, seed: int = 0) -> Spectrum:
     """Return the k largest singular values of a matrix with vectors, enclosure and what was missed.
 
     A sparse matrix is split into its connected components first, so that a singular value of one component never
-    hides its copies in others. Small components get a dense SVD, others ARPACK, and where the certificate proves
-    that a value was missed, a block method with ever wider blocks.
+    hides its copies in others. Small components get a dense SVD, others ARPACK, or a block method where values lie
+    below a hundredth of the largest; where the certificate proves that a value was missed, ever wider blocks.
 
     Parameters
     ----------
