@@ -28,6 +28,12 @@ def weighted_rows(graph: MaskGraph, features: np.ndarray) -> np.ndarray:
     return np.sqrt(graph.degrees[0])[:, None] * features  # (N1, k)
 
 
+def column_basis(rows: np.ndarray) -> np.ndarray:
+    """Orthonormal basis of the columns of `rows` (N, k), shape (N, rank); directions below round-off do not count."""
+    left, size, _ = np.linalg.svd(rows, full_matrices=False)
+    return left[:, size > size.max(initial=0.0) * max(rows.shape) * np.finfo(float).eps]
+
+
 def pair_lipschitz(graph: MaskGraph, features: np.ndarray, h: np.ndarray) -> float:
     """Least L with ‖f − f⁺‖² ≤ L ‖h − h⁺‖² on all positive pairs; infinite if h merges a pair that f tells apart.
 
