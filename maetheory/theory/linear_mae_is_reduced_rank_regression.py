@@ -109,7 +109,7 @@ def linear_loss(images: np.ndarray, visible: np.ndarray, encoder: np.ndarray, de
 
 def moment_root(images: np.ndarray) -> np.ndarray:
     """Return R (r, D), r = min(n, D), with RᵀR = E x xᵀ: all that a linear model sees of the `images` (n, D)."""
-    return np.linalg.qr(images / np.sqrt(len(images)), mode="r")
+    return np.asarray(np.linalg.qr(images / np.sqrt(len(images)), mode="r"))
 
 
 def checked(images: np.ndarray, visible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

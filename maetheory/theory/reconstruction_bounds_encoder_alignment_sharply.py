@@ -33,7 +33,7 @@ from __future__ import annotations
 import numpy as np
 
 from maetheory.graph import MaskGraph
-from maetheory.graph.functionals import conditional_mean, positive_pair_distance, reconstruction_loss
+from maetheory.graph.functionals import conditional_mean, mean_square, positive_pair_distance, reconstruction_loss
 from maetheory.theory import reconstruction_bounds_encoder_alignment as printed
 from maetheory.theory.reconstruction_bounds_encoder_alignment import DECODER_CONSTANT, bi_lipschitz
 from maetheory.theory.reconstruction_is_alignment_plus_bias import reconstruction_scale
@@ -46,6 +46,10 @@ def _lhs(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
 
 def _rhs(graph: MaskGraph, features: np.ndarray, lipschitz: float) -> float:
     return positive_pair_distance(graph, features) / (2 * lipschitz)
+
+
+def _scale(graph: MaskGraph, features: np.ndarray, h: np.ndarray, targets: np.ndarray, lipschitz: float) -> float:
+    return reconstruction_scale(graph, h, targets) + mean_square(graph.degrees[0], features) / lipschitz
 
 
 def tight() -> Objects:
@@ -72,7 +76,7 @@ THEOREM = Theorem(
     lhs=_lhs,
     rhs=_rhs,
     assumptions={"bi-Lipschitz decoder": bi_lipschitz},
-    scale=reconstruction_scale,
+    scale=_scale,
     trivial=0.0,
     tight=tight,
     broken=broken,
