@@ -83,6 +83,17 @@ def _first_order(graph: MaskGraph, features: np.ndarray, distortion: float) -> f
     return mean_square(graph.degrees[0], features) / distortion
 
 
+def _sample(rng: np.random.Generator) -> Objects:
+    """Draw features from far below the distortion, where the remainder is closest to its bounds, to far above."""
+    n1, n2 = rng.integers(1, 6, 2)
+    joint = rng.random((n1, n2)) + 1e-3
+    return {
+        "graph": MaskGraph.from_joint(joint / joint.sum()),
+        "features": rng.normal(size=(n1, rng.integers(1, 4))),
+        "distortion": float(10 ** rng.uniform(-1, 3)),
+    }
+
+
 def tight() -> Objects:
     """Return the degenerate equality: no features at all."""
     graph = MaskGraph.from_joint([[0.1, 0.2, 0.0], [0.15, 0.05, 0.1], [0.0, 0.1, 0.3]])
@@ -100,6 +111,7 @@ THEOREM = Theorem(
     scale=_first_order,
     trivial=0.0,
     tight=tight,
+    sample=_sample,
     never_tight="log(1 + t) = t - t²/2 at t = 0 alone, so equality needs f = 0 and both sides 0",
 )
 
@@ -115,5 +127,6 @@ FROM_ABOVE = Theorem(
     scale=_first_order,
     trivial=_first_order,
     tight=tight,
+    sample=_sample,
     never_tight="log(1 + t) = t - t²/2 + t³/3 at t = 0 alone, so equality needs f = 0 and both sides 0",
 )
