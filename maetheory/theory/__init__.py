@@ -14,17 +14,26 @@ from typing import Any
 from maetheory.core import InputError
 from maetheory.theory import (
     asymmetric_alignment_bounds_alignment,
+    excess_factorisation_bounded_by_umae,
     factorisation_bounds_probe_residual,
     full_collapse_costs_variance,
+    linear_decoders_keep_the_top_singular_directions,
+    linear_mae_is_reduced_rank_regression,
     pair_error_bounded_by_label_errors,
+    perfect_alignment_is_constant_on_components,
     probe_residual_bounds_downstream_error,
     reconstruction_bounds_alignment,
     reconstruction_bounds_asymmetric_alignment,
     reconstruction_bounds_encoder_alignment,
+    reconstruction_bounds_encoder_alignment_sharply,
+    reconstruction_is_alignment_plus_bias,
+    reconstruction_is_irreducible_loss_plus_excess,
+    shared_linear_mae_is_regression_row_by_row,
     spectral_contrast_is_factorisation,
     umae_bounded_by_graph_tail,
     umae_bounds_downstream_error,
     umae_bounds_spectral_contrast,
+    uniformity_approximates_coding_rate,
 )
 from maetheory.theory.falsify import Found, Search, falsify, replay, search
 from maetheory.theory.theorem import Assumption, Check, Theorem, Verdict, combine
@@ -47,7 +56,23 @@ _OF_THE_PAPER: tuple[Theorem, ...] = (
     umae_bounds_downstream_error.VACUITY,
     pair_error_bounded_by_label_errors.THEOREM,
 )
-_OURS: tuple[Theorem, ...] = ()
+_OURS: tuple[Theorem, ...] = (
+    reconstruction_is_alignment_plus_bias.THEOREM,
+    reconstruction_bounds_encoder_alignment_sharply.THEOREM,
+    excess_factorisation_bounded_by_umae.THEOREM,
+    reconstruction_is_irreducible_loss_plus_excess.THEOREM,
+    perfect_alignment_is_constant_on_components.THEOREM,
+    perfect_alignment_is_constant_on_components.CONVERSE,
+    perfect_alignment_is_constant_on_components.RANK,
+    linear_decoders_keep_the_top_singular_directions.THEOREM,
+    linear_decoders_keep_the_top_singular_directions.GIVEN_FEATURES,
+    linear_decoders_keep_the_top_singular_directions.LOSS,
+    linear_mae_is_reduced_rank_regression.THEOREM,
+    shared_linear_mae_is_regression_row_by_row.THEOREM,
+    shared_linear_mae_is_regression_row_by_row.MASK_BY_MASK,
+    uniformity_approximates_coding_rate.THEOREM,
+    uniformity_approximates_coding_rate.FROM_ABOVE,
+)
 
 THEOREMS: Mapping[str, Theorem] = MappingProxyType({theorem.slug: theorem for theorem in _OF_THE_PAPER + _OURS})
 """Every theorem under its slug, in reading order: the paper's first, then ours."""

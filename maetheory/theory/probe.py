@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from maetheory.graph import MaskGraph
-from maetheory.theory.expectations import weighted_rows
+from maetheory.theory.expectations import column_basis, weighted_rows
 
 _TIE = 1e-12
 _NO_CLASS = -1
@@ -28,8 +28,7 @@ def class_masses(graph: MaskGraph) -> np.ndarray:
 
 def explained(graph: MaskGraph, features: np.ndarray) -> np.ndarray:
     """P_F Y, shape (N1, r); directions of F below round-off are not counted."""
-    left, size, _ = np.linalg.svd(weighted_rows(graph, features), full_matrices=False)
-    basis = left[:, size > size.max(initial=0.0) * max(features.shape) * np.finfo(float).eps]  # (N1, rank)
+    basis = column_basis(weighted_rows(graph, features))  # (N1, rank)
     return basis @ (basis.T @ label_rows(graph))  # (N1, rank) @ (rank, r)
 
 
