@@ -14,8 +14,11 @@ from typing import Any
 from maetheory.core import InputError
 from maetheory.theory import (
     asymmetric_alignment_bounds_alignment,
+    data_processing_shrinks_spectrum,
     factorisation_bounds_probe_residual,
     full_collapse_costs_variance,
+    label_error_grows_with_mask_ratio,
+    mask_ratio_duality,
     pair_error_bounded_by_label_errors,
     probe_residual_bounds_downstream_error,
     reconstruction_bounds_alignment,
@@ -47,7 +50,13 @@ _OF_THE_PAPER: tuple[Theorem, ...] = (
     umae_bounds_downstream_error.VACUITY,
     pair_error_bounded_by_label_errors.THEOREM,
 )
-_OURS: tuple[Theorem, ...] = ()
+_OURS: tuple[Theorem, ...] = (
+    data_processing_shrinks_spectrum.THEOREM,
+    data_processing_shrinks_spectrum.BOTH_SIDES,
+    data_processing_shrinks_spectrum.PAIR_ERROR,
+    mask_ratio_duality.THEOREM,
+    label_error_grows_with_mask_ratio.THEOREM,
+)
 
 THEOREMS: Mapping[str, Theorem] = MappingProxyType({theorem.slug: theorem for theorem in _OF_THE_PAPER + _OURS})
 """Every theorem under its slug, in reading order: the paper's first, then ours."""
