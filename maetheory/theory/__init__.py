@@ -24,6 +24,7 @@ from maetheory.theory import (
     reconstruction_bounds_alignment,
     reconstruction_bounds_asymmetric_alignment,
     reconstruction_bounds_encoder_alignment,
+    sampled_spectrum_concentrates,
     spectral_contrast_is_factorisation,
     umae_bounded_by_graph_tail,
     umae_bounds_downstream_error,
@@ -56,6 +57,9 @@ _OURS: tuple[Theorem, ...] = (
     data_processing_shrinks_spectrum.PAIR_ERROR,
     mask_ratio_duality.THEOREM,
     label_error_grows_with_mask_ratio.THEOREM,
+    sampled_spectrum_concentrates.THEOREM,
+    sampled_spectrum_concentrates.UNSEEN,
+    sampled_spectrum_concentrates.BIAS,
 )
 
 THEOREMS: Mapping[str, Theorem] = MappingProxyType({theorem.slug: theorem for theorem in _OF_THE_PAPER + _OURS})

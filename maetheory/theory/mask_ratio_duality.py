@@ -7,7 +7,7 @@ and of targets.
 
 Assumptions
 -----------
-The complement has the law of the transposed graph. That is so for uniform and for Bernoulli masks, not for blocks. Views
+The complement has the law of the transposed graph. So it is for uniform and for Bernoulli masks, not for blocks. Views
 may be numbered otherwise, so equal shapes, sorted degrees and sorted joint masses are what is compared.
 
 Claim
