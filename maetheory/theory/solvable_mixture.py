@@ -1,4 +1,4 @@
-"""Two balanced classes of noisy binary patches, positions dropped, have a spectrum in closed form; so have Gaussians."""
+"""Balanced classes of noisy binary patches, positions dropped, have a spectrum in closed form, as have Gaussians."""
 
 from __future__ import annotations
 
