@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def test_the_sweep_is_the_sum_over_images_and_masks(positions):
         assert row.alpha2 == pytest.approx(dual.alpha, abs=1e-12)
         assert row.tail == pytest.approx(dual.tail, abs=1e-12)
         assert row.components == dual.components
-    assert all(a.alpha >= b.alpha - 1e-14 for a, b in zip(rows, rows[1:], strict=False))
+    assert all(a.alpha >= b.alpha - 1e-14 for a, b in pairwise(rows))
 
 
 def test_the_solvable_mixture_is_its_graph_where_no_tie_occurs():
