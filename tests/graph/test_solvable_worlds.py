@@ -187,7 +187,7 @@ def test_two_gaussian_halves_have_the_correlation_of_their_covariance() -> None:
 
 
 def test_a_mixture_has_as_many_directions_as_classes_in_each_block() -> None:
-    graph = MaskGraph.enumerate(worlds.mixture(4, 3, 3, 0.2, seed=1), UniformMasks(4, 2))
+    graph = MaskGraph.enumerate(worlds.mixture(4, 3, 3, 0.2), UniformMasks(4, 2))
     found = block(graph, [1, 1, 0, 0])
     assert found[2] > 1e-3
     assert found[3] <= 1000 * EPS

@@ -6,7 +6,6 @@ from collections import defaultdict
 from dataclasses import replace
 from itertools import combinations, pairwise
 
-import numpy as np
 import pytest
 
 from maetheory.data import worlds
