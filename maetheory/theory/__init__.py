@@ -14,11 +14,14 @@ from typing import Any
 from maetheory.core import InputError
 from maetheory.theory import (
     asymmetric_alignment_bounds_alignment,
+    data_processing_shrinks_spectrum,
     excess_factorisation_bounded_by_umae,
     factorisation_bounds_probe_residual,
     full_collapse_costs_variance,
+    label_error_grows_with_mask_ratio,
     linear_decoders_keep_the_top_singular_directions,
     linear_mae_is_reduced_rank_regression,
+    mask_ratio_duality,
     pair_error_bounded_by_label_errors,
     perfect_alignment_is_constant_on_components,
     probe_residual_bounds_downstream_error,
@@ -28,6 +31,7 @@ from maetheory.theory import (
     reconstruction_bounds_encoder_alignment_sharply,
     reconstruction_is_alignment_plus_bias,
     reconstruction_is_irreducible_loss_plus_excess,
+    sampled_spectrum_concentrates,
     shared_linear_mae_is_regression_row_by_row,
     spectral_contrast_is_factorisation,
     umae_bounded_by_graph_tail,
@@ -64,6 +68,9 @@ _OURS: tuple[Theorem, ...] = (
     perfect_alignment_is_constant_on_components.THEOREM,
     perfect_alignment_is_constant_on_components.CONVERSE,
     perfect_alignment_is_constant_on_components.RANK,
+    data_processing_shrinks_spectrum.THEOREM,
+    data_processing_shrinks_spectrum.BOTH_SIDES,
+    data_processing_shrinks_spectrum.PAIR_ERROR,
     linear_decoders_keep_the_top_singular_directions.THEOREM,
     linear_decoders_keep_the_top_singular_directions.GIVEN_FEATURES,
     linear_decoders_keep_the_top_singular_directions.LOSS,
@@ -72,6 +79,11 @@ _OURS: tuple[Theorem, ...] = (
     shared_linear_mae_is_regression_row_by_row.MASK_BY_MASK,
     uniformity_approximates_coding_rate.THEOREM,
     uniformity_approximates_coding_rate.FROM_ABOVE,
+    mask_ratio_duality.THEOREM,
+    label_error_grows_with_mask_ratio.THEOREM,
+    sampled_spectrum_concentrates.THEOREM,
+    sampled_spectrum_concentrates.UNSEEN,
+    sampled_spectrum_concentrates.BIAS,
 )
 
 THEOREMS: Mapping[str, Theorem] = MappingProxyType({theorem.slug: theorem for theorem in _OF_THE_PAPER + _OURS})
