@@ -14,17 +14,24 @@ from typing import Any
 from maetheory.core import InputError
 from maetheory.theory import (
     asymmetric_alignment_bounds_alignment,
+    certificate_bounds_downstream_error,
+    effective_rank_grows_with_uniformity,
+    excess_loss_bounds_downstream_error,
     factorisation_bounds_probe_residual,
     full_collapse_costs_variance,
+    label_error_alone_is_not_enough,
     pair_error_bounded_by_label_errors,
+    pair_error_lower_bound,
     probe_residual_bounds_downstream_error,
     reconstruction_bounds_alignment,
     reconstruction_bounds_asymmetric_alignment,
     reconstruction_bounds_encoder_alignment,
     spectral_contrast_is_factorisation,
+    spectral_features_bound_downstream_error,
     umae_bounded_by_graph_tail,
     umae_bounds_downstream_error,
     umae_bounds_spectral_contrast,
+    votes_beat_views_when_errors_scatter,
 )
 from maetheory.theory.falsify import Found, Search, falsify, replay, search
 from maetheory.theory.theorem import Assumption, Check, Theorem, Verdict, combine
@@ -47,7 +54,18 @@ _OF_THE_PAPER: tuple[Theorem, ...] = (
     umae_bounds_downstream_error.VACUITY,
     pair_error_bounded_by_label_errors.THEOREM,
 )
-_OURS: tuple[Theorem, ...] = ()
+_OURS: tuple[Theorem, ...] = (
+    effective_rank_grows_with_uniformity.THEOREM,
+    effective_rank_grows_with_uniformity.EFFECTIVE_RANK,
+    effective_rank_grows_with_uniformity.PARTICIPATION_RATIO,
+    effective_rank_grows_with_uniformity.STABLE_RANK,
+    spectral_features_bound_downstream_error.THEOREM,
+    excess_loss_bounds_downstream_error.THEOREM,
+    certificate_bounds_downstream_error.THEOREM,
+    label_error_alone_is_not_enough.THEOREM,
+    pair_error_lower_bound.THEOREM,
+    votes_beat_views_when_errors_scatter.THEOREM,
+)
 
 THEOREMS: Mapping[str, Theorem] = MappingProxyType({theorem.slug: theorem for theorem in _OF_THE_PAPER + _OURS})
 """Every theorem under its slug, in reading order: the paper's first, then ours."""
