@@ -15,9 +15,9 @@ Claim
 L_U-MAE(h) ≥ λ Σ s_i² + (1/L) Σ s_i (1 − λ_i) at s_i = (λ_i/(2λL) − μ)_+ for i ≤ k, with μ such that Σ s_i = τ. Proof:
 L_MAE ≥ ½ E‖h − h⁺‖² ≥ (1/2L) E‖f − f⁺‖² = (1/L)(τ − tr FᵀĀF), L_unif = Σ s_i², and tr FᵀĀF ≤ Σ s_i λ_i by von
 Neumann's trace inequality; the right side is convex in s and water-filling minimises it.
-The second to fourth theorem: effective rank exp H(s/τ), participation ratio τ²/Σ s_i² and stable rank τ/s_1 of that s do
-not fall as λ grows. Proof: with t = 1/(2λL), log of s_i/s_j = (tλ_i − μ)/(tλ_j − μ) rises in t for λ_i > λ_j, as
-the derivative of μ/t has the sign of τ; so s/τ at the lighter weight majorises s/τ at the heavier, and all three are
+The second to fourth theorem: effective rank exp H(s/τ), participation ratio τ²/Σ s_i² and stable rank τ/s_1 of that s
+do not fall as λ grows. Proof: s_i/s_j = (λ_i − κ)/(λ_j − κ) with κ = 2λLμ rises in κ for λ_i > λ_j, and κ falls as λ
+grows because Σ (λ_i − κ)_+ = 2λLτ; so s/τ at the lighter weight majorises s/τ at the heavier, and all three are
 Schur-concave. They go from min(k, number of components) at λ → 0 to k at λ → ∞.
 
 Slack

@@ -2,8 +2,8 @@
 
 Setting
 -------
-Y has the rows √d₁ 1[y(x₁) = c] for the Bayes labels of the views, φ is the probability that a positive pair disagrees in
-label, and k is the number of ``features``.
+Y has the rows √d₁ 1[y(x₁) = c] for the Bayes labels of the views, φ is the probability that a positive pair
+disagrees in label, and k is the number of ``features``.
 
 Assumptions
 -----------
@@ -13,8 +13,8 @@ Assumptions
 Claim
 -----
 ‖(I − P_F)Y‖_F² ≤ φ/(1 − λ_{k+1}). Proof: P_F commutes with Ā, so
-φ = tr Yᵀ(I − Ā)Y ≥ tr Yᵀ(I − P_F)(I − Ā)(I − P_F)Y ≥ (1 − λ_{k+1}) ‖(I − P_F)Y‖_F². The view error is at most twice that,
-the image error at most four times that and 2α.
+φ = tr Yᵀ(I − Ā)Y ≥ tr Yᵀ(I − P_F)(I − Ā)(I − P_F)Y ≥ (1 − λ_{k+1}) ‖(I − P_F)Y‖_F². The view error is at
+most twice that, the image error at most four times that and 2α.
 
 Slack
 -----

@@ -12,8 +12,8 @@ Assumptions
 
 Claim
 -----
-Pr[vote ≠ y(x̄)] ≤ (e₂ − e²)/(e₂ − e + ¼), which is below 2e iff e₂ < e/2. Proof: where W < ½ the true class has more than
-half the votes, so the vote errs only where W ≥ ½. For t = e₂ − e² (the variance V of W) over ½ − e and W ≥ ½,
+Pr[vote ≠ y(x̄)] ≤ (e₂ − e²)/(e₂ − e + ¼), which is below 2e iff e₂ < e/2. Proof: where W < ½ the true class has more
+than half the votes, so the vote errs only where W ≥ ½. Let V = e₂ − e², the variance of W, and t = V/(½ − e). At W ≥ ½,
 W − e + t ≥ ½ − e + t > 0, so by Markov Pr[W ≥ ½] ≤ E(W − e + t)²/(½ − e + t)² = (V + t²)/(½ − e + t)² =
 V/(V + (½ − e)²), and V + (½ − e)² = e₂ − e + ¼. Finally V/(V + (½ − e)²) < 2e iff V(1 − 2e) < 2e(½ − e)², that is
 V < e(½ − e), that is e₂ < e/2.
