@@ -85,6 +85,22 @@ def tight() -> Objects:
     return {"graph": graph, "features": np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])}
 
 
+def _scattered(rng: np.random.Generator) -> Objects:
+    """Draw images like those of the tight world with other shares, or features and shares of any kind."""
+    half = rng.dirichlet(np.ones(2)) / 2
+    blank = np.where(rng.random(2) < 0.5, 0.5, rng.random(2) / 2)
+    share, mass = np.repeat(blank, 2), np.repeat(half, 2)
+    own = np.tile(np.eye(2), (2, 1)) * (1 - share)[:, None]
+    view_of = mass[:, None] * np.column_stack([own, share])  # (images, views)
+    features = np.vstack([np.eye(2), np.zeros((1, 2))])
+    if rng.random() < 0.5:
+        view_of, features = rng.dirichlet(np.full(12, 0.3)).reshape(4, 3) + 1e-6, rng.normal(size=(3, 2))
+    view_of = view_of / view_of.sum()
+    law = np.diag(view_of.sum(0))
+    graph = MaskGraph(*(sparse.csr_array(part) for part in (law, view_of, view_of)), np.array([0, 1, 0, 1]))
+    return {"graph": graph, "features": features}
+
+
 def broken() -> dict[str, Objects]:
     """Return the same images without any features, so that every view errs."""
     return {"views err less than half the time": {**tight(), "features": np.zeros((3, 2))}}
@@ -104,4 +120,5 @@ THEOREM = Theorem(
     terms=_terms,
     tight=tight,
     broken=broken,
+    sample=_scattered,
 )
