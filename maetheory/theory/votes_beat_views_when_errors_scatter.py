@@ -59,7 +59,7 @@ def _moments(graph: MaskGraph, features: np.ndarray) -> tuple[float, float]:
 
 def _rhs(graph: MaskGraph, features: np.ndarray) -> float:
     mean, variance = _moments(graph, features)
-    return variance / (variance + (0.5 - mean) ** 2)
+    return variance / (variance + (0.5 - mean) ** 2) if mean < 0.5 else 1.0
 
 
 def _known(graph: MaskGraph, features: np.ndarray) -> float:

@@ -127,3 +127,9 @@ def test_the_vote_bound_beats_twice_the_view_error_iff_errors_scatter():
     assert float(found.lhs) == pytest.approx(0.5)
     assert float(found.rhs) == pytest.approx(0.5)
     assert float(found.rhs) < found.terms["twice e"]
+
+
+def test_an_image_whose_views_all_err_half_the_time_is_beyond_the_vote_bound():
+    view = sparse.csr_array([[0.5], [0.5]])
+    graph = MaskGraph(sparse.csr_array([[1.0]]), view, view, np.array([0, 1]))
+    assert check(VOTES, graph, features=np.ones((1, 1))).verdict is Verdict.INAPPLICABLE
