@@ -46,18 +46,19 @@ def probe_residual(graph: MaskGraph, features: np.ndarray) -> float:
 
 def view_error(graph: MaskGraph, features: np.ndarray) -> float:
     """Pr[head's class of x₁ ≠ y(x₁)]."""
-    return float(graph.degrees[0][_predicted(graph, features) != graph.view_labels].sum())
+    return float(graph.degrees[0][predicted_labels(graph, features) != graph.view_labels].sum())
 
 
 def image_error(graph: MaskGraph, features: np.ndarray) -> float:
     """Pr[y(x̄) ≠ p_f(x̄)], p_f the vote of an image's views; InputError without labels."""
-    ballots = np.eye(graph.n_classes + 1)[_predicted(graph, features)]  # the last column is for no class
+    ballots = np.eye(graph.n_classes + 1)[predicted_labels(graph, features)]  # the last column is for no class
     votes = graph.image_views @ ballots  # (S, N1) @ (N1, r + 1) -> (S, r + 1)
     mass = np.asarray(graph.image_views.sum(1))  # (S,)
     return float(mass[_winner(votes / mass[:, None]) != graph.image_labels].sum())
 
 
-def _predicted(graph: MaskGraph, features: np.ndarray) -> np.ndarray:
+def predicted_labels(graph: MaskGraph, features: np.ndarray) -> np.ndarray:
+    """Class of each view by the least-squares head, shape (N1,); −1, no class, at a tie."""
     return _winner(explained(graph, features) / np.sqrt(graph.degrees[0])[:, None])  # (N1, r) -> (N1,)
 
 
