@@ -82,14 +82,17 @@ def _rough(middle: BallMatrix) -> BallMatrix:
 
 def _sharpened(middle: BallMatrix, vectors: BallMatrix) -> BallMatrix:
     """Eigenvectors of a symmetric matrix of points, improved until they no longer do."""
-    bits, last = working_bits(), math.inf
+    bits, least, best = working_bits(), math.inf, vectors
     goal = 2.0 ** (4 - bits) * middle.nrows()
     for _ in range(_MOST_STEPS):
         better, wrong = _step(middle, vectors)
-        if wrong <= goal or (2 * wrong > last and last < 2.0 ** (-bits / 2)):
+        settled = 2 * wrong > least and least < 2.0 ** (-bits / 2)
+        if wrong < least:
+            least, best = wrong, vectors
+        if wrong <= goal or settled or not math.isfinite(wrong):
             break
-        vectors, last = better, wrong
-    return vectors
+        vectors = better
+    return best
 
 
 def _step(middle: BallMatrix, vectors: BallMatrix) -> tuple[BallMatrix, float]:
@@ -100,7 +103,7 @@ def _step(middle: BallMatrix, vectors: BallMatrix) -> tuple[BallMatrix, float]:
     """
     n = middle.nrows()
     t, r = _turned(middle, vectors).mid().tolist(), (vectors.transpose() * vectors).mid().tolist()
-    values = [t[i][i] / r[i][i] for i in range(n)]
+    values = [(t[i][i] / r[i][i]).mid() for i in range(n)]
     mixing = from_rows([[t[i][j] - values[j] * r[i][j] for j in range(n)] for i in range(n)], n, n)
     sizes = np.abs(_floats(mixing))
     np.fill_diagonal(sizes, 0.0)
@@ -127,8 +130,8 @@ def _gaps(values: list[Ball]) -> np.ndarray:
 
 
 def _clusters(gaps: np.ndarray, mixing: np.ndarray) -> np.ndarray:
-    """Cluster of each vector, from 0."""
-    return connected_components(csr_array(mixing > _WEAK * gaps), directed=False)[1]
+    """Cluster of each vector, from 0; equal values make one even where nothing mixes."""
+    return connected_components(csr_array(mixing >= _WEAK * gaps), directed=False)[1]
 
 
 def _afresh(vectors: BallMatrix, t: list[list[Ball]], member: np.ndarray) -> BallMatrix:

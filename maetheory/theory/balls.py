@@ -35,7 +35,7 @@ class Enclosure:
     Examples
     --------
     >>> third = Enclosure(0.25, 0.5)
-    >>> third.mid, third.radius, 1 / 3 in third
+    >>> third.mid, round(third.radius, 12), 1 / 3 in third
     (0.375, 0.125, True)
     """
 

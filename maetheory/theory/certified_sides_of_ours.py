@@ -71,9 +71,9 @@ def _excess_bound(
 def _excess_scale(
     graph: BallGraph, features: BallMatrix, h: BallMatrix, targets: BallMatrix, lipschitz: Ball, weight: Ball
 ) -> Ball:
-    stretched, size = 2 * lipschitz * weight, feature_size(graph, features)
-    rebuilt = 2 * lipschitz * stretched * size(graph, h, targets)
-    return graph.frobenius_square() + rebuilt + 2 * stretched * size + (stretched * size) ** 2
+    stretched = 2 * lipschitz * weight
+    pull = stretched * feature_size(graph, features)
+    return graph.frobenius_square() + 2 * lipschitz * stretched * size(graph, h, targets) + 2 * pull + pull**2
 
 
 def _spread_in_components(graph: BallGraph, h: BallMatrix) -> Ball:
