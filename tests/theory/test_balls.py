@@ -15,7 +15,16 @@ from maetheory.theory import ball_graph
 from maetheory.theory.ball_graph import BallGraph
 from maetheory.theory.ball_probe import independent_columns
 from maetheory.theory.ball_spectrum import eigenvalues
-from maetheory.theory.balls import Enclosure, UndecidedError, ball, enclosure, matrix, precision, working_bits
+from maetheory.theory.balls import (
+    Enclosure,
+    UndecidedError,
+    ball,
+    enclosure,
+    from_rows,
+    matrix,
+    precision,
+    working_bits,
+)
 
 
 def rational(x):
@@ -141,6 +150,16 @@ def test_close_eigenvalues_are_told_apart(bits):
         if bits > 106:
             assert all(a > b for a, b in pairwise(values))
     assert [float(v) for v in values] == pytest.approx(np.linalg.eigvalsh(symmetric)[::-1], abs=1e-13)
+
+
+def test_eigenvalues_closer_than_floats_can_say_are_told_apart():
+    with precision(424):
+        turn = matrix(np.array([[3.0, -4.0, 0.0], [4.0, 3.0, 0.0], [0.0, 0.0, 5.0]])) / 5
+        wanted = [ball(1) + ball(2.0**-100), ball(1), ball(0.5)]
+        diagonal = from_rows([[wanted[i] if i == j else ball(0) for j in range(3)] for i in range(3)], 3, 3)
+        values, _ = eigenvalues(turn * diagonal * turn.transpose())
+        assert all(value.contains(exact) for value, exact in zip(values, wanted))
+        assert max(float(value.rad()) for value in values) < 2.0**-400
 
 
 def test_vectors_that_are_not_orthogonal_prove_nothing():

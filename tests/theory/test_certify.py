@@ -14,7 +14,10 @@ from maetheory.core import InputError
 from maetheory.graph import MaskGraph
 from maetheory.theory import THEOREMS, Theorem, Verdict, certify, check
 from maetheory.theory import certified_sides_of_ours as table
-from maetheory.theory.balls import arb_library, around, ball
+from maetheory.theory.ball_graph import BallGraph
+from maetheory.theory.ball_probe import BallProbe, winner
+from maetheory.theory.balls import arb_library, around, ball, precision
+from maetheory.theory.certified_premises import Margin, bi_lipschitz, least_lipschitz
 from maetheory.theory.certified_sides import Sides
 from maetheory.theory.small_worlds import drawn
 from maetheory.theory.spectral_contrast_is_factorisation import minimiser
@@ -161,13 +164,55 @@ def test_dependent_features_are_projected_on_and_nearly_dependent_ones_need_bits
     assert fine.bits > 53
 
 
-def test_an_open_sign_is_undecided_and_the_width_is_told():
-    wide = Sides(lhs=lambda graph: around(ball(0.0), ball(1.0)), rhs=lambda graph: ball(0.0))
-    theorem = Theorem("wide", "a >= b", "nobody", (), lhs=lambda graph: 0.0, rhs=lambda graph: 0.0)
-    proved = certify(theorem, MaskGraph.from_joint([[1.0]]), sides=wide)
+def bare(**sides):
+    """A theorem of two constants, and its ball version."""
+    theorem = Theorem("bare", "a >= b", "nobody", (), lhs=lambda graph: 0.0, rhs=lambda graph: 0.0)
+    return {"theorem": theorem, "graph": MaskGraph.from_joint([[1.0]]), "sides": Sides(**sides)}
+
+
+def zero(graph):
+    return ball(0.0)
+
+
+@pytest.mark.parametrize("middle", [0.5, 0.0, -0.5])
+def test_an_open_sign_is_undecided_and_the_width_is_told(middle):
+    proved = certify(**bare(lhs=lambda graph: around(ball(middle), ball(1.0)), rhs=zero))
     assert proved.verdict is Verdict.UNDECIDED
     assert proved.bits == 424
     assert "width 2" in proved.note
+
+
+@pytest.mark.parametrize("middle", [2.0, -2.0])
+def test_an_open_assumption_is_undecided(middle):
+    margin = Margin(around(ball(0.0), ball(1.0)), ball(1e-12), "who knows")
+    proved = certify(**bare(lhs=lambda graph: ball(middle), rhs=zero, premises={"known": lambda graph: margin}))
+    assert proved.verdict is Verdict.UNDECIDED
+    assert "assumptions" in proved.note
+
+
+def test_pairs_that_differ_by_round_off_do_not_count_for_the_decoder():
+    graph = MaskGraph.from_joint([[0.25], [0.25], [0.5]])
+    features, h = np.array([[1.0], [1.0 + 1e-14], [2.0]]), np.array([[1.0], [1.0], [3.0]])
+    world = {"features": features, "h": h, "h_g": h[:1], "targets": h[:1]}
+    proved = certify("reconstruction-bounds-encoder-alignment", graph, **world)
+    (assumption,) = proved.assumptions
+    assert assumption.holds
+    assert "L = 0.25" in assumption.measured
+    with precision(106):
+        margin = bi_lipschitz(least := least_lipschitz(BallGraph(graph), world), least.value)
+    assert least.passed_over == 1
+    assert -margin.allowed <= margin.value < 0
+
+
+def test_a_class_that_balls_cannot_tell_may_or_may_not_be_an_error():
+    graph = MaskGraph.from_joint(np.diag([0.25, 0.75]), [0, 1])
+    with precision(53):
+        assert winner([around(ball(0.5), ball(0.1)), ball(0.5)]) == -2
+        assert winner([around(ball(0.8), ball(0.1)), ball(0.5)]) == 0
+        probe = BallProbe(BallGraph(graph), np.eye(2))
+        probe.__dict__["predicted"] = [-2, 1]
+        for error in (probe.view_error(), probe.image_error()):
+            assert error.contains(ball(0)) and error.contains(ball(0.25)) and error < 0.5  # noqa: PT018
 
 
 def test_views_tied_by_round_off_do_not_refute_the_bound():
