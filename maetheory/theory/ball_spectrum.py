@@ -104,20 +104,27 @@ def _step(middle: BallMatrix, vectors: BallMatrix) -> tuple[BallMatrix, float]:
     n = middle.nrows()
     t, r = _turned(middle, vectors).mid().tolist(), (vectors.transpose() * vectors).mid().tolist()
     values = [(t[i][i] / r[i][i]).mid() for i in range(n)]
-    mixing = from_rows([[t[i][j] - values[j] * r[i][j] for j in range(n)] for i in range(n)], n, n)
-    sizes = np.abs(_floats(mixing))
-    np.fill_diagonal(sizes, 0.0)
+    mixing = _mixing(values, t, r)
+    sizes = np.array([[abs(float(x)) for x in row] for row in mixing])
     member = _clusters(_gaps(values), sizes)
     skewed = max(abs(float(r[i][j] - (i == j))) for i in range(n) for j in range(n))
     change = [
-        [
-            (1.5 if i == j else 0.0) - r[i][j] / 2 if member[i] == member[j] else x / (values[j] - values[i])
-            for j, x in enumerate(row)
-        ]
-        for i, row in enumerate(mixing.tolist())
-    ]
+        [(1.5 if i == j else 0.0) - r[i][j] / 2 + (x / (values[j] - values[i]) if x != 0 and apart else 0)
+         for j, (x, apart) in enumerate(zip(row, member != member[i]))]
+        for i, row in enumerate(mixing)
+    ]  # fmt: skip
     better = (vectors * from_rows(change, n, n).mid()).mid()
     return _afresh(better, t, member), max(float(sizes.max()), skewed)
+
+
+def _mixing(values: list[Ball], t: list[list[Ball]], r: list[list[Ball]]) -> list[list[Ball]]:
+    """How much of a rotation each pair still needs; symmetric to the last bit, so that the step is a rotation too."""
+    n = len(values)
+    mixing = [[ball(0)] * n for _ in range(n)]
+    for i in range(n):
+        for j in range(i + 1, n):
+            mixing[i][j] = mixing[j][i] = (t[i][j] - (values[i] + values[j]) * r[i][j] / 2).mid()
+    return mixing
 
 
 def _gaps(values: list[Ball]) -> np.ndarray:
