@@ -73,16 +73,16 @@ class BallGraph:
     @cached_property
     def gram(self) -> BallMatrix:
         """Ā_M Ā_Mᵀ or Ā_MᵀĀ_M, whichever is smaller: they have the same non-zero eigenvalues."""
-        n1, n2 = self.shape
-        d1, d2 = self.degrees
-        normalised = scaled(self.law, [d.rsqrt() for d in d1], [d.rsqrt() for d in d2])
-        turned = normalised.transpose()
-        return normalised * turned if n1 <= n2 else turned * normalised
+        return gram(self.law, *self.degrees)
 
     @cached_property
     def eigenvalues(self) -> list[Ball]:
         """λ_i, descending, as many as the smaller side of the graph has nodes; all others are 0."""
-        values, self.found["vectors"] = eigenvalues(self.gram, self.found.get("vectors"))
+        return self.spectrum("gram", self.gram)
+
+    def spectrum(self, name: str, symmetric: BallMatrix) -> list[Ball]:
+        """Eigenvalues of a matrix of this graph, descending; the name keeps its vectors for a higher precision."""
+        values, self.found[name] = eigenvalues(symmetric, self.found.get(name))
         return values
 
     def head(self, k: int) -> Ball:
@@ -167,6 +167,13 @@ class BallGraph:
         for label, d in zip(self.floats.view_labels, self.degrees[0]):
             masses[int(label)] += d
         return masses
+
+
+def gram(law: BallMatrix, d1: list[Ball], d2: list[Ball]) -> BallMatrix:
+    """BBᵀ or BᵀB, whichever is smaller, for B = D₁^-½ M D₂^-½ with 0^-½ := 0."""
+    normalised = scaled(law, *([ball(0) if d.is_zero() else d.rsqrt() for d in side] for side in (d1, d2)))
+    turned = normalised.transpose()
+    return normalised * turned if law.nrows() <= law.ncols() else turned * normalised
 
 
 def off_label(law: list[list[Ball]], labels: np.ndarray) -> Ball:

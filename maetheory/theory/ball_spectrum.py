@@ -54,7 +54,7 @@ def eigenvalues(symmetric: BallMatrix, start: BallMatrix | None = None) -> tuple
     Raises
     ------
     UndecidedError
-        If the eigenvectors found are too far from orthogonal to prove anything.
+        If an entry is not finite, or the eigenvectors found are too far from orthogonal to prove anything.
 
     Examples
     --------
@@ -64,6 +64,8 @@ def eigenvalues(symmetric: BallMatrix, start: BallMatrix | None = None) -> tuple
     >>> [round(v.mid, 12) for v in found], max(v.radius for v in found) < 1e-15
     ([3.0, 1.0], True)
     """
+    if not all(x.is_finite() for x in symmetric.entries()):
+        raise UndecidedError("a matrix has an entry that is not finite")
     middle = symmetric.mid()
     vectors = _sharpened(middle, _rough(middle) if start is None else start)
     here, unit = _turned(symmetric, vectors), vectors.transpose() * vectors

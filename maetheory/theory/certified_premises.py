@@ -18,6 +18,7 @@ from maetheory.theory.balls import Ball, BallMatrix, ball, enclosure, largest, r
 
 ROUND_OFF = 1e-12
 _MERGED = 1e-24
+_LAW = 1e-9
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class LeastLipschitz:
     Attributes
     ----------
     value : arb
-        Infinite if h merges a pair that f tells apart; 1 where f is aligned on every pair.
+        Infinite if h merges a pair that f tells apart; 0 where f is aligned on every pair.
     passed_over : int
         Pairs whose features differ, but by less than 1e-12 of the longest.
     """
@@ -68,7 +69,7 @@ def least_lipschitz(graph: BallGraph, floats: dict[str, np.ndarray]) -> LeastLip
             return LeastLipschitz(ball(float("inf")), passed_over)
         else:
             ratios.append(far / near)
-    return LeastLipschitz(largest(ratios) if ratios else ball(1), passed_over)
+    return LeastLipschitz(largest(ratios), passed_over)
 
 
 def _positive_pairs(graph: BallGraph) -> Iterable[tuple[int, int]]:
@@ -163,6 +164,23 @@ def _untied(ties: int, what: str) -> Margin:
     return Margin(
         ball(-ROUND_OFF if ties else 0.0), ball(ROUND_OFF), f"{ties} {what} tied within 1e-12 count as errors"
     )
+
+
+def targets_are_sent_by_a_law(channel: BallMatrix) -> Margin:
+    """The rows of the channel on targets are laws within 1e-9; they are divided by their sums before use."""
+    return _is_law(channel)
+
+
+def views_are_sent_by_a_law(view_channel: BallMatrix) -> Margin:
+    """The same of the channel on views."""
+    return _is_law(view_channel)
+
+
+def _is_law(rows: BallMatrix) -> Margin:
+    least = -largest(-x for x in rows.entries())
+    off = largest(abs(total(row) - 1) for row in rows.tolist())
+    words = f"least entry {enclosure(least)} if below 0, rows sum to one within {enclosure(off)}"
+    return Margin(least.min(ball(_LAW) - off), ball(0), words)
 
 
 def images_known_exactly(graph: BallGraph) -> Margin:

@@ -54,7 +54,8 @@ class Sides:
     lhs, rhs : callable
         Its sides.
     premises : mapping of str to callable
-        Each returns a :class:`Margin`.
+        Each returns a :class:`Margin`. Assumptions of the theorem that are not here are judged in floats, and count as
+        met up to round-off.
     derived : mapping of str to callable
         Objects worked out from the others, in order, where they are not given.
     scale : callable, optional
@@ -98,7 +99,7 @@ def feature_size(graph: BallGraph, features: BallMatrix) -> Ball:
 
 
 def _lipschitz(least: LeastLipschitz) -> Ball:
-    return least.value
+    return ball(1) if least.value.is_zero() else least.value
 
 
 def probe_of(graph: BallGraph, floats: dict[str, np.ndarray]) -> BallProbe:

@@ -22,6 +22,7 @@ from maetheory.theory.ball_graph import (
 from maetheory.theory.ball_probe import projected
 from maetheory.theory.ball_spectrum import eigenvalues
 from maetheory.theory.balls import Ball, BallMatrix, scaled, total
+from maetheory.theory.certified_graphs import OF_GRAPHS
 from maetheory.theory.certified_premises import linear_decoder
 from maetheory.theory.certified_sides import (
     BI_LIPSCHITZ,
@@ -52,6 +53,10 @@ def _excess_split(graph: BallGraph, h: BallMatrix, targets: BallMatrix) -> Ball:
 
 def _sharp_distance(graph: BallGraph, features: BallMatrix, lipschitz: Ball) -> Ball:
     return pair_distance(graph, features) / (2 * lipschitz)
+
+
+def _sharp_scale(graph: BallGraph, features: BallMatrix, h: BallMatrix, targets: BallMatrix, lipschitz: Ball) -> Ball:
+    return size(graph, h, targets) + feature_size(graph, features) / lipschitz
 
 
 def _excess_factorisation(graph: BallGraph, features: BallMatrix, lipschitz: Ball, weight: Ball) -> Ball:
@@ -137,7 +142,7 @@ OURS: Mapping[str, Sides] = {
     "alignment-split": Sides(lhs=reconstruction, rhs=_split, scale=size),
     "irreducible-split": Sides(lhs=reconstruction, rhs=_excess_split, scale=size),
     "reconstruction-bounds-encoder-alignment-sharply": Sides(
-        lhs=reconstruction, rhs=_sharp_distance, premises=BI_LIPSCHITZ, derived=DECODER, scale=size
+        lhs=reconstruction, rhs=_sharp_distance, premises=BI_LIPSCHITZ, derived=DECODER, scale=_sharp_scale
     ),
     "excess-factorisation-bounded-by-umae": Sides(
         lhs=_excess_factorisation, rhs=_excess_bound, premises=BI_LIPSCHITZ, derived=_UMAE, scale=_excess_scale
@@ -163,5 +168,5 @@ OURS: Mapping[str, Sides] = {
     ),
 }
 
-CERTIFIED: Mapping[str, Sides] = MappingProxyType({**OF_THE_PAPER, **OURS})
+CERTIFIED: Mapping[str, Sides] = MappingProxyType({**OF_THE_PAPER, **OURS, **OF_GRAPHS})
 """The ball version of each theorem that has one, under its slug."""

@@ -24,7 +24,7 @@ from maetheory.graph import MaskGraph
 from maetheory.theory.ball_graph import BallGraph
 from maetheory.theory.balls import EVERYTHING, Ball, Enclosure, UndecidedError, ball, enclosure, largest, precision
 from maetheory.theory.balls import matrix as ball_matrix
-from maetheory.theory.certified_premises import Margin
+from maetheory.theory.certified_premises import ROUND_OFF, Margin
 from maetheory.theory.certified_sides import Sides
 from maetheory.theory.certified_sides_of_ours import CERTIFIED
 from maetheory.theory.theorem import TIGHTNESS, Assumption, Theorem, Verdict, _call
@@ -190,6 +190,9 @@ def _read_sides(theorem: Theorem, sides: Sides, world: dict[str, Any]) -> _Readi
         for name, work_out in sides.derived.items():
             if name not in world:
                 world[name] = _call(work_out, world)
+        for name, judge in theorem.assumptions.items():
+            if name not in sides.premises:
+                margins[name] = _in_floats(*_call(judge, world["floats"]))
         for name, premise in sides.premises.items():
             margins[name] = _call(premise, world)
         lhs, rhs = _call(sides.lhs, world), _call(sides.rhs, world)
@@ -200,6 +203,11 @@ def _read_sides(theorem: Theorem, sides: Sides, world: dict[str, Any]) -> _Readi
         return _Reading(margins, lhs, rhs, scale, None if known is None else ball(known))
     except UndecidedError as error:
         return _Reading(margins, obstacle=str(error))
+
+
+def _in_floats(holds: bool, measured: str) -> Margin:
+    """An assumption judged in floats is met up to round-off or fails outright."""
+    return Margin(ball(-ROUND_OFF if holds else -math.inf), ball(ROUND_OFF), measured)
 
 
 def _judge(theorem: Theorem, seen: _Reading, bits: int, last: bool) -> Certificate | None:

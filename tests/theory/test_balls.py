@@ -167,6 +167,11 @@ def test_vectors_that_are_not_orthogonal_prove_nothing():
         eigenvalues(matrix(np.eye(2)), matrix(np.zeros((2, 2))))
 
 
+def test_a_matrix_that_is_not_finite_has_no_spectrum():
+    with precision(53), pytest.raises(UndecidedError, match="not finite"):
+        eigenvalues(matrix(np.eye(2)) / 0)
+
+
 def test_the_rank_is_exact():
     column = np.array([0.1, 0.2, 0.7])
     assert independent_columns(np.column_stack([column, 2 * column])) == [0]
