@@ -161,10 +161,11 @@ class BallGraph:
         """p_max."""
         return largest(self.class_masses())
 
-    def class_masses(self) -> list[Ball]:
-        """Mass of the views of each Bayes label."""
-        masses = [ball(0)] * self.floats.n_classes
-        for label, d in zip(self.floats.view_labels, self.degrees[0]):
+    def class_masses(self, labels: np.ndarray | None = None) -> list[Ball]:
+        """Mass of the views of each label, the Bayes labels or others."""
+        names = self.floats.view_labels if labels is None else np.unique(labels, return_inverse=True)[1].ravel()
+        masses = [ball(0)] * (int(names.max()) + 1)
+        for label, d in zip(names, self.degrees[0]):
             masses[int(label)] += d
         return masses
 

@@ -101,6 +101,16 @@ class BallProbe:
         assert labels is not None
         return _mistaken(self.elected, labels)
 
+    def error_shares(self) -> list[tuple[Ball, Ball]]:
+        """Mass of each image, and the share of its views that are given another class than its own."""
+        labels = self.graph.floats.image_labels
+        assert labels is not None, "the indicator complains first where there are none"
+        masses, wrong = ([ball(0)] * len(labels) for _ in range(2))
+        for image, view, w in self.graph.image_views():
+            masses[image] += w
+            wrong[image] += _mistaken([(w, self.predicted[view])], labels[image : image + 1])
+        return [(mass, lost / mass) for mass, lost in zip(masses, wrong)]
+
     def ties(self, of_images: bool) -> int:
         """How many views, and images too if asked for, are not given one class clearly."""
         found = [*self.predicted, *(choice for _, choice in self.elected)] if of_images else self.predicted

@@ -22,6 +22,7 @@ from maetheory.theory.ball_graph import (
 from maetheory.theory.ball_probe import projected
 from maetheory.theory.ball_spectrum import eigenvalues
 from maetheory.theory.balls import Ball, BallMatrix, scaled, total
+from maetheory.theory.certified_downstream import OF_LABELS
 from maetheory.theory.certified_graphs import OF_GRAPHS
 from maetheory.theory.certified_premises import linear_decoder
 from maetheory.theory.certified_sides import (
@@ -168,5 +169,5 @@ OURS: Mapping[str, Sides] = {
     ),
 }
 
-CERTIFIED: Mapping[str, Sides] = MappingProxyType({**OF_THE_PAPER, **OURS, **OF_GRAPHS})
+CERTIFIED: Mapping[str, Sides] = MappingProxyType({**OF_THE_PAPER, **OURS, **OF_GRAPHS, **OF_LABELS})
 """The ball version of each theorem that has one, under its slug."""

@@ -151,14 +151,16 @@ def _ball_version(theorem: str | Theorem, sides: Sides | None) -> tuple[Theorem,
     from maetheory.theory import THEOREMS
 
     slug = theorem if isinstance(theorem, str) else theorem.slug
-    if sides is not None and isinstance(theorem, Theorem):
+    if isinstance(theorem, str):
+        if slug not in THEOREMS:
+            raise InputError(f"there is no theorem {slug!r}; the theorems are: {', '.join(THEOREMS)}")
+        theorem = THEOREMS[slug]
+    if sides is not None:
         return theorem, sides
-    if slug not in THEOREMS and isinstance(theorem, str):
-        raise InputError(f"there is no theorem {slug!r}; the theorems are: {', '.join(THEOREMS)}")
-    if slug not in CERTIFIED or (isinstance(theorem, Theorem) and theorem != THEOREMS.get(slug)):
+    if slug not in CERTIFIED or theorem != THEOREMS.get(slug):
         known = ", ".join(name for name in CERTIFIED if name in THEOREMS)
         raise InputError(f"{slug} has no version in balls to certify it with; those that have one are: {known}")
-    return THEOREMS[slug], CERTIFIED[slug] if sides is None else sides
+    return theorem, CERTIFIED[slug]
 
 
 def _refuse_if_large(name: str, value: Any) -> None:
