@@ -46,6 +46,7 @@ from maetheory.theory import (
     uniformity_approximates_coding_rate,
     votes_beat_views_when_errors_scatter,
 )
+from maetheory.theory.certify import Certificate, certify
 from maetheory.theory.falsify import Found, Search, falsify, replay, search
 from maetheory.theory.theorem import Assumption, Check, Theorem, Verdict, combine
 
@@ -138,11 +139,13 @@ def check(slug: str, graph: Any = None, **objects: Any) -> Check:
 __all__ = [
     "THEOREMS",
     "Assumption",
+    "Certificate",
     "Check",
     "Found",
     "Search",
     "Theorem",
     "Verdict",
+    "certify",
     "check",
     "combine",
     "falsify",
