@@ -95,8 +95,8 @@ def draw_mask_graphs(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
         ax.grid(visible=False)
         ax.spines[:].set_visible(False)
     for x, side in ((0, "views $x_1$"), (1, "targets $x_2$")):
-        axes[0].annotate(side, (x, 0.0), ha="center", va="top")
-    axes[0].set(title="mask graph $M$", xlim=(-0.3, 1.3), ylim=(-0.08, 1.0))
+        axes[0].annotate(side, (x, -0.03), ha="center", va="top")
+    axes[0].set(title="mask graph $M$", xlim=(-0.3, 1.3), ylim=(-0.12, 1.0))
     axes[1].set(title="augmentation graph $A = M D_2^{-1} M^T$", xlim=(-1.3, 1.3), ylim=(-1.2, 1.15))
     _legend(axes[1])
 

@@ -18,6 +18,7 @@ LABELS = {"alpha": "$\\alpha$", "alpha2": "$\\alpha_2$", "phi": "$\\phi$"}
 SPECTRUM = {"lambda_k": "$\\lambda_k$", "lambda_next": "$\\lambda_{k+1}$", "tail": "tail"}
 BOUNDS = {"bound": "bound"}
 
+_MARKERS = (("o", 3.5), ("s", 5.0), ("^", 3.5))
 _COLOUR = {name: CYCLE[i] for names in (LABELS, SPECTRUM, BOUNDS) for i, name in enumerate(names)}
 
 
@@ -64,8 +65,8 @@ def draw_mask_ratios(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     """Draw label errors, spectrum and bound on three axes; open circles are one of them at 1 − ρ."""
     panels = ((LABELS, "alpha2"), (SPECTRUM, "lambda_k"), (BOUNDS, "bound"))
     for ax, (names, mirrored) in zip(axes, panels, strict=True):
-        for (name, label), marker in zip(names.items(), "os^", strict=False):
-            ax.plot(frame.rho, frame[name], color=_COLOUR[name], marker=marker, ms=3.5, lw=1.2, label=label)
+        for (name, label), (marker, size) in zip(names.items(), _MARKERS, strict=False):
+            ax.plot(frame.rho, frame[name], color=_COLOUR[name], marker=marker, ms=size, lw=1.2, label=label)
         ax.scatter(1 - frame.rho, frame[mirrored], s=48, facecolors="none", edgecolors=_COLOUR[mirrored], lw=0.9,
                    zorder=4, label=f"{names[mirrored]} at $1-\\rho$")  # fmt: skip
         ax.axvline(0.5, color="black", lw=0.6, alpha=0.4)

@@ -64,5 +64,4 @@ def draw_slacks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     axes[1].set_yticks(range(len(slugs)), [""] * len(slugs))
     for ax in axes:
         ax.set_ylim(len(slugs) - 0.5, -0.5)
-    legend = axes[0].legend(loc="lower right", bbox_to_anchor=(2.0, 1.0), ncols=5, handletextpad=0.1, columnspacing=1)
-    legend.set_in_layout(False)  # it stands above both axes
+    axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=5, handletextpad=0.1)
