@@ -26,6 +26,7 @@ from maetheory.theory import (
     umae_bounds_downstream_error,
     umae_bounds_spectral_contrast,
 )
+from maetheory.theory.certify import Certificate, certify
 from maetheory.theory.falsify import Found, Search, falsify, replay, search
 from maetheory.theory.theorem import Assumption, Check, Theorem, Verdict, combine
 
@@ -84,11 +85,13 @@ def check(slug: str, graph: Any = None, **objects: Any) -> Check:
 __all__ = [
     "THEOREMS",
     "Assumption",
+    "Certificate",
     "Check",
     "Found",
     "Search",
     "Theorem",
     "Verdict",
+    "certify",
     "check",
     "combine",
     "falsify",

@@ -225,7 +225,7 @@ class Theorem:
         InputError
             If an object is missing, unknown or of the wrong shape, or the graph is missing.
         """
-        world = self._read(graph, objects)
+        world = self.read(graph, objects)
         for name, value in world.items():
             if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
                 return self._not_a_number(f"{name} holds a value that is not a finite number")
@@ -287,8 +287,8 @@ class Theorem:
         nan = Estimate(math.nan)
         return Check(self.statement, nan, nan, math.nan, math.nan, (), Verdict.VIOLATED, note, self.slug)
 
-    def _read(self, graph: Any, objects: Objects) -> dict[str, Any]:
-        """Return the objects as arrays once each is present, known and of the right shape."""
+    def read(self, graph: Any, objects: Objects) -> dict[str, Any]:
+        """Return the objects as arrays once each is present, known and of the right shape; raises as `check` does."""
         world: dict[str, Any] = {}
         sizes: dict[str, tuple[int, str]] = {}
         if graph is not None:
