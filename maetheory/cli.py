@@ -241,6 +241,9 @@ def check(
             "how to replay the lowest: theory.replay with its seed and number.",
         ),
     ] = False,
+    certifying: Annotated[
+        bool, typer.Option("--certify", help="Also prove the verdicts of worlds of few nodes, in ball arithmetic.")
+    ] = False,
     seed: Seed = 0,
     out: Annotated[
         Path | None, typer.Option(help="Also write every check, with provenance, to OUT/checks.jsonl.")
@@ -256,15 +259,18 @@ def check(
     from maetheory.reports import append
     from maetheory.reports.checks import check_records, checks_document, checks_text
     from maetheory.theory import THEOREMS, search
+    from maetheory.theory.certificates import certificates
     from maetheory.theory.survey import chosen, survey
 
-    theorems, progress = chosen(THEOREMS, slugs or ()), _progress()
-    rows = survey(theorems, worlds=worlds, seed=seed or 0, progress=progress)
-    found = [search(theorem, worlds=worlds, seed=seed or 0, progress=progress) for theorem in theorems if searching]
+    theorems = chosen(THEOREMS, slugs or ())
+    how: Any = {"worlds": worlds, "seed": seed or 0, "progress": _progress()}
+    rows = survey(theorems, **how)
+    proved = certificates(theorems, **how) if certifying else ()
+    found = [search(theorem, **how) for theorem in theorems if searching]
     if out is not None:
         append(out / "checks.jsonl", check_records(rows, seed=seed or 0))
-    document = checks_document(rows, found)
-    _show(document, as_json, lambda: checks_text(rows, found, **_terminal()))
+    document = checks_document(rows, found, proved)
+    _show(document, as_json, lambda: checks_text(rows, found, proved, **_terminal()))
     return VIOLATED if document["violated"] else DONE
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from maetheory.core import provenance
-from maetheory.theory import Found, Search, Verdict
+from maetheory.theory import Certificate, Found, Search, Verdict
+from maetheory.theory.certificates import Certified
 from maetheory.theory.survey import Row, Visit
 
 _COLUMNS = (Verdict.HOLDS, Verdict.TIGHT, Verdict.VACUOUS, Verdict.UNDECIDED, Verdict.INAPPLICABLE, Verdict.VIOLATED)
@@ -21,13 +22,21 @@ _LEGEND = (
 )
 
 
-def checks_text(rows: Sequence[Row], searches: Sequence[Search] = (), *, colour: bool = False, width: int = 0) -> str:
-    """Return the table of all theorems, which assumption fails where, and what the searches found, as text.
+def checks_text(
+    rows: Sequence[Row],
+    searches: Sequence[Search] = (),
+    certified: Sequence[Certified] = (),
+    *,
+    colour: bool = False,
+    width: int = 0,
+) -> str:
+    """Return the table of all theorems, which assumption fails where, what was proved and what was found, as text.
 
     Parameters
     ----------
     rows : sequence of Row
     searches : sequence of Search
+    certified : sequence of Certified
     colour : bool
         Whether to colour the text for a terminal.
     width : int
@@ -38,32 +47,51 @@ def checks_text(rows: Sequence[Row], searches: Sequence[Search] = (), *, colour:
     console = Console(file=io.StringIO(), width=max(width, _NARROWEST), force_terminal=colour, highlight=False,
                       no_color=not colour)  # fmt: skip
     with console.capture() as captured:
-        console.print(_verdict_table(rows))
+        console.print(_survey_table(rows))
         console.print(_LEGEND)
         if any(row.needed for row in rows):
             console.print("\nWhat each assumption is for: a world where it alone fails, and what was measured there")
             console.print(_assumption_table(rows))
-        for line in [*_violations(rows), *map(search_text, searches)]:
+        if certified:
+            console.print("\nProved in ball arithmetic, in worlds of few nodes; slack: the least lower end above 0")
+            console.print(_certificate_table(certified))
+        for line in [*_violations(rows, certified), *map(search_text, searches)]:
             console.print(f"\n{line}", markup=False)
     return captured.get().rstrip()
 
 
-def _verdict_table(rows: Sequence[Row]) -> Any:
+def _verdict_table(counts: Sequence[dict[str, int]], *others: str) -> tuple[Any, list[list[Any]]]:
+    """Return a table with a column per verdict that occurs, and the cells of these columns for each theorem."""
     from rich.table import Table
     from rich.text import Text
 
-    shown = [v for v in _COLUMNS if v in _ALWAYS or any(row.counts[v] for row in rows)]
+    shown = [v for v in _COLUMNS if v in _ALWAYS or any(count[v] for count in counts)]
     table = Table(box=None, pad_edge=False)
     table.add_column("theorem", no_wrap=True)
-    for name in (*("N/A" if v is Verdict.INAPPLICABLE else v.value for v in shown), "slack", "tightness"):
+    for name in (*("N/A" if v is Verdict.INAPPLICABLE else v.value for v in shown), *others):
         table.add_column(name, justify="right")
+    red = "bold red"
+    cells = [[Text(str(n[v]), style=red if v is Verdict.VIOLATED and n[v] else "") for v in shown] for n in counts]
+    return table, cells
+
+
+def _survey_table(rows: Sequence[Row]) -> Any:
+    table, cells = _verdict_table([row.counts for row in rows], "slack", "tightness")
     table.add_column("least slack in", overflow="fold")
-    for row in rows:
-        counts = [Text(str(row.counts[v]), style="bold red" if v is Verdict.VIOLATED and row.violated else "")
-                  for v in shown]  # fmt: skip
+    for row, counts in zip(rows, cells, strict=True):
         least = row.smallest
         table.add_row(row.theorem.slug, *counts, f"{least.check.relative_slack:.2g}" if least else "–",
                       f"{row.tightness:.2f}", least.world if least else "–")  # fmt: skip
+    return table
+
+
+def _certificate_table(certified: Sequence[Certified]) -> Any:
+    table, cells = _verdict_table([one.counts for one in certified], "slack", "most bits")
+    for one, counts in zip(certified, cells, strict=True):
+        positive = [c.slack.low for _, c in one.found if c.slack.low > 0 and c.verdict is not Verdict.INAPPLICABLE]
+        least = f"{min(positive):.2g}" if positive else "–"
+        bits = str(max(c.bits for _, c in one.found)) if one.found else "no version in balls"
+        table.add_row(one.slug, *counts, least, bits)
     return table
 
 
@@ -79,11 +107,15 @@ def _assumption_table(rows: Sequence[Row]) -> Any:
     return table
 
 
-def _violations(rows: Iterable[Row]) -> Iterator[str]:
+def _violations(rows: Iterable[Row], certified: Iterable[Certified]) -> Iterator[str]:
     for row in rows:
         for visit in row.visits:
             if visit.check.verdict is Verdict.VIOLATED:
                 yield f"{row.theorem.slug}, {visit.world}\n{visit.check}"
+    for one in certified:
+        for world, certificate in one.found:
+            if certificate.verdict is Verdict.VIOLATED:
+                yield f"{one.slug}, {world}, certified\n{certificate}"
 
 
 def search_text(found: Search) -> str:
@@ -102,13 +134,24 @@ def replay_call(found: Found) -> str:
             f"descend={found.descended})")  # fmt: skip
 
 
-def checks_document(rows: Sequence[Row], searches: Sequence[Search] = ()) -> dict[str, Any]:
+def checks_document(
+    rows: Sequence[Row], searches: Sequence[Search] = (), certified: Sequence[Certified] = ()
+) -> dict[str, Any]:
     """Return what :func:`checks_text` says as one JSON-ready document; what is not a finite number is null."""
+    everything: Sequence[Row | Search | Certified] = (*rows, *searches, *certified)
     return {
-        "violated": any(row.violated for row in rows) or any(found.violated for found in searches),
+        "violated": any(one.violated for one in everything),
         "theorems": [_theorem(row) for row in rows],
         "searches": [_search(found) for found in searches],
+        "certificates": [_certificate(one.slug, *found) for one in certified for found in one.found],
     }
+
+
+def _certificate(slug: str, world: str, certificate: Certificate) -> dict[str, Any]:
+    sides = {name: [_number(side.low), _number(side.high)] for name, side in
+             (("lhs", certificate.lhs), ("rhs", certificate.rhs), ("slack", certificate.slack))}  # fmt: skip
+    return {"slug": slug, "world": world, "verdict": certificate.verdict.value, **sides, "bits": certificate.bits,
+            "note": certificate.note}  # fmt: skip
 
 
 def _theorem(row: Row) -> dict[str, Any]:

@@ -2,49 +2,56 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING
 
 from maetheory.core import Progress, silent
-from maetheory.theory.survey import DRAWN, STANDARD, TIGHT, Place, places
-from maetheory.theory.theorem import Theorem
+from maetheory.theory.certified_sides_of_ours import CERTIFIED
+from maetheory.theory.certify import Certificate, certify
+from maetheory.theory.survey import BROKEN, Place, places
+from maetheory.theory.theorem import Theorem, Verdict
 
-if TYPE_CHECKING:
-    from maetheory.theory.certify import Certificate
-
-MOST_NODES = 16
+MOST_NODES = 64
 """Most views and targets together of a world that is certified here."""
 
 
 @dataclass(frozen=True)
 class Certified:
-    """A certificate and the name of the world it is about.
+    """One theorem and what was proved about it.
 
     Attributes
     ----------
     slug : str
-    world : str
-        As in a survey.
-    certificate : Certificate or None
-        None for a theorem without a version in balls.
+    found : tuple of (str, Certificate)
+        Name of the world, as in a survey, and its certificate; empty for a theorem without a version in balls.
     """
 
     slug: str
-    world: str
-    certificate: Certificate | None
+    found: tuple[tuple[str, Certificate], ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often each verdict was proved; UNDECIDED where none was."""
+        seen = Counter(certificate.verdict for _, certificate in self.found)
+        return {verdict.value: seen[verdict] for verdict in Verdict}
+
+    @property
+    def violated(self) -> bool:
+        """Whether the claim is proved false in a world."""
+        return self.counts[Verdict.VIOLATED] > 0
 
 
 def certificates(
-    theorems: Iterable[Theorem], *, worlds: int = 3, seed: int = 0, progress: Progress = silent
+    theorems: Iterable[Theorem], *, worlds: int = 40, seed: int = 0, progress: Progress = silent
 ) -> tuple[Certified, ...]:
-    """Certify theorems on their tight example, on `worlds` small standard worlds and on as many drawn ones.
+    """Certify theorems in the worlds of a survey that have at most :data:`MOST_NODES` nodes, broken ones excepted.
 
     Parameters
     ----------
     theorems : iterable of Theorem
     worlds, seed : int
+        As for :func:`maetheory.theory.survey.survey`.
     progress : Progress
         Told after each theorem.
 
@@ -52,24 +59,22 @@ def certificates(
     ------
     InputError
         If python-flint is missing.
+
+    Examples
+    --------
+    >>> from maetheory.theory import THEOREMS
+    >>> certified, = certificates([THEOREMS["pair-error-bounded-by-label-errors"]], worlds=0)
+    >>> certified.violated, certified.counts["UNDECIDED"], certified.found[0][0]
+    (False, 0, 'tight example')
     """
-    from maetheory.theory.certified_sides import CERTIFIED
-    from maetheory.theory.certify import certify
-
-    found, everything = [], tuple(theorems)
+    certified, everything = [], tuple(theorems)
     for done, theorem in enumerate(everything, 1):
-        if theorem.slug in CERTIFIED:
-            found += [Certified(theorem.slug, place.name, certify(theorem, **place.objects))
-                      for place in _small(theorem, worlds, seed)]  # fmt: skip
-        else:
-            found.append(Certified(theorem.slug, "no version in balls", None))
+        there = places(theorem, worlds=worlds, seed=seed) if theorem.slug in CERTIFIED else ()
+        small = [place for place in there if place.kind != BROKEN and _nodes(place) <= MOST_NODES]
+        found = tuple((place.name, certify(theorem, **place.objects)) for place in small)
+        certified.append(Certified(theorem.slug, found))
         progress(done, len(everything), f"certify {theorem.slug}")
-    return tuple(found)
-
-
-def _small(theorem: Theorem, worlds: int, seed: int) -> list[Place]:
-    there = [place for place in places(theorem, worlds=worlds, seed=seed) if _nodes(place) <= MOST_NODES]
-    return [place for kind in (TIGHT, STANDARD, DRAWN) for place in islice((p for p in there if p.kind == kind), worlds)]
+    return tuple(certified)
 
 
 def _nodes(place: Place) -> int:
