@@ -79,6 +79,13 @@ def _show(document: Any, as_json: bool, text: Callable[[], str]) -> None:
     print(json.dumps(document, indent=1, default=float) if as_json else text())
 
 
+def _terminal() -> dict[str, Any]:
+    from rich.console import Console
+
+    console = Console()
+    return {"colour": console.is_terminal and not console.no_color, "width": console.width}
+
+
 def _progress() -> Progress:
     """Show a bar on a terminal, a line every ten seconds elsewhere; always on standard error."""
     from rich.console import Console
@@ -89,12 +96,13 @@ def _progress() -> Progress:
     if not console.is_terminal:
         return _plain_progress()
     bar = Bar(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
-              TimeRemainingColumn(), console=console, transient=True)  # fmt: skip
-    bar.start()
+              TimeRemainingColumn(), console=console, transient=True,
+              redirect_stdout=False, redirect_stderr=False)  # fmt: skip
     task = bar.add_task("", total=None)
 
     def report(done: int, total: int, message: str) -> None:
         bar.update(task, completed=done, total=total, description=message)
+        (bar.start if done < total else bar.stop)()
 
     return report
 
@@ -228,6 +236,66 @@ def probe(
                 "readout": readout, "step": step, "n_test": len(splits[1])}  # fmt: skip
     percent = Estimate(100 * result.accuracy.value, 100 * result.accuracy.error)
     _show(document, as_json, lambda: f"accuracy {percent} % ({readout}; {result.recipe}; {len(splits[1])} test images)")
+
+
+@app.command()
+def check(
+    slugs: Annotated[list[str] | None, typer.Argument(help="Theorems by slug; all by default.")] = None,
+    worlds: Annotated[int, typer.Option(help="Worlds to draw at random per theorem.")] = 40,
+    searching: Annotated[
+        bool,
+        typer.Option(
+            "--search",
+            help="Also walk downhill in slack from drawn worlds, and say "
+            "how to replay the lowest: theory.replay with its seed and number.",
+        ),
+    ] = False,
+    certifying: Annotated[
+        bool, typer.Option("--certify", help="Also prove the verdicts of worlds of few nodes, in ball arithmetic.")
+    ] = False,
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write every check, with provenance, to OUT/checks.jsonl.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Check theorems on finite worlds; exit 1 if one is VIOLATED.
+
+    The worlds are small image laws under masks, the theorem's tight and broken examples, and worlds drawn at random.
+    Slack is relative to the size of the terms; tightness is 1 - |slack| / larger side, the smaller side over the
+    larger, 1 at equality.
+    """
+    from maetheory.reports import append
+    from maetheory.reports.checks import check_records, checks_document, checks_text
+    from maetheory.theory import THEOREMS, search
+    from maetheory.theory.certificates import certificates
+    from maetheory.theory.survey import chosen, survey
+
+    theorems = chosen(THEOREMS, slugs or ())
+    how: Any = {"worlds": worlds, "seed": seed or 0, "progress": _progress()}
+    rows = survey(theorems, **how)
+    proved = certificates(theorems, **how) if certifying else ()
+    found = [search(theorem, **how) for theorem in theorems if searching]
+    if out is not None:
+        append(out / "checks.jsonl", check_records(rows, seed=seed or 0))
+    document = checks_document(rows, found, proved)
+    _show(document, as_json, lambda: checks_text(rows, found, proved, **_terminal()))
+    return VIOLATED if document["violated"] else DONE
+
+
+@app.command()
+def figure(
+    names: Annotated[list[str] | None, typer.Argument(help="Figures of the theory by name; all by default.")] = None,
+    out: Annotated[Path, typer.Option(help="Where each leaves an SVG, a PNG and the numbers as a CSV.")] = Path(
+        "figures"
+    ),
+    as_json: Json = False,
+) -> None:
+    """Draw the figures of the theory."""
+    from maetheory.figures.gallery import draw_gallery
+
+    written = [str(path) for path in draw_gallery(names or (), out, progress=_progress())]
+    _show({"figures": written}, as_json, lambda: "\n".join(written))
 
 
 @data_app.command("list")
