@@ -98,7 +98,7 @@ def _pair_error_after(graph: MaskGraph, channel: np.ndarray) -> float:
 
 def _conform(objects: dict[str, Any]) -> Objects:
     """Make every channel a law again: absolute values, rows divided by their sums."""
-    changed = {}
+    changed: dict[str, Any] = {}
     for name in ("channel", "view_channel"):
         if name in objects:
             rows = np.abs(objects[name]) + 1e-12

@@ -50,7 +50,8 @@ def _same_images(graph: MaskGraph, hides_more: MaskGraph) -> tuple[bool, str]:
     if one.shape != two.shape:
         return False, f"there are {len(one)} and {len(two)} images"
     off = float(np.abs(one - two).max())
-    same = np.array_equal(graph.image_labels, hides_more.image_labels)
+    labels, others = graph.image_labels, hides_more.image_labels
+    same = labels is not None and others is not None and np.array_equal(labels, others)
     return off <= 1e-12 and same, f"masses agree within {off:.3g}, labels {'agree' if same else 'differ'}"
 
 

@@ -98,7 +98,7 @@ def expected_square_sum(graph: MaskGraph, draws: int) -> float:
     for counts in tables(law.size, draws):
         table = np.array(counts).reshape(law.shape)
         ways = factorial(draws) / np.prod([float(factorial(c)) for c in counts])
-        total += ways * float(np.prod(law**table)) * float((normalised(table.astype(float)) ** 2).sum())
+        total += float(ways * np.prod(law**table)) * float((normalised(table.astype(float)) ** 2).sum())
     return total
 
 
