@@ -46,7 +46,8 @@ def error_shares(graph: MaskGraph, features: np.ndarray) -> tuple[np.ndarray, np
     """Mass of each image and W, the share of its views that are given another class than its own, shapes (S,)."""
     law = graph.image_views.tocoo()
     image, view = law.coords
-    wrong = predicted_labels(graph, features)[view] != graph.image_labels[image]
+    labels = np.zeros(law.shape[0], int) - 1 if graph.image_labels is None else graph.image_labels
+    wrong = predicted_labels(graph, features)[view] != labels[image]
     mass = np.bincount(image, law.data, law.shape[0])
     return mass, np.bincount(image, law.data * wrong, law.shape[0]) / mass
 
@@ -81,7 +82,8 @@ def tight() -> Objects:
     """Return four images of two classes that share one view without features: it is half of two, a quarter of two."""
     view_of = np.array([[0.125, 0, 0.125], [0, 0.125, 0.125], [0.1875, 0, 0.0625], [0, 0.1875, 0.0625]])
     law = np.diag(view_of.sum(0))
-    graph = MaskGraph(*(sparse.csr_array(part) for part in (law, view_of, view_of)), np.array([0, 1, 0, 1]))
+    shown = sparse.csr_array(view_of)
+    graph = MaskGraph(sparse.csr_array(law), shown, shown, np.array([0, 1, 0, 1]))
     return {"graph": graph, "features": np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])}
 
 
@@ -97,7 +99,8 @@ def _scattered(rng: np.random.Generator) -> Objects:
         view_of, features = rng.dirichlet(np.full(12, 0.3)).reshape(4, 3) + 1e-6, rng.normal(size=(3, 2))
     view_of = view_of / view_of.sum()
     law = np.diag(view_of.sum(0))
-    graph = MaskGraph(*(sparse.csr_array(part) for part in (law, view_of, view_of)), np.array([0, 1, 0, 1]))
+    shown = sparse.csr_array(view_of)
+    graph = MaskGraph(sparse.csr_array(law), shown, shown, np.array([0, 1, 0, 1]))
     return {"graph": graph, "features": features}
 
 
