@@ -109,14 +109,14 @@ def _terms(graph: MaskGraph, features: np.ndarray) -> dict[str, float]:
 
 def tight() -> Objects:
     """Return two components that are the labels; one of two features is tilted out of the heavier class."""
-    graph = MaskGraph.from_joint([[0.2, 0.1, 0], [0.1, 0.2, 0], [0, 0, 0.4]], [0, 0, 1])
+    graph = MaskGraph.from_joint([[0.2, 0.1, 0], [0.1, 0.2, 0], [0, 0, 0.4]], np.array([0, 0, 1]))
     heavy, within = np.array([1.0, 1.0, 0.0]), np.array([1.0, -1.0, 0.0])
     return {"graph": graph, "features": np.stack([heavy + 0.5 * within, [0.0, 0.0, 1.0]], axis=1)}
 
 
 def broken() -> dict[str, Objects]:
     """Return one feature for two components: λ_1 = λ_2 leaves no split."""
-    graph = MaskGraph.from_joint(np.diag([0.5, 0.5]), [0, 1])
+    graph = MaskGraph.from_joint(np.diag([0.5, 0.5]), np.array([0, 1]))
     return {"admissible split": {"graph": graph, "features": np.array([[1.0], [0.0]])}}
 
 

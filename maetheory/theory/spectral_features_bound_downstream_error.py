@@ -114,7 +114,7 @@ def spectral(world: dict[str, Any]) -> Objects:
 def tight() -> Objects:
     """Return views 0.1 and 0.1 of labels 0 and 1 that share a target, beside two pure components; three features."""
     joint = np.array([[0.1, 0, 0], [0.1, 0, 0], [0, 0.4, 0], [0, 0, 0.4]])
-    graph = MaskGraph.from_joint(joint, [0, 1, 0, 1])
+    graph = MaskGraph.from_joint(joint, np.array([0, 1, 0, 1]))
     return {"graph": graph, "features": minimiser(graph, 3)}
 
 
@@ -122,7 +122,7 @@ def broken() -> dict[str, Objects]:
     """Return features that are no eigenvectors, and one feature for two components that are the labels."""
     world = tight()
     tilted = world["features"] + np.array([[1.0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]])
-    apart = MaskGraph.from_joint(np.diag([0.5, 0.5]), [0, 1])
+    apart = MaskGraph.from_joint(np.diag([0.5, 0.5]), np.array([0, 1]))
     return {
         "leading eigenvectors": {**world, "features": tilted},
         "spectral gap": {"graph": apart, "features": np.ones((2, 1))},
