@@ -9,7 +9,7 @@ precision, the world is TIGHT if the whole ball is small, and UNDECIDED if it is
 What is met only up to 1e-12 (a norm of one in floats, a tie of two classes) makes a world that is almost one of the
 theorem's. On it a claim may fail by round-off, which is called TIGHT with a note; VIOLATED needs a shortfall larger
 than 1e-10 of the scale, or assumptions that are met exactly. A few assumptions about structure (two graphs have the
-same images, features are leading eigenvectors) have no ball version: floats judge them, and they count as met up to 1e-12.
+same images, features are leading eigenvectors) have no ball version: floats judge them, to 1e-12.
 """
 
 from __future__ import annotations
