@@ -2,12 +2,14 @@
 
 :func:`certify` reads the world as it is stored, exactly, and divides the law by its exact sum. HOLDS and VACUOUS then
 say that the claim is true of this world beyond any round-off, VIOLATED that it is false. INAPPLICABLE is certified too:
-an assumption fails by more than the 1e-12 that floats cost. Where zero stays inside the ball of the slack at the last
+an assumption fails by more than the 1e-12 that floats cost. What :func:`check` calls TIGHT may turn out to HOLD by a
+hair, and the note says so; an identity can only be TIGHT. Where zero stays inside the ball of the slack at the last
 precision, the world is TIGHT if the whole ball is small, and UNDECIDED if it is not.
 
 What is met only up to 1e-12 (a norm of one in floats, a tie of two classes) makes a world that is almost one of the
 theorem's. On it a claim may fail by round-off, which is called TIGHT with a note; VIOLATED needs a shortfall larger
-than 1e-10 of the scale, or assumptions that are met exactly.
+than 1e-10 of the scale, or assumptions that are met exactly. A few assumptions about structure (two graphs have the
+same images, features are leading eigenvectors) have no ball version: floats judge them, to 1e-12.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ FIRST_BITS = 53
 MAX_BITS = 424
 """The precision doubles from the first to at most the last."""
 MAX_NODES = 400
-"""Largest number of views, and of targets, of a world that is certified."""
+"""Largest number of views, and of targets, of a world that is certified; an eigenvalue equality there takes minutes."""
 
 
 @dataclass(frozen=True)
