@@ -79,4 +79,5 @@ def test_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
     monkeypatch.setattr("maetheory.training.train", stopped)
     assert run(["train", *TINY]) == 130
-    assert capsys.readouterr().err.strip() == "maetheory: stopped after step 5 of 12; resume to go on"
+    again = f"maetheory train {' '.join(TINY)} --resume"
+    assert capsys.readouterr().err.strip() == f"maetheory: stopped after step 5 of 12; resume to go on with: {again}"
