@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
 from maetheory.cli import run
 
@@ -81,3 +82,23 @@ def test_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     assert run(["train", *TINY]) == 130
     again = f"maetheory train {' '.join(TINY)} --resume"
     assert capsys.readouterr().err.strip() == f"maetheory: stopped after step 5 of 12; resume to go on with: {again}"
+
+
+@pytest.mark.parametrize("command", [["train", *TINY], ["reproduce", "--epochs", "1"]])
+def test_full_disk_is_one_sentence_and_2(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("maetheory.training.store.save_file", full)
+    assert run([*command, "--out", str(tmp_path / "run")]) == 2
+    sentence = capsys.readouterr().err.splitlines()[-1]
+    assert "No space left on device" in sentence
+    assert not [path for path in tmp_path.rglob("*") if "step-" in path.name or "part" in path.name]
+
+
+def test_unwritable_folder_of_reproduce(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert run(["reproduce", "--epochs", "1", "--out", str(tmp_path / "file" / "below")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
