@@ -147,7 +147,7 @@ def _in_processes(jobs: Sequence[Job], workers: int, progress: Progress) -> None
     except BaseException as error:
         _stop(futures)
         if isinstance(error, KeyboardInterrupt):
-            raise KeyboardInterrupt("stopped, and every run saved; the same command goes on from there") from error
+            raise KeyboardInterrupt("stopped, and every run is saved; go on") from error
         raise
     finally:
         pool.shutdown(cancel_futures=True)

@@ -87,7 +87,7 @@ def test_stopped_and_resumed_reproduce_is_the_uninterrupted_one(tmp_path: Path, 
         (os.kill if how == "interrupt parent" else os.killpg)(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=60)
         assert process.returncode == 130
-        assert err.strip().splitlines()[-1].endswith("the same command goes on from there")
+        assert "every run is saved; go on with: maetheory reproduce" in err.strip().splitlines()[-1]
     deadline = time.monotonic() + 60
     while subprocess.run(["pgrep", "-g", str(process.pid)], capture_output=True, check=False).returncode == 0:
         assert time.monotonic() < deadline, "a worker outlived its parent"

@@ -1,4 +1,4 @@
-"""Images from a folder train like images in memory: by (seed, step) alone, whoever decodes and wherever it stopped."""
+"""A streamed run is the run on the same images held in memory, and may be cut anywhere as well."""
 
 from __future__ import annotations
 
@@ -12,104 +12,78 @@ import pytest
 import torch
 from PIL import Image
 
-from maetheory.cli import run
 from maetheory.core import InputError
-from maetheory.data import FolderStream, ImageSet, load_images, training_images
+from maetheory.data import FolderStream, ImageSet, load_or_stream
+from maetheory.data.folder import SkippedFilesWarning, load_folder
 from maetheory.models import MAEConfig, ViTConfig
 from maetheory.training import TrainConfig, TrainStep, load_run, train
-from maetheory.training.feed import feed, n_images
-from maetheory.training.logbook import read_log
 
-MODEL = MAEConfig(ViTConfig(8, 2, 3, width=16, depth=1, heads=2), 16, 1, 2)
-CONFIG = TrainConfig(MODEL, epochs=2, batch=8, base_lr=4e-3, warmup_epochs=0, log_every=1, uniformity_weight=0.1)
-CPU = torch.device("cpu")
+MODEL = MAEConfig(ViTConfig(8, 2, 3, width=16, depth=1, heads=2), decoder_width=16, decoder_depth=1, decoder_heads=2)
+CONFIG = TrainConfig(MODEL, epochs=3, batch=8, base_lr=4e-2, warmup_epochs=0, accumulate=2, log_every=1)
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Two classes of 13 small pictures."""
-    rng = np.random.default_rng(0)
-    for i in range(26):
-        place = tmp_path / "pictures" / "train" / "ab"[i % 2]
-        place.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(rng.integers(0, 256, (12, 10, 3), np.uint8)).save(place / f"{i}.jpg")
-    return tmp_path / "pictures"
+def noise(tmp_path: Path) -> Path:
+    """Two classes of ten JPEGs of 12x16 noise."""
+    for i in range(20):
+        folder = tmp_path / "noise" / "train" / "ab"[i % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(i).integers(0, 256, (12, 16, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i:02d}.jpg")
+    return tmp_path / "noise"
 
 
-def weights(out: Path) -> list[torch.Tensor]:
-    return list(load_run(out)[0].state_dict().values())
+def same_weights(a: Path, b: Path) -> bool:
+    one, two = (load_run(path)[0].state_dict() for path in (a, b))
+    return all(torch.equal(one[name], two[name]) for name in one)
 
 
-def test_an_image_folder_streams_and_the_rest_is_held(folder: Path) -> None:
-    assert isinstance(training_images(folder), FolderStream)
-    assert n_images(training_images(folder, limit=10)) == 10
-    assert isinstance(training_images("digits", limit=10), ImageSet)
+def test_streamed_central_views_are_the_resident_run(noise: Path, tmp_path: Path) -> None:
+    train(CONFIG, load_folder(noise, size=8), out=tmp_path / "resident")
+    train(CONFIG, FolderStream(noise, size=8, workers=0), out=tmp_path / "streamed")
+    assert same_weights(tmp_path / "resident", tmp_path / "streamed")
 
 
-def test_who_decodes_does_not_matter(folder: Path) -> None:
-    one, two = (feed(FolderStream(folder, workers=workers), CONFIG, 8, CPU) for workers in (0, 2))
-    for position in range(3):
-        batch = one.batch(1, position)
-        assert torch.equal(batch, two.batch(1, position))
-        assert batch.shape == (8, 3, 8, 8)
-    assert not torch.equal(one.batch(0, 0), one.batch(1, 0))
-    two.close()
-
-
-@pytest.mark.parametrize("streamed", [True, False])
-def test_the_shares_of_two_processes_are_the_batch_of_one(folder: Path, streamed: bool) -> None:
-    images = FolderStream(folder, workers=0) if streamed else load_images("digits", limit=24)
-    channels = 3 if streamed else 1
-    config = replace(CONFIG, model=replace(MODEL, encoder=replace(MODEL.encoder, channels=channels)))
-    whole = feed(images, config, 8, CPU).batch(0, 1)
-    for rank in (0, 1):
-        assert torch.equal(feed(images, config, 8, CPU, rank, 2).batch(0, 1), whole[rank::2])
-
-
-def test_resumed_in_the_middle_of_an_epoch_is_uninterrupted(folder: Path, tmp_path: Path) -> None:
-    images = FolderStream(folder, workers=0)
+@pytest.mark.filterwarnings("ignore::maetheory.data.folder.SkippedFilesWarning")
+def test_resumed_within_an_epoch_is_uninterrupted(noise: Path, tmp_path: Path) -> None:
+    (noise / "train" / "a" / "00.jpg").write_bytes(b"no picture")
+    stream = FolderStream(noise, size=8, train=True, workers=0)
+    train(CONFIG, stream, out=tmp_path / "whole")
 
     def stop(seen: TrainStep) -> None:
-        if seen.step == 2:
+        if seen.step == 3:  # of two steps an epoch
             os.kill(os.getpid(), signal.SIGINT)
 
-    train(CONFIG, images, out=tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt, match="stopped after step 2 of 6"):
-        train(CONFIG, images, out=tmp_path / "cut", callbacks=[stop])
-    train(CONFIG, images, out=tmp_path / "cut", resume=True)
-    assert all(torch.equal(a, b) for a, b in zip(weights(tmp_path / "whole"), weights(tmp_path / "cut"), strict=True))
-    logs = [read_log(tmp_path / name / "metrics.jsonl") for name in ("whole", "cut")]
-    assert logs[0] == logs[1]
+    with pytest.raises(KeyboardInterrupt):
+        train(CONFIG, replace(stream, workers=1), out=tmp_path / "cut", callbacks=[stop])
+    train(CONFIG, replace(stream, workers=0), out=tmp_path / "cut", resume=True)
+    assert same_weights(tmp_path / "whole", tmp_path / "cut")
 
 
-def test_a_damaged_file_is_replaced_within_its_batch_and_named(folder: Path) -> None:
-    (folder / "train" / "a" / "0.jpg").write_bytes(b"no picture")
-    source = feed(FolderStream(folder, workers=0), CONFIG, 8, CPU)
-    with pytest.warns(UserWarning, match=r"0\.jpg"):
-        batches = [source.batch(0, position) for position in range(3)] + [source.batch(1, p) for p in range(3)]
-    assert all(batch.shape == (8, 3, 8, 8) for batch in batches)
-    sets = [len({image.numpy().tobytes() for image in batch}) for batch in batches]
-    assert min(sets) == 7
-    assert max(sets) == 8
+def test_stand_ins_keep_batches_whole_and_do_not_depend_on_the_batch(noise: Path) -> None:
+    (noise / "train" / "a" / "00.jpg").write_bytes(b"no picture")
+    stream = FolderStream(noise, size=8, train=True, workers=0)
+    together = next(stream.picked([(1, np.array([0, 1, 2]))], seed=5))
+    alone = [next(stream.picked([(1, np.array([i]))], seed=5))[0] for i in (0, 1, 2)]
+    assert together.shape == (3, 3, 8, 8)
+    np.testing.assert_array_equal(together, np.stack(alone))
+    assert list(stream.skipped) == ["a/00.jpg"]
+    with pytest.warns(SkippedFilesWarning, match="1 of 20 files"):
+        stream.warn()
 
 
-def test_a_batch_without_a_picture_is_an_error(folder: Path) -> None:
-    for file in folder.glob("train/*/*.jpg"):
+def test_nothing_readable_is_refused(noise: Path, tmp_path: Path) -> None:
+    for file in noise.glob("train/*/*.jpg"):
         file.write_bytes(b"no picture")
-    with pytest.raises(InputError, match="no file of batch 0 of epoch 0 can be decoded"):
-        feed(FolderStream(folder, workers=0), CONFIG, 8, CPU).batch(0, 0)
+    with pytest.raises(InputError, match="hardly any file"):
+        train(CONFIG, FolderStream(noise, size=8, workers=0), out=tmp_path / "run")
 
 
-def test_gray_models_do_not_take_colour_folders(folder: Path) -> None:
-    gray = replace(CONFIG, model=replace(MODEL, encoder=replace(MODEL.encoder, channels=1)))
-    with pytest.raises(InputError, match="takes 1 channels"):
-        feed(FolderStream(folder), gray, 8, CPU)
-
-
-def test_real_pictures_train_from_the_command_line(
-    real_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = ["train", "--data", str(real_data / "tin20"), "--preset", "cifar10-small", "--out", str(tmp_path / "run"),
-             "--epochs", "1", "--batch", "32", "--limit", "64", "--warmup-epochs", "0"]  # fmt: skip
-    assert run(words) == 0
-    assert "after 2 steps" in capsys.readouterr().out
+def test_size_decides(noise: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(load_or_stream(noise, 8), ImageSet)
+    assert isinstance(load_or_stream(noise, 8, stream=True), FolderStream)
+    monkeypatch.setattr("maetheory.data.sources.RESIDENT_BYTES", 3 * 8 * 8 * 20 - 1)
+    assert isinstance(load_or_stream(noise, 8), FolderStream)
+    assert isinstance(load_or_stream(noise, 8, limit=19), ImageSet)
+    with pytest.raises(InputError, match="can be streamed"):
+        load_or_stream("digits", 8, stream=True)
