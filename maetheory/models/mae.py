@@ -154,6 +154,7 @@ class MAE(nn.Module):
         keys = None
         if visible.present is not None and hidden.present is not None:
             keys = torch.cat([with_cls(visible.present), hidden.present], dim=1)
-        for block in self.decoder_blocks:
-            tokens = block(tokens, keys)
-        return self.decoder_pred(self.decoder_norm(tokens[:, -hidden.places.shape[1] :]))
+        start = tokens.shape[1] - guess.shape[1]  # nobody reads what the last block makes of the visible tokens
+        for i, block in enumerate(self.decoder_blocks, 1):
+            tokens = block(tokens, keys, start if i == len(self.decoder_blocks) else 0)
+        return self.decoder_pred(self.decoder_norm(tokens[:, -guess.shape[1] :]))

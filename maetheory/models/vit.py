@@ -94,13 +94,13 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width, bias=qkv_bias)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, keys: Tensor | None = None) -> Tensor:
-        """Map (B, t, d) to (B, t, d)."""
+    def forward(self, x: Tensor, keys: Tensor | None = None, start: int = 0) -> Tensor:
+        """Map (B, t, d) to (B, t - start, d): what the tokens from `start` on gather from all of them."""
         b, t, d = x.shape
         q, k, v = self.qkv(x).view(b, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4)  # (B, t, 3d) -> 3 x (B, h, t, d/h)
         allowed = None if keys is None else keys[:, None, None, :]  # (B, t) -> (B, 1, 1, t)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
-        return self.proj(mixed.transpose(1, 2).reshape(b, t, d))
+        mixed = F.scaled_dot_product_attention(q[:, :, start:], k, v, attn_mask=allowed)
+        return self.proj(mixed.transpose(1, 2).reshape(b, t - start, d))
 
 
 class MLP(nn.Module):
@@ -126,9 +126,9 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(width, eps)
         self.mlp = MLP(width, int(width * mlp_ratio))
 
-    def forward(self, x: Tensor, keys: Tensor | None = None) -> Tensor:
-        """Map (B, t, d) to (B, t, d); tokens where `keys` (B, t) is False are never looked at."""
-        x = x + self.attn(self.norm1(x), keys)
+    def forward(self, x: Tensor, keys: Tensor | None = None, start: int = 0) -> Tensor:
+        """Map (B, t, d) to (B, t - start, d), the tokens from `start` on; none looks where `keys` (B, t) is False."""
+        x = x[:, start:] + self.attn(self.norm1(x), keys, start)
         return x + self.mlp(self.norm2(x))
 
 

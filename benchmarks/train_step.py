@@ -1,0 +1,183 @@
+"""A whole training step of ours against the same model of Hugging Face, in turn, in one process, on one thread.
+
+Run as ``python benchmarks/train_step.py [PRESET ...]``. Ours is a step of `maetheory.training.train` itself, timed from
+callback to callback: picking images, drawing masks, forward, backward, uniformity, AdamW, the loss as a number, Fabric.
+Theirs is the shortest loop that trains ``ViTMAEForPreTraining`` of the same size with the same optimiser, and it has no
+uniformity to compute. Every round times all contenders one after the other, and a ratio is taken inside its round,
+because on a shared machine seconds are nobody's result. Above 1, ours is faster.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import warnings
+from collections import defaultdict
+from collections.abc import Callable
+from time import perf_counter
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from maetheory.data import ImageSet
+from maetheory.models import MAE, PRESETS, MAEConfig
+from maetheory.training import TrainConfig, TrainStep, train
+
+ROUNDS = 15
+WARM_UP = 2
+BATCH = {"digits": 256, "cifar10-small": 64, "cifar10": 8}
+SHARES = {
+    "matrix products": ("aten::addmm", "aten::mm", "aten::bmm", "aten::mkldnn_linear"),
+    "attention": ("aten::_scaled_dot_product",),
+    "GELU": ("aten::gelu",),
+    "norms": ("aten::native_layer_norm",),
+    "copies, sums": ("aten::copy_", "aten::cat", "aten::add", "aten::sum", "aten::fill_", "aten::mul", "aten::div"),
+    "masks, gathers": ("aten::gather", "aten::index", "aten::_index", "aten::scatter", "aten::sort", "aten::topk"),
+    "optimiser": ("Optimizer", "aten::_fused_adamw_"),
+}
+Step = Callable[[], object]
+
+
+def hugging_face(config: MAEConfig) -> torch.nn.Module:
+    for schema in ("nms(Tensor dets, Tensor scores, float iou)", "qnms(Tensor dets, Tensor scores, float iou)"):
+        name, arguments = schema.split("(")  # a torchvision built for another torch is imported without its operators
+        if not hasattr(torch.ops.torchvision, name):
+            torch.library.define(f"torchvision::{name}", f"({arguments} -> Tensor")
+    from transformers import ViTMAEConfig, ViTMAEForPreTraining
+
+    vit = config.encoder
+    theirs = ViTMAEForPreTraining(
+        ViTMAEConfig(
+            hidden_size=vit.width,
+            num_hidden_layers=vit.depth,
+            num_attention_heads=vit.heads,
+            intermediate_size=int(vit.width * vit.mlp_ratio),
+            layer_norm_eps=vit.eps,
+            image_size=vit.image_size,
+            patch_size=vit.patch,
+            num_channels=vit.channels,
+            decoder_hidden_size=config.decoder_width,
+            decoder_num_hidden_layers=config.decoder_depth,
+            decoder_num_attention_heads=config.decoder_heads,
+            decoder_intermediate_size=int(config.decoder_width * vit.mlp_ratio),
+            norm_pix_loss=config.norm_pixels,
+        )
+    )
+    theirs.requires_grad_(True)  # learned positions, as in these presets
+    trained = sum(p.numel() for p in MAE(config).parameters() if p.requires_grad)
+    assert trained == sum(p.numel() for p in theirs.parameters() if p.requires_grad)
+    return theirs.train()
+
+
+def their_step(config: MAEConfig, images: torch.Tensor, batch: int, compiled: bool) -> Step:
+    theirs = hugging_face(config)
+    optimizer = torch.optim.AdamW(theirs.parameters(), lr=1e-4, betas=(0.9, 0.95), weight_decay=0.05, fused=True)
+    model = torch.compile(theirs) if compiled else theirs
+
+    def step() -> float:
+        chosen = images[torch.randperm(len(images))[:batch]]
+        loss = model((chosen / 255 - 0.5) / 0.5).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return float(loss.detach())
+
+    return step
+
+
+class Rounds:
+    """Between two of our steps, time everybody else; the time since the last call is our step's."""
+
+    def __init__(self, others: dict[str, Step]) -> None:
+        self.others, self.left = others, perf_counter()
+        self.seconds: dict[str, list[float]] = defaultdict(list)
+
+    def __call__(self, seen: TrainStep) -> None:
+        """Time one round."""
+        times = {"ours": perf_counter() - self.left}
+        for name, step in self.others.items():
+            start = perf_counter()
+            step()
+            times[name] = perf_counter() - start
+        if seen.step > WARM_UP:
+            for name, time in times.items():
+                self.seconds[name].append(time)
+        self.left = perf_counter()
+
+
+class Profiles:
+    """Where the time of our second step goes, and of one of theirs."""
+
+    def __init__(self, other: Step) -> None:
+        self.other, self.recorder = other, torch.profiler.profile()
+        self.shares: list[dict[str, float]] = []
+
+    def __call__(self, seen: TrainStep) -> None:
+        """Record from our first callback to our second, then one step of theirs."""
+        if seen.step == 1:
+            self.other()
+            self.recorder.start()
+        if seen.step == 2:
+            self.recorder.stop()
+            with torch.profiler.profile() as recorder:
+                self.other()
+            self.shares = [shares(self.recorder), shares(recorder)]
+
+
+def shares(recorder: torch.profiler.profile) -> dict[str, float]:
+    found = dict.fromkeys([*SHARES, "everything else"], 0.0)
+    for event in recorder.key_averages():
+        group = next((name for name, starts in SHARES.items() if event.key.startswith(starts)), "everything else")
+        found[group] += event.self_cpu_time_total
+    total = sum(found.values())
+    return {name: time / total for name, time in found.items()}
+
+
+def run_ours(
+    config: MAEConfig, images: torch.Tensor, batch: int, steps: int, compiled: bool, callback: Callable
+) -> None:
+    recipe = TrainConfig(config, uniformity_weight=0.01, epochs=1, batch=batch, save_seconds=1e9)
+    few = ImageSet(images[: steps * batch].numpy(), np.zeros(steps * batch, np.int64), "noise")
+    with tempfile.TemporaryDirectory() as out:
+        fabric = Fabric(accelerator="cpu", devices=1)
+        train(recipe, few, out=out, callbacks=[callback], fabric=fabric, compiled=compiled)
+
+
+def spread(ours: list[float], theirs: list[float]) -> str:
+    low, middle, high = np.quantile(np.array(theirs) / ours, (0.25, 0.5, 0.75))
+    return f"{middle:.2f} ({low:.2f}-{high:.2f})"
+
+
+def compare(name: str) -> None:
+    config, batch, steps = PRESETS[name], BATCH[name], WARM_UP + ROUNDS
+    vit = config.encoder
+    shape = (steps * batch, vit.channels, vit.image_size, vit.image_size)
+    images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    eager, compiled = (their_step(config, images, batch, compiled) for compiled in (False, True))
+    profiles, plain = Profiles(eager), Rounds({"eager": eager})
+    fast = Rounds({"eager": eager, "compiled": compiled})
+    run_ours(config, images, batch, 2, False, profiles)
+    run_ours(config, images, batch, steps, False, plain)
+    run_ours(config, images, batch, steps, True, fast)
+    rates = [batch / np.median(times) for times in (plain.seconds["ours"], plain.seconds["eager"],
+                                                    fast.seconds["ours"], fast.seconds["compiled"])]  # fmt: skip
+    ratios = [spread(plain.seconds["ours"], plain.seconds["eager"]),
+              spread(fast.seconds["ours"], fast.seconds["eager"]),
+              spread(fast.seconds["ours"], fast.seconds["compiled"])]  # fmt: skip
+    print(f"| {name} | {batch} | " + " | ".join([f"{rate:.0f}" for rate in rates] + ratios) + " |", flush=True)
+    for who, found in zip(("ours", "theirs"), profiles.shares):
+        print(f"  {who}: " + ", ".join(f"{part} {share:.0%}" for part, share in found.items()), file=sys.stderr)
+
+
+def main(*names: str) -> None:
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    print("| preset | batch | ours | theirs | ours compiled | theirs compiled | eager/eager | compiled/eager |"
+          " compiled/compiled |\n|---|---|---|---|---|---|---|---|---|", flush=True)  # fmt: skip
+    for name in names or BATCH:
+        compare(name)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
