@@ -114,7 +114,8 @@ def _watched() -> Iterator[Progress]:
 
 
 def _plain_progress() -> Progress:
-    began, first, last, job = time.monotonic(), 0, 0.0, 0
+    began, first, job = time.monotonic(), 0, 0
+    last = began
 
     def report(done: int, total: int, message: str) -> None:
         nonlocal began, first, last, job

@@ -145,8 +145,7 @@ def test_checks_are_kept_with_their_provenance_once(tmp_path: Path, capsys):
         ([ALIGNMENT, "--worlds", "0", "--out", "/dev/null/below"], "/dev/null/below"),
     ],
 )
-def test_bad_input_is_one_sentence_and_2(words, sentence, capsys, monkeypatch):
-    monkeypatch.setattr("maetheory.cli._progress", lambda: lambda *_: None)
+def test_bad_input_is_one_sentence_and_2(words, sentence, capsys):
     assert run(["check", *words]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""

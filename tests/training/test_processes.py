@@ -54,6 +54,7 @@ def test_three_steps_of_two_processes_are_three_steps_of_one(tmp_path: Path, law
         torch.testing.assert_close(moments[0][name], moments[1][name], atol=2e-5 * size, rtol=0)
 
 
+@pytest.mark.slow
 def test_torchrun_needs_nothing_but_its_own_count(tmp_path: Path) -> None:
     words = ["-m", "maetheory", "train", "--epochs", "1", "--batch", "64", "--limit", "128", "--accelerator", "cpu",
              "--warmup-epochs", "0", "--json"]  # fmt: skip
