@@ -12,10 +12,12 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from maetheory.core import InputError, Progress, silent
+from maetheory.figures.downstream_bounds import downstream_bounds, draw_downstream_bounds
 from maetheory.figures.mask_graph import draw_mask_graphs, mask_graphs
 from maetheory.figures.mask_ratio import draw_mask_ratios, mask_ratios
 from maetheory.figures.style import paper_style, save_figure
 from maetheory.figures.tightness import draw_slacks, slacks
+from maetheory.figures.uniformity_weight import draw_predicted_spectra, predicted_spectra
 from maetheory.theory import THEOREMS
 
 
@@ -46,6 +48,8 @@ GALLERY: Mapping[str, Plate] = MappingProxyType(
         "mask_graph": Plate(mask_graphs, draw_mask_graphs, (6.5, 3.2), panels=2),
         "slack_and_tightness": Plate(slacks, draw_slacks, (6.5, 0.9 + 0.21 * len(THEOREMS)), panels=2),
         "mask_ratio": Plate(mask_ratios, draw_mask_ratios, (6.5, 3.0), panels=3),
+        "uniformity_weight": Plate(predicted_spectra, draw_predicted_spectra, (6.5, 3.0), panels=2),
+        "downstream_bounds": Plate(downstream_bounds, draw_downstream_bounds, (6.5, 2.9), panels=3),
     }
 )
 """Figures by name, in the order they are drawn."""

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from maetheory.data import worlds
 from maetheory.figures.style import CYCLE
-from maetheory.graph import MaskGraph
-from maetheory.masks import UniformMasks
-from maetheory.theory.expectations import eigenvalues, frobenius_square
+from maetheory.theory.mask_ratio_sweep import mask_ratio_sweep
 
 LABELS = {"alpha": "$\\alpha$", "alpha2": "$\\alpha_2$", "phi": "$\\phi$"}
 SPECTRUM = {"lambda_k": "$\\lambda_k$", "lambda_next": "$\\lambda_{k+1}$", "tail": "tail"}
@@ -40,25 +37,13 @@ def mask_ratios(world: worlds.FiniteWorld | None = None, *, k: int = 2, position
         (λ_{k+1}), tail (Σ_{i>k} λ_i²) and bound, 4φ/(1 − λ_{k+1}) + 2α.
     """
     world = worlds.mixture(8, 2, 2, 0.1) if world is None else world
-    n = world.n_patches
-    return pd.DataFrame([_at(world, n - hidden, k, positions) for hidden in range(1, n)])
-
-
-def _at(world: worlds.FiniteWorld, n_visible: int, k: int, positions: str) -> dict[str, float]:
-    graph = MaskGraph.enumerate(world, UniformMasks(world.n_patches, n_visible), positions)
-    found = eigenvalues(graph, k + 1)
-    alpha, phi = float(graph.label_error()), float(graph.pair_label_error())
-    gap = 1.0 - found[k]
-    return {
-        "rho": 1.0 - n_visible / world.n_patches,
-        "alpha": alpha,
-        "alpha2": float(graph.target_label_error()),
-        "phi": phi,
-        "lambda_k": float(found[k - 1]),
-        "lambda_next": float(found[k]),
-        "tail": max(0.0, frobenius_square(graph) - float((found[:k] ** 2).sum())),
-        "bound": 4 * phi / gap + 2 * alpha if gap > 1e-9 else np.inf,
-    }
+    rows = [
+        {"rho": row.mask_ratio, "alpha": row.alpha, "alpha2": row.alpha2, "phi": row.phi,
+         "lambda_k": row.last_eigenvalue, "lambda_next": row.next_eigenvalue, "tail": row.tail,
+         "bound": row.sharp_bound}
+        for row in mask_ratio_sweep(world, k, positions)
+    ]  # fmt: skip
+    return pd.DataFrame(rows).sort_values("rho", ignore_index=True)
 
 
 def draw_mask_ratios(axes: Sequence[Axes], frame: pd.DataFrame) -> None:

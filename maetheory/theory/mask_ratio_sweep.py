@@ -20,8 +20,8 @@ class MaskRatioRow:
     visible : int
     mask_ratio, alpha, alpha2, phi : float
         Share hidden; label errors of views, of targets and of positive pairs.
-    next_eigenvalue, tail : float
-        λ_{k+1} and Σ_{i>k} λ_i².
+    last_eigenvalue, next_eigenvalue, tail : float
+        λ_k, λ_{k+1} and Σ_{i>k} λ_i².
     components : int
     sharp_bound : float
         4φ/(1 − λ_{k+1}) + 2α, infinite where λ_{k+1} = 1.
@@ -32,6 +32,7 @@ class MaskRatioRow:
     alpha: float
     alpha2: float
     phi: float
+    last_eigenvalue: float
     next_eigenvalue: float
     tail: float
     components: int
@@ -67,4 +68,5 @@ def _row(world: FiniteWorld, visible: int, k: int, positions: str) -> MaskRatioR
     gap = 1.0 - float(found[k]) if graph.n_components <= k else 0.0
     bound = 4 * phi / gap + 2 * alpha if gap > 0 else math.inf
     tail = float((found[k:] ** 2).sum())
-    return MaskRatioRow(visible, law.mask_ratio, alpha, alpha2, phi, float(found[k]), tail, graph.n_components, bound)
+    last, following = float(found[k - 1]), float(found[k])
+    return MaskRatioRow(visible, law.mask_ratio, alpha, alpha2, phi, last, following, tail, graph.n_components, bound)
