@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections import defaultdict
 from time import perf_counter
 
@@ -37,14 +38,16 @@ def loop_rate(world: FiniteWorld, law: MaskLaw) -> float:
 
 
 def main() -> None:
-    print("patches visible positions  states x masks   pairs/s   times a Python dictionary loop")
+    print("patches visible positions  states x masks   pairs/s  seconds  peak MiB  times a Python dictionary loop")
     for patches, visible in ((8, 2), (12, 3), (12, 6)):
         world, law = worlds.mixture(patches, 2, 2, 0.1), UniformMasks(patches, visible)
         slow = loop_rate(world, law)
         for positions in ("kept", "dropped"):
             fast = vectorised_rate(world, law, positions)
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10  # so far, of the whole process
             pairs = len(world.states) * len(law.support()[0])
-            print(f"{patches:7d} {visible:7d} {positions:>9s} {pairs:15,d} {fast:9.2e} {fast / slow:9.1f}")
+            row = f"{patches:7d} {visible:7d} {positions:>9s} {pairs:15,d} {fast:9.2e}"
+            print(f"{row} {pairs / fast:8.2f} {peak:9.0f} {fast / slow:9.1f}")
 
 
 if __name__ == "__main__":

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,14 +40,6 @@ class Stopped(Exception):
     """Ctrl-C with a sentence that says how to go on; typer would swallow the sentence of a KeyboardInterrupt."""
 
 
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        raise Stopped(str(error)) from error
-
-
 def main() -> None:
     """Run the command line; exit 0 done, 1 VIOLATED, 2 bad input, 70 our own fault, 130 interrupted."""
     sys.exit(run(sys.argv[1:]))
@@ -60,13 +54,21 @@ def run(words: list[str]) -> int:
         return _complain(error.format_message() if isinstance(error, UsageError) else str(error), BAD_INPUT)
     except OSError as error:
         return _complain(f"{error.filename or 'a file'} cannot be used: {error.strerror or error}", BAD_INPUT)
-    except (Stopped, KeyboardInterrupt, typer.Abort) as error:
-        return _complain(str(error) or "interrupted", INTERRUPTED)
+    except Stopped as error:
+        return _complain(f"{error} with: {_again(words)}" if str(error) else "interrupted", INTERRUPTED)
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain("interrupted", INTERRUPTED)
     except Exception as error:
         import traceback
 
         traceback.print_exc()
         return _complain(f"this is our fault, please report it: {type(error).__name__}: {error}", OUR_FAULT)
+
+
+def _again(words: list[str]) -> str:
+    """Return the command that goes on where this one was stopped; `reproduce` always does."""
+    missing = ["--resume"] if words[0] == "train" and "--resume" not in words else []
+    return shlex.join(["maetheory", *words, *missing])
 
 
 def _complain(sentence: str, code: int) -> int:
@@ -79,34 +81,53 @@ def _show(document: Any, as_json: bool, text: Callable[[], str]) -> None:
     print(json.dumps(document, indent=1, default=float) if as_json else text())
 
 
-def _progress() -> Progress:
-    """Show a bar on a terminal, a line every ten seconds elsewhere; always on standard error."""
+def _terminal() -> dict[str, Any]:
+    from rich.console import Console
+
+    console = Console()
+    return {"colour": console.is_terminal and not console.no_color, "width": console.width}
+
+
+@contextmanager
+def _watched() -> Iterator[Progress]:
+    """Show progress while something long runs, and let its Ctrl-C say how to go on.
+
+    A bar with time left on a terminal, a line every ten seconds elsewhere; always on standard error.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
-    if not console.is_terminal:
-        return _plain_progress()
     bar = Bar(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
-              TimeRemainingColumn(), console=console, transient=True)  # fmt: skip
-    bar.start()
-    task = bar.add_task("", total=None)
-
-    def report(done: int, total: int, message: str) -> None:
-        bar.update(task, completed=done, total=total, description=message)
-
-    return report
+              TimeRemainingColumn(), console=console, transient=True,
+              redirect_stdout=False, redirect_stderr=False)  # fmt: skip
+    try:
+        if console.is_terminal:
+            with bar:  # stopped also on an error: it hides the cursor
+                task = bar.add_task("", total=None)
+                yield lambda done, total, message: bar.update(task, completed=done, total=total, description=message)
+        else:
+            yield _plain_progress()
+    except KeyboardInterrupt as error:
+        raise Stopped(str(error)) from error
 
 
 def _plain_progress() -> Progress:
-    last = 0.0
+    began, first, job = time.monotonic(), 0, 0
+    last = began
 
     def report(done: int, total: int, message: str) -> None:
-        nonlocal last
-        if time.monotonic() - last > 10:
-            last = time.monotonic()
-            print(f"{message} ({done}/{total})", file=sys.stderr, flush=True)
+        nonlocal began, first, last, job
+        now = time.monotonic()
+        if total != job or done < first:
+            began, first, job = now, done, total
+        if now - last > 10:
+            last = now
+            left = ""
+            if done > first:
+                left = f", {timedelta(seconds=round((now - began) / (done - first) * (total - done)))} left"
+            print(f"{message} ({done}/{total}{left})", file=sys.stderr, flush=True)
 
     return report
 
@@ -125,6 +146,9 @@ def reproduce(
     figures: Annotated[Path | None, typer.Option(help="Where figures go; OUT/figures by default.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Train so many epochs instead.")] = None,
     seed: Seed = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Runs at once; one per core, or one on a GPU, by default.")
+    ] = None,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile models before training.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -138,10 +162,9 @@ def reproduce(
     if seed is not None:
         chosen = replace(chosen, seeds=(seed,))
     folder = out or Path("runs") / preset
-    with _stoppable():
-        done = run_experiment(
-            chosen, out=folder, root=data, figures_to=figures, progress=_progress(), compiled=compiled
-        )
+    with _watched() as progress:
+        done = run_experiment(chosen, out=folder, root=data, figures_to=figures, progress=progress, compiled=compiled,
+                              workers=workers)  # fmt: skip
     document = {"reading": done.reading, "page": str(done.page), "figures": [str(path) for path in done.figures],
                 "ledger": json.loads(done.ledger.to_json(orient="records"))}  # fmt: skip
     _show(document, as_json, lambda: f"{done.reading}\nreport: {done.page}")
@@ -161,36 +184,48 @@ def train(
     base_lr: Annotated[float, typer.Option(help="Peak learning rate per 256 images.")] = 1.5e-4,
     warmup_epochs: Annotated[float, typer.Option()] = 10.0,
     limit: Annotated[int | None, typer.Option(help="Train on so many images.")] = None,
+    stream: Annotated[
+        bool | None,
+        typer.Option(
+            "--stream/--no-stream",
+            help="Decode a folder of images while training, "
+            "through random windows, or hold central views in memory; by default streamed past 2 GiB.",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in OUT.")] = False,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile the model first.")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log to TensorBoard.")] = False,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
-    devices: Annotated[int, typer.Option(help="Processes per node.")] = 1,
-    nodes: Annotated[int, typer.Option()] = 1,
+    devices: Annotated[int | None, typer.Option(help="Processes per node; 1, or what torchrun was told.")] = None,
+    nodes: Annotated[int | None, typer.Option(help="Nodes; 1, or what torchrun was told.")] = None,
     precision: Annotated[str, typer.Option(help="32-true, bf16-mixed, …")] = "32-true",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Train one model; under torchrun the same command runs on every process."""
-    from lightning_fabric import Fabric
+    """Train one model, on one device or on many.
 
-    from maetheory.data import load_images
+    On many, start the same command with torchrun, for instance on two: torchrun --nproc_per_node=2 -m maetheory train;
+    --batch is shared among the processes, and the result does not depend on how many there are.
+    """
+    from maetheory.data import load_or_stream
     from maetheory.models import preset as architecture
-    from maetheory.training import TrainConfig
+    from maetheory.training import TrainConfig, fabric_of
     from maetheory.training import train as run_training
 
     config = TrainConfig(
         architecture(preset), objective=objective, uniformity_weight=uniformity_weight, mask_ratio=mask_ratio,  # type: ignore[arg-type]
         mask_law=mask_law, epochs=epochs, batch=batch, base_lr=base_lr, warmup_epochs=warmup_epochs, seed=seed or 0,  # type: ignore[arg-type]
     )  # fmt: skip
-    images = load_images(data or "digits", limit=limit)
-    strategy = "ddp" if devices * nodes > 1 else "auto"
-    fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=precision,  # type: ignore[arg-type]
-                    strategy=strategy)  # fmt: skip
-    with _stoppable():
-        done = run_training(config, images, out=out, resume=resume, progress=_progress(), fabric=fabric,
-                        compiled=compiled, tensorboard=tensorboard)  # fmt: skip
-    document = {"checkpoint": str(done.checkpoint), "loss": done.loss, "steps": done.steps}
+    fabric = fabric_of(accelerator, devices, nodes, precision)
+    with _watched() as progress:
+        images = load_or_stream(data or "digits", config.model.encoder.image_size, limit=limit, stream=stream,
+                                progress=progress)  # fmt: skip
+        done = run_training(config, images, out=out, resume=resume, fabric=fabric, compiled=compiled,
+                            tensorboard=tensorboard, progress=progress)  # fmt: skip
+    if not fabric.is_global_zero:
+        return
+    document = {"checkpoint": str(done.checkpoint), "loss": done.loss, "steps": done.steps,
+                "skipped": len(done.skipped)}  # fmt: skip
     _show(document, as_json, lambda: f"loss {done.loss:.4f} after {done.steps} steps; checkpoint {done.checkpoint}")
 
 
@@ -221,6 +256,68 @@ def probe(
     _show(document, as_json, lambda: f"accuracy {percent} % ({readout}; {result.recipe}; {len(splits[1])} test images)")
 
 
+@app.command()
+def check(
+    slugs: Annotated[list[str] | None, typer.Argument(help="Theorems by slug; all by default.")] = None,
+    worlds: Annotated[int, typer.Option(help="Worlds to draw at random per theorem.")] = 40,
+    searching: Annotated[
+        bool,
+        typer.Option(
+            "--search",
+            help="Also walk downhill in slack from drawn worlds, and say "
+            "how to replay the lowest: theory.replay with its seed and number.",
+        ),
+    ] = False,
+    certifying: Annotated[
+        bool, typer.Option("--certify", help="Also prove the verdicts of worlds of few nodes, in ball arithmetic.")
+    ] = False,
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write every check, with provenance, to OUT/checks.jsonl.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Check theorems on finite worlds; exit 1 if one is VIOLATED.
+
+    The worlds are small image laws under masks, the theorem's tight and broken examples, and worlds drawn at random.
+    Slack is relative to the size of the terms; tightness is 1 - |slack| / larger side, the smaller side over the
+    larger, 1 at equality.
+    """
+    from maetheory.reports import append
+    from maetheory.reports.checks import check_records, checks_document, checks_text
+    from maetheory.theory import THEOREMS, search
+    from maetheory.theory.certificates import certificates
+    from maetheory.theory.survey import chosen, survey
+
+    theorems = chosen(THEOREMS, slugs or ())
+    with _watched() as progress:
+        how: Any = {"worlds": worlds, "seed": seed or 0, "progress": progress}
+        rows = survey(theorems, **how)
+        proved = certificates(theorems, **how) if certifying else ()
+        found = [search(theorem, **how) for theorem in theorems if searching]
+    if out is not None:
+        append(out / "checks.jsonl", check_records(rows, seed=seed or 0))
+    document = checks_document(rows, found, proved)
+    _show(document, as_json, lambda: checks_text(rows, found, proved, **_terminal()))
+    return VIOLATED if document["violated"] else DONE
+
+
+@app.command()
+def figure(
+    names: Annotated[list[str] | None, typer.Argument(help="Figures of the theory by name; all by default.")] = None,
+    out: Annotated[Path, typer.Option(help="Where each leaves an SVG, a PNG and the numbers as a CSV.")] = Path(
+        "figures"
+    ),
+    as_json: Json = False,
+) -> None:
+    """Draw the figures of the theory."""
+    from maetheory.figures.gallery import draw_gallery
+
+    with _watched() as progress:
+        written = [str(path) for path in draw_gallery(names or (), out, progress=progress)]
+    _show({"figures": written}, as_json, lambda: "\n".join(written))
+
+
 @data_app.command("list")
 def data_list(as_json: Json = False) -> None:
     """List the data sets known by name."""
@@ -239,5 +336,6 @@ def data_fetch(
     """Download a data set, checked against its hash; never leaves half of it."""
     from maetheory.data import fetch
 
-    where = fetch(name, out, progress=_progress())
+    with _watched() as progress:
+        where = fetch(name, out, progress=progress)
     _show({"path": str(where)}, as_json, lambda: str(where))

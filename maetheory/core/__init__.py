@@ -2,7 +2,7 @@
 
 from maetheory.core.complaint import InputError
 from maetheory.core.estimate import Estimate
-from maetheory.core.files import replacing
+from maetheory.core.files import make_folder, replacing
 from maetheory.core.progress import Progress, silent
 from maetheory.core.provenance import provenance
 from maetheory.core.references import REFERENCES, Reference
@@ -15,6 +15,7 @@ __all__ = [
     "Progress",
     "Reference",
     "generator",
+    "make_folder",
     "provenance",
     "replacing",
     "silent",

@@ -1,8 +1,8 @@
 """Images and finite worlds as NumPy arrays: what comes in before anything is masked, trained or proved."""
 
 from maetheory.data.images import ImageSet
-from maetheory.data.sources import DATASETS, fetch, load_images
+from maetheory.data.sources import DATASETS, fetch, load_images, load_or_stream
 from maetheory.data.stream import FolderStream
 from maetheory.data.worlds import FiniteWorld
 
-__all__ = ["DATASETS", "FiniteWorld", "FolderStream", "ImageSet", "fetch", "load_images"]
+__all__ = ["DATASETS", "FiniteWorld", "FolderStream", "ImageSet", "fetch", "load_images", "load_or_stream"]

@@ -11,8 +11,11 @@ from types import MappingProxyType
 from maetheory.core import REFERENCES, InputError, Progress, silent
 from maetheory.data import cifar10 as cifar
 from maetheory.data.digits import digits
-from maetheory.data.folder import is_image_folder, load_folder
+from maetheory.data.folder import is_image_folder, list_folder, load_folder
 from maetheory.data.images import ImageSet, check_split
+from maetheory.data.stream import FolderStream
+
+RESIDENT_BYTES = 2 << 30
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,48 @@ def load_images(
         f"images come from {', '.join(DATASETS)} or a folder with cifar-10-batches-bin/ or train/CLASS/*.jpg, "
         f"but {source!s} {what}"
     )
+
+
+def load_or_stream(
+    source: str | os.PathLike[str],
+    size: int,
+    *,
+    limit: int | None = None,
+    stream: bool | None = None,
+    progress: Progress = silent,
+) -> ImageSet | FolderStream:
+    """Return the training images of a source, as one array or, from a large image folder, as a stream.
+
+    Parameters
+    ----------
+    source : str or path
+        As in `load_images`.
+    size : int
+        Side of the square that images of an image folder become; other sources keep their own.
+    limit : int, optional
+        Use at most so many images, classes balanced.
+    stream : bool, optional
+        Whether an image folder is streamed; by default it is when its images, decoded at `size`, pass 2 GiB. Streamed
+        images are seen through random windows, mirrored half of the time; an array holds central views.
+    progress : Progress
+        Told the files decoded so far, where files are decoded.
+
+    Raises
+    ------
+    InputError
+        As in `load_images`, or if what is no image folder shall be streamed.
+    """
+    place = Path(source).expanduser()
+    named = source in DATASETS or bool(cifar.find_cifar10(place))
+    if named or not is_image_folder(place):
+        if stream:
+            raise InputError(f"only a folder with train/CLASS/*.jpg can be streamed, but {source!s} is none")
+        return load_images(source, limit=limit, progress=progress)
+    if stream is None:
+        stream = 3 * size * size * len(list_folder(place).limit(limit).files) > RESIDENT_BYTES
+    if stream:
+        return FolderStream(place, size=size, train=True, limit=limit)
+    return load_folder(place, size=size, limit=limit, progress=progress)
 
 
 def fetch(name: str, root: str | os.PathLike[str] | None = None, progress: Progress = silent) -> Path:

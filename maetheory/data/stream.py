@@ -5,17 +5,21 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from itertools import tee
 
 import numpy as np
 
 from maetheory.core import InputError, generator
 from maetheory.data.decode import UndecodableError, centre_view, planes, random_view, read_rgb
 from maetheory.data.folder import DEFAULT_SIZE, Listing, list_folder, warn_of_skipped
+
+TRIES = 100  # stand-ins drawn for one undecodable file before giving up
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,15 +112,67 @@ class FolderStream:
         """Yield (images uint8 (b, 3, size, size), labels int64 (b,)) of one epoch."""
         order = self._order(number)
         starts = range(0, len(order), self.batch)
-        jobs = [self._job(order[start : start + self.batch], number) for start in starts]
-        workers = min(8, os.cpu_count() or 1) if self.workers is None else self.workers
+        jobs = [self._job(order[start : start + self.batch], number, self.seed) for start in starts]
         skipped: dict[str, str] = {}
-        for decoded in _in_processes(jobs, min(workers, len(jobs))) if workers else map(_decode, jobs):
+        for decoded in self._decoded(jobs, len(jobs)):
             skipped |= decoded.skipped
             if len(decoded.labels):
                 yield decoded.images, decoded.labels
         self.skipped.update(skipped)
         warn_of_skipped(self.listing, skipped)
+
+    def picked(self, picks: Iterable[tuple[int, np.ndarray]], seed: int) -> Iterator[np.ndarray]:
+        """Yield the images of chosen files, batch after batch, each as many as were chosen.
+
+        Parameters
+        ----------
+        picks : iterable of (int, ndarray of int)
+            The epoch, and positions in ``listing.files``; read a few batches ahead.
+        seed : int
+            Of the random windows of a training stream, and of the stand-ins: in place of a file that cannot be
+            decoded another one is drawn, the same whatever else is picked with it.
+
+        Yields
+        ------
+        ndarray of uint8, shape (b, 3, size, size)
+
+        Raises
+        ------
+        InputError
+            If hardly any file can be decoded.
+        """
+        ours, theirs = tee(picks)
+        jobs = (self._job(chosen, epoch, seed) for epoch, chosen in theirs)
+        for decoded, (epoch, chosen) in zip(self._decoded(jobs), ours):
+            self.skipped.update(decoded.skipped)
+            yield self._filled(decoded, chosen, epoch, seed) if decoded.skipped else decoded.images
+
+    def warn(self) -> None:
+        """Warn once with the number of files in `skipped`."""
+        warn_of_skipped(self.listing, self.skipped)
+
+    def _filled(self, decoded: _Decoded, chosen: np.ndarray, epoch: int, seed: int) -> np.ndarray:
+        """Return the batch with stand-ins where files could not be decoded."""
+        lost = np.array([self.listing.files[i] in decoded.skipped for i in chosen])
+        images = np.empty((len(chosen), 3, self.size, self.size), np.uint8)
+        images[~lost] = decoded.images
+        for place in np.flatnonzero(lost):
+            images[place] = self._stand_in(int(chosen[place]), epoch, seed)
+        return images
+
+    def _stand_in(self, number: int, epoch: int, seed: int) -> np.ndarray:
+        draws = generator(seed, "stand-in", epoch, number)
+        for other in draws.integers(len(self.listing.files), size=TRIES):
+            decoded = _decode(self._job(np.array([other]), epoch, seed))
+            if not decoded.skipped:
+                return decoded.images[0]
+            self.skipped.update(decoded.skipped)
+        reason = self.skipped[self.listing.files[number]]
+        raise InputError(f"hardly any file under {self.listing.folder} is a readable image ({reason})")
+
+    def _decoded(self, jobs: Iterable[_Job], most: int = 8) -> Iterator[_Decoded]:
+        workers = min(8, os.cpu_count() or 1) if self.workers is None else self.workers
+        return _in_processes(jobs, min(workers, most)) if workers else map(_decode, jobs)
 
     def _order(self, epoch: int) -> np.ndarray:
         """Return which files this part reads in `epoch`, in which order, shape (n_images,)."""
@@ -126,9 +182,9 @@ class FolderStream:
             order = generator(self.seed, "order", epoch).permutation(order)
         return order[rank::parts][: self.n_images]
 
-    def _job(self, chosen: np.ndarray, epoch: int) -> _Job:
+    def _job(self, chosen: np.ndarray, epoch: int, seed: int) -> _Job:
         files = tuple(self.listing.files[i] for i in chosen)
-        stream = (self.seed, epoch, tuple(chosen.tolist())) if self.train else None
+        stream = (seed, epoch, tuple(chosen.tolist())) if self.train else None
         return _Job(str(self.listing.folder), files, self.listing.labels[chosen], self.size, stream)
 
 
@@ -171,9 +227,9 @@ def _decode(job: _Job) -> _Decoded:
     return _Decoded(images[kept], job.labels[kept], skipped)
 
 
-def _in_processes(jobs: list[_Job], workers: int) -> Iterator[_Decoded]:
+def _in_processes(jobs: Iterable[_Job], workers: int) -> Iterator[_Decoded]:
     """Yield the decoded jobs in order, at most two for each worker ahead of the reader."""
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _leave_interrupts_to_the_parent)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _serve_the_parent)
     ahead: deque = deque()
     try:
         for job in jobs:
@@ -191,5 +247,15 @@ def _in_processes(jobs: list[_Job], workers: int) -> Iterator[_Decoded]:
         pool.shutdown(cancel_futures=True)
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _serve_the_parent() -> None:
+    """Leave interrupts to the parent, and end with it even when it is killed."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -16,7 +16,7 @@ RECIPE = "standardised features, multinomial logistic regression, L2 with C = 1,
 
 
 class Probe(NamedTuple):
-    """A probe's test accuracy (0 to 1, with its binomial standard error) and the recipe that gave it."""
+    """A probe's test accuracy (0 to 1, with two binomial standard errors) and the recipe that gave it."""
 
     accuracy: Estimate
     recipe: str
@@ -56,7 +56,8 @@ def linear_probe(Z: Any, y: Any, Z_test: Any, y_test: Any, *, C: float = 1.0) ->
 def knn_probe(Z: Any, y: Any, Z_test: Any, y_test: Any, *, k: int = 20) -> Probe:
     """Classify by the `k` nearest neighbours in cosine distance; arguments and errors as for `linear_probe`."""
     features, labels, test, truth = _arrays(Z, y, Z_test, y_test)
-    model = KNeighborsClassifier(n_neighbors=min(k, len(labels)))
+    k = min(k, len(labels))
+    model = KNeighborsClassifier(n_neighbors=k)
     hits = model.fit(normalize(features), labels).predict(normalize(test)) == truth
     return Probe(_accuracy(hits), f"{k} nearest neighbours, cosine distance, majority vote")
 
@@ -77,4 +78,4 @@ def _arrays(*values: Any) -> tuple[np.ndarray, ...]:
 
 def _accuracy(hits: np.ndarray) -> Estimate:
     share = float(np.mean(hits))
-    return Estimate(share, float(np.sqrt(share * (1 - share) / len(hits))), sampled=True)
+    return Estimate(share, 2 * float(np.sqrt(share * (1 - share) / len(hits))), sampled=True)

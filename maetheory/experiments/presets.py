@@ -62,7 +62,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             "cifar10",
             TrainConfig(PRESETS["cifar10-small"], epochs=12, batch=128, base_lr=2e-3, warmup_epochs=1, log_every=20),
             uniformity_weight=0.01,
-            seeds=(0,),
+            seeds=(0, 1),
             train_limit=10_000,
             test_limit=3_000,
             watch=2,

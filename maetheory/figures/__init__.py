@@ -1,6 +1,7 @@
 """The paper's figures: each file computes a table of what is drawn, then draws exactly that table."""
 
 from maetheory.figures.features import draw_scatter, scatter
+from maetheory.figures.masking import draw_masked_images, masked_images
 from maetheory.figures.spectra import (
     draw_effective_ranks,
     draw_log_spectra,
@@ -14,10 +15,12 @@ __all__ = [
     "COLOURS",
     "draw_effective_ranks",
     "draw_log_spectra",
+    "draw_masked_images",
     "draw_scatter",
     "draw_training",
     "effective_ranks",
     "log_spectra",
+    "masked_images",
     "paper_style",
     "save_figure",
     "scatter",

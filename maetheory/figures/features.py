@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -35,10 +35,16 @@ def scatter(features: Mapping[str, np.ndarray], labels: np.ndarray, *, most: int
     return pd.concat(parts, ignore_index=True)
 
 
-def draw_scatter(axes: Mapping[str, Axes], frame: pd.DataFrame, accuracy: Mapping[str, str]) -> None:
-    """Draw each objective's plane on its axes, its linear-probe accuracy written under it."""
+def draw_scatter(axes: Mapping[str, Axes], frame: pd.DataFrame, accuracy: Mapping[str, str],
+                 names: Sequence[str] = ()) -> None:  # fmt: skip
+    """Draw each objective's plane on its axes, its linear-probe accuracy written under it, the classes named once."""
+    classes = sorted(frame.label.unique())
     for objective, ax in axes.items():
         part = frame[frame.objective == objective]
-        ax.scatter(part.x, part.y, c=part.label, cmap="tab10", s=5, lw=0)
+        for label in classes:
+            here = part[part.label == label]
+            name = names[label] if names else str(label)
+            ax.scatter(here.x, here.y, color=f"C{label % 10}", s=6, lw=0, label=name)
         ax.set(xticks=[], yticks=[], title=objective, xlabel=f"linear probe {accuracy[objective]}")
         ax.grid(visible=False)
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=2, handletextpad=0.1, fontsize=7)

@@ -13,42 +13,56 @@ from maetheory.figures.style import COLOURS
 from maetheory.metrics import effective_rank
 
 OURS, PAPER = "ours", "paper"
+_RESOLUTION = 1e-6
 
 
 def log_spectra(features: Mapping[str, Sequence[np.ndarray]], *, first: int = 101) -> pd.DataFrame:
-    """Compute Figure 1(b): the natural logarithm of feature singular values.
+    """Compute Figure 1(b): the natural logarithm of feature singular values, with the paper's curves beside.
 
     Parameters
     ----------
     features : mapping from objective ("random", "MAE", "U-MAE") to one (N, d) array per seed
-        Uncentred features; values are divided by √N so that sample sizes compare.
+        Uncentred features; values are divided by √N so that sample sizes compare, and left out below 1e-6 of the
+        first, where float32 features hold round-off.
     first : int
         How many singular values are kept (the paper draws 0..100).
 
     Returns
     -------
     DataFrame
-        objective, seed, index, log_singular_value.
+        source ("ours" or "paper"), objective, seed, index, log_singular_value. The paper's scale is its own.
     """
     rows = []
     for objective, runs in features.items():
         for seed, z in enumerate(runs):
             s = np.linalg.svd(np.asarray(z, np.float64), compute_uv=False)[:first] / np.sqrt(len(z))
-            s = np.maximum(s, s[0] * np.finfo(np.float32).eps * 0.1)
-            rows += [{"objective": objective, "seed": seed, "index": i, "log_singular_value": float(np.log(v))}
-                     for i, v in enumerate(s)]  # fmt: skip
+            resolved = s[s > _RESOLUTION * s[0]]
+            rows += [{"source": OURS, "objective": objective, "seed": seed, "index": i,
+                      "log_singular_value": float(np.log(v))} for i, v in enumerate(resolved)]  # fmt: skip
+    paper = paper_numbers("figure1b")
+    for objective, column in zip(("random", "MAE", "U-MAE"), paper.columns[1:], strict=True):
+        rows += [{"source": PAPER, "objective": objective, "seed": 0, "index": index, "log_singular_value": value}
+                 for index, value in zip(paper["index"], paper[column], strict=True)]  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def draw_log_spectra(ax: Axes, frame: pd.DataFrame) -> None:
-    """Draw Figure 1(b): a line per objective, a band from the least to the greatest seed."""
-    for objective, group in frame.groupby("objective", sort=False):
-        by_index = group.groupby("index").log_singular_value
-        colour = COLOURS[str(objective)]
-        ax.fill_between(by_index.mean().index, by_index.min(), by_index.max(), color=colour, alpha=0.2, lw=0)
-        ax.plot(by_index.mean(), color=colour, label=str(objective))
-    ax.set(xlabel="index of singular value", ylabel="ln(singular value / √N)", title="Feature spectrum")
-    ax.legend()
+def draw_log_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
+    """Draw Figure 1(b) on two axes, ours and the paper's: a line per objective, a band over seeds."""
+    for ax, source in zip(axes, (OURS, PAPER), strict=True):
+        part = frame[frame.source == source]
+        for objective, group in part.groupby("objective", sort=False):
+            by_index = group.groupby("index").log_singular_value
+            colour = COLOURS[str(objective)]
+            ax.fill_between(by_index.mean().index, by_index.min(), by_index.max(), color=colour, alpha=0.2, lw=0)
+            ax.plot(by_index.mean(), color=colour, label=str(objective), marker="o" if source == PAPER else "", ms=2.5)
+        ax.set(xlabel="index of singular value", title=_title(source, "Fig. 1(b), read off"))
+    axes[0].set_ylabel("ln(singular value / √N)")
+    axes[1].set_ylabel("ln(singular value)")
+    axes[0].legend()
+
+
+def _title(source: str, where: str) -> str:
+    return "this run" if source == OURS else f"paper, {where}"
 
 
 def effective_ranks(features: Mapping[str, Sequence[np.ndarray]]) -> pd.DataFrame:
@@ -86,11 +100,12 @@ def draw_effective_ranks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
             for place, name in enumerate(means.index):
                 seeds = part[part.objective == name].effective_rank
                 ax.scatter(np.full(len(seeds), place), seeds, s=10, color="black", zorder=3)
-        for place, value in enumerate(means):
-            ax.annotate(f"{value:.1f}", (place, value), ha="center", va="bottom", xytext=(0, 4),
+        tops = part.groupby("objective", sort=False).effective_rank.max()
+        for place, (value, top) in enumerate(zip(means, tops, strict=True)):
+            ax.annotate(f"{value:.1f}", (place, top), ha="center", va="bottom", xytext=(0, 4),
                         textcoords="offset points", fontsize=8)  # fmt: skip
         ax.set_xticks(range(len(means)), list(means.index))
         ax.set_ylim(0, float(part.effective_rank.max()) * 1.18)
         ax.grid(axis="x", visible=False)
-        ax.set(title="this run" if source == OURS else "paper, Fig. 1(c)")
+        ax.set(title=_title(source, "Fig. 1(c)"))
     axes[0].set_ylabel("effective rank")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def _as_sparse(joint: Any) -> sparse.csr_array:
     raise InputError(f"joint must be a real matrix of shape (N1, N2), but it is {joint.dtype} {joint.shape}")
 
 
-def checked_labels(labels: np.ndarray | None, n_views: int) -> np.ndarray | None:
+def checked_labels(labels: Sequence[int] | np.ndarray | None, n_views: int) -> np.ndarray | None:
     """Return labels as integers, None as None, or raise InputError saying what is off."""
     if labels is None:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, final
@@ -83,7 +84,7 @@ class MaskGraph:
         return cls(found.joint, found.image_views, found.image_targets, found.image_labels, found.views, found.targets)
 
     @classmethod
-    def from_joint(cls, joint: Any, labels: np.ndarray | None = None) -> MaskGraph:
+    def from_joint(cls, joint: Any, labels: Sequence[int] | np.ndarray | None = None) -> MaskGraph:
         """Build a graph from its joint law; each view is its own image, so α = 0 when labels are given.
 
         Parameters

@@ -2,6 +2,6 @@
 
 from maetheory.reports.ledger import append, read
 from maetheory.reports.page import Section, write_page
-from maetheory.reports.tables import accuracy_table, mean_and_spread
+from maetheory.reports.tables import accuracy_table, mean_and_spread, percent
 
-__all__ = ["Section", "accuracy_table", "append", "mean_and_spread", "read", "write_page"]
+__all__ = ["Section", "accuracy_table", "append", "mean_and_spread", "percent", "read", "write_page"]

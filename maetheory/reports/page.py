@@ -42,7 +42,10 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section], r
             data = base64.b64encode(picture.read_bytes()).decode()
             body.append(f'<img alt="{html.escape(words)}" src="data:image/png;base64,{data}">')
         body += [f'<div class="table">{table.to_html(index=False, border=0)}</div>' for table in section.tables]
-    body.append(f"<h2>Provenance</h2><pre>{html.escape(json.dumps(record, indent=1))}</pre>")
+    shown = html.escape(json.dumps(record, indent=1))
+    body.append(
+        f"<h2>Provenance</h2><details><summary>Recipe, code, versions, machine</summary><pre>{shown}</pre></details>"
+    )
     page = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'

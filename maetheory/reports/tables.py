@@ -18,6 +18,18 @@ def mean_and_spread(values: Sequence[float]) -> Estimate:
     return Estimate(float(np.mean(values)), spread, sampled=True)
 
 
+def percent(values: Sequence[float]) -> str:
+    """Mean of shares in percent, with the spread over seeds where there are several.
+
+    Examples
+    --------
+    >>> percent([0.5, 0.52]), percent([0.5])
+    ('51.0 ± 1.4', '50.0')
+    """
+    estimate = mean_and_spread([100 * value for value in values])
+    return f"{estimate.value:.1f}" + (f" ± {estimate.error:.1f}" if len(values) > 1 else "")
+
+
 def accuracy_table(ledger: pd.DataFrame, *, dataset: str) -> pd.DataFrame:
     """Return the probe accuracies of a run in percent, with Table 1's CIFAR-10 rows beside them.
 
@@ -31,20 +43,20 @@ def accuracy_table(ledger: pd.DataFrame, *, dataset: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        task, readout, dataset, one "ours" text per objective (mean ± standard deviation over seeds).
+        who, task, readout, dataset, seeds, and one text per objective (mean ± standard deviation over seeds).
     """
     probes = ledger[ledger.metric.isin(["linear_probe", "knn_probe"])]
     rows: list[dict[Any, Any]] = []
     for (metric, readout), group in probes.groupby(["metric", "readout"]):
         task = {"linear_probe": "linear probing", "knn_probe": "20-NN"}[str(metric)]
-        row = {"who": "this run", "task": task, "readout": readout, "dataset": dataset}
+        row = {"who": "this run", "task": task, "readout": readout, "dataset": dataset, "seeds": group.seed.nunique()}
         for objective, runs in group.groupby("objective", sort=False):
-            estimate = mean_and_spread([100 * value for value in runs.value])
-            row[str(objective)] = f"{estimate.value:.1f} ± {estimate.error:.1f} ({len(runs)} seeds)"
+            row[str(objective)] = percent(list(runs.value))
         rows.append(row)
     paper = paper_numbers("table1")
     paper = paper[(paper.task == "linear probing") & (paper.dataset == "CIFAR-10")]
     for backbone, group in paper.groupby("backbone", sort=False):
-        row = {"who": "paper", "task": "linear probing", "readout": "not stated", "dataset": f"CIFAR-10, {backbone}"}
+        row = {"who": "paper", "task": "linear probing", "readout": "not stated", "dataset": f"CIFAR-10, {backbone}",
+               "seeds": "not stated"}  # fmt: skip
         rows.append(row | {r.method: f"{r.accuracy_percent:.1f}" for r in group.itertuples()})
     return pd.DataFrame(rows).fillna("–")

@@ -15,7 +15,7 @@ DENSE_ENTRIES = 4_000_000
 DENSE_SIDE = 64  # up to which LAPACK finds all triplets before ARPACK has begun
 GRAM_SIDE = 256  # up to which LAPACK finds the top ones before ARPACK does
 WELL_ABOVE = 0.1  # of the largest value: squares of values above it lose no more than a digit
-ROUNDING = 4 * EPS  # times the root of rows + columns: LAPACK's backward error
+ROUNDING = 8 * EPS  # times the root of rows + columns: LAPACK's backward error
 TOLERANCE = 1e-12  # of the vectors; the Rayleigh–Ritz step squares it for the values
 
 

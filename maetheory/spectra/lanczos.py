@@ -147,7 +147,6 @@ def missed_below_by_lanczos(
     start = outside(outside(rng.standard_normal(side)))
     largest = max(float(lanczos(times, start, steps).nodes[-1]), 0.0)
     relative = (np.log(1.648 * np.sqrt(side) / failure) / (2 * steps - 1)) ** 2
-    lower = float(np.sqrt(largest))
-    upper = lower / np.sqrt(1.0 - relative) if relative < 1.0 else np.inf
-    rounding = EPS * np.sqrt(sum(products.shape)) * max(lower, norm)
-    return Bracket(max(lower - rounding, 0.0), float(upper + rounding), failure)
+    lost = EPS * np.sqrt(sum(products.shape)) * max(largest, norm**2)  # of the square, so more of a small root
+    upper = np.sqrt(largest / (1.0 - relative) + lost) if relative < 1.0 else np.inf
+    return Bracket(float(np.sqrt(max(largest - lost, 0.0))), float(upper), failure)

@@ -66,15 +66,15 @@ def pool(parts: Sequence[Part], shape: tuple[int, int], k: int) -> Pool:
 
 def _placed(parts: Sequence[Part], counts: Indices, shape: tuple[int, int]) -> Triplets:
     """Return the first `counts` triplets of each part as vectors of the whole matrix, values descending."""
-    total = int(counts.sum())
-    left, values, right = np.zeros((shape[0], total)), np.zeros(total), np.zeros((shape[1], total))
-    begin = 0
-    for number in np.flatnonzero(counts).tolist():
-        part, here = parts[number], slice(begin, begin := begin + int(counts[number]))
-        found = part.top(int(counts[number]))
-        left[part.rows, here], values[here], right[part.columns, here] = found.left, found.values, found.right
+    chosen = [(parts[number], int(counts[number])) for number in np.flatnonzero(counts).tolist()]
+    found = [part.top(count) for part, count in chosen]
+    values = np.concatenate([np.empty(0), *(triplets.values for triplets in found)])
     order = np.argsort(-values, kind="stable")
-    return Triplets(left[:, order], values[order], right[:, order])
+    left, right = np.zeros((shape[0], len(values))), np.zeros((shape[1], len(values)))
+    places = np.split(np.argsort(order), np.cumsum([count for _, count in chosen]))
+    for (part, _), triplets, here in zip(chosen, found, places):
+        left[np.ix_(part.rows, here)], right[np.ix_(part.columns, here)] = triplets.left, triplets.right
+    return Triplets(left, values[order], right)
 
 
 def pad_with_null(kept: Triplets, k: int, rng: np.random.Generator) -> Triplets:

@@ -28,10 +28,16 @@ def weighted_rows(graph: MaskGraph, features: np.ndarray) -> np.ndarray:
     return np.sqrt(graph.degrees[0])[:, None] * features  # (N1, k)
 
 
+def column_basis(rows: np.ndarray) -> np.ndarray:
+    """Orthonormal basis of the columns of `rows` (N, k), shape (N, rank); directions below round-off do not count."""
+    left, size, _ = np.linalg.svd(rows, full_matrices=False)
+    return left[:, size > size.max(initial=0.0) * max(rows.shape) * np.finfo(float).eps]
+
+
 def pair_lipschitz(graph: MaskGraph, features: np.ndarray, h: np.ndarray) -> float:
     """Least L with ‖f − f⁺‖² ≤ L ‖h − h⁺‖² on all positive pairs; infinite if h merges a pair that f tells apart.
 
-    Where f is aligned on every pair any constant serves, and 1 is returned.
+    Where f is aligned on every pair it is 0: any constant serves.
     """
     pairs = graph.pair_law.tocoo()
     x1, other = pairs.coords
@@ -39,7 +45,7 @@ def pair_lipschitz(graph: MaskGraph, features: np.ndarray, h: np.ndarray) -> flo
     near = ((h[x1] - h[other]) ** 2).sum(1)  # (pairs,)
     apart = far > _MERGED * (features**2).sum(1).max(initial=0.0)
     if not apart.any():
-        return 1.0
+        return 0.0
     near = np.where(near > _MERGED * (h**2).sum(1).max(), near, 0.0)[apart]
     return float((far[apart] / near).max()) if near.all() else math.inf
 

@@ -49,7 +49,7 @@ class Found:
     @property
     def relative_slack(self) -> float:
         """Slack over scale; −∞ where a side is not a number."""
-        return _height(self.check)
+        return self.check.relative_slack
 
     def __str__(self) -> str:
         way = ", downhill" if self.descended else ""
@@ -197,12 +197,6 @@ def _visit(theorem: Theorem, last: Found, world: SmallWorld) -> Found | None:
     except InputError:
         return None
     return None if check.verdict is Verdict.INAPPLICABLE else replace(last, world=world, check=check)
-
-
-def _height(check: Check) -> float:
-    if math.isnan(check.slack):
-        return -math.inf
-    return check.slack / check.scale if check.scale > 0 else 0.0
 
 
 def _starts(found: list[Found]) -> list[Found]:

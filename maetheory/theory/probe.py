@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from maetheory.graph import MaskGraph
-from maetheory.theory.expectations import weighted_rows
+from maetheory.theory.expectations import column_basis, weighted_rows
 
 _TIE = 1e-12
 _NO_CLASS = -1
@@ -28,8 +28,7 @@ def class_masses(graph: MaskGraph) -> np.ndarray:
 
 def explained(graph: MaskGraph, features: np.ndarray) -> np.ndarray:
     """P_F Y, shape (N1, r); directions of F below round-off are not counted."""
-    left, size, _ = np.linalg.svd(weighted_rows(graph, features), full_matrices=False)
-    basis = left[:, size > size.max(initial=0.0) * max(features.shape) * np.finfo(float).eps]  # (N1, rank)
+    basis = column_basis(weighted_rows(graph, features))  # (N1, rank)
     return basis @ (basis.T @ label_rows(graph))  # (N1, rank) @ (rank, r)
 
 
@@ -47,18 +46,19 @@ def probe_residual(graph: MaskGraph, features: np.ndarray) -> float:
 
 def view_error(graph: MaskGraph, features: np.ndarray) -> float:
     """Pr[head's class of x₁ ≠ y(x₁)]."""
-    return float(graph.degrees[0][_predicted(graph, features) != graph.view_labels].sum())
+    return float(graph.degrees[0][predicted_labels(graph, features) != graph.view_labels].sum())
 
 
 def image_error(graph: MaskGraph, features: np.ndarray) -> float:
     """Pr[y(x̄) ≠ p_f(x̄)], p_f the vote of an image's views; InputError without labels."""
-    ballots = np.eye(graph.n_classes + 1)[_predicted(graph, features)]  # the last column is for no class
+    ballots = np.eye(graph.n_classes + 1)[predicted_labels(graph, features)]  # the last column is for no class
     votes = graph.image_views @ ballots  # (S, N1) @ (N1, r + 1) -> (S, r + 1)
     mass = np.asarray(graph.image_views.sum(1))  # (S,)
     return float(mass[_winner(votes / mass[:, None]) != graph.image_labels].sum())
 
 
-def _predicted(graph: MaskGraph, features: np.ndarray) -> np.ndarray:
+def predicted_labels(graph: MaskGraph, features: np.ndarray) -> np.ndarray:
+    """Class of each view by the least-squares head, shape (N1,); −1, no class, at a tie."""
     return _winner(explained(graph, features) / np.sqrt(graph.degrees[0])[:, None])  # (N1, r) -> (N1,)
 
 

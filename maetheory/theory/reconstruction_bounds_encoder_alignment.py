@@ -46,11 +46,11 @@ _ROUND_OFF = 1e-12
 
 
 def _as_measured(least: float) -> float:
-    return least
+    return least or 1.0
 
 
 DECODER_CONSTANT: Mapping[str, Callable[..., float]] = {"least": pair_lipschitz, "lipschitz": _as_measured}
-"""L as given, or the least that serves on the positive pairs; measured once per check."""
+"""L as given, or the least that serves on the positive pairs, 1 if any does; measured once per check."""
 
 
 def bi_lipschitz(least: float, lipschitz: float) -> tuple[bool, str]:

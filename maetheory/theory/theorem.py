@@ -103,6 +103,20 @@ class Check:
     terms: Mapping[str, float] = field(default_factory=dict)
     trivial: float | None = None
 
+    @property
+    def relative_slack(self) -> float:
+        """Slack over scale, 0 where there is no scale; −∞ where a side is not a number."""
+        if math.isnan(self.slack):
+            return -math.inf
+        return self.slack / self.scale if self.scale > 0 else 0.0
+
+    @property
+    def tightness(self) -> float:
+        """1 − |slack| / larger side: the smaller side over the larger, 1 where TIGHT, below 0 where signs differ."""
+        if abs(self.slack) <= TIGHTNESS * self.scale:
+            return 1.0
+        return 1.0 - abs(self.slack) / max(abs(self.lhs.value), abs(self.rhs.value))
+
     def __str__(self) -> str:
         tail = f" ({self.note})" if self.note else ""
         return f"{self.verdict}: {self.claim}: {self.lhs:.6g} against {self.rhs:.6g}, slack {self.slack:.3g}{tail}"
@@ -211,7 +225,7 @@ class Theorem:
         InputError
             If an object is missing, unknown or of the wrong shape, or the graph is missing.
         """
-        world = self._read(graph, objects)
+        world = self.read(graph, objects)
         for name, value in world.items():
             if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
                 return self._not_a_number(f"{name} holds a value that is not a finite number")
@@ -273,8 +287,8 @@ class Theorem:
         nan = Estimate(math.nan)
         return Check(self.statement, nan, nan, math.nan, math.nan, (), Verdict.VIOLATED, note, self.slug)
 
-    def _read(self, graph: Any, objects: Objects) -> dict[str, Any]:
-        """Return the objects as arrays once each is present, known and of the right shape."""
+    def read(self, graph: Any, objects: Objects) -> dict[str, Any]:
+        """Return the objects as arrays once each is present, known and of the right shape; raises as `check` does."""
         world: dict[str, Any] = {}
         sizes: dict[str, tuple[int, str]] = {}
         if graph is not None:

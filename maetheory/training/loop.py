@@ -16,13 +16,15 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from maetheory.core import InputError, Progress, silent
-from maetheory.data import ImageSet
+from maetheory.core import InputError, Progress, make_folder, silent
+from maetheory.data import FolderStream, ImageSet
 from maetheory.masks import UniformMasks
 from maetheory.models import draw_masks, uniformity
 from maetheory.training import store
 from maetheory.training.config import TrainConfig
+from maetheory.training.feed import Resident, Streamed, feed_of
 from maetheory.training.logbook import Logbook
+from maetheory.training.processes import fabric_of
 from maetheory.training.schedule import learning_rate
 
 
@@ -38,13 +40,14 @@ class TrainStep:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A finished run: the model in eval mode, where it is stored, its last loss, the steps done."""
+    """A finished run: the model in eval mode, where it is stored, its last loss, the steps done, files left out."""
 
     model: nn.Module
     out: Path
     checkpoint: Path
     loss: float
     steps: int
+    skipped: tuple[str, ...] = ()
 
 
 Callback = Callable[[TrainStep], "dict[str, float] | None"]
@@ -52,7 +55,7 @@ Callback = Callable[[TrainStep], "dict[str, float] | None"]
 
 def train(
     config: TrainConfig,
-    images: ImageSet,
+    images: ImageSet | FolderStream,
     *,
     out: str | Path,
     resume: bool = False,
@@ -67,8 +70,11 @@ def train(
     Parameters
     ----------
     config : TrainConfig
-    images : ImageSet
-        Kept on the training device as one tensor.
+    images : ImageSet or FolderStream
+        An `ImageSet` is kept on the training device as one tensor. A `FolderStream` is decoded as it is needed; of it
+        the files, `size`, `workers` and whether windows are random (`train`) matter: order, batches, shares of the
+        processes and windows follow from `config`. In place of a file that cannot be decoded another one is drawn, so
+        that batches keep their size; which one depends on the seed, the epoch and the file.
     out : path
         Folder of the run: checkpoints ``step-*``, ``metrics.jsonl``.
     resume : bool
@@ -77,8 +83,8 @@ def train(
         Called with a `TrainStep` after each step; a returned dict is logged.
     progress : Progress
     fabric : Fabric, optional
-        Device, precision and processes; by default what Fabric finds, one device. Under torchrun pass
-        ``Fabric(strategy="ddp", devices=…, num_nodes=…)``; the result does not depend on the number of processes.
+        Device, precision and processes; by default what Fabric finds: one device, or under torchrun the processes it
+        started (`fabric_of`). The result does not depend on the number of processes.
     compiled : bool
         Whether to compile the model first.
     tensorboard : bool
@@ -90,23 +96,23 @@ def train(
         If `out` holds another run, the images do not fit the model, the batch does not divide among the processes,
         or the loss stops being finite (the last good checkpoint stays).
     KeyboardInterrupt
-        After Ctrl-C; a checkpoint has been saved.
+        After Ctrl-C or SIGTERM; a checkpoint has been saved.
     """
-    fabric = fabric or Fabric(accelerator="auto", devices=1)
+    fabric = fabric or fabric_of()
     fabric.launch()
-    run = _Run(config, images, Path(out), resume, fabric, compiled, tensorboard)
+    run = _Run(config, feed_of(images), Path(out), resume, fabric, compiled, tensorboard)
     return run.go(callbacks, progress)
 
 
 class _Run:
     """The state of one run while it lasts."""
 
-    def __init__(self, config: TrainConfig, images: ImageSet, out: Path, resume: bool, fabric: Fabric,
-                 compiled: bool, tensorboard: bool) -> None:  # fmt: skip
-        self.config, self.out, self.fabric = config, out, fabric
-        self.local = _local_batch(config, images, fabric)
-        self.batch = min(config.batch, len(images))
-        self.steps_per_epoch = len(images) // self.batch
+    def __init__(self, config: TrainConfig, feed: Resident | Streamed, out: Path, resume: bool,
+                 fabric: Fabric, compiled: bool, tensorboard: bool) -> None:  # fmt: skip
+        self.config, self.feed, self.out, self.fabric = config, feed, out, fabric
+        self.local = _local_batch(config, feed, fabric)
+        self.batch = min(config.batch, len(feed))
+        self.steps_per_epoch = len(feed) // self.batch
         self.total = config.epochs * self.steps_per_epoch
         self.step = 0
         self.bare = store.build(config)
@@ -116,7 +122,7 @@ class _Run:
             self.step = saved.step
         self.law = config.law()
         self.n_visible = self.law.n_visible if isinstance(self.law, UniformMasks) else None
-        self.images = torch.from_numpy(images.images).to(fabric.device)
+        self.pixels = feed.walk(self._picks(), config.seed, fabric.device)
         self.bare.to(fabric.device)
         optimizer = _optimizer(config, self.bare)
         model = cast(nn.Module, torch.compile(self.bare)) if compiled else self.bare
@@ -136,20 +142,30 @@ class _Run:
                 loss = record["loss"]
                 self._log(record, callbacks)
                 rate = (self.step - first) * self.batch / (time.monotonic() - began)
-                progress(self.step, self.total, f"loss {loss:.4f}, {rate:,.0f} images/s")
-                if time.monotonic() - saved_at >= self.config.save_seconds and self.step < self.total:
+                if self.fabric.is_global_zero:
+                    progress(self.step, self.total, f"loss {loss:.4f}, {rate:,.0f} images/s")
+                due, stop = self._agree(time.monotonic() - saved_at >= self.config.save_seconds, asked.is_set())
+                if (due or stop) and self.step < self.total:
                     self._save()
                     saved_at = time.monotonic()
-                if asked.is_set() and self.step < self.total:
-                    self._save()
+                if stop and self.step < self.total:
                     raise KeyboardInterrupt(f"stopped after step {self.step} of {self.total}; resume to go on")
             checkpoint = self._save()
-        return TrainResult(self.bare.eval(), self.out, checkpoint, loss, self.step)
+        self.feed.warn()
+        return TrainResult(self.bare.eval(), self.out, checkpoint, loss, self.step, self.feed.skipped)
 
     def close(self) -> None:
-        """Close the log."""
+        """Close the log and end the decoding processes."""
+        self.pixels.close()
         if self.book is not None:
             self.book.close()
+
+    def _agree(self, *flags: bool) -> tuple[bool, ...]:
+        """Return for each flag whether any process raises it: clocks differ, but all must save after the same step."""
+        if self.fabric.world_size == 1:
+            return flags
+        raised = torch.tensor(flags, dtype=torch.float32, device=self.fabric.device)
+        return tuple(bool(flag) for flag in cast(Tensor, self.fabric.all_reduce(raised, reduce_op="sum")))
 
     def _advance(self) -> dict[str, Any]:
         """Take one optimiser step and return what to log."""
@@ -194,18 +210,25 @@ class _Run:
 
     def _micro_batches(self) -> list[tuple[Tensor, Tensor]]:
         """Return this process's share of the step's images and masks, drawn for all processes alike."""
-        epoch, position = divmod(self.step, self.steps_per_epoch)
-        order = torch.randperm(len(self.images), generator=_stream(self.config.seed, 2 * epoch, "cpu"))
-        index = order[position * self.batch : (position + 1) * self.batch].to(self.images.device)
-        masks = draw_masks(self.law, self.batch, _stream(self.config.seed, 2 * self.step + 1, self.images.device))
+        masks = draw_masks(self.law, self.batch, _stream(self.config.seed, 2 * self.step + 1, self.fabric.device))
+        return [(next(self.pixels), masks[share]) for share in self._shares()]
+
+    def _picks(self) -> Iterator[tuple[int, Tensor]]:
+        """Yield (epoch, numbers of the images) of this process's micro-batches from the present step to the last."""
+        first, order = self.step, torch.empty(0)
+        for step in range(first, self.total):
+            epoch, position = divmod(step, self.steps_per_epoch)
+            if step == first or position == 0:
+                order = torch.randperm(len(self.feed), generator=_stream(self.config.seed, 2 * epoch, "cpu"))
+            index = order[position * self.batch : (position + 1) * self.batch]
+            yield from ((epoch, index[share]) for share in self._shares())
+
+    def _shares(self) -> Iterator[slice]:
+        """Yield where this process's part of each micro-batch lies in the global batch."""
         size = self.local // self.config.accumulate
-        world, rank = self.fabric.world_size, self.fabric.global_rank
-        shares = []
         for i in range(self.config.accumulate):
-            start = i * size * world + rank * size
-            share = slice(start, start + size)
-            shares.append((self.images[index[share]], masks[share]))
-        return shares
+            start = (i * self.fabric.world_size + self.fabric.global_rank) * size
+            yield slice(start, start + size)
 
     def _log(self, record: dict[str, Any], callbacks: Sequence[Callback]) -> None:
         seen = TrainStep(self.step, self.total, record["epoch"], self.bare)
@@ -245,11 +268,13 @@ def _deferred_interrupt() -> Iterator[threading.Event]:
         asked.set()
         signal.signal(signal.SIGINT, before)
 
+    ended = signal.signal(signal.SIGTERM, lambda number, frame: asked.set())  # torchrun and schedulers stop so
     signal.signal(signal.SIGINT, ask)
     try:
         yield asked
     finally:
         signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTERM, ended)
 
 
 def _stream(seed: int, number: int, device: torch.device | str) -> torch.Generator:
@@ -258,13 +283,13 @@ def _stream(seed: int, number: int, device: torch.device | str) -> torch.Generat
     return torch.Generator(device).manual_seed(mixed)
 
 
-def _local_batch(config: TrainConfig, images: ImageSet, fabric: Fabric) -> int:
+def _local_batch(config: TrainConfig, feed: Resident | Streamed, fabric: Fabric) -> int:
     vit = config.model.encoder
     expected = (vit.channels, vit.image_size, vit.image_size)
-    if images.images.shape[1:] != expected:
-        raise InputError(f"the model takes images of shape {expected}, but those of {images.name} have shape "
-                         f"{images.images.shape[1:]}")  # fmt: skip
-    batch, shares = min(config.batch, len(images)), fabric.world_size * config.accumulate
+    if feed.shape != expected:
+        raise InputError(f"the model takes images of shape {expected}, but those of {feed.name} have shape "
+                         f"{feed.shape}")  # fmt: skip
+    batch, shares = min(config.batch, len(feed)), fabric.world_size * config.accumulate
     if batch % shares:
         raise InputError(f"the batch of {batch} must divide evenly among {fabric.world_size} processes x "
                          f"{config.accumulate} micro-batches")  # fmt: skip
@@ -273,10 +298,7 @@ def _local_batch(config: TrainConfig, images: ImageSet, fabric: Fabric) -> int:
 
 def _saved(out: Path, resume: bool, config: TrainConfig) -> store.Saved | None:
     """Return the checkpoint to go on from, None for a fresh run, or complain."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"the folder {out} cannot be written: {error.strerror}") from error
+    make_folder(out)
     found = store.checkpoints(out)
     if not found:
         return None

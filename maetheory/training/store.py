@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,7 +40,13 @@ def build(config: TrainConfig) -> MAE | SimMIM:
 
 
 def save(out: Path, step: int, config: TrainConfig, model: nn.Module, optimizer: torch.optim.Optimizer) -> Path:
-    """Write the checkpoint of a finished step, atomically, and drop all but the newest two."""
+    """Write the checkpoint of a finished step, atomically, and drop all but the newest two.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written or the disk is full; no part of the checkpoint stays.
+    """
     folder = out / f"step-{step:08d}"
     part = out / f".step-{step:08d}.part"
     shutil.rmtree(part, ignore_errors=True)
@@ -53,8 +61,11 @@ def save(out: Path, step: int, config: TrainConfig, model: nn.Module, optimizer:
         (part / "state.json").write_text(json.dumps(record, indent=1) + "\n")
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(part, folder)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(part, ignore_errors=True)
+        if isinstance(error, SafetensorError):  # how a full disk shows itself there
+            number = int(found[1]) if (found := re.search(r"os error (\d+)", str(error))) else errno.EIO
+            raise OSError(number, os.strerror(number), str(folder)) from error
         raise
     for old in checkpoints(out)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
 from maetheory.cli import run
 
@@ -43,6 +44,7 @@ def test_data_list(capsys: pytest.CaptureFixture[str]) -> None:
         (["probe", "{empty}"], "holds no training checkpoint"),
         (["train", "--data", "{empty}", *TINY], "holds neither"),
         (["reproduce", "--preset", "cifar10-small", "--data", "{empty}", "--out", "{empty}/r"], "{empty}"),
+        (["reproduce", "--out", "{file}/below"], "cannot be written"),
         (["nonsense"], "No such command"),
         (["train", "--epochs", "many"], "valid integer"),
         (["data", "fetch", "imagenet"], "imagenet"),
@@ -79,4 +81,19 @@ def test_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
     monkeypatch.setattr("maetheory.training.train", stopped)
     assert run(["train", *TINY]) == 130
-    assert capsys.readouterr().err.strip() == "maetheory: stopped after step 5 of 12; resume to go on"
+    again = f"maetheory train {' '.join(TINY)} --resume"
+    assert capsys.readouterr().err.strip() == f"maetheory: stopped after step 5 of 12; resume to go on with: {again}"
+
+
+@pytest.mark.parametrize("command", [["train", *TINY], ["reproduce", "--epochs", "1", "--workers", "1"]])
+def test_full_disk_is_one_sentence_and_2(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("maetheory.training.store.save_file", full)
+    assert run([*command, "--out", str(tmp_path / "run")]) == 2
+    sentence = capsys.readouterr().err.splitlines()[-1]
+    assert "No space left on device" in sentence
+    assert not [path for path in tmp_path.rglob("*") if "step-" in path.name or "part" in path.name]

@@ -28,7 +28,7 @@ def again(out: Path) -> Reproduction:
         test_limit=96,
         watch=1,
     )
-    return reproduce(small, out=out)
+    return reproduce(small, out=out, workers=1)
 
 
 def test_everything_is_there(done: Reproduction) -> None:

@@ -11,6 +11,7 @@ from maetheory.data import load_images, worlds
 from maetheory.data.images import ImageSet
 from maetheory.graph import MaskGraph, irreducible_loss, target_variance_given_mask
 from maetheory.masks import BlockMasks, UniformMasks, patchify
+from maetheory.theory.solvable_mixture import canonical_correlation
 
 EPS = float(np.finfo(float).eps)
 
@@ -171,3 +172,22 @@ def test_random_worlds_are_laws_and_follow_their_seed() -> None:
 def test_impossible_worlds_are_refused(make: object, words: str) -> None:
     with pytest.raises(InputError, match=words):
         make()  # type: ignore[operator]
+
+
+def test_two_gaussian_halves_have_the_correlation_of_their_covariance() -> None:
+    n, r = 7, 0.4
+    covariance = np.full((n, n), r) + (1 - r) * np.eye(n)
+    found = []
+    for v in range(1, n):
+        across, seen, hidden = covariance[:v, v:], covariance[:v, :v], covariance[v:, v:]
+        square = np.linalg.solve(seen, across) @ np.linalg.solve(hidden, across.T)
+        found.append(np.sqrt(np.linalg.eigvals(square).real.max()))
+        assert canonical_correlation(n, v, r) == pytest.approx(found[-1], abs=1e-12)
+    assert int(np.argmax(found)) + 1 in (3, 4)
+
+
+def test_a_mixture_has_as_many_directions_as_classes_in_each_block() -> None:
+    graph = MaskGraph.enumerate(worlds.mixture(4, 3, 3, 0.2), UniformMasks(4, 2))
+    found = block(graph, [1, 1, 0, 0])
+    assert found[2] > 1e-3
+    assert found[3] <= 1000 * EPS

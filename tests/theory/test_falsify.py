@@ -18,7 +18,7 @@ from maetheory.graph.functionals import (
 )
 from maetheory.testing import assert_holds
 from maetheory.theory import THEOREMS, Theorem, Verdict, falsify, replay, search
-from maetheory.theory.expectations import autoencoding_error, pair_lipschitz
+from maetheory.theory.expectations import autoencoding_error
 from maetheory.theory.probe import probe_residual
 from maetheory.theory.small_worlds import coordinates, drawn, moved, written_down
 
@@ -72,7 +72,7 @@ FALSE = {
     ),
     "3.5 five percent above the truth": (
         PAPER[3],
-        lambda graph, features, h: 0.525 * positive_pair_distance(graph, features) / pair_lipschitz(graph, features, h),
+        lambda graph, features, lipschitz: 0.525 * positive_pair_distance(graph, features) / lipschitz,
     ),
     "3.6 with 1.05 Var": (PAPER[4], scaled(PAPER[4], 1.05)),
     "3.6 printed, for a decoder that knows the mask": (
@@ -140,9 +140,9 @@ def test_the_theorems_survive_a_short_search(slug):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("slug", THEOREMS)
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_theorems_survive_a_long_search(slug, seed):
-    assert_holds(THEOREMS[slug], worlds=1000, seed=seed)
+    assert_holds(THEOREMS[slug], worlds=500, seed=seed)
 
 
 NEARLY = Theorem(

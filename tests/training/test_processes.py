@@ -52,3 +52,19 @@ def test_three_steps_of_two_processes_are_three_steps_of_one(tmp_path: Path, law
     size = max(float(moments[0][name].abs().max()) for name in names)
     for name in names:
         torch.testing.assert_close(moments[0][name], moments[1][name], atol=2e-5 * size, rtol=0)
+
+
+@pytest.mark.slow
+def test_torchrun_needs_nothing_but_its_own_count(tmp_path: Path) -> None:
+    words = ["-m", "maetheory", "train", "--epochs", "1", "--batch", "64", "--limit", "128", "--accelerator", "cpu",
+             "--warmup-epochs", "0", "--json"]  # fmt: skip
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    losses = []
+    for name, start in (("1", []), ("2", torchrun)):
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", *start, *words, "--out", str(tmp_path / name)],
+            capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        losses.append(json.loads(done.stdout)["loss"])  # one document: the first process alone prints
+    assert losses[0] == pytest.approx(losses[1], rel=2e-5)

@@ -1,0 +1,175 @@
+"""Several training runs at once, one thread each: two cores do two runs sooner than both do one after the other."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from maetheory.core import InputError, Progress, silent
+from maetheory.data import ImageSet
+from maetheory.evaluation import encode
+from maetheory.metrics import effective_rank
+from maetheory.training import TrainConfig, TrainStep, train
+from maetheory.training.logbook import read_log
+
+_LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One training run.
+
+    Attributes
+    ----------
+    name : str
+        For progress, as in "U-MAE seed 1".
+    config : TrainConfig
+    images, watched : ImageSet
+        What is trained on, and whose effective rank is logged through training.
+    out : Path
+        Folder of the run; a run that is there already goes on, or is left alone when it is finished.
+    watch_epochs : int
+        Epochs between two looks at the effective rank.
+    compiled : bool
+    """
+
+    name: str
+    config: TrainConfig
+    images: ImageSet
+    watched: ImageSet
+    out: Path
+    watch_epochs: int
+    compiled: bool = False
+
+    @property
+    def steps(self) -> int:
+        """Steps from the first to the last."""
+        return self.config.epochs * (len(self.images) // min(self.config.batch, len(self.images)))
+
+
+def train_side_by_side(jobs: Sequence[Job], *, workers: int | None = None, progress: Progress = silent) -> None:
+    """Finish every job.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    workers : int, optional
+        Processes; by default one for each core, or a single one where there is a GPU to share. With one, the jobs run
+        in this process; with more, a script must start its work under ``if __name__ == "__main__":``.
+    progress : Progress
+        Told the steps of all jobs together.
+
+    Raises
+    ------
+    InputError
+        As `train` does; the other runs are stopped and keep what they have.
+    KeyboardInterrupt
+        After Ctrl-C; every run has saved where it was.
+    """
+    if workers is None:
+        workers = 1 if torch.cuda.is_available() else min(len(jobs), os.cpu_count() or 1)
+    if workers > 1:
+        _in_processes(jobs, workers, progress)
+        return
+    total, before = sum(job.steps for job in jobs), 0
+    for job in jobs:
+        _run(job, partial(_shifted, progress, before, total, job.name))
+        before += job.steps
+
+
+def _shifted(progress: Progress, before: int, total: int, name: str, done: int, of: int, message: str) -> None:
+    progress(before + done, total, f"{name}: {message}")
+
+
+def _run(job: Job, progress: Progress = silent) -> None:
+    train(job.config, job.images, out=job.out, resume=True, callbacks=[partial(_watch, job), _leave_with_parent],
+          progress=progress, compiled=job.compiled)  # fmt: skip
+
+
+def _watch(job: Job, seen: TrainStep) -> dict[str, float] | None:
+    every = job.watch_epochs * (seen.total // job.config.epochs)
+    if seen.step % every and seen.step not in (1, seen.total):
+        return None
+    return {"effective_rank": float(effective_rank(encode(seen.model, job.watched).double().numpy()))}
+
+
+def _leave_with_parent(seen: TrainStep) -> None:
+    """A worker whose parent was killed stops as by Ctrl-C, so that nobody writes into a run that is resumed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes begun here ignore Ctrl-C while they start and wait; a run under way saves and stops."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _in_processes(jobs: Sequence[Job], workers: int, progress: Progress) -> None:
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), torch.set_num_threads, (1,))
+    futures: list[Future[None]] = []
+    try:
+        with _deaf_children():
+            futures = [pool.submit(_run, job) for job in jobs]
+        began, first = time.monotonic(), sum(_done(job) for job in jobs)
+        while not all(future.done() for future in futures):
+            finished, _ = wait(futures, timeout=_LOOK_SECONDS, return_when=FIRST_EXCEPTION)
+            for future in finished:
+                future.result()
+            _report(jobs, progress, began, first)
+        for future in futures:
+            future.result()
+    except BrokenProcessPool as error:
+        raise InputError(
+            'the training processes ended early: a script must start its work under if __name__ == "__main__":, and '
+            "memory must suffice; workers=1 trains without them"
+        ) from error
+    except BaseException as error:
+        _stop(futures)
+        if isinstance(error, KeyboardInterrupt):
+            raise KeyboardInterrupt("stopped, and every run is saved; go on") from error
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _stop(futures: Sequence[Future[None]]) -> None:
+    """Ask runs under way to save and stop, and wait until they have."""
+    for future in futures:
+        future.cancel()
+    for child in multiprocessing.active_children():
+        if child.pid is not None:
+            os.kill(child.pid, signal.SIGINT)
+    wait(futures)
+
+
+def _done(job: Job) -> int:
+    log = read_log(job.out / "metrics.jsonl")
+    return int(log[-1]["step"]) if log else 0
+
+
+def _report(jobs: Sequence[Job], progress: Progress, began: float, first: int) -> None:
+    done = [_done(job) for job in jobs]
+    rate = (sum(done) - first) * jobs[0].config.batch / (time.monotonic() - began)
+    running = ", ".join(job.name for job, step in zip(jobs, done, strict=True) if 0 < step < job.steps)
+    progress(sum(done), sum(job.steps for job in jobs), f"training {running or 'begins'}: {rate:,.0f} images/s")

@@ -1,0 +1,122 @@
+"""Views that share a target are neighbours: Figure 1(a), drawn from a world of seven images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from maetheory.data.finite_world import FiniteWorld
+from maetheory.figures.style import CLASSES
+from maetheory.graph import MaskGraph
+from maetheory.masks import UniformMasks
+
+MASK_GRAPH, AUGMENTATION_GRAPH = "mask graph", "augmentation graph"
+BETWEEN = -1
+
+_BETWEEN_LOOK: dict[str, Any] = {"color": "black", "ls": (0, (2.5, 1.2)), "alpha": 0.85}
+_IMAGES = ((0, 0, 1), (0, 1, 0), (0, 1, 1), (0, 1, 2), (2, 3, 2), (2, 2, 3), (2, 3, 3))
+_LABELS = (0, 0, 0, 0, 1, 1, 1)
+
+
+def two_classes() -> FiniteWorld:
+    """Return seven equally likely images of three patches: one class shows symbols 0 and 1, the other 2 and 3.
+
+    The fourth image, of the first class, shows a symbol of the second: through it the classes touch.
+    """
+    return FiniteWorld(np.array(_IMAGES), np.full(7, 1 / 7), np.array(_LABELS), np.linspace(0, 1, 4)[:, None])
+
+
+def mask_graphs(world: FiniteWorld | None = None, *, n_visible: int = 2) -> pd.DataFrame:
+    """Lay out the mask graph of a world, positions dropped, and the augmentation graph that it induces.
+
+    Parameters
+    ----------
+    world : FiniteWorld, optional
+        With labels; :func:`two_classes` by default.
+    n_visible : int
+        Visible patches.
+
+    Returns
+    -------
+    DataFrame
+        graph, kind ("node" or "edge"), name, label (class of a node; of an edge if both ends share it, else −1), weight
+        (probability), x, y and for an edge x_end, y_end.
+    """
+    world = two_classes() if world is None else world
+    graph = MaskGraph.enumerate(world, UniformMasks(world.n_patches, n_visible), "dropped")
+    views = _nodes(graph.view_contents.symbols, graph.view_labels, graph.degrees[0])  # type: ignore[union-attr]
+    targets = _nodes(graph.target_contents.symbols, graph.target_labels, graph.degrees[1])  # type: ignore[union-attr]
+    left, right = _column(views, 0.0), _column(targets, 1.0)
+    around = _circle(views)
+    edges = _edges(left, right, graph.joint.toarray())
+    pairs = _edges(around, around, np.triu(graph.pair_law.toarray(), 1) * 2)
+    parts = {MASK_GRAPH: [edges, left, right], AUGMENTATION_GRAPH: [pairs, around]}
+    return pd.concat([part.assign(graph=name) for name, frames in parts.items() for part in frames], ignore_index=True)
+
+
+def _nodes(symbols: np.ndarray, labels: np.ndarray, degrees: np.ndarray) -> pd.DataFrame:
+    names = ["".join(str(symbol) for symbol in row if symbol >= 0) for row in symbols]
+    return pd.DataFrame({"kind": "node", "name": names, "label": labels, "weight": degrees})
+
+
+def _ranks(nodes: pd.DataFrame) -> np.ndarray:
+    """Place of each node when they are ordered by class, then by name, from 0."""
+    return nodes.sort_values(["label", "name"]).index.argsort()
+
+
+def _column(nodes: pd.DataFrame, x: float) -> pd.DataFrame:
+    return nodes.assign(x=x, y=1.0 - (_ranks(nodes) + 0.5) / len(nodes))
+
+
+def _circle(nodes: pd.DataFrame) -> pd.DataFrame:
+    angle = np.pi / 2 + 2 * np.pi * (_ranks(nodes) + 0.5) / len(nodes)  # the first class on the left
+    return nodes.assign(x=np.cos(angle), y=np.sin(angle))
+
+
+def _edges(start: pd.DataFrame, end: pd.DataFrame, weight: np.ndarray) -> pd.DataFrame:
+    i, j = np.nonzero(weight)
+    a, b = start.iloc[i].reset_index(), end.iloc[j].reset_index()
+    label = np.where(a.label == b.label, a.label, BETWEEN)
+    ends = {"x": a.x, "y": a.y, "x_end": b.x, "y_end": b.y}
+    return pd.DataFrame({"kind": "edge", "name": a.name + "–" + b.name, "label": label, "weight": weight[i, j], **ends})
+
+
+def draw_mask_graphs(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
+    """Draw the mask graph on the first axes and the augmentation graph on the second; width is probability."""
+    for ax, name in zip(axes, (MASK_GRAPH, AUGMENTATION_GRAPH), strict=True):
+        part = frame[frame.graph == name]
+        _draw_edges(ax, part[part.kind == "edge"])
+        _draw_nodes(ax, part[part.kind == "node"])
+        ax.set(xticks=[], yticks=[])
+        ax.grid(visible=False)
+        ax.spines[:].set_visible(False)
+    for x, side in ((0, "views $x_1$"), (1, "targets $x_2$")):
+        axes[0].annotate(side, (x, -0.03), ha="center", va="top")
+    axes[0].set(title="mask graph $M$", xlim=(-0.3, 1.3), ylim=(-0.12, 1.0))
+    axes[1].set(title="augmentation graph $A = M D_2^{-1} M^T$", xlim=(-1.3, 1.3), ylim=(-1.2, 1.15))
+    _legend(axes[1])
+
+
+def _draw_edges(ax: Axes, edges: pd.DataFrame) -> None:
+    for edge in edges.sort_values("weight").itertuples():
+        within = edge.label != BETWEEN
+        look: dict[str, Any] = {"color": CLASSES[edge.label], "alpha": 0.5} if within else _BETWEEN_LOOK
+        width = 0.6 + 4.5 * edge.weight / edges.weight.max()
+        ax.plot([edge.x, edge.x_end], [edge.y, edge.y_end], lw=width, zorder=1, solid_capstyle="butt", **look)
+
+
+def _draw_nodes(ax: Axes, nodes: pd.DataFrame) -> None:
+    ax.scatter(nodes.x, nodes.y, c=[CLASSES[label] for label in nodes.label], s=230, edgecolors="white", zorder=2)
+    for node in nodes.itertuples():
+        ax.annotate(node.name, (node.x, node.y), ha="center", va="center_baseline", color="white", fontsize=8, zorder=3)
+
+
+def _legend(ax: Axes) -> None:
+    for label, colour in enumerate(CLASSES[:2]):
+        ax.scatter([], [], color=colour, s=40, label=f"class {label}")
+    ax.plot([], [], lw=1.2, label="between classes", **_BETWEEN_LOOK)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3, handletextpad=0.4, columnspacing=1)

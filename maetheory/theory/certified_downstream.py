@@ -1,0 +1,124 @@
+"""What is ours about labels and ranks, written a second time, in balls; see :mod:`certified_sides`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from maetheory.theory.ball_graph import BallGraph
+from maetheory.theory.ball_probe import BallProbe
+from maetheory.theory.balls import Ball, BallMatrix, around, ball, enclosure, largest, total
+from maetheory.theory.certified_premises import Margin, no_tied_images
+from maetheory.theory.certified_sides import BI_LIPSCHITZ, DECODER, Sides, feature_size, one, probe_of, size, umae_loss
+
+_LEAST_GAP = 1e-11
+_HALF = 0.5 - 1e-9
+
+
+def _pair_error(graph: BallGraph, view_labels: np.ndarray | None = None) -> Ball:
+    return graph.pair_label_error(view_labels)
+
+
+def _by_class_masses(graph: BallGraph, view_labels: np.ndarray | None = None) -> Ball:
+    """1 − Σ_c p_(c) λ_c; sorting moves no mass by more than the largest radius."""
+    masses = graph.class_masses(view_labels)
+    radius = largest(mass - mass.mid() for mass in masses)
+    ordered = [around(middle, radius) for middle in sorted((mass.mid() for mass in masses), reverse=True)]
+    return 1 - total(mass * graph.eigenvalue(c) for c, mass in enumerate(ordered))
+
+
+def _gap(graph: BallGraph, features: BallMatrix) -> Ball:
+    return 1 - graph.eigenvalue(features.ncols())
+
+
+def _has_gap(graph: BallGraph, features: BallMatrix) -> Margin:
+    gap = _gap(graph, features)
+    return Margin(gap - _LEAST_GAP, ball(0), f"1 - λ_{features.ncols() + 1} = {enclosure(gap)}")
+
+
+def _over_gap(graph: BallGraph, features: BallMatrix) -> Ball:
+    return graph.pair_label_error() / _gap(graph, features)
+
+
+def _scatter(probe: BallProbe) -> tuple[Ball, Ball]:
+    """Mean and variance over images of the share of views that are given another class than the image."""
+    shares = probe.error_shares()
+    mean = total(mass * share for mass, share in shares)
+    return mean, total(mass * (share - mean) ** 2 for mass, share in shares)
+
+
+def _cantelli(probe: BallProbe) -> Ball:
+    mean, variance = _scatter(probe)
+    return variance / (variance + (mean - 0.5) ** 2)
+
+
+def _markov(probe: BallProbe) -> Ball:
+    return (2 * _scatter(probe)[0]).min(ball(1))
+
+
+def _fewer_than_half(probe: BallProbe) -> Margin:
+    mean = _scatter(probe)[0]
+    return Margin(_HALF - mean, ball(0), f"e = {enclosure(mean)}")
+
+
+def _water_filling(graph: BallGraph, features: BallMatrix, weight: Ball, lipschitz: Ball) -> Ball:
+    """Least λ Σ s_i² + Σ c_i s_i over s ≥ 0 with Σ s_i = τ and c_i = (1 − λ_i)/L.
+
+    A feasible s bounds it from above and, by weak duality, any level ν from below: ντ − Σ (ν − c_i)_+² / 4λ.
+    """
+    costs = [(1 - graph.eigenvalue(i)) / lipschitz for i in range(features.ncols())]
+    energy = feature_size(graph, features)
+    if energy.is_zero():
+        return energy
+    level = _level([cost.mid() for cost in costs], (2 * weight * energy).mid())
+    above = [(level - cost).nonnegative_part() for cost in costs]
+    lowest = level * energy - total(x * x for x in above) / (4 * weight)
+    poured = total(above)
+    if not poured > 0:
+        return lowest.union(weight * energy**2 + costs[0] * energy)
+    parts = [x * energy / poured for x in above]
+    return lowest.union(total(s * (weight * s + cost) for s, cost in zip(parts, costs)))
+
+
+def _level(costs: list[Ball], water: Ball) -> Ball:
+    """ν at which Σ (ν − c_i)_+ = `water`, for ascending costs."""
+    levels = [(water + total(costs[:wet])) / wet for wet in range(1, len(costs) + 1)]
+    wet = [level.mid() for level, cost in zip(levels, costs) if level.mid() >= cost]
+    return wet[-1] if wet else levels[0].mid()
+
+
+def _flat(graph: BallGraph, features: BallMatrix, weight: Ball) -> Ball:
+    return weight * feature_size(graph, features) ** 2 / features.ncols()
+
+
+def _umae_scale(graph: BallGraph, features: BallMatrix, h: BallMatrix, targets: BallMatrix, lipschitz: Ball) -> Ball:
+    return size(graph, h, targets) + feature_size(graph, features) / lipschitz
+
+
+OF_LABELS: Mapping[str, Sides] = {
+    "pair-error-lower-bound": Sides(lhs=_pair_error, rhs=_by_class_masses, scale=one),
+    "spectral-features-bound-downstream-error": Sides(
+        lhs=lambda probe: probe.residual(),
+        rhs=_over_gap,
+        premises={"spectral gap": _has_gap},
+        derived={"probe": probe_of},
+        scale=one,
+    ),
+    "votes-beat-views-when-errors-scatter": Sides(
+        lhs=lambda probe: probe.image_error(),
+        rhs=_cantelli,
+        premises={"views err less than half the time": _fewer_than_half, "ties": no_tied_images},
+        derived={"probe": probe_of},
+        scale=one,
+        trivial=_markov,
+    ),
+    "effective-rank-grows-with-uniformity": Sides(
+        lhs=umae_loss,
+        rhs=_water_filling,
+        premises=BI_LIPSCHITZ,
+        derived=DECODER,
+        scale=_umae_scale,
+        trivial=_flat,
+    ),
+}

@@ -1,0 +1,104 @@
+"""The theorems that compare two graphs, written a second time, in balls; see :mod:`certified_sides`.
+
+A channel is read as it is stored, and its rows are divided by their exact sums, as the law of a graph is. Two graphs
+that were enumerated separately agree only up to round-off, so that what they share is an assumption met no better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from itertools import zip_longest
+
+from maetheory.theory.ball_graph import BallGraph, gram
+from maetheory.theory.balls import Ball, BallMatrix, ball, from_rows, largest, root, scaled, total
+from maetheory.theory.certified_premises import targets_are_sent_by_a_law, views_are_sent_by_a_law
+from maetheory.theory.certified_sides import Sides, one
+
+
+def _zero(graph: BallGraph) -> Ball:
+    return ball(0)
+
+
+def _exact_law(channel: BallMatrix) -> BallMatrix:
+    return scaled(channel, rows=[1 / total(row) for row in channel.tolist()])
+
+
+def _column_sums(law: BallMatrix) -> list[Ball]:
+    return [total(column) for column in law.transpose().tolist()]
+
+
+def _loewner_gap(graph: BallGraph, channel: BallMatrix) -> Ball:
+    """Least eigenvalue of Ā_M − Ā_{MK} beside u = √d₁: 2uuᵀ is added, which lifts that direction above all others."""
+    n1 = graph.shape[0]
+    if n1 == 1:
+        return ball(0)
+    after = graph.law * _exact_law(channel)
+    kept = [ball(0) if d.is_zero() else 1 / d for d in _column_sums(after)]
+    fall = graph.pair_law - scaled(after, columns=kept) * after.transpose()  # (N1, N1)
+    d1 = graph.degrees[0]
+    inverse = [d.rsqrt() for d in d1]
+    roots = [d.sqrt() for d in d1]
+    lifted = from_rows([[2 * a * b for b in roots] for a in roots], n1, n1)
+    return graph.spectrum("fall", scaled(fall, inverse, inverse) + lifted)[-1]
+
+
+def _largest_rise(graph: BallGraph, channel: BallMatrix, view_channel: BallMatrix) -> Ball:
+    """Largest σ_i(KᵀMK') − σ_i(M) over i ≥ 2."""
+    after = _exact_law(view_channel).transpose() * graph.law * _exact_law(channel)
+    squares = graph.spectrum("after", gram(after, _column_sums(after.transpose()), _column_sums(after)))
+    pairs = list(zip_longest(squares, graph.eigenvalues, fillvalue=ball(0)))
+    rises = [root(one_after) - root(before) for one_after, before in pairs[1:]]
+    return reduce(lambda a, b: a.max(b), rises) if rises else ball(0)
+
+
+def _pair_error(graph: BallGraph) -> Ball:
+    return graph.pair_label_error()
+
+
+def _pair_error_after(graph: BallGraph, channel: BallMatrix) -> Ball:
+    """φ of the processed graph with the view labels unchanged."""
+    after, labels = graph.law * _exact_law(channel), graph.floats.view_labels
+    error = ball(0)
+    for column in after.transpose().tolist():
+        masses = [total(w for w, label in zip(column, labels) if label == c) for c in range(graph.floats.n_classes)]
+        mass = total(masses)
+        if not mass.is_zero():
+            others = (total(other for d, other in enumerate(masses) if d != c) for c in range(len(masses)))
+            error += total(mine * other for mine, other in zip(masses, others)) / mass
+    return error
+
+
+def _label_error(graph: BallGraph) -> Ball:
+    return graph.label_error()
+
+
+def _label_error_with_less(hides_more: BallGraph) -> Ball:
+    return hides_more.label_error()
+
+
+def _largest_difference(graph: BallGraph, complement: BallGraph) -> Ball:
+    """Of the singular values, the components, and the label errors where there are labels."""
+    pairs = zip_longest(graph.eigenvalues, complement.eigenvalues, fillvalue=ball(0))
+    apart = [abs(root(mine) - root(other)) for mine, other in pairs]
+    apart.append(ball(abs(graph.floats.n_components - complement.floats.n_components)))
+    if graph.floats.image_labels is not None and complement.floats.image_labels is not None:
+        apart.append(abs(graph.label_error() - complement.target_label_error()))
+        apart.append(abs(graph.target_label_error() - complement.label_error()))
+    return largest(apart)
+
+
+_TARGETS = {"targets are sent by a law": targets_are_sent_by_a_law}
+
+OF_GRAPHS: Mapping[str, Sides] = {
+    "data-processing-shrinks-spectrum": Sides(lhs=_loewner_gap, rhs=_zero, premises=_TARGETS, scale=one),
+    "channels-on-both-sides-shrink-singular-values": Sides(
+        lhs=_largest_rise,
+        rhs=_zero,
+        premises={**_TARGETS, "views are sent by a law": views_are_sent_by_a_law},
+        scale=one,
+    ),
+    "data-processing-raises-pair-error": Sides(lhs=_pair_error, rhs=_pair_error_after, premises=_TARGETS, scale=one),
+    "label-error-grows-with-mask-ratio": Sides(lhs=_label_error, rhs=_label_error_with_less, scale=one),
+    "mask-ratio-duality": Sides(lhs=_largest_difference, rhs=_zero, scale=one),
+}

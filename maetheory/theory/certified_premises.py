@@ -1,0 +1,190 @@
+"""An assumption in balls is a margin: how far it is from failing, and how much of a failure is round-off.
+
+The arrays of a world are floats, so a norm that is meant to be one is one only nearly. As in :mod:`theorem`, what fails
+by no more than a relative 1e-12 counts as met; the margin says whether it is met exactly, which a proof of a violation
+within round-off needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from maetheory.theory.ball_graph import BallGraph, mean_square
+from maetheory.theory.ball_probe import BallProbe, projected
+from maetheory.theory.balls import Ball, BallMatrix, ball, enclosure, largest, root, total
+
+ROUND_OFF = 1e-12
+_MERGED = 1e-24
+_LAW = 1e-9
+
+
+@dataclass(frozen=True)
+class Margin:
+    """How far an assumption is from failing.
+
+    Attributes
+    ----------
+    value : arb
+        >= 0 iff it holds exactly.
+    allowed : arb
+        A shortfall up to this is round-off.
+    measured : str
+        What was measured, in words.
+    """
+
+    value: Ball
+    allowed: Ball
+    measured: str
+
+
+@dataclass(frozen=True)
+class LeastLipschitz:
+    """Least L with ‖f − f⁺‖² ≤ L ‖h − h⁺‖² on all positive pairs, up to differences that are round-off.
+
+    Attributes
+    ----------
+    value : arb
+        Infinite if h merges a pair that f tells apart; 0 where f is aligned on every pair.
+    passed_over : int
+        Pairs whose features differ, but by less than 1e-12 of the longest.
+    """
+
+    value: Ball
+    passed_over: int
+
+
+def least_lipschitz(graph: BallGraph, floats: dict[str, np.ndarray]) -> LeastLipschitz:
+    """Measure L on the pairs themselves; ``floats`` holds ``features`` and ``h``."""
+    f, h = ([[ball(float(x)) for x in row] for row in floats[name]] for name in ("features", "h"))
+    small_f, small_h = (_MERGED * largest(total(x * x for x in row) for row in rows) for rows in (f, h))
+    ratios, passed_over = [], 0
+    for i, j in _positive_pairs(graph):
+        far, near = _distance(f[i], f[j]), _distance(h[i], h[j])
+        if far <= small_f:
+            passed_over += not far.is_zero()
+        elif near <= small_h:
+            return LeastLipschitz(ball(float("inf")), passed_over)
+        else:
+            ratios.append(far / near)
+    return LeastLipschitz(largest(ratios), passed_over)
+
+
+def _positive_pairs(graph: BallGraph) -> Iterable[tuple[int, int]]:
+    x, other = graph.floats.pair_law.tocoo().coords
+    return ((int(i), int(j)) for i, j in zip(x, other) if i < j)
+
+
+def _distance(a: list[Ball], b: list[Ball]) -> Ball:
+    return total((x - y) ** 2 for x, y in zip(a, b))
+
+
+def bi_lipschitz(least: LeastLipschitz, lipschitz: Ball) -> Margin:
+    """The decoder shrinks no positive pair by more than L, and L is finite."""
+    if not least.value.is_finite():
+        infinite = ball(float("-inf"))
+        return Margin(
+            infinite, ball(0), "L = ∞: the decoder merges two views of one target that the encoder tells apart"
+        )
+    allowed = ROUND_OFF * lipschitz
+    shortfall = -allowed if least.passed_over else ball(0)
+    value = shortfall if least.value is lipschitz else lipschitz - least.value + shortfall
+    measured = f"L = {enclosure(lipschitz)}, at least {enclosure(least.value)} is needed"
+    return Margin(value, 2 * allowed if least.passed_over else allowed, measured)
+
+
+def norms_at_least_one(graph: BallGraph, h: BallMatrix, h_g: BallMatrix) -> Margin:
+    """½(E‖h‖² + E‖h_g‖²) ≥ 1."""
+    d1, d2 = graph.degrees
+    average = (mean_square(d1, h) + mean_square(d2, h_g)) / 2
+    return Margin(average - 1, ball(ROUND_OFF), f"½(E‖h‖² + E‖h_g‖²) = {enclosure(average)}, at least 1 is needed")
+
+
+def norm_at_most_one(graph: BallGraph, h_g: BallMatrix) -> Margin:
+    """E‖h_g‖² ≤ 1."""
+    measured = mean_square(graph.degrees[1], h_g)
+    return Margin(1 - measured, ball(ROUND_OFF), f"E‖h_g‖² = {enclosure(measured)}, at most 1 is needed")
+
+
+def collapsed(floats: dict[str, np.ndarray]) -> Margin:
+    """F is the same for every view."""
+    features = floats["features"]
+    return _constant(features, [0] * len(features), "features differ by up to {}, 0 is needed")
+
+
+def position_blind(floats: dict[str, np.ndarray]) -> Margin:
+    """H is the same for views of equal features."""
+    seen = [tuple(map(float, row)) for row in floats["features"]]
+    return _constant(floats["h"], seen, "views of equal features get predictions that differ by up to {}, 0 is needed")
+
+
+def mask_alone(graph: BallGraph, floats: dict[str, np.ndarray], masks: np.ndarray | None = None) -> Margin:
+    """H is the same for views of equal features and mask."""
+    names = graph.floats.target_masks if masks is None else masks
+    shown = sorted({(i, float(names[j])) for i, j, _ in graph.pairs})
+    seen = [(tuple(map(float, floats["features"][i])), mask) for i, mask in shown]
+    rows = floats["h"][[i for i, _ in shown]]
+    return _constant(
+        rows, seen, "views of equal features and mask get predictions that differ by up to {}, 0 is needed"
+    )
+
+
+def _constant(rows: np.ndarray, groups: Sequence[Hashable], words: str) -> Margin:
+    """Rows equal the first row of their group, entry by entry."""
+    first: dict[Hashable, np.ndarray] = {}
+    spread, size = ball(0), ball(float(np.abs(rows).max(initial=0.0)))
+    for row, group in zip(rows, groups):
+        reference = first.setdefault(group, row)
+        if (row != reference).any():
+            spread = largest([spread, *(abs(ball(float(x)) - float(y)) for x, y in zip(row, reference))])
+    return Margin(-spread, ROUND_OFF * size, words.format(enclosure(spread)))
+
+
+def linear_decoder(graph: BallGraph, h: BallMatrix, floats: dict[str, np.ndarray]) -> Margin:
+    """H lies in the columns of F."""
+    outside = root(mean_square(graph.degrees[0], h - projected(graph, floats["features"], h)))
+    size = root(mean_square(graph.degrees[0], h))
+    words = f"‖H - P_F H‖_F = {enclosure(outside)} of ‖H‖_F = {enclosure(size)}, 0 is needed"
+    return Margin(-outside, ROUND_OFF * size, words)
+
+
+def no_tied_views(probe: BallProbe) -> Margin:
+    """No view is between two classes: what is called a tie is one within 1e-12."""
+    return _untied(probe.ties(of_images=False), "views")
+
+
+def no_tied_images(probe: BallProbe) -> Margin:
+    """No view and no image is between two classes."""
+    return _untied(probe.ties(of_images=True), "views and images")
+
+
+def _untied(ties: int, what: str) -> Margin:
+    return Margin(
+        ball(-ROUND_OFF if ties else 0.0), ball(ROUND_OFF), f"{ties} {what} tied within 1e-12 count as errors"
+    )
+
+
+def targets_are_sent_by_a_law(channel: BallMatrix) -> Margin:
+    """The rows of the channel on targets are laws within 1e-9; they are divided by their sums before use."""
+    return _is_law(channel)
+
+
+def views_are_sent_by_a_law(view_channel: BallMatrix) -> Margin:
+    """The same of the channel on views."""
+    return _is_law(view_channel)
+
+
+def _is_law(rows: BallMatrix) -> Margin:
+    least = -largest(-x for x in rows.entries())
+    off = largest(abs(total(row) - 1) for row in rows.tolist())
+    words = f"least entry {enclosure(least)} if below 0, rows sum to one within {enclosure(off)}"
+    return Margin(least.min(ball(_LAW) - off), ball(0), words)
+
+
+def images_known_exactly(graph: BallGraph) -> Margin:
+    """No law of images was rounded when it was stored."""
+    exact = graph.knows_images_exactly()
+    words = "each view is of one image" if exact else "views are shared by images, whose laws are stored in floats"
+    return Margin(ball(0.0 if exact else -ROUND_OFF), ball(ROUND_OFF), words)

@@ -1,0 +1,133 @@
+"""Who sees fewer patches guesses the label no better.
+
+Setting
+-------
+``hides_more`` is the graph of the same images under masks that leave fewer patches visible. α = Pr[y(x₁) ≠ y(x̄)] with
+Bayes labels y(x₁).
+
+Assumptions
+-----------
+Both graphs have the same images with the same labels. Both mask laws are uniform, the second with at most as many
+visible patches: counts of visible patches are compared, and masses of masks where positions are kept; with positions
+dropped the graph does not know its masks, and uniformity is taken on trust.
+
+Claim
+-----
+α(graph) ≤ α(hides_more), with positions kept or dropped in both. Proof: a uniform subset of a uniform set of visible
+patches is a uniform set of fewer, so the smaller view is a channel of the larger, and Bayes errors rise under channels.
+
+Slack
+-----
+What the patches newly hidden told about the label.
+
+Tight when
+----------
+They tell nothing more: copies of one patch, or one more flip-noisy binary patch after an odd number.
+
+Reference
+---------
+Ours, on the mask ratio of Zhang, Wang and Wang 2022.
+"""
+
+from __future__ import annotations
+
+from math import comb
+
+import numpy as np
+
+from maetheory.core import Estimate
+from maetheory.data import worlds
+from maetheory.graph import MaskGraph
+from maetheory.masks import BlockMasks, UniformMasks
+from maetheory.theory.theorem import Objects, Theorem
+
+_IMAGES = "both graphs have the same images"
+_MASKS = "both mask laws are uniform, the second with fewer visible patches"
+
+
+def _same_images(graph: MaskGraph, hides_more: MaskGraph) -> tuple[bool, str]:
+    one, two = (np.asarray(g.image_views.sum(1)).ravel() for g in (graph, hides_more))
+    if one.shape != two.shape:
+        return False, f"there are {len(one)} and {len(two)} images"
+    off = float(np.abs(one - two).max())
+    labels, others = graph.image_labels, hides_more.image_labels
+    same = labels is not None and others is not None and np.array_equal(labels, others)
+    return off <= 1e-12 and same, f"masses agree within {off:.3g}, labels {'agree' if same else 'differ'}"
+
+
+def _hides_more_uniformly(graph: MaskGraph, hides_more: MaskGraph) -> tuple[bool, str]:
+    counts = []
+    for g in (graph, hides_more):
+        if g.view_contents is None:
+            return False, "a graph from a joint law does not know its masks"
+        seen = (g.view_contents.symbols >= 0).sum(1)
+        if np.ptp(seen) or not _equally_likely(g, int(seen[0])):
+            return False, "the masks are not equally likely sets of one size"
+        counts.append(int(seen[0]))
+    return counts[1] <= counts[0], f"{counts[0]} and {counts[1]} visible patches"
+
+
+def _equally_likely(graph: MaskGraph, visible: int) -> bool:
+    assert graph.view_contents is not None
+    masks = graph.view_contents.masks
+    if masks is None:
+        return True
+    distinct, member = np.unique(masks, axis=0, return_inverse=True)
+    mass = np.bincount(member.ravel(), graph.degrees[0])
+    return len(distinct) == comb(masks.shape[1], visible) and bool(np.ptp(mass) <= 1e-12)
+
+
+def _label_error(graph: MaskGraph) -> Estimate:
+    return graph.label_error()
+
+
+def _label_error_with_less(hides_more: MaskGraph) -> Estimate:
+    return hides_more.label_error()
+
+
+def _graphs(world: worlds.FiniteWorld, more: int, fewer: int, positions: str = "kept") -> Objects:
+    laws = UniformMasks(world.n_patches, more), UniformMasks(world.n_patches, fewer)
+    graph, hides_more = (MaskGraph.enumerate(world, law, positions) for law in laws)
+    return {"graph": graph, "hides_more": hides_more}
+
+
+def tight() -> Objects:
+    """Return copies of one patch, one picture in two classes: α = 0.2 however much is hidden."""
+    states = np.array([[0, 0, 0], [0, 0, 0], [1, 1, 1]])
+    world = worlds.FiniteWorld(states, np.array([0.3, 0.2, 0.5]), np.array([0, 1, 1]), np.array([0.0, 1.0]))
+    return _graphs(world, 2, 1)
+
+
+def _broken() -> dict[str, Objects]:
+    good, other = worlds.mixture(4, 2, 2, 0.2), worlds.mixture(4, 2, 2, 0.1)
+    graph = _graphs(good, 3, 1)["graph"]
+    fewer = BlockMasks((1, 4), 1)
+    return {
+        _IMAGES: {"graph": graph, "hides_more": _graphs(other, 3, 1)["hides_more"]},
+        _MASKS: {"graph": graph, "hides_more": MaskGraph.enumerate(good, fewer)},
+    }
+
+
+def _sample(rng: np.random.Generator) -> Objects:
+    n, alphabet = int(rng.integers(3, 5)), int(rng.integers(2, 4))
+    states = int(rng.integers(1, min(12, alphabet**n) + 1))
+    world = worlds.random(n, alphabet, int(rng.integers(2, 4)), int(rng.integers(2**31)), states)
+    fewer, more = np.sort(rng.choice(np.arange(1, n), 2, replace=False))
+    return _graphs(world, int(more), int(fewer), str(rng.choice(["kept", "dropped"])))
+
+
+THEOREM = Theorem(
+    slug="label-error-grows-with-mask-ratio",
+    statement="α(ρ) <= α(ρ') for ρ <= ρ'",
+    reference="Ours",
+    objects=("hides_more",),
+    lhs=_label_error,
+    rhs=_label_error_with_less,
+    direction="<=",
+    scale=lambda: 1.0,
+    trivial=1.0,
+    assumptions={_IMAGES: _same_images, _MASKS: _hides_more_uniformly},
+    tight=tight,
+    broken=_broken,
+    sample=_sample,
+)

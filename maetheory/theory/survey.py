@@ -1,0 +1,214 @@
+"""What every theorem says on many worlds: where it is tight, how loose it gets, what its assumptions are for.
+
+Three kinds of worlds: the standard ones (finite laws of images under masks), the theorem's own (the tight one, and one
+per assumption in which that assumption fails), and worlds drawn at random, partly close to equality.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+
+from maetheory.core import InputError, Progress, generator, silent
+from maetheory.graph import MaskGraph
+from maetheory.theory.small_worlds import drawn
+from maetheory.theory.standard_worlds import GRAPHS, PREDICTORS, standard_objects
+from maetheory.theory.theorem import Assumption, Check, Objects, Theorem, Verdict
+
+STANDARD, TIGHT, BROKEN, DRAWN = "standard", "tight", "broken", "drawn"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A world under its name.
+
+    Attributes
+    ----------
+    kind : str
+        "standard", "tight", "broken" or "drawn".
+    name : str
+        "world 17 of seed 0" is ``replay(theorem, seed=0, number=17)``.
+    objects : mapping
+        What the theorem is checked on, with the graph.
+    """
+
+    kind: str
+    name: str
+    objects: Objects = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One check on one world.
+
+    Attributes
+    ----------
+    kind, world : str
+        Kind and name of the :class:`Place`.
+    check : Check
+    """
+
+    kind: str
+    world: str
+    check: Check
+
+
+@dataclass(frozen=True)
+class Row:
+    """One theorem on all its worlds.
+
+    Attributes
+    ----------
+    theorem : Theorem
+    visits : tuple of Visit
+    """
+
+    theorem: Theorem
+    visits: tuple[Visit, ...] = field(repr=False)
+
+    @property
+    def applicable(self) -> tuple[Visit, ...]:
+        """Visits where every assumption holds."""
+        return tuple(visit for visit in self.visits if visit.check.verdict is not Verdict.INAPPLICABLE)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often each verdict came out."""
+        seen = Counter(visit.check.verdict for visit in self.visits)
+        return {verdict.value: seen[verdict] for verdict in Verdict}
+
+    @property
+    def violated(self) -> bool:
+        """Whether any world violates the claim."""
+        return any(visit.check.verdict is Verdict.VIOLATED for visit in self.visits)
+
+    @property
+    def smallest(self) -> Visit | None:
+        """Visit of least relative slack where the claim is not TIGHT; where it always is, the least of those."""
+        loose = [visit for visit in self.applicable if visit.check.verdict is not Verdict.TIGHT]
+        return min(loose or self.applicable, key=lambda visit: visit.check.relative_slack, default=None)
+
+    @property
+    def tightness(self) -> float:
+        """Median of `Check.tightness` over applicable worlds that are not the theorem's own; NaN if there is none."""
+        seen = [visit.check.tightness for visit in self.applicable if visit.kind in (STANDARD, DRAWN)]
+        return float(np.median(seen)) if seen else math.nan
+
+    @property
+    def needed(self) -> dict[str, Assumption]:
+        """What was measured for each assumption in the world where it alone fails, under that assumption's name."""
+        failing = [a for visit in self.visits if visit.kind == BROKEN for a in visit.check.assumptions if not a.holds]
+        return {assumption.name: assumption for assumption in failing}
+
+
+def chosen(theorems: Mapping[str, Theorem], slugs: Iterable[str]) -> tuple[Theorem, ...]:
+    """Return the theorems named, in the order named and each once; all when none is.
+
+    Raises
+    ------
+    InputError
+        If a slug is unknown; the message lists those that are known.
+    """
+    named = tuple(dict.fromkeys(slugs)) or tuple(theorems)
+    for slug in named:
+        if slug not in theorems:
+            raise InputError(f"there is no theorem {slug!r}; the theorems are: {', '.join(theorems)}")
+    return tuple(theorems[slug] for slug in named)
+
+
+def survey(
+    theorems: Iterable[Theorem], *, worlds: int = 40, seed: int = 0, progress: Progress = silent
+) -> tuple[Row, ...]:
+    """Check theorems on the standard worlds, on their own, and on drawn ones.
+
+    Parameters
+    ----------
+    theorems : iterable of Theorem
+    worlds : int
+        How many worlds to draw per theorem; at least 0. World ``i`` depends on seed, slug and ``i`` alone.
+    seed : int
+        Non-negative.
+    progress : Progress
+        Told after each theorem.
+
+    Raises
+    ------
+    InputError
+        If `worlds` or `seed` is negative.
+
+    Examples
+    --------
+    >>> from maetheory.theory import THEOREMS
+    >>> row, = survey([THEOREMS["spectral-contrast-is-factorisation"]], worlds=5)
+    >>> row.violated, row.counts["TIGHT"] == len(row.visits)
+    (False, True)
+    """
+    if worlds < 0 or seed < 0:
+        raise InputError(f"worlds and seed must not be negative, but they are {worlds} and {seed}")
+    rows, everything = [], tuple(theorems)
+    for done, theorem in enumerate(everything, 1):
+        rows.append(Row(theorem, tuple(_visits(theorem, worlds, seed))))
+        progress(done, len(everything), theorem.slug)
+    return tuple(rows)
+
+
+def _visits(theorem: Theorem, worlds: int, seed: int) -> Iterator[Visit]:
+    for place in places(theorem, worlds=worlds, seed=seed):
+        try:
+            yield Visit(place.kind, place.name, theorem.check(**place.objects))
+        except InputError:
+            if place.kind in (TIGHT, BROKEN):
+                raise  # the theorem's own worlds must fit it; a standard one may lack labels, say
+
+
+def places(theorem: Theorem, *, worlds: int = 40, seed: int = 0) -> Iterator[Place]:
+    """Yield the worlds a theorem is surveyed on: its own, the standard ones that offer what it needs, drawn ones."""
+    if theorem.tight is not None:
+        yield Place(TIGHT, "tight example", theorem.tight())
+    for assumption, objects in (theorem.broken() if theorem.broken is not None else {}).items():
+        yield Place(BROKEN, f"broken: {assumption}", objects)
+    for place in (*_standard(theorem, seed), *_drawn(theorem, worlds, seed)):
+        try:
+            yield Place(place.kind, place.name, _conformed(theorem, place.objects))
+        except InputError:
+            continue  # the theorem's way to meet its assumptions does not understand this world
+
+
+def _standard(theorem: Theorem, seed: int) -> Iterator[Place]:
+    for name in GRAPHS:
+        for predictor in PREDICTORS if theorem.objects else PREDICTORS[:1]:
+            objects = _objects(name, predictor, seed)
+            if set(theorem.objects) <= set(objects):
+                where = f"{name}; {predictor}" if theorem.objects else name
+                yield Place(STANDARD, where, {"graph": _graph(name), **objects})
+
+
+def _drawn(theorem: Theorem, worlds: int, seed: int) -> Iterator[Place]:
+    for number in range(worlds):
+        try:
+            objects = drawn(theorem, generator(seed, theorem.slug, number)).everything()
+        except InputError:
+            continue  # the theorem asks for an object whose shape is unknown, and brings no worlds of its own
+        yield Place(DRAWN, f"world {number} of seed {seed}", objects)
+
+
+def _conformed(theorem: Theorem, objects: Objects) -> Objects:
+    if theorem.conform is None:
+        return objects
+    moved = dict(theorem.conform(dict(objects)))
+    return {**moved, "graph": objects["graph"]} if "graph" in objects else moved
+
+
+@cache
+def _graph(name: str) -> MaskGraph:
+    return GRAPHS[name]()
+
+
+@cache
+def _objects(name: str, predictor: str, seed: int) -> Objects:
+    return standard_objects(name, _graph(name), predictor, seed)

@@ -1,0 +1,49 @@
+"""How many processes train is said once: by torchrun if it started them, else by the caller."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from lightning_fabric import Fabric
+
+from maetheory.core import InputError
+
+
+def fabric_of(
+    accelerator: str = "auto", devices: int | None = None, nodes: int | None = None, precision: Any = "32-true"
+) -> Fabric:
+    """Return the Fabric of a training run; under torchrun `devices` and `nodes` need not be given.
+
+    Parameters
+    ----------
+    accelerator : {"auto", "cpu", "cuda", "mps"}
+    devices, nodes : int, optional
+        Processes on each node, and nodes: by default those torchrun started, without torchrun 1 and 1. With more than
+        one and without torchrun, Fabric starts the other processes of this node itself.
+    precision : str
+        "32-true", "bf16-mixed", …
+
+    Raises
+    ------
+    InputError
+        If a number is below 1 or not the one torchrun was given.
+    """
+    here, everywhere = _started_by_torchrun()
+    for name, given, started in (("devices", devices, here), ("nodes", nodes, everywhere)):
+        if given is not None and given < 1:
+            raise InputError(f"{name} must be at least 1, but it is {given}")
+        if given is not None and started and given != started:
+            raise InputError(f"torchrun was told of {started} {name}, so {name} must be left out or be {started}, "
+                             f"but it is {given}")  # fmt: skip
+    devices, nodes = devices or here or 1, nodes or everywhere or 1
+    strategy = "ddp" if devices * nodes > 1 else "auto"
+    return Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=precision, strategy=strategy)
+
+
+def _started_by_torchrun() -> tuple[int, int]:
+    """Return (processes on this node, nodes) as torchrun says them, (0, 0) without it."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return 0, 0
+    here = int(os.environ["LOCAL_WORLD_SIZE"])
+    return here, int(os.environ["WORLD_SIZE"]) // here

@@ -1,0 +1,118 @@
+"""Every figure of the theory computes the same table twice, draws it and leaves nothing open."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from maetheory.cli import run
+from maetheory.data import worlds
+from maetheory.figures import mask_graph, mask_ratio
+from maetheory.figures.gallery import GALLERY, draw_gallery
+from maetheory.figures.style import paper_style
+from maetheory.figures.tightness import slacks
+from maetheory.graph import MaskGraph
+from maetheory.masks import UniformMasks
+from maetheory.theory import THEOREMS
+
+FEW = tuple(THEOREMS.values())[:3]
+
+
+@cache
+def table(name: str) -> pd.DataFrame:
+    return GALLERY[name].compute() if name != "slack_and_tightness" else slacks(FEW, worlds=5)
+
+
+@pytest.mark.parametrize("name", GALLERY)
+def test_computing_twice_gives_the_same_table(name):
+    again = slacks(FEW, worlds=5) if name == "slack_and_tightness" else GALLERY[name].compute()
+    pd.testing.assert_frame_equal(table(name), again)
+
+
+@pytest.mark.parametrize("name", GALLERY)
+def test_drawing_changes_nothing_and_leaves_no_figure_open(name):
+    before, opened = table(name).copy(), plt.get_fignums()
+    plate = GALLERY[name]
+    with paper_style():
+        _, axes = plt.subplots(1, plate.panels)
+        plate.draw(axes if plate.panels == 1 else list(axes), table(name))
+        drawn = list(np.ravel(axes))
+        assert all(ax.has_data() for ax in drawn)
+    pd.testing.assert_frame_equal(table(name), before)
+    assert plt.get_fignums() == opened
+
+
+def test_the_command_writes_three_files_per_figure_and_says_so(tmp_path: Path, capsys):
+    assert run(["figure", "mask_graph", "--out", str(tmp_path), "--json"]) == 0
+    written = [Path(path) for path in json.loads(capsys.readouterr().out)["figures"]]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in written)
+    assert {path.suffix for path in written} == {".svg", ".png", ".csv"}
+    assert all(0 < path.stat().st_size < 300_000 for path in written)
+    again = draw_gallery(["mask_graph"], tmp_path / "again")
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in written]
+
+
+def test_an_unknown_figure_is_one_sentence_and_2(tmp_path: Path, capsys):
+    assert run(["figure", "mask_graph", "nope", "--out", str(tmp_path / "new")]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert f"there is no figure 'nope'; the figures are: {', '.join(GALLERY)}" in captured.err
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_mask_graph_drawn_is_the_graph_of_the_world():
+    frame = mask_graph.mask_graphs()
+    graph = MaskGraph.enumerate(mask_graph.two_classes(), UniformMasks(3, 2), "dropped")
+    bipartite = frame[frame.graph == mask_graph.MASK_GRAPH]
+    edges = bipartite[bipartite.kind == "edge"]
+    assert len(edges) == graph.joint.nnz
+    assert edges.weight.sum() == pytest.approx(1, abs=1e-14)
+    assert edges[edges.label == mask_graph.BETWEEN].name.tolist() == ["01–2"]
+    induced = frame[(frame.graph == mask_graph.AUGMENTATION_GRAPH) & (frame.kind == "edge")]
+    loops = graph.pair_law.diagonal().sum()
+    assert induced.weight.sum() == pytest.approx(1 - loops, abs=1e-14)
+    across = induced[induced.label == mask_graph.BETWEEN].weight.sum()
+    assert across == pytest.approx(graph.pair_label_error(), abs=1e-14)
+
+
+def test_edges_end_where_their_nodes_are():
+    frame = mask_graph.mask_graphs()
+    for _, part in frame.groupby("graph"):
+        nodes = part[part.kind == "node"]
+        places = set(zip(nodes.x, nodes.y, strict=True))
+        assert len(places) == len(nodes)
+        edges = part[part.kind == "edge"]
+        assert set(zip(edges.x, edges.y, strict=True)) | set(zip(edges.x_end, edges.y_end, strict=True)) == places
+
+
+def test_the_mask_ratio_figure_shows_the_published_bound_and_the_duality():
+    frame = table("mask_ratio")
+    assert frame.bound.round(2).tolist() == [0.74, 0.51, 0.28, 0.38, 0.33, 0.88, 0.93]
+    mirrored = frame.iloc[::-1]
+    for one, other in (("alpha2", "alpha"), ("lambda_k", "lambda_k"), ("tail", "tail")):
+        np.testing.assert_allclose(frame[one], mirrored[other], atol=1e-12)
+    assert frame.alpha.is_monotonic_increasing
+    assert not np.allclose(frame.bound, mirrored.bound, atol=0.05)
+
+
+def test_a_disconnected_graph_has_no_bound():
+    frame = mask_ratio.mask_ratios(worlds.duplicates(3, 3), k=2)
+    assert np.isinf(frame.bound).all()
+    assert frame.lambda_next.tolist() == pytest.approx([1, 1], abs=1e-12)
+
+
+def test_slack_is_zero_exactly_where_the_claim_is_tight():
+    frame = table("slack_and_tightness")
+    assert set(frame.slug) == {theorem.slug for theorem in FEW}
+    tight = frame.verdict == "TIGHT"
+    assert tight.any()
+    assert (frame.slack[tight] == 0).all()
+    assert (frame.slack[~tight] > 0).all()
+    assert (frame.tightness[tight] == 1).all()
+    assert (frame.tightness[~tight] < 1).all()

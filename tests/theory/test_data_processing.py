@@ -1,0 +1,77 @@
+"""Channels only forget: held to sums written out in loops, to enumerated graphs, and against planted falsehoods."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from maetheory.data import worlds
+from maetheory.graph import MaskGraph
+from maetheory.masks import UniformMasks
+from maetheory.testing import assert_holds
+from maetheory.theory import THEOREMS, falsify
+
+LOEWNER = "data-processing-shrinks-spectrum"
+SIDES = "channels-on-both-sides-shrink-singular-values"
+ERROR = "data-processing-raises-pair-error"
+FALSE = {
+    "the order the wrong way round": (LOEWNER, {"direction": "<="}),
+    "every eigenvalue falls by a hundredth": (LOEWNER, {"rhs": lambda: 0.01}),
+    "singular values rise": (SIDES, {"direction": ">="}),
+    "singular values fall by a hundredth": (SIDES, {"rhs": lambda: -0.01}),
+    "φ falls": (ERROR, {"direction": ">="}),
+    "φ rises by five percent": (ERROR, {"lhs": lambda graph: 1.05 * graph.pair_label_error()}),
+}
+
+
+@pytest.mark.parametrize("name", FALSE)
+def test_planted_false_versions_are_found(name):
+    slug, changes = FALSE[name]
+    assert falsify(replace(THEOREMS[slug], slug="planted", trivial=None, **changes), worlds=60) is not None
+
+
+@pytest.mark.parametrize("slug", [LOEWNER, SIDES, ERROR])
+def test_a_short_search_finds_nothing(slug):
+    assert_holds(THEOREMS[slug], worlds=60, seed=1, descend=False)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sides_are_the_sums_they_stand_for(seed):
+    rng = np.random.default_rng(seed)
+    joint, channel = rng.dirichlet(np.ones(15)).reshape(3, 5), rng.dirichlet(np.ones(2), 5)
+    labels = np.array([0, 1, 0])
+    graph = MaskGraph.from_joint(joint, labels)
+    sent = np.zeros((3, 2))
+    for i in range(3):
+        for t in range(2):
+            sent[i, t] = sum(joint[i, j] * channel[j, t] for j in range(5))
+    phi, quadratic = 0.0, []
+    for i in range(3):
+        for other in range(3):
+            if labels[i] != labels[other]:
+                phi += sum(sent[i, t] * sent[other, t] / sent[:, t].sum() for t in range(2))
+    assert THEOREMS[ERROR].check(graph, channel=channel).rhs == pytest.approx(phi, abs=1e-14)
+    gap = THEOREMS[LOEWNER].check(graph, channel=channel).lhs
+    for _ in range(200):
+        z = rng.normal(size=3)
+        z -= joint.sum(1) @ z
+        energy = [sum((m[:, t] @ z) ** 2 / m[:, t].sum() for t in range(m.shape[1])) for m in (joint, sent)]
+        quadratic.append((energy[0] - energy[1]) / (joint.sum(1) @ z**2))
+    assert -1e-15 <= gap <= min(quadratic) + 1e-14
+    assert min(quadratic) <= gap + 0.05
+
+
+@pytest.mark.parametrize("visible", [1, 2, 3])
+def test_forgetting_positions_lowers_every_singular_value(visible):
+    world = worlds.random(4, 2, 2, seed=5)
+    kept, dropped = (
+        np.linalg.svd(
+            MaskGraph.enumerate(world, UniformMasks(4, visible), positions).normalized_matrix.toarray(),
+            compute_uv=False,
+        )
+        for positions in ("kept", "dropped")
+    )
+    assert (dropped <= kept[: len(dropped)] + 1e-13).all()
+    assert (dropped < kept[: len(dropped)] - 0.01).any()

@@ -1,0 +1,108 @@
+"""Water-filling against a general minimiser, the bound it gives, and the growth of the ranks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+from maetheory.core import InputError
+from maetheory.graph import MaskGraph
+from maetheory.theory import THEOREMS, Verdict, check, falsify
+from maetheory.theory.effective_rank_grows_with_uniformity import minimiser, predicted_spectrum, ranks
+
+BOUND = "effective-rank-grows-with-uniformity"
+GROWTH = tuple(f"{name}-of-the-minimiser-grows" for name in ("effective-rank", "participation-ratio", "stable-rank"))
+
+
+def without_alignment(graph, features, weight):
+    energy = float(graph.degrees[0] @ (features**2).sum(1))
+    return weight * energy**2  # all of it in one direction, as if a minimum were a maximum
+
+
+FALSE = {
+    "bound with 1.05": (BOUND, lambda **world: 1.05 * THEOREMS[BOUND].check(**world).rhs),
+    "one direction only": (BOUND, without_alignment),
+    **{f"{slug} by five percent": (slug, None) for slug in GROWTH},
+}
+
+
+@pytest.mark.parametrize("name", FALSE)
+def test_planted_false_versions_are_found(name):
+    slug, rhs = FALSE[name]
+    theorem = THEOREMS[slug]
+    if rhs is None:
+        planted = replace(theorem, slug="planted", rhs=lambda **world: 1.05 * theorem.rhs(**world), terms=None)
+    else:
+        planted = replace(theorem, slug="planted", rhs=rhs, terms=None, trivial=None)
+    found = falsify(planted, worlds=150)
+    assert found is not None
+    assert theorem.check(**found.world.everything()).verdict is not Verdict.VIOLATED
+
+
+def test_the_uniform_law_in_place_of_the_true_one_is_found():
+    theorem = THEOREMS[BOUND]
+
+    def uniform(**world):
+        flat = MaskGraph.from_joint(np.full(world["graph"].shape, 1 / np.prod(world["graph"].shape)))
+        return replace(theorem, assumptions={}).check(**{**world, "graph": flat}).rhs
+
+    assert falsify(replace(theorem, slug="planted", rhs=uniform, terms=None, trivial=None), worlds=150) is not None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_water_filling_is_the_minimum_a_general_solver_finds(seed):
+    rng = np.random.default_rng(seed)
+    lam = np.sort(rng.random(4))[::-1]
+    weight, lipschitz, energy = np.exp(rng.normal(size=3) / 2)
+
+    def cost(s):
+        return weight * sum(v**2 for v in s) + sum(v * (1 - x) for v, x in zip(s, lam)) / lipschitz
+
+    found = minimize(cost, np.full(4, energy / 4), bounds=[(0, None)] * 4, method="SLSQP", tol=1e-14,
+                     constraints={"type": "eq", "fun": lambda s: s.sum() - energy})  # fmt: skip
+    mine = predicted_spectrum(lam, weight=weight, lipschitz=lipschitz, energy=energy)
+    assert mine.sum() == pytest.approx(energy, rel=1e-12)
+    assert cost(mine) <= found.fun + 1e-12
+    np.testing.assert_allclose(mine, found.x, atol=1e-5)
+
+
+def test_the_limits_are_the_components_and_all_dimensions():
+    lam = np.array([1.0, 1.0, 0.6, 0.0])
+    light = ranks(predicted_spectrum(lam, weight=1e-6, lipschitz=1.0, energy=1.0))
+    heavy = ranks(predicted_spectrum(lam, weight=1e6, lipschitz=1.0, energy=1.0))
+    assert list(light.values()) == pytest.approx([2.0] * 3, rel=1e-9)
+    assert list(heavy.values()) == pytest.approx([4.0] * 3, rel=1e-5)
+
+
+def test_the_ranks_of_a_spectrum_worked_out_by_hand():
+    found = ranks(np.array([2.0, 1.0, 1.0, 0.0]))
+    assert found == pytest.approx(
+        {"effective rank": 2 * math.sqrt(2), "participation ratio": 8 / 3, "stable rank": 2.0}
+    )
+
+
+@given(st.integers(0, 10**6), st.floats(-8, 1))
+@settings(max_examples=40, deadline=None)
+def test_the_bound_holds_near_the_minimiser(seed, exponent):
+    rng = np.random.default_rng(seed)
+    joint = rng.random((5, 4)) ** 3 + 1e-3
+    graph = MaskGraph.from_joint(joint / joint.sum())
+    features = minimiser(graph, 3, weight=0.7, lipschitz=1.0, energy=1.0)
+    exact = {"h": features, "targets": graph.joint.T @ features / graph.degrees[1][:, None]}
+    assert check(BOUND, graph, features=features, weight=0.7, lipschitz=1.0, **exact).verdict is Verdict.TIGHT
+    moved = features + 10**exponent * rng.normal(size=features.shape)
+    near = {"h": moved, "targets": exact["targets"] + 10**exponent * rng.normal(size=(4, 3))}
+    assert check(BOUND, graph, features=moved, weight=0.7, lipschitz=1.0, **near).slack >= 0
+
+
+def test_numbers_out_of_range_are_refused():
+    with pytest.raises(InputError, match="descending"):
+        predicted_spectrum(np.array([0.1, 0.2]), weight=1.0, lipschitz=1.0, energy=1.0)
+    with pytest.raises(InputError, match="must be positive"):
+        predicted_spectrum(np.array([1.0]), weight=0.0, lipschitz=1.0, energy=1.0)

@@ -1,0 +1,135 @@
+"""Bounds on the probe that can be less than one, each against slow sums and against false versions of itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from maetheory.data import worlds
+from maetheory.graph import MaskGraph
+from maetheory.masks import UniformMasks
+from maetheory.theory import THEOREMS, Verdict, check, falsify
+from maetheory.theory.certificate_bounds_downstream_error import certificate, value_at
+from maetheory.theory.excess_loss_bounds_downstream_error import excess, excess_bound
+from maetheory.theory.probe import image_error, view_error
+from maetheory.theory.spectral_contrast_is_factorisation import minimiser
+from maetheory.theory.spectral_features_bound_downstream_error import spectral_bound
+
+SPECTRAL, EXCESS, CERTIFICATE = (
+    f"{name}-bound{s}-downstream-error"
+    for name, s in (("spectral-features", ""), ("excess-loss", "s"), ("certificate", "s"))
+)
+ALONE, LOWER, VOTES = (
+    "label-error-alone-is-not-enough",
+    "pair-error-lower-bound",
+    "votes-beat-views-when-errors-scatter",
+)
+
+
+def scaled(slug, factor):
+    return lambda **world: factor * THEOREMS[slug].check(**world).rhs
+
+
+FALSE = {
+    "spectral with 0.95": (SPECTRAL, scaled(SPECTRAL, 0.95)),
+    "spectral without the gap": (SPECTRAL, lambda graph: float(graph.pair_label_error())),
+    "excess with 0.95": (EXCESS, scaled(EXCESS, 0.95)),
+    "excess without Δ″": (EXCESS, lambda graph, features: float(spectral_bound(graph, features.shape[1]))),
+    "certificate with 0.95": (CERTIFICATE, scaled(CERTIFICATE, 0.95)),
+    "certificate without φ": (CERTIFICATE, lambda graph, features: value_at(graph, features, 1.0)
+                              - float(graph.pair_label_error())),
+    "half for every number of classes": (ALONE, lambda: 0.5),
+    "lower bound with 1.05": (LOWER, scaled(LOWER, 1.05)),
+    "lower bound with equal masses": (LOWER, lambda graph: 1 - float((graph.augmentation.diagonal()).max())),
+    "votes with 0.95": (VOTES, scaled(VOTES, 0.95)),
+    "votes without the variance": (VOTES, lambda: 0.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FALSE)
+def test_planted_false_versions_are_found(name):
+    slug, rhs = FALSE[name]
+    planted = replace(THEOREMS[slug], slug="planted", rhs=rhs, terms=None, trivial=None)
+    found = falsify(planted, worlds=150)
+    assert found is not None
+    assert THEOREMS[slug].check(**found.world.everything()).verdict is not Verdict.VIOLATED
+
+
+def labelled(seed, n1=6, n2=4, n_images=4):
+    rng = np.random.default_rng(seed)
+    law = rng.random((n_images, n1, n2)) ** 4 * (rng.random((n_images, n1, n2)) < 0.4) + 1e-5
+    parts = [sparse.csr_array((law / law.sum()).sum(axis)) for axis in (0, 2, 1)]
+    return MaskGraph(*parts, rng.integers(0, 3, n_images)), rng
+
+
+@given(st.integers(0, 10**6), st.integers(1, 4), st.floats(-7, 1))
+@settings(max_examples=40, deadline=None)
+def test_the_bounds_hold_in_order_near_the_best_features(seed, k, exponent):
+    graph, rng = labelled(seed)
+    features = minimiser(graph, k) + 10**exponent * rng.normal(size=(6, k))
+    found = check(CERTIFICATE, graph, features=features)
+    loose = excess_bound(graph, features)
+    assert found.slack >= -found.rhs.error
+    assert float(found.rhs) <= float(loose) + found.rhs.error + loose.error
+    assert view_error(graph, features) <= found.terms["view error bound"] + 1e-9
+    assert image_error(graph, features) <= found.terms["image error bound"] + 1e-9
+    spectral = minimiser(graph, k)
+    first, best = check(SPECTRAL, graph, features=spectral), certificate(graph, spectral)
+    assert first.slack >= -first.rhs.error
+    assert float(best) <= float(first.rhs) + best.error + first.rhs.error
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_excess_equals_projections_by_least_squares(seed):
+    graph, rng = labelled(seed)
+    features = rng.normal(size=(6, 2))
+    rows = np.sqrt(graph.degrees[0])[:, None] * features
+    a = graph.augmentation.toarray()
+    left = a - rows @ np.linalg.lstsq(rows, a, rcond=None)[0]
+    lam = np.sort(np.linalg.eigvalsh(a))[::-1]
+    assert excess(graph, features) == pytest.approx(sum(v**2 for v in left.flat) - sum(x**2 for x in lam[2:]))
+    mixed = features @ np.array([[2.0, 1.0], [0.0, -3.0]])
+    assert excess(graph, mixed) == pytest.approx(excess(graph, features))
+
+
+def test_the_residual_of_the_tight_worlds_in_closed_form():
+    assert check(SPECTRAL, **THEOREMS[SPECTRAL].tight()).lhs == pytest.approx(0.1)
+    assert check(EXCESS, **THEOREMS[EXCESS].tight()).lhs == pytest.approx(0.6 * 0.2)
+    assert check(CERTIFICATE, **THEOREMS[CERTIFICATE].tight()).lhs == pytest.approx(2 / 3)
+    assert check(LOWER, **THEOREMS[LOWER].tight()).lhs > 0.1
+
+
+def test_the_mask_ratio_series_of_two_classes():
+    found = []
+    for visible in range(1, 8):
+        graph = MaskGraph.enumerate(worlds.mixture(8, 2, 2, 0.1), UniformMasks(8, visible), "dropped")
+        found.append(4 * float(spectral_bound(graph, 2)) + 2 * float(graph.label_error()))
+    np.testing.assert_allclose(found, [0.93, 0.88, 0.33, 0.38, 0.28, 0.51, 0.74], atol=0.0051)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3, 5])
+def test_the_twins_agree_in_all_but_the_residual(classes):
+    terms = check(ALONE, classes=classes).terms
+    assert terms["largest difference of eigenvalues"] < 1e-12
+    assert terms["alpha within"] == terms["alpha across"] == 0
+    assert terms["residual within"] == pytest.approx(0, abs=1e-12)
+    assert terms["residual across"] == pytest.approx(1 - 1 / classes)
+
+
+def test_the_vote_bound_beats_twice_the_view_error_iff_errors_scatter():
+    found = check(VOTES, **THEOREMS[VOTES].tight())
+    assert (found.terms["e"], found.terms["e2"]) == pytest.approx((3 / 8, 5 / 32))
+    assert float(found.lhs) == pytest.approx(0.5)
+    assert float(found.rhs) == pytest.approx(0.5)
+    assert float(found.rhs) < found.terms["twice e"]
+
+
+def test_an_image_whose_views_all_err_half_the_time_is_beyond_the_vote_bound():
+    view = sparse.csr_array([[0.5], [0.5]])
+    graph = MaskGraph(sparse.csr_array([[1.0]]), view, view, np.array([0, 1]))
+    assert check(VOTES, graph, features=np.ones((1, 1))).verdict is Verdict.INAPPLICABLE
