@@ -103,7 +103,7 @@ def _leading(graph: MaskGraph, features: np.ndarray) -> tuple[bool, str]:
 def _gap(graph: MaskGraph, features: np.ndarray) -> tuple[bool, str]:
     k = features.shape[1]
     gap = 1.0 - float(eigenvalues(graph, k + 1)[k])
-    return gap > _SAME, f"1 - λ_{k + 1} = {gap:.3g}"
+    return gap > _SAME, f"1 - λ_{k + 1} = {gap if gap > _SAME else 0:.3g}"
 
 
 def spectral(world: dict[str, Any]) -> Objects:
