@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from maetheory.data import worlds
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
 from maetheory.testing import assert_holds
-from maetheory.theory import THEOREMS, falsify
+from maetheory.theory import THEOREMS, Verdict, falsify
 
 LOEWNER = "data-processing-shrinks-spectrum"
 SIDES = "channels-on-both-sides-shrink-singular-values"
@@ -75,3 +76,13 @@ def test_forgetting_positions_lowers_every_singular_value(visible):
     )
     assert (dropped <= kept[: len(dropped)] + 1e-13).all()
     assert (dropped < kept[: len(dropped)] - 0.01).any()
+
+
+@pytest.mark.parametrize("size", [9e-10, 3e-12])
+def test_rows_that_sum_to_one_only_nearly_are_no_law(size):
+    """At 9e-10 the pair error already falls by more than round-off."""
+    objects = dict(THEOREMS[ERROR].tight())
+    for signs in product([-1, 0, 1], repeat=3):
+        if any(signs):
+            found = THEOREMS[ERROR].check(**{**objects, "channel": np.diag(1 + size * np.array(signs))})
+            assert found.verdict is Verdict.INAPPLICABLE
