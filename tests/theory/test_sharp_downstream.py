@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from scipy.linalg import block_diag
 
 from maetheory.data import worlds
 from maetheory.graph import MaskGraph
@@ -133,3 +134,17 @@ def test_an_image_whose_views_all_err_half_the_time_is_beyond_the_vote_bound():
     view = sparse.csr_array([[0.5], [0.5]])
     graph = MaskGraph(sparse.csr_array([[1.0]]), view, view, np.array([0, 1]))
     assert check(VOTES, graph, features=np.ones((1, 1))).verdict is Verdict.INAPPLICABLE
+
+
+def test_features_that_take_the_wrong_one_of_two_close_eigenvectors_violate_nothing():
+    """They miss 4e-12 of the eigenvalues, within the premise, and a small gap makes 1e-8 of that."""
+    share = np.array([5e-5, 5e-5 + 1e-12])  # of two blocks of two views each; λ = (1 - 2 share)² beside two ones
+    blocks = [np.array([[1 - s, s], [s, 1 - s]]) / 4 for s in share]
+    graph = MaskGraph.from_joint(block_diag(*blocks), np.array([0, 1, 2, 2]))
+    one, other = (np.array([[1.0, 0], [1, 0], [0, 1], [0, 1]]), np.array([[0.0], [0], [1], [-1]]))
+    found = check(SPECTRAL, graph, features=np.hstack([one, other]))
+    assert all(a.holds for a in found.assumptions)
+    assert found.slack < -1e-9
+    assert found.verdict is Verdict.UNDECIDED
+    right = check(SPECTRAL, graph, features=np.hstack([one, other[::-1]]))
+    assert right.verdict is Verdict.HOLDS
