@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -12,25 +11,11 @@ from maetheory.data import worlds
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
 from maetheory.testing import assert_holds
-from maetheory.theory import THEOREMS, Verdict, falsify
+from maetheory.theory import THEOREMS, Verdict
 
 LOEWNER = "data-processing-shrinks-spectrum"
 SIDES = "channels-on-both-sides-shrink-singular-values"
 ERROR = "data-processing-raises-pair-error"
-FALSE = {
-    "the order the wrong way round": (LOEWNER, {"direction": "<="}),
-    "every eigenvalue falls by a hundredth": (LOEWNER, {"rhs": lambda: 0.01}),
-    "singular values rise": (SIDES, {"direction": ">="}),
-    "singular values fall by a hundredth": (SIDES, {"rhs": lambda: -0.01}),
-    "φ falls": (ERROR, {"direction": ">="}),
-    "φ rises by five percent": (ERROR, {"lhs": lambda graph: 1.05 * graph.pair_label_error()}),
-}
-
-
-@pytest.mark.parametrize("name", FALSE)
-def test_planted_false_versions_are_found(name):
-    slug, changes = FALSE[name]
-    assert falsify(replace(THEOREMS[slug], slug="planted", trivial=None, **changes), worlds=60) is not None
 
 
 @pytest.mark.parametrize("slug", [LOEWNER, SIDES, ERROR])

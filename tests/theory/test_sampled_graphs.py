@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -11,26 +10,9 @@ import pytest
 from maetheory.core import InputError
 from maetheory.graph import MaskGraph
 from maetheory.testing import assert_holds
-from maetheory.theory import THEOREMS, Verdict, falsify, replay
+from maetheory.theory import THEOREMS, Verdict, replay
 
 WEYL, UNSEEN, BIAS = "sampled-spectrum-concentrates", "unseen-component-costs-one", "sampled-spectrum-is-biased-upward"
-FALSE = {
-    "Weyl five percent too strong": (WEYL, {"rhs": lambda **w: 0.95 * THEOREMS[WEYL].check(**w).rhs}),
-    "Weyl the wrong way round": (WEYL, {"direction": ">="}),
-    "an unseen component costs 1.05": (UNSEEN, {"rhs": lambda: 1.05}),
-    "the bias with every node seen": (
-        BIAS,
-        {"rhs": lambda graph, draws: (graph.shape[0] - 1) * (graph.shape[1] - 1) / (draws - 1)},
-    ),
-    "the bias over n": (BIAS, {"rhs": lambda draws, **w: THEOREMS[BIAS].check(draws=draws, **w).rhs * (1 - 1 / draws)}),
-    "no bias": (BIAS, {"rhs": lambda: 0.0}),
-}
-
-
-@pytest.mark.parametrize("name", FALSE)
-def test_planted_false_versions_are_found(name):
-    slug, changes = FALSE[name]
-    assert falsify(replace(THEOREMS[slug], slug="planted", trivial=None, **changes), worlds=60) is not None
 
 
 @pytest.mark.parametrize("slug", [WEYL, UNSEEN, BIAS])
