@@ -117,3 +117,40 @@ def test_features_that_take_the_wrong_one_of_two_close_eigenvectors_violate_noth
     assert found.verdict is Verdict.UNDECIDED
     right = check(SPECTRAL, graph, features=np.hstack([one, other[::-1]]))
     assert right.verdict is Verdict.HOLDS
+
+
+def votes_by_loops(graph, features):
+    """Error of the vote, and the mean and mean square of the share of wrong views, image by image."""
+    shown, labels, classes = graph.image_views.toarray(), list(graph.image_labels), int(max(graph.image_labels)) + 1
+    truth = []  # Bayes label of each view, the smallest class at a tie
+    for view in shown.T:
+        mass = [sum(m for m, label in zip(view, labels) if label == c) for c in range(classes)]
+        truth.append(mass.index(max(mass)))
+    root = np.sqrt(shown.sum(0))
+    target = np.array([[float(label == c) for c in range(classes)] for label in truth])
+    head = np.linalg.lstsq(root[:, None] * features, root[:, None] * target, rcond=None)[0]
+    guess = []
+    for row in features @ head:
+        best = [c for c in range(classes) if row[c] > max(row) - 1e-9]
+        guess.append(best[0] if len(best) == 1 else None)
+    error = mean = square = 0.0
+    for view, label in zip(shown, labels):
+        votes = [sum(m for m, g in zip(view, guess) if g == c) for c in (*range(classes), None)]
+        beaten = any(votes[c] >= votes[label] - 1e-9 * sum(view) for c in range(classes + 1) if c != label)
+        wrong = sum(m for m, g in zip(view, guess) if g != label) / sum(view)
+        error, mean, square = error + sum(view) * beaten, mean + sum(view) * wrong, square + sum(view) * wrong**2
+    return error, mean, square
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_vote_bound_is_that_of_votes_counted_by_hand(seed):
+    graph, rng = labelled(seed, n1=5, n_images=6)
+    features = rng.normal(size=(5, 3)) * (rng.random((5, 1)) < 0.8)  # some views have none, and vote for nothing
+    error, mean, square = votes_by_loops(graph, features)
+    found = check(VOTES, graph, features=features)
+    assert found.lhs == pytest.approx(error, abs=1e-12)
+    assert found.terms == pytest.approx({"e": mean, "e2": square, "twice e": 2 * mean}, abs=1e-12)
+    assert (found.verdict is Verdict.INAPPLICABLE) == (mean >= 0.5)
+    if mean < 0.5:
+        assert found.rhs == pytest.approx((square - mean**2) / (square - mean + 0.25), abs=1e-12)
+        assert error <= float(found.rhs) + 1e-12
