@@ -8,10 +8,12 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from maetheory.core import InputError
 from maetheory.spectra.products import EPS, Array, Products, is_sparse
 from maetheory.spectra.triplets import Triplets, rayleigh_ritz
 
 DENSE_ENTRIES = 4_000_000
+LARGEST_ENTRIES = 250_000_000  # 2 GB, of which an SVD keeps several copies
 DENSE_SIDE = 64  # up to which LAPACK finds all triplets before ARPACK has begun
 GRAM_SIDE = 256  # up to which LAPACK finds the top ones before ARPACK does
 WELL_ABOVE = 0.1  # of the largest value: squares of values above it lose no more than a digit
@@ -30,8 +32,20 @@ def suits_gram(shape: tuple[int, int]) -> bool:
 
 
 def entries(products: Products) -> Array:
-    """Return the matrix as an array; a LinearOperator is multiplied with the identity on its shorter side."""
+    """Return the matrix as an array; a LinearOperator is multiplied with the identity on its shorter side.
+
+    Raises
+    ------
+    InputError
+        If it is not an array yet and would have more than 250 million entries.
+    """
     matrix = products.matrix
+    if not isinstance(matrix, np.ndarray) and matrix.shape[0] * matrix.shape[1] > LARGEST_ENTRIES:
+        raise InputError(
+            f"more than a quarter of the singular values of a {matrix.shape[0]} x {matrix.shape[1]} matrix, or "
+            f"connected part of one, are found from all its entries, {8e-9 * matrix.shape[0] * matrix.shape[1]:.3g} GB: ask for "
+            f"{min(matrix.shape) // 4} at most"
+        )
     if not isinstance(matrix, LinearOperator):
         dense: Array = matrix.toarray() if is_sparse(matrix) else matrix
         return dense

@@ -54,7 +54,8 @@ def spectrum(operator: Any, k: int, *, seed: int = 0) -> Spectrum:
     Raises
     ------
     InputError
-        If k is not an integer from 1 to min(N1, N2), or the operator is not a finite real matrix.
+        If k is not an integer from 1 to min(N1, N2), the operator is not a finite real matrix, or more than a quarter
+        of the values of a component are asked for that has over 250 million entries, zeros included.
 
     References
     ----------

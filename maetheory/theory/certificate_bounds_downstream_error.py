@@ -43,9 +43,9 @@ from scipy.optimize import minimize_scalar
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.theory.excess_loss_bounds_downstream_error import parts
-from maetheory.theory.expectations import eigenvalues
+from maetheory.theory.expectations import column_basis, eigenvalues, weighted_rows
 from maetheory.theory.probe import class_masses
-from maetheory.theory.spectral_features_bound_downstream_error import basis, consequences, residual
+from maetheory.theory.spectral_features_bound_downstream_error import consequences, residual
 from maetheory.theory.theorem import Objects, Theorem
 
 _EPS = float(np.finfo(float).eps)
@@ -88,7 +88,7 @@ def _starts(graph: MaskGraph, features: np.ndarray) -> list[float]:
 
 
 def _lost(graph: MaskGraph, features: np.ndarray) -> np.ndarray:
-    columns = basis(graph, features)
+    columns = column_basis(weighted_rows(graph, features))
     return np.eye(graph.shape[0]) - columns @ columns.T  # (N1, N1)
 
 

@@ -18,7 +18,6 @@ from maetheory.theory.balls import Ball, BallMatrix, ball, enclosure, largest, r
 
 ROUND_OFF = 1e-12
 _MERGED = 1e-24
-_LAW = 1e-9
 
 
 @dataclass(frozen=True)
@@ -114,17 +113,25 @@ def collapsed(floats: dict[str, np.ndarray]) -> Margin:
     return _constant(features, [0] * len(features), "features differ by up to {}, 0 is needed")
 
 
+def _alike(floats: dict[str, np.ndarray]) -> list[Hashable]:
+    """The features of each view as one value, the same for all where they count as collapsed."""
+    features, met = floats["features"], collapsed(floats)
+    return [0] * len(features) if met.value >= -met.allowed else [tuple(map(float, row)) for row in features]
+
+
 def position_blind(floats: dict[str, np.ndarray]) -> Margin:
     """H is the same for views of equal features."""
-    seen = [tuple(map(float, row)) for row in floats["features"]]
-    return _constant(floats["h"], seen, "views of equal features get predictions that differ by up to {}, 0 is needed")
+    return _constant(
+        floats["h"], _alike(floats), "views of equal features get predictions that differ by up to {}, 0 is needed"
+    )
 
 
 def mask_alone(graph: BallGraph, floats: dict[str, np.ndarray], masks: np.ndarray | None = None) -> Margin:
     """H is the same for views of equal features and mask."""
     names = graph.floats.target_masks if masks is None else masks
     shown = sorted({(i, float(names[j])) for i, j, _ in graph.pairs})
-    seen = [(tuple(map(float, floats["features"][i])), mask) for i, mask in shown]
+    alike = _alike(floats)
+    seen = [(alike[i], mask) for i, mask in shown]
     rows = floats["h"][[i for i, _ in shown]]
     return _constant(
         rows, seen, "views of equal features and mask get predictions that differ by up to {}, 0 is needed"
@@ -167,7 +174,7 @@ def _untied(ties: int, what: str) -> Margin:
 
 
 def targets_are_sent_by_a_law(channel: BallMatrix) -> Margin:
-    """The rows of the channel on targets are laws within 1e-9; they are divided by their sums before use."""
+    """The rows of the channel on targets are laws within 1e-12; they are divided by their sums before use."""
     return _is_law(channel)
 
 
@@ -180,7 +187,7 @@ def _is_law(rows: BallMatrix) -> Margin:
     least = -largest(-x for x in rows.entries())
     off = largest(abs(total(row) - 1) for row in rows.tolist())
     words = f"least entry {enclosure(least)} if below 0, rows sum to one within {enclosure(off)}"
-    return Margin(least.min(ball(_LAW) - off), ball(0), words)
+    return Margin(least.min(ball(ROUND_OFF) - off), ball(0), words)
 
 
 def images_known_exactly(graph: BallGraph) -> Margin:

@@ -40,7 +40,7 @@ from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.theory.theorem import Objects, Theorem
 
-_ROUND_OFF = 1e-9
+_ROUND_OFF = 1e-12
 
 
 def _is_law(rows: np.ndarray) -> tuple[bool, str]:

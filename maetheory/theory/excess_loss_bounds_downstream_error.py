@@ -39,8 +39,9 @@ import numpy as np
 
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
+from maetheory.theory.expectations import column_basis, weighted_rows
 from maetheory.theory.probe import class_masses
-from maetheory.theory.spectral_features_bound_downstream_error import basis, consequences, residual
+from maetheory.theory.spectral_features_bound_downstream_error import consequences, residual
 from maetheory.theory.theorem import Objects, Theorem
 
 _GAP = 1e-11
@@ -57,7 +58,7 @@ def excess(graph: MaskGraph, features: np.ndarray) -> float:
     (1.0, 0.0)
     """
     lam, vectors, k = *_eigen(graph, features.shape[1]), features.shape[1]
-    columns = basis(graph, features)
+    columns = column_basis(weighted_rows(graph, features))
     inside = columns.T @ vectors  # (rank, N1)
     missed = ((vectors - columns @ inside) ** 2).sum(0)[:k]  # (min(k, N1),)
     spare = (inside**2).sum(0)[k:]

@@ -72,9 +72,18 @@ def _collapsed(features: np.ndarray) -> tuple[bool, str]:
     return holds, f"features differ by up to {spread:.3g}, 0 is needed"
 
 
+def _alike(features: np.ndarray) -> np.ndarray:
+    """Number of each view's features among the distinct ones, (N1,); all 0 where the features count as collapsed.
+
+    Otherwise features that differ by round-off would tell a decoder everything, and both premises would hold.
+    """
+    if _collapsed(features)[0]:
+        return np.zeros(len(features), int)
+    return np.unique(features, axis=0, return_inverse=True)[1].ravel()
+
+
 def _blind(features: np.ndarray, h: np.ndarray) -> tuple[bool, str]:
-    same_features = np.unique(features, axis=0, return_inverse=True)[1].ravel()
-    holds, spread = _equal(h, same_features)
+    holds, spread = _equal(h, _alike(features))
     return holds, f"views of equal features get predictions that differ by up to {spread:.3g}, 0 is needed"
 
 
@@ -86,7 +95,7 @@ def _mask_alone(
     graph: MaskGraph, features: np.ndarray, h: np.ndarray, masks: np.ndarray | None = None
 ) -> tuple[bool, str]:
     x1, x2 = graph.joint.tocoo().coords
-    seen = np.column_stack([features[x1], _target_masks(graph, masks)[x2]])  # (pairs, k + 1)
+    seen = np.column_stack([_alike(features)[x1], _target_masks(graph, masks)[x2]])  # (pairs, 2)
     holds, spread = _equal(h[x1], np.unique(seen, axis=0, return_inverse=True)[1].ravel())
     return holds, f"views of equal features and mask get predictions that differ by up to {spread:.3g}, 0 is needed"
 

@@ -7,9 +7,11 @@ Bayes labels y(x₁).
 
 Assumptions
 -----------
-Both graphs have the same images with the same labels. Both mask laws are uniform, the second with at most as many
-visible patches: counts of visible patches are compared, and masses of masks where positions are kept; with positions
-dropped the graph does not know its masks, and uniformity is taken on trust.
+Both graphs have the same images with the same labels: masses, labels, and what the views of each image show, which with
+positions kept is the image and with positions dropped how often it has each symbol. Positions are kept in both graphs
+or dropped in both. Both mask laws are uniform, the second with at most as many visible patches: counts of visible
+patches are compared, and masses of masks where positions are kept. With positions dropped the graph does not know its
+masks, so uniformity and the order of the patches are taken on trust.
 
 Claim
 -----
@@ -42,6 +44,7 @@ from maetheory.masks import BlockMasks, UniformMasks
 from maetheory.theory.theorem import Objects, Theorem
 
 _IMAGES = "both graphs have the same images"
+_POSITIONS = "positions are kept in both graphs or dropped in both"
 _MASKS = "both mask laws are uniform, the second with fewer visible patches"
 
 
@@ -52,7 +55,56 @@ def _same_images(graph: MaskGraph, hides_more: MaskGraph) -> tuple[bool, str]:
     off = float(np.abs(one - two).max())
     labels, others = graph.image_labels, hides_more.image_labels
     same = labels is not None and others is not None and np.array_equal(labels, others)
-    return off <= 1e-12 and same, f"masses agree within {off:.3g}, labels {'agree' if same else 'differ'}"
+    shown = _show_the_same(graph, hides_more)
+    words = f"labels {'agree' if same else 'differ'}, contents {'agree' if shown else 'differ'}"
+    return off <= 1e-12 and same and shown, f"masses agree within {off:.3g}, {words}"
+
+
+def _show_the_same(graph: MaskGraph, hides_more: MaskGraph) -> bool:
+    """Whether images agree in each symbol that both graphs show, or in their frequencies; true where neither is known.
+
+    It compares pictures only if positions are kept in both; that they should be is another assumption.
+    """
+    if graph.view_contents is None or hides_more.view_contents is None or _keeps(graph) != _keeps(hides_more):
+        return True
+    if not _keeps(graph):
+        size = 1 + max(int(g.view_contents.symbols.max(initial=0)) for g in (graph, hides_more) if g.view_contents)
+        one, two = (_frequencies(g, size) for g in (graph, hides_more))
+        return bool(np.abs(one - two).max() <= 1e-12)
+    pictures, others = _pictures(graph), _pictures(hides_more)
+    known = np.minimum(pictures, others) >= 0
+    return pictures.shape == others.shape and bool((pictures == others)[known].all())
+
+
+def _keeps(graph: MaskGraph) -> bool:
+    return graph.view_contents is not None and graph.view_contents.masks is not None
+
+
+def _pictures(graph: MaskGraph) -> np.ndarray:
+    """Symbol of each patch of each image, shape (S, n), put together from its views; −1 where none shows it."""
+    assert graph.view_contents is not None
+    symbols, masks = graph.view_contents.symbols, graph.view_contents.masks
+    assert masks is not None
+    views = np.full(masks.shape, -1)
+    views[masks] = symbols[symbols >= 0]  # both in patch order
+    image, view = graph.image_views.tocoo().coords
+    pictures = np.full((graph.image_views.shape[0], masks.shape[1]), -1)
+    np.maximum.at(pictures, image, views[view])
+    return pictures
+
+
+def _frequencies(graph: MaskGraph, size: int) -> np.ndarray:
+    """Share of each symbol among what an image shows, shape (S, `size`)."""
+    assert graph.view_contents is not None
+    counts = (graph.view_contents.symbols[:, :, None] == np.arange(size)).sum(1)  # (N1, w, size) -> (N1, size)
+    shown = graph.image_views @ counts  # (S, N1) @ (N1, size)
+    total = shown.sum(1, keepdims=True)
+    return np.divide(shown, total, out=np.zeros_like(shown), where=total > 0)
+
+
+def _same_positions(graph: MaskGraph, hides_more: MaskGraph) -> tuple[bool, str]:
+    words = ["kept" if _keeps(g) else "dropped" for g in (graph, hides_more)]
+    return words[0] == words[1], f"positions are {words[0]} and {words[1]}"
 
 
 def _hides_more_uniformly(graph: MaskGraph, hides_more: MaskGraph) -> tuple[bool, str]:
@@ -104,6 +156,7 @@ def _broken() -> dict[str, Objects]:
     fewer = BlockMasks((1, 4), 1)
     return {
         _IMAGES: {"graph": graph, "hides_more": _graphs(other, 3, 1)["hides_more"]},
+        _POSITIONS: {"graph": _graphs(good, 3, 1, "dropped")["graph"], "hides_more": _graphs(good, 3, 1)["hides_more"]},
         _MASKS: {"graph": graph, "hides_more": MaskGraph.enumerate(good, fewer)},
     }
 
@@ -126,7 +179,7 @@ THEOREM = Theorem(
     direction="<=",
     scale=lambda: 1.0,
     trivial=1.0,
-    assumptions={_IMAGES: _same_images, _MASKS: _hides_more_uniformly},
+    assumptions={_IMAGES: _same_images, _POSITIONS: _same_positions, _MASKS: _hides_more_uniformly},
     tight=tight,
     broken=_broken,
     sample=_sample,

@@ -7,8 +7,10 @@ and of targets.
 
 Assumptions
 -----------
-The complement has the law of the transposed graph. So it is for uniform and for Bernoulli masks, not for blocks. Views
-may be numbered otherwise, so equal shapes, sorted degrees and sorted joint masses are what is compared.
+The complement has the law of the transposed graph, images included. So it is for uniform and for Bernoulli masks, not
+for blocks. Where graphs know what their nodes show, each view of one is matched with the target of the other that shows
+the same; then all masses are compared, and with labels the class law of every node. Graphs that do not know it must be
+numbered alike. Nothing is taken on trust.
 
 Claim
 -----
@@ -31,10 +33,13 @@ Ours, on the mask ratio of Zhang, Wang and Wang 2022.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
 from maetheory.data import worlds
-from maetheory.graph import MaskGraph
+from maetheory.graph import Contents, MaskGraph
 from maetheory.masks import BernoulliMasks, BlockMasks, UniformMasks
 from maetheory.theory.theorem import Objects, Theorem
 
@@ -65,11 +70,40 @@ def _largest_difference(graph: MaskGraph, complement: MaskGraph) -> float:
 def _is_transposed(graph: MaskGraph, complement: MaskGraph) -> tuple[bool, str]:
     if graph.shape != complement.shape[::-1]:
         return False, f"the graphs are {graph.shape} and {complement.shape}"
-    if graph.joint.nnz != complement.joint.nnz:
-        return False, f"they have {graph.joint.nnz} and {complement.joint.nnz} edges"
-    mine, other = (graph.joint.data, *graph.degrees), (complement.joint.data, *complement.degrees[::-1])
-    off = max(float(np.abs(np.sort(a) - np.sort(b)).max()) for a, b in zip(mine, other, strict=True))
-    return off <= 1e-12, f"sorted masses and degrees agree within {off:.3g}"
+    views = _match(graph.view_contents, complement.target_contents, graph.shape[0])
+    targets = _match(graph.target_contents, complement.view_contents, graph.shape[1])
+    if views is None or targets is None:
+        return False, "a view or target of one graph shows what no target or view of the other does"
+    off = _largest_entry(graph.joint - complement.joint.T[views][:, targets])
+    if graph.image_labels is not None and complement.image_labels is not None:
+        if graph.n_classes != complement.n_classes:
+            return False, f"they have {graph.n_classes} and {complement.n_classes} classes"
+        off = max(
+            off,
+            _largest_entry(graph.class_law - complement.target_class_law[views]),
+            _largest_entry(graph.target_class_law - complement.class_law[targets]),
+        )
+    return off <= 1e-12, f"masses and class laws agree within {off:.3g}"
+
+
+def _match(contents: Contents | None, other: Contents | None, size: int) -> np.ndarray | None:
+    """Index in `other` of what shows the same as each of `contents`; the same numbers where neither is known."""
+    if contents is None or other is None:
+        return np.arange(size) if contents is other else None
+    place = {shown: index for index, shown in enumerate(_shown(other))}
+    found = [place.get(shown, -1) for shown in _shown(contents)]
+    return np.array(found) if -1 not in found else None
+
+
+def _shown(contents: Contents) -> Iterator[tuple[tuple[bool, ...], tuple[int, ...]]]:
+    """Mask, if positions were kept, and symbols of each node; no two nodes of a graph show the same."""
+    masks = [()] * len(contents.symbols) if contents.masks is None else contents.masks.tolist()
+    for mask, symbols in zip(masks, contents.symbols.tolist(), strict=True):
+        yield tuple(mask), tuple(symbol for symbol in symbols if symbol >= 0)
+
+
+def _largest_entry(difference: Any) -> float:
+    return float(np.abs(difference).max())
 
 
 def _pair(world: worlds.FiniteWorld, visible: int, positions: str = "kept") -> Objects:

@@ -8,23 +8,26 @@ Setting
 Assumptions
 -----------
 ``sampled`` is a law. For the second theorem here, a component of M has no mass in it. For the third, view and target
-are independent under M, and n ≥ 2.
+are independent under M, measured as the largest entry of Ā_M − √d₁√d₂ᵀ because a rare node must be independent too, and
+n ≥ 2.
 
 Claim
 -----
 max_i |σ̂_i − σ_i| ≤ ‖Ā̂_M − Ā_M‖₂ (Weyl). An unseen component, however rare, makes that distance at least 1. M̂ is
 biased: for independent view and target E Σσ̂² − Σσ² = (E N̂₁ − 1)(E N̂₂ − 1)/(n − 1), N̂ the numbers of nodes seen,
-which is about (N₁ − 1)(N₂ − 1)/n. Proof of the last: Pearson's statistic of a table with given margins has mean
-(N̂₁ − 1)(N̂₂ − 1) n/(n − 1), and N̂₁, N̂₂ are independent.
+which is about (N₁ − 1)(N₂ − 1)/n. Proof of the second: nothing of M̂ lies in the rows and columns of the unseen
+component, and M has no other entries there, so Ā̂_M − Ā_M is the direct sum of a block −Ā_M of norm 1 and the rest. Of
+the third: Pearson's statistic of a table with given margins has mean (N̂₁ − 1)(N̂₂ − 1) n/(n − 1), and N̂₁, N̂₂ are
+independent.
 
 Slack
 -----
-Weyl's; what the seen components add to the distance; zero.
+Weyl's; (‖rest‖₂ − 1)_+ for the rest of Ā̂_M − Ā_M outside of unseen components; zero.
 
 Tight when
 ----------
-The difference shares its singular vectors with both, as in a channel that flips; the seen components are sampled
-without error; always.
+The difference shares its singular vectors with both, as in a channel that flips; the seen components are at most 1 off,
+as they are unless views were seen with the targets of others; always.
 
 Reference
 ---------
@@ -34,11 +37,13 @@ Ours; Weyl 1912, and Pearson's statistic under independence.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import factorial
+from math import comb, factorial
 from typing import Any
 
 import numpy as np
+from scipy.linalg import block_diag
 
+from maetheory.core import InputError
 from maetheory.graph import MaskGraph
 from maetheory.theory.data_processing_shrinks_spectrum import normalised
 from maetheory.theory.theorem import Objects, Theorem
@@ -47,6 +52,7 @@ _LAW = "the sample is a law"
 _UNSEEN = "a component was never seen"
 _INDEPENDENT = "view and target are independent"
 _TWO = "there are two draws or more"
+_MOST_TABLES = 1_000_000
 
 
 def _is_law(sampled: np.ndarray) -> tuple[bool, str]:
@@ -60,8 +66,8 @@ def _is_unseen(graph: MaskGraph, sampled: np.ndarray) -> tuple[bool, str]:
 
 
 def _is_independent(graph: MaskGraph) -> tuple[bool, str]:
-    off = float(np.abs(graph.joint.toarray() - np.outer(*graph.degrees)).max())
-    return off <= 1e-12, f"M is the product of its marginals within {off:.3g}"
+    off = float(np.abs(graph.normalized_matrix.toarray() - np.sqrt(np.outer(*graph.degrees))).max())
+    return off <= 1e-12, f"Ā_M is √d₁√d₂ᵀ within {off:.3g}"
 
 
 def _is_two(draws: int) -> tuple[bool, str]:
@@ -91,9 +97,27 @@ def tables(cells: int, draws: int) -> Iterator[tuple[int, ...]]:
         yield from ((first, *rest) for rest in tables(cells - 1, draws - first))
 
 
+def _refuse_if_many(cells: int, draws: int) -> None:
+    if not isinstance(draws, int | np.integer):
+        raise InputError(f"draws must be a whole number of pairs, but {draws!r} was given")
+    number = comb(max(draws, 0) + cells - 1, cells - 1)
+    if number > _MOST_TABLES:
+        raise InputError(
+            f"{draws} draws fill {cells} cells in {number:,} ways, more than the {_MOST_TABLES:,} that are summed: "
+            "take fewer draws or a smaller graph"
+        )
+
+
 def expected_square_sum(graph: MaskGraph, draws: int) -> float:
-    """E Σσ̂² over all samples of `draws` pairs, each table weighed by its multinomial probability."""
+    """E Σσ̂² over all samples of `draws` pairs, each table weighed by its multinomial probability.
+
+    Raises
+    ------
+    InputError
+        If `draws` is not a whole number, or there are more than a million tables.
+    """
     law = graph.joint.toarray()
+    _refuse_if_many(law.size, draws)
     total = 0.0
     for counts in tables(law.size, draws):
         table = np.array(counts).reshape(law.shape)
@@ -117,7 +141,7 @@ def _conform(objects: dict[str, Any]) -> Objects:
 
 
 def _unsee(objects: dict[str, Any]) -> Objects:
-    """Forget the first component, which is impossible when it is the only one."""
+    """Forget the first component; where it is the only one, nothing is left and the sample is no law."""
     views, targets = objects["graph"].components
     rows = np.abs(objects["sampled"]) * (views > 0)[:, None] * (targets > 0)
     return {**objects, "sampled": rows / rows.sum() if rows.sum() > 0 else rows}
@@ -156,11 +180,9 @@ def _broken_bias() -> dict[str, Objects]:
 
 
 def _sample_unseen(rng: np.random.Generator) -> Objects:
-    blocks = [rng.random(rng.integers(1, 4, 2)) + 0.01 for _ in range(2)]
-    joint = np.zeros(np.add(*(block.shape for block in blocks)))
-    joint[: blocks[0].shape[0], : blocks[0].shape[1]] = blocks[0]
-    joint[blocks[0].shape[0] :, blocks[0].shape[1] :] = blocks[1]
-    return {"graph": MaskGraph.from_joint(joint / joint.sum()), "sampled": rng.random(joint.shape)}
+    joint = block_diag(*(rng.random(rng.integers(1, 4, 2)) + 0.01 for _ in range(rng.integers(2, 4))))
+    sampled = rng.random(joint.shape) ** rng.integers(1, 9)  # high powers send views to the targets of others
+    return {"graph": MaskGraph.from_joint(joint / joint.sum()), "sampled": sampled}
 
 
 def _sample_bias(rng: np.random.Generator) -> Objects:

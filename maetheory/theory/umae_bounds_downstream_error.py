@@ -108,7 +108,7 @@ VACUITY = Theorem(
     objects=(),
     lhs=_constant_part,
     rhs=_at_least_six,
-    trivial=1.0,
+    trivial=0.0,
     tight=tight_vacuity,
 )
 

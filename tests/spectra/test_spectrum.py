@@ -115,3 +115,20 @@ def test_an_impossible_count_is_refused(k):
 def test_what_is_no_real_matrix_is_refused(matrix):
     with pytest.raises(InputError, match=r"^operator"):
         spectrum(matrix, 1)
+
+
+@pytest.mark.parametrize("form", [sparse.csr_array, aslinearoperator])
+def test_all_values_of_a_matrix_that_does_not_fit_into_memory_are_refused(form):
+    """A chain of 40 000 rows and columns is one component, of 13 GB if it is written down."""
+    side = 40_000
+    chain = form(sparse.csr_array(sparse.diags([1.0, 0.5], [0, 1], shape=(side, side))))
+    with pytest.raises(InputError, match=r"40000 x 40000 .* 12\.8 GB: ask for 10000 at most"):
+        spectrum(chain, side // 4 + 1)
+
+
+def test_an_array_that_is_in_memory_anyway_is_decomposed_whole(monkeypatch, rng):
+    monkeypatch.setattr("maetheory.spectra.engines.LARGEST_ENTRIES", 10)
+    matrix = rng.normal(size=(70, 80))
+    np.testing.assert_allclose(spectrum(matrix, 60).values, np.linalg.svd(matrix)[1][:60], atol=1e-12)
+    with pytest.raises(InputError, match="ask for 17 at most"):
+        spectrum(sparse.csr_array(matrix), 60)

@@ -297,3 +297,18 @@ def test_a_missing_library_is_said_plainly(monkeypatch):
             certify("umae-downstream-bound-exceeds-six", MaskGraph.from_joint([[1.0]], [0]))
     finally:
         arb_library.cache_clear()
+
+
+@pytest.mark.parametrize("masks", [{}, {"masks": np.zeros(3, int)}])
+def test_no_certificate_says_that_last_digits_tell_a_decoder_something(masks):
+    slug = "full-collapse-costs-variance" + ("-given-the-mask" if masks else "")
+    world = dict(THEOREMS["full-collapse-costs-variance"].tight())
+    world["features"] = 1 + np.array([[0.0], [1e-14], [2e-14]])
+    world["h"] = world["graph"].joint @ world["targets"] / world["graph"].degrees[0][:, None]
+    assert certify(slug, **world, **masks).verdict is Verdict.INAPPLICABLE
+
+
+def test_a_certificate_reads_laws_as_strictly_as_a_check():
+    slug = "data-processing-raises-pair-error"
+    world = {**THEOREMS[slug].tight(), "channel": np.diag([1 + 9e-10, 1, 1 - 9e-10])}
+    assert certify(slug, **world).verdict is check(slug, **world).verdict is Verdict.INAPPLICABLE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -11,25 +11,11 @@ from maetheory.data import worlds
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
 from maetheory.testing import assert_holds
-from maetheory.theory import THEOREMS, falsify
+from maetheory.theory import THEOREMS, Verdict
 
 LOEWNER = "data-processing-shrinks-spectrum"
 SIDES = "channels-on-both-sides-shrink-singular-values"
 ERROR = "data-processing-raises-pair-error"
-FALSE = {
-    "the order the wrong way round": (LOEWNER, {"direction": "<="}),
-    "every eigenvalue falls by a hundredth": (LOEWNER, {"rhs": lambda: 0.01}),
-    "singular values rise": (SIDES, {"direction": ">="}),
-    "singular values fall by a hundredth": (SIDES, {"rhs": lambda: -0.01}),
-    "φ falls": (ERROR, {"direction": ">="}),
-    "φ rises by five percent": (ERROR, {"lhs": lambda graph: 1.05 * graph.pair_label_error()}),
-}
-
-
-@pytest.mark.parametrize("name", FALSE)
-def test_planted_false_versions_are_found(name):
-    slug, changes = FALSE[name]
-    assert falsify(replace(THEOREMS[slug], slug="planted", trivial=None, **changes), worlds=60) is not None
 
 
 @pytest.mark.parametrize("slug", [LOEWNER, SIDES, ERROR])
@@ -75,3 +61,13 @@ def test_forgetting_positions_lowers_every_singular_value(visible):
     )
     assert (dropped <= kept[: len(dropped)] + 1e-13).all()
     assert (dropped < kept[: len(dropped)] - 0.01).any()
+
+
+@pytest.mark.parametrize("size", [9e-10, 3e-12])
+def test_rows_that_sum_to_one_only_nearly_are_no_law(size):
+    """At 9e-10 the pair error already falls by more than round-off."""
+    objects = dict(THEOREMS[ERROR].tight())
+    for signs in product([-1, 0, 1], repeat=3):
+        if any(signs):
+            found = THEOREMS[ERROR].check(**{**objects, "channel": np.diag(1 + size * np.array(signs))})
+            assert found.verdict is Verdict.INAPPLICABLE

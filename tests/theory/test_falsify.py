@@ -2,138 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from planted import FALSE, plant
 
 from maetheory.core import InputError
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import (
     mean_square,
-    positive_pair_distance,
-    target_variance,
-    uniformity_loss,
 )
 from maetheory.testing import assert_holds
-from maetheory.theory import THEOREMS, Theorem, Verdict, falsify, replay, search
-from maetheory.theory.expectations import autoencoding_error
-from maetheory.theory.probe import probe_residual
+from maetheory.theory import THEOREMS, Theorem, falsify, replay, search
 from maetheory.theory.small_worlds import coordinates, drawn, moved, written_down
 
-PAPER = (
-    "reconstruction-bounds-asymmetric-alignment",
-    "asymmetric-alignment-bounds-alignment",
-    "reconstruction-bounds-alignment",
-    "reconstruction-bounds-encoder-alignment",
-    "full-collapse-costs-variance",
-    "full-collapse-costs-variance-given-the-mask",
-    "spectral-contrast-is-factorisation",
-    "spectral-contrast-is-bounded-by-eigenvalues",
-    "umae-bounds-spectral-contrast",
-    "umae-bounded-by-graph-tail",
-    "factorisation-bounds-probe-residual",
-    "probe-residual-bounds-view-error",
-    "probe-residual-bounds-image-error",
-    "umae-bounds-downstream-error",
-    "umae-downstream-bound-exceeds-six",
-    "pair-error-bounded-by-label-errors",
-)
+PAIRS, DOWNSTREAM = "pair-error-bounded-by-label-errors", "umae-bounds-downstream-error"
 
 
-def scaled(slug, factor):
-    return lambda **world: factor * THEOREMS[slug].check(**world).rhs
-
-
-def shifted(slug, term):
-    return lambda **world: THEOREMS[slug].check(**world).rhs + term(**world)
-
-
-def dropped_epsilon(graph, h_g, targets, **_):
-    return autoencoding_error(graph, h_g, targets)
-
-
-def without_term(slug, name):
-    def rhs(**world):
-        found = THEOREMS[slug].check(**world)
-        return found.rhs - found.terms[name]
-
-    return rhs
-
-
-FALSE = {
-    "3.2 without ε": (PAPER[0], shifted(PAPER[0], dropped_epsilon)),
-    "3.2 with 1.05 for 1": (PAPER[0], shifted(PAPER[0], lambda **_: 0.05)),
-    "3.3 with 0.475 for ½": (PAPER[1], shifted(PAPER[1], lambda **_: 0.025)),
-    "3.4 five percent above the truth": (
-        PAPER[2],
-        lambda graph, h: 0.525 * positive_pair_distance(graph, h),
-    ),
-    "3.5 five percent above the truth": (
-        PAPER[3],
-        lambda graph, features, lipschitz: 0.525 * positive_pair_distance(graph, features) / lipschitz,
-    ),
-    "3.6 with 1.05 Var": (PAPER[4], scaled(PAPER[4], 1.05)),
-    "3.6 printed, for a decoder that knows the mask": (
-        PAPER[5],
-        lambda graph, targets: target_variance(graph, targets),
-    ),
-    "3.6 given the mask with 1.05 Var": (PAPER[5], scaled(PAPER[5], 1.05)),
-    "factorisation with 1.05 on the right": (PAPER[6], scaled(PAPER[6], 1.05)),
-    "five percent below the least contrast": (PAPER[7], scaled(PAPER[7], 0.95)),
-    "a dearer penalty": (PAPER[8], shifted(PAPER[8], lambda graph, features, **_: uniformity_loss(graph, features))),
-    "4.2 by its tail alone": (PAPER[9], lambda **world: THEOREMS[PAPER[9]].check(**world).terms["printed tail"]),
-    "probe residual with 0.95": (PAPER[10], scaled(PAPER[10], 0.95)),
-    "probe residual without φ": (
-        PAPER[10],
-        lambda graph, **w: THEOREMS[PAPER[10]].check(graph, **w).rhs - graph.pair_label_error(),
-    ),
-    "view error with 0.95": (PAPER[11], scaled(PAPER[11], 0.95)),
-    "image error with 0.95": (PAPER[12], scaled(PAPER[12], 0.95)),
-    "image error without α": (PAPER[12], lambda graph, features: 4 * probe_residual(graph, features)),
-    "4.1 with c₄ = 0": (PAPER[13], without_term(PAPER[13], "graph")),
-    "vacuity with 1.05": (PAPER[14], scaled(PAPER[14], 1.05)),
-    "φ without α₂": (PAPER[15], lambda graph: 2 * graph.label_error()),
-    "φ with 1.9 for 2": (PAPER[15], scaled(PAPER[15], 0.95)),
-}
-
-
-@pytest.mark.parametrize("name", FALSE)
-def test_planted_false_versions_are_found_and_stay_false_when_shrunk(name):
-    slug, rhs = FALSE[name]
-    planted = replace(THEOREMS[slug], slug="planted", rhs=rhs, terms=None, trivial=None)
-    found = falsify(planted, worlds=150)
-    assert found is not None
-    again = planted.check(**found.world.everything())
-    assert again.verdict is Verdict.VIOLATED
-    assert again.slack == found.check.slack < 0
-    assert THEOREMS[slug].check(**found.world.everything()).verdict is not Verdict.VIOLATED
-
-
-@pytest.mark.parametrize("slug", [s for s in PAPER if s not in {PAPER[9], PAPER[11], PAPER[13], PAPER[14]}])
-def test_the_uniform_law_in_place_of_the_true_one_is_found(slug):
-    """Four bounds survive it, vacuous or blind to a change of law: their parts are held to sums elsewhere."""
-    theorem = THEOREMS[slug]
-
-    def uniform(**world):
-        graph = world["graph"]
-        labels = None if graph.image_labels is None else graph.view_labels
-        flat = MaskGraph.from_joint(np.full(graph.shape, 1 / np.prod(graph.shape)), labels)
-        return replace(theorem, assumptions={}).check(**{**world, "graph": flat}).rhs
-
-    planted = replace(theorem, slug="planted", rhs=uniform, terms=None, trivial=None)
-    assert falsify(planted, worlds=100) is not None
-
-
-@pytest.mark.parametrize("slug", PAPER)
-def test_a_side_that_is_not_a_number_is_found(slug):
-    found = falsify(replace(THEOREMS[slug], lhs=lambda: math.nan), worlds=20)
-    assert found is not None
-    assert found.relative_slack == -math.inf
-
-
-@pytest.mark.parametrize("slug", PAPER)
+@pytest.mark.parametrize("slug", THEOREMS)
 def test_the_theorems_survive_a_short_search(slug):
     assert_holds(THEOREMS[slug], worlds=25, seed=3, descend=False)
 
@@ -169,15 +56,15 @@ def test_the_same_seed_finds_the_same_world_and_the_number_replays_it():
     one, two = (search(NEARLY, worlds=10, seed=7) for _ in range(2))
     assert one.smallest.check == two.smallest.check
     assert one.smallest.number == two.smallest.number
-    here = search(THEOREMS[PAPER[15]], worlds=8, seed=2).smallest
-    again = replay(THEOREMS[PAPER[15]], seed=2, number=here.number, descend=here.descended)
+    here = search(THEOREMS[PAIRS], worlds=3, seed=2).smallest
+    again = replay(THEOREMS[PAIRS], seed=2, number=here.number, descend=here.descended)
     assert again.check == here.check
-    other = search(THEOREMS[PAPER[15]], worlds=8, seed=5).smallest
+    other = search(THEOREMS[PAIRS], worlds=8, seed=5, descend=False).smallest
     assert not np.array_equal(other.world.law, here.world.law)
 
 
 def test_a_shrunk_world_is_small_and_reads_well():
-    planted = replace(THEOREMS[PAPER[13]], rhs=without_term(PAPER[13], "graph"), terms=None, trivial=None)
+    planted = plant(*FALSE["4.1 with c₄ = 0"])
     found = falsify(planted, worlds=50)
     assert found.world.law.size <= 8
     text = str(found)
@@ -208,7 +95,7 @@ def test_what_cannot_be_drawn_is_asked_for():
 
 @pytest.mark.parametrize("number", range(10))
 def test_reading_a_world_as_a_vector_and_writing_it_back_changes_nothing(number):
-    world = drawn(THEOREMS[PAPER[13]], np.random.default_rng(number))
+    world = drawn(THEOREMS[DOWNSTREAM], np.random.default_rng(number))
     back = moved(world, coordinates(world))
     np.testing.assert_allclose(back.law, world.law, rtol=1e-12)
     for name, value in world.objects.items():
@@ -219,15 +106,15 @@ def test_reading_a_world_as_a_vector_and_writing_it_back_changes_nothing(number)
 
 
 def test_a_graph_of_own_images_is_written_down_and_another_is_kept():
-    tight = THEOREMS[PAPER[0]].tight()
+    tight = THEOREMS["reconstruction-bounds-asymmetric-alignment"].tight()
     world = written_down(tight)
     np.testing.assert_array_equal(world.law.sum(0), tight["graph"].joint.toarray())
-    shared = THEOREMS[PAPER[12]].tight()
+    shared = THEOREMS["probe-residual-bounds-image-error"].tight()
     assert written_down(shared).law is None
     assert written_down(shared).everything()["graph"] is shared["graph"]
 
 
 def test_progress_is_told_of_every_world():
     told = []
-    search(THEOREMS[PAPER[15]], worlds=7, descend=False, progress=lambda done, total, _: told.append((done, total)))
+    search(THEOREMS[PAIRS], worlds=7, descend=False, progress=lambda done, total, _: told.append((done, total)))
     assert told == [(n, 7) for n in range(1, 8)]

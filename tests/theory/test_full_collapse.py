@@ -76,3 +76,16 @@ def test_five_percent_more_or_the_uniform_law_is_caught_at_equality(slug):
 def test_the_masks_are_asked_for_where_the_graph_does_not_know_them():
     with pytest.raises(ValueError, match="mask"):
         THEOREMS[AWARE].check(**{k: v for k, v in THEOREMS[AWARE].tight().items() if k != "masks"})
+
+
+@pytest.mark.parametrize("slug", [PRINTED, AWARE])
+def test_features_that_differ_by_round_off_tell_a_decoder_nothing(slug):
+    """They count as collapsed, so a decoder that reads their last digits is not blind to the position."""
+    world = dict(THEOREMS[PRINTED].tight())
+    graph, targets = world["graph"], world["targets"]
+    world["features"] = 1 + np.array([[0.0], [1e-14], [2e-14]])
+    world["h"] = graph.joint @ targets / graph.degrees[0][:, None]
+    masks = {"masks": np.zeros(3, int)} if slug == AWARE else {}
+    found = check(slug, **world, **masks)
+    assert found.verdict is Verdict.INAPPLICABLE
+    assert [a.holds for a in found.assumptions] == [True, False]

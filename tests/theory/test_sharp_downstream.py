@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from scipy.linalg import block_diag
 
 from maetheory.data import worlds
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
-from maetheory.theory import THEOREMS, Verdict, check, falsify
-from maetheory.theory.certificate_bounds_downstream_error import certificate, value_at
+from maetheory.theory import THEOREMS, Verdict, check
+from maetheory.theory.certificate_bounds_downstream_error import certificate
 from maetheory.theory.excess_loss_bounds_downstream_error import excess, excess_bound
 from maetheory.theory.probe import image_error, view_error
 from maetheory.theory.spectral_contrast_is_factorisation import minimiser
@@ -29,35 +28,6 @@ ALONE, LOWER, VOTES = (
     "pair-error-lower-bound",
     "votes-beat-views-when-errors-scatter",
 )
-
-
-def scaled(slug, factor):
-    return lambda **world: factor * THEOREMS[slug].check(**world).rhs
-
-
-FALSE = {
-    "spectral with 0.95": (SPECTRAL, scaled(SPECTRAL, 0.95)),
-    "spectral without the gap": (SPECTRAL, lambda graph: float(graph.pair_label_error())),
-    "excess with 0.95": (EXCESS, scaled(EXCESS, 0.95)),
-    "excess without Δ″": (EXCESS, lambda graph, features: float(spectral_bound(graph, features.shape[1]))),
-    "certificate with 0.95": (CERTIFICATE, scaled(CERTIFICATE, 0.95)),
-    "certificate without φ": (CERTIFICATE, lambda graph, features: value_at(graph, features, 1.0)
-                              - float(graph.pair_label_error())),
-    "half for every number of classes": (ALONE, lambda: 0.5),
-    "lower bound with 1.05": (LOWER, scaled(LOWER, 1.05)),
-    "lower bound with equal masses": (LOWER, lambda graph: 1 - float((graph.augmentation.diagonal()).max())),
-    "votes with 0.95": (VOTES, scaled(VOTES, 0.95)),
-    "votes without the variance": (VOTES, lambda: 0.0),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", FALSE)
-def test_planted_false_versions_are_found(name):
-    slug, rhs = FALSE[name]
-    planted = replace(THEOREMS[slug], slug="planted", rhs=rhs, terms=None, trivial=None)
-    found = falsify(planted, worlds=150)
-    assert found is not None
-    assert THEOREMS[slug].check(**found.world.everything()).verdict is not Verdict.VIOLATED
 
 
 def labelled(seed, n1=6, n2=4, n_images=4):
@@ -133,3 +103,54 @@ def test_an_image_whose_views_all_err_half_the_time_is_beyond_the_vote_bound():
     view = sparse.csr_array([[0.5], [0.5]])
     graph = MaskGraph(sparse.csr_array([[1.0]]), view, view, np.array([0, 1]))
     assert check(VOTES, graph, features=np.ones((1, 1))).verdict is Verdict.INAPPLICABLE
+
+
+def test_features_that_take_the_wrong_one_of_two_close_eigenvectors_violate_nothing():
+    """They miss 4e-12 of the eigenvalues, within the premise, and a small gap makes 1e-8 of that."""
+    share = np.array([5e-5, 5e-5 + 1e-12])  # of two blocks of two views each; λ = (1 - 2 share)² beside two ones
+    blocks = [np.array([[1 - s, s], [s, 1 - s]]) / 4 for s in share]
+    graph = MaskGraph.from_joint(block_diag(*blocks), np.array([0, 1, 2, 2]))
+    one, other = (np.array([[1.0, 0], [1, 0], [0, 1], [0, 1]]), np.array([[0.0], [0], [1], [-1]]))
+    found = check(SPECTRAL, graph, features=np.hstack([one, other]))
+    assert all(a.holds for a in found.assumptions)
+    assert found.slack < -1e-9
+    assert found.verdict is Verdict.UNDECIDED
+    right = check(SPECTRAL, graph, features=np.hstack([one, other[::-1]]))
+    assert right.verdict is Verdict.HOLDS
+
+
+def votes_by_loops(graph, features):
+    """Error of the vote, and the mean and mean square of the share of wrong views, image by image."""
+    shown, labels, classes = graph.image_views.toarray(), list(graph.image_labels), int(max(graph.image_labels)) + 1
+    truth = []  # Bayes label of each view, the smallest class at a tie
+    for view in shown.T:
+        mass = [sum(m for m, label in zip(view, labels) if label == c) for c in range(classes)]
+        truth.append(mass.index(max(mass)))
+    root = np.sqrt(shown.sum(0))
+    target = np.array([[float(label == c) for c in range(classes)] for label in truth])
+    head = np.linalg.lstsq(root[:, None] * features, root[:, None] * target, rcond=None)[0]
+    guess = []
+    for row in features @ head:
+        best = [c for c in range(classes) if row[c] > max(row) - 1e-9]
+        guess.append(best[0] if len(best) == 1 else None)
+    error = mean = square = 0.0
+    for view, label in zip(shown, labels):
+        votes = [sum(m for m, g in zip(view, guess) if g == c) for c in (*range(classes), None)]
+        beaten = any(votes[c] >= votes[label] - 1e-9 * sum(view) for c in range(classes + 1) if c != label)
+        wrong = sum(m for m, g in zip(view, guess) if g != label) / sum(view)
+        error, mean, square = error + sum(view) * beaten, mean + sum(view) * wrong, square + sum(view) * wrong**2
+    return error, mean, square
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_vote_bound_is_that_of_votes_counted_by_hand(seed):
+    graph, rng = labelled(seed, n1=5, n_images=6)
+    features = rng.normal(size=(5, 3)) * (rng.random((5, 1)) < 0.8)  # some views have none, and vote for nothing
+    error, mean, square = votes_by_loops(graph, features)
+    found = check(VOTES, graph, features=features)
+    assert found.lhs == pytest.approx(error, abs=1e-12)
+    assert found.terms == pytest.approx({"e": mean, "e2": square, "twice e": 2 * mean}, abs=1e-12)
+    assert (found.verdict is Verdict.INAPPLICABLE) == (mean >= 0.5)
+    if mean < 0.5:
+        assert found.rhs == pytest.approx((square - mean**2) / (square - mean + 0.25), abs=1e-12)
+        assert error <= float(found.rhs) + 1e-12

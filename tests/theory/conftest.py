@@ -1,0 +1,8 @@
+"""The planted falsehoods stand beside the tests that look for them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
