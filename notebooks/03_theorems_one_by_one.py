@@ -52,9 +52,10 @@ def show(slug):
 len(THEOREMS)
 
 # %% [markdown]
-# Verdicts: **TIGHT** both sides are equal; **HOLDS** there is slack; **VACUOUS** true, but no better than what is
-# known without the theorem; **INAPPLICABLE** an assumption fails, so the theorem is silent (its claim may be true or
-# false there: look at the slack); **VIOLATED** the claim is false although its assumptions hold.
+# Verdicts: **TIGHT** both sides are equal (where a line says "never tight", the tight example is the degenerate one,
+# if there is any); **HOLDS** there is slack; **VACUOUS** true, but no better than what is known without the theorem;
+# **INAPPLICABLE** an assumption fails, so the theorem is silent (its claim may be true or false there: look at the
+# slack); **VIOLATED** the claim is false although its assumptions hold.
 #
 # ## Statements of the paper
 #
@@ -666,8 +667,8 @@ print(counterexample)
 # %% [markdown]
 # One image, features that are zero: everything on the right vanishes, and so does all that a probe could go by; the
 # tie between two classes is an error. Whoever finds ties unfair may take two images of different classes that share
-# nothing, where a constant prediction is wrong half the time by any rule, and zero on the right all the same. So $c_4
-# > 0$ is needed with these $c_1, c_2, c_3$. The search on the theorem as stated finds nothing.
+# nothing, where a constant prediction is wrong half the time by any rule, and zero on the right all the same. So a
+# positive constant $c_4$ is needed with these $c_1, c_2, c_3$. The search on the theorem as stated finds nothing.
 
 # %%
 apart, zero = MaskGraph.from_joint(np.eye(2) / 2, labels=[0, 1]), np.zeros((2, 1))
