@@ -29,6 +29,7 @@ from maetheory.theory import THEOREMS, certify, check, falsify
 from maetheory.theory.survey import BROKEN, TIGHT, survey
 
 pd.set_option("display.max_colwidth", None, "display.width", 200, "display.float_format", "{:.6g}".format)
+OWN = (TIGHT, BROKEN)
 rows = {row.theorem.slug: row for row in survey(THEOREMS.values(), worlds=6)}
 reasons = {slug: theorem.never_tight and f"\nnever tight: {theorem.never_tight}" for slug, theorem in THEOREMS.items()}
 statements = {slug: theorem.statement + reasons[slug] for slug, theorem in THEOREMS.items()}
@@ -43,10 +44,9 @@ def line(visit):
 
 def show(slug):
     print(statements[slug])
-    own = [visit for visit in rows[slug].visits if visit.kind in (TIGHT, BROKEN)]
-    others = (visit for visit in rows[slug].applicable if visit.kind not in (TIGHT, BROKEN))
-    first = sorted(others, key=lambda visit: visit.check.verdict == "TIGHT")[:1]
-    return pd.DataFrame([line(visit) for visit in own + first])
+    own = [visit for visit in rows[slug].visits if visit.kind in OWN]
+    others = sorted((v for v in rows[slug].applicable if v.kind not in OWN), key=lambda v: v.check.verdict == "TIGHT")
+    return pd.DataFrame([line(visit) for visit in own + others[:1]])
 
 
 len(THEOREMS)
