@@ -1,8 +1,8 @@
 """A theorem of yours as a line in your own test suite.
 
 Say what you believe and let the search disagree. The printed downstream bound of Zhang, Wang and Wang 2022 (theorem
-4.1), with the other constants as derived here and c₄ = 0, falls to two views that share nothing and an encoder that is
-zero:
+4.1), with the other constants as derived here and c₄ = 0, falls to one image and an encoder that is zero, whose ties
+are errors:
 
 >>> from dataclasses import replace
 >>> from maetheory.testing import assert_holds
@@ -11,11 +11,12 @@ zero:
 >>> def without_c4(graph, features, h, h_g, targets, lipschitz):
 ...     terms = explicit.terms(graph, features, h, h_g, targets, lipschitz)
 ...     return terms["loss"] + terms["labels"] + terms["epsilon"]
->>> printed = replace(explicit, slug="downstream-error-with-c4-zero", rhs=without_c4, terms=None, trivial=None)
+>>> claim = "Pr[p_f != y] <= 32 p_max L·L_U-MAE + 8φ + 2α + 32 p_max L ε"
+>>> printed = replace(explicit, slug="c4-is-zero", statement=claim, rhs=without_c4, terms=None, trivial=None)
 >>> assert_holds(printed, worlds=50)
 Traceback (most recent call last):
     ...
-AssertionError: downstream-error-with-c4-zero is violated...
+AssertionError: c4-is-zero is violated: Pr[p_f != y] <= 32 p_max L·L_U-MAE + 8φ + 2α + 32 p_max L ε...
 """
 
 from __future__ import annotations

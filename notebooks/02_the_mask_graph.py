@@ -265,7 +265,7 @@ pd.DataFrame(
 #   $1 - \rho$: nothing computed from the spectrum alone prefers hiding three quarters to hiding one. With positions
 #   kept, more masking does not join views of different masks at all.
 # * Together: a bound written in $\alpha$ and the spectrum, everything else equal, cannot favour $\rho$ over $1 - \rho$
-#   for $\rho > ½$.
+#   for $\rho > \tfrac12$.
 # * With $\varphi$ in it a bound can, for $\varphi$ is not dual: targets tell more as $\rho$ grows ($\alpha_2$ falls).
 #   In the solved world the bound is still least at $\rho = 0.375$, and its best ratio tends to ½ as $n$ grows, not
 #   to ¾. On the digits $\varphi$ falls all the way to $\rho = 0.75$, well below what independent views would give:

@@ -14,6 +14,8 @@ import nbformat
 import numpy as np
 import pytest
 
+from maetheory.theory import THEOREMS
+
 HERE = Path(__file__).resolve().parents[2] / "notebooks"
 SCRIPTS = sorted(HERE.glob("[0-9][0-9]_*.py"))
 NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e-?\d+)?")
@@ -59,6 +61,11 @@ def test_notebooks_import_call_and_show(script: Path) -> None:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             assert node.end_lineno is not None
             assert node.end_lineno - node.lineno < 5
+
+
+def test_every_theorem_is_shown_once_and_in_order() -> None:
+    shown = re.findall(r'^show\("([\w-]+)"\)$', (HERE / "03_theorems_one_by_one.py").read_text(), re.MULTILINE)
+    assert shown == list(THEOREMS)
 
 
 @pytest.mark.slow
