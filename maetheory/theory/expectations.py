@@ -37,8 +37,8 @@ def column_basis(rows: np.ndarray) -> np.ndarray:
 def pair_lipschitz(graph: MaskGraph, features: np.ndarray, h: np.ndarray) -> float:
     """Least L with ‖f − f⁺‖² ≤ L ‖h − h⁺‖² on all positive pairs; infinite if h merges a pair that f tells apart.
 
-    Where f is aligned on every pair it is 0: any constant serves. Rows that differ by less than 1e-12 of their own length
-    count as equal, so what is passed over is a part 1e-24 of E‖f‖².
+    Where f is aligned on every pair it is 0: any constant serves. Rows that differ by less than 1e-12 of their own
+    length count as equal, so what is passed over is a part 1e-24 of E‖f‖².
     """
     pairs = graph.pair_law.tocoo()
     x1, other = pairs.coords
