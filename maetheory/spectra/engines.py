@@ -41,10 +41,10 @@ def entries(products: Products) -> Array:
     """
     matrix = products.matrix
     if not isinstance(matrix, np.ndarray) and matrix.shape[0] * matrix.shape[1] > LARGEST_ENTRIES:
-        size = 8e-9 * matrix.shape[0] * matrix.shape[1]
         raise InputError(
-            f"more than a quarter of the singular values of a {matrix.shape[0]} x {matrix.shape[1]} matrix, or "
-            f"connected part of one, are found from all its entries, {size:.3g} GB: ask for "
+            f"more than a quarter of the singular values of a "
+            f"{matrix.shape[0]} x {matrix.shape[1]} matrix, or connected part of one, are found from all its entries, "
+            f"{8e-9 * matrix.shape[0] * matrix.shape[1]:.3g} GB: ask for "
             f"{min(matrix.shape) // 4} at most"
         )
     if not isinstance(matrix, LinearOperator):

@@ -105,7 +105,7 @@ _OURS: tuple[Theorem, ...] = (
 )
 
 THEOREMS: Mapping[str, Theorem] = MappingProxyType({theorem.slug: theorem for theorem in _OF_THE_PAPER + _OURS})
-"""Every theorem under its slug, in reading order: the paper's first, then ours."""
+"""Every theorem under its slug, in reading order: the paper's with what answers them, then others of ours."""
 
 
 def check(slug: str, graph: Any = None, **objects: Any) -> Check:

@@ -7,6 +7,7 @@ within round-off needs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -48,7 +49,7 @@ class LeastLipschitz:
     value : arb
         Infinite if h merges a pair that f tells apart; 0 where f is aligned on every pair.
     passed_over : int
-        Pairs whose features differ, but by less than 1e-12 of the longest.
+        Pairs whose features differ, but by less than 1e-12 of their length.
     """
 
     value: Ball
@@ -58,13 +59,13 @@ class LeastLipschitz:
 def least_lipschitz(graph: BallGraph, floats: dict[str, np.ndarray]) -> LeastLipschitz:
     """Measure L on the pairs themselves; ``floats`` holds ``features`` and ``h``."""
     f, h = ([[ball(float(x)) for x in row] for row in floats[name]] for name in ("features", "h"))
-    small_f, small_h = (_MERGED * largest(total(x * x for x in row) for row in rows) for rows in (f, h))
+    long_f, long_h = ([_MERGED * total(x * x for x in row) for row in rows] for rows in (f, h))
     ratios, passed_over = [], 0
     for i, j in _positive_pairs(graph):
         far, near = _distance(f[i], f[j]), _distance(h[i], h[j])
-        if far <= small_f:
+        if far <= largest((long_f[i], long_f[j])):
             passed_over += not far.is_zero()
-        elif near <= small_h:
+        elif near <= largest((long_h[i], long_h[j])):
             return LeastLipschitz(ball(float("inf")), passed_over)
         else:
             ratios.append(far / near)
@@ -139,14 +140,16 @@ def mask_alone(graph: BallGraph, floats: dict[str, np.ndarray], masks: np.ndarra
 
 
 def _constant(rows: np.ndarray, groups: Sequence[Hashable], words: str) -> Margin:
-    """Rows equal the first row of their group, entry by entry."""
+    """Rows equal the first row of their group, entry by entry, up to a part of that row's largest entry."""
     first: dict[Hashable, np.ndarray] = {}
-    spread, size = ball(0), ball(float(np.abs(rows).max(initial=0.0)))
+    spread, part = ball(0), ball(0)
     for row, group in zip(rows, groups):
         reference = first.setdefault(group, row)
         if (row != reference).any():
-            spread = largest([spread, *(abs(ball(float(x)) - float(y)) for x, y in zip(row, reference))])
-    return Margin(-spread, ROUND_OFF * size, words.format(enclosure(spread)))
+            off = largest(abs(ball(float(x)) - float(y)) for x, y in zip(row, reference))
+            size = float(np.abs(reference).max())
+            spread, part = largest([spread, off]), largest([part, off / size if size else ball(math.inf)])
+    return Margin(-part, ball(ROUND_OFF), words.format(enclosure(spread)))
 
 
 def linear_decoder(graph: BallGraph, h: BallMatrix, floats: dict[str, np.ndarray]) -> Margin:

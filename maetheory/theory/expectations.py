@@ -37,17 +37,24 @@ def column_basis(rows: np.ndarray) -> np.ndarray:
 def pair_lipschitz(graph: MaskGraph, features: np.ndarray, h: np.ndarray) -> float:
     """Least L with ‖f − f⁺‖² ≤ L ‖h − h⁺‖² on all positive pairs; infinite if h merges a pair that f tells apart.
 
-    Where f is aligned on every pair it is 0: any constant serves.
+    Where f is aligned on every pair it is 0: any constant serves. Rows that differ by less than 1e-12 of their own
+    length count as equal, so what is passed over is a part 1e-24 of E‖f‖².
     """
     pairs = graph.pair_law.tocoo()
     x1, other = pairs.coords
     far = ((features[x1] - features[other]) ** 2).sum(1)  # (pairs,)
     near = ((h[x1] - h[other]) ** 2).sum(1)  # (pairs,)
-    apart = far > _MERGED * (features**2).sum(1).max(initial=0.0)
+    apart = far > _MERGED * _lengths(features, x1, other)
     if not apart.any():
         return 0.0
-    near = np.where(near > _MERGED * (h**2).sum(1).max(), near, 0.0)[apart]
+    near = np.where(near > _MERGED * _lengths(h, x1, other), near, 0.0)[apart]
     return float((far[apart] / near).max()) if near.all() else math.inf
+
+
+def _lengths(rows: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Larger squared length of the two rows of each pair."""
+    squares = (rows**2).sum(1)
+    return np.maximum(squares[one], squares[other])
 
 
 def eigenvalues(graph: MaskGraph, k: int) -> np.ndarray:

@@ -56,15 +56,12 @@ def _scale(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
     return mean_square(graph.degrees[0], h) + mean_square(graph.degrees[1], targets)
 
 
-def _spread(rows: np.ndarray, group: np.ndarray) -> float:
-    """Largest distance of a row to the first row of its group."""
-    _, first, member = np.unique(group, return_index=True, return_inverse=True)
-    return float(np.abs(rows - rows[first[member]]).max(initial=0.0))
-
-
 def _equal(rows: np.ndarray, group: np.ndarray) -> tuple[bool, float]:
-    spread = _spread(rows, group)
-    return spread <= _ROUND_OFF * float(np.abs(rows).max(initial=0.0)), spread
+    """Whether rows equal the first row of their group up to round-off of that row, and how far they are at most."""
+    _, first, member = np.unique(group, return_index=True, return_inverse=True)
+    reference = rows[first[member]]
+    off, size = (np.abs(values).max(1, initial=0.0) for values in (rows - reference, reference))
+    return bool((off <= _ROUND_OFF * size).all()), float(off.max(initial=0.0))
 
 
 def _collapsed(features: np.ndarray) -> tuple[bool, str]:

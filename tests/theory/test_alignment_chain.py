@@ -9,7 +9,7 @@ import pytest
 
 from maetheory.core import generator
 from maetheory.graph import MaskGraph
-from maetheory.theory import THEOREMS, Verdict, check
+from maetheory.theory import THEOREMS, Verdict, certify, check
 
 EPS = np.finfo(float).eps
 
@@ -172,3 +172,13 @@ def test_the_encoder_bound_with_five_percent_more_than_the_truth_is_caught():
     more = replace(theorem, rhs=lambda graph, features: 1.05 * loops(graph, features)["pairs"] / 2)
     assert theorem.check(graph, **objects).verdict is Verdict.HOLDS
     assert more.check(graph, **objects).verdict is Verdict.VIOLATED
+
+
+def test_a_rare_view_with_long_features_does_not_hide_a_pair_that_the_decoder_merges():
+    """Beside features of 1e13 the pair ±1 would pass for aligned, and any L for a constant of the decoder."""
+    masses = np.array([[0.5, 0.0], [0.5, 0.0], [0.0, 1e-20]])
+    graph = MaskGraph.from_joint(masses / masses.sum())
+    world = {"features": np.array([[1.0], [-1.0], [1e13]]), "h": np.zeros((3, 1))}
+    world |= {"h_g": np.zeros((2, 1)), "targets": np.zeros((2, 1))}
+    for judge in (check, certify):
+        assert judge("reconstruction-bounds-encoder-alignment", graph, **world).verdict is Verdict.INAPPLICABLE

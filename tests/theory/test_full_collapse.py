@@ -11,7 +11,7 @@ from maetheory.core import generator
 from maetheory.data import worlds
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
-from maetheory.theory import THEOREMS, Verdict, check
+from maetheory.theory import THEOREMS, Verdict, certify, check
 
 PRINTED, AWARE = "full-collapse-costs-variance", "full-collapse-costs-variance-given-the-mask"
 
@@ -89,3 +89,13 @@ def test_features_that_differ_by_round_off_tell_a_decoder_nothing(slug):
     found = check(slug, **world, **masks)
     assert found.verdict is Verdict.INAPPLICABLE
     assert [a.holds for a in found.assumptions] == [True, False]
+
+
+def test_a_rare_mask_of_large_predictions_buys_no_tolerance_for_the_others():
+    """Beside predictions of 1e8 a difference of 5e-5 would pass for round-off of the largest."""
+    masses = np.array([0.5, 0.5, 1e-20])
+    graph = MaskGraph.from_joint(np.diag(masses / masses.sum()))
+    h = np.array([[1.0], [1.00005], [1e8]])
+    world = {"features": np.ones((3, 1)), "h": h, "targets": h, "masks": np.array([0, 0, 1])}
+    for found in (check(AWARE, graph, **world), certify(AWARE, graph, **world)):
+        assert found.verdict is Verdict.INAPPLICABLE

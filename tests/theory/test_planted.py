@@ -9,7 +9,7 @@ from planted import BLIND_TO_THE_LAW, FALSE, OTHER_LAW, plant
 
 from maetheory.theory import THEOREMS, Verdict, falsify
 
-WORLDS = 150
+WORLDS = 300
 
 
 def test_every_theorem_has_a_false_version():
@@ -35,7 +35,7 @@ def test_false_versions_are_found_and_stay_false_when_shrunk(name):
 
 @pytest.mark.parametrize("slug", OTHER_LAW)
 def test_the_uniform_law_in_place_of_the_true_one_is_found(slug):
-    assert falsify(plant(slug, OTHER_LAW[slug]), worlds=100) is not None
+    assert falsify(plant(slug, OTHER_LAW[slug]), worlds=WORLDS) is not None
 
 
 @pytest.mark.parametrize("side", ["lhs", "rhs"])
