@@ -26,6 +26,7 @@ from maetheory.training import TrainConfig, TrainStep, train
 from maetheory.training.logbook import read_log
 
 _LOOK_SECONDS = 1.0
+_busy = threading.Lock()  # in a worker: held while a run is under way
 _asked_to_stop: Event | None = None  # in a worker: set by its parent when all runs shall save and stop
 
 
@@ -126,12 +127,23 @@ def _begin(stop: Event) -> None:
     global _asked_to_stop
     _asked_to_stop = stop
     torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End a worker that nobody will hand a run to any more, but not before the run under way has saved."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        with _busy:
+            os._exit(1)
 
 
 def _run_in_worker(job: Job) -> None:
-    if _stopping():  # it had been handed over before the others were stopped
-        raise KeyboardInterrupt
-    _run(job)
+    with _busy:
+        if _stopping():  # it had been handed over before the others were stopped
+            raise KeyboardInterrupt
+        _run(job)
 
 
 @contextmanager
