@@ -147,7 +147,7 @@ def reproduce(
     epochs: Annotated[int | None, typer.Option(help="Train so many epochs instead.")] = None,
     seed: Seed = None,
     workers: Annotated[
-        int | None, typer.Option(help="Runs at once; one per core, or one on a GPU, by default.")
+        int | None, typer.Option(min=1, help="Runs at once; one per core, or one on a GPU, by default.")
     ] = None,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile models before training.")] = False,
     as_json: Json = False,
