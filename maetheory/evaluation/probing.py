@@ -14,7 +14,10 @@ from sklearn.preprocessing import StandardScaler, normalize
 
 from maetheory.core import Estimate, InputError
 
-RECIPE = "standardised features, multinomial logistic regression, L2 with C = 1, L-BFGS, at most 1000 iterations"
+ITERATIONS = 1000
+RECIPE = (
+    f"standardised features, multinomial logistic regression, L2 with C = 1, L-BFGS, at most {ITERATIONS} iterations"
+)
 
 
 class Probe(NamedTuple):
@@ -50,12 +53,12 @@ def linear_probe(Z: Any, y: Any, Z_test: Any, y_test: Any, *, C: float = 1.0) ->
     1.0
     """
     features, labels, test, truth = _arrays(Z, y, Z_test, y_test)
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=1000, tol=1e-4))
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=ITERATIONS, tol=1e-4))
     recipe = RECIPE.replace("C = 1", f"C = {C:g}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the recipe says it instead
         model.fit(features, labels)
-    if model[-1].n_iter_.max() >= model[-1].max_iter:
+    if model[-1].n_iter_.max() >= ITERATIONS:
         recipe += " (not converged)"
     return Probe(_accuracy(model.predict(test) == truth), recipe)
 
