@@ -33,7 +33,7 @@ app.add_typer(data_app, name="data")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
 Data = Annotated[str | None, typer.Option("--data", help="digits, cifar10, or a folder of images.")]
-Seed = Annotated[int | None, typer.Option("--seed", help="The one seed everything random comes from.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="The one seed everything random comes from.")]
 
 
 class Stopped(Exception):
@@ -147,7 +147,7 @@ def reproduce(
     epochs: Annotated[int | None, typer.Option(help="Train so many epochs instead.")] = None,
     seed: Seed = None,
     workers: Annotated[
-        int | None, typer.Option(help="Runs at once; one per core, or one on a GPU, by default.")
+        int | None, typer.Option(min=1, help="Runs at once; one per core, or one on a GPU, by default.")
     ] = None,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile models before training.")] = False,
     as_json: Json = False,
@@ -174,6 +174,7 @@ def reproduce(
 def train(
     preset: Annotated[str, typer.Option(help="Architecture: digits, cifar10-small, cifar10, …")] = "digits",
     data: Data = "digits",
+    patch: Annotated[int | None, typer.Option(help="Side of a patch in pixels; the architecture's by default.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/train"),
     objective: Annotated[str, typer.Option(help="mae or simmim.")] = "mae",
     uniformity_weight: Annotated[float, typer.Option(help="λ of U-MAE; 0 trains the plain objective.")] = 0.0,
@@ -212,8 +213,11 @@ def train(
     from maetheory.training import TrainConfig, fabric_of
     from maetheory.training import train as run_training
 
+    model = architecture(preset)
+    if patch is not None:
+        model = replace(model, encoder=replace(model.encoder, patch=patch))
     config = TrainConfig(
-        architecture(preset), objective=objective, uniformity_weight=uniformity_weight, mask_ratio=mask_ratio,  # type: ignore[arg-type]
+        model, objective=objective, uniformity_weight=uniformity_weight, mask_ratio=mask_ratio,  # type: ignore[arg-type]
         mask_law=mask_law, epochs=epochs, batch=batch, base_lr=base_lr, warmup_epochs=warmup_epochs, seed=seed or 0,  # type: ignore[arg-type]
     )  # fmt: skip
     fabric = fabric_of(accelerator, devices, nodes, precision)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from maetheory.core import InputError, Progress, silent
 from maetheory.data import ImageSet
-from maetheory.models import MAE, SimMIM, ViT
+from maetheory.models import MAE, SimMIM, ViT, patch_mean, split_mask
 
 Readout = Literal["cls", "mean", "tokens"]
 
@@ -33,10 +33,12 @@ def encode(
     Parameters
     ----------
     encoder : MAE, SimMIM, ViT, or any callable from images (B, C, H, W) to features (B, d) or tokens (B, t, d)
-        A module is run in eval mode and put back afterwards. Tokens of a foreign callable are taken to be cls first.
+        A module is run in eval mode and put back afterwards. A foreign callable is given float32 images in [0, 1], and
+        its tokens are taken to be cls first.
     images : ImageSet, or array or tensor of shape (N, C, H, W)
     readout : "cls", "mean" or "tokens"
-        The cls token, the mean of the patch tokens, or every patch token as a row of its own (then N·v rows).
+        The cls token, the mean of the patch tokens, or every patch token as a row of its own (then N·v rows). Under a
+        mask these are the visible patches; a SimMIM has tokens at hidden places too, and they count.
     layer : int or "last"
         After how many blocks, from 0 (the embedding) to the depth; negative counts from the end.
     final_norm : bool, default True
@@ -52,15 +54,20 @@ def encode(
     Raises
     ------
     InputError
-        If the readout or layer does not exist, or a mask, layer or raw norm is asked of a foreign callable.
+        If the readout or layer does not exist, there is no image or not one row of the mask for each, or a mask, layer
+        or raw norm is asked of a foreign callable.
     """
     if readout not in ("cls", "mean", "tokens"):
         raise InputError(f"the readout must be 'cls', 'mean' or 'tokens', but it is {readout!r}")
     pixels = images.images if isinstance(images, ImageSet) else images
     pixels = torch.as_tensor(pixels)
+    if not len(pixels) or batch < 1:
+        raise InputError(f"encoding needs images and a batch of at least 1, but there are {len(pixels)} and {batch}")
     masks = None if mask is None else torch.as_tensor(mask)
     if masks is not None and masks.ndim == 1:
         masks = masks.expand(len(pixels), -1)
+    if masks is not None and len(masks) != len(pixels):
+        raise InputError(f"the mask must have one row for each of the {len(pixels)} images, but it has {len(masks)}")
     device = _device(encoder)
     was_training = isinstance(encoder, nn.Module) and encoder.training
     if isinstance(encoder, nn.Module):
@@ -71,7 +78,7 @@ def encode(
             rows = slice(start, start + batch)
             seen = None if masks is None else masks[rows].to(device)
             tokens = _tokens(encoder, pixels[rows].to(device), seen, layer, final_norm)
-            parts.append(_read(tokens, readout).float().cpu())
+            parts.append(_read(tokens, readout, _present(encoder, seen)).float().cpu())
             progress(min(start + batch, len(pixels)), len(pixels), "encoding")
     finally:
         if isinstance(encoder, nn.Module):
@@ -89,7 +96,7 @@ def _tokens(encoder: Any, images: Tensor, mask: Tensor | None, layer: int | str,
     if not isinstance(vit, ViT):
         if layer != "last" or not final_norm or mask is not None:
             raise InputError("layer, final_norm and mask can be chosen for our ViT encoders only, not for a callable")
-        return vit(images)
+        return torch.as_tensor(vit(images / 255 if images.dtype == torch.uint8 else images.float()))
     states = vit.hidden_states(images, mask)
     if layer != "last" and not -len(states) <= int(layer) < len(states):
         raise InputError(f"layer must lie between 0 and {len(states) - 1} or be 'last', but it is {layer}")
@@ -97,12 +104,21 @@ def _tokens(encoder: Any, images: Tensor, mask: Tensor | None, layer: int | str,
     return vit.norm(tokens) if final_norm else tokens
 
 
-def _read(tokens: Tensor, readout: str) -> Tensor:
+def _present(encoder: Any, mask: Tensor | None) -> Tensor | None:
+    """Return which patch tokens (B, v) are no padding, None where all are not."""
+    if mask is None or isinstance(encoder, SimMIM):
+        return None
+    return split_mask(mask, mask.shape[1])[0].present
+
+
+def _read(tokens: Tensor, readout: str, present: Tensor | None) -> Tensor:
     if tokens.ndim == 2:
         return tokens
     if readout == "cls":
         return tokens[:, 0]
-    return tokens[:, 1:].mean(1) if readout == "mean" else tokens[:, 1:].flatten(0, 1)
+    if readout == "mean":
+        return patch_mean(tokens, present)
+    return tokens[:, 1:].flatten(0, 1) if present is None else tokens[:, 1:][present]  # (B, v, d) -> (V, d)
 
 
 def _device(encoder: Any) -> torch.device:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -12,7 +14,10 @@ from sklearn.preprocessing import StandardScaler, normalize
 
 from maetheory.core import Estimate, InputError
 
-RECIPE = "standardised features, multinomial logistic regression, L2 with C = 1, L-BFGS, at most 1000 iterations"
+ITERATIONS = 1000
+RECIPE = (
+    f"standardised features, multinomial logistic regression, L2 with C = 1, L-BFGS, at most {ITERATIONS} iterations"
+)
 
 
 class Probe(NamedTuple):
@@ -39,7 +44,7 @@ def linear_probe(Z: Any, y: Any, Z_test: Any, y_test: Any, *, C: float = 1.0) ->
     Raises
     ------
     InputError
-        If lengths differ, a feature is not finite, or there is only one class.
+        If lengths or widths differ, a feature is not finite, or there is only one class.
 
     Examples
     --------
@@ -48,9 +53,14 @@ def linear_probe(Z: Any, y: Any, Z_test: Any, y_test: Any, *, C: float = 1.0) ->
     1.0
     """
     features, labels, test, truth = _arrays(Z, y, Z_test, y_test)
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=1000, tol=1e-4))
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=ITERATIONS, tol=1e-4))
     recipe = RECIPE.replace("C = 1", f"C = {C:g}")
-    return Probe(_accuracy(model.fit(features, labels).predict(test) == truth), recipe)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the recipe says it instead
+        model.fit(features, labels)
+    if model[-1].n_iter_.max() >= ITERATIONS:
+        recipe += " (not converged)"
+    return Probe(_accuracy(model.predict(test) == truth), recipe)
 
 
 def knn_probe(Z: Any, y: Any, Z_test: Any, y_test: Any, *, k: int = 20) -> Probe:
@@ -71,6 +81,8 @@ def _arrays(*values: Any) -> tuple[np.ndarray, ...]:
         bad = int((~np.isfinite(features)).any(1).sum())
         if bad:
             raise InputError(f"{bad} rows of {name} hold NaN or infinity")
+    if Z.shape[1] != Z_test.shape[1] or not len(Z_test):
+        raise InputError(f"Z_test must be (M, {Z.shape[1]}) with M at least 1, as wide as Z, but it is {Z_test.shape}")
     if len(np.unique(y)) < 2:
         raise InputError("a probe needs at least two classes, but y holds one")
     return Z.astype(np.float64), y, Z_test.astype(np.float64), y_test

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from maetheory.core import Progress, make_folder, provenance, silent
+from maetheory.core import InputError, Progress, make_folder, provenance, silent
 from maetheory.data import ImageSet, load_images
 from maetheory.evaluation import collapse_report, encode, knn_probe, linear_probe, mask_pair_alignment
 from maetheory.experiments.presentation import OBJECTIVES, draw, page, reading
@@ -73,9 +73,14 @@ def reproduce(
         After Ctrl-C; the same call goes on from there.
     """
     out = Path(out)
+    root = None if root == experiment.source else root
+    if root is not None and experiment.source == "digits":
+        raise InputError(f"the preset {experiment.name} has its images built in, so {root} would not be read; leave it "
+                         "out, or choose a preset that reads data")  # fmt: skip
     images = load_images(experiment.source, split="train", root=root, limit=experiment.train_limit)
     test = load_images(experiment.source, split="test", root=root, limit=experiment.test_limit)
-    make_folder(out)
+    folder = Path(figures_to) if figures_to is not None else out / "figures"
+    make_folder(folder)
     watched = test.limit(min(WATCHED, len(test)))
     jobs = [Job(f"{objective} seed {seed}", config, images, watched, _folder(out, objective, seed), experiment.watch,
                 compiled) for objective, seed, config in experiment.runs()]  # fmt: skip
@@ -89,7 +94,6 @@ def reproduce(
             append(out / "ledger.jsonl", _measure(experiment, objective, seed, model, images, test))
     ledger = read(out / "ledger.jsonl")
     ledger = ledger[(ledger.experiment == experiment.name) & ledger.seed.isin(experiment.seeds)]
-    folder = Path(figures_to) if figures_to is not None else out / "figures"
     logs = {name: [read_log(_folder(out, name, seed) / "metrics.jsonl") for seed in experiment.seeds]
             for name in ("MAE", "U-MAE")}  # fmt: skip
     drawn = draw(features, test, ledger, logs, folder)

@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import torch
@@ -25,6 +26,8 @@ from maetheory.training import TrainConfig, TrainStep, train
 from maetheory.training.logbook import read_log
 
 _LOOK_SECONDS = 1.0
+_busy = threading.Lock()  # in a worker: held while a run is under way
+_asked_to_stop: Event | None = None  # in a worker: set by its parent when all runs shall save and stop
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +77,12 @@ def train_side_by_side(jobs: Sequence[Job], *, workers: int | None = None, progr
     Raises
     ------
     InputError
-        As `train` does; the other runs are stopped and keep what they have.
+        As `train` does, or if `workers` is below 1; the other runs are stopped and keep what they have.
     KeyboardInterrupt
         After Ctrl-C; every run has saved where it was.
     """
+    if workers is not None and workers < 1:
+        raise InputError(f"workers must be at least 1, but it is {workers}")
     if workers is None:
         workers = 1 if torch.cuda.is_available() else min(len(jobs), os.cpu_count() or 1)
     if workers > 1:
@@ -94,7 +99,7 @@ def _shifted(progress: Progress, before: int, total: int, name: str, done: int, 
 
 
 def _run(job: Job, progress: Progress = silent) -> None:
-    train(job.config, job.images, out=job.out, resume=True, callbacks=[partial(_watch, job), _leave_with_parent],
+    train(job.config, job.images, out=job.out, resume=True, callbacks=[partial(_watch, job), _stop_with_parent],
           progress=progress, compiled=job.compiled)  # fmt: skip
 
 
@@ -105,11 +110,40 @@ def _watch(job: Job, seen: TrainStep) -> dict[str, float] | None:
     return {"effective_rank": float(effective_rank(encode(seen.model, job.watched).double().numpy()))}
 
 
-def _leave_with_parent(seen: TrainStep) -> None:
-    """A worker whose parent was killed stops as by Ctrl-C, so that nobody writes into a run that is resumed."""
-    parent = multiprocessing.parent_process()
-    if parent is not None and not parent.is_alive():
+def _stop_with_parent(seen: TrainStep) -> None:
+    """Stop as by Ctrl-C when the parent asks for it, or was killed: nobody may write into a run that is resumed."""
+    if _stopping():
         signal.raise_signal(signal.SIGINT)
+
+
+def _stopping() -> bool:
+    parent = multiprocessing.parent_process()
+    orphaned = parent is not None and not parent.is_alive()
+    return orphaned or (_asked_to_stop is not None and _asked_to_stop.is_set())
+
+
+def _begin(stop: Event) -> None:
+    """Set a worker up: one thread, deaf to Ctrl-C between its runs, and gone with its parent."""
+    global _asked_to_stop
+    _asked_to_stop = stop
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End a worker that nobody will hand a run to any more, but not before the run under way has saved."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        with _busy:
+            os._exit(1)
+
+
+def _run_in_worker(job: Job) -> None:
+    with _busy:
+        if _stopping():  # it had been handed over before the others were stopped
+            raise KeyboardInterrupt
+        _run(job)
 
 
 @contextmanager
@@ -126,11 +160,13 @@ def _deaf_children() -> Iterator[None]:
 
 
 def _in_processes(jobs: Sequence[Job], workers: int, progress: Progress) -> None:
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), torch.set_num_threads, (1,))
+    spawning = multiprocessing.get_context("spawn")
+    stop = spawning.Event()
+    pool = ProcessPoolExecutor(workers, spawning, _begin, (stop,))
     futures: list[Future[None]] = []
     try:
         with _deaf_children():
-            futures = [pool.submit(_run, job) for job in jobs]
+            futures = [pool.submit(_run_in_worker, job) for job in jobs]
         began, first = time.monotonic(), sum(_done(job) for job in jobs)
         while not all(future.done() for future in futures):
             finished, _ = wait(futures, timeout=_LOOK_SECONDS, return_when=FIRST_EXCEPTION)
@@ -145,7 +181,7 @@ def _in_processes(jobs: Sequence[Job], workers: int, progress: Progress) -> None
             "memory must suffice; workers=1 trains without them"
         ) from error
     except BaseException as error:
-        _stop(futures)
+        _stop(futures, stop)
         if isinstance(error, KeyboardInterrupt):
             raise KeyboardInterrupt("stopped, and every run is saved; go on") from error
         raise
@@ -153,13 +189,11 @@ def _in_processes(jobs: Sequence[Job], workers: int, progress: Progress) -> None
         pool.shutdown(cancel_futures=True)
 
 
-def _stop(futures: Sequence[Future[None]]) -> None:
+def _stop(futures: Sequence[Future[None]], stop: Event) -> None:
     """Ask runs under way to save and stop, and wait until they have."""
+    stop.set()
     for future in futures:
         future.cancel()
-    for child in multiprocessing.active_children():
-        if child.pid is not None:
-            os.kill(child.pid, signal.SIGINT)
     wait(futures)
 
 

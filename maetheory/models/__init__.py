@@ -10,7 +10,7 @@ from maetheory.models.mae import MAE, MAEConfig, MAEOutput
 from maetheory.models.masking import draw_masks
 from maetheory.models.presets import PRESETS, preset
 from maetheory.models.simmim import SimMIM
-from maetheory.models.vit import ViT, ViTConfig
+from maetheory.models.vit import ViT, ViTConfig, patch_mean, split_mask
 
 __all__ = [
     "MAE",
@@ -21,7 +21,9 @@ __all__ = [
     "ViT",
     "ViTConfig",
     "draw_masks",
+    "patch_mean",
     "preset",
     "reconstruction",
+    "split_mask",
     "uniformity",
 ]

@@ -49,6 +49,10 @@ class SimMIM(nn.Module):
 
     def _tokens(self, patches: Tensor, mask: Tensor) -> Tensor:
         encoder = self.encoder
+        if len(mask) != len(patches):
+            raise InputError(
+                f"the mask must have one row for each of the {len(patches)} images, but it has {len(mask)}"
+            )
         shown = torch.where(mask[..., None], encoder.patch_embed(patches), self.mask_token)  # (B, p, d)
         cls = encoder.cls_token.expand(len(patches), -1, -1)
         tokens = torch.cat([cls, shown], dim=1) + encoder.pos_embed

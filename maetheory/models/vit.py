@@ -192,6 +192,9 @@ class ViT(nn.Module):
         """Turn patches (B, p, c) into tokens (B, 1 + v, d): cls first, then only the visible patches."""
         position = self.pos_embed[:, 1:]
         if visible is not None:
+            if len(visible.places) != len(patches):
+                raise InputError(f"the mask must have one row for each of the {len(patches)} images, but it has "
+                                 f"{len(visible.places)}")  # fmt: skip
             patches = take(patches, visible.places)  # (B, p, c) -> (B, v, c)
             position = position[0][visible.places]  # (p, d) -> (B, v, d)
         tokens = self.patch_embed(patches) + position
@@ -238,6 +241,14 @@ def initialize(module: nn.Module) -> None:
 def take(tokens: Tensor, index: Tensor) -> Tensor:
     """Pick rows `index` (B, v) of tokens (B, t, d), giving (B, v, d)."""
     return tokens.gather(1, index[..., None].expand(-1, -1, tokens.shape[-1]))
+
+
+def patch_mean(tokens: Tensor, present: Tensor | None = None) -> Tensor:
+    """Average the patch tokens of (B, 1 + v, d) over those present (B, v), or over all, giving (B, d)."""
+    patches = tokens[:, 1:]
+    if present is None:
+        return patches.mean(1)
+    return (patches * present[..., None]).sum(1) / present.sum(1, keepdim=True)  # (B, v, d) -> (B, d)
 
 
 def with_cls(present: Tensor) -> Tensor:

@@ -52,5 +52,5 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section], r
         f"<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
     )
     with replacing(path) as part:
-        part.write_text(page)
+        part.write_text(page, encoding="utf-8")
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from math import inf
 from typing import Any, Literal
 
 from maetheory.core import InputError
@@ -75,8 +76,18 @@ class TrainConfig:
                 raise InputError(f"{name} must be at least 1, but it is {getattr(self, name)}")
         if self.batch % self.accumulate:
             raise InputError(f"accumulate must divide the batch, but {self.accumulate} does not divide {self.batch}")
-        if self.uniformity_weight < 0:
-            raise InputError(f"the uniformity weight must not be negative, but it is {self.uniformity_weight}")
+        if not 0 < self.base_lr < inf:
+            raise InputError(f"base_lr must be positive, but it is {self.base_lr}")
+        for name in ("uniformity_weight", "warmup_epochs", "weight_decay", "clip", "seed", "save_seconds"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"{name} must not be negative, but it is {getattr(self, name)}")
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 0 and below 1, but it is {getattr(self, name)}")
+        for name, words in (("readout", ("cls", "mean")), ("convention", ("off-diagonal", "authors"))):
+            word = getattr(self, f"uniformity_{name}")
+            if word not in words:
+                raise InputError(f"the uniformity {name} must be {words[0]!r} or {words[1]!r}, but it is {word!r}")
 
     def law(self) -> MaskLaw:
         """Return the mask law of the run.

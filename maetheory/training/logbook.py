@@ -47,6 +47,12 @@ class Logbook:
             self._board.close()
 
 
+def last_loss(folder: Path) -> float:
+    """Return the loss of the last record of a run, NaN where there is none."""
+    log = read_log(folder / "metrics.jsonl")
+    return float(log[-1]["loss"]) if log else float("nan")
+
+
 def read_log(path: Path) -> list[dict[str, Any]]:
     """Return the whole records of a metrics.jsonl; a line that a kill cut short is left out."""
     if not path.exists():

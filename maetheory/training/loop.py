@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from maetheory.core import InputError, Progress, make_folder, silent
 from maetheory.data import FolderStream, ImageSet
 from maetheory.masks import UniformMasks
-from maetheory.models import draw_masks, uniformity
+from maetheory.models import draw_masks, patch_mean, uniformity
 from maetheory.training import store
 from maetheory.training.config import TrainConfig
 from maetheory.training.feed import Resident, Streamed, feed_of
-from maetheory.training.logbook import Logbook
+from maetheory.training.logbook import Logbook, last_loss
 from maetheory.training.processes import fabric_of
 from maetheory.training.schedule import learning_rate
 
@@ -116,7 +116,7 @@ class _Run:
         self.total = config.epochs * self.steps_per_epoch
         self.step = 0
         self.bare = store.build(config)
-        saved = _saved(out, resume, config)
+        saved = _saved(out, resume, config, len(feed))
         if saved is not None:
             self.bare.load_state_dict(saved.weights)
             self.step = saved.step
@@ -134,7 +134,7 @@ class _Run:
 
     def go(self, callbacks: Sequence[Callback], progress: Progress) -> TrainResult:
         """Run the steps that are left."""
-        loss, saved_at, began, first = float("nan"), time.monotonic(), time.monotonic(), self.step
+        loss, saved_at, began, first = last_loss(self.out), time.monotonic(), time.monotonic(), self.step
         self.model.train()
         with _deferred_interrupt() as asked, closing(self):
             while self.step < self.total:
@@ -149,10 +149,15 @@ class _Run:
                     self._save()
                     saved_at = time.monotonic()
                 if stop and self.step < self.total:
-                    raise KeyboardInterrupt(f"stopped after step {self.step} of {self.total}; resume to go on")
+                    raise self._stopped()
             checkpoint = self._save()
+            if asked.is_set():  # during the last step: what would come after this run shall not begin
+                raise self._stopped()
         self.feed.warn()
         return TrainResult(self.bare.eval(), self.out, checkpoint, loss, self.step, self.feed.skipped)
+
+    def _stopped(self) -> KeyboardInterrupt:
+        return KeyboardInterrupt(f"stopped after step {self.step} of {self.total}; resume to go on")
 
     def close(self) -> None:
         """Close the log and end the decoding processes."""
@@ -199,7 +204,7 @@ class _Run:
         out = self.model(batch, mask, self.n_visible)
         parts = {"reconstruction": out.loss, "loss": out.loss}
         if config.uniformity_weight:
-            z = out.latent[:, 0] if config.uniformity_readout == "cls" else out.latent[:, 1:].mean(1)
+            z = out.latent[:, 0] if config.uniformity_readout == "cls" else patch_mean(out.latent, self._seen(mask))
             if self.fabric.world_size > 1:
                 z = cast(Tensor, self.fabric.all_gather(z, sync_grads=True)).flatten(0, 1)  # (w, b, d) -> (w b, d)
             parts["uniformity"] = uniformity(
@@ -207,6 +212,15 @@ class _Run:
             )
             parts["loss"] = out.loss + config.uniformity_weight * parts["uniformity"]
         return parts
+
+    def _seen(self, mask: Tensor) -> Tensor | None:
+        """Return which patch tokens of a latent belong to visible patches, (b, v), None if all do."""
+        if self.config.objective == "simmim":
+            return mask
+        if self.n_visible is not None:
+            return None
+        counts = mask.sum(1)  # of a row with fewer patches than others the last tokens are padding
+        return torch.arange(int(counts.max()), device=mask.device) < counts[:, None]  # (v,) < (b, 1) -> (b, v)
 
     def _micro_batches(self) -> list[tuple[Tensor, Tensor]]:
         """Return this process's share of the step's images and masks, drawn for all processes alike."""
@@ -250,7 +264,7 @@ class _Run:
         if not all(torch.isfinite(parameter).all() for parameter in self.bare.parameters()):
             raise self._diverged("a weight is not finite")
         if self.fabric.is_global_zero and not (folder / "state.json").exists():
-            store.save(self.out, self.step, self.config, self.bare, self.inner)
+            store.save(self.out, self.step, self.config, self.bare, self.inner, len(self.feed))
         self.fabric.barrier()
         return folder
 
@@ -296,7 +310,7 @@ def _local_batch(config: TrainConfig, feed: Resident | Streamed, fabric: Fabric)
     return batch // fabric.world_size
 
 
-def _saved(out: Path, resume: bool, config: TrainConfig) -> store.Saved | None:
+def _saved(out: Path, resume: bool, config: TrainConfig, images: int) -> store.Saved | None:
     """Return the checkpoint to go on from, None for a fresh run, or complain."""
     make_folder(out)
     found = store.checkpoints(out)
@@ -305,6 +319,9 @@ def _saved(out: Path, resume: bool, config: TrainConfig) -> store.Saved | None:
     if not resume:
         raise InputError(f"{out} already holds a run; resume it, or choose another folder")
     saved = store.load(found[-1])
+    if saved.images not in (None, images):
+        raise InputError(f"the run in {out} was made with {saved.images} images, not {images}; resume it with its own, "
+                         "or choose another folder")  # fmt: skip
     ours, theirs = config.to_dict(), saved.config.to_dict()
     for name in ("log_every", "save_seconds"):
         ours.pop(name), theirs.pop(name)

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from lightning_fabric import Fabric
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from maetheory.core import InputError
 
@@ -27,7 +28,7 @@ def fabric_of(
     Raises
     ------
     InputError
-        If a number is below 1 or not the one torchrun was given.
+        If a number is below 1 or not the one torchrun was given, or this machine lacks what is asked for.
     """
     here, everywhere = _started_by_torchrun()
     for name, given, started in (("devices", devices, here), ("nodes", nodes, everywhere)):
@@ -38,7 +39,12 @@ def fabric_of(
                              f"but it is {given}")  # fmt: skip
     devices, nodes = devices or here or 1, nodes or everywhere or 1
     strategy = "ddp" if devices * nodes > 1 else "auto"
-    return Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=precision, strategy=strategy)
+    try:
+        return Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=precision, strategy=strategy)
+    except (ValueError, RuntimeError, MisconfigurationException) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"this machine cannot train so (accelerator {accelerator}, {devices} devices, precision "
+                         f"{precision}): {reason}") from error  # fmt: skip
 
 
 def _started_by_torchrun() -> tuple[int, int]:

@@ -27,6 +27,7 @@ class Saved(NamedTuple):
     """What a checkpoint folder holds."""
 
     step: int
+    images: int | None
     config: TrainConfig
     weights: dict[str, Tensor]
     optimizer: dict[str, Tensor]
@@ -39,8 +40,9 @@ def build(config: TrainConfig) -> MAE | SimMIM:
         return MAE(config.model) if config.objective == "mae" else SimMIM(config.model)
 
 
-def save(out: Path, step: int, config: TrainConfig, model: nn.Module, optimizer: torch.optim.Optimizer) -> Path:
-    """Write the checkpoint of a finished step, atomically, and drop all but the newest two.
+def save(out: Path, step: int, config: TrainConfig, model: nn.Module, optimizer: torch.optim.Optimizer,
+         images: int) -> Path:  # fmt: skip
+    """Write the checkpoint of a finished step on so many images, atomically, and drop all but the newest two.
 
     Raises
     ------
@@ -49,7 +51,8 @@ def save(out: Path, step: int, config: TrainConfig, model: nn.Module, optimizer:
     """
     folder = out / f"step-{step:08d}"
     part = out / f".step-{step:08d}.part"
-    shutil.rmtree(part, ignore_errors=True)
+    for left in out.glob(".step-*.part"):  # by a kill
+        shutil.rmtree(left, ignore_errors=True)
     part.mkdir(parents=True)
     try:
         save_file({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()},
@@ -57,8 +60,11 @@ def save(out: Path, step: int, config: TrainConfig, model: nn.Module, optimizer:
         save_file(_optimizer_tensors(model, optimizer), part / "optimizer.safetensors")
         (part / "config.json").write_text(json.dumps(config.to_dict(), indent=1) + "\n")
         device = str(next(model.parameters()).device)
-        record = {"format": "maetheory", "step": step, "provenance": provenance(device=device, seed=config.seed)}
+        record = {"format": "maetheory", "step": step, "images": images,
+                  "provenance": provenance(device=device, seed=config.seed)}  # fmt: skip
         (part / "state.json").write_text(json.dumps(record, indent=1) + "\n")
+        for file in part.iterdir():
+            _to_disk(file)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(part, folder)
     except BaseException as error:
@@ -86,8 +92,10 @@ def load(folder: Path) -> Saved:
         If a file is missing or damaged.
     """
     try:
+        state = json.loads((folder / "state.json").read_text())
         return Saved(
-            json.loads((folder / "state.json").read_text())["step"],
+            state["step"],
+            state.get("images"),
             TrainConfig.from_dict(json.loads((folder / "config.json").read_text())),
             load_file(folder / "weights.safetensors"),
             load_file(folder / "optimizer.safetensors"),
@@ -127,6 +135,12 @@ def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensor
                 key: value.to(parameter.device) if key != "step" or parameter.is_cuda else value
                 for key, value in state.items()
             }
+
+
+def _to_disk(file: Path) -> None:
+    """Wait until a written file would survive a power failure; only then may a rename announce it."""
+    with file.open("rb") as written:
+        os.fsync(written.fileno())
 
 
 def _optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -45,6 +45,14 @@ def test_data_list(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "--data", "{empty}", *TINY], "holds neither"),
         (["reproduce", "--preset", "cifar10-small", "--data", "{empty}", "--out", "{empty}/r"], "{empty}"),
         (["reproduce", "--out", "{file}/below"], "cannot be written"),
+        (["reproduce", "--workers", "0"], "--workers"),
+        (["reproduce", "--data", "{empty}"], "images built in"),
+        (["train", "--patch", "3", *TINY], "must divide the image size, but 3 does not divide 8"),
+        (["train", "--patch", "0", *TINY], "must divide the image size"),
+        (["train", "--base-lr", "-1", *TINY], "base_lr must be positive"),
+        (["train", "--seed", "-1", *TINY], "--seed"),
+        (["train", "--accelerator", "abacus", *TINY], "this machine cannot train so"),
+        (["train", "--precision", "7-true", *TINY], "this machine cannot train so"),
         (["nonsense"], "No such command"),
         (["train", "--epochs", "many"], "valid integer"),
         (["data", "fetch", "imagenet"], "imagenet"),
@@ -64,6 +72,46 @@ def test_bad_input_is_one_sentence_and_2(
     assert captured.err.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "file"]
     assert not list((tmp_path / "empty").iterdir())
+
+
+def test_missing_and_truncated_cifar_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["reproduce", "--preset", "cifar10-small", "--data", str(tmp_path), "--out", str(tmp_path / "run")]
+    (tmp_path / "data_batch_1.bin").write_bytes(bytes(3073))
+    assert run(command) == 2
+    sentence = capsys.readouterr().err
+    assert "data_batch_1.bin is truncated: it has 3073 bytes" in sentence
+    assert sentence.count("\n") == 1
+    with (tmp_path / "data_batch_1.bin").open("wb") as whole:
+        whole.truncate(10_000 * 3073)
+    assert run(command) == 2
+    assert "data_batch_2.bin, which is missing" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_nan_loss_is_one_sentence_and_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    assert run(["train", *TINY, "--uniformity-weight", "nan", "--out", str(out)]) == 2
+    assert run(["train", *TINY, "--base-lr", "1e30", "--epochs", "3", "--out", str(out)]) == 2
+    sentence = capsys.readouterr().err.splitlines()[-1]
+    assert "not finite" in sentence or "the loss is" in sentence
+    assert "no checkpoint before it" in sentence
+    assert not list(out.glob("step-*"))
+
+
+def test_resume_wants_the_same_recipe_and_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["train", "--out", str(tmp_path / "run"), "--json", *TINY]
+    assert run(command) == 0
+    loss = json.loads(capsys.readouterr().out)["loss"]
+    assert run([*command, "--resume"]) == 0
+    assert json.loads(capsys.readouterr().out)["loss"] == loss
+    assert run(command) == 2
+    assert "already holds a run" in capsys.readouterr().err
+    assert run([*command, "--resume", "--mask-ratio", "0.5"]) == 2
+    assert "another configuration (mask_ratio differ)" in capsys.readouterr().err
+    assert run([*command, "--resume", "--limit", "64"]) == 2
+    captured = capsys.readouterr()
+    assert "made with 128 images, not 64" in captured.err
+    assert captured.out == ""
 
 
 def test_our_own_fault_is_70(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,8 +8,8 @@ import torch
 
 from maetheory.core import InputError
 from maetheory.data import ImageSet
-from maetheory.evaluation import collapse_report, encode, knn_probe, linear_probe, mask_pair_alignment
-from maetheory.masks import UniformMasks
+from maetheory.evaluation import collapse_report, encode, knn_probe, linear_probe, mask_pair_alignment, probing
+from maetheory.masks import BernoulliMasks, UniformMasks
 from maetheory.models import MAE, MAEConfig, SimMIM, ViTConfig
 
 CONFIG = MAEConfig(ViTConfig(8, 2, 1, width=16, depth=2, heads=2), 16, 1, 2)
@@ -56,6 +56,44 @@ def test_masks_and_foreign_callables(images: ImageSet) -> None:
         encode(lambda x: x.flatten(1), images, mask=mask)
     with pytest.raises(InputError, match="readout"):
         encode(model, images, readout="sum")  # type: ignore[arg-type]
+
+
+def test_rows_that_show_more_patches_do_not_dilute_the_others(images: ImageSet) -> None:
+    torch.manual_seed(0)
+    model = MAE(CONFIG).eval()
+    masks = BernoulliMasks(16, 0.5).sample(np.random.default_rng(1), 30)
+    for readout in ("cls", "mean", "tokens"):
+        alone = [encode(model, images.images[i : i + 1], readout=readout, mask=masks[i]) for i in range(30)]  # type: ignore[arg-type]
+        together = encode(model, images, readout=readout, mask=masks, batch=11)  # type: ignore[arg-type]
+        torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=0)
+
+
+def test_one_mask_row_for_each_image(images: ImageSet) -> None:
+    masks = UniformMasks(16, 4).sample(np.random.default_rng(0), 20)
+    for model in (MAE(CONFIG), SimMIM(CONFIG)):
+        with pytest.raises(InputError, match="each of the 30 images, but it has 20"):
+            encode(model, images, mask=masks)
+        with pytest.raises(InputError, match="each of the 30 images, but it has 20"):
+            model(torch.from_numpy(images.images), torch.from_numpy(masks))
+    with pytest.raises(InputError, match="there are 0"):
+        encode(MAE(CONFIG), images.images[:0])
+
+
+def test_a_foreign_model_is_given_floats_in_0_1(images: ImageSet) -> None:
+    bytes_ = (255 * images.images).astype(np.uint8)
+    linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 4))
+    expected = linear(torch.from_numpy(bytes_).flatten(1) / 255).detach()
+    torch.testing.assert_close(encode(linear, bytes_), expected)
+    torch.testing.assert_close(encode(linear, bytes_ / 255), expected)
+
+
+def test_a_probe_that_did_not_converge_says_so_in_its_recipe_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    Z, y = np.random.default_rng(0).normal(size=(60, 40)), np.arange(60) % 3
+    assert "not converged" not in linear_probe(Z, y, Z, y).recipe
+    monkeypatch.setattr(probing, "ITERATIONS", 2)
+    assert "not converged" in linear_probe(Z, y, Z, y).recipe
+    with pytest.raises(InputError, match="as wide as Z"):
+        linear_probe(Z, y, Z[:, :3], y)
 
 
 def test_report_and_alignment(images: ImageSet) -> None:

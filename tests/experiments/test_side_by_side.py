@@ -53,6 +53,22 @@ def test_a_run_that_fails_stops_the_others_with_its_sentence(tmp_path: Path) -> 
         train_side_by_side(jobs(tmp_path), workers=2)
 
 
+def test_workers_below_one_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="workers must be at least 1"):
+        train_side_by_side(jobs(tmp_path), workers=0)
+
+
+def test_interrupted_early_no_run_goes_on_and_none_begins(tmp_path: Path) -> None:
+    """Also runs whose process is still starting, or which wait for one, heed Ctrl-C."""
+    many = [replace(job, config=replace(job.config, epochs=100_000)) for job in jobs(tmp_path)]
+
+    def interrupt(done: int, total: int, message: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match="every run is saved"):
+        train_side_by_side(many, workers=2, progress=interrupt)
+
+
 SCRIPT = """
 import sys
 from maetheory.cli import run

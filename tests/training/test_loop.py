@@ -18,9 +18,9 @@ import torch
 from maetheory.core import InputError
 from maetheory.data import ImageSet, load_images
 from maetheory.models import MAEConfig, ViTConfig
-from maetheory.training import TrainConfig, TrainStep, load_run, train
+from maetheory.training import TrainConfig, TrainStep, load_run, loop, train
 from maetheory.training.logbook import read_log
-from maetheory.training.store import checkpoints
+from maetheory.training.store import build, checkpoints
 
 MODEL = MAEConfig(
     ViTConfig(8, 2, 1, width=16, depth=2, heads=2, positions="learned"),
@@ -69,6 +69,46 @@ def test_resumed_is_uninterrupted_bit_for_bit(tmp_path: Path, digits: ImageSet, 
     logs = [read_log(tmp_path / name / "metrics.jsonl") for name in ("whole", "cut")]
     assert logs[0] == logs[1]
     assert [line["step"] for line in logs[0]] == list(range(1, 13))
+
+
+def test_ctrl_c_in_the_last_step_is_heard(tmp_path: Path, digits: ImageSet) -> None:
+    with pytest.raises(KeyboardInterrupt, match="stopped after step 12 of 12"):
+        train(CONFIG, digits, out=tmp_path, callbacks=[StopAt(12)])
+    done = train(CONFIG, digits, out=tmp_path, resume=True)
+    assert done.loss == read_log(tmp_path / "metrics.jsonl")[-1]["loss"]
+
+
+def test_what_a_kill_left_is_swept(tmp_path: Path, digits: ImageSet) -> None:
+    (tmp_path / ".step-00000007.part").mkdir()
+    train(CONFIG, digits, out=tmp_path)
+    assert not list(tmp_path.glob(".*part"))
+
+
+@pytest.mark.parametrize("objective", ["mae", "simmim"])
+def test_uniformity_of_means_leaves_padding_and_hidden_places_out(
+    tmp_path: Path, digits: ImageSet, objective: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[torch.Tensor] = []
+
+    def note(z: torch.Tensor, **_: object) -> torch.Tensor:
+        seen.append(z.detach())
+        return z.sum() * 0
+
+    monkeypatch.setattr("maetheory.training.loop.uniformity", note)
+    masks: list[torch.Tensor] = []
+    draw = loop.draw_masks
+    monkeypatch.setattr(loop, "draw_masks", lambda *words: masks.append(draw(*words)) or masks[-1])
+    config = replace(CONFIG, objective=objective, mask_law="bernoulli", uniformity_readout="mean", epochs=1,
+                     batch=256, save_seconds=0.0)  # fmt: skip
+    train(config, digits, out=tmp_path)
+    order = torch.randperm(256, generator=loop._stream(0, 0, "cpu"))
+    pixels, model = torch.from_numpy(digits.images)[order], build(config)
+    with torch.no_grad():
+        for i in (0, 100, 255):
+            row = masks[0][i : i + 1]
+            tokens = model.encode(pixels[i : i + 1], row)[0, 1:]
+            one = tokens[row[0]] if objective == "simmim" else tokens
+            torch.testing.assert_close(seen[0][i], one.mean(0), atol=1e-5, rtol=0)
 
 
 def test_kill_9_loses_at_most_the_last_interval(tmp_path: Path, digits: ImageSet) -> None:
@@ -191,6 +231,12 @@ def test_full_disk_leaves_the_last_checkpoint_whole(
         ({"epochs": 0}, "epochs"),
         ({"accumulate": 3}, "accumulate"),
         ({"uniformity_weight": -1.0}, "negative"),
+        ({"uniformity_weight": float("nan")}, "negative"),
+        ({"uniformity_readout": "max"}, "uniformity readout must be 'cls' or 'mean'"),
+        ({"uniformity_convention": "ours"}, "uniformity convention"),
+        ({"base_lr": 0.0}, "base_lr"),
+        ({"beta2": 1.0}, "beta2"),
+        ({"seed": -1}, "seed"),
     ],
 )
 def test_impossible_recipes(change: dict[str, object], word: str) -> None:
