@@ -135,6 +135,12 @@ def _encoder_distance(
     return pair_distance(graph, features) / (4 * lipschitz) - autoencoding_error(graph, h_g, targets)
 
 
+def _encoder_scale(
+    graph: BallGraph, features: BallMatrix, h: BallMatrix, h_g: BallMatrix, targets: BallMatrix, lipschitz: Ball
+) -> Ball:
+    return size(graph, h, targets, h_g) + feature_size(graph, features) / lipschitz
+
+
 def _variance(graph: BallGraph, targets: BallMatrix) -> Ball:
     return target_variance(graph, targets)
 
@@ -232,7 +238,7 @@ OF_THE_PAPER: Mapping[str, Sides] = {
     ),
     "reconstruction-bounds-alignment": Sides(lhs=reconstruction, rhs=_quarter_distance, scale=size),
     "reconstruction-bounds-encoder-alignment": Sides(
-        lhs=reconstruction, rhs=_encoder_distance, premises=BI_LIPSCHITZ, derived=DECODER, scale=size
+        lhs=reconstruction, rhs=_encoder_distance, premises=BI_LIPSCHITZ, derived=DECODER, scale=_encoder_scale
     ),
     "full-collapse-costs-variance": Sides(
         lhs=reconstruction,

@@ -182,3 +182,15 @@ def test_a_rare_view_with_long_features_does_not_hide_a_pair_that_the_decoder_me
     world |= {"h_g": np.zeros((2, 1)), "targets": np.zeros((2, 1))}
     for judge in (check, certify):
         assert judge("reconstruction-bounds-encoder-alignment", graph, **world).verdict is Verdict.INAPPLICABLE
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_round_off_of_a_constant_encoder_violates_nothing(seed):
+    """E[f | x₂] of equal features is off by round-off, which is measured beside E‖f‖², not beside a loss of 0."""
+    rng = np.random.default_rng(seed)
+    joint = rng.random((3, 2))
+    graph, zero = MaskGraph.from_joint(joint / joint.sum()), np.zeros((3, 1))
+    features = np.full((3, 1), rng.normal())
+    found = check("reconstruction-bounds-encoder-alignment", graph, features=features, h=zero, h_g=zero[:2],
+                  targets=zero[:2])  # fmt: skip
+    assert found.verdict is Verdict.TIGHT
