@@ -140,7 +140,7 @@ def test_checks_are_kept_with_their_provenance_once(tmp_path: Path, capsys):
     [
         (["nope"], "there is no theorem 'nope'; the theorems are: reconstruction-bounds"),
         ([ALIGNMENT, "--worlds", "-1"], "must not be negative"),
-        ([ALIGNMENT, "--seed", "-1"], "must not be negative"),
+        ([ALIGNMENT, "--seed", "-1"], "greater than or equal to 0"),
         ([ALIGNMENT, "--search", "--worlds", "0"], "worlds must be at least 1"),
         ([ALIGNMENT, "--worlds", "0", "--out", "/dev/null/below"], "/dev/null/below"),
     ],
