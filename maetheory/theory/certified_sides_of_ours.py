@@ -25,6 +25,7 @@ from maetheory.theory.balls import Ball, BallMatrix, scaled, total
 from maetheory.theory.certified_downstream import OF_LABELS
 from maetheory.theory.certified_graphs import OF_GRAPHS
 from maetheory.theory.certified_premises import linear_decoder
+from maetheory.theory.certified_ranks import OF_RANKS
 from maetheory.theory.certified_sides import (
     BI_LIPSCHITZ,
     DECODER,
@@ -169,5 +170,5 @@ OURS: Mapping[str, Sides] = {
     ),
 }
 
-CERTIFIED: Mapping[str, Sides] = MappingProxyType({**OF_THE_PAPER, **OURS, **OF_GRAPHS, **OF_LABELS})
+CERTIFIED: Mapping[str, Sides] = MappingProxyType({**OF_THE_PAPER, **OURS, **OF_GRAPHS, **OF_LABELS, **OF_RANKS})
 """The ball version of each theorem that has one, under its slug."""
