@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import comb
+from typing import Any
 
 import numpy as np
 
@@ -70,19 +71,24 @@ def _is_unseen(graph: BallGraph, floats: dict[str, np.ndarray]) -> Margin:
     return Margin(ball(min(unseen - 1, 0)), ball(0), words)
 
 
-def _bias(graph: BallGraph, draws: int) -> Ball:
+def _bias(graph: BallGraph, pairs: int) -> Ball:
     """E Σσ̂² − Σσ², the first as Σ_ij E T_ij²/(R_i C_j) over samples T with row sums R and column sums C."""
     n1, n2 = graph.shape
-    _refuse_if_many(n1 * n2, draws)
+    _refuse_if_many(n1 * n2, pairs)
     law = graph.law.tolist()
-    cells = (_mean_of_cell(_around_cell(law, i, j), draws) for i in range(n1) for j in range(n2))
+    cells = (_mean_of_cell(_around_cell(law, i, j), pairs) for i in range(n1) for j in range(n2))
     return total(cells) - square_sum(_normalised(graph.law))
 
 
-def _refuse_if_many(cells: int, draws: int) -> None:
+def _whole(floats: dict[str, Any]) -> int:
+    draws = floats["draws"]
     if not isinstance(draws, int | np.integer):
         raise InputError(f"draws must be a whole number of pairs, but {draws!r} was given")
-    number = cells * comb(max(int(draws), 0) + 2, 3)
+    return int(draws)
+
+
+def _refuse_if_many(cells: int, draws: int) -> None:
+    number = cells * comb(max(draws, 0) + 2, 3)
     if number > _MOST_TERMS:
         raise InputError(
             f"{draws} draws over {cells} cells are a sum of {number:,} terms, more than the {_MOST_TERMS:,} that are "
@@ -99,9 +105,8 @@ def _around_cell(law: list[list[Ball]], i: int, j: int) -> list[Ball]:
     return list(masses.values())
 
 
-def _mean_of_cell(masses: list[Ball], draws: int) -> Ball:
-    """E t²/((t + a)(t + b)) for multinomial counts t, a, b, c of these masses, 0 where t = 0."""
-    n = int(draws)
+def _mean_of_cell(masses: list[Ball], n: int) -> Ball:
+    """E t²/((t + a)(t + b)) for counts t, a, b, c of n draws from these masses, 0 where t = 0."""
     powers = [[mass**count for count in range(n + 1)] for mass in masses]
     mean = ball(0)
     for t in range(1, n + 1):
@@ -113,12 +118,11 @@ def _mean_of_cell(masses: list[Ball], draws: int) -> Ball:
     return mean
 
 
-def _expected_bias(graph: BallGraph, draws: int) -> Ball:
-    n = int(draws)
-    if n < 2:
+def _expected_bias(graph: BallGraph, pairs: int) -> Ball:
+    if pairs < 2:
         return ball(0)
-    rows, columns = (total(1 - (1 - d) ** n for d in side) for side in graph.degrees)
-    return (rows - 1) * (columns - 1) / (n - 1)
+    rows, columns = (total(1 - (1 - d) ** pairs for d in side) for side in graph.degrees)
+    return (rows - 1) * (columns - 1) / (pairs - 1)
 
 
 def _is_independent(graph: BallGraph) -> Margin:
@@ -128,8 +132,8 @@ def _is_independent(graph: BallGraph) -> Margin:
     return Margin(-off, ball(ROUND_OFF), f"Ā_M is √d₁√d₂ᵀ within {enclosure(off)}")
 
 
-def _is_two(draws: int) -> Margin:
-    return Margin(ball(int(draws) - 2), ball(0), f"{draws} draws")
+def _is_two(pairs: int) -> Margin:
+    return Margin(ball(pairs - 2), ball(0), f"{pairs} draws")
 
 
 _LAW = {"the sample is a law": _is_law}
@@ -143,6 +147,7 @@ OF_SAMPLES: Mapping[str, Sides] = {
         lhs=_bias,
         rhs=_expected_bias,
         premises={"view and target are independent": _is_independent, "there are two draws or more": _is_two},
+        derived={"pairs": _whole},
         scale=one,
     ),
 }
