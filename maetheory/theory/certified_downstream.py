@@ -8,7 +8,7 @@ import numpy as np
 
 from maetheory.theory.ball_graph import BallGraph
 from maetheory.theory.ball_probe import BallProbe
-from maetheory.theory.balls import Ball, BallMatrix, around, ball, enclosure, largest, total
+from maetheory.theory.balls import Ball, BallMatrix, around, ball, enclosure, largest, power, total
 from maetheory.theory.certified_premises import Margin, no_tied_images
 from maetheory.theory.certified_sides import BI_LIPSCHITZ, DECODER, Sides, feature_size, one, probe_of, size, umae_loss
 
@@ -49,12 +49,12 @@ def _scatter(probe: BallProbe) -> tuple[Ball, Ball]:
     """Mean and variance over images of the share of views that are given another class than the image."""
     shares = probe.error_shares()
     mean = total(mass * share for mass, share in shares)
-    return mean, total(mass * (share - mean) ** 2 for mass, share in shares)
+    return mean, total(mass * power(share - mean, 2) for mass, share in shares)
 
 
 def _cantelli(probe: BallProbe) -> Ball:
     mean, variance = _scatter(probe)
-    return variance / (variance + (mean - 0.5) ** 2)
+    return variance / (variance + power(mean - 0.5, 2))
 
 
 def _markov(probe: BallProbe) -> Ball:

@@ -19,6 +19,7 @@ from maetheory.theory.balls import (
     ball,
     enclosure,
     from_rows,
+    power,
     square_sum,
     total,
 )
@@ -54,7 +55,7 @@ def _loss(images: BallMatrix, visible: np.ndarray, weights: BallMatrix) -> Ball:
     mask = visible.tolist()
     predicted = (_shown(images, visible) * weights.transpose()).tolist()
     missed = (
-        (x - y) ** 2
+        power(x - y, 2)
         for row, guess in zip(images.tolist(), predicted)
         for x, y, seen in zip(row, guess, mask)
         if not seen

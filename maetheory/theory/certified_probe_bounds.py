@@ -17,7 +17,19 @@ import numpy as np
 from maetheory.theory.ball_graph import BallGraph
 from maetheory.theory.ball_probe import BallProbe, projected
 from maetheory.theory.ball_spectrum import eigenvalues
-from maetheory.theory.balls import Ball, BallMatrix, UndecidedError, around, ball, inner, matrix, root, scaled, total
+from maetheory.theory.balls import (
+    Ball,
+    BallMatrix,
+    UndecidedError,
+    around,
+    ball,
+    inner,
+    matrix,
+    power,
+    root,
+    scaled,
+    total,
+)
 from maetheory.theory.certified_downstream import in_order
 from maetheory.theory.certified_premises import Margin
 from maetheory.theory.certified_sides import Sides, one, probe_of
@@ -51,8 +63,8 @@ class _Split:
 
 
 def _splits(graph: BallGraph, k: int) -> list[_Split]:
-    edge = graph.eigenvalue(k) ** 2
-    return [_Split(j, 1 - graph.eigenvalue(j), graph.eigenvalue(j - 1) ** 2 - edge) for j in range(1, k + 1)]
+    edge = power(graph.eigenvalue(k), 2)
+    return [_Split(j, 1 - graph.eigenvalue(j), power(graph.eigenvalue(j - 1), 2) - edge) for j in range(1, k + 1)]
 
 
 def _excess_bound(graph: BallGraph, features: BallMatrix, floats: dict[str, np.ndarray]) -> Ball:
@@ -63,7 +75,7 @@ def _excess_bound(graph: BallGraph, features: BallMatrix, floats: dict[str, np.n
     if not all(split.margin > 0 for split in splits):
         raise UndecidedError("which splits are admissible is open")
     missing = graph.largest_class_mass() * _excess(graph, floats, k)
-    bounds = ((root(phi / split.gap) + root(missing / split.drop)) ** 2 for split in splits)
+    bounds = (power(root(phi / split.gap) + root(missing / split.drop), 2) for split in splits)
     return reduce(lambda a, b: a.min(b), bounds)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from maetheory.core import InputError
 from maetheory.theory.ball_graph import BallGraph, gram
-from maetheory.theory.balls import Ball, BallMatrix, ball, enclosure, largest, root, scaled, square_sum, total
+from maetheory.theory.balls import Ball, BallMatrix, ball, enclosure, largest, power, root, scaled, square_sum, total
 from maetheory.theory.certified_premises import ROUND_OFF, Margin
 from maetheory.theory.certified_sides import Sides, one
 
@@ -107,7 +107,7 @@ def _around_cell(law: list[list[Ball]], i: int, j: int) -> list[Ball]:
 
 def _mean_of_cell(masses: list[Ball], n: int) -> Ball:
     """E t²/((t + a)(t + b)) for counts t, a, b, c of n draws from these masses, 0 where t = 0."""
-    powers = [[mass**count for count in range(n + 1)] for mass in masses]
+    powers = [[power(mass, count) for count in range(n + 1)] for mass in masses]
     mean = ball(0)
     for t in range(1, n + 1):
         for a in range(n - t + 1):
@@ -121,7 +121,7 @@ def _mean_of_cell(masses: list[Ball], n: int) -> Ball:
 def _expected_bias(graph: BallGraph, pairs: int) -> Ball:
     if pairs < 2:
         return ball(0)
-    rows, columns = (total(1 - (1 - d) ** pairs for d in side) for side in graph.degrees)
+    rows, columns = (total(1 - power(1 - d, pairs) for d in side) for side in graph.degrees)
     return (rows - 1) * (columns - 1) / (pairs - 1)
 
 

@@ -255,6 +255,12 @@ def test_the_printed_line_says_what_was_proved():
     assert str(proved).startswith("TIGHT: 8 p_max ‖Ā‖_F² + 8φ >= 8(1 - φ + φ²) >= 6: 8 against 8, slack 0 (")
 
 
+def test_targets_that_agree_in_one_value_are_no_obstacle():
+    graph = MaskGraph.from_joint([[0.3, 0.1], [0.0, 0.6]])
+    world = {"features": np.ones((2, 1)), "h": np.zeros((2, 2)), "targets": np.array([[-1.0, 0.0], [-1.0, 1.0]])}
+    assert certify("full-collapse-costs-variance", graph, **world).verdict is Verdict.HOLDS
+
+
 def test_two_hundred_views_take_seconds():
     graph, features, targets = large_world(200, 150)
     start = process_time()
