@@ -172,27 +172,27 @@ def _least(at: Callable[[Ball], Ball], guess: float) -> Ball:
     step = max(guess, 1.0) * _STEP
     if guess < 2 * step:
         value, near, far = (at(ball(i * step)) for i in range(3))
-        return value.union(value.min(_right(value, near, step, _LARGEST)).min(near - (far - near)))
+        return value.union(value.min(_outward(value, near, far, _LARGEST / step)).min(near - (far - near)))
     before, below, value, above, after = (at(ball(guess) + i * step) for i in (-2, -1, 0, 1, 2))
-    left = below - ((value - below) / step).max(ball(0)) * guess
-    falling, rising = (below - before) / step, (after - above) / step
-    share = _flattening(falling, rising)
-    level = share * (below + falling * step) + (1 - share) * (above - rising * step)
-    between = level + (share * falling + (1 - share) * rising) * around(ball(0), ball(step))
-    return value.union(
-        reduce(lambda a, b: a.min(b), (value, left, _right(value, above, step, _LARGEST - guess), between))
-    )
+    left = _outward(value, below, before, guess / step)
+    right = _outward(value, above, after, (_LARGEST - guess) / step)
+    return value.union(value.min(left).min(right).min(_between(below - before, below, above, after - above)))
 
 
-def _right(value: Ball, above: Ball, step: float, room: float) -> Ball:
-    """Below all values from the point of `above`, a step beyond that of `value`, as far as there is room."""
-    return above - ((value - above) / step).max(ball(0)) * room
+def _outward(value: Ball, near: Ball, far: Ball, steps: float) -> Ball:
+    """Below all values from `near` outward, one step beyond `value`, to `far`, and from there on for so many steps."""
+    return (near - (value - near).max(ball(0))).min(far - (near - far).max(ball(0)) * steps)
 
 
-def _flattening(falling: Ball, rising: Ball) -> Ball:
-    """Weight of the first of two slopes in a mean of about 0; any weight in [0, 1] is valid."""
+def _between(falling: Ball, below: Ball, above: Ball, rising: Ball) -> Ball:
+    """Below all values between two points two steps apart, given the rise in the step that leads to each from outside.
+
+    Both secants go on below the function; the mean of the two that is about flat is bounded without finding a crossing.
+    """
     bend = (rising - falling).mid()
-    return (rising.mid() / bend).mid().max(ball(0)).min(ball(1)) if bend > 0 else ball(0.5)
+    share = (rising.mid() / bend).mid().max(ball(0)).min(ball(1)) if bend > 0 else ball(0.5)
+    level = share * (below + falling) + (1 - share) * (above - rising)
+    return level + (share * falling + (1 - share) * rising) * around(ball(0), ball(1))
 
 
 def _difference_of_twins(classes: int) -> Ball:

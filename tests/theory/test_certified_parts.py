@@ -12,9 +12,10 @@ import pytest
 
 from maetheory.core import InputError
 from maetheory.graph import MaskGraph
-from maetheory.theory import THEOREMS, Verdict, certify, check
+from maetheory.theory import THEOREMS, Verdict, certified_ranks, certify, check
 from maetheory.theory.ball_graph import BallGraph
 from maetheory.theory.balls import UndecidedError, around, ball, enclosure, from_rows, precision
+from maetheory.theory.certified_downstream import level_of
 from maetheory.theory.certified_linear_maes import OF_LINEAR_MAES
 from maetheory.theory.certified_probe_bounds import _excess, _least
 from maetheory.theory.certified_ranks import _effective_rank, _shares, _x_log_x
@@ -77,6 +78,14 @@ def test_shares_are_what_water_filling_pours(graph, energy):
         assert max(float(s.rad()) for s in shares) < 1e-26 / energy
 
 
+def test_a_bad_level_widens_the_shares(graph, monkeypatch):
+    with precision(106):
+        arguments = (BallGraph(graph), from_rows(np.ones((4, 3)).tolist(), 4, 3), ball(0.3), ball(1))
+        good = _shares(*arguments)
+        monkeypatch.setattr(certified_ranks, "level_of", lambda *_: level_of(*_) - 0.01)
+        assert all(wide.contains(narrow) and wide.rad() > 0.001 for wide, narrow in zip(_shares(*arguments), good))
+
+
 def test_an_entropy_takes_nothing_as_nothing():
     with precision(106):
         assert contains(_effective_rank([ball(0.5), ball(0.5), ball(0)]), 2, 1e-15)
@@ -115,6 +124,14 @@ def test_a_bad_guess_widens_the_enclosure_and_proves_nothing_false(at, guess, le
     with precision(212):
         for wrong in (0.0, 0.1 + guess / 3, min(2 * guess + 1, 1e9)):
             assert contains(_least(at, wrong), least, math.inf)
+
+
+@pytest.mark.parametrize("guess", [0.0, 1.0, 300.0])
+@pytest.mark.parametrize("off", [-1.2, -0.4, 0.2, 0.4, 1.2])
+def test_a_kink_beside_the_guess_is_enclosed(guess, off):
+    kink = max(guess + off * max(guess, 1.0) * 2.0**-24, 0.0)
+    with precision(212):
+        assert contains(_least(lambda x: (x - kink).max((kink - x) * 3), guess), 0, 1e-4)
 
 
 def test_nothing_is_certified_where_the_features_cannot_be_told_from_dependent_ones(graph):
@@ -176,6 +193,17 @@ def test_a_least_loss_contains_the_rational_regression():
         wide = from_rows(np.eye(3).tolist(), 3, 3)
         assert contains(OF_LINEAR_MAES["linear-mae-optimum"].rhs(rows, floats, wide), left, 1e-14)
         assert contains(OF_LINEAR_MAES["shared-linear-mae-optimum"].rhs(rows, floats), left, 1e-14)
+
+
+def test_a_mask_that_is_never_drawn_shows_nothing():
+    images = np.random.default_rng(0).normal(size=(4, 3))
+    visible = np.array([[True, False, False], [True, True, False]])
+    world = {"images": images, "weights": np.zeros((3, 3))}
+    drawn, both = (
+        certify("shared-linear-mae-optimum", **world, visible=shown, mask_law=law)
+        for shown, law in ((visible[:1], np.ones(1)), (visible, np.array([1.0, 0.0])))
+    )
+    assert both.rhs == drawn.rhs
 
 
 def test_too_few_bits_to_regress_is_said():
