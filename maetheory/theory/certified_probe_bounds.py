@@ -181,7 +181,7 @@ def _least(at: Callable[[Ball], Ball], guess: float) -> Ball:
 
 def _outward(value: Ball, near: Ball, far: Ball, steps: float) -> Ball:
     """Below all values from `near` outward, one step beyond `value`, to `far`, and from there on for so many steps."""
-    return far - (near - far).max(ball(0)) * steps
+    return (near - (value - near).max(ball(0))).min(far - (near - far).max(ball(0)) * steps)
 
 
 def _between(falling: Ball, below: Ball, above: Ball, rising: Ball) -> Ball:
