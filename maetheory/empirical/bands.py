@@ -35,7 +35,7 @@ class Bands:
     alpha, alpha2, phi : Band
         Label errors of views, of targets and of positive pairs.
     eigenvalues : tuple of Band
-        λ₁..λ_{k+1} of the augmentation graph.
+        λ₁..λ_{k+1} of the augmentation graph; λ₁ is 1.
     tail : Band
         Σ_{i>k} λ_i².
     components : Band
@@ -87,7 +87,7 @@ def bands(sample: Sample, k: int, *, confidence: float = 0.95, seed: int = 0) ->
 
     Notes
     -----
-    Ours. λ: canonical correlations on one half of the singular functions of the other, and the plug-in; value 2 λ̂_n −
+    Ours. λ: correlations on one half of the singular functions of the other, and the plug-in; value 2 λ̂_n −
     λ̂_{n/2}. φ: a U-statistic over pairs of images. α: the vote of all images, and of all but one. Linear errors by
     influence functions, z²/n beyond.
 

@@ -17,9 +17,9 @@ from maetheory.empirical.bracket import Bracket, normal_quantile, standard_error
 from maetheory.empirical.sample import Sample, law_of_pairs
 from maetheory.spectra import spectrum
 
+_RANK = 1e-10
 NEARBY = normal_quantile(0.95)  # values this many standard errors apart may be the same one
 MAX_SQUARE_ENTRIES = 20_000_000
-_RANK = 1e-10
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class _Fit:
 
 @dataclass(frozen=True)
 class SpectrumBrackets:
-    """Brackets of λ₁..λ_{k+1}, and of the tail Σ_{i>k} λ_i²."""
+    """Brackets of λ₁..λ_{k+1}, the first of which is 1 in any graph, and of the tail Σ_{i>k} λ_i²."""
 
     eigenvalues: tuple[Bracket, ...]
     tail: Bracket
@@ -45,7 +45,7 @@ def spectrum_brackets(sample: Sample, k: int, extra: int, seed: int) -> Spectrum
     side = generator(seed, "halves").permutation(sample.n_images) % 2 == 0
     whole = _fit(_law(sample, None), count, seed)
     halves = [_fit(_law(sample, here), count, seed) for here in (side, ~side)]
-    crossed = [_transfer(halves[0], _law(sample, ~side), count), _transfer(halves[1], _law(sample, side), count)]
+    crossed = [_transfer(halves[0], _law(sample, ~side)), _transfer(halves[1], _law(sample, side))]
     across = _Ends((crossed[0].values + crossed[1].values) / 2,
                    (_Influence(sample, crossed[0], ~side), _Influence(sample, crossed[1], side)))  # fmt: skip
     at_home = _Ends(whole.values, (_Influence(sample, whole, None),))
@@ -66,10 +66,10 @@ class _Ends:
 def _eigenvalues(sample: Sample, k: int, across: _Ends, at_home: _Ends, corrected: np.ndarray) -> tuple[Bracket, ...]:
     low, high = _errors(sample, across), _errors(sample, at_home)
     lower, upper = across.values**2, at_home.values**2
-    return tuple(
+    return Bracket(1.0, 1.0, 0.0, 0.0, 1.0, upper_terms=0), *(
         Bracket(min(lower[i], upper[i]), upper[i], low.of_square[i], high.of_square[i], float(corrected[i]),
                 lower_terms=int(low.nearby[i]))
-        for i in range(k + 1)
+        for i in range(1, k + 1)
     )  # fmt: skip
 
 
@@ -90,39 +90,49 @@ def _law(sample: Sample, images: np.ndarray | None) -> sparse.csr_array:
 
 
 def _fit(law: sparse.csr_array, count: int, seed: int) -> _Fit:
-    """Singular functions of a law, zero on the nodes it does not show."""
-    roots = [_inverse_root(np.asarray(law.sum(axis))) for axis in (1, 0)]
-    matrix = sparse.csr_array(sparse.diags_array(roots[0]) @ law @ sparse.diags_array(roots[1]))
-    found = spectrum(matrix, count, seed=seed)
-    return _Fit(found.values.clip(0, 1), roots[0][:, None] * found.left, roots[1][:, None] * found.right)
+    """Singular functions of a law; on a node that it does not show, their mean."""
+    degrees = [np.asarray(law.sum(axis)) for axis in (1, 0)]
+    one, two = (_inverse_root(part) for part in degrees)
+    found = spectrum(sparse.csr_array(sparse.diags_array(one) @ law @ sparse.diags_array(two)), count, seed=seed)
+    f, g = (np.where(part[:, None] > 0, _inverse_root(part)[:, None] * vectors, np.sqrt(part) @ vectors)
+            for part, vectors in zip(degrees, (found.left, found.right), strict=True))  # fmt: skip
+    return _Fit(found.values.clip(0, 1), f, g)
 
 
 def _inverse_root(degrees: np.ndarray) -> np.ndarray:
     return np.divide(1.0, np.sqrt(degrees), out=np.zeros_like(degrees), where=degrees > 0)
 
 
-def _transfer(fit: _Fit, law: sparse.csr_array, count: int) -> _Fit:
-    """Canonical correlations, under another law, of the functions of a fit and the constant."""
-    d1, d2 = np.asarray(law.sum(1)), np.asarray(law.sum(0))
-    f, g = (np.column_stack([np.ones(len(part)), part]) for part in (fit.f, fit.g))  # (N, 1 + K)
-    white_f, white_g = _whitening(f, d1), _whitening(g, d2)
-    f, g = f @ white_f, g @ white_g
-    left, values, right = np.linalg.svd(f.T @ (law @ g))
-    values = values[:count].clip(0, 1)
-    short = count - len(values)
-    f, g = f @ left[:, :count], g @ right[:count].T
-    return _Fit(np.pad(values, (0, short)), _widened(f, count), _widened(g, count))
+def _transfer(fit: _Fit, law: sparse.csr_array) -> _Fit:
+    """Correlations of the functions of a fit under another law, the smaller ones of two readings.
+
+    Pair by pair they know nothing of the noise in this law, but a pair may hold some of a larger value's; turned to
+    the singular directions of this law, the constant included, the i-th is at most the i-th of all functions, but many
+    functions can be turned to suit the noise.
+    """
+    f, g = (_scaled(part, np.asarray(law.sum(axis))) for part, axis in ((fit.f, 1), (fit.g, 0)))
+    pair_by_pair = (f * (law @ g)).sum(0)
+    return _Fit(np.minimum(pair_by_pair, _turned(f, g, law)).clip(0, 1), f, g)
 
 
-def _widened(functions: np.ndarray, count: int) -> np.ndarray:
-    return np.pad(functions, ((0, 0), (0, max(count - functions.shape[1], 0))))
+def _turned(f: np.ndarray, g: np.ndarray, law: sparse.csr_array) -> np.ndarray:
+    """Canonical correlations of functions and the constant, as many as functions."""
+    white = [_whitened(np.column_stack([np.ones(len(part)), part]), np.asarray(law.sum(axis)))
+             for part, axis in ((f, 1), (g, 0))]  # fmt: skip
+    values = np.linalg.svd(white[0].T @ (law @ white[1]), compute_uv=False)[: f.shape[1]]
+    return np.pad(values, (0, f.shape[1] - len(values)))
 
 
-def _whitening(functions: np.ndarray, degrees: np.ndarray) -> np.ndarray:
-    gram = functions.T @ (degrees[:, None] * functions)
-    scale, axes = np.linalg.eigh(gram)
+def _whitened(functions: np.ndarray, degrees: np.ndarray) -> np.ndarray:
+    scale, axes = np.linalg.eigh(functions.T @ (degrees[:, None] * functions))
     alive = scale > _RANK * scale[-1]
-    return axes[:, alive] / np.sqrt(scale[alive])
+    return functions @ (axes[:, alive] / np.sqrt(scale[alive]))
+
+
+def _scaled(functions: np.ndarray, degrees: np.ndarray) -> np.ndarray:
+    """Functions of unit mean square; of zeros, zeros."""
+    size = np.sqrt(degrees @ functions**2)  # (N,) @ (N, K) -> (K,)
+    return np.divide(functions, size, out=np.zeros_like(functions), where=size > 0)
 
 
 @dataclass(frozen=True)

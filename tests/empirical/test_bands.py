@@ -15,6 +15,7 @@ from maetheory.data.finite_world import FiniteWorld
 from maetheory.empirical import Band, Bands, Sample, bands, sample_of_codes
 from maetheory.empirical.bracket import standard_error
 from maetheory.empirical.label_brackets import label_error_bracket, pair_error_bracket
+from maetheory.empirical.spectrum_brackets import spectrum_brackets
 from maetheory.graph import MaskGraph
 from maetheory.masks import MaskLaw, UniformMasks
 
@@ -93,6 +94,13 @@ def test_the_plug_in_is_far_above_zero_and_the_band_is_not():
     plug_in = drawn(CASES["independent"], 0, 60).graph.spectrum(7).values ** 2
     assert plug_in[6] > 0.03
     assert found.eigenvalues[6].covers(0.0)
+
+
+def test_functions_of_one_half_know_nothing_of_the_noise_in_the_other():
+    case = Case(worlds.independent(2, 12), UniformMasks(2, 1), "kept", 300, 3)
+    found = [spectrum_brackets(drawn(case, seed), 3, 4, 0).eigenvalues[3] for seed in range(5)]
+    assert np.mean([bracket.lower for bracket in found]) < 0.03  # a few 1/n
+    assert np.mean([bracket.upper for bracket in found]) > 0.1
 
 
 def test_decided_where_it_can_be():
