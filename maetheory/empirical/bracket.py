@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.special import ndtri, stdtrit
 
 from maetheory.core import Estimate
 
@@ -24,9 +24,10 @@ class Band:
     value : float
         With the known bias removed as far as the sample can tell; inside the band.
     low, high : float
-        The band. It holds whether or not it is decided.
+        The band.
     decided : bool
-        Whether the sample has enough coincidences to tell; False is the verdict UNDECIDED.
+        Whether the sample has enough coincidences to tell; False is the verdict UNDECIDED, and then the coverage of
+        the band is not vouched for.
     why : str
         One sentence if undecided, else empty.
 
@@ -103,7 +104,7 @@ def _margin(z: float, error: float, share: float) -> float:
 
 def normal_quantile(confidence: float) -> float:
     """Half-width, in standard errors, of a two-sided normal interval."""
-    return float(norm.ppf((1 + confidence) / 2))
+    return float(ndtri((1 + confidence) / 2))
 
 
 def standard_error(influence: np.ndarray, mask_weights: np.ndarray, masks_drawn: bool) -> float:
@@ -118,6 +119,6 @@ def standard_error(influence: np.ndarray, mask_weights: np.ndarray, masks_drawn:
     if masks_drawn:
         if m < 2:
             return math.inf
-        wider = float(t.ppf(0.975, m - 1)) / normal_quantile(0.95)
+        wider = float(stdtrit(m - 1, 0.975)) / normal_quantile(0.95)
         variance += wider**2 * float(influence.mean(0).var(ddof=1)) / m
     return math.sqrt(variance)
