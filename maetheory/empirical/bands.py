@@ -22,6 +22,7 @@ from maetheory.empirical.spectrum_brackets import spectrum_brackets
 __all__ = ["Band", "Bands", "bands"]
 
 FEWEST_IMAGES = 20
+ROUNDING = 1e-12  # of an eigenvalue that is 1
 EXTRA = 8  # values beyond λ_{k+1} that the tail looks at one by one
 
 
@@ -146,7 +147,7 @@ def _sharp_bound(alpha: Bracket, phi: Bracket, following: Bracket, n: int, confi
 
 
 def _bound(alpha: float, phi: float, following: float) -> float:
-    return 4 * phi / (1 - following) + 2 * alpha if following < 1 else math.inf
+    return 4 * phi / (1 - following) + 2 * alpha if following < 1 - ROUNDING else math.inf
 
 
 def _components(sample: Sample) -> Band:

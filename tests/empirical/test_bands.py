@@ -124,7 +124,7 @@ def test_a_sample_in_which_nothing_meets_decides_nothing():
     assert found.phi.covers(0.5)
     assert found.eigenvalues[2].covers(0.0)
     assert found.met_views == 0.0
-    assert found.components.high == np.inf
+    assert found.components.high == found.sharp_bound.value == found.sharp_bound.high == np.inf
 
 
 def test_the_error_falls_like_the_root_of_the_number_of_images():
