@@ -104,6 +104,8 @@ def test_pooled_targets_coincide_where_patches_do_not():
         assert fine.targets.max() > 1000
         assert coarse.targets.max() + 1 <= (4 * 8 if positions == "kept" else 8)
         assert np.array_equal(fine.views, coarse.views)
+        masks_of = [set(np.nonzero(coarse.targets == t)[1].tolist()) for t in range(coarse.targets.max() + 1)]
+        assert (max(map(len, masks_of)) == 1) == (positions == "kept")  # a kept target knows its mask
     assert coarse.graph.n_components < 8 < 1000 < fine.graph.n_components
     both = token_sample(digits, law, views="pooled", targets="pooled", pooled_codes=8, **options)
     assert both.shape == (8, 8)
