@@ -1,0 +1,23 @@
+"""Mask graphs of real images: what a sample shows of them, and how far it can be believed.
+
+Patches become codes, views of different images meet where their codes agree, and the graph is counted. A counted graph
+is optimistic: new views look alone, so label errors come out too small and singular values too large. Every number of a
+graph therefore comes as a `Band`: where it lies, and whether the sample decides it at all.
+"""
+
+from maetheory.empirical.bands import Band, Bands, bands
+from maetheory.empirical.codebook import Codebook, fit_codebook
+from maetheory.empirical.sample import Sample, sample_of_codes
+from maetheory.empirical.tokens import token_graph, token_sample
+
+__all__ = [
+    "Band",
+    "Bands",
+    "Codebook",
+    "Sample",
+    "bands",
+    "fit_codebook",
+    "sample_of_codes",
+    "token_graph",
+    "token_sample",
+]
