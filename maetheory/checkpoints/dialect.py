@@ -85,7 +85,7 @@ class Dialect:
 
 
 def fused_qkv(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Fuse ``blocks.i.attn.{q,k,v}.{weight,bias}`` into ``blocks.i.attn.qkv``; a missing key bias is zero, as BEiT's."""
+    """Fuse ``blocks.i.attn.{q,k,v}.{weight,bias}`` into ``attn.qkv``; a missing key bias is zero, as BEiT's."""
     fused = {name: value for name, value in tensors.items() if not _apart(name)}
     for name in tensors:
         if name.endswith(".attn.q.weight") or name.endswith(".attn.q.bias"):

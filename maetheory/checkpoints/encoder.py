@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -294,14 +294,16 @@ class Encoder(nn.Module):
         """Return what is added to a block's logits: relative positions, and −∞ at padding."""
         bias: Tensor | None = None
         if self.config.positions in ("relative", "shared relative"):
-            owner = block.attn if self.config.positions == "relative" else self.rel_pos_bias
-            table = owner.relative_position_bias_table  # type: ignore[union-attr]
-            index = relative_positions(self.config.grid, self.config.cls).to(table.device)  # type: ignore[union-attr]
-            bias = table[index].permute(2, 0, 1)[None]  # type: ignore[index]  # (t, t, h) -> (1, h, t, t)
+            owner: Any = block.attn if self.config.positions == "relative" else self.rel_pos_bias
+            table: Tensor = owner.relative_position_bias_table
+            index = relative_positions(self.config.grid, self.config.cls).to(table.device)
+            bias = table[index].permute(2, 0, 1)[None]  # (t, t, h) -> (1, h, t, t)
             if places is not None:
                 seen = F.pad(places + self.prefix, (self.prefix, 0))
                 seen[:, : self.prefix] = torch.arange(self.prefix, device=seen.device)
-                bias = table[index[seen[:, :, None], seen[:, None, :]]].permute(0, 3, 1, 2)  # type: ignore[index]
+                bias = table[index[seen[:, :, None], seen[:, None, :]]].permute(
+                    0, 3, 1, 2
+                )  # (B, t, t, h) -> (B, h, t, t)
         if present is not None:
             keys = F.pad(present, (self.prefix, 0), value=True)[:, None, None, :]
             blocked = torch.zeros(keys.shape, dtype=self.patch_embed.proj.weight.dtype, device=keys.device)

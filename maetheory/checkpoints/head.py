@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from maetheory.checkpoints.encoder import EncoderConfig
@@ -37,7 +38,7 @@ def found_head(tensors: Mapping[str, Tensor], config: EncoderConfig, readout: st
         norm = nn.BatchNorm1d(config.width, eps=1e-6, affine=False)
         layers.insert(0, (norm, {"running_mean": tensors["head.0.running_mean"],
                                  "running_var": tensors["head.0.running_var"],
-                                 "num_batches_tracked": norm.num_batches_tracked}))  # fmt: skip
+                                 "num_batches_tracked": torch.tensor(0)}))  # fmt: skip
     own_norm = config.norm == "final" and "fc_norm.weight" in tensors
     if own_norm:
         layers.insert(0, (nn.LayerNorm(config.width, config.eps),

@@ -132,8 +132,8 @@ def _positions(tensors: Mapping[str, Tensor], known: Mapping[str, Fact], given: 
         if name in tensors:
             return _relative(tensors[name], kind, known)
     if any(ROTARY.fullmatch(name) for name in tensors) or "positions" not in known:
-        raise InputError("this Vision Transformer holds no position table and no relative positions, so its positions "
-                         "are rotary (DINOv3, EVA-02) or come from outside the file, and it cannot be loaded")  # fmt: skip
+        raise InputError("this file holds neither a position table nor relative positions, so its positions are "
+                         "rotary (DINOv3, EVA-02) or come from elsewhere, and it cannot be loaded")  # fmt: skip
     size = given.get("image_size", known["image_size"].value if "image_size" in known else None)
     if size is None:
         raise InputError("without positions no shape tells the image size: pass image_size= (--image-size)")
@@ -220,7 +220,7 @@ def _channel_values(name: str, known: Mapping[str, Fact], given: Mapping[str, An
     values = fact.value if isinstance(fact.value, list | tuple) else (fact.value,)
     if len(values) == 1:
         values = tuple(values) * channels
-    elif len(values) != channels and not name in given and fact.source == "the dialect's default":
+    elif len(values) != channels and name not in given and fact.source == "the dialect's default":
         notes.append(f"nothing says the {name} of {channels} channels: 0.5 was assumed")
         return Fact((0.5,) * channels, "assumed")
     return Fact(tuple(float(value) for value in values), fact.source)

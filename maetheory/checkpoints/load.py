@@ -241,7 +241,8 @@ def _resized(reading: _Reading, size: int) -> _Reading:
                          f"(--image-size) is {size}")  # fmt: skip
     table, how = resized_positions(reading.tensors["pos_embed"], config.position_prefix, config.grid,
                                    antialias=reading.match.dialect.antialias)  # fmt: skip
-    note = f"positions of {reading.config.grid} x {reading.config.grid} patches became {config.grid} x {config.grid}: {how}"
+    old, new = reading.config.grid, config.grid
+    note = f"positions of {old} x {old} patches became {new} x {new}: {how}"
     return reading._replace(
         config=config,
         tensors={**reading.tensors, "pos_embed": table},

@@ -42,12 +42,12 @@ def _of_config(contents: Contents, tensors: Tensors) -> dict[str, Fact]:
 
 
 def _of_module(contents: Contents, tensors: Tensors) -> dict[str, Fact]:
-    """Return what the plain attributes of a pickled module say."""
-    facts = {}
+    """Return what the plain attributes of a pickled module say, wherever in the file it lies."""
+    facts: dict[str, Fact] = {}
     for field, ending in (("heads", "transformer.0.attn.num_heads"), ("eps", "transformer.0.norm1.eps")):
-        for name in (f"encoder.{ending}", ending):
-            if name in contents.attributes:
-                facts.setdefault(field, Fact(contents.attributes[name], "the pickled module"))
+        for name, value in contents.attributes.items():
+            if name.endswith(ending) and "decoder." not in name:
+                facts[field] = Fact(value, "the pickled module")
     return facts
 
 

@@ -95,10 +95,9 @@ def translated(match: Match) -> tuple[dict[str, Tensor], dict[str, int]]:
         words = _words(name, aside) or f"outside {match.prefix.rstrip('.')}: {name.split('.')[0]}"
         left[words] = left.get(words, 0) + 1
     for name, value in match.inside.items():
-        words, canonical = _words(name, aside), _canonical(name, match.dialect.rename)
-        if words is None and canonical:
-            words = _words(canonical, aside)
-        if words is not None:
+        canonical = _canonical(name, match.dialect.rename)
+        words = _words(name, aside) or (_words(canonical, aside) if canonical else "")
+        if words:
             left[words] = left.get(words, 0) + 1
         elif canonical in tensors:
             raise InputError(f"two names of this file mean {canonical} to {match.dialect.name}; one is {name}")
@@ -127,27 +126,31 @@ def unwrapped(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str
     InputError
         If two names become one.
     """
-    bare, taken = dict(state), []
+    bare, taken = dict(state), tuple[str, ...]()
     for word in INSIDE:
         inside = re.compile(rf"(^|\.){re.escape(word)}")
         if any(inside.search(name) for name in bare):
-            bare, taken = _renamed(bare, lambda name, inside=inside: inside.sub(r"\1", name)), [*taken, word]  # type: ignore[misc]
-    while word := next((word for word in AROUND if all(k.startswith(word) or k == "n_averaged" for k in bare)), None):
-        bare, taken = _renamed(bare, lambda name, word=word: name.removeprefix(word)), [*taken, word]  # type: ignore[misc]
-        if set(bare) == {"n_averaged"}:
-            break
-    return bare, tuple(taken)
+            bare, taken = _renamed(bare, inside, r"\1"), (*taken, word)
+    while word := _around(bare):
+        bare, taken = _renamed(bare, re.compile("^" + re.escape(word)), ""), (*taken, word)
+    return bare, taken
 
 
-def _renamed(state: dict[str, Tensor], rename: Any) -> dict[str, Tensor]:
-    renamed = {rename(name): value for name, value in state.items()}
+def _around(state: Mapping[str, Tensor]) -> str:
+    """Return the wrapper that stands before every name but the count of an average, "" where none does."""
+    names = [name for name in state if name != "n_averaged"]
+    return next((word for word in AROUND if names and all(name.startswith(word) for name in names)), "")
+
+
+def _renamed(state: dict[str, Tensor], pattern: re.Pattern[str], replacement: str) -> dict[str, Tensor]:
+    renamed = {pattern.sub(replacement, name): value for name, value in state.items()}
     if len(renamed) != len(state):
         raise InputError("two names of this file become one when 'module.' and '_orig_mod.' are taken off")
     return renamed
 
 
 def _choosing(dialect: Dialect, weights: str, states: Mapping[str, Any]) -> Dialect:
-    """Return the dialect reading the asked weights: a path of the tree, or a prefix of names, or one after the other."""
+    """Return the dialect reading the asked weights: a path of the tree, a prefix of names, or both in turn."""
     if weights in states:
         return replace(dialect, weights=(weights,))
     found = [(path, rest) for path, state in states.items() if (rest := _rest(path, weights)) is not None
@@ -188,8 +191,8 @@ def _fits(dialect: Dialect, names: Sequence[str]) -> bool:
     return all(there(pattern) for pattern in dialect.required) and not any(map(there, dialect.forbidden))
 
 
-def _words(name: str, patterns: Sequence[tuple[str, str]]) -> str | None:
-    return next((words for pattern, words in patterns if re.fullmatch(pattern, name)), None)
+def _words(name: str, patterns: Sequence[tuple[str, str]]) -> str:
+    return next((words for pattern, words in patterns if re.fullmatch(pattern, name)), "")
 
 
 def _canonical(name: str, rename: Sequence[tuple[str, str]]) -> str:
