@@ -86,7 +86,7 @@ class LoadReport:
             ),
             *(("note", note) for note in self.notes),
         ]
-        return "\n".join(f"{name:<17}{value}" for name, value in lines)
+        return "\n".join(f"{name:<19}{value}" for name, value in lines)
 
 
 def _names(prefix: str, wrappers: tuple[str, ...]) -> str:

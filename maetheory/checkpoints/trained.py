@@ -20,8 +20,10 @@ def trained_with(contents: Contents) -> dict[str, Any]:
     """Return the training arguments found in the file's tree or beside it: plain values under well-known names."""
     tree = contents.tree if isinstance(contents.tree, Mapping) else {}
     places = [tree.get(place) if place else tree for place in PLACES]
-    places += [contents.sidecars.get(name) for name in ("config.json", "args.json", "state.json")]
+    places += [contents.sidecars.get(name) for name in ("config.json", "args.json")]
     found: dict[str, Any] = {}
+    if contents.container == "maetheory run" and contents.path.name.removeprefix("step-").isdecimal():
+        found["step"] = int(contents.path.name.removeprefix("step-"))
     for place in places:
         for record in _records(place):
             for name in WORDS:
