@@ -63,14 +63,15 @@ def infer(tensors: Mapping[str, Tensor], facts: Mapping[str, Fact], defaults: Ma
                          f"{fact.value}, which was used")  # fmt: skip
     known |= shapes
     known |= _positions(tensors, known, given)
-    known |= {name: Fact(given[name], "argument") for name in ("eps", "activation") if name in given}
+    if "eps" in given:
+        known |= {"eps": Fact(given["eps"], "argument"), "final_eps": Fact(given["eps"], "argument")}
     known["heads"] = _heads(tensors, known, given, notes)
     for name in ("mean", "std"):
         known[name] = _channel_values(name, known, given, notes)
     for name, value in FALLBACK.items():
         known.setdefault(name, Fact(value, "assumed, as most do"))
     config = EncoderConfig(**{name: fact.value for name, fact in known.items()})
-    sources = {name: known[name].source if name in known else "absent" for name in FIELDS}
+    sources = {name: known[name].source if name in known else "as the rest" for name in FIELDS}
     return Inferred(config, sources, tuple(notes))
 
 
