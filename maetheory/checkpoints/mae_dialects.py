@@ -72,7 +72,7 @@ MAE_DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         "U-MAE",
         "PyTorch code of Zhang et al. 2022, MAE with a uniformity term and an online probe",
-        required=(*OF_MAE, r"fc\..*", r"decoder_.*"),
+        required=(*OF_MAE, r"fc\..*"),
         forbidden=ELSEWHERE,
         weights=("model", "state_dict", ""),
         left=(DECODER, (r"fc_norm\..*|fc\..*", "the online probe")),
@@ -91,7 +91,7 @@ MAE_DIALECTS: tuple[Dialect, ...] = (
     ),
     Dialect(
         "facebookresearch/mae",
-        "PyTorch code of He et al. 2022, the encoder only, pretrained, fine-tuned or linearly probed",
+        "PyTorch code of He et al. 2022, or derived from it: the encoder only, pretrained, fine-tuned or probed",
         required=OF_MAE,
         forbidden=ELSEWHERE,
         weights=("model",),
