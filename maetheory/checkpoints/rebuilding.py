@@ -81,7 +81,9 @@ def _small(record: Record, value: Value) -> Any:
             return text.encode("latin1")
         case "builtins.bytearray", ():
             return b""
-        case "builtins.bytearray", (bytes() | bytearray() | Record() as data,) if isinstance(value(data), bytes):
+        case "builtins.bytearray", (bytes() | bytearray() | Record() as data,) if isinstance(
+            value(data), bytes | bytearray
+        ):
             return bytes(value(data))
         case "builtins.bytearray", (str() as text, "latin1" | "latin-1"):
             return text.encode("latin1")

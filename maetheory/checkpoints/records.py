@@ -88,6 +88,8 @@ class Plainly:
             return self.value([*(first or ()), *(record.items or ())], path)
         if record.name.startswith("omegaconf.") and isinstance(state, dict):  # which boxes each value of its own
             return self.value(state.get("_content", state.get("_val")), path)
+        if record.name.endswith("multiarray._reconstruct") and isinstance(state, tuple):  # an array of objects
+            return self.value(state[-1], path)
         found = {}
         if record.name in DICTS or record.name.endswith("Dict"):
             found = self._dict(mapping(Record("", record.args)).items(), path)
