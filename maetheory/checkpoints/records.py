@@ -8,11 +8,12 @@ from typing import Any
 
 from torch import Tensor
 
-from maetheory.checkpoints.pickles import OPCODES, Name, Record, Storage
+from maetheory.checkpoints.pickles import Name, Record, Storage
 from maetheory.checkpoints.rebuilding import made
 from maetheory.checkpoints.storages import Storages
 from maetheory.core import InputError
 
+VALUES = 1_000_000
 DEPTH = 100
 SEQUENCE = 64
 PLAIN = (str, int, float, bool)
@@ -32,10 +33,11 @@ class Plainly:
     attributes: dict[str, Any] = field(default_factory=dict)
     classes: dict[str, str] = field(default_factory=dict)
     steps: int = 0
-    open: list[int] = field(default_factory=list)
+    path: list[str] = field(default_factory=list)
+    open: set[int] = field(default_factory=set)
     made: dict[int, Any] = field(default_factory=dict)
 
-    def value(self, thing: Any, path: tuple[str, ...] = ()) -> Any:
+    def value(self, thing: Any) -> Any:
         """Return a thing as plain values; an object that contains itself is its class name inside.
 
         Raises
@@ -52,74 +54,83 @@ class Plainly:
             return thing
         if id(thing) in self.open:
             return thing.name if isinstance(thing, Record) else "itself"
-        self.open.append(id(thing))
+        if len(self.open) >= DEPTH:
+            raise InputError(f"what its pickle describes is nested more than {DEPTH} levels deep")
+        self.open.add(id(thing))
         try:
-            return self._inside(thing, path)
+            return self._inside(thing)
         finally:
-            self.open.pop()
+            self.open.remove(id(thing))
 
     def _step(self, number: int) -> None:
         self.steps += number
-        if self.steps > OPCODES or len(self.open) > DEPTH:
-            raise InputError(f"its pickle unfolds to more than {OPCODES} values, or deeper than {DEPTH} levels")
+        if self.steps > VALUES:
+            raise InputError(f"its pickle unfolds to more than {VALUES} values")
 
-    def _inside(self, thing: Any, path: tuple[str, ...]) -> Any:
+    def _under(self, key: Any, thing: Any) -> Any:
+        self.path.append(key if isinstance(key, str) else repr(key) if isinstance(key, int) else "")
+        try:
+            return self.value(thing)
+        finally:
+            self.path.pop()
+
+    def _inside(self, thing: Any) -> Any:
         if isinstance(thing, dict):
-            return self._dict(thing.items(), path)
+            return self._dict(thing.items())
         if not isinstance(thing, Record):
-            return type(thing)([self.value(item, (*path, str(i))) for i, item in enumerate(thing)])
+            return type(thing)([self._under(i, item) for i, item in enumerate(thing)])
         if is_module(thing):
-            return self._module(thing, path)
+            return self._module(thing)
         if id(thing) not in self.made:
             found = made(thing, self.value, self.storages)
             if found is None:
-                return self._object(thing, path)
+                return self._object(thing)
             self.made[id(thing)] = found
         return self.made[id(thing)]
 
-    def _dict(self, pairs: Iterable[tuple[Any, Any]], path: tuple[str, ...]) -> dict[Any, Any]:
-        return {word: self.value(value, (*path, str(word))) for word, value in ((_word(k), v) for k, v in pairs)}
+    def _dict(self, pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+        return {word: self._under(word, value) for word, value in ((_word(key), value) for key, value in pairs)}
 
-    def _object(self, record: Record, path: tuple[str, ...]) -> Any:
+    def _object(self, record: Record) -> Any:
         """Return an object as a dict of its items and attributes, or as the list of its items or arguments."""
         first, state = record.args[0] if record.args else None, attributes_of(record)
         if record.name in LISTS:
             self._step(len(first or ()))
-            return self.value([*(first or ()), *(record.items or ())], path)
+            return self.value([*(first or ()), *(record.items or ())])
         if record.name.startswith("omegaconf.") and isinstance(state, dict):  # which boxes each value of its own
-            return self.value(state.get("_content", state.get("_val")), path)
+            return self.value(state.get("_content", state.get("_val")))
         if record.name.endswith("multiarray._reconstruct") and isinstance(state, tuple):  # an array of objects
-            return self.value(state[-1], path)
+            return self.value(state[-1])
         found = {}
         if record.name in DICTS or record.name.endswith("Dict"):
-            found = self._dict(mapping(Record("", record.args)).items(), path)
+            found = self._dict(mapping(Record("", record.args)).items())
         if isinstance(state, dict) and record.name not in DICTS:
-            found |= self._dict(state.items(), path)
-        found |= self._dict(record.pairs or (), path)
+            found |= self._dict(state.items())
+        found |= self._dict(record.pairs or ())
         if found or isinstance(state, dict) or record.name in DICTS or record.pairs is not None:
             return found
         if record.items is not None:
-            return self.value(record.items, path)
-        return self.value(list(record.args), path) if record.args else record.name
+            return self.value(record.items)
+        return self.value(list(record.args)) if record.args else record.name
 
-    def _module(self, record: Record, path: tuple[str, ...]) -> dict[str, Tensor]:
+    def _module(self, record: Record) -> dict[str, Tensor]:
         """Return the parameters and persistent buffers below a module, as its own ``state_dict`` would name them."""
         state = attributes_of(record)
-        self.classes[self._dotted(path)] = record.name.rpartition(".")[2]
+        self.classes[self._dotted(self.path)] = record.name.rpartition(".")[2]
         hidden = {name for name in self.value(state.get("_non_persistent_buffers_set", [])) if isinstance(name, str)}
         own = [*mapping(state["_parameters"]).items(), *mapping(state.get("_buffers", {})).items()]
         self._step(len(own) + len(state))
         found = {}
         for name, value in own:
             if value is not None and name not in hidden and isinstance(tensor := self.value(value), Tensor):
-                found[self._dotted((name,))] = tensor
+                found[self._dotted([name])] = tensor
         for name, child in mapping(state["_modules"]).items():
-            inside = self.value(child, (*path, str(name))) if isinstance(child, Record) and is_module(child) else {}
+            inside = self._under(name, child) if isinstance(child, Record) and is_module(child) else {}
             for key, tensor in inside.items() if isinstance(inside, dict) else ():
-                found[self._dotted((name, key))] = tensor
+                found[self._dotted([name, key])] = tensor
         for name, value in state.items():
             if isinstance(name, str) and not name.startswith("_") and (kept := self._attribute(value)) is not None:
-                self.attributes[self._dotted((*path, name))] = kept
+                self.attributes[self._dotted([*self.path, name])] = kept
         return found
 
     def _attribute(self, value: Any) -> Any:
@@ -130,7 +141,7 @@ class Plainly:
             return tuple(value) if all(isinstance(item, PLAIN) for item in value) else None
         return value if isinstance(value, PLAIN) else None
 
-    def _dotted(self, parts: tuple[str, ...]) -> str:
+    def _dotted(self, parts: list[str]) -> str:
         """Return a dotted name, on the account of the file: long names in deep modules grow with their square."""
         self.storages.allowance.take(sum(map(len, parts)))
         return ".".join(parts)

@@ -44,7 +44,7 @@ class Allowance:
             If fewer are left.
         """
         if number < 0 or number > self.left:
-            raise InputError(f"its tensors claim {number} bytes where its size allows {self.left}")
+            raise InputError(f"its tensors claim more than the {self.left} bytes that its size allows")
         self.left -= number
 
 
