@@ -67,7 +67,7 @@ def test_where_heads_come_from() -> None:
         inferred(tensors)
     with pytest.raises(InputError, match="must divide 24, but it is 5"):
         inferred(tensors, heads=5)
-    with pytest.raises(InputError, match="heads must be a whole number of at least 1, but config.json says '3'"):
+    with pytest.raises(InputError, match=r"heads must be a whole number of at least 1, but config.json says '3'"):
         inferred(tensors, facts={"heads": "3"})
     wide = inferred(tensors_of(replace(PLAIN, width=128, heads=1, inner=128)))
     assert (wide.config.heads, len(wide.notes)) == (2, 1)
