@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional as F
 
 from maetheory.checkpoints.dialect import Fact
 from maetheory.checkpoints.encoder import Encoder, EncoderConfig
@@ -127,3 +128,10 @@ def test_channels_and_what_stands_beside_the_file() -> None:
         inferred(tensors_of(PLAIN), heads=3, std=0)
     with pytest.raises(InputError, match="eps must be a number between 0 and 1"):
         inferred(tensors_of(PLAIN), heads=3, facts={"eps": float("nan")})
+
+
+def test_the_last_norm_can_have_an_eps_of_its_own() -> None:
+    encoder = Encoder(replace(PLAIN, final_eps=0.1)).eval()
+    images = torch.rand(2, 3, 8, 8)
+    with torch.no_grad():
+        torch.testing.assert_close(encoder(images), F.layer_norm(encoder.hidden_states(images)[-1], (24,), eps=0.1))

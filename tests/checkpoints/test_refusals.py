@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,11 @@ def test_a_device_that_is_not_there(tmp_path: Path) -> None:
     torch.save({"model": state()}, tmp_path / "file.pth")
     with pytest.raises(InputError, match="the device 'abacus' cannot be used"):
         load_checkpoint(tmp_path / "file.pth", heads=3, device="abacus")
+
+
+def test_relative_positions_are_of_one_size() -> None:
+    dialect = Dialect("relative", "nobody", (r"cls_token",), weights=("model",))
+    tensors = Encoder(replace(CONFIG, positions="relative", position_prefix=0)).state_dict()
+    assert loaded({"model": tensors}, dialects=(dialect,))[1].config.image_size == 16
+    with pytest.raises(InputError, match="relative positions are of one image size only, 16, but"):
+        loaded({"model": tensors}, dialects=(dialect,), image_size=32)
