@@ -312,6 +312,30 @@ def test_bombs_do_not_go_off(tmp_path: Path) -> None:
     assert [(name, int(rise)) for name, rise, _ in rows if int(rise) > 300] == []
 
 
+@pytest.mark.parametrize(("name", "words"), [
+    ("ten gigabytes declared", "the storage 0 of 10000000000 bytes is not in the file"),
+    ("ten gigabytes declared, legacy", "the storage 0 reaches beyond the end of the file"),
+    ("beyond the storage", "shape (4, 5) reaches beyond its storage of 16 numbers"),
+    ("a part beyond the storage", "a part of a storage reaches beyond its 16 numbers"),
+    ("an array of a shape", "whose bytes are not as many"),
+    ("lists too deep", "nested more than 100 levels deep"),
+    ("packed numbers", "it declares 268435580 bytes where its size allows"),
+])  # fmt: skip
+def test_a_bomb_is_refused_for_what_it_is(name: str, words: str, tmp_path: Path) -> None:
+    """The first check that sees it speaks, before anything is allocated."""
+    (tmp_path / "a.pt").write_bytes(bombs()[name])
+    with pytest.raises(InputError) as caught:
+        read(tmp_path / "a.pt")
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a class changed", "a list changed"])
+def test_only_an_object_has_an_inside(name: str, tmp_path: Path) -> None:
+    (tmp_path / "a.pt").write_bytes(zipped(REFUSED[name]))
+    with pytest.raises(InputError, match="changes the inside of what is no object"):
+        read(tmp_path / "a.pt")
+
+
 @pytest.mark.parametrize("limit", ["pickles.OPCODES", "records.VALUES"])
 def test_what_is_too_much_is_refused(limit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.save({"losses": [[0.5] for _ in range(1000)]}, tmp_path / "a.pt")
