@@ -6,8 +6,18 @@ same masks as one. The loop knows no evaluation: callbacks look at the model and
 
 from maetheory.training.config import TrainConfig
 from maetheory.training.loop import TrainResult, TrainStep, train
+from maetheory.training.monitor import CollapseMonitor
 from maetheory.training.processes import fabric_of
 from maetheory.training.schedule import learning_rate
 from maetheory.training.store import load_run
 
-__all__ = ["TrainConfig", "TrainResult", "TrainStep", "fabric_of", "learning_rate", "load_run", "train"]
+__all__ = [
+    "CollapseMonitor",
+    "TrainConfig",
+    "TrainResult",
+    "TrainStep",
+    "fabric_of",
+    "learning_rate",
+    "load_run",
+    "train",
+]

@@ -1,0 +1,84 @@
+"""What a step of training costs with the monitor, as a multiple of the same step without.
+
+Run as ``python benchmarks/monitor.py [EVERY ...]``. One run of `maetheory.training.train` on the preset cifar10-small,
+on one thread, is watched in every other period of `EVERY` steps, so that a watched period holds one look and all that
+comes before it. A ratio is taken between neighbouring periods, in an order that alternates, because on a shared
+machine seconds are nobody's result; the share is that of the look alone, timed by itself. The batch is small: a look costs the same, so its share is the larger.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import warnings
+from time import perf_counter
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from maetheory.data import ImageSet
+from maetheory.models import PRESETS
+from maetheory.training import CollapseMonitor, TrainConfig, TrainStep, train
+
+ROUNDS = 7
+BATCH = 32
+
+
+class Turns:
+    """Watch in the periods 0, 1, 4, 5, 8, 9, …, and time them all; the first is to warm up."""
+
+    def __init__(self, every: int) -> None:
+        self.every, self.monitor = every, CollapseMonitor(every=every)
+        self.seconds: dict[bool, list[float]] = {False: [], True: []}
+        self.looks: list[float] = []
+        self.watched, self.begun = False, 0.0
+
+    def __call__(self, seen: TrainStep) -> None:
+        """Show the monitor a step of its periods."""
+        start = perf_counter()
+        if self.watched and self.monitor.finish(seen.step) is not None:
+            self.looks.append(perf_counter() - start)
+        period, place = divmod(seen.step, self.every)
+        if place:
+            return
+        if period > 1:
+            self.seconds[self.watched].append(perf_counter() - self.begun)
+        self.watched = period % 4 in (0, 1)
+        self.monitor.detach()
+        if self.watched:
+            self.monitor.attach(seen.model).step = seen.step
+        self.begun = perf_counter()
+
+
+def ratios(every: int) -> tuple[np.ndarray, float, float]:
+    config, steps = PRESETS["cifar10-small"], (2 * ROUNDS + 1) * every
+    vit = config.encoder
+    images = torch.randint(0, 256, (every * BATCH, vit.channels, vit.image_size, vit.image_size), dtype=torch.uint8,
+                           generator=torch.Generator().manual_seed(0))  # fmt: skip
+    noise = ImageSet(images.numpy(), np.zeros(len(images), np.int64), "noise")
+    recipe = TrainConfig(config, uniformity_weight=0.01, epochs=steps // every, batch=BATCH, save_seconds=1e9)
+    turns = Turns(every)
+    with tempfile.TemporaryDirectory() as out:
+        train(recipe, noise, out=out, callbacks=[turns], fabric=Fabric(accelerator="cpu", devices=1))
+    assert turns.monitor.latest is not None
+    assert turns.monitor.latest["n"] == min(every, turns.monitor.window) * BATCH
+    alone = np.array(turns.seconds[False])
+    return np.array(turns.seconds[True]) / alone, float(np.median(alone)) / every, float(np.median(turns.looks))
+
+
+def main(*everies: str) -> None:
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    print("| every | step alone, ms | a look, ms | its share | watched / alone |\n|---|---|---|---|---|", flush=True)
+    for every in map(int, everies or ("100", "10")):
+        found, step, look = ratios(every)
+        low, middle, high = np.quantile(found, (0.25, 0.5, 0.75))
+        print(
+            f"| {every} | {1000 * step:.0f} | {1000 * look:.1f} | {look / (every * step):.2%} | {middle:.3f} ({low:.3f}-{high:.3f}) |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

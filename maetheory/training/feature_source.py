@@ -1,0 +1,90 @@
+"""Features are read where the model makes them, by looking on: nothing is computed twice and nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from maetheory.core import InputError
+
+Readout = Literal["cls", "mean", "pooled"]
+Features = str | nn.Module | Callable[..., Tensor]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where features come from.
+
+    Attributes
+    ----------
+    features : str, nn.Module or callable
+        The dotted name of a module (``"encoder.norm"``), the module itself, or a function of what a hook is given.
+    readout : "cls", "mean" or "pooled"
+        Of tokens (B, t, d) the first, or the mean of those after it; "pooled" takes an output that is one vector per
+        image already, such as a ``pooler_output``. An output (B, d) is taken as it is.
+    """
+
+    features: Features
+    readout: Readout = "cls"
+
+    def __post_init__(self) -> None:
+        if self.readout not in ("cls", "mean", "pooled"):
+            raise InputError(f"the readout must be 'cls', 'mean' or 'pooled', but it is {self.readout!r}")
+
+    @property
+    def hooked(self) -> bool:
+        """Whether a module is looked at, rather than a function called."""
+        return isinstance(self.features, str | nn.Module)
+
+    def attach(self, model: nn.Module | None, sink: Callable[[Tensor], None]) -> RemovableHandle:
+        """Call `sink` with the features (B, d) of each forward pass of the module, until the handle is removed."""
+        module = self._module(model)
+        return module.register_forward_hook(lambda _, __, output: sink(self.read(output)))
+
+    def call(self, *seen: Any, **named: Any) -> Tensor:
+        """Return the features of the function, which draws no random number of the run and leaves no gradient."""
+        if self.hooked:
+            raise InputError("a module is looked at, not called; give a function of what the hook is given")
+        devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+        with torch.random.fork_rng(devices), torch.no_grad():
+            return self.read(self.features(*seen, **named))  # type: ignore[operator]
+
+    def read(self, output: Any) -> Tensor:
+        """Return features (B, d) of a module's output: a tensor, the first of a tuple, or a model's record."""
+        tokens = _tensor(output, self.readout)
+        if tokens.ndim == 2:
+            return tokens
+        if tokens.ndim != 3 or self.readout == "pooled":
+            wanted = "(B, d)" if self.readout == "pooled" else "(B, t, d) or (B, d)"
+            raise InputError(f"the readout {self.readout!r} needs an output {wanted}, but its shape is "
+                             f"{tuple(tokens.shape)}")  # fmt: skip
+        return tokens[:, 0] if self.readout == "cls" else tokens[:, 1:].mean(dim=1)  # (B, t, d) -> (B, d)
+
+    def _module(self, model: nn.Module | None) -> nn.Module:
+        if isinstance(self.features, nn.Module):
+            return self.features
+        if model is None:
+            raise InputError(f"the module {self.features!r} must be looked for in a model; give one to attach")
+        modules = dict(model.named_modules())
+        for prefix in ("", "module.", "_orig_mod.", "_forward_module."):  # what DDP, compile and Fabric put around
+            if prefix + str(self.features) in modules:
+                return modules[prefix + str(self.features)]
+        raise InputError(f"the model has no module {self.features!r}; it has {', '.join(list(modules)[1:20])}, …")
+
+
+def _tensor(output: Any, readout: str) -> Tensor:
+    names = ("pooler_output",) if readout == "pooled" else ("latent", "last_hidden_state")
+    for name in names:
+        if getattr(output, name, None) is not None:
+            return getattr(output, name)
+    if isinstance(output, tuple | list) and output:
+        output = output[0]
+    if not isinstance(output, Tensor):
+        raise InputError(f"features must be a tensor or the first of a tuple, but the output is a "
+                         f"{type(output).__name__}")  # fmt: skip
+    return output
