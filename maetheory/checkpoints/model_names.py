@@ -1,0 +1,83 @@
+"""The name under which a model was made says what shapes do not: its heads, its activation, its images' scale."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from maetheory.checkpoints.dialect import HALVES, IMAGENET, Fact, Tensors
+from maetheory.checkpoints.read import Contents
+from maetheory.core import InputError
+
+CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
+SIZES = {
+    "tiny": (192, 3), "small": (384, 6), "base": (768, 12), "large": (1024, 16), "huge": (1280, 16),
+    "giant": (1408, 16), "gigantic": (1664, 16), "giantopt": (1536, 16), "so400m": (1152, 16),
+}  # fmt: skip
+PLACES = ("arch", "args.arch", "args.model", "args.model_name")
+SCALES = (
+    (r".*clip.*", CLIP),
+    (r".*(dino|mae|ijepa|msn|deit|beitv2|intern).*", IMAGENET),
+    (r"(vit|beit|flexivit)_.*patch\d+_.*\d{3}.*", HALVES),
+)  # fmt: skip
+ACTIVATIONS = (
+    (r".*quickgelu.*", "quick-gelu"),
+    (r".*(patch32_siglip|large_patch16_siglip\w*_512|(so400m_patch16|giantopt_patch16)_siglip).*", "gelu-tanh"),
+)
+
+
+def named_facts(contents: Contents, tensors: Tensors) -> dict[str, Fact]:
+    """Return what the model's name says, in timm's and its descendants' use of names.
+
+    Raises
+    ------
+    InputError
+        If models of that name compute what no encoder here does, under the same tensor names.
+    """
+    name, place = model_name(contents)
+    if not name:
+        return {}
+    if re.search(r"_rpn_", name):
+        raise InputError(f"{name} norms after each block's maps, not before, which no encoder here computes")
+    source = f"{place}, {name}"
+    facts: dict[str, Fact] = {}
+    width = tensors["patch_embed.proj.weight"].shape[0] if "patch_embed.proj.weight" in tensors else 0
+    found = re.search(r"(?:vit|deit3?|beit(?:v2)?)_([a-z]+\d*[a-z]*)(?:_|$)", name)
+    if found and SIZES.get(found[1], (0, 0))[0] == width:
+        facts["heads"] = Fact(SIZES[found[1]][1], source)
+    for pattern, (mean, std) in SCALES:
+        if re.fullmatch(pattern, name):
+            facts |= {"mean": Fact(mean, source), "std": Fact(std, source)}
+            break
+    for pattern, activation in ACTIVATIONS:
+        if re.fullmatch(pattern, name):
+            facts["activation"] = Fact(activation, source)
+    return facts
+
+
+def timm_facts(contents: Contents, tensors: Tensors) -> dict[str, Fact]:
+    """Return what the name says, then timm's config.json beside the weights, then the arguments of its training."""
+    facts = named_facts(contents, tensors)
+    record = contents.sidecars.get("config.json")
+    for field in ("mean", "std"):
+        for place, words in ((_at(record, f"pretrained_cfg.{field}"), "config.json"),
+                             (_at(contents.tree, f"args.{field}"), f"args.{field}")):  # fmt: skip
+            if place is not None:
+                facts[field] = Fact(tuple(place) if isinstance(place, list | tuple) else place, words)
+    heads = _at(record, "model_args.num_heads")
+    return facts | ({"heads": Fact(heads, "config.json")} if heads is not None else {})
+
+
+def model_name(contents: Contents) -> tuple[str, str]:
+    """Return the model's name and where it stands, two empty strings where it does not."""
+    found = [(_at(contents.sidecars.get("config.json"), "architecture"), "config.json")]
+    found += [(_at(contents.tree, place), place) for place in PLACES]
+    return next(((name, place) for name, place in found if isinstance(name, str) and name), ("", ""))
+
+
+def _at(record: Any, path: str) -> Any:
+    """Return what lies at a dotted path of nested dictionaries, None where nothing does."""
+    for part in path.split("."):
+        record = record.get(part) if isinstance(record, Mapping) else None
+    return record
