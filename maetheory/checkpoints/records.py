@@ -8,12 +8,12 @@ from typing import Any
 
 from torch import Tensor
 
-from maetheory.checkpoints.pickles import Name, Record, Storage
+from maetheory.checkpoints.pickles import SCALARS, Name, Record, Storage
 from maetheory.checkpoints.rebuilding import made
 from maetheory.checkpoints.storages import Storages
 from maetheory.core import InputError
 
-VALUES = 1_000_000
+VALUES = 500_000
 DEPTH = 100
 SEQUENCE = 64
 PLAIN = (str, int, float, bool)
@@ -78,7 +78,7 @@ class Plainly:
         if isinstance(thing, dict):
             return self._dict(thing.items())
         if not isinstance(thing, Record):
-            return type(thing)([self._under(i, item) for i, item in enumerate(thing)])
+            return self._sequence(thing)
         if is_module(thing):
             return self._module(thing)
         if id(thing) not in self.made:
@@ -87,6 +87,12 @@ class Plainly:
                 return self._object(thing)
             self.made[id(thing)] = found
         return self.made[id(thing)]
+
+    def _sequence(self, thing: list[Any] | tuple[Any, ...]) -> list[Any] | tuple[Any, ...]:
+        if all(type(item) in SCALARS for item in thing):  # a log of a million losses is no million things
+            self._step(len(thing) // 16)
+            return type(thing)(thing)
+        return type(thing)([self._under(i, item) for i, item in enumerate(thing)])
 
     def _dict(self, pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
         return {word: self._under(word, value) for word, value in ((_word(key), value) for key, value in pairs)}
