@@ -3,7 +3,8 @@
 Run as ``python benchmarks/monitor.py [EVERY ...]``. One run of `maetheory.training.train` on the preset cifar10-small,
 on one thread, is watched in every other period of `EVERY` steps, so that a watched period holds one look and all that
 comes before it. A ratio is taken between neighbouring periods, in an order that alternates, because on a shared
-machine seconds are nobody's result; the share is that of the look alone, timed by itself. The batch is small: a look costs the same, so its share is the larger.
+machine seconds are nobody's result; the share is that of the look alone, timed by itself. The batch is small: a look
+costs the same, so its share is the larger.
 """
 
 from __future__ import annotations
@@ -74,10 +75,8 @@ def main(*everies: str) -> None:
     for every in map(int, everies or ("100", "10")):
         found, step, look = ratios(every)
         low, middle, high = np.quantile(found, (0.25, 0.5, 0.75))
-        print(
-            f"| {every} | {1000 * step:.0f} | {1000 * look:.1f} | {look / (every * step):.2%} | {middle:.3f} ({low:.3f}-{high:.3f}) |",
-            flush=True,
-        )
+        times = f"{1000 * step:.0f} | {1000 * look:.1f} | {look / (every * step):.2%}"
+        print(f"| {every} | {times} | {middle:.3f} ({low:.3f}-{high:.3f}) |", flush=True)
 
 
 if __name__ == "__main__":
