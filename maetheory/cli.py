@@ -34,6 +34,10 @@ app.add_typer(data_app, name="data")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
 Data = Annotated[str | None, typer.Option("--data", help="digits, cifar10, or a folder of images.")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="The one seed everything random comes from.")]
+Heads = Annotated[int | None, typer.Option("--heads", min=1, help="Attention heads, where the file is silent.")]
+DialectName = Annotated[str | None, typer.Option("--dialect", help="The code base that wrote the file.")]
+Weights = Annotated[str | None, typer.Option("--weights", help="Which of the file's weights, by their path in it.")]
+ImageSize = Annotated[int | None, typer.Option("--image-size", min=1, help="Side of images; positions are resized.")]
 
 
 class Stopped(Exception):
@@ -234,28 +238,49 @@ def train(
 
 
 @app.command()
+def inspect(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint file, or a folder of a run or of Hugging Face.")],
+    heads: Heads = None,
+    dialect: DialectName = None,
+    weights: Weights = None,
+    image_size: ImageSize = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a checkpoint holds, what was guessed and from what, and what is left over; no code of it runs."""
+    from maetheory.checkpoints import inspect_checkpoint
+
+    report = inspect_checkpoint(checkpoint, heads=heads, dialect=dialect, weights=weights, image_size=image_size)
+    _show(report.to_dict(), as_json, lambda: str(report))
+
+
+@app.command()
 def probe(
-    checkpoint: Annotated[Path, typer.Argument(help="A training run's folder, or one of its checkpoints.")],
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint file, or a folder of a run or of Hugging Face.")],
     data: Data = "digits",
     readout: Annotated[str, typer.Option(help="cls or mean.")] = "cls",
     mode: Annotated[str, typer.Option(help="linear or knn.")] = "linear",
     limit: Annotated[int | None, typer.Option(help="Use so many images of each split.")] = None,
+    heads: Heads = None,
+    dialect: DialectName = None,
+    weights: Weights = None,
+    image_size: ImageSize = None,
     as_json: Json = False,
 ) -> None:
     """Read frozen features with a linear classifier or nearest neighbours."""
+    from maetheory.checkpoints import load_checkpoint
     from maetheory.data import load_images
     from maetheory.evaluation import encode, knn_probe, linear_probe
-    from maetheory.training import load_run
 
     probes: dict[str, Callable[..., Any]] = {"linear": linear_probe, "knn": knn_probe}
     if mode not in probes:
         raise InputError(f"the mode must be 'linear' or 'knn', but it is {mode!r}")
-    model, _, step = load_run(checkpoint)
+    encoder, report = load_checkpoint(checkpoint, heads=heads, dialect=dialect, weights=weights, image_size=image_size)
     splits = [load_images(data or "digits", split=split, limit=limit) for split in ("train", "test")]
-    z, z_test = (encode(model, images, readout=readout) for images in splits)  # type: ignore[arg-type]
+    z, z_test = (encode(encoder, images, readout=readout) for images in splits)  # type: ignore[arg-type]
     result = probes[mode](z, splits[0].labels, z_test, splits[1].labels)
     document = {"accuracy": result.accuracy.value, "error": result.accuracy.error, "recipe": result.recipe,
-                "readout": readout, "step": step, "n_test": len(splits[1])}  # fmt: skip
+                "readout": readout, "step": report.trained.get("step"), "n_test": len(splits[1]),
+                "checkpoint": report.path, "sha256": report.sha256, "notes": report.notes}  # fmt: skip
     percent = Estimate(100 * result.accuracy.value, 100 * result.accuracy.error)
     _show(document, as_json, lambda: f"accuracy {percent} % ({readout}; {result.recipe}; {len(splits[1])} test images)")
 

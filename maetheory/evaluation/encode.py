@@ -8,7 +8,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from maetheory.checkpoints import Encoder
 from maetheory.core import InputError, Progress, silent
 from maetheory.data import ImageSet
 from maetheory.models import MAE, SimMIM, ViT, patch_mean, split_mask
@@ -32,17 +34,20 @@ def encode(
 
     Parameters
     ----------
-    encoder : MAE, SimMIM, ViT, or any callable from images (B, C, H, W) to features (B, d) or tokens (B, t, d)
+    encoder : MAE, SimMIM, ViT, Encoder, or any callable from images (B, C, H, W) to features (B, d) or tokens (B, t, d)
         A module is run in eval mode and put back afterwards. A foreign callable is given float32 images in [0, 1], and
         its tokens are taken to be cls first.
     images : ImageSet, or array or tensor of shape (N, C, H, W)
+        What a checkpoint's `Encoder` sees is `fitted` to its side and channels.
     readout : "cls", "mean" or "tokens"
         The cls token, the mean of the patch tokens, or every patch token as a row of its own (then N·v rows). Under a
-        mask these are the visible patches; a SimMIM has tokens at hidden places too, and they count.
+        mask these are the visible patches; a SimMIM has tokens at hidden places too, and they count. Register tokens
+        are in none of them.
     layer : int or "last"
         After how many blocks, from 0 (the embedding) to the depth; negative counts from the end.
     final_norm : bool, default True
-        Whether the encoder's final norm is applied.
+        Whether the encoder's final norm is applied; one that was trained on the readout, as fine-tuned MAE's
+        ``fc_norm``, is applied to the readout.
     mask : bool, shape (N, p) or (p,), optional
         True = visible; by default every patch is seen.
     batch : int
@@ -57,8 +62,7 @@ def encode(
         If the readout or layer does not exist, there is no image or not one row of the mask for each, or a mask, layer
         or raw norm is asked of a foreign callable.
     """
-    if readout not in ("cls", "mean", "tokens"):
-        raise InputError(f"the readout must be 'cls', 'mean' or 'tokens', but it is {readout!r}")
+    _check_readout(encoder, readout)
     pixels = images.images if isinstance(images, ImageSet) else images
     pixels = torch.as_tensor(pixels)
     if not len(pixels) or batch < 1:
@@ -78,7 +82,10 @@ def encode(
             rows = slice(start, start + batch)
             seen = None if masks is None else masks[rows].to(device)
             tokens = _tokens(encoder, pixels[rows].to(device), seen, layer, final_norm)
-            parts.append(_read(tokens, readout, _present(encoder, seen)).float().cpu())
+            features = _read(tokens, readout, _present(encoder, seen), _prefix(encoder))
+            if final_norm and isinstance(encoder, Encoder):
+                features = encoder.fc_norm(features)  # the identity unless a readout was normed in training
+            parts.append(features.float().cpu())
             progress(min(start + batch, len(pixels)), len(pixels), "encoding")
     finally:
         if isinstance(encoder, nn.Module):
@@ -86,16 +93,68 @@ def encode(
     return torch.cat(parts)
 
 
+def fitted(images: Tensor, side: int, channels: int) -> Tensor:
+    """Return images as an encoder of another side or three channels can see them, float in [0, 1].
+
+    The shorter side is resized to the encoder's, bicubically with antialiasing, in float and cut to [0, 1]; of the
+    longer side the middle is kept; one grey channel is repeated. Images that fit already stay as they are.
+
+    Parameters
+    ----------
+    images : Tensor, shape (B, C, H, W)
+        uint8 0..255 or float in [0, 1].
+    side, channels : int
+
+    Raises
+    ------
+    InputError
+        If there are neither as many channels as the encoder takes nor one.
+
+    Examples
+    --------
+    >>> tuple(fitted(torch.zeros(2, 1, 8, 12, dtype=torch.uint8), 4, 3).shape)
+    (2, 3, 4, 4)
+    """
+    if images.ndim != 4 or images.shape[1] not in (1, channels):
+        raise InputError(f"images must have shape (N, {channels}, H, W), or one channel, but theirs is "
+                         f"{tuple(images.shape)}")  # fmt: skip
+    height, width = images.shape[2:]
+    if (height, width) != (side, side):
+        scale = side / min(height, width)
+        size = (round(height * scale), round(width * scale))
+        images = images.float() / 255 if images.dtype == torch.uint8 else images.float()
+        images = F.interpolate(images, size, mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)
+        top, left = (size[0] - side) // 2, (size[1] - side) // 2
+        images = images[:, :, top : top + side, left : left + side]
+    return images.expand(-1, channels, -1, -1)
+
+
+def _check_readout(encoder: Any, readout: str) -> None:
+    if readout not in ("cls", "mean", "tokens"):
+        raise InputError(f"the readout must be 'cls', 'mean' or 'tokens', but it is {readout!r}")
+    if readout == "cls" and isinstance(encoder, Encoder) and not encoder.has_cls:
+        raise InputError("this encoder has no cls token: read the mean of its patches, readout 'mean'")
+
+
+def _prefix(encoder: Any) -> int:
+    """Return how many tokens stand before the patches."""
+    return encoder.prefix if isinstance(encoder, Encoder) else 1
+
+
 def _tokens(encoder: Any, images: Tensor, mask: Tensor | None, layer: int | str, final_norm: bool) -> Tensor:
-    """Return tokens (B, 1 + v, d) of the asked layer, or whatever a foreign callable gives."""
+    """Return tokens (B, prefix + v, d) of the asked layer, or whatever a foreign callable gives."""
     if isinstance(encoder, SimMIM) and mask is not None:
         if layer != "last" or not final_norm:
             raise InputError("a masked SimMIM can be read at its last layer after the final norm only")
         return encoder.encode(images, mask)
     vit = encoder.encoder if isinstance(encoder, MAE | SimMIM) else encoder
-    if not isinstance(vit, ViT):
+    if isinstance(vit, Encoder):
+        images = fitted(images, vit.config.image_size, vit.config.channels)
+    elif not isinstance(vit, ViT):
         if layer != "last" or not final_norm or mask is not None:
-            raise InputError("layer, final_norm and mask can be chosen for our ViT encoders only, not for a callable")
+            raise InputError(
+                "layer, final_norm and mask can be chosen for Vision Transformers only, not for a callable"
+            )
         return torch.as_tensor(vit(images / 255 if images.dtype == torch.uint8 else images.float()))
     states = vit.hidden_states(images, mask)
     if layer != "last" and not -len(states) <= int(layer) < len(states):
@@ -111,14 +170,15 @@ def _present(encoder: Any, mask: Tensor | None) -> Tensor | None:
     return split_mask(mask, mask.shape[1])[0].present
 
 
-def _read(tokens: Tensor, readout: str, present: Tensor | None) -> Tensor:
+def _read(tokens: Tensor, readout: str, present: Tensor | None, prefix: int) -> Tensor:
     if tokens.ndim == 2:
         return tokens
     if readout == "cls":
         return tokens[:, 0]
     if readout == "mean":
-        return patch_mean(tokens, present)
-    return tokens[:, 1:].flatten(0, 1) if present is None else tokens[:, 1:][present]  # (B, v, d) -> (V, d)
+        return patch_mean(tokens, present, prefix)
+    patches = tokens[:, prefix:]
+    return patches.flatten(0, 1) if present is None else patches[present]  # (B, v, d) -> (V, d)
 
 
 def _device(encoder: Any) -> torch.device:

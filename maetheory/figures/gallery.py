@@ -15,6 +15,7 @@ from maetheory.core import InputError, Progress, silent
 from maetheory.figures.downstream_bounds import downstream_bounds, draw_downstream_bounds
 from maetheory.figures.mask_graph import draw_mask_graphs, mask_graphs
 from maetheory.figures.mask_ratio import draw_mask_ratios, mask_ratios
+from maetheory.figures.sampled_graph import draw_sampled_graphs, sampled_graphs
 from maetheory.figures.style import paper_style, save_figure
 from maetheory.figures.tightness import draw_slacks, slacks
 from maetheory.figures.uniformity_weight import draw_predicted_spectra, predicted_spectra
@@ -50,6 +51,7 @@ GALLERY: Mapping[str, Plate] = MappingProxyType(
         "mask_ratio": Plate(mask_ratios, draw_mask_ratios, (6.5, 3.0), panels=3),
         "uniformity_weight": Plate(predicted_spectra, draw_predicted_spectra, (6.5, 3.0), panels=2),
         "downstream_bounds": Plate(downstream_bounds, draw_downstream_bounds, (6.5, 2.9), panels=3),
+        "sampled_graph": Plate(sampled_graphs, draw_sampled_graphs, (6.5, 2.7), panels=4),
     }
 )
 """Figures by name, in the order they are drawn."""

@@ -243,9 +243,9 @@ def take(tokens: Tensor, index: Tensor) -> Tensor:
     return tokens.gather(1, index[..., None].expand(-1, -1, tokens.shape[-1]))
 
 
-def patch_mean(tokens: Tensor, present: Tensor | None = None) -> Tensor:
-    """Average the patch tokens of (B, 1 + v, d) over those present (B, v), or over all, giving (B, d)."""
-    patches = tokens[:, 1:]
+def patch_mean(tokens: Tensor, present: Tensor | None = None, prefix: int = 1) -> Tensor:
+    """Average the patch tokens of (B, prefix + v, d) over those present (B, v), or over all, giving (B, d)."""
+    patches = tokens[:, prefix:]
     if present is None:
         return patches.mean(1)
     return (patches * present[..., None]).sum(1) / present.sum(1, keepdim=True)  # (B, v, d) -> (B, d)

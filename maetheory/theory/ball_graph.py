@@ -15,7 +15,7 @@ from scipy import sparse
 
 from maetheory.graph import MaskGraph
 from maetheory.theory.ball_spectrum import eigenvalues
-from maetheory.theory.balls import Ball, BallMatrix, ball, from_rows, inner, largest, scaled, square_sum, total
+from maetheory.theory.balls import Ball, BallMatrix, ball, from_rows, inner, largest, power, scaled, square_sum, total
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,7 +260,7 @@ def target_variance(graph: BallGraph, targets: BallMatrix, masks: np.ndarray | N
         members = np.flatnonzero(groups == group)
         mass = total(d2[j] for j in members)
         mean = [total(d2[j] * rows[j][c] for j in members) / mass for c in range(targets.ncols())]
-        spread += total(d2[j] * total((x - m) ** 2 for x, m in zip(rows[j], mean)) for j in members)
+        spread += total(d2[j] * total(power(x - m, 2) for x, m in zip(rows[j], mean)) for j in members)
     return spread
 
 

@@ -129,6 +129,18 @@ def root(square: Ball) -> Ball:
     return square.nonnegative_part().sqrt()
 
 
+def power(base: Ball, exponent: int) -> Ball:
+    """Return the product of so many factors; Arb's own power of a ball centred on 0 is not a number.
+
+    Examples
+    --------
+    >>> with precision(53):
+    ...     print(power(around(ball(0), ball(1e-9)), 2).is_finite())
+    True
+    """
+    return math.prod([base] * exponent, start=ball(1))
+
+
 def square_sum(a: BallMatrix) -> Ball:
     """‖a‖_F²."""
     return total(x * x for x in a.entries())

@@ -8,7 +8,7 @@ import numpy as np
 
 from maetheory.theory.ball_graph import BallGraph
 from maetheory.theory.ball_probe import BallProbe
-from maetheory.theory.balls import Ball, BallMatrix, around, ball, enclosure, largest, total
+from maetheory.theory.balls import Ball, BallMatrix, around, ball, enclosure, largest, power, total
 from maetheory.theory.certified_premises import Margin, no_tied_images
 from maetheory.theory.certified_sides import BI_LIPSCHITZ, DECODER, Sides, feature_size, one, probe_of, size, umae_loss
 
@@ -20,11 +20,15 @@ def _pair_error(graph: BallGraph, view_labels: np.ndarray | None = None) -> Ball
     return graph.pair_label_error(view_labels)
 
 
+def in_order(masses: list[Ball]) -> list[Ball]:
+    """Return numbers, descending; sorting by midpoints moves none by more than the largest radius."""
+    radius = largest(abs(mass - mass.mid()) for mass in masses)
+    return [around(middle, radius) for middle in sorted((mass.mid() for mass in masses), reverse=True)]
+
+
 def _by_class_masses(graph: BallGraph, view_labels: np.ndarray | None = None) -> Ball:
-    """1 − Σ_c p_(c) λ_c; sorting moves no mass by more than the largest radius."""
-    masses = graph.class_masses(view_labels)
-    radius = largest(mass - mass.mid() for mass in masses)
-    ordered = [around(middle, radius) for middle in sorted((mass.mid() for mass in masses), reverse=True)]
+    """1 − Σ_c p_(c) λ_c."""
+    ordered = in_order(graph.class_masses(view_labels))
     return 1 - total(mass * graph.eigenvalue(c) for c, mass in enumerate(ordered))
 
 
@@ -45,12 +49,12 @@ def _scatter(probe: BallProbe) -> tuple[Ball, Ball]:
     """Mean and variance over images of the share of views that are given another class than the image."""
     shares = probe.error_shares()
     mean = total(mass * share for mass, share in shares)
-    return mean, total(mass * (share - mean) ** 2 for mass, share in shares)
+    return mean, total(mass * power(share - mean, 2) for mass, share in shares)
 
 
 def _cantelli(probe: BallProbe) -> Ball:
     mean, variance = _scatter(probe)
-    return variance / (variance + (mean - 0.5) ** 2)
+    return variance / (variance + power(mean - 0.5, 2))
 
 
 def _markov(probe: BallProbe) -> Ball:
@@ -71,7 +75,7 @@ def _water_filling(graph: BallGraph, features: BallMatrix, weight: Ball, lipschi
     energy = feature_size(graph, features)
     if energy.is_zero():
         return energy
-    level = _level([cost.mid() for cost in costs], (2 * weight * energy).mid())
+    level = level_of([cost.mid() for cost in costs], (2 * weight * energy).mid())
     above = [(level - cost).nonnegative_part() for cost in costs]
     lowest = level * energy - total(x * x for x in above) / (4 * weight)
     poured = total(above)
@@ -81,8 +85,8 @@ def _water_filling(graph: BallGraph, features: BallMatrix, weight: Ball, lipschi
     return lowest.union(total(s * (weight * s + cost) for s, cost in zip(parts, costs)))
 
 
-def _level(costs: list[Ball], water: Ball) -> Ball:
-    """ν at which Σ (ν − c_i)_+ = `water`, for ascending costs."""
+def level_of(costs: list[Ball], water: Ball) -> Ball:
+    """Return ν at which Σ (ν − c_i)_+ = `water`, for ascending costs; points, without error bounds."""
     levels = [(water + total(costs[:wet])) / wet for wet in range(1, len(costs) + 1)]
     wet = [level.mid() for level, cost in zip(levels, costs) if level.mid() >= cost]
     return wet[-1] if wet else levels[0].mid()

@@ -15,7 +15,7 @@ import numpy as np
 
 from maetheory.theory.ball_graph import BallGraph, mean_square
 from maetheory.theory.ball_probe import BallProbe, projected
-from maetheory.theory.balls import Ball, BallMatrix, ball, enclosure, largest, root, total
+from maetheory.theory.balls import Ball, BallMatrix, ball, enclosure, largest, power, root, total
 
 ROUND_OFF = 1e-12
 _MERGED = 1e-24
@@ -78,7 +78,7 @@ def _positive_pairs(graph: BallGraph) -> Iterable[tuple[int, int]]:
 
 
 def _distance(a: list[Ball], b: list[Ball]) -> Ball:
-    return total((x - y) ** 2 for x, y in zip(a, b))
+    return total(power(x - y, 2) for x, y in zip(a, b))
 
 
 def bi_lipschitz(least: LeastLipschitz, lipschitz: Ball) -> Margin:

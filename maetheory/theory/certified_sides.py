@@ -26,7 +26,7 @@ from maetheory.theory.ball_graph import (
     uniformity_loss,
 )
 from maetheory.theory.ball_probe import BallProbe
-from maetheory.theory.balls import Ball, BallMatrix, ball, root
+from maetheory.theory.balls import Ball, BallMatrix, ball, power, root
 from maetheory.theory.certified_premises import (
     LeastLipschitz,
     Margin,
@@ -191,7 +191,7 @@ def _tail_with_constant(
 
 def _residual_bound(graph: BallGraph, features: BallMatrix) -> Ball:
     spread = graph.largest_class_mass() * graph.factorisation_error(features)
-    return (root(spread) + root(graph.pair_label_error())) ** 2
+    return power(root(spread) + root(graph.pair_label_error()), 2)
 
 
 def _downstream_bound(

@@ -116,3 +116,15 @@ def test_slack_is_zero_exactly_where_the_claim_is_tight():
     assert (frame.slack[~tight] > 0).all()
     assert (frame.tightness[tight] == 1).all()
     assert (frame.tightness[~tight] < 1).all()
+
+
+def test_sampled_bands_hold_the_exact_number_and_the_plug_in_flatters():
+    frame = table("sampled_graph")
+    decided = frame[frame.decided]
+    assert ((decided.low <= decided.exact + 1e-9) & (decided.exact <= decided.high + 1e-9)).all()
+    widths = (frame.high - frame.low).groupby(frame.number).agg(["first", "last"])
+    assert (widths["last"] < 0.5 * widths["first"]).all()
+    assert (frame.plug_in > frame.exact)[frame.number == "lambda"].all()
+    assert (frame.plug_in < frame.exact)[frame.number == "alpha"].all()
+    assert not frame.decided[frame.n == 50].all()
+    assert frame.decided[frame.n == 3200].all()

@@ -18,10 +18,12 @@ from maetheory.theory.ball_spectrum import eigenvalues
 from maetheory.theory.balls import (
     Enclosure,
     UndecidedError,
+    around,
     ball,
     enclosure,
     from_rows,
     matrix,
+    power,
     precision,
     working_bits,
 )
@@ -178,6 +180,15 @@ def test_the_rank_is_exact():
     assert independent_columns(np.column_stack([column, np.nextafter(2 * column, 9)])) == [0, 1]
     assert independent_columns(np.zeros((3, 2))) == []
     assert independent_columns(np.column_stack([np.zeros(3), 1e-300 * column, 1e200 * column[::-1]])) == [1, 2]
+
+
+def test_a_power_of_a_ball_centred_on_zero_is_finite():
+    with precision(53):
+        around_zero = around(ball(0), ball(2.0**-40))
+        assert all(contains(power(around_zero, n), Fraction(1, 2 ** (40 * n))) for n in (1, 2, 3))
+        assert enclosure(power(around_zero, 2)).width < 2.0**-78
+        assert enclosure(power(ball(3), 4)) == Enclosure(81.0, 81.0)
+        assert enclosure(power(ball(0), 0)) == Enclosure(1.0, 1.0)
 
 
 def test_intervals_are_rounded_outward():

@@ -1,0 +1,94 @@
+"""Before a file is read it must be a file, and not a pointer, a web page or nothing at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from maetheory.core import InputError
+
+JSON_BYTES = 16 * 2**20
+SIDECARS = ("config.json", "preprocessor_config.json", "args.json")
+POINTER = b"version https://git-lfs"
+PAGES = (b"<!doctype", b"<html", b"<?xml")
+
+
+def regular(path: Path) -> Path:
+    """Return a path that leads to an ordinary file.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is a device, a pipe or a folder.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise InputError(f"there is no file {path.name}") from None
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{path.name} is not an ordinary file")
+    return path
+
+
+def beginning(path: Path) -> bytes:
+    """Return the first bytes of a file that may be a checkpoint.
+
+    Raises
+    ------
+    InputError
+        If it is empty, a git-lfs pointer or a web page.
+    """
+    with regular(path).open("rb") as file:
+        head = file.read(512)
+    if not head:
+        raise InputError("the file is empty")
+    if head.startswith(POINTER):
+        raise InputError("it is a git-lfs pointer, not the file itself; fetch it with `git lfs pull`")
+    if head.lstrip().lower().startswith(PAGES):
+        raise InputError("it is a web page, not a checkpoint; the download went wrong")
+    return head
+
+
+def sha256(paths: Sequence[Path]) -> str:
+    """Return the SHA-256 of one file; of several, that of the lines ``hash  name`` in the order of the names."""
+    hashes = {path.name: _hash(path) for path in paths}
+    if len(hashes) == 1:
+        return next(iter(hashes.values()))
+    lines = "".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def sidecars(folder: Path) -> dict[str, Any]:
+    """Return the parsed JSON files that say how the weights beside them are meant.
+
+    Raises
+    ------
+    InputError
+        If one of them is damaged.
+    """
+    return {name: parsed(folder / name) for name in SIDECARS if (folder / name).is_file()}
+
+
+def parsed(path: Path) -> Any:
+    """Return what a JSON file says.
+
+    Raises
+    ------
+    InputError
+        If it is too long, or no JSON.
+    """
+    if regular(path).stat().st_size > JSON_BYTES:
+        raise InputError(f"{path.name} is longer than {JSON_BYTES} bytes")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path.name} is not JSON that can be read") from error
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,162 @@
+"""The Gaussian kernel of N points is a matrix too large to write down carelessly, known by its products."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maetheory.core import InputError, Progress, silent
+
+TILE_BYTES = 64 * 2**20
+SHARE = 0.5  # of the free memory that a table may take
+SAMPLED = 2048  # points whose distances give the median
+
+
+class GaussianTable:
+    """k(x, y) = exp(−‖x − y‖² / (2 b²)) of N points, kept where there is room, else computed again at each product.
+
+    Entries are computed in float32 tiles, once rounded, and then multiplied and added in float64: the products are
+    those of one exact matrix, whose entries differ from the kernel's by a relative `rounding`.
+
+    Parameters
+    ----------
+    points : array or Tensor, shape (N, q)
+        Finite. Centred here, which leaves distances alone and their rounding small.
+    bandwidth : float
+        b, positive; 0 gives the identity (points that coincide excepted), infinity the matrix of ones.
+    device : str or torch.device
+        Where tiles are computed and kept.
+    room : int, optional
+        Bytes the table may take; half of the free memory by default.
+    scratch : path, optional
+        A folder for a file of 4 N² bytes, when memory has no room; else tiles are computed again.
+    progress : Progress
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two points, one is not finite, the bandwidth is negative, or not even one row fits.
+
+    Examples
+    --------
+    >>> table = GaussianTable(np.array([[0.0], [1.0], [3.0]]), 1.0)
+    >>> table.times(np.eye(3)).round(4)
+    array([[1.    , 0.6065, 0.0111],
+           [0.6065, 1.    , 0.1353],
+           [0.0111, 0.1353, 1.    ]])
+    """
+
+    def __init__(self, points: Any, bandwidth: float, *, device: str | torch.device = "cpu", room: int | None = None,
+                 scratch: str | Path | None = None, progress: Progress = silent) -> None:  # fmt: skip
+        self.device = torch.device(device)
+        self.points = centred(points).to(self.device)
+        self.n = len(self.points)
+        if not bandwidth >= 0:
+            raise InputError(f"the bandwidth must not be negative, but it is {bandwidth}")
+        self.bandwidth = float(bandwidth)
+        self.squares = self.points.square().sum(1)
+        self.rows = max(1, min(self.n, TILE_BYTES // (4 * self.n)))
+        free = _free(self.device) if room is None else room
+        if 12 * self.rows * self.n > free:
+            raise InputError(f"{self.n:,} points need tiles of {12e-9 * self.rows * self.n:.2g} GB, but only "
+                             f"{free / 1e9:.2g} GB may be used; take fewer images")  # fmt: skip
+        self._table = self._kept(free if room is not None else int(SHARE * free), scratch, progress)
+
+    @property
+    def kept(self) -> bool:
+        """Whether the entries were computed once and kept, in memory or in a file."""
+        return self._table is not None
+
+    @property
+    def rounding(self) -> float:
+        """Bound on the relative error of an entry from float32: of the distance, and of the exponential."""
+        eps = float(np.finfo(np.float32).eps)
+        if not 0 < self.bandwidth < np.inf:
+            return 0.0
+        largest = float(self.squares.max()) if self.n else 0.0
+        terms = np.sqrt(self.points.shape[1]) + 4
+        return eps * (2 + 4 * terms * largest / (2 * self.bandwidth**2))
+
+    def times(self, x: Any, *, power: int = 1) -> np.ndarray:
+        """Return the product with x (N,) or (N, c) of the matrix whose entries are k to the `power`."""
+        right = torch.as_tensor(np.asarray(x, np.float64)).to(self.device)
+        out = torch.empty_like(right)
+        for start, tile in self._tiles():
+            wide = tile.double()
+            out[start : start + len(tile)] = (wide**power if power != 1 else wide) @ right  # (t, N) @ (N, c)
+        return np.asarray(out.cpu().numpy())
+
+    def _tiles(self) -> Iterator[tuple[int, Tensor]]:
+        for start in range(0, self.n, self.rows):
+            stop = min(start + self.rows, self.n)
+            yield start, self._table[start:stop] if self._table is not None else self._tile(start, stop, 0)
+
+    def _tile(self, start: int, stop: int, first: int) -> Tensor:
+        """Compute rows start..stop of the table from column `first` on, (t, N - first)."""
+        return gaussian(self.points[start:stop], self.points[first:], self.squares[start:stop], self.squares[first:],
+                        self.bandwidth, start - first)  # fmt: skip
+
+    def _kept(self, room: int, scratch: str | Path | None, progress: Progress) -> Tensor | None:
+        size = 4 * self.n**2
+        if size <= room:
+            table = torch.empty(self.n, self.n, device=self.device)
+        elif scratch is not None:
+            table = _file(Path(scratch), self.n)
+        else:
+            return None
+        for start in range(0, self.n, self.rows):
+            stop = min(start + self.rows, self.n)
+            tile = self._tile(start, stop, start)  # the part on and above the diagonal
+            table[start:stop, start:] = tile
+            table[start:, start:stop] = tile.T
+            progress(stop, self.n, "comparing images")
+        return table
+
+
+def gaussian(x: Tensor, y: Tensor, x_squares: Tensor, y_squares: Tensor, bandwidth: float, diagonal: int) -> Tensor:
+    """Return exp(−‖x − y‖² / (2 b²)), (t, n), with exact ones where row + `diagonal` = column."""
+    apart = (x_squares[:, None] + y_squares[None, :]).addmm_(x, y.T, alpha=-2).clamp_(min=0)  # (t, q) @ (q, n)
+    apart.diagonal(diagonal)[: len(x)] = 0
+    if bandwidth == 0:
+        return (apart == 0).to(apart.dtype)
+    return apart.mul_(-0.5 / bandwidth**2).exp_() if np.isfinite(bandwidth) else torch.ones_like(apart)
+
+
+def median_distance(points: Any, rng: np.random.Generator) -> float:
+    """Return the median distance of two different points, from at most 2048 of them."""
+    chosen = centred(points)
+    if len(chosen) > SAMPLED:
+        chosen = chosen[torch.as_tensor(rng.choice(len(chosen), SAMPLED, replace=False))]
+    return float(torch.pdist(chosen.double()).median())
+
+
+def centred(points: Any) -> Tensor:
+    """Return points (N, q) as float32 about their mean, or complain."""
+    rows = torch.as_tensor(points if isinstance(points, Tensor) else np.asarray(points))
+    if rows.ndim != 2 or len(rows) < 2 or rows.shape[1] < 1:
+        raise InputError(f"points must be (N, q) with at least two rows, but they are {tuple(rows.shape)}")
+    wide = rows.double()
+    bad = int((~torch.isfinite(wide)).any(1).sum())
+    if bad:
+        raise InputError(f"{bad} of {len(rows)} points hold NaN or infinity")
+    return (wide - wide.mean(0)).float()
+
+
+def _free(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _file(folder: Path, n: int) -> Tensor:
+    """Return an (n, n) float32 table in a file that nobody else sees and that vanishes with its last user."""
+    with tempfile.TemporaryFile(dir=folder) as handle:  # the map outlives it
+        handle.truncate(4 * n * n)
+        return torch.from_numpy(np.memmap(handle, np.float32, "r+", shape=(n, n)))

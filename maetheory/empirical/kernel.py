@@ -1,0 +1,252 @@
+"""No two targets of real images coincide, so a kernel lets those that are alike be taken for one another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.sparse.linalg import LinearOperator
+
+from maetheory.core import Estimate, InputError, Progress, generator, silent
+from maetheory.data import ImageSet
+from maetheory.empirical.gaussian import GaussianTable, median_distance
+from maetheory.masks.grid import patchify
+from maetheory.spectra import Products, Spectrum, certify
+from maetheory.spectra.blocks import WIDTH, by_blocks
+
+_EPS = float(np.finfo(float).eps)
+
+
+@dataclass(frozen=True, eq=False)
+class KernelGraph:
+    """The mask graph of N images under one mask, its targets blurred by a Gaussian channel.
+
+    View i is image i's own; its target is j with probability k(i, j) / Σ_l k(i, l), k the Gaussian kernel of targets.
+    The joint law M is 1/N of that row-stochastic matrix. Blurring is a channel on targets, so every singular value is
+    at most that of the unblurred graph, which is the identity (data processing). Bandwidth 0 gives the identity again,
+    infinity σ = 1, 0, 0, …; between them the bandwidth decides, and no number here means anything without it.
+
+    Attributes
+    ----------
+    table : GaussianTable
+        The kernel k, unnormalised.
+    views : ndarray, shape (N, v c)
+        Pixels of the visible patches.
+    labels : ndarray of int, shape (N,), or None
+    mask : ndarray of bool, shape (p,)
+        True = visible.
+    """
+
+    table: GaussianTable
+    views: np.ndarray
+    labels: np.ndarray | None
+    mask: np.ndarray
+
+    @property
+    def n(self) -> int:
+        """Number of images, views and targets."""
+        return self.table.n
+
+    @property
+    def bandwidth(self) -> float:
+        """Bandwidth b of the kernel, in pixel units of [0, 1]."""
+        return self.table.bandwidth
+
+    @cached_property
+    def _sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """Row sums r of k, and column sums c of k / r; the marginals of M are 1/N and c/N."""
+        rows = self.table.times(np.ones(self.n))
+        return rows, self.table.times(1 / rows)
+
+    @property
+    def degrees(self) -> tuple[np.ndarray, np.ndarray]:
+        """Marginals of views, all 1/N, and of targets, each of shape (N,)."""
+        return np.full(self.n, 1 / self.n), self._sums[1] / self.n
+
+    @property
+    def normalized(self) -> LinearOperator:
+        """Ā_M = D₁^-½ M D₂^-½ = diag(1/r) k diag(1/√c), matrix-free, shape (N, N)."""
+        rows, columns = self._sums
+        root = np.sqrt(columns)
+        return LinearOperator(
+            (self.n, self.n), dtype=np.float64,
+            matvec=lambda x: self.table.times(np.ravel(x) / root) / rows,
+            rmatvec=lambda y: self.table.times(np.ravel(y) / rows) / root,
+            matmat=lambda x: self.table.times(x / root[:, None]) / rows[:, None],
+            rmatmat=lambda y: self.table.times(y / rows[:, None]) / root[:, None],
+        )  # fmt: skip
+
+    def spectrum(self, k: int, *, seed: int = 0) -> Spectrum:
+        """Return the k largest singular values of Ā_M with their certificate.
+
+        They are those of the table as it was rounded to float32; `table.rounding` says how far its entries may be from
+        the kernel's.
+
+        Raises
+        ------
+        InputError
+            If k is not from 1 to N.
+        """
+        if not 1 <= k <= self.n:
+            raise InputError(f"k must lie between 1 and the {self.n} images, but it is {k}")
+        products = Products(self.normalized)
+        found = by_blocks(products, k, generator(seed, "start"), width=min(WIDTH, self.n))
+        return certify(products.matrix, found.values, found.left, found.right, seed=seed)
+
+    @property
+    def self_pairs(self) -> float:
+        """Share of positive pairs that join an image with itself: at 1 the graph joins nothing, at 1/N everything."""
+        return float(self._same.sum())
+
+    @cached_property
+    def _same(self) -> np.ndarray:
+        """Mass of self pairs at each target, Σ_i M(i, j)² / d₂(j), shape (N,)."""
+        rows, columns = self._sums
+        return self.table.times(1 / rows**2, power=2) / columns / self.n
+
+    @cached_property
+    def _target_classes(self) -> np.ndarray:
+        """Joint law of target and class, (N, r)."""
+        labels = self._labels()
+        one_hot = (labels[:, None] == np.arange(labels.max() + 1)) / self._sums[0][:, None]
+        return self.table.times(one_hot) / self.n
+
+    def pair_label_error(self, *, distinct: bool = True) -> Estimate:
+        """φ: the probability that two views sharing a target have different labels; lower is better.
+
+        Parameters
+        ----------
+        distinct : bool
+            Whether pairs of an image with itself, which always agree, are left out, as sampling more images would; φ
+            of the graph as it stands is ``distinct=False``.
+
+        Raises
+        ------
+        InputError
+            Without labels, or where no two different images meet.
+        """
+        law = self._target_classes
+        value = 1 - float((law**2 / law.sum(1, keepdims=True)).sum())
+        if distinct:
+            if 1 - self.self_pairs < 1e-9:
+                raise InputError("no two images share a target at this bandwidth, so there are no pairs to look at; "
+                                 "choose a larger one")  # fmt: skip
+            value /= 1 - self.self_pairs
+        return Estimate(max(value, 0.0), _EPS * self.n + self.table.rounding, sampled=True)
+
+    def target_label_error(self) -> Estimate:
+        """α₂ of the graph as it stands: the probability that a target's likeliest class is not its image's."""
+        value = 1 - float(self._target_classes.max(1).sum())
+        return Estimate(max(value, 0.0), _EPS * self.n + self.table.rounding, sampled=True)
+
+    def view_label_error(self, *, factor: float = 0.25, seed: int = 0) -> Estimate:
+        """α, overestimated: how often a kernel vote of the other images' views misses an image's label.
+
+        Each view is its own image's, so α of the graph itself is 0 and says nothing. The vote of all other views,
+        weighted by a Gaussian of `factor` times their median distance, errs at least as often as the Bayes label;
+        its error here is two binomial standard errors.
+        """
+        labels = self._labels()
+        width = factor * median_distance(self.views, generator(seed, "views"))
+        table = GaussianTable(self.views, width, device=self.table.device)
+        one_hot = (labels[:, None] == np.arange(labels.max() + 1)).astype(np.float64)
+        votes = table.times(one_hot) - one_hot  # without its own
+        share = float(np.mean(votes.argmax(1) != labels))
+        return Estimate(share, 2 * float(np.sqrt(share * (1 - share) / self.n)), sampled=True)
+
+    def residual_bound(self, spectrum: Spectrum) -> float:
+        """Return φ / (1 − λ_{k+1}), which bounds the probe residual of the first k spectral features (S3 i).
+
+        Parameters
+        ----------
+        spectrum : Spectrum
+            The first k + 1 singular values of this graph; λ = σ². φ is the graph's own, self pairs included.
+        """
+        gap = 1 - float(spectrum.values[-1]) ** 2
+        return float(self.pair_label_error(distinct=False)) / gap if gap > 0 else float("inf")
+
+    def _labels(self) -> np.ndarray:
+        if self.labels is None:
+            raise InputError("this needs labels, but the images were given without")
+        return self.labels
+
+
+def kernel_graph(
+    images: ImageSet | np.ndarray,
+    mask: np.ndarray,
+    *,
+    patch: int,
+    labels: np.ndarray | None = None,
+    bandwidth: float | None = None,
+    factor: float = 0.25,
+    device: str | torch.device = "cpu",
+    room: int | None = None,
+    scratch: str | Path | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> KernelGraph:
+    """Build the blurred mask graph of images under one mask.
+
+    Parameters
+    ----------
+    images : ImageSet, or array (N, C, H, W)
+        uint8 0..255 or float in [0, 1].
+    mask : ndarray of bool, shape (p,)
+        True = visible; shows and hides at least one patch.
+    patch : int
+        Side of a patch in pixels.
+    labels : ndarray of int, shape (N,), optional
+        Those of an ImageSet are its own.
+    bandwidth : float, optional
+        Of the Gaussian, in pixel units; by default `factor` times the median distance of two targets.
+    factor : float
+        0 gives the identity, infinity joins everything.
+    device, room, scratch, progress
+        As for `GaussianTable`.
+    seed : int
+        Which images give the median.
+
+    Returns
+    -------
+    KernelGraph
+
+    Raises
+    ------
+    InputError
+        If the mask does not fit the images or shows or hides nothing, or the bandwidth is negative.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> graph = kernel_graph(rng.random((20, 1, 4, 4)), np.array([True, False, False, True]), patch=2, factor=1.0)
+    >>> round(float(graph.spectrum(2).values[0]), 9)
+    1.0
+    """
+    pixels = images.images if isinstance(images, ImageSet) else np.asarray(images)
+    if isinstance(images, ImageSet):
+        labels = images.labels
+    scaled = pixels.astype(np.float32) / 255 if pixels.dtype == np.uint8 else pixels.astype(np.float32)
+    patches = patchify(scaled, patch)  # (N, p, c)
+    seen = _checked(mask, patches.shape[1])
+    targets = patches[:, ~seen].reshape(len(patches), -1)
+    if bandwidth is None:
+        middle = median_distance(targets, generator(seed, "median"))
+        bandwidth = 0.0 if factor == 0 else factor * middle
+    table = GaussianTable(targets, bandwidth, device=device, room=room, scratch=scratch, progress=progress)
+    checked = None if labels is None else np.asarray(labels)
+    return KernelGraph(table, patches[:, seen].reshape(len(patches), -1), checked, seen)
+
+
+def _checked(mask: Any, n_patches: int) -> np.ndarray:
+    mask = np.asarray(mask)
+    if mask.dtype != bool or mask.shape != (n_patches,):
+        raise InputError(f"the mask must be boolean of shape ({n_patches},), but it is {mask.dtype} {mask.shape}")
+    if mask.all() or not mask.any():
+        raise InputError(
+            f"the mask must show and hide at least one patch, but it shows {int(mask.sum())} of {n_patches}"
+        )
+    return mask

@@ -1,0 +1,126 @@
+"""The kernel graph is its dense matrix, and its two limits are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from maetheory.core import InputError
+from maetheory.data import ImageSet
+from maetheory.empirical import GaussianTable, kernel_graph
+from maetheory.empirical.kernel import KernelGraph
+from maetheory.graph import MaskGraph
+from maetheory.masks.grid import patchify
+
+MASK = np.array([True, False, False, True])
+
+
+def _images(n: int = 40, seed: int = 0) -> ImageSet:
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 3
+    return ImageSet(np.clip(0.2 * labels[:, None, None, None] + rng.random((n, 2, 4, 4)) / 2, 0, 1), labels, "noise")
+
+
+def _dense(graph: KernelGraph, images: ImageSet) -> np.ndarray:
+    """The joint law by loops, in float64, from the images alone."""
+    hidden = patchify(images.images, 2)[:, ~graph.mask].reshape(len(images), -1)
+    joint = np.zeros((len(images), len(images)))
+    for i, one in enumerate(hidden):
+        row = [np.exp(-sum((a - b) ** 2 for a, b in zip(one, two)) / (2 * graph.bandwidth**2)) for two in hidden]
+        joint[i] = np.array(row) / sum(row) / len(images)
+    return joint
+
+
+@pytest.mark.parametrize("factor", [0.2, 0.5, 2.0])
+def test_every_quantity_is_that_of_the_dense_joint_law(factor: float) -> None:
+    images = _images()
+    graph = kernel_graph(images, MASK, patch=2, factor=factor)
+    dense = MaskGraph.from_joint(_dense(graph, images), labels=images.labels)
+    off = 4 * graph.table.rounding
+    assert graph.degrees[1] == pytest.approx(dense.degrees[1], rel=off)
+    normal = dense.normalized_matrix.toarray()
+    assert graph.normalized @ np.eye(40) == pytest.approx(normal, abs=off)
+    assert graph.normalized.T @ np.eye(40) == pytest.approx(normal.T, abs=off)
+    assert graph.spectrum(5).values == pytest.approx(np.linalg.svd(normal, compute_uv=False)[:5], abs=40 * off)
+    assert graph.pair_label_error(distinct=False) == pytest.approx(dense.pair_label_error(), abs=off)
+    law = dense.joint.toarray().T @ (images.labels[:, None] == np.arange(3))
+    assert graph.target_label_error() == pytest.approx(1 - law.max(1).sum(), abs=off)
+
+
+def test_distinct_pairs_are_those_of_two_images() -> None:
+    images = _images()
+    graph = kernel_graph(images, MASK, patch=2, factor=0.3)
+    joint = _dense(graph, images)
+    disagree = same = 0.0
+    for j in range(40):
+        for i in range(40):
+            for other in range(40):
+                mass = joint[i, j] * joint[other, j] / joint[:, j].sum()
+                same += mass * (i == other)
+                disagree += mass * (images.labels[i] != images.labels[other])
+    assert graph.self_pairs == pytest.approx(same, rel=1e-4)
+    assert graph.pair_label_error() == pytest.approx(disagree / (1 - same), rel=1e-4)
+
+
+def test_no_bandwidth_gives_the_identity_and_all_of_it_gives_one_value() -> None:
+    nothing = kernel_graph(_images(), MASK, patch=2, factor=0.0)
+    assert (nothing.normalized @ np.eye(40) == np.eye(40)).all()
+    assert nothing.self_pairs == 1
+    with pytest.raises(InputError, match="no two images share a target"):
+        nothing.pair_label_error()
+    everything = kernel_graph(_images(), MASK, patch=2, factor=np.inf)
+    assert everything.spectrum(3).values == pytest.approx([1, 0, 0], abs=1e-7)
+    assert everything.self_pairs == pytest.approx(1 / 40)
+
+
+def test_more_blur_never_raises_a_singular_value() -> None:
+    spectra = [kernel_graph(_images(), MASK, patch=2, factor=f).spectrum(8).values for f in (0.1, 0.2, 0.5, 1, 3)]
+    assert (np.diff(spectra, axis=0) <= 1e-5).all()
+
+
+def test_a_table_in_memory_in_a_file_and_computed_again_are_one(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("maetheory.empirical.gaussian.TILE_BYTES", 4 * 40 * 7)
+    points = np.random.default_rng(1).normal(size=(40, 6))
+    x = np.random.default_rng(2).normal(size=(40, 3))
+    memory = GaussianTable(points, 2.0)
+    file = GaussianTable(points, 2.0, room=40 * 40 * 3, scratch=tmp_path)
+    again = GaussianTable(points, 2.0, room=40 * 40 * 3)
+    assert (memory.kept, file.kept, again.kept) == (True, True, False)
+    exact = np.exp(-((points[:, None] - points[None]) ** 2).sum(-1) / 8) @ x
+    for table in (memory, file, again):
+        assert table.times(x) == pytest.approx(exact, rel=0, abs=40 * table.rounding * 4)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_labels_of_views_are_guessed_from_other_images() -> None:
+    clear = _images(60)
+    assert kernel_graph(clear, MASK, patch=2).view_label_error() < 0.2
+    blind = ImageSet(clear.images, np.random.default_rng(3).permutation(clear.labels), "shuffled")
+    assert kernel_graph(blind, MASK, patch=2).view_label_error() > 0.4
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"mask": np.ones(4, bool)}, "must show and hide at least one patch"),
+        ({"mask": np.ones(3, bool)}, r"boolean of shape \(4,\)"),
+        ({"factor": -1.0}, "must not be negative"),
+        ({"room": 100}, "take fewer images"),
+    ],
+)
+def test_bad_input_is_one_sentence(change: dict, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        kernel_graph(_images(), **({"mask": MASK, "patch": 2} | change))
+
+
+def test_points_that_are_not_numbers_are_refused() -> None:
+    with pytest.raises(InputError, match="1 of 3 points"):
+        GaussianTable(np.array([[0.0], [np.nan], [1.0]]), 1.0)
+
+
+def test_what_needs_labels_says_so() -> None:
+    graph = kernel_graph(_images().images, MASK, patch=2)
+    with pytest.raises(InputError, match="needs labels"):
+        graph.target_label_error()
+    with pytest.raises(InputError, match="between 1 and the 40 images"):
+        graph.spectrum(41)
