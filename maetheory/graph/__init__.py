@@ -2,8 +2,10 @@
 
 A `MaskGraph` is the joint law of what is seen and what is hidden, over every image of a finite world and every mask:
 exact, sparse, in float64. From it come the degrees, the normalised bipartite graph and its singular values, the
-components, and how often labels disagree.
+components, and how often labels disagree. `MaskGraphEmbedding` lays the views out as a scikit-learn transformer.
 """
+
+from typing import TYPE_CHECKING, Any
 
 from maetheory.graph.contents import Contents
 from maetheory.graph.functionals import (
@@ -22,9 +24,13 @@ from maetheory.graph.functionals import (
 )
 from maetheory.graph.mask_graph import MaskGraph
 
+if TYPE_CHECKING:
+    from maetheory.graph.embedding import MaskGraphEmbedding
+
 __all__ = [
     "Contents",
     "MaskGraph",
+    "MaskGraphEmbedding",
     "alignment_loss",
     "asymmetric_alignment",
     "best_prediction",
@@ -38,3 +44,11 @@ __all__ = [
     "target_variance_given_mask",
     "uniformity_loss",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "MaskGraphEmbedding":  # scikit-learn takes a second to import, and few need it
+        from maetheory.graph.embedding import MaskGraphEmbedding
+
+        return MaskGraphEmbedding
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,8 +14,15 @@ from maetheory.metrics.rows import array
 Metric = Callable[[Any], float]
 
 
-def jackknife(metric: Metric, parts: Sequence[Moments]) -> Estimate:
+def jackknife(metric: Metric, parts: Sequence[Moments], *, corrected: bool = False) -> Estimate:
     """Return `metric` of all parts merged, with two standard errors of the delete-one-part jackknife.
+
+    The band is where the metric of other images as many would lie. It holds the value at infinitely many images only
+    for metrics that are nearly unbiased: averages over pairs, such as the mean cosine and U-MAE's uniformity. Spectral
+    ranks of finitely many rows are too low, and by more than the band: for 400 Gaussian rows in 32 dimensions with
+    eigenvalues ``i^-½`` the band of the effective rank never holds the truth, that of the participation ratio one time
+    in five. With `corrected` they do nine times in ten or more, except for the participation ratio of a nearly
+    isotropic spectrum, which stands at its greatest value there, unless N is some 50 times D.
 
     Parameters
     ----------
@@ -23,6 +30,9 @@ def jackknife(metric: Metric, parts: Sequence[Moments]) -> Estimate:
         A metric of moments.
     parts : sequence of Moments
         Moments of disjoint sets of about equally many images; ten to fifty are usual.
+    corrected : bool, default False
+        Whether the bias of order 1/N is removed from the value, ``g θ − (g − 1) mean θ₍ᵢ₎`` of g parts; it may then
+        pass the largest value the metric can have.
 
     Returns
     -------
@@ -36,7 +46,7 @@ def jackknife(metric: Metric, parts: Sequence[Moments]) -> Estimate:
 
     References
     ----------
-    Efron and Stein 1981, The Jackknife Estimate of Variance.
+    Efron and Stein 1981, The Jackknife Estimate of Variance; Quenouille 1956, Notes on Bias in Estimation.
 
     Examples
     --------
@@ -46,6 +56,8 @@ def jackknife(metric: Metric, parts: Sequence[Moments]) -> Estimate:
     >>> from maetheory.metrics import participation_ratio
     >>> jackknife(participation_ratio, parts)
     3.98431 ± 0.00... (sampled)
+    >>> jackknife(participation_ratio, parts, corrected=True)
+    3.99... ± 0.00... (sampled)
     """
     g = len(parts)
     if g < 2:
@@ -54,7 +66,10 @@ def jackknife(metric: Metric, parts: Sequence[Moments]) -> Estimate:
     whole = np.sum(packed, axis=0)
     left = np.array([float(metric(Moments.unpack(whole - part))) for part in packed])
     error = np.sqrt((g - 1) / g * np.square(left - left.mean()).sum())
-    return Estimate(float(metric(Moments.unpack(whole))), 2 * float(error), sampled=True)
+    value = float(metric(Moments.unpack(whole)))
+    if corrected:
+        value = g * value - (g - 1) * float(left.mean())
+    return Estimate(value, 2 * float(error), sampled=True)
 
 
 def bootstrap(metric: Metric, Z: Any, rng: np.random.Generator, *, draws: int = 100) -> Estimate:

@@ -96,10 +96,10 @@ def two_nearest(Z):
     return sorted(ratios)
 
 
-def facco_slope(Z, discard=0.1):
+def facco_slope(Z, discard=0.1, first=1):
     ratios = two_nearest(Z)
     n = len(ratios)
-    points = [(math.log(r), -math.log(1 - (i + 1) / n)) for i, r in enumerate(ratios[: int(n * (1 - discard))])]
+    points = [(math.log(r), -math.log(1 - (i + first) / n)) for i, r in enumerate(ratios[: int(n * (1 - discard))])]
     return math.fsum(x * y for x, y in points) / math.fsum(x * x for x, _ in points)
 
 
