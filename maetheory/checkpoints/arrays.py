@@ -10,10 +10,10 @@ import numpy as np
 
 from maetheory.checkpoints.names import quoted
 from maetheory.checkpoints.pickles import Record
+from maetheory.checkpoints.storages import naturals
 from maetheory.core import InputError
 
 CODE = re.compile(r"[<>|=]?([biufcSU]\d{1,9})")
-DIMENSIONS = 32
 
 
 def dtype(record: Any) -> np.dtype:
@@ -53,7 +53,7 @@ def array(kind: Any, shape: Any, data: Any, fortran: Any) -> np.ndarray:
     """
     data = data.encode("latin1") if isinstance(data, str) else data  # what Python 2 wrote
     numbers = dtype(kind)
-    if not (isinstance(shape, tuple) and len(shape) <= DIMENSIONS and all(type(n) is int and n >= 0 for n in shape)):
+    if not naturals(shape):
         raise InputError("its pickle holds a NumPy array without a proper shape")
     if not isinstance(data, bytes | bytearray) or math.prod(shape) * numbers.itemsize != len(data):
         raise InputError(f"its pickle holds a NumPy array of shape {shape} whose bytes are not as many")

@@ -55,7 +55,8 @@ class Dialect:
         The first pattern that matches gives the canonical name (``re.sub`` replacement); a key that none matches
         keeps its name. Replacement "" drops the key without a word (constant buffers such as indices).
     left : tuple of (pattern, words)
-        What else a file holds and the encoder does not need: (r"decoder\..*", "the decoder").
+        What else a file holds and the encoder does not need: (r"decoder\..*", "the decoder"). Tried on a key as it is,
+        then on its canonical name; on whole keys where the prefix is missing.
     convert : callable from canonical tensors to canonical tensors
         What renaming cannot do: fuse q, k, v, transpose positions. Runs after renaming and after `left` is set aside.
     facts : callable (contents, canonical tensors) to a mapping from field of EncoderConfig to Fact

@@ -32,6 +32,8 @@ class EncoderConfig:
         Hidden width of the MLP; of a SwiGLU after the gate.
     eps : float
         LayerNorm ε.
+    final_eps : float, optional
+        That of the last norm, final or pooled, where it is another.
     qkv_bias : bool
     activation : str
         "gelu", "gelu-tanh", "quick-gelu" or "swiglu".
@@ -60,6 +62,7 @@ class EncoderConfig:
     inner: int
     hidden: int
     eps: float = 1e-6
+    final_eps: float | None = None
     qkv_bias: bool = True
     activation: Activation = "gelu"
     cls: bool = True
@@ -210,8 +213,9 @@ class Encoder(nn.Module):
             self.rel_pos_bias = _SharedBias(config)
         self.norm_pre = nn.LayerNorm(config.width, config.eps) if config.norm_pre else nn.Identity()
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.depth))
-        self.norm = nn.LayerNorm(config.width, config.eps) if config.norm == "final" else nn.Identity()
-        self.fc_norm = nn.LayerNorm(config.width, config.eps) if config.norm == "pooled" else nn.Identity()
+        eps = config.eps if config.final_eps is None else config.final_eps
+        self.norm = nn.LayerNorm(config.width, eps) if config.norm == "final" else nn.Identity()
+        self.fc_norm = nn.LayerNorm(config.width, eps) if config.norm == "pooled" else nn.Identity()
         self.head = head
         self.head_readout = head_readout
 

@@ -28,9 +28,9 @@ def regular(path: Path) -> Path:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        raise InputError("there is no such file") from None
+        raise InputError(f"there is no file {path.name}") from None
     if not stat.S_ISREG(mode):
-        raise InputError("it is not an ordinary file")
+        raise InputError(f"{path.name} is not an ordinary file")
     return path
 
 

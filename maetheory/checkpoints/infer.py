@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from math import isqrt
-from typing import Any, NamedTuple
+from math import isfinite, isqrt
+from typing import Any, NamedTuple, get_args
 
 from torch import Tensor
 
 from maetheory.checkpoints.dialect import Fact
-from maetheory.checkpoints.encoder import EncoderConfig
+from maetheory.checkpoints.encoder import Activation, EncoderConfig
 from maetheory.core import InputError
 
 HEADS = {192: 3, 384: 6, 512: 8, 768: 12, 1024: 16, 1152: 16, 1280: 16, 1408: 16, 1536: 24}
@@ -54,7 +54,9 @@ def infer(tensors: Mapping[str, Tensor], facts: Mapping[str, Fact], defaults: Ma
         If the tensors are no Vision Transformer, two readings fit or none, or the heads cannot be known.
     """
     given = {name: value for name, value in (arguments or {}).items() if value is not None}
-    shapes, notes = _shapes(tensors), []
+    shapes, notes = _shapes(tensors), list[str]()
+    for name, fact in [*facts.items(), *((name, Fact(value, "the argument")) for name, value in given.items())]:
+        _check(name, fact)
     known = {name: Fact(value, "the dialect's default") for name, value in defaults.items() if name in FIELDS}
     known |= {name: fact for name, fact in facts.items() if name in FIELDS}
     for name, fact in shapes.items():
@@ -63,15 +65,40 @@ def infer(tensors: Mapping[str, Tensor], facts: Mapping[str, Fact], defaults: Ma
                          f"{fact.value}, which was used")  # fmt: skip
     known |= shapes
     known |= _positions(tensors, known, given)
-    known |= {name: Fact(given[name], "argument") for name in ("eps", "activation") if name in given}
+    if "eps" in given:
+        known |= {"eps": Fact(given["eps"], "argument"), "final_eps": Fact(given["eps"], "argument")}
     known["heads"] = _heads(tensors, known, given, notes)
     for name in ("mean", "std"):
         known[name] = _channel_values(name, known, given, notes)
     for name, value in FALLBACK.items():
         known.setdefault(name, Fact(value, "assumed, as most do"))
     config = EncoderConfig(**{name: fact.value for name, fact in known.items()})
-    sources = {name: known[name].source if name in known else "absent" for name in FIELDS}
+    sources = {name: known[name].source if name in known else "as the rest" for name in FIELDS}
     return Inferred(config, sources, tuple(notes))
+
+
+def _check(name: str, fact: Fact) -> None:
+    """Refuse what no architecture has; a file's neighbours may say anything."""
+    values = fact.value if isinstance(fact.value, list | tuple) else (fact.value,)
+    right, words = {
+        "heads": (_counts(values), "a whole number of at least 1"),
+        "image_size": (_counts(values), "a whole number of at least 1"),
+        "eps": (_numbers(values) and 0 < values[0] < 1, "a number between 0 and 1"),
+        "final_eps": (_numbers(values) and 0 < values[0] < 1, "a number between 0 and 1"),
+        "mean": (_numbers(values), "finite numbers"),
+        "std": (_numbers(values) and min(values) > 0, "positive numbers"),
+        "activation": (values[0] in get_args(Activation), "one of " + ", ".join(get_args(Activation))),
+    }.get(name, (True, ""))
+    if not right:
+        raise InputError(f"{name} must be {words}, but {fact.source} says {fact.value!r}")
+
+
+def _counts(values: Sequence[Any]) -> bool:
+    return len(values) == 1 and isinstance(values[0], int) and not isinstance(values[0], bool) and values[0] >= 1
+
+
+def _numbers(values: Sequence[Any]) -> bool:
+    return len(values) > 0 and all(isinstance(value, int | float) and isfinite(value) for value in values)
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, Fact]:
@@ -106,8 +133,10 @@ def _shaped(tensors: Mapping[str, Tensor], name: str, ndim: int) -> Tensor:
     if name not in tensors:
         raise InputError(f"these weights are no whole Vision Transformer: {name} is missing among "
                          f"{_listed(sorted(tensors))}")  # fmt: skip
-    if tensors[name].ndim != ndim:
-        raise InputError(f"{name} must have {ndim} dimensions, but its shape is {tuple(tensors[name].shape)}")
+    if tensors[name].ndim != ndim or not tensors[name].numel():
+        raise InputError(
+            f"{name} must have {ndim} dimensions and values, but its shape is {tuple(tensors[name].shape)}"
+        )
     return tensors[name]
 
 

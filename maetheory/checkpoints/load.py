@@ -85,7 +85,11 @@ def load_checkpoint(
     contents = read(path)
     encoder, report = load_contents(contents, heads=heads, dialect=dialect, image_size=image_size, weights=weights,
                                     eps=eps, mean=mean, std=std)  # fmt: skip
-    return encoder.to(device), report
+    try:
+        return encoder.to(device), report
+    except (RuntimeError, AssertionError) as error:  # how torch says that a device is not there
+        reason = str(error).splitlines()[0]
+        raise InputError(f"the device {str(device)!r} cannot be used: {reason}") from error
 
 
 def inspect_checkpoint(path: str | Path, **options: Any) -> LoadReport:
@@ -164,12 +168,12 @@ def _same(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
 def _reading(match: Match, contents: Contents, arguments: Mapping[str, Any]) -> _Reading:
     try:
         tensors, left = translated(match)
+        tensors, converted = _single(tensors)
         facts: Mapping[str, Fact] = match.dialect.facts(contents, tensors)
     except (KeyError, IndexError, RuntimeError, AttributeError, TypeError) as error:
         raise InputError(f"these weights are no whole Vision Transformer as {match.dialect.name} writes them: "
                          f"{type(error).__name__} {error}") from error  # fmt: skip
     config, sources, notes = infer(tensors, facts, match.dialect.defaults, arguments)
-    tensors, converted = _single(tensors)
     head = found_head(tensors, config, match.dialect.head_readout)
     kept, filled, left = _strict(tensors, config, head, left)
     return _Reading(match, config, sources, kept, head, left, (*notes, *converted, *filled))
@@ -190,7 +194,7 @@ def _single(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str
     if bad:
         raise InputError(f"{len(bad)} tensors of this file hold NaN or infinity, among them {', '.join(bad[:10])}")
     for name in TOKENS:
-        if name in single and single[name].ndim < 3:
+        if name in single and single[name].ndim in (1, 2):
             single[name] = single[name].reshape(1, -1, single[name].shape[-1])
     return single, (f"{' and '.join(kinds)} weights became float32",) if kinds else ()
 
@@ -220,9 +224,9 @@ def _strict(tensors: Mapping[str, Tensor], config: EncoderConfig, head: FoundHea
         raise InputError(f"these weights are no whole Vision Transformer: of its {len(wanted)} names "
                          f"{' and '.join(problems)}")  # fmt: skip
     for name in sorted(set(wanted) - set(zero)):
-        if tensors[name].shape != wanted[name].shape:
-            raise InputError(f"{name} must have shape {tuple(wanted[name].shape)}, but this file's has "
-                             f"{tuple(tensors[name].shape)}")  # fmt: skip
+        if tensors[name].shape != wanted[name].shape or not tensors[name].is_floating_point():
+            raise InputError(f"{name} must hold real numbers of shape {tuple(wanted[name].shape)}, but this file's is "
+                             f"{tensors[name].dtype} {tuple(tensors[name].shape)}")  # fmt: skip
     kept = {name: tensors[name] if name in tensors else torch.zeros(wanted[name].shape) for name in wanted}
     notes = [f"the file leaves out {len(zero)} biases, which are zero, as {zero[0]}"] if zero else []
     return kept, notes, left

@@ -18,6 +18,8 @@ ELSEWHERE = (
 OF_MAE = (r"cls_token", r"pos_embed", r"patch_embed\.proj\.weight", r"blocks\.0\.attn\.qkv\.weight",
           r"blocks\.0\.mlp\.fc1\.weight")  # fmt: skip
 DECODER = (r"decoder_.*|mask_token", "the decoder")
+MODULE_FIELDS = (("heads", "transformer.0.attn.num_heads"), ("eps", "transformer.0.norm1.eps"),
+                 ("final_eps", "layer_norm.eps"))  # fmt: skip
 MAE_DEFAULTS: Mapping[str, Any] = {"eps": 1e-6, "activation": "gelu", "mean": IMAGENET[0], "std": IMAGENET[1]}
 
 
@@ -44,7 +46,7 @@ def _of_config(contents: Contents, tensors: Tensors) -> dict[str, Fact]:
 def _of_module(contents: Contents, tensors: Tensors) -> dict[str, Fact]:
     """Return what the plain attributes of a pickled module say, wherever in the file it lies."""
     facts: dict[str, Fact] = {}
-    for field, ending in (("heads", "transformer.0.attn.num_heads"), ("eps", "transformer.0.norm1.eps")):
+    for field, ending in MODULE_FIELDS:
         for name, value in contents.attributes.items():
             if name.endswith(ending) and "decoder." not in name:
                 facts[field] = Fact(value, "the pickled module")
@@ -70,7 +72,7 @@ MAE_DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         "U-MAE",
         "PyTorch code of Zhang et al. 2022, MAE with a uniformity term and an online probe",
-        required=(*OF_MAE, r"fc\..*", r"decoder_.*"),
+        required=(*OF_MAE, r"fc\..*"),
         forbidden=ELSEWHERE,
         weights=("model", "state_dict", ""),
         left=(DECODER, (r"fc_norm\..*|fc\..*", "the online probe")),
@@ -89,7 +91,7 @@ MAE_DIALECTS: tuple[Dialect, ...] = (
     ),
     Dialect(
         "facebookresearch/mae",
-        "PyTorch code of He et al. 2022, the encoder only, pretrained, fine-tuned or linearly probed",
+        "PyTorch code of He et al. 2022, or derived from it: the encoder only, pretrained, fine-tuned or probed",
         required=OF_MAE,
         forbidden=ELSEWHERE,
         weights=("model",),

@@ -11,41 +11,44 @@ import re
 
 from maetheory.core import InputError
 
-ANYWHERE = frozenset("os posix nt sys subprocess builtins importlib ctypes socket shutil runpy pty".split())
-FIRST = ANYWHERE | frozenset(
-    """_ctypes _frozen_importlib _frozen_importlib_external _io _osx_support _pickle _posixsubprocess _socket _thread
-    _winapi aiohttp antigravity ast asyncio atexit bdb cProfile cffi cgi cloudpickle code codeop commands concurrent
-    dill distutils doctest ensurepip execnet faulthandler ftplib gc glob http idlelib imp inspect io ipykernel joblib
-    linecache logging marshal mmap msvcrt multiprocessing netrc nntplib ntpath numexpr operator pdb pexpect pickle pip
-    pkg_resources pkgutil platform poplib popen2 posixpath profile pydoc readline requests resource rlcompleter sched
-    select selectors setuptools shelve signal site smtplib socketserver sqlite3 ssl sysconfig tarfile telnetlib tempfile
-    test threading timeit trace traceback tracemalloc turtle types unittest urllib urllib2 urllib3 venv warnings weakref
-    webbrowser winreg wsgiref xmlrpc zipapp zipfile zipimport""".split()
-)
+_ANYWHERE = "builtins ctypes importlib nt os posix pty runpy shutil socket subprocess sys"
+_FIRST = """
+_ctypes _frozen_importlib _frozen_importlib_external _io _osx_support _pickle _posixsubprocess _socket _thread _winapi
+aiohttp antigravity ast asyncio atexit bdb cProfile cffi cgi cloudpickle codeop concurrent dill distutils doctest
+ensurepip execnet faulthandler ftplib gc glob http idlelib imp inspect io ipykernel joblib linecache logging marshal
+mmap msvcrt multiprocessing netrc nntplib ntpath numexpr operator pdb pexpect pickle pip pkg_resources pkgutil poplib
+popen2 posixpath pydoc readline requests resource rlcompleter sched selectors setuptools shelve signal smtplib
+socketserver sqlite3 ssl sysconfig tarfile telnetlib tempfile threading timeit traceback tracemalloc turtle types
+unittest urllib urllib2 urllib3 venv warnings weakref webbrowser winreg wsgiref xmlrpc zipapp zipfile zipimport
+"""
+_INERT = """
+builtins.Ellipsis builtins.NotImplemented builtins.bool builtins.bytearray builtins.bytes builtins.complex
+builtins.dict builtins.float builtins.frozenset builtins.int builtins.list builtins.object builtins.range builtins.set
+builtins.slice builtins.str builtins.tuple builtins.type logging.Logger logging.getLogger types.SimpleNamespace
+"""
+_CALLED = """
+_codecs.encode collections.defaultdict collections.deque copyreg.__newobj__ copyreg.__newobj_ex__
+copyreg._reconstructor datetime.date datetime.datetime datetime.time datetime.timedelta datetime.timezone
+functools.partial numpy._core.multiarray._reconstruct numpy._core.multiarray.scalar numpy._core.numeric._frombuffer
+numpy.core.multiarray._reconstruct numpy.core.multiarray.scalar numpy.core.numeric._frombuffer numpy.dtype
+numpy.ndarray numpy.random.__RandomState_ctor numpy.random._pickle.__bit_generator_ctor
+numpy.random._pickle.__generator_ctor numpy.random._pickle.__randomstate_ctor torch._tensor._rebuild_from_type_v2
+torch._utils._rebuild_device_tensor_from_cpu_tensor torch._utils._rebuild_device_tensor_from_numpy
+torch._utils._rebuild_meta_tensor_no_storage torch._utils._rebuild_nested_tensor torch._utils._rebuild_parameter
+torch._utils._rebuild_parameter_with_state torch._utils._rebuild_qtensor torch._utils._rebuild_sparse_tensor
+torch._utils._rebuild_tensor torch._utils._rebuild_tensor_v2 torch._utils._rebuild_tensor_v3
+torch._utils._rebuild_wrapper_subclass torch.device torch.serialization._get_layout
+"""
+ANYWHERE = frozenset(_ANYWHERE.split())
+FIRST = ANYWHERE | frozenset(_FIRST.split())
 PREFIXES = (
-    "numpy.distutils", "numpy.f2py", "numpy.load", "numpy.testing", "torch._dynamo", "torch._inductor", "torch._ops",
-    "torch.classes", "torch.compile", "torch.distributed.elastic", "torch.distributed.launch", "torch.distributed.run",
-    "torch.hub", "torch.jit", "torch.load", "torch.multiprocessing", "torch.ops", "torch.package",
-    "torch.serialization.load", "torch.utils.bottleneck", "torch.utils.cpp_extension", "torch.utils.model_zoo",
+    "code.Interactive", "code.interact", "commands.get", "numpy.distutils", "numpy.f2py", "numpy.load",
+    "numpy.testing", "torch._ops", "torch.classes", "torch.distributed.elastic", "torch.distributed.launch",
+    "torch.distributed.run", "torch.hub", "torch.jit", "torch.load", "torch.multiprocessing", "torch.ops",
+    "torch.package", "torch.serialization.load", "torch.utils.bottleneck", "torch.utils.cpp_extension",
+    "torch.utils.model_zoo",
 )  # fmt: skip
-INERT = frozenset(
-    f"builtins.{name}"
-    for name in "Ellipsis NotImplemented bool bytearray bytes complex dict float frozenset int list object range set "
-    "slice str tuple type".split()
-) | {"types.SimpleNamespace", "logging.Logger", "logging.getLogger", "io.BytesIO"}
-CALLED = INERT | frozenset(
-    """_codecs.encode collections.defaultdict collections.deque copyreg.__newobj__ copyreg.__newobj_ex__
-    copyreg._reconstructor datetime.date datetime.datetime datetime.time datetime.timedelta datetime.timezone
-    functools.partial numpy.dtype numpy.ndarray numpy.core.multiarray._reconstruct numpy._core.multiarray._reconstruct
-    numpy.core.multiarray.scalar numpy._core.multiarray.scalar numpy.core.numeric._frombuffer
-    numpy._core.numeric._frombuffer numpy.random.__RandomState_ctor numpy.random._pickle.__bit_generator_ctor
-    numpy.random._pickle.__generator_ctor numpy.random._pickle.__randomstate_ctor torch._tensor._rebuild_from_type_v2
-    torch._utils._rebuild_device_tensor_from_cpu_tensor torch._utils._rebuild_device_tensor_from_numpy
-    torch._utils._rebuild_meta_tensor_no_storage torch._utils._rebuild_nested_tensor torch._utils._rebuild_parameter
-    torch._utils._rebuild_parameter_with_state torch._utils._rebuild_qtensor torch._utils._rebuild_sparse_tensor
-    torch._utils._rebuild_tensor torch._utils._rebuild_tensor_v2 torch._utils._rebuild_tensor_v3
-    torch._utils._rebuild_wrapper_subclass torch.device torch.serialization._get_layout""".split()
-)
+CALLED = frozenset(_INERT.split()) | frozenset(_CALLED.split())
 OLD = {"__builtin__": "builtins", "copy_reg": "copyreg"}  # Python 2's names, which protocol 2 still writes
 
 

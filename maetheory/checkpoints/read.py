@@ -6,6 +6,7 @@ folder by the files in it. Every way in which a file can be wrong ends as one se
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def _folder(folder: Path, budget: int | None) -> Contents:
         return Contents(
             weights.parent, "maetheory run", contents.sha256, tree=contents.tree, sidecars=contents.sidecars
         )
-    return Contents(folder, *list(vars(contents).values())[1:-1], contents.sidecars | sidecars(folder))
+    return replace(contents, path=folder)
 
 
 def _file(path: Path, budget: int | None) -> Contents:

@@ -35,7 +35,7 @@ def _kinds(state: Mapping[str, Tensor]) -> dict[str, str]:
     """Return what kind of network the names and shapes speak of, with one of them."""
     kinds: list[tuple[str, Callable[[str], bool]]] = [
         ("a text model", lambda name: bool(TEXT.fullmatch(name))),
-        ("a hierarchical transformer such as Swin", lambda name: bool(HIERARCHY.fullmatch(name)) and "attn" in name),
+        ("a hierarchical transformer such as Swin", lambda name: bool(HIERARCHY.fullmatch(name)) and "att" in name),
         (
             "a convolutional network",
             lambda name: state[name].ndim == 4 and name.endswith("weight") and convolutions > 2,

@@ -14,7 +14,7 @@ SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pkl")
 
 
 def weights_in(folder: Path) -> Path:
-    """Return the weights of a folder: of a run of ours the newest whole step, else what Hugging Face writes, else the only file.
+    """Return the weights of a folder: a run's newest whole step, or what Hugging Face writes, or the only file.
 
     Raises
     ------

@@ -15,13 +15,11 @@ from maetheory.checkpoints.pickles import Storage
 from maetheory.core import InputError
 
 DIMENSIONS = 32
-DTYPES = {
-    str(dtype): dtype
-    for dtype in (getattr(torch, name, None) for name in
-                  """float64 float32 float16 bfloat16 int64 int32 int16 int8 uint64 uint32 uint16 uint8 bool complex128
-                  complex64 complex32 float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz float8_e8m0fnu""".split())
-    if dtype is not None
-}  # fmt: skip
+_DTYPES = """
+float64 float32 float16 bfloat16 int64 int32 int16 int8 uint64 uint32 uint16 uint8 bool complex128 complex64 complex32
+float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz float8_e8m0fnu
+"""
+DTYPES = {f"torch.{name}": getattr(torch, name) for name in _DTYPES.split() if hasattr(torch, name)}
 KINDS = {
     "DoubleStorage": torch.float64, "FloatStorage": torch.float32, "HalfStorage": torch.float16,
     "BFloat16Storage": torch.bfloat16, "LongStorage": torch.int64, "IntStorage": torch.int32,
@@ -46,7 +44,7 @@ class Allowance:
             If fewer are left.
         """
         if number < 0 or number > self.left:
-            raise InputError(f"its tensors claim {number} bytes where its size allows {self.left}")
+            raise InputError(f"its tensors claim more than the {self.left} bytes that its size allows")
         self.left -= number
 
 
@@ -74,10 +72,8 @@ class Storages:
         InputError
             If it reaches beyond the storage, or the storage beyond the file.
         """
-        if not (type(start) is int and start >= 0 and _naturals(size) and _naturals(stride)):
-            raise InputError("its pickle describes a tensor without a proper shape")
-        if not len(size) == len(stride) <= DIMENSIONS:
-            raise InputError(f"its pickle describes a tensor with other strides than axes, or more than {DIMENSIONS}")
+        if not (naturals((start,)) and naturals(size) and naturals(stride) and len(size) == len(stride)):
+            raise InputError(f"its pickle describes a tensor without a proper shape of at most {DIMENSIONS} axes")
         numbers = self._numbers(storage, dtype)
         self.allowance.take(math.prod(size) * numbers.itemsize)
         if math.prod(size) == 0:
@@ -121,5 +117,7 @@ def _part(numbers: Tensor, start: int, length: int) -> Tensor:
     return numbers[start : start + length]
 
 
-def _naturals(values: Any) -> bool:
-    return isinstance(values, tuple | list) and all(type(value) is int and value >= 0 for value in values)
+def naturals(values: Any) -> bool:
+    """Return whether these are few integers that are not negative, as a shape or its strides."""
+    few = isinstance(values, tuple | list) and len(values) <= DIMENSIONS
+    return few and all(type(value) is int and value >= 0 for value in values)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from maetheory.checkpoints.names import quoted
-from maetheory.checkpoints.pickles import Pickle, Storage, parse
+from maetheory.checkpoints.pickles import Pickle, parse
 from maetheory.checkpoints.records import Plainly, is_module
 from maetheory.checkpoints.storages import Allowance, Storages, item_type
 from maetheory.core import InputError

@@ -41,7 +41,7 @@ def test_data_list(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "--data", "/nowhere", *TINY], "/nowhere"),
         (["train", "--preset", "cifar10-small", *TINY], "takes images of shape"),
         (["train", "--out", "{file}/below", *TINY], "cannot be written"),
-        (["probe", "{empty}"], "holds no training checkpoint"),
+        (["probe", "{empty}"], "holds no checkpoint"),
         (["train", "--data", "{empty}", *TINY], "holds neither"),
         (["reproduce", "--preset", "cifar10-small", "--data", "{empty}", "--out", "{empty}/r"], "{empty}"),
         (["reproduce", "--out", "{file}/below"], "cannot be written"),
