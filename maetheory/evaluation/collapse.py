@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from maetheory.data import ImageSet
 from maetheory.evaluation.baselines import BASELINES, NO_TWIN, noise_moments, noise_rows, random_twin, shuffled
 from maetheory.evaluation.curves import growth_table, spectra_table
 from maetheory.evaluation.encode import Readout
-from maetheory.evaluation.mask_views import VIEWS, default_law, mask_views, view_images
+from maetheory.evaluation.mask_views import default_law, mask_views, view_images
 from maetheory.evaluation.measures import QUICK, Measure, Measured, measures, of_population, of_rows
 from maetheory.evaluation.populations import Layers, Population, populations
 from maetheory.masks import MaskLaw
@@ -59,9 +59,9 @@ def collapse_report(encoder: Any, images: ImageSet | np.ndarray | Tensor, **opti
     -------
     DataFrame
         One row per readout, layer, metric and convention: readout, layer, final_norm, metric, convention, value, error,
-        low, high, method (how the band of two standard errors was found), n (rows), images, d, and for each baseline its
-        value, and for all but noise ``_low`` and ``_high``; NaN where there is none, `note` says why. `error` is
-        half the width of the band.
+        low, high, method (how the band of two standard errors was found), n (rows), images, d, and each baseline,
+        all but noise with ``_low`` and ``_high``; NaN where there is none, `note` says why. `error` is half the width
+        of the band.
     """
     return measure_collapse(encoder, images, **options).table
 

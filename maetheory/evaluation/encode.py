@@ -61,8 +61,9 @@ def encode(
         If the readout or layer does not exist, there is no image or not one row of the mask for each, or a mask, layer
         or raw norm is asked of a foreign callable.
     """
-    parts = [features for _, (features,) in encoded(encoder, images, readouts=(readout,), layers=(layer,),
-                                                    final_norm=final_norm, mask=mask, batch=batch, progress=progress)]  # fmt: skip
+    passes = encoded(encoder, images, readouts=(readout,), layers=(layer,), final_norm=final_norm, mask=mask,
+                     batch=batch, progress=progress)  # fmt: skip
+    parts = [features for _, (features,) in passes]
     return torch.cat([f.flatten(0, 1) if f.ndim == 3 else f for f in parts])  # tokens (B, v, d) -> (B·v, d)
 
 

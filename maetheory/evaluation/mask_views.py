@@ -85,20 +85,24 @@ def mask_views(
     InputError
         As `encode` does under a mask.
     """
-    named = [readout for readout in readouts if readout != "tokens"]
+    named: list[Readout] = [readout for readout in readouts if readout != "tokens"]
     draws = torch.Generator().manual_seed(seed)
     views: dict[Readout, list[np.ndarray]] = {readout: [] for readout in named}
     for number in range(VIEWS if named else 0):
-        masks = draw_masks(law, len(images), draws)
-        passes: list[list[torch.Tensor]] = []
-        for _, features in encoded(encoder, images, readouts=named, layers=(layer,), final_norm=final_norm, mask=masks,
-                                   batch=batch,
-                                   progress=lambda done, total, _, k=number: progress(
-                                       k * total + done, VIEWS * total, "encoding masked views")):  # type: ignore[misc]  # fmt: skip
-            passes.append(features)
-        for readout, parts in zip(named, zip(*passes, strict=True), strict=True):
+        passes = encoded(encoder, images, readouts=named, layers=(layer,), final_norm=final_norm,
+                         mask=draw_masks(law, len(images), draws), batch=batch,
+                         progress=_of_all(progress, number))  # fmt: skip
+        features = zip(*[features for _, features in passes], strict=True)
+        for readout, parts in zip(named, features, strict=True):
             views[readout].append(torch.cat(parts).numpy())
-    for readout, found in views.items():
-        if any(not np.isfinite(one).all() for one in found):
+    for readout in named:
+        if not all(np.isfinite(one).all() for one in views[readout]):
             raise InputError(f"the features of readout {readout} under masks hold NaN or infinity; features are finite")
     return {readout: np.stack(found, 1) for readout, found in views.items()}
+
+
+def _of_all(progress: Progress, number: int) -> Progress:
+    def report(done: int, total: int, message: str) -> None:
+        progress(number * total + done, VIEWS * total, f"{message} masked views")
+
+    return report

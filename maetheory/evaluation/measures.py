@@ -65,7 +65,7 @@ def measures(names: Sequence[str] | None = None, *, every_convention: bool = Fal
         If there is no such metric.
     """
     known: dict[str, Needs] = {**dict.fromkeys(OF_MOMENTS, "moments"), **dict.fromkeys(OF_ROWS, "rows"),
-                               **dict.fromkeys(OF_VIEWS, "views")}  # type: ignore[dict-item]  # fmt: skip
+                               **dict.fromkeys(OF_VIEWS, "views")}  # fmt: skip
     wrong = [name for name in names or () if name not in known]
     if wrong:
         raise InputError(f"there is no metric {wrong[0]!r} of collapse; the metrics are {', '.join(known)}")
@@ -102,17 +102,18 @@ def of_population(measure: Measure, population: Population, *, exact: bool = Tru
         return of_rows(measure, population.rows, population.groups, band=band)
     held = exact and population.streamed is None
     try:
-        value = measure(population.rows.astype(np.float64) if held else population.merged)
+        features = population.rows.astype(np.float64) if held else population.merged
+        value = measure(features)
     except InputError as error:
         return Measured(np.nan, np.nan, np.nan, "", str(error))
-    note = _fit(measure, population)
+    note = _fit(measure, features) or ("infinite: a direction is missing" if np.isinf(value) else "")
     if not band or not np.isfinite(value):
         return Measured(float(value), np.nan, np.nan, "", note)
     left = np.array([measure(other) for other in population.others])
     g = len(left)
     with np.errstate(invalid="ignore"):
-        error = 2 * float(np.sqrt((g - 1) / g * np.square(left - left.mean()).sum()))
-    return _banded(float(value), error + (0.0 if held else getattr(value, "error", 0.0)), JACKKNIFE, note)
+        spread = 2 * float(np.sqrt((g - 1) / g * np.square(left - left.mean()).sum()))
+    return _banded(float(value), spread + (0.0 if held else getattr(value, "error", 0.0)), JACKKNIFE, note)
 
 
 def of_rows(measure: Measure, features: Any, units: Any = None, *, band: bool = True, seed: int = 0) -> Measured:
@@ -149,11 +150,11 @@ def of_rows(measure: Measure, features: Any, units: Any = None, *, band: bool = 
         return _banded(value, 2 * float(np.std(halves, ddof=1)), HALF_SAMPLES)
 
 
-def _fit(measure: Measure, population: Population) -> str:
+def _fit(measure: Measure, features: Any) -> str:
     """Say what a power law was fitted to, which decides much of it."""
     if measure.metric != "alpha_req":
         return ""
-    fit = measure.of(population.merged, convention=measure.convention)
+    fit = measure.of(features, convention=measure.convention)
     if np.isnan(fit.alpha):
         return "fewer than three covariance eigenvalues are positive in the ranks fitted"
     return f"ranks {fit.range[0]} to {fit.range[1]}, r² {fit.r2:.2f}"
