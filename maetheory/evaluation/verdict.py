@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from maetheory.evaluation.quoted import banded, number
+
 COMPLETE = 0.99  # mean cosine from which all images count as one direction
 ONE = 1.05  # effective rank up to which there is one direction
 FEW = 0.5  # share of the effective rank of shuffled columns below which directions are few, where there is no twin
@@ -117,7 +119,7 @@ def _dimensional(rank: Mapping[Any, Any]) -> tuple[Answer, str]:
     if null is None and twin is None:
         return Answer.UNDECIDED, f"There is nothing to compare with: {said[0].lower()}{said[1:]}."
     sides = [_side(rank, name, side) for name, side in (("random_twin", twin), ("shuffled", null)) if side is not None]
-    said += f" {' and '.join(sides)}"
+    said += f" {' and '.join(sides).replace(' and lies ', ' and ')}"
     if high <= ONE:
         return Answer.YES, f"{said}: one direction is all there is."
     if twin is None:
@@ -170,35 +172,3 @@ def _why(record: Mapping[Any, Any]) -> str:
 
 def _band(record: Mapping[Any, Any]) -> tuple[float, float]:
     return float(record["low"]), float(record["high"])
-
-
-def banded(record: Mapping[Any, Any]) -> str:
-    """Return a value and its band with as many digits as the band's width leaves meaning, "8.62 [8.47, 8.77]".
-
-    Examples
-    --------
-    >>> banded({"value": 39.2431, "low": 38.81, "high": 39.68})
-    '39.2 [38.8, 39.7]'
-    """
-    value, low, high = (float(record[name]) for name in ("value", "low", "high"))
-    if np.isnan(value):
-        return "–"
-    if np.isnan(low):
-        return number(value)
-    width = max(high - low, abs(value) * 1e-4)
-    if width == 0:
-        return f"{value:g} [{low:g}, {high:g}]"
-    places = int(max(0, 1 - np.floor(np.log10(width))))
-    if abs(value) >= 1e6 or places > 6:
-        return f"{value:.3g} [{low:.3g}, {high:.3g}]"
-    texts = [_trimmed(f"{one:.{places}f}", low == high) for one in (value, low, high)]
-    return f"{texts[0]} [{texts[1]}, {texts[2]}]"
-
-
-def number(value: float) -> str:
-    """Return a number in three or four digits, "–" where there is none."""
-    return "–" if np.isnan(value) else f"{value:.4g}" if abs(value) >= 1 else f"{value:.3g}"
-
-
-def _trimmed(text: str, trim: bool) -> str:
-    return text.rstrip("0").rstrip(".") if trim and "." in text else text
