@@ -286,6 +286,38 @@ def probe(
 
 
 @app.command()
+def collapse(
+    checkpoints: Annotated[list[Path], typer.Argument(help="Checkpoint files, or folders of runs or Hugging Face.")],
+    data: Data = "digits",
+    readout: Annotated[list[str] | None, typer.Option(help="cls, mean or tokens; may be repeated.")] = None,
+    layer: Annotated[str, typer.Option(help="last, all, or a number from 0, the embedding.")] = "last",
+    final_norm: Annotated[bool, typer.Option(help="Whether the final norm is applied.")] = True,
+    limit: Annotated[int | None, typer.Option(help="Use so many test images.")] = None,
+    heads: Heads = None,
+    dialect: DialectName = None,
+    weights: Weights = None,
+    image_size: ImageSize = None,
+    seed: Seed = 0,
+    out: Annotated[Path | None, typer.Option(help="Also leave records, a table, figures and a page there.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say how far features have collapsed, with error bars, beside an untrained twin, shuffled columns and noise."""
+    from maetheory.data import load_images
+    from maetheory.reports.collapse import collapse_document, collapse_text
+    from maetheory.reports.collapse_folder import write_collapse
+    from maetheory.reports.diagnosis import diagnose
+
+    loading = {"heads": heads, "dialect": dialect, "weights": weights, "image_size": image_size}
+    with _watched() as progress:
+        images = load_images(data or "digits", split="test", limit=limit, progress=progress)
+        found = diagnose(checkpoints, images, readouts=readout, layers=layer, final_norm=final_norm, seed=seed or 0,
+                         progress=progress, **loading)  # fmt: skip
+        if out is not None:
+            write_collapse(out, found)
+    _show(collapse_document(found), as_json, lambda: collapse_text(found, **_terminal()))
+
+
+@app.command()
 def check(
     slugs: Annotated[list[str] | None, typer.Argument(help="Theorems by slug; all by default.")] = None,
     worlds: Annotated[int, typer.Option(help="Worlds to draw at random per theorem.")] = 40,
@@ -334,9 +366,7 @@ def check(
 @app.command()
 def figure(
     names: Annotated[list[str] | None, typer.Argument(help="Figures of the theory by name; all by default.")] = None,
-    out: Annotated[Path, typer.Option(help="Where each leaves an SVG, a PNG and the numbers as a CSV.")] = Path(
-        "figures"
-    ),
+    out: Annotated[Path, typer.Option(help="Where each leaves an SVG, a PNG and its numbers.")] = Path("figures"),
     as_json: Json = False,
 ) -> None:
     """Draw the figures of the theory."""

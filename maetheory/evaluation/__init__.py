@@ -1,7 +1,18 @@
 """From a model and images to features, and from features to numbers one can quote."""
 
-from maetheory.evaluation.collapse import collapse_report, mask_pair_alignment
+from maetheory.evaluation.baselines import random_twin
+from maetheory.evaluation.collapse import Collapse, collapse_report, measure_collapse
 from maetheory.evaluation.encode import encode
+from maetheory.evaluation.mask_views import mask_pair_alignment
 from maetheory.evaluation.probing import knn_probe, linear_probe
 
-__all__ = ["collapse_report", "encode", "knn_probe", "linear_probe", "mask_pair_alignment"]
+__all__ = [
+    "Collapse",
+    "collapse_report",
+    "encode",
+    "knn_probe",
+    "linear_probe",
+    "mask_pair_alignment",
+    "measure_collapse",
+    "random_twin",
+]

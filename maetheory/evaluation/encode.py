@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +18,6 @@ from maetheory.models import MAE, SimMIM, ViT, patch_mean, split_mask
 Readout = Literal["cls", "mean", "tokens"]
 
 
-@torch.no_grad()
 def encode(
     encoder: nn.Module | Callable[[Tensor], Tensor],
     images: ImageSet | np.ndarray | Tensor,
@@ -62,7 +61,36 @@ def encode(
         If the readout or layer does not exist, there is no image or not one row of the mask for each, or a mask, layer
         or raw norm is asked of a foreign callable.
     """
-    _check_readout(encoder, readout)
+    passes = encoded(encoder, images, readouts=(readout,), layers=(layer,), final_norm=final_norm, mask=mask,
+                     batch=batch, progress=progress)  # fmt: skip
+    parts = [features for _, (features,) in passes]
+    return torch.cat([f.flatten(0, 1) if f.ndim == 3 else f for f in parts])  # tokens (B, v, d) -> (B·v, d)
+
+
+@torch.no_grad()
+def encoded(
+    encoder: nn.Module | Callable[[Tensor], Tensor],
+    images: ImageSet | np.ndarray | Tensor,
+    *,
+    readouts: Sequence[Readout],
+    layers: Sequence[int | Literal["last"]] = ("last",),
+    final_norm: bool = True,
+    mask: Tensor | np.ndarray | None = None,
+    batch: int = 256,
+    progress: Progress = silent,
+) -> Iterator[tuple[slice, list[Tensor]]]:
+    """Yield which images a batch holds, and their features in each layer and readout, in one pass over the images.
+
+    Parameters and errors are those of `encode`.
+
+    Yields
+    ------
+    (slice, list of Tensor)
+        For each layer all readouts in turn: (B, d), and (B, v, d) for tokens (rows (V, d) where images show unlike
+        numbers of patches); what gives one vector per image has no tokens and gives that. Float32 on the CPU.
+    """
+    for readout in readouts:
+        _check_readout(encoder, readout)
     pixels = images.images if isinstance(images, ImageSet) else images
     pixels = torch.as_tensor(pixels)
     if not len(pixels) or batch < 1:
@@ -76,21 +104,31 @@ def encode(
     was_training = isinstance(encoder, nn.Module) and encoder.training
     if isinstance(encoder, nn.Module):
         encoder.eval()
-    parts = []
     try:
         for start in range(0, len(pixels), batch):
-            rows = slice(start, start + batch)
+            rows = slice(start, min(start + batch, len(pixels)))
             seen = None if masks is None else masks[rows].to(device)
-            tokens = _tokens(encoder, pixels[rows].to(device), seen, layer, final_norm)
-            features = _read(tokens, readout, _present(encoder, seen), _prefix(encoder))
-            if final_norm and isinstance(encoder, Encoder):
-                features = encoder.fc_norm(features)  # the identity unless a readout was normed in training
-            parts.append(features.float().cpu())
-            progress(min(start + batch, len(pixels)), len(pixels), "encoding")
+            states = _tokens(encoder, pixels[rows].to(device), seen, layers, final_norm)
+            present = _present(encoder, seen)
+            yield rows, [_features(encoder, tokens, readout, present, final_norm)
+                         for tokens in states for readout in readouts]  # fmt: skip
+            progress(rows.stop, len(pixels), "encoding")
     finally:
         if isinstance(encoder, nn.Module):
             encoder.train(was_training)
-    return torch.cat(parts)
+
+
+def depth_of(encoder: Any) -> int | None:
+    """Return how many blocks a Vision Transformer has, None for a callable whose inside is unknown."""
+    vit = encoder.encoder if isinstance(encoder, MAE | SimMIM) else encoder
+    return len(vit.blocks) if isinstance(vit, ViT | Encoder) else None
+
+
+def _features(encoder: Any, tokens: Tensor, readout: str, present: Tensor | None, final_norm: bool) -> Tensor:
+    features = _read(tokens, readout, present, _prefix(encoder))
+    if final_norm and isinstance(encoder, Encoder):
+        features = encoder.fc_norm(features)  # the identity unless a readout was normed in training
+    return features.float().cpu().contiguous()  # a view would keep all tokens of the batch alive
 
 
 def fitted(images: Tensor, side: int, channels: int) -> Tensor:
@@ -141,26 +179,34 @@ def _prefix(encoder: Any) -> int:
     return encoder.prefix if isinstance(encoder, Encoder) else 1
 
 
-def _tokens(encoder: Any, images: Tensor, mask: Tensor | None, layer: int | str, final_norm: bool) -> Tensor:
-    """Return tokens (B, prefix + v, d) of the asked layer, or whatever a foreign callable gives."""
+def _tokens(
+    encoder: Any, images: Tensor, mask: Tensor | None, layers: Sequence[int | str], final_norm: bool
+) -> list[Tensor]:
+    """Return tokens (B, prefix + v, d) of each asked layer, or whatever a foreign callable gives."""
+    foreign = depth_of(encoder) is None
     if isinstance(encoder, SimMIM) and mask is not None:
-        if layer != "last" or not final_norm:
+        if set(layers) != {"last"} or not final_norm:
             raise InputError("a masked SimMIM can be read at its last layer after the final norm only")
-        return encoder.encode(images, mask)
-    vit = encoder.encoder if isinstance(encoder, MAE | SimMIM) else encoder
-    if isinstance(vit, Encoder):
-        images = fitted(images, vit.config.image_size, vit.config.channels)
-    elif not isinstance(vit, ViT):
-        if layer != "last" or not final_norm or mask is not None:
+        return [encoder.encode(images, mask)] * len(layers)
+    if foreign:
+        if set(layers) != {"last"} or not final_norm or mask is not None:
             raise InputError(
                 "layer, final_norm and mask can be chosen for Vision Transformers only, not for a callable"
             )
-        return torch.as_tensor(vit(images / 255 if images.dtype == torch.uint8 else images.float()))
+        floats = images / 255 if images.dtype == torch.uint8 else images.float()
+        return [torch.as_tensor(encoder(floats))] * len(layers)
+    vit = encoder.encoder if isinstance(encoder, MAE | SimMIM) else encoder
+    if isinstance(vit, Encoder):
+        images = fitted(images, vit.config.image_size, vit.config.channels)
     states = vit.hidden_states(images, mask)
+    chosen = [_state(states, layer) for layer in layers]
+    return [vit.norm(tokens) for tokens in chosen] if final_norm else chosen
+
+
+def _state(states: Sequence[Tensor], layer: int | str) -> Tensor:
     if layer != "last" and not -len(states) <= int(layer) < len(states):
         raise InputError(f"layer must lie between 0 and {len(states) - 1} or be 'last', but it is {layer}")
-    tokens = states[-1 if layer == "last" else int(layer)]
-    return vit.norm(tokens) if final_norm else tokens
+    return states[-1 if layer == "last" else int(layer)]
 
 
 def _present(encoder: Any, mask: Tensor | None) -> Tensor | None:
@@ -178,7 +224,7 @@ def _read(tokens: Tensor, readout: str, present: Tensor | None, prefix: int) -> 
     if readout == "mean":
         return patch_mean(tokens, present, prefix)
     patches = tokens[:, prefix:]
-    return patches.flatten(0, 1) if present is None else patches[present]  # (B, v, d) -> (V, d)
+    return patches if present is None else patches[present]  # (B, v, d) -> (V, d)
 
 
 def _device(encoder: Any) -> torch.device:

@@ -1,0 +1,96 @@
+"""A number of features is read beside the same number of features that learned nothing.
+
+Three kinds: the features of the same architecture before training (the random twin), the features with each column
+shuffled by itself (their marginals, and nothing shared between dimensions), and Gaussian noise of the same shape, whose
+spectrum is the Marchenko–Pastur law.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from maetheory.checkpoints import Encoder
+from maetheory.core import generator
+from maetheory.evaluation.populations import HELD, Population
+from maetheory.metrics import Moments, marchenko_pastur, shuffled_columns
+from maetheory.models import MAE, SimMIM, ViT
+from maetheory.models.positions import sincos_positions
+from maetheory.models.vit import initialize
+
+BASELINES = ("random_twin", "shuffled", "noise")
+NO_TWIN = "there is no random twin of a callable, whose architecture is not known"
+
+
+def random_twin(encoder: Any, *, seed: int = 0) -> torch.nn.Module | None:
+    """Return the same architecture, initialised as MAE does and not trained; None where it is not known.
+
+    Linear maps are Xavier-uniform, biases zero, tokens and learned position tables N(0, 0.02²). A table that holds
+    MAE's fixed sines and cosines is architecture, not training, and is kept.
+
+    Parameters
+    ----------
+    encoder : Encoder, ViT, MAE or SimMIM
+    seed : int
+        What the initial weights are drawn from.
+    """
+    if not isinstance(encoder, Encoder | ViT | MAE | SimMIM):
+        return None
+    device = next(encoder.parameters()).device
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        twin = type(encoder)(encoder.config)  # type: ignore[arg-type]
+        if isinstance(twin, Encoder) and isinstance(encoder, Encoder):
+            _start(twin, encoder)
+    return twin.to(device).eval()
+
+
+@torch.no_grad()
+def _start(twin: Encoder, trained: Encoder) -> None:
+    initialize(twin)
+    if hasattr(twin, "reg_token"):
+        torch.nn.init.normal_(twin.reg_token, std=0.02)
+    if hasattr(twin, "pos_embed"):
+        fixed = _sines(trained)
+        if fixed is not None:
+            twin.pos_embed.copy_(fixed)
+
+
+def _sines(encoder: Encoder) -> torch.Tensor | None:
+    """Return the position table of an encoder if it is MAE's fixed one."""
+    config = encoder.config
+    if config.width % 4 or config.position_prefix > 1:
+        return None
+    fixed = sincos_positions(config.width, config.grid, config.grid)[:, 1 - config.position_prefix :]
+    table = encoder.pos_embed.detach().cpu()
+    return fixed if torch.allclose(table, fixed, atol=1e-3) else None
+
+
+def shuffled(population: Population, *, seed: int = 0) -> Population:
+    """Return the kept rows of a population with each column shuffled by itself."""
+    rng = generator(seed, "collapse", "shuffled", population.readout, str(population.layer))
+    rows = shuffled_columns(population.rows, rng)
+    return Population(population.readout, population.layer, population.images, rows, population.groups)
+
+
+def noise_moments(n: int, d: int) -> Moments:
+    """Return the expected moments of `n` rows of unit Gaussian noise in `d` dimensions.
+
+    Singular values are those of the Marchenko–Pastur law, so that every metric of moments has its value for pure noise
+    of this shape without drawing any; mean cosine is 0 and mean squared cosine 1/d.
+    """
+    squares = np.pad(marchenko_pastur(n, d) ** 2, (0, max(d - n, 0)))
+    moments = Moments(d)
+    moments.count = n
+    moments.fourth = float(n * d * (d + 2))
+    moments.second = np.diag(squares)
+    moments.direction_sum = np.full(d, np.sqrt(n / d))
+    moments.direction_second = np.diag(squares / squares.sum() * n)
+    return moments
+
+
+def noise_rows(shape: tuple[int, ...], *, seed: int = 0) -> np.ndarray:
+    """Return unit Gaussian noise, for metrics that need rows."""
+    return generator(seed, "collapse", "noise").standard_normal((min(shape[0], HELD), *shape[1:]))

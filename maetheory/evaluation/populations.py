@@ -1,0 +1,201 @@
+"""A population of features is what one readout of one layer gives over all images; it is measured, never all held."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from maetheory.checkpoints import Encoder
+from maetheory.core import InputError, Progress, generator, silent
+from maetheory.data import ImageSet
+from maetheory.evaluation.encode import Readout, depth_of, encoded
+from maetheory.metrics import Moments
+
+GROUPS = 20
+HELD = 25_600  # images whose rows are kept whole: as many as RankMe's publication takes
+KEPT = 10_000  # rows kept of a population that is streamed
+OUTPUT = "output"
+Layers = int | Literal["last", "all"] | Sequence[int | Literal["last"]]
+Layer = int | Literal["last"]
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Population:
+    """Features of one readout in one layer.
+
+    Attributes
+    ----------
+    readout : str
+        "cls", "mean", "tokens", or "output" of a callable that gives one vector per image.
+    layer : int or "last"
+    images : int
+        How many images it is over.
+    rows : ndarray (n, d)
+        Every row, or, when `streamed`, a random part of them.
+    groups : ndarray (n,)
+        To which random group of images each row belongs.
+    streamed : tuple of Moments, optional
+        The moments of each group, when not every row is kept.
+    """
+
+    readout: str
+    layer: Layer
+    images: int
+    rows: Floats
+    groups: NDArray[np.intp]
+    streamed: tuple[Moments, ...] | None = None
+
+    @cached_property
+    def parts(self) -> tuple[Moments, ...]:
+        """Moments of each group of images; their merger sees every row."""
+        if self.streamed is not None:
+            return self.streamed
+        names = np.unique(self.groups)
+        return tuple(Moments(self.d).update(self.rows[self.groups == name]) for name in names)
+
+    @cached_property
+    def merged(self) -> Moments:
+        """Moments of every row."""
+        return merged(self.parts)
+
+    @cached_property
+    def others(self) -> tuple[Moments, ...]:
+        """For each group the moments of all the others, as the jackknife wants them."""
+        packed = [part.pack() for part in self.parts]
+        whole = np.sum(packed, axis=0)
+        return tuple(Moments.unpack(whole - part) for part in packed)
+
+    @property
+    def n(self) -> int:
+        """Rows in all."""
+        return self.merged.count if self.streamed is not None else len(self.rows)
+
+    @property
+    def d(self) -> int:
+        """Dimensions of a row."""
+        return int(self.rows.shape[1])
+
+
+def merged(parts: Sequence[Moments]) -> Moments:
+    """Return the moments of all parts together."""
+    return Moments.unpack(np.sum([part.pack() for part in parts], axis=0))
+
+
+def populations(
+    encoder: Any,
+    images: ImageSet | np.ndarray | Tensor,
+    *,
+    readouts: Sequence[Readout] | None = None,
+    layers: Layers = "last",
+    final_norm: bool = True,
+    seed: int = 0,
+    batch: int = 256,
+    progress: Progress = silent,
+) -> tuple[Population, ...]:
+    """Return the features of images in every layer and readout, in one pass.
+
+    Parameters
+    ----------
+    encoder, images, final_norm, batch
+        As for `encode`.
+    readouts : sequence of "cls", "mean", "tokens", optional
+        By default cls and mean, or mean only where there is no cls token.
+    layers : "last", "all", int, or several
+        "all" is every layer from 0, the embedding, to the depth.
+    seed : int
+        Decides which images go into which group, and which rows are kept.
+
+    Raises
+    ------
+    InputError
+        As `encode`, and if there are fewer than three images or features hold NaN or infinity (in how many rows).
+    """
+    n = len(images)
+    if n < 3:
+        raise InputError(f"collapse is a matter of how images differ, so at least 3 are needed, but there "
+                         f"{'is' if n == 1 else 'are'} {n}")  # fmt: skip
+    named = default_readouts(encoder) if readouts is None else tuple(dict.fromkeys(readouts))
+    if not named:
+        raise InputError(f"at least one readout is needed: {', '.join(get_args(Readout))}")
+    chosen = layers_of(encoder, layers)
+    group = generator(seed, "collapse", "groups").permutation(np.arange(n) % min(GROUPS, n))
+    gathering = [_Gathering(readout, layer, n, group, seed) for layer in chosen for readout in named]
+    for place, features in encoded(encoder, images, readouts=named, layers=chosen, final_norm=final_norm, batch=batch,
+                                   progress=progress):  # fmt: skip
+        for one, part in zip(gathering, features, strict=True):
+            one.add(place, part)
+    plain = depth_of(encoder) is None and gathering[0].shape == 2
+    return tuple(one.done(OUTPUT if plain else one.readout) for one in (gathering[:1] if plain else gathering))
+
+
+def default_readouts(encoder: Any) -> tuple[Readout, ...]:
+    """Return cls and mean, or mean only where there is no cls token."""
+    return ("mean",) if isinstance(encoder, Encoder) and not encoder.has_cls else ("cls", "mean")
+
+
+def layers_of(encoder: Any, layers: Layers) -> tuple[Layer, ...]:
+    """Return the layers asked for one by one, without repetition."""
+    if layers == "all":
+        depth = depth_of(encoder)
+        if depth is None:
+            raise InputError("layers can be chosen for Vision Transformers only: a callable has the last one")
+        return tuple(range(depth + 1))
+    if isinstance(layers, int | str):
+        return (layers,)  # type: ignore[return-value]
+    return tuple(dict.fromkeys(layers))
+
+
+class _Gathering:
+    """What becomes a population, batch by batch."""
+
+    def __init__(self, readout: str, layer: Layer, n: int, group: NDArray[np.intp], seed: int) -> None:
+        self.readout, self.layer, self.n, self.group, self.shape = readout, layer, n, group, 2
+        self.rng = generator(seed, "collapse", "rows", readout)
+        self.kept: list[Floats] = []
+        self.places: list[NDArray[np.intp]] = []
+        self.moments: list[Moments] | None = None
+        self.bad = self.seen = 0
+
+    def add(self, place: slice, features: Tensor) -> None:
+        """Take the features (B, d) or (B, v, d) of the images at `place`."""
+        self.shape = features.ndim
+        if self.shape not in (2, 3) or features.shape[0] != place.stop - place.start:
+            raise InputError(f"an encoder gives (B, d) or (B, t, d) for B images, but for "
+                             f"{place.stop - place.start} this one gave {tuple(features.shape)}")  # fmt: skip
+        tokens = features.shape[1] if self.shape == 3 else 1
+        rows = features.reshape(-1, features.shape[-1])
+        self.seen += len(rows)
+        bad = len(rows) - int(torch.isfinite(rows).all(1).sum())
+        self.bad += bad
+        if self.bad:
+            return  # counted to the end, to say how many
+        belongs = np.repeat(np.arange(place.start, place.stop), tokens)
+        if tokens > 1 or self.n > HELD:
+            self._stream(rows.numpy(), belongs)
+            chosen = np.flatnonzero(self.rng.random(len(rows)) < KEPT / (self.n * tokens))
+            rows, belongs = rows[torch.from_numpy(chosen)], belongs[chosen]
+        self.kept.append(rows.numpy())
+        self.places.append(self.group[belongs])
+
+    def _stream(self, rows: Floats, belongs: NDArray[np.intp]) -> None:
+        if self.moments is None:
+            self.moments = [Moments(rows.shape[1]) for _ in range(int(self.group.max()) + 1)]
+        for number, moments in enumerate(self.moments):
+            moments.update(rows[self.group[belongs] == number])
+
+    def done(self, readout: str) -> Population:
+        """Return the population under the name of its readout."""
+        if self.bad:
+            raise InputError(f"the features of readout {readout}, layer {self.layer}, hold NaN or infinity in "
+                             f"{self.bad} of {self.seen} rows; features are finite")  # fmt: skip
+        rows = np.concatenate(self.kept)
+        streamed = None if self.moments is None else tuple(self.moments)
+        return Population(readout, self.layer, self.n, rows, np.concatenate(self.places), streamed)

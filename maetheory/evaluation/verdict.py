@@ -1,0 +1,174 @@
+"""A reading of collapse says no more than the bands allow, and always compared with what.
+
+Complete collapse: all images get one direction. The mean cosine is near 1 and the spread of directions near 0.
+Dimensional collapse: images differ, but in few directions. The effective rank lies below that of the random twin, and
+below that of shuffled columns, which have the same marginals and the same mean vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from maetheory.evaluation.quoted import banded, number
+
+COMPLETE = 0.99  # mean cosine from which all images count as one direction
+ONE = 1.05  # effective rank up to which there is one direction
+FEW = 0.5  # share of the effective rank of shuffled columns below which directions are few, where there is no twin
+SHARED = 0.5  # mean cosine from which one vector carries most of every feature
+
+
+class Answer(StrEnum):
+    """What a band allows to say."""
+
+    YES = "yes"
+    NO = "no"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One question about one population, its answer, and the sentence that says it with numbers.
+
+    Attributes
+    ----------
+    readout : str
+    layer : int or "last"
+    question : str
+        "complete collapse" or "dimensional collapse".
+    answer : Answer
+    sentence : str
+    """
+
+    readout: str
+    layer: Any
+    question: str
+    answer: Answer
+    sentence: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        return {"readout": self.readout, "layer": self.layer, "question": self.question, "answer": self.answer.value,
+                "sentence": self.sentence}  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.readout}, {self.question}: {self.answer}. {self.sentence}"
+
+
+def verdict(table: pd.DataFrame) -> tuple[Finding, ...]:
+    """Read a table of `collapse_report`: for each readout of its last layer, what has collapsed compared with what.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With rows for mean_cosine, direction_std and effective_rank in their default conventions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from maetheory.evaluation import collapse_report
+    >>> images = np.random.default_rng(0).random((60, 1, 4, 4))
+    >>> constant = collapse_report(lambda x: 0 * x.flatten(1) + 1, images, full=True)
+    >>> print(verdict(constant)[0])
+    output, complete collapse: yes. All images have one direction: mean cosine 1 [1, 1], where 1 is complete collapse.
+    """
+    if table.empty:
+        return ()
+    last = table[table.layer == table.layer.iloc[-1]]
+    found: list[Finding] = []
+    for readout, rows in last.groupby("readout", sort=False):
+        first = rows.drop_duplicates("metric").set_index("metric")
+        records: dict[str, Mapping[Any, Any]] = {str(name): row.to_dict() for name, row in first.iterrows()}
+        layer = rows.layer.iloc[0]
+        if "mean_cosine" in records:
+            answer, sentence = _complete(records["mean_cosine"], records.get("direction_std"))
+            found.append(Finding(str(readout), layer, "complete collapse", answer, sentence))
+        if "effective_rank" in records:
+            answer, sentence = _dimensional(records["effective_rank"])
+            found.append(Finding(str(readout), layer, "dimensional collapse", answer, sentence))
+    return tuple(found)
+
+
+def _complete(cosine: Mapping[Any, Any], spread: Mapping[Any, Any] | None) -> tuple[Answer, str]:
+    low, high = _band(cosine)
+    said = f"mean cosine {banded(cosine)}"
+    if np.isnan(low):
+        return Answer.UNDECIDED, f"Without a band nothing can be said: {said}{_why(cosine)}."
+    if low >= COMPLETE:
+        return Answer.YES, f"All images have one direction: {said}, where 1 is complete collapse{_twin_too(cosine)}."
+    if high >= COMPLETE:
+        return Answer.UNDECIDED, f"Images nearly share one direction, and the band reaches {COMPLETE}: {said}."
+    if spread is not None and not np.isnan(spread["value"]):
+        said += f", directions spread {spread['value'] * np.sqrt(spread['d']):.2g} times as far as even ones"
+    if low > SHARED:
+        return Answer.NO, f"Images differ, but one shared vector carries most of every feature: {said}{_twin(cosine)}."
+    return Answer.NO, f"Images have directions of their own: {said}{_twin(cosine)}."
+
+
+def _dimensional(rank: Mapping[Any, Any]) -> tuple[Answer, str]:
+    said = f"Effective rank {banded(rank)} of {rank['d']}"
+    low, high = _band(rank)
+    if np.isnan(low):
+        return Answer.UNDECIDED, f"Without a band nothing can be said: {said[0].lower()}{said[1:]}{_why(rank)}."
+    twin, null = _against(rank, "random_twin"), _against(rank, "shuffled")
+    if null is None and twin is None:
+        return Answer.UNDECIDED, f"There is nothing to compare with: {said[0].lower()}{said[1:]}."
+    sides = [_side(rank, name, side) for name, side in (("random_twin", twin), ("shuffled", null)) if side is not None]
+    said += f" {' and '.join(sides).replace(' and lies ', ' and ')}"
+    if high <= ONE:
+        return Answer.YES, f"{said}: one direction is all there is."
+    if twin is None:
+        return _without_twin(null, high, rank["shuffled_low"]), f"{said}; there is no random twin to compare with."
+    answer = {"below": Answer.YES, "above": Answer.NO, "within": Answer.UNDECIDED}[twin]
+    if twin == "below" and null in ("within", "above"):
+        answer = Answer.UNDECIDED  # fewer than at random, and yet as many as the marginals allow
+    return answer, f"{said}."
+
+
+def _without_twin(null: str | None, high: float, null_low: float) -> Answer:
+    """Answer from shuffled columns alone, below which trained features nearly always lie: half of them is few."""
+    if null != "below":
+        return Answer.NO
+    return Answer.YES if high < FEW * null_low else Answer.UNDECIDED
+
+
+def _side(record: Mapping[Any, Any], name: str, side: str) -> str:
+    """Say on which side of a baseline a number lies."""
+    baseline = {key: record[f"{name}{end}"] for key, end in (("value", ""), ("low", "_low"), ("high", "_high"))}
+    who = {"random_twin": "its random twin", "shuffled": "its shuffled columns"}[name]
+    if side == "within":
+        return f"cannot be told apart from {who} ({banded(baseline)})"
+    return f"lies {side} {who} ({banded(baseline)})"
+
+
+def _against(record: Mapping[Any, Any], name: str) -> str | None:
+    """Return "below", "above" or "within": where the band lies against a baseline's; None where there is none."""
+    low, high = _band(record)
+    other_low, other_high = record.get(f"{name}_low", np.nan), record.get(f"{name}_high", np.nan)
+    if np.isnan(other_low):
+        return None
+    return "below" if high < other_low else "above" if low > other_high else "within"
+
+
+def _twin(record: Mapping[Any, Any]) -> str:
+    value = record.get("random_twin", np.nan)
+    return "" if np.isnan(value) else f"; {number(value)} for its random twin"
+
+
+def _twin_too(record: Mapping[Any, Any]) -> str:
+    """Say so when the network before training is as collapsed."""
+    low = record.get("random_twin_low", np.nan)
+    return ", as for its random twin" if low >= COMPLETE else _twin(record)
+
+
+def _why(record: Mapping[Any, Any]) -> str:
+    return f" ({record['note']})" if record.get("note") else ""
+
+
+def _band(record: Mapping[Any, Any]) -> tuple[float, float]:
+    return float(record["low"]), float(record["high"])

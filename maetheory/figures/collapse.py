@@ -1,0 +1,119 @@
+"""Checkpoints side by side on the same scales: spectra beside what learned nothing, ranks by layer and by images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from maetheory.figures.style import CYCLE
+
+LOOKS: Mapping[str, dict[str, Any]] = {
+    "checkpoint": {"color": "#0072b2", "lw": 1.8},
+    "random twin": {"color": "#7f7f7f", "lw": 1.2},
+    "shuffled": {"color": "#009e73", "lw": 1.2, "ls": "--"},
+    "noise": {"color": "#e69f00", "lw": 1.2, "ls": ":"},
+}
+_RESOLUTION = 1e-6
+
+
+def feature_spectra(spectra: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Compute the singular values to draw: those above 1e-6 of the first, where float32 features hold round-off.
+
+    Parameters
+    ----------
+    spectra : mapping from checkpoint to `Collapse.spectra`
+
+    Returns
+    -------
+    DataFrame
+        checkpoint, readout, layer, who, index, singular_value (uncentred, over √n).
+    """
+    whole = pd.concat([frame.assign(checkpoint=name) for name, frame in spectra.items()], ignore_index=True)
+    first = whole.groupby(["checkpoint", "readout", "who"]).singular_value.transform("max")
+    kept = whole[whole.singular_value > _RESOLUTION * first].reset_index(drop=True)
+    return kept[["checkpoint", "readout", "layer", "who", "index", "singular_value"]]
+
+
+def draw_feature_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
+    """Draw a panel for each readout and checkpoint, readouts in rows, every panel on the same scales."""
+    panels = [(readout, name) for readout in frame.readout.unique() for name in frame.checkpoint.unique()]
+    bottom, top = frame.singular_value.min() / 1.5, frame.singular_value.max() * 1.5
+    for place, (ax, (readout, name)) in enumerate(zip(axes, panels, strict=True)):
+        part = frame[(frame.readout == readout) & (frame.checkpoint == name)]
+        for who, group in part.groupby("who", sort=False):
+            ax.plot(group["index"], group.singular_value, label=_called(str(who)), **LOOKS[str(who)])
+        ax.set(yscale="log", ylim=(bottom, top), xlim=(0, frame["index"].max() + 1), xlabel="index of singular value",
+               title=f"{name}\n{readout}")  # fmt: skip
+        if place % frame.checkpoint.nunique() == 0:
+            ax.set_ylabel("singular value / √n")
+    axes[0].legend(fontsize=7)
+
+
+def layer_ranks(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Compute the effective rank (Roy and Vetterli 2007) in each layer, with its band and that of the random twin.
+
+    Parameters
+    ----------
+    tables : mapping from checkpoint to `Collapse.table`
+
+    Returns
+    -------
+    DataFrame
+        checkpoint, readout, layer, value, low, high, random_twin.
+    """
+    whole = pd.concat([frame.assign(checkpoint=name) for name, frame in tables.items()], ignore_index=True)
+    chosen = whole[(whole.metric == "effective_rank") & (whole.convention == "roy-vetterli-2007")]
+    return chosen[["checkpoint", "readout", "layer", "value", "low", "high", "random_twin"]].reset_index(drop=True)
+
+
+def draw_layer_ranks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
+    """Draw a panel for each checkpoint: a line with its band for each readout, its random twin dashed."""
+    top = np.nanmax([frame.high.max(), frame.value.max(), frame.random_twin.max()]) * 1.05
+    for ax, (name, part) in zip(axes, frame.groupby("checkpoint", sort=False), strict=True):
+        for colour, (readout, group) in zip(CYCLE, part.groupby("readout", sort=False), strict=False):
+            layer = group.layer.astype(int)
+            ax.fill_between(layer, group.low, group.high, color=colour, alpha=0.2, lw=0)
+            ax.plot(layer, group.value, color=colour, marker="o", ms=2.5, label=str(readout))
+            if group.random_twin.notna().any():
+                ax.plot(layer, group.random_twin, color=colour, ls="--", lw=1, label=f"{readout}, random twin")
+        ax.set(title=str(name), xlabel="layer (0: embedding)", ylim=(0, top))
+    axes[0].set_ylabel("effective rank")
+    axes[0].legend(fontsize=7)
+
+
+def rank_growth(growths: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Compute the effective rank of growing random subsets of the images, of checkpoints and their random twins.
+
+    Parameters
+    ----------
+    growths : mapping from checkpoint to `Collapse.growth`
+
+    Returns
+    -------
+    DataFrame
+        checkpoint, readout, who, images, value.
+    """
+    whole = pd.concat([frame.assign(checkpoint=name) for name, frame in growths.items()], ignore_index=True)
+    chosen = whole[whole.metric == "effective_rank"]
+    return chosen[["checkpoint", "readout", "who", "images", "value"]].reset_index(drop=True)
+
+
+def draw_rank_growth(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
+    """Draw a panel for each checkpoint: effective rank against the number of images, the random twin dashed."""
+    for ax, (name, part) in zip(axes, frame.groupby("checkpoint", sort=False), strict=True):
+        for colour, (readout, both) in zip(CYCLE, part.groupby("readout", sort=False), strict=False):
+            for who, group in both.groupby("who", sort=False):
+                own = who == "checkpoint"
+                ax.plot(group.images, group.value, color=colour, marker="o", ms=2.5, ls="-" if own else "--",
+                        lw=1.5 if own else 1, label=str(readout) if own else f"{readout}, {who}")  # fmt: skip
+        ax.set(title=str(name), xlabel="images", xscale="log", ylim=(0, frame.value.max() * 1.05))
+    axes[0].set_ylabel("effective rank")
+    axes[0].legend(fontsize=7)
+
+
+def _called(who: str) -> str:
+    return {"shuffled": "shuffled columns", "noise": "noise (Marchenko–Pastur)"}.get(who, who)
