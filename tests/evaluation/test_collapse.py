@@ -56,7 +56,9 @@ def given(features: Any) -> Any:
 def test_every_metric_under_every_convention_in_every_readout(images: ImageSet) -> None:
     found = measure_collapse(trained(), images, full=True, conventions="all", readouts=("cls", "mean", "tokens"))
     table = found.table
-    known = {(name, c.name) for name, all_ in CONVENTIONS.items() for c in all_ if name not in ("linear_cka", "alignment")}
+    known = {
+        (name, c.name) for name, all_ in CONVENTIONS.items() for c in all_ if name not in ("linear_cka", "alignment")
+    }
     known.add(("mask_pair_alignment", "wang-isola-2020"))
     for readout in ("cls", "mean"):
         rows = table[table.readout == readout]
