@@ -7,6 +7,7 @@ spectrum is the Marchenko–Pastur law.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 
 from maetheory.checkpoints import Encoder
 from maetheory.core import generator
+from maetheory.evaluation.measures import Measure
 from maetheory.evaluation.populations import HELD, Population
 from maetheory.metrics import Moments, marchenko_pastur, shuffled_columns
 from maetheory.models import MAE, SimMIM, ViT
@@ -75,6 +77,7 @@ def shuffled(population: Population, *, seed: int = 0) -> Population:
     return Population(population.readout, population.layer, population.images, rows, population.groups)
 
 
+@lru_cache(maxsize=16)  # a value: the same for every metric of one shape
 def noise_moments(n: int, d: int) -> Moments:
     """Return the expected moments of `n` rows of unit Gaussian noise in `d` dimensions.
 
@@ -89,6 +92,14 @@ def noise_moments(n: int, d: int) -> Moments:
     moments.direction_sum = np.full(d, np.sqrt(n / d))
     moments.direction_second = np.diag(squares / squares.sum() * n)
     return moments
+
+
+def noise_value(measure: Measure, shape: tuple[int, ...], *, seed: int = 0) -> float:
+    """Return a metric of unit Gaussian noise of a shape: of its expected moments, or of rows or views once drawn."""
+    n, d = shape[0], shape[-1]
+    if measure.metric == "direction_std":
+        return float(1 / np.sqrt(d))  # of the diagonal alone, which in expectation is even
+    return float(measure(noise_moments(n, d) if measure.needs == "moments" else noise_rows(shape, seed=seed)))
 
 
 def noise_rows(shape: tuple[int, ...], *, seed: int = 0) -> np.ndarray:

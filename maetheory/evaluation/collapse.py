@@ -12,7 +12,7 @@ from torch import Tensor
 
 from maetheory.core import InputError, Progress, silent
 from maetheory.data import ImageSet
-from maetheory.evaluation.baselines import BASELINES, NO_TWIN, noise_moments, noise_rows, random_twin, shuffled
+from maetheory.evaluation.baselines import BASELINES, NO_TWIN, noise_value, random_twin, shuffled
 from maetheory.evaluation.curves import growth_table, spectra_table
 from maetheory.evaluation.encode import Readout
 from maetheory.evaluation.mask_views import default_law, mask_views, view_images
@@ -154,8 +154,7 @@ def _row(measure: Measure, own: Population, twin: Population | None, null: Popul
     }
     noise = np.nan
     if null is not None:
-        n = own.n if band else len(own.rows)
-        noise = float(measure(noise_moments(n, own.d) if band else noise_rows((n, own.d), seed=seed)))
+        noise = noise_value(measure, (own.n if band else len(own.rows), own.d), seed=seed)
     return _record(found, beside, noise, own.n if band else len(own.rows), own.images, own.d)
 
 
@@ -173,7 +172,7 @@ def _view_row(measure: Measure, views: np.ndarray | None, twin: np.ndarray | Non
         mixed = rng.permuted(views.reshape(n * q, d), axis=0).reshape(n, q, d)
         beside = {"random_twin": NOTHING if twin is None else of_rows(measure, twin),
                   "shuffled": of_rows(measure, mixed)}  # fmt: skip
-        noise = float(measure(noise_rows((n, q, d), seed=seed)))
+        noise = noise_value(measure, (n, q, d), seed=seed)
     return _record(found._replace(note=note), beside, noise, n * q, n, d)
 
 

@@ -194,7 +194,11 @@ def _tokens(
                 "layer, final_norm and mask can be chosen for Vision Transformers only, not for a callable"
             )
         floats = images / 255 if images.dtype == torch.uint8 else images.float()
-        return [torch.as_tensor(encoder(floats))] * len(layers)
+        tokens = torch.as_tensor(encoder(floats))
+        if tokens.ndim not in (2, 3) or len(tokens) != len(images):
+            raise InputError(f"an encoder gives features (B, d) or tokens (B, t, d) of B images, but for {len(images)} "
+                             f"this one gave {tuple(tokens.shape)}")  # fmt: skip
+        return [tokens] * len(layers)
     vit = encoder.encoder if isinstance(encoder, MAE | SimMIM) else encoder
     if isinstance(vit, Encoder):
         images = fitted(images, vit.config.image_size, vit.config.channels)

@@ -128,11 +128,13 @@ def populations(
     chosen = layers_of(encoder, layers)
     group = generator(seed, "collapse", "groups").permutation(np.arange(n) % min(GROUPS, n))
     gathering = [_Gathering(readout, layer, n, group, seed) for layer in chosen for readout in named]
-    for place, features in encoded(encoder, images, readouts=named, layers=chosen, final_norm=final_norm, batch=batch,
+    foreign, plain = depth_of(encoder) is None, False
+    asked: tuple[Readout, ...] = (*named, "tokens") if foreign else named  # whether it has tokens is seen at the last
+    for place, features in encoded(encoder, images, readouts=asked, layers=chosen, final_norm=final_norm, batch=batch,
                                    progress=progress):  # fmt: skip
-        for one, part in zip(gathering, features, strict=True):
+        plain = foreign and features[-1].ndim == 2
+        for one, part in zip(gathering, features, strict=False):
             one.add(place, part)
-    plain = depth_of(encoder) is None and gathering[0].shape == 2
     return tuple(one.done(OUTPUT if plain else one.readout) for one in (gathering[:1] if plain else gathering))
 
 
@@ -157,7 +159,7 @@ class _Gathering:
     """What becomes a population, batch by batch."""
 
     def __init__(self, readout: str, layer: Layer, n: int, group: NDArray[np.intp], seed: int) -> None:
-        self.readout, self.layer, self.n, self.group, self.shape = readout, layer, n, group, 2
+        self.readout, self.layer, self.n, self.group = readout, layer, n, group
         self.rng = generator(seed, "collapse", "rows", readout)
         self.kept: list[Floats] = []
         self.places: list[NDArray[np.intp]] = []
@@ -166,11 +168,7 @@ class _Gathering:
 
     def add(self, place: slice, features: Tensor) -> None:
         """Take the features (B, d) or (B, v, d) of the images at `place`."""
-        self.shape = features.ndim
-        if self.shape not in (2, 3) or features.shape[0] != place.stop - place.start:
-            raise InputError(f"an encoder gives (B, d) or (B, t, d) for B images, but for "
-                             f"{place.stop - place.start} this one gave {tuple(features.shape)}")  # fmt: skip
-        tokens = features.shape[1] if self.shape == 3 else 1
+        tokens = features.shape[1] if features.ndim == 3 else 1
         rows = features.reshape(-1, features.shape[-1])
         self.seen += len(rows)
         bad = len(rows) - int(torch.isfinite(rows).all(1).sum())

@@ -24,7 +24,7 @@ def banded(record: Mapping[Any, Any]) -> str:
     width = max(high - low, abs(value) * 1e-4)
     if width == 0:
         return f"{value:g} [{low:g}, {high:g}]"
-    places = int(max(0, 1 - np.floor(np.log10(width))))
+    places = int(max(0, -np.floor(np.log10(width / 4))))  # one digit of the error that counts, two where it is 1
     if abs(value) >= 1e6 or places > 6:
         return f"{value:.3g} [{low:.3g}, {high:.3g}]"
     texts = [_trimmed(f"{one:.{places}f}", low == high) for one in (value, low, high)]

@@ -115,7 +115,7 @@ def collapse_document(found: Sequence[Diagnosis]) -> dict[str, Any]:
         "seed": found[0].seed,
         "checkpoints": [
             {"checkpoint": one.report.path, "name": one.name, "sha256": one.report.sha256,
-             "load": plain(one.report.to_dict()), "reading": [finding.to_dict() for finding in one.reading],
+             "load": plain(one.report.to_dict()), "reading": plain([finding.to_dict() for finding in one.reading]),
              "notes": list(one.notes), "growth": plain(one.measured.growth.to_dict("records"))}
             for one in found
         ],

@@ -112,7 +112,7 @@ def _page(stage: Path, found: Sequence[Diagnosis], pictures: Mapping[str, list[P
 
 
 def _readings(one: Diagnosis) -> pd.DataFrame:
-    return pd.DataFrame([{"readout": f.readout, "question": f.question, "answer": f.answer.value, "compared": f.sentence}
+    return pd.DataFrame([{"readout": f.readout, "question": f.question, "answer": str(f.answer), "compared": f.sentence}
                          for f in one.reading])  # fmt: skip
 
 

@@ -1,0 +1,200 @@
+"""`collapse` answers with a reading and tables or one document, leaves whole folders, and complains in one sentence."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from maetheory.checkpoints import Encoder, EncoderConfig, load_checkpoint
+from maetheory.cli import run
+from maetheory.data import load_images
+from maetheory.evaluation import encode
+from maetheory.metrics import CONVENTIONS, rankme
+from maetheory.reports.collapse_folder import FILES
+
+SMALL = ["--heads", "3", "--limit", "40"]
+
+
+def saved(path: Path, seed: int) -> str:
+    torch.manual_seed(seed)
+    encoder = Encoder(EncoderConfig(8, 2, 3, 24, 2, 3, 24, 48))
+    path.parent.mkdir(exist_ok=True)
+    torch.save({"model": encoder.state_dict(), "epoch": 4}, path)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("checkpoints")
+    return [saved(folder / "one" / "mae.pth", 0), saved(folder / "two" / "mae.pth", 1)]
+
+
+def strict(text: str) -> dict:
+    """Parse JSON as the standard has it: NaN and infinities are errors."""
+
+    def refuse(word: str) -> None:
+        raise ValueError(word)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def test_one_document_with_the_origin_of_every_number(
+    checkpoints: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["collapse", *checkpoints, *SMALL, "--seed", "2", "--json"]) == 0
+    captured = capsys.readouterr()
+    document = strict(captured.out)
+    assert [one["name"] for one in document["checkpoints"]] == ["one/mae", "two/mae"]
+    assert {one["load"]["config"]["heads"] for one in document["checkpoints"]} == {3}
+    assert {finding["question"] for finding in document["checkpoints"][0]["reading"]} == {
+        "complete collapse", "dimensional collapse"}  # fmt: skip
+    assert "their one channel was repeated 3 times" in document["checkpoints"][0]["notes"]
+    conventions = {(name, c.name) for name, known in CONVENTIONS.items() for c in known}
+    found = {(row["metric"], row["convention"]) for row in document["records"]}
+    assert found - {("mask_pair_alignment", "wang-isola-2020")} <= conventions
+    assert len({row["sha256"] for row in document["records"]}) == 2
+    (row,) = [r for r in document["records"] if (r["metric"], r["convention"], r["readout"], r["name"])
+              == ("rankme", "garrido-2023", "mean", "two/mae")]  # fmt: skip
+    encoder, report = load_checkpoint(checkpoints[1], heads=3)
+    z = encode(encoder, load_images("digits", split="test", limit=40), readout="mean").double().numpy()
+    assert row["value"] == pytest.approx(rankme(z), rel=1e-9)
+    assert row["low"] < row["value"] < row["high"]
+    assert (row["n"], row["d"], row["seed"], row["dataset"]) == (40, 24, 2, "digits/test")
+    assert (row["sha256"], row["dialect"], row["checkpoint"]) == (report.sha256, report.dialect, checkpoints[1])
+    assert row["random_twin"] > 0
+    assert document["provenance"]["versions"]["torch"]
+
+
+def test_the_text_reads_first_and_fits_a_terminal(checkpoints: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["collapse", checkpoints[0], *SMALL, "--readout", "mean", "--layer", "all"]) == 0
+    text = capsys.readouterr().out
+    assert text.index("mean, complete collapse:") < text.index("mean, dimensional collapse:") < text.index("rankme")
+    assert "random twin" in text
+    assert "cls" not in text.replace("cls_token", "")
+    assert "effective rank by layer" in text
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= 110
+
+
+def test_a_folder_holds_everything_and_is_replaced(
+    checkpoints: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    command = ["collapse", *checkpoints, *SMALL, "--out", str(out), "--json"]
+    assert run([*command, "--layer", "all"]) == 0
+    document = strict(capsys.readouterr().out)
+    assert {path.name for path in out.iterdir()} == set(FILES)
+    (out / "notes.txt").write_text("mine")
+    lines = [strict(line) for line in (out / "records.jsonl").read_text().splitlines()]
+    with (out / "records.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(lines) == len(rows) == len(document["records"])
+    assert {line["provenance"]["seed"] for line in lines} == {0}
+    layers = pd.read_csv(out / "layers.csv")
+    assert set(layers.layer) == {0, 1, 2}
+    assert set(pd.read_csv(out / "spectra.csv").who) == {"checkpoint", "random twin", "shuffled", "noise"}
+    page = (out / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 3
+    assert "<script" not in page
+    assert "one/mae" in page
+    table = (out / "table.tex").read_text()
+    assert table.count(r"\\") == 1 + 2 * 2 * 17 + 2 * 2
+    assert r"effective\_rank" in table
+    assert run(command) == 0
+    assert {path.name for path in out.iterdir()} == {name for name in FILES if "layers" not in name} | {"notes.txt"}
+
+
+def test_a_bad_checkpoint_among_several_is_named_and_nothing_is_written(
+    checkpoints: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad.pth"
+    torch.save({"a": torch.ones(3)}, bad)
+    out = tmp_path / "out"
+    assert run(["collapse", checkpoints[0], str(bad), checkpoints[1], *SMALL, "--out", str(out)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert str(bad) in captured.err
+    assert captured.err.count("\n") == 1
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("where", "fails", "code"),
+    [("latex_table", OSError(28, "No space left on device"), 2), ("write_page", KeyboardInterrupt(), 130)],
+)
+def test_what_stood_in_the_folder_stands_when_writing_fails(
+    where: str, fails: BaseException, code: int, checkpoints: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    command = ["collapse", checkpoints[0], *SMALL, "--out", str(tmp_path), "--readout", "mean"]
+    for name in FILES:
+        (tmp_path / name).write_text(f"the old {name}")
+
+    def failing(*_: object, **__: object) -> None:
+        raise fails
+
+    monkeypatch.setattr(f"maetheory.reports.collapse_folder.{where}", failing)
+    assert run(command) == code
+    assert capsys.readouterr().err.splitlines()[-1].startswith("maetheory: ")
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {name: f"the old {name}" for name in FILES}
+
+
+def test_ctrl_c_while_encoding_is_130(
+    checkpoints: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Encoder, "hidden_states", stopped)
+    assert run(["collapse", checkpoints[0], *SMALL]) == 130
+    assert capsys.readouterr().err == "maetheory: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--readout", "sum"], "the readout must be 'cls', 'mean' or 'tokens', but it is 'sum'"),
+        (["--layer", "first"], "the layer must be 'last', 'all' or a number from 0, but it is 'first'"),
+        (["--layer", "3"], "layer must lie between 0 and 2"),
+        (["--limit", "2"], "at least 3 are needed"),
+        (["--limit", "0"], "positive integer"),
+        (["--data", "/nowhere"], "/nowhere"),
+        (["--seed", "-1"], "--seed"),
+        (["--weights", "ema"], "ema"),
+        (["--out", "/dev/null/below"], "/dev/null/below"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_2(
+    words: list[str], sentence: str, checkpoints: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["collapse", checkpoints[0], "--heads", "3", "--limit", "8", *words]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert sentence in captured.err
+    assert captured.err.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize(("name", "cls", "mean"), [("mae_284_epochs", 39.2, 41.3), ("from_scratch", 40.1, 51.3)])
+def test_real_checkpoints_on_all_test_images(
+    name: str, cls: float, mean: float, real_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = real_data / "checkpoints" / "cifar10-vit-tiny" / f"vit-t-classifier-{name}.pt"
+    if not path.exists():
+        pytest.skip(f"{path} is not there")
+    assert run(["collapse", str(path), "--data", "cifar10", "--json"]) == 0
+    records = strict(capsys.readouterr().out)["records"]
+    for readout, known in (("cls", cls), ("mean", mean)):
+        (row,) = [
+            r for r in records if (r["readout"], r["metric"], r["convention"]) == (readout, "rankme", "garrido-2023")
+        ]
+        assert row["value"] == pytest.approx(known, abs=0.05)
+        assert 0 < row["high"] - row["low"] < 1
+        assert row["random_twin"] < row["value"] < row["shuffled"] < row["noise"]
+        assert row["n"] == 10_000

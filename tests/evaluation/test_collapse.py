@@ -1,0 +1,264 @@
+"""Collapse is measured in one pass, with bands that hold, beside baselines that are what they say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from maetheory import metrics
+from maetheory.checkpoints import Encoder, EncoderConfig
+from maetheory.core import InputError
+from maetheory.data import ImageSet
+from maetheory.evaluation import collapse_report, encode, measure_collapse, populations, random_twin
+from maetheory.evaluation.baselines import NO_TWIN, noise_moments, noise_value
+from maetheory.evaluation.mask_views import VIEWS
+from maetheory.evaluation.measures import measures, of_population, of_rows
+from maetheory.masks import UniformMasks
+from maetheory.metrics import CONVENTIONS, Moments
+from maetheory.models import MAE, MAEConfig, SimMIM, ViTConfig
+from maetheory.models.positions import sincos_positions
+
+CONFIG = MAEConfig(ViTConfig(8, 2, 1, width=16, depth=2, heads=2), 16, 1, 2)
+FOREIGN = EncoderConfig(8, 2, 1, 16, 2, 2, 16, 32, mean=(0.5,), std=(0.5,))
+
+
+@pytest.fixture(scope="module")
+def images() -> ImageSet:
+    rng = np.random.default_rng(0)
+    return ImageSet(rng.random((60, 1, 8, 8)).astype(np.float32), np.arange(60) % 3, "noise")
+
+
+def trained(kind: Any = MAE, config: Any = CONFIG) -> Any:
+    """A model that is far from where it started."""
+    torch.manual_seed(7)
+    model = kind(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return model
+
+
+def given(features: Any) -> Any:
+    """A callable that gives the rows of `features`, whatever the images, in turn."""
+    place = [0]
+
+    def callable_(images: torch.Tensor) -> torch.Tensor:
+        rows = features[place[0] : place[0] + len(images)]
+        place[0] = (place[0] + len(images)) % len(features)
+        return torch.as_tensor(rows)
+
+    return callable_
+
+
+def test_every_metric_under_every_convention_in_every_readout(images: ImageSet) -> None:
+    found = measure_collapse(trained(), images, full=True, conventions="all", readouts=("cls", "mean", "tokens"))
+    table = found.table
+    known = {
+        (name, c.name) for name, all_ in CONVENTIONS.items() for c in all_ if name not in ("linear_cka", "alignment")
+    }
+    known.add(("mask_pair_alignment", "wang-isola-2020"))
+    for readout in ("cls", "mean"):
+        rows = table[table.readout == readout]
+        assert set(zip(rows.metric, rows.convention)) == known
+        assert len(rows) == len(known)
+    assert not {"lidar", "mask_pair_alignment"} & set(table[table.readout == "tokens"].metric)
+    finite = table[np.isfinite(table.low)]
+    assert len(finite) > 0.9 * len(table)
+    assert (finite.low <= finite.value).all()
+    assert (finite.value <= finite.high).all()
+    np.testing.assert_allclose(finite.high - finite.low, 2 * finite.error)
+    assert table.random_twin.notna().sum() == table.shuffled.notna().sum() == table.noise.notna().sum()
+    assert table[table.readout == "tokens"].n.max() == 60 * 16
+    assert set(found.spectra.who) == {"checkpoint", "random twin", "shuffled", "noise"}
+
+
+def test_quick_and_full_say_the_same_and_quick_has_no_baselines(images: ImageSet) -> None:
+    model = trained()
+    quick, full = (collapse_report(model, images, full=full) for full in (False, True))
+    both = quick.merge(full, on=["readout", "metric", "convention"])
+    assert len(both) == len(quick) == 12
+    np.testing.assert_array_equal(both.value_x, both.value_y)
+    np.testing.assert_array_equal(both.low_x, both.low_y)
+    assert list(quick.columns) == list(full.columns)
+    assert quick[["random_twin", "shuffled", "noise"]].isna().all(axis=None)
+
+
+def test_tokens_are_streamed_into_what_all_of_them_give(images: ImageSet) -> None:
+    model = trained()
+    rows = encode(model, images, readout="tokens").double().numpy()
+    table = collapse_report(model, images, readouts=("tokens",), batch=7).set_index("metric")
+    for name in ("effective_rank", "stable_rank", "participation_ratio", "umae_uniformity", "mean_cosine"):
+        assert table.value[name] == pytest.approx(getattr(metrics, name)(rows), rel=1e-6), name
+
+
+def test_past_what_is_held_images_are_streamed_too(images: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = trained()
+    whole = collapse_report(model, images, full=True)
+    monkeypatch.setattr(populations, "HELD", 10)
+    monkeypatch.setattr(populations, "KEPT", 30)
+    streamed = measure_collapse(model, images, full=True)
+    assert "moments of all 60 rows were streamed" in streamed.notes[0]
+    both = whole.merge(streamed.table, on=["readout", "metric"])
+    spectral = both[both.metric.isin(["effective_rank", "rankme", "mean_cosine", "iso_score", "direction_std"])]
+    np.testing.assert_allclose(spectral.value_x, spectral.value_y, rtol=1e-4)
+    np.testing.assert_allclose(spectral.random_twin_x, spectral.random_twin_y, rtol=1e-4)
+    kept = both[both.metric == "twonn"]
+    assert (kept.n_y < kept.n_x).all()
+
+
+def test_all_layers_in_one_pass_are_the_layers_one_by_one(images: ImageSet) -> None:
+    model = trained()
+    calls = []
+    model.encoder.register_forward_hook(lambda *_: calls.append(1))
+    hidden = model.encoder.hidden_states
+    model.encoder.hidden_states = lambda *args: calls.append(1) or hidden(*args)
+    table = collapse_report(model, images, layers="all")
+    assert len(calls) == 1
+    ranks = table[(table.metric == "effective_rank") & (table.readout == "mean")].set_index("layer").value
+    assert list(ranks.index) == [0, 1, 2]
+    for layer in range(3):
+        z = encode(model, images, readout="mean", layer=layer).double().numpy()
+        assert ranks[layer] == pytest.approx(metrics.effective_rank(z), rel=1e-3)  # lower layers: from moments
+    last = collapse_report(model, images)
+    same = table[table.layer == 2].merge(last, on=["readout", "metric", "convention"])
+    np.testing.assert_array_equal(same.value_x, same.value_y)
+
+
+@pytest.mark.parametrize(("kind", "config"), [(MAE, CONFIG), (SimMIM, CONFIG), (Encoder, FOREIGN)])
+def test_the_twin_of_an_untrained_model_is_that_model(kind: Any, config: Any, images: ImageSet) -> None:
+    untrained = kind(config)
+    before = torch.get_rng_state()
+    model = random_twin(untrained, seed=3)
+    assert torch.equal(torch.get_rng_state(), before)
+    names = ("effective_rank", "mean_cosine", "twonn", "lidar", "mask_pair_alignment")
+    table = collapse_report(model, images, full=True, seed=3, metrics=names)
+    np.testing.assert_allclose(table.value, table.random_twin, rtol=1e-9)
+    other = collapse_report(trained(kind, config), images, full=True, seed=3, metrics=("effective_rank",))
+    assert not np.isclose(other.value, other.random_twin, rtol=1e-3).any()
+
+
+def test_a_fixed_position_table_is_kept_and_a_trained_one_is_not() -> None:
+    fixed = Encoder(FOREIGN)
+    with torch.no_grad():
+        fixed.pos_embed.copy_(sincos_positions(16, 4, 4))
+    assert torch.equal(random_twin(fixed).pos_embed, fixed.pos_embed)
+    other = trained(Encoder, FOREIGN)
+    twin = random_twin(other)
+    assert twin.pos_embed.std().item() == pytest.approx(0.02, rel=0.2)
+    assert twin.blocks[0].attn.qkv.weight.abs().max() <= np.sqrt(6 / 64) + 1e-6  # Xavier: √(6 / (16 + 48))
+
+
+def test_noise_has_the_moments_that_noise_has() -> None:
+    drawn = Moments(24).update(np.random.default_rng(0).normal(size=(4000, 24)))
+    for measure in measures(None, every_convention=True):
+        if measure.needs == "moments" and measure.metric != "alpha_req":
+            assert noise_value(measure, (4000, 24)) == pytest.approx(measure(drawn), rel=0.03, abs=2e-3), measure
+    assert metrics.effective_rank(noise_moments(20, 50)) <= 20
+
+
+def test_bands_are_the_spread_of_new_images() -> None:
+    rng = np.random.default_rng(0)
+    scale = np.arange(1, 7.0) ** -0.5
+
+    def drawn() -> np.ndarray:
+        return (rng.normal(size=(300, 6)) * scale + scale).astype(np.float32)
+
+    chosen = measures(["effective_rank", "mean_cosine", "uniformity", "twonn"])
+    found: dict[str, list[Any]] = {measure.metric: [] for measure in chosen}
+    for _ in range(30):
+        (population,) = populations.populations(given(drawn()), rng.random((300, 1, 2, 2)))
+        for measure in chosen:
+            found[measure.metric].append(of_population(measure, population))
+    for name, runs in found.items():
+        spread = 2 * np.std([run.value for run in runs], ddof=1)
+        assert np.mean([run.value - run.low for run in runs]) == pytest.approx(spread, rel=0.4), name
+
+
+def test_the_jackknife_is_that_of_the_metrics(images: ImageSet) -> None:
+    (population,) = populations.populations(trained(), images, readouts=("cls",))
+    (measure,) = measures(["effective_rank"])
+    found = of_population(measure, population)
+    assert found.high - found.value == pytest.approx(metrics.jackknife(metrics.effective_rank, population.parts).error)
+    assert len(population.parts) == 20
+    assert not np.array_equal(population.groups, np.sort(population.groups))  # groups know no order of images
+
+
+def test_tokens_of_one_image_stay_in_one_half() -> None:
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(40, 1, 5)) + 2
+    tokens = (centres + 0.01 * rng.normal(size=(40, 16, 5))).reshape(640, 5)
+    (measure,) = measures(["uniformity"])
+    together, apart = (of_rows(measure, tokens, units) for units in (np.repeat(np.arange(40), 16), None))
+    assert together.high - together.low > 2 * (apart.high - apart.low)
+
+
+def test_masked_views_are_of_the_law_and_say_how_many(images: ImageSet) -> None:
+    table = collapse_report(trained(), images, full=True, metrics=("lidar", "mask_pair_alignment"))
+    assert (table.note == f"{VIEWS} masks of 60 images").all()
+    assert (table.n == VIEWS * 60).all()
+    free = table.set_index(["readout", "metric"])
+    assert free.noise["cls", "mask_pair_alignment"] == pytest.approx(2, abs=0.1)
+    seen = collapse_report(trained(), images, metrics=("mask_pair_alignment",), law=UniformMasks(16, 15))
+    assert (seen.value < free.value.xs("mask_pair_alignment", level="metric").min()).all()  # views that overlap more
+
+
+def test_plain_modules_and_callables(images: ImageSet) -> None:
+    torch.manual_seed(0)
+    linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 5))
+    found = measure_collapse(linear, images, full=True)
+    assert set(found.table.readout) == {"output"}
+    assert found.table.random_twin.isna().all()
+    assert NO_TWIN in found.notes
+    assert any("masked views" in note for note in found.notes)
+    z = encode(linear, images).double().numpy()
+    assert found.table.set_index("metric").value["rankme"] == pytest.approx(metrics.rankme(z), rel=1e-12)
+    assert set(collapse_report(lambda x: x.flatten(2).mT, images).readout) == {"cls", "mean"}
+    with pytest.raises(InputError, match="Vision Transformers only"):
+        collapse_report(linear, images, layers="all")
+
+
+def test_an_encoder_without_cls_is_read_by_its_mean(images: ImageSet) -> None:
+    config = EncoderConfig(8, 2, 1, 16, 1, 2, 16, 32, cls=False, position_prefix=0, mean=(0.5,), std=(0.5,))
+    assert set(collapse_report(Encoder(config), images).readout) == {"mean"}
+    with pytest.raises(InputError, match="no cls token"):
+        collapse_report(Encoder(config), images, readouts=("cls",))
+
+
+def test_features_that_are_not_numbers_are_counted(images: ImageSet) -> None:
+    rows = np.ones((60, 3), np.float32)
+    rows[[3, 50], 1] = np.nan, np.inf
+    with pytest.raises(InputError, match="output, layer last, hold NaN or infinity in 2 of 60 rows") as caught:
+        measure_collapse(given(rows), images, batch=16)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("n", "words"), [(1, "there is 1"), (2, "there are 2")])
+def test_few_images_are_refused(n: int, words: str, images: ImageSet) -> None:
+    with pytest.raises(InputError, match=words):
+        collapse_report(trained(), images.take(np.arange(n)))
+    assert len(collapse_report(trained(), images.take(np.arange(3)), full=True)) > 30
+
+
+def test_dead_and_repeated_features_are_said_to_be(images: ImageSet) -> None:
+    dead = collapse_report(lambda x: 0 * x.flatten(1), images, full=True).set_index("metric")
+    assert np.isnan(dead.value["mean_cosine"])
+    assert "60 zero rows" in dead.note["mean_cosine"]
+    assert dead.value["effective_rank"] == 0
+    twice = ImageSet(np.concatenate([images.images[:30]] * 2), np.arange(60) % 3, "twice")
+    found = measure_collapse(lambda x: x.flatten(1), twice, full=True)
+    assert "30 of the 60 rows of output repeat another row" in found.notes
+    assert np.isfinite(found.table.set_index("metric").value["twonn"])
+
+
+def test_unknown_names_are_refused(images: ImageSet) -> None:
+    with pytest.raises(InputError, match="no metric 'rank' of collapse; the metrics are effective_rank"):
+        collapse_report(trained(), images, metrics=("rank",))
+    with pytest.raises(InputError, match="at least one readout"):
+        collapse_report(trained(), images, readouts=())
+    with pytest.raises(InputError, match="between 0 and 2"):
+        collapse_report(trained(), images, layers=9)
+    with pytest.raises(InputError, match="this one gave"):
+        collapse_report(lambda x: x.flatten(1).sum(1), images)

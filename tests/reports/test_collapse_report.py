@@ -1,0 +1,82 @@
+"""Names do not collide, what is no number is null, and LaTeX and JSON take every text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from maetheory.checkpoints import Encoder, EncoderConfig
+from maetheory.core import InputError
+from maetheory.data import ImageSet
+from maetheory.reports.collapse import collapse_document, collapse_text, compact_table, layer_table, plain
+from maetheory.reports.collapse_folder import escaped, latex_table
+from maetheory.reports.diagnosis import Diagnosis, diagnose, layer_of, names_of
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> list[Diagnosis]:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("checkpoint") / "a_b & [bold]c.pth"
+    torch.save({"model": Encoder(EncoderConfig(8, 2, 3, 24, 1, 3, 24, 48)).state_dict()}, path)
+    images = ImageSet(np.random.default_rng(0).random((24, 3, 12, 10)).astype(np.float32), np.zeros(24, int), "noise")
+    return diagnose([path], images, heads=3, layers="all")
+
+
+def test_names_are_short_and_never_twice() -> None:
+    assert names_of([Path("runs/a"), Path("b/last.pt")]) == ["a", "last"]
+    assert names_of([Path("x/a/m.pt"), Path("y/a/m.pt")]) == ["a/m (1)", "a/m (2)"]
+
+
+def test_images_that_do_not_fit_are_said_to_be_resized(found: list[Diagnosis]) -> None:
+    assert "images of 12 x 10 were resized to 8 x 8" in found[0].notes
+    assert "note: images of 12 x 10" in collapse_text(found)
+
+
+def test_what_is_no_number_is_null(found: list[Diagnosis]) -> None:
+    assert plain({"a": np.float64("nan"), "b": [np.int64(3), float("inf")], "c": (Path("x"), None, True)}) == {
+        "a": None, "b": [3, None], "c": ["x", None, True]}  # fmt: skip
+    document = json.loads(json.dumps(collapse_document(found), allow_nan=False))
+    infinite = [row for row in document["records"] if row["note"].startswith("infinite")]
+    assert all(row["value"] is None for row in infinite)
+    assert {row["layer"] for row in document["records"]} == {0, 1}
+
+
+def test_tables_hold_the_last_layer_and_every_layer(found: list[Diagnosis]) -> None:
+    table = found[0].measured.table
+    compact = compact_table(table)
+    assert len(compact) == 2 * 12
+    whole = table[(table.layer == 1) & (table.metric == "rankme") & (table.convention == "garrido-2023")]
+    shown = compact[compact.metric == "rankme"].value
+    for value, text in zip(whole.value, shown, strict=True):
+        assert float(text.split(" ")[0]) == pytest.approx(value, rel=0.05)
+    assert list(layer_table(table).layer) == ["0", "1"]
+
+
+def test_latex_prints_every_name_as_it_is(found: list[Diagnosis]) -> None:
+    assert escaped(r"a\b_c{}%") == r"a\textbackslash{}b\_c\{\}\%"
+    assert r"a\_b \& [bold]c & cls" in latex_table(found)
+    assert "a_b & [bold]c: facebookresearch/mae" in collapse_text(found)
+
+
+def test_layers_are_words_or_numbers() -> None:
+    assert [layer_of(text) for text in ("last", "all", "-1", 2)] == ["last", "all", -1, 2]
+    with pytest.raises(InputError, match="but it is 'x'"):
+        layer_of("x")
+
+
+def test_a_complaint_names_its_file_once(tmp_path: Path) -> None:
+    path = tmp_path / "no.pth"
+    torch.save({"a": torch.ones(2)}, path)
+    images = ImageSet(np.zeros((4, 1, 8, 8)), np.zeros(4, int), "black")
+    with pytest.raises(InputError) as caught:
+        diagnose([path], images)
+    assert str(caught.value).count(str(path)) == 1
+
+
+def test_a_table_of_nothing_has_no_reading() -> None:
+    assert compact_table(pd.DataFrame({"layer": [0], "readout": ["cls"], "metric": ["none"]})).empty
