@@ -14,11 +14,16 @@ from torch import Tensor, nn
 
 from maetheory.checkpoints import Encoder, LoadReport, inspect_checkpoint, load_checkpoint
 from maetheory.checkpoints.dialect import HALVES, IMAGENET
+from maetheory.checkpoints.infer import infer
+from maetheory.checkpoints.match import matches, translated
 from maetheory.checkpoints.model_names import CLIP
+from maetheory.checkpoints.read import Contents
+from maetheory.checkpoints.timm_dialects import TIMM_DIALECTS
 from maetheory.core import InputError
 
 pytest.importorskip("timm", reason="needs timm: pip install maetheory[timm]")
 
+import timm
 from beit_peers import BEiT
 from mae_peers import scattered
 from timm.layers import RmsNorm, SwiGLUPacked, resample_abs_pos_embed
@@ -181,6 +186,29 @@ def test_the_name_tells_heads_and_scale(name: str, scale: Scale, tmp_path: Path)
     same_states(encoder, model, scale)
 
 
+@pytest.mark.parametrize("name", [
+    "vit_base_patch16_gap_224", "vit_base_patch32_siglip_256", "vit_base_patch16_siglip_256", "flexivit_small",
+    "vit_base_patch32_clip_quickgelu_224", "vit_huge_patch14_gap_224", "vit_small_patch16_384",
+    "vit_base_patch16_224_miil", "vit_gigantic_patch14_clip_224", "beitv2_base_patch16_224", "beit_base_patch16_224",
+    "deit3_small_patch16_224",
+])  # fmt: skip
+def test_names_mean_what_they_mean_to_timm(name: str, tmp_path: Path) -> None:
+    """Heads, activation, ε and the scale of images, from timm's own models, one block of each and without values."""
+    with torch.device("meta"):
+        model = timm.create_model(name, depth=1)
+    file = Contents(
+        Path("model.pth"), "torch zip", "", (), {"arch": name, "state_dict": model.state_dict()}, {}, {}, {}
+    )
+    match = next(matches(file, TIMM_DIALECTS))
+    tensors, _ = translated(match)
+    config = infer(tensors, match.dialect.facts(file, tensors), match.dialect.defaults).config
+    block, act = model.blocks[0], {"GELUTanh": "gelu-tanh", "QuickGELU": "quick-gelu"}
+    assert config.heads == block.attn.num_heads
+    assert config.eps == block.norm1.eps
+    assert config.activation == act.get(type(block.mlp.act).__name__, "gelu")
+    assert (config.mean, config.std) == (model.pretrained_cfg["mean"], model.pretrained_cfg["std"])
+
+
 def test_what_has_the_names_but_not_the_sums_is_refused(tmp_path: Path) -> None:
     model = peer(norm_layer=RmsNorm)
     with pytest.raises(InputError, match="RMS norms"):
@@ -226,10 +254,13 @@ def test_timm_beit(shared: bool, pooled: bool, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("positions", ["relative", "shared relative", "table"])
 def test_original_beit(positions: str, tmp_path: Path) -> None:
+    """A softmax does not see a bias of all keys, so that it is zero must be looked at."""
     model = scattered(BEiT(positions))
     words = {"lm_head.weight": torch.zeros(9, 48), "lm_head.bias": torch.zeros(9)}
     encoder, report = loaded(tmp_path, {"model": {**model.state_dict(), **words}}, heads=4)
     same_states(encoder, model, HALVES)
+    for block, own in zip(encoder.blocks, model.blocks):
+        assert torch.equal(block.attn.qkv.bias, torch.cat([own.attn.q_bias, torch.zeros(48), own.attn.v_bias]))
     assert report.left == {"the mask token": 1, "the head over visual words": 2}
     assert (report.dialect, report.config.positions) == ("BEiT", positions)
     pooled = scattered(BEiT(positions, pooled=True))
@@ -332,7 +363,10 @@ def test_moco_v3(tmp_path: Path) -> None:
 
 
 def test_the_small_moco_v3_has_twelve_heads(tmp_path: Path) -> None:
-    model = peer(embed_dim=384, num_heads=12, depth=1, norm_layer=SIX)
+    """Pretrained, and as its linear probing saves it, without its prefix."""
+    model = peer(embed_dim=384, num_heads=12, depth=1, num_classes=7, norm_layer=SIX)
+    tree = {"epoch": 9, "arch": "vit_small", "state_dict": prefixed(model, "module."), "best_acc1": torch.tensor(7.0)}
+    same_states(loaded(tmp_path, tree)[0], model)
     state = prefixed(model, "module.base_encoder.") | mlp_head("module.predictor.")
     encoder, report = loaded(tmp_path, {"arch": "vit_small", "state_dict": state})
     assert report.sources["heads"] == "MoCo-v3's table of widths"
