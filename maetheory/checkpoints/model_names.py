@@ -15,12 +15,14 @@ SIZES = {
     "tiny": (192, 3), "small": (384, 6), "base": (768, 12), "large": (1024, 16), "huge": (1280, 16),
     "giant": (1408, 16), "gigantic": (1664, 16), "giantopt": (1536, 16), "so400m": (1152, 16),
 }  # fmt: skip
+ODD_HEADS = {"vit_base_patch16_gap_224": 16}
 PLACES = ("arch", "args.arch", "args.model", "args.model_name")
 SCALES = (
-    (r".*clip.*", CLIP),
-    (r".*(dino|mae|ijepa|msn|deit|beitv2|intern).*", IMAGENET),
-    (r"(vit|beit|flexivit)_.*patch\d+_.*\d{3}.*", HALVES),
-)  # fmt: skip
+    (r".*(tipsv2|_miil).*", ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))),
+    (r".*(clip|radio).*|eva_large_patch14_.*", CLIP),
+    (r".*(dino|mae|ijepa|msn|deit|beitv2|intern).*|vit_(huge|giant)_patch\d+_gap_.*|vit_small_patch8_224", IMAGENET),
+    (r"(vit|beit)_.*patch\d+_.*\d{3}.*|flexivit_.*", HALVES),
+)
 ACTIVATIONS = (
     (r".*quickgelu.*", "quick-gelu"),
     (r".*(patch32_siglip|large_patch16_siglip\w*_512|(so400m_patch16|giantopt_patch16)_siglip).*", "gelu-tanh"),
@@ -42,10 +44,9 @@ def named_facts(contents: Contents, tensors: Tensors) -> dict[str, Fact]:
         raise InputError(f"{name} norms after each block's maps, not before, which no encoder here computes")
     source = f"{place}, {name}"
     facts: dict[str, Fact] = {}
-    width = tensors["patch_embed.proj.weight"].shape[0] if "patch_embed.proj.weight" in tensors else 0
-    found = re.search(r"(?:vit|deit3?|beit(?:v2)?)_([a-z]+\d*[a-z]*)(?:_|$)", name)
-    if found and SIZES.get(found[1], (0, 0))[0] == width:
-        facts["heads"] = Fact(SIZES[found[1]][1], source)
+    heads = _heads(name, contents, tensors)
+    if heads is not None:
+        facts["heads"] = Fact(heads, source)
     for pattern, (mean, std) in SCALES:
         if re.fullmatch(pattern, name):
             facts |= {"mean": Fact(mean, source), "std": Fact(std, source)}
@@ -54,6 +55,16 @@ def named_facts(contents: Contents, tensors: Tensors) -> dict[str, Fact]:
         if re.fullmatch(pattern, name):
             facts["activation"] = Fact(activation, source)
     return facts
+
+
+def _heads(name: str, contents: Contents, tensors: Tensors) -> int | None:
+    """Return the heads of a model of this name, None where the width is another than the name's."""
+    if name == "vit_small" and _at(contents.tree, "best_acc1") is not None:
+        return 12  # MoCo-v3's linear probing saves so, and its small model has twelve (Chen et al. 2021)
+    width = tensors["patch_embed.proj.weight"].shape[0] if "patch_embed.proj.weight" in tensors else 0
+    found = re.search(r"(?:vit|deit3?|beit(?:v2)?)_([a-z]+\d*[a-z]*)(?:_|$)", name)
+    usual, heads = SIZES.get(found[1], (0, 0)) if found else (0, 0)
+    return ODD_HEADS.get(name.split(".")[0], heads) if width == usual else None
 
 
 def timm_facts(contents: Contents, tensors: Tensors) -> dict[str, Fact]:
