@@ -50,7 +50,8 @@ def collapse_report(
     -------
     DataFrame
         One row per readout and metric: readout, layer, final_norm, metric, value, error, n, d. The error is two
-        standard errors of the jackknife over groups of images.
+        standard errors of the jackknife over groups of images: where the metric of as many other images would lie.
+        Ranks of few images are too low besides; `jackknife` with `corrected` takes that into account.
     """
     rows = []
     for readout in readouts:
