@@ -1,8 +1,9 @@
-"""The whole spectral suite against its floor: two bare products in float32 and one eigenvalue decomposition.
+"""The whole spectral suite against its floor: two bare products and one eigenvalue decomposition.
 
-Run as ``python benchmarks/metrics.py [N [D]]``. Everything is timed in one process and printed as ratios, because the
-machine's own speed is nobody's result: the floor is ``Z.T @ Z`` in float32, twice (raw rows and unit rows), and one
-``eigvalsh``; the ceiling is the singular values of Z, which give fewer metrics and need all of Z in memory.
+Run as ``python benchmarks/metrics.py [N [D]]``. Everything is timed in one process, in seconds of that process, and
+printed as ratios taken inside a round, because the machine's own speed is nobody's result. The floor is ``Z.T @ Z``,
+twice (raw rows and unit rows), and one ``eigvalsh``, in the precision of the tiles; the ceiling is the singular values
+of Z, which give fewer metrics and need all of Z in memory.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import resource
 import sys
 import tracemalloc
 from collections.abc import Callable
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import scipy.linalg
+import torch
 
 from maetheory import metrics
 from maetheory.metrics import Moments
@@ -44,13 +46,16 @@ def features(n: int, d: int) -> np.ndarray:
     return (rng.normal(size=(n, d)) @ axes + 0.1 * rng.normal(size=d)).astype(np.float32)
 
 
-def seconds(work: Callable[[], object], repeats: int = 3) -> float:
-    times = []
-    for _ in range(repeats):
-        start = perf_counter()
-        work()
-        times.append(perf_counter() - start)
-    return min(times)
+def seconds(work: Callable[[], object]) -> float:
+    start = process_time()
+    work()
+    return process_time() - start
+
+
+def ratio(work: Callable[[], object], floor: Callable[[], object], rounds: int = 5) -> str:
+    found = [seconds(work) / seconds(floor) for _ in range(rounds)]
+    low, middle, high = np.quantile(found, (0.25, 0.5, 0.75))
+    return f"{middle:.2f} ({low:.2f}-{high:.2f}) × floor"
 
 
 def floor(Z: np.ndarray) -> None:
@@ -65,10 +70,15 @@ def suite(Z: np.ndarray, precision: str) -> dict[str, object]:
 
 
 def extra_memory(Z: np.ndarray, n: int) -> int:
+    """Peak memory of streaming `n` rows, those of Z over and over in batches of 4096."""
+    batch = Z[:4096]
+    moments = Moments(Z.shape[1], precision="float32")
     tracemalloc.start()
-    Moments(Z.shape[1]).update(Z[:n])
+    for start in range(0, n, len(batch)):
+        moments.update(batch[: n - start])
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
+    assert moments.count == n
     return peak
 
 
@@ -85,16 +95,17 @@ def precision_that_suffices(Z: np.ndarray, tolerance: float = 1e-3) -> tuple[str
 
 
 def main(n: int = 50_000, d: int = 768) -> None:
+    torch.set_num_threads(1)
     Z = features(n, d)
-    bare = seconds(lambda: floor(Z))
-    print(f"N = {n}, D = {d}; floor {bare:.2f} s")
-    for precision in ("float32", "float64"):
-        time = seconds(lambda precision=precision: suite(Z, precision))
-        print(f"suite, {precision} tiles: {time:.2f} s = {time / bare:.2f} × floor")
-    exact = seconds(lambda: metrics.singular_values(Z), repeats=1)
-    print(f"singular values alone: {exact:.2f} s = {exact / bare:.2f} × floor")
-    few, many = extra_memory(Z, n // 5), extra_memory(Z, n)
-    print(f"extra memory for N/5 and N rows: {few / 2**20:.1f} and {many / 2**20:.1f} MiB")
+    print(f"N = {n}, D = {d}, float32 features")
+    fine = Z.astype(np.float64)
+    print("suite, float32 tiles:", ratio(lambda: suite(Z, "float32"), lambda: floor(Z)))
+    print("suite, float64 tiles:", ratio(lambda: suite(Z, "float64"), lambda: floor(fine)))
+    print("torch.linalg.svdvals:", ratio(lambda: torch.linalg.svdvals(torch.from_numpy(Z)), lambda: floor(Z), 1))
+    print("our singular values, float64:", ratio(lambda: metrics.singular_values(Z), lambda: floor(fine), 1))
+    del fine
+    for rows in (10_000, 1_000_000):
+        print(f"peak memory of the moments of {rows:,} rows streamed: {extra_memory(Z, rows) / 2**20:.1f} MiB")
     truth = metrics.effective_rank(Z)
     for precision in ("float32", "float64"):
         rank = metrics.effective_rank(Moments(d, precision=precision).update(Z))

@@ -3,7 +3,7 @@
 Run as ``python benchmarks/monitor.py [EVERY ...]``. One run of `maetheory.training.train` on the preset cifar10-small,
 on one thread, is watched in every other period of `EVERY` steps, so that a watched period holds one look and all that
 comes before it. A ratio is taken between neighbouring periods, in an order that alternates, because on a shared
-machine seconds are nobody's result; the share is that of the look alone, timed by itself. The batch is small: a look
+machine seconds are nobody's result, and in seconds of this process; the share is that of the look alone, timed by itself. The batch is small: a look
 costs the same, so its share is the larger.
 """
 
@@ -22,8 +22,8 @@ from maetheory.data import ImageSet
 from maetheory.models import PRESETS
 from maetheory.training import CollapseMonitor, TrainConfig, TrainStep, train
 
-ROUNDS = 7
-BATCH = 32
+ROUNDS = 5
+BATCH = 16
 
 
 class Turns:

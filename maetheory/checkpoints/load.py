@@ -216,6 +216,7 @@ def _strict(tensors: Mapping[str, Tensor], config: EncoderConfig, head: FoundHea
         left["a head that reads no single token of the encoder"] = unused
     missing, unexpected = sorted(set(wanted) - names), sorted(names - set(wanted))
     zero = [name for name in missing if name.endswith("bias") and name.removesuffix("bias") + "weight" in names
+            and "norm" not in name  # a norm without one may be another norm
             and not any(_family(name) == _family(other) for other in names)]  # fmt: skip
     problems = [f"{len(found)} are {what}: {', '.join(found[:10])}{' …' if len(found) > 10 else ''}"
                 for what, found in (("missing", [n for n in missing if n not in zero]), ("unexpected", unexpected))

@@ -104,10 +104,11 @@ class Moments:
         rows = finite_rows(batch, "batch", least=0, dtype=None)
         if rows.shape[1] != self.d:
             raise InputError(f"batch has {rows.shape[1]} columns, but these moments are over {self.d} dimensions")
-        if rows.dtype.itemsize >= 8 and np.abs(rows).max(initial=0) > 1e70:
+        if rows.dtype.itemsize >= 8 and max(rows.max(initial=0), -rows.min(initial=0)) > 1e70:
             raise InputError("batch has entries above 1e70, whose fourth powers overflow; scale the features down")
+        room = _Room(min(len(rows), _TILE), self.d, _PRECISIONS[self.precision])
         for start in range(0, len(rows), _TILE):
-            self._add(rows[start : start + _TILE])
+            self._add(rows[start : start + _TILE], room)
         self._spectra.clear()
         return self
 
@@ -157,24 +158,48 @@ class Moments:
         self.second, self.direction_second = packed[5 + 2 * d :].reshape(2, d, d).copy()
         self._spectra.clear()
 
-    def _add(self, rows: Floats) -> None:
-        tile = rows.astype(_PRECISIONS[self.precision])
+    def _add(self, rows: Floats, room: _Room) -> None:
+        tile = room.widened(rows)
         squares = np.einsum("nd,nd->n", tile, tile)
         if self.precision == "float32" and not _safe(squares):
-            tile = rows.astype(np.float64)
+            room = _Room(len(rows), self.d, np.float64)
+            tile = room.widened(rows)
             squares = np.einsum("nd,nd->n", tile, tile)
-        unit = tile / np.sqrt(squares)[:, None] if _safe(squares) else directions(tile)
+        unit = room.scaled(tile, 1 / np.sqrt(squares)) if _safe(squares) else directions(tile)
         zero = int((~tile.any(axis=1)).sum()) if squares.min() < 1e-30 else 0
         epsilon = float(np.finfo(tile.dtype).eps)
         self.count += len(tile)
         self.zero_rows += zero
         self.fourth += float(np.square(squares, dtype=np.float64).sum())
         self.sum += tile.sum(axis=0, dtype=np.float64)
-        self.second += tile.T @ tile  # (D, N) @ (N, D) -> (D, D)
+        self.second += room.product(tile)
         self.direction_sum += unit.sum(axis=0, dtype=np.float64)
-        self.direction_second += unit.T @ unit
+        self.direction_second += room.product(unit)
         self._rounding += epsilon * float(squares.sum(dtype=np.float64))
         self._direction_rounding += epsilon * (len(tile) - zero)
+
+
+class _Room:
+    """Where the copies and products of one tile after another are written: asking for memory anew costs a fifth."""
+
+    def __init__(self, n: int, d: int, dtype: type) -> None:
+        self.tile, self.unit = np.empty((2, n, d), dtype)
+        self.square = np.empty((d, d), dtype)
+
+    def widened(self, rows: Floats) -> Floats:
+        """Return `rows` (n, D) in the format of this room."""
+        if rows.dtype == self.tile.dtype:
+            return rows
+        self.tile[: len(rows)] = rows
+        return self.tile[: len(rows)]
+
+    def scaled(self, tile: Floats, factors: Floats) -> Floats:
+        """Return the rows of `tile` (n, D) times `factors` (n,)."""
+        return np.multiply(tile, factors[:, None], out=self.unit[: len(tile)])
+
+    def product(self, tile: Floats) -> Floats:
+        """Return ``tileᵀ tile``, (D, n) @ (n, D) -> (D, D); the next call overwrites it."""
+        return np.matmul(tile.T, tile, out=self.square)
 
 
 def enough(moments: Moments, least: int = 2) -> Moments:
