@@ -1,7 +1,96 @@
-"""Dialects of this family."""
+"""Each library on Vision Transformers has its own names for the same tensors; those of OpenMMLab stand here."""
 
 from __future__ import annotations
 
-from maetheory.checkpoints.dialect import Dialect
+import re
+from collections.abc import Mapping
+from dataclasses import replace
 
-FRAMEWORK_DIALECTS: tuple[Dialect, ...] = ()
+from torch import Tensor
+
+from maetheory.checkpoints.dialect import IMAGENET, Dialect, Fact, Tensors
+from maetheory.checkpoints.lightning_dialects import LIGHTNING_DIALECTS
+from maetheory.checkpoints.read import Contents
+from maetheory.checkpoints.torchvision_dialects import TORCHVISION_DIALECTS, set_aside
+from maetheory.checkpoints.vit_pytorch_dialects import VIT_PYTORCH_DIALECTS
+
+KIND = r"(weight|bias)"
+BACKBONE = r"(?:backbone\.)?"
+LAYER = BACKBONE + r"layers\.(\d+)\."
+SMALL = (768, 8, 2304)  # width, depth and MLP of its arch small, which has 8 heads and not 12
+
+
+def _probe(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Put a classifier after the batch norm of linear probing, or aside after a hidden layer."""
+    if "head.0.running_mean" not in tensors:
+        return set_aside(tensors)
+    return {re.sub(r"^head\.(weight|bias)$", r"head.1.\1", name): value for name, value in tensors.items()}
+
+
+def _facts(contents: Contents, tensors: Tensors) -> dict[str, Fact]:
+    """Return what the text of the configuration in the file says once: heads, mean and std of 0..255."""
+    meta = contents.tree.get("meta") if isinstance(contents.tree, Mapping) else None
+    text = next((meta[key] for key in ("cfg", "config") if isinstance(meta.get(key), str)), "") if meta else ""
+    facts = {}
+    heads = set(re.findall(r"(?<!\w)num_heads['\"]?\s*[=:]\s*(\d{1,4})\b", text))
+    if len(heads) == 1:
+        facts["heads"] = Fact(int(heads.pop()), "meta.cfg")
+    elif _arch(tensors) == SMALL:
+        facts["heads"] = Fact(8, "mmpretrain's arch small")
+    for name in ("mean", "std"):
+        found = set(re.findall(rf"(?<!\w){name}['\"]?\s*[=:]\s*[\[(]([\d., \n]+)[\])]", text))
+        if len(found) == 1:
+            values = [float(value) for value in re.findall(r"\d+\.?\d*", found.pop())]
+            facts[name] = Fact(tuple(value / 255 for value in values), "meta.cfg")
+    return facts
+
+
+def _arch(tensors: Tensors) -> tuple[int, int, int]:
+    depth = sum(name.endswith(".attn.qkv.weight") for name in tensors)
+    hidden, width = tensors["blocks.0.mlp.fc1.weight"].shape
+    return width, depth, hidden
+
+
+MMPRETRAIN = Dialect(
+    "mmpretrain",
+    "OpenMMLab's mmpretrain, mmselfsup and mmcls",
+    required=(BACKBONE + r"patch_embed\.projection\.weight", LAYER + r"ln1\.weight", LAYER + r"attn\.qkv\.weight"),
+    weights=("state_dict", "", "model"),
+    rename=(
+        (BACKBONE + r"patch_embed\.projection\." + KIND, r"patch_embed.proj.\1"),
+        (BACKBONE + r"(cls_token|pos_embed)", r"\1"),
+        (BACKBONE + r"dist_token", "reg_token"),
+        (BACKBONE + r"pre_norm\." + KIND, r"norm_pre.\1"),
+        (LAYER + r"ln([12])\." + KIND, r"blocks.\1.norm\2.\3"),
+        (LAYER + r"attn\.(qkv|proj)\." + KIND, r"blocks.\1.attn.\2.\3"),
+        (LAYER + r"ffn\.(?:layers\.0\.0|w12)\." + KIND, r"blocks.\1.mlp.fc1.\2"),
+        (LAYER + r"ffn\.(?:layers\.1|w3)\." + KIND, r"blocks.\1.mlp.fc2.\2"),
+        (LAYER + r"(?:attn|ffn)\.gamma([12])\.weight", r"blocks.\1.ls\2.gamma"),
+        (BACKBONE + r"ln1\." + KIND, r"norm.\1"),
+        (BACKBONE + r"(?:ln2|fc_norm)\." + KIND, r"fc_norm.\1"),
+        (r"(?:head|neck)\.bn\.(.*)", r"head.0.\1"),
+        (r"head\.layers\.pre_logits\." + KIND, r"head.pre_logits.\1"),
+        (r"head\.(?:layers\.head|fc|head)\." + KIND, r"head.\1"),
+    ),
+    left=(
+        (r"neck\.(?:decoder_.*|mask_token|ln1\..*)", "the decoder"),
+        (r"neck\.(?!bn\.).*", "the neck"),
+        (r"head\.layers\.head_dist\..*", "the classifier of the distillation token"),
+        (r"(?:data_preprocessor|momentum_\w+|target_generator|teacher|student)\..*", "other parts of the training"),
+    ),
+    convert=_probe,
+    facts=_facts,
+    defaults={"eps": 1e-6, "activation": "gelu", "mean": IMAGENET[0], "std": IMAGENET[1]},
+)
+
+FRAMEWORK_DIALECTS: tuple[Dialect, ...] = (
+    *LIGHTNING_DIALECTS,
+    MMPRETRAIN,
+    replace(
+        MMPRETRAIN,
+        about="OpenMMLab's mmpretrain, mmselfsup and mmcls, with a head or parts that it does not name itself",
+        prefixes=("backbone.",),
+    ),
+    *VIT_PYTORCH_DIALECTS,
+    *TORCHVISION_DIALECTS,
+)

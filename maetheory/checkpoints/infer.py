@@ -72,6 +72,8 @@ def infer(tensors: Mapping[str, Tensor], facts: Mapping[str, Fact], defaults: Ma
         known[name] = _channel_values(name, known, given, notes)
     for name, value in FALLBACK.items():
         known.setdefault(name, Fact(value, "assumed, as most do"))
+    notes += [f"{name} {fact.value}: {fact.source}" for name, fact in known.items()
+              if facts.get(name) is fact and fact.source.startswith("assumed")]  # fmt: skip
     config = EncoderConfig(**{name: fact.value for name, fact in known.items()})
     sources = {name: known[name].source if name in known else "as the rest" for name in FIELDS}
     return Inferred(config, sources, tuple(notes))
