@@ -103,7 +103,6 @@ def main(n: int = 50_000, d: int = 768) -> None:
     print("suite, float64 tiles:", ratio(lambda: suite(Z, "float64"), lambda: floor(fine)))
     print("torch.linalg.svdvals:", ratio(lambda: torch.linalg.svdvals(torch.from_numpy(Z)), lambda: floor(Z), 1))
     print("our singular values, float64:", ratio(lambda: metrics.singular_values(Z), lambda: floor(fine), 1))
-    del fine
     for rows in (10_000, 1_000_000):
         print(f"peak memory of the moments of {rows:,} rows streamed: {extra_memory(Z, rows) / 2**20:.1f} MiB")
     truth = metrics.effective_rank(Z)
