@@ -128,8 +128,8 @@ def test_a_bad_checkpoint_among_several_is_named_and_nothing_is_written(
     [("latex_table", OSError(28, "No space left on device"), 2), ("write_page", KeyboardInterrupt(), 130)],
 )
 def test_what_stood_in_the_folder_stands_when_writing_fails(
-    where: str, fails: BaseException, code: int, checkpoints: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    where: str, fails: BaseException, code: int, checkpoints: list[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     command = ["collapse", checkpoints[0], *SMALL, "--out", str(tmp_path), "--readout", "mean"]
     for name in FILES:

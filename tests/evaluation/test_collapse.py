@@ -157,6 +157,8 @@ def test_noise_has_the_moments_that_noise_has() -> None:
         if measure.needs == "moments" and measure.metric != "alpha_req":
             assert noise_value(measure, (4000, 24)) == pytest.approx(measure(drawn), rel=0.03, abs=2e-3), measure
     assert metrics.effective_rank(noise_moments(20, 50)) <= 20
+    assert metrics.mean_cosine(noise_moments(400, 24)) == pytest.approx(0, abs=1e-12)
+    assert metrics.umae_uniformity(noise_moments(400, 24)) == pytest.approx(1 / 24, rel=2e-3)
 
 
 def test_bands_are_the_spread_of_new_images() -> None:
