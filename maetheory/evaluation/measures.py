@@ -14,6 +14,7 @@ from maetheory.evaluation.populations import Population
 from maetheory.metrics import CONVENTIONS, PowerLawFit
 
 HALVES = 12
+FLOAT32 = float(1 / np.finfo(np.float32).eps)
 FEWEST = 8  # units of which halves say something
 Needs = Literal["moments", "rows", "views"]
 JACKKNIFE = "jackknife over groups of images"
@@ -106,7 +107,7 @@ def of_population(measure: Measure, population: Population, *, exact: bool = Tru
         value = measure(features)
     except InputError as error:
         return Measured(np.nan, np.nan, np.nan, "", str(error))
-    note = _fit(measure, features) or ("infinite: a direction is missing" if np.isinf(value) else "")
+    note = _remark(measure, features, value)
     if not band or not np.isfinite(value):
         return Measured(float(value), np.nan, np.nan, "", note)
     left = np.array([measure(other) for other in population.others])
@@ -139,8 +140,9 @@ def of_rows(measure: Measure, features: Any, units: Any = None, *, band: bool = 
     names, place = np.unique(np.arange(len(rows)) if units is None else units, return_inverse=True)
     try:
         value = measure(rows)
-        if not band or not np.isfinite(value) or len(names) < FEWEST:
-            return Measured(value, np.nan, np.nan, "", "too few images for a band" if len(names) < FEWEST else "")
+        few = len(names) < FEWEST or (measure.metric == "coherence" and len(rows) < 4 * rows.shape[-1])
+        if not band or not np.isfinite(value) or few:  # as few rows as dimensions are always coherent alike
+            return Measured(value, np.nan, np.nan, "", "too few images for a band" if few else "")
         rng = np.random.default_rng(seed)
         chosen = [rng.permutation(len(names)) < len(names) // 2 for _ in range(HALVES)]
         halves = [measure(rows[half[place]]) for half in chosen]
@@ -150,10 +152,12 @@ def of_rows(measure: Measure, features: Any, units: Any = None, *, band: bool = 
         return _banded(value, 2 * float(np.std(halves, ddof=1)), HALF_SAMPLES)
 
 
-def _fit(measure: Measure, features: Any) -> str:
-    """Say what a power law was fitted to, which decides much of it."""
+def _remark(measure: Measure, features: Any, value: float) -> str:
+    """Say what a power law was fitted to, which decides much of it, and which directions are round-off."""
+    if measure.metric == "condition_number" and value > FLOAT32:
+        return "a direction is missing" + ("" if np.isinf(value) else ", up to the round-off of float32 features")
     if measure.metric != "alpha_req":
-        return ""
+        return "infinite" if np.isinf(value) else ""
     fit = measure.of(features, convention=measure.convention)
     if np.isnan(fit.alpha):
         return "fewer than three covariance eigenvalues are positive in the ranks fitted"

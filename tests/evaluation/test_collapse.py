@@ -157,6 +157,8 @@ def test_noise_has_the_moments_that_noise_has() -> None:
         if measure.needs == "moments" and measure.metric != "alpha_req":
             assert noise_value(measure, (4000, 24)) == pytest.approx(measure(drawn), rel=0.03, abs=2e-3), measure
     assert metrics.effective_rank(noise_moments(20, 50)) <= 20
+    assert metrics.mean_cosine(noise_moments(400, 24)) == pytest.approx(0, abs=1e-12)
+    assert metrics.umae_uniformity(noise_moments(400, 24)) == pytest.approx(1 / 24, rel=0.02)
 
 
 def test_bands_are_the_spread_of_new_images() -> None:
@@ -251,6 +253,17 @@ def test_dead_and_repeated_features_are_said_to_be(images: ImageSet) -> None:
     found = measure_collapse(lambda x: x.flatten(1), twice, full=True)
     assert "30 of the 60 rows of output repeat another row" in found.notes
     assert np.isfinite(found.table.set_index("metric").value["twonn"])
+
+
+def test_what_is_round_off_or_has_no_band_is_said(images: ImageSet) -> None:
+    rows = np.random.default_rng(0).normal(size=(60, 6)).astype(np.float32)
+    rows[:, 5] = rows[:, :5].sum(axis=1)
+    table = collapse_report(given(rows), images, metrics=("condition_number", "coherence")).set_index("metric")
+    assert table.note["condition_number"] == "a direction is missing, up to the round-off of float32 features"
+    assert table.low["coherence"] < table.value["coherence"]
+    few = collapse_report(given(rows[:20]), images.take(np.arange(20)), metrics=("coherence",)).iloc[0]
+    assert np.isnan(few.low)
+    assert few.note == "too few images for a band"
 
 
 def test_unknown_names_are_refused(images: ImageSet) -> None:
