@@ -2,9 +2,9 @@
 
 Run as ``python benchmarks/monitor.py [EVERY ...]``. One run of `maetheory.training.train` on the preset cifar10-small,
 on one thread, is watched in every other period of `EVERY` steps, so that a watched period holds one look and all that
-comes before it. A ratio is taken between neighbouring periods, in an order that alternates, because on a shared
-machine seconds are nobody's result, and in seconds of this process; the share is that of the look alone, timed by itself. The batch is small: a look
-costs the same, so its share is the larger.
+comes before it. Times are in seconds of this process, and a ratio is taken between neighbouring periods, in an order
+that alternates, because on a shared machine seconds are nobody's result; the share is that of the look alone, timed by
+itself. The batch is small: a look costs the same, so its share is the larger.
 """
 
 from __future__ import annotations
