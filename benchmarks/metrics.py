@@ -94,15 +94,19 @@ def precision_that_suffices(Z: np.ndarray, tolerance: float = 1e-3) -> tuple[str
     return tuple("float32" if enough else "float64" for enough in (stated, measured))
 
 
+def compare(Z: np.ndarray) -> None:
+    wide = Z.astype(np.float64)
+    print("suite, float32 tiles:", ratio(lambda: suite(Z, "float32"), lambda: floor(Z)))
+    print("suite, float64 tiles:", ratio(lambda: suite(Z, "float64"), lambda: floor(wide)))
+    print("torch.linalg.svdvals:", ratio(lambda: torch.linalg.svdvals(torch.from_numpy(Z)), lambda: floor(Z), 1))
+    print("our singular values, float64:", ratio(lambda: metrics.singular_values(Z), lambda: floor(wide), 1))
+
+
 def main(n: int = 50_000, d: int = 768) -> None:
     torch.set_num_threads(1)
     Z = features(n, d)
     print(f"N = {n}, D = {d}, float32 features")
-    fine = Z.astype(np.float64)
-    print("suite, float32 tiles:", ratio(lambda: suite(Z, "float32"), lambda: floor(Z)))
-    print("suite, float64 tiles:", ratio(lambda: suite(Z, "float64"), lambda: floor(fine)))
-    print("torch.linalg.svdvals:", ratio(lambda: torch.linalg.svdvals(torch.from_numpy(Z)), lambda: floor(Z), 1))
-    print("our singular values, float64:", ratio(lambda: metrics.singular_values(Z), lambda: floor(fine), 1))
+    compare(Z)
     for rows in (10_000, 1_000_000):
         print(f"peak memory of the moments of {rows:,} rows streamed: {extra_memory(Z, rows) / 2**20:.1f} MiB")
     truth = metrics.effective_rank(Z)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from maetheory.core import InputError
 from maetheory.metrics.rows import Floats, directions, finite_rows, refuse_zero_rows
 
-_TILE = 1024
+_TILE = 4096
 _PRECISIONS = {"float64": np.float64, "float32": np.float32}
 
 
@@ -24,7 +24,7 @@ class Moments:
     d : int
         Number of feature dimensions D.
     precision : {"float64", "float32"}
-        In what the products of a tile of 1024 rows are computed before they are added in float64. float32 takes half
+        In what the products of a tile of 4096 rows are computed before they are added in float64. float32 takes half
         the time and is enough when the spectrum stands above its larger `error`; metrics of moments say whether.
 
     Attributes
@@ -82,7 +82,7 @@ class Moments:
     def error(self) -> float:
         """The squaring error: how far each eigenvalue of ``Σzzᵀ`` may lie from the squared singular value.
 
-        ``(32 + √D + √(n/1024)) ε Σ‖z‖²``: 32 for rounding that keeps its sign within a tile (equal rows), the roots for
+        ``(64 + √D + √(n/4096)) ε Σ‖z‖²``: 64 for rounding that keeps its sign within a tile (equal rows), the roots for
         rounding that does not. Singular values below its root are not told from zero and are counted as zero.
         """
         return self._growth * self._rounding
@@ -148,7 +148,7 @@ class Moments:
 
     @property
     def _growth(self) -> float:
-        return float(32 + np.sqrt(self.d) + np.sqrt(self.count / _TILE))
+        return float(64 + np.sqrt(self.d) + np.sqrt(self.count / _TILE))
 
     def _take(self, packed: NDArray[np.float64]) -> None:
         d = self.d
