@@ -183,8 +183,9 @@ class _Room:
     """Where the copies and products of one tile after another are written: asking for memory anew costs a fifth."""
 
     def __init__(self, n: int, d: int, dtype: type) -> None:
-        self.tile, self.unit = np.empty((2, n, d), dtype)
-        self.square = np.empty((d, d), dtype)
+        self.tile: Floats = np.empty((n, d), dtype)
+        self.unit: Floats = np.empty((n, d), dtype)
+        self.square: Floats = np.empty((d, d), dtype)
 
     def widened(self, rows: Floats) -> Floats:
         """Return `rows` (n, D) in the format of this room."""
