@@ -2,9 +2,9 @@
 
 Run as ``python benchmarks/monitor.py [EVERY ...]``. One run of `maetheory.training.train` on the preset cifar10-small,
 on one thread, is watched in every other period of `EVERY` steps, so that a watched period holds one look and all that
-comes before it. A ratio is taken between neighbouring periods, in an order that alternates, because on a shared
-machine seconds are nobody's result, and in seconds of this process; the share is that of the look alone, timed by
-itself. The batch is small: a look costs the same, so its share is the larger.
+comes before it. Times are in seconds of this process, and a ratio is taken over four periods, watched, alone, alone,
+watched, because on a shared machine seconds drift and are nobody's result; the share is that of the look alone, timed
+by itself. The batch is small: a look costs the same, so its share is the larger.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from maetheory.data import ImageSet
 from maetheory.models import PRESETS
 from maetheory.training import CollapseMonitor, TrainConfig, TrainStep, train
 
-ROUNDS = 5
+STEPS = 400
 BATCH = 16
 
 
@@ -53,7 +53,7 @@ class Turns:
 
 
 def ratios(every: int) -> tuple[np.ndarray, float, float]:
-    config, steps = PRESETS["cifar10-small"], (2 * ROUNDS + 1) * every
+    config, steps = PRESETS["cifar10-small"], (4 * max(STEPS // (4 * every), 4) + 1) * every
     vit = config.encoder
     images = torch.randint(0, 256, (every * BATCH, vit.channels, vit.image_size, vit.image_size), dtype=torch.uint8,
                            generator=torch.Generator().manual_seed(0))  # fmt: skip
@@ -63,16 +63,16 @@ def ratios(every: int) -> tuple[np.ndarray, float, float]:
     with tempfile.TemporaryDirectory() as out:
         train(recipe, noise, out=out, callbacks=[turns], fabric=Fabric(accelerator="cpu", devices=1))
     assert turns.monitor.latest is not None
-    assert turns.monitor.latest["n"] == min(every, turns.monitor.window) * BATCH
-    alone = np.array(turns.seconds[False])
-    return np.array(turns.seconds[True]) / alone, float(np.median(alone)) / every, float(np.median(turns.looks))
+    assert turns.monitor.latest["n"] >= min(every, turns.monitor.window) * BATCH
+    watched, alone = (np.reshape(turns.seconds[which], (-1, 2)).sum(1) for which in (True, False))
+    return watched / alone, float(np.median(alone)) / (2 * every), float(np.median(turns.looks))
 
 
 def main(*everies: str) -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     print("| every | step alone, ms | a look, ms | its share | watched / alone |\n|---|---|---|---|---|", flush=True)
-    for every in map(int, everies or ("100", "10")):
+    for every in map(int, everies or ("2", "10", "100")):
         found, step, look = ratios(every)
         low, middle, high = np.quantile(found, (0.25, 0.5, 0.75))
         times = f"{1000 * step:.0f} | {1000 * look:.1f} | {look / (every * step):.2%}"

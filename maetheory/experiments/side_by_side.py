@@ -104,6 +104,7 @@ def _run(job: Job, progress: Progress = silent) -> None:
 
 
 def _watch(job: Job, seen: TrainStep) -> dict[str, float] | None:
+    """Measure one fixed set of whole images, which compares runs; a `CollapseMonitor` sees masked training batches."""
     every = job.watch_epochs * (seen.total // job.config.epochs)
     if seen.step % every and seen.step not in (1, seen.total):
         return None
