@@ -193,7 +193,7 @@ def test_real_checkpoints_on_all_test_images(
         (row,) = [
             r for r in records if (r["readout"], r["metric"], r["convention"]) == (readout, "rankme", "garrido-2023")
         ]
-        assert row["value"] == pytest.approx(known, abs=0.051)  # known to one decimal
+        assert row["value"] == pytest.approx(known, abs=0.05)
         assert 0 < row["high"] - row["low"] < 1
         assert row["random_twin"] < row["value"] < row["shuffled"] < row["noise"]
         assert row["n"] == 10_000
