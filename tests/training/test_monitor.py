@@ -54,6 +54,16 @@ def test_numbers_are_the_metrics_of_the_last_window() -> None:
     assert monitor.latest == found[10]
 
 
+def test_what_is_written_over_the_features_later_is_not_measured() -> None:
+    buffer, monitor = batches(1)[0], CollapseMonitor(every=2, window=2)
+    wanted = mean_cosine(torch.cat([buffer, buffer.flip(1)]))
+    monitor.update(buffer, 1)
+    buffer.copy_(buffer.flip(1).clone())
+    numbers = monitor.update(buffer, 2)
+    assert numbers is not None
+    assert numbers["mean_cosine"] == pytest.approx(wanted, rel=1e-12)
+
+
 def test_windows_may_overlap_and_a_lower_step_begins_anew() -> None:
     z = batches(4)
     monitor = CollapseMonitor(every=1, window=3, metrics=("mean_cosine",))
