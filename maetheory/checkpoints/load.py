@@ -206,7 +206,7 @@ def _strict(tensors: Mapping[str, Tensor], config: EncoderConfig, head: FoundHea
     Raises
     ------
     InputError
-        If a name is missing, unexpected, or of another shape.
+        If a name is missing, unexpected, or of another shape, or norms have no bias: RMS norms do not centre.
     """
     with torch.device("meta"):
         wanted = Encoder(config).state_dict()
@@ -216,8 +216,10 @@ def _strict(tensors: Mapping[str, Tensor], config: EncoderConfig, head: FoundHea
         left["a head that reads no single token of the encoder"] = unused
     missing, unexpected = sorted(set(wanted) - names), sorted(names - set(wanted))
     zero = [name for name in missing if name.endswith("bias") and name.removesuffix("bias") + "weight" in names
-            and "norm" not in name  # a norm without one may be another norm
             and not any(_family(name) == _family(other) for other in names)]  # fmt: skip
+    if bare := next((name for name in zero if "norm" in name), None):
+        raise InputError(f"the norms of this file have no bias ({bare} is missing), so they may be RMS norms, which no "
+                         "encoder here computes")  # fmt: skip
     problems = [f"{len(found)} are {what}: {', '.join(found[:10])}{' …' if len(found) > 10 else ''}"
                 for what, found in (("missing", [n for n in missing if n not in zero]), ("unexpected", unexpected))
                 if found]  # fmt: skip

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-
 from maetheory.checkpoints.beit_dialects import BEIT_DIALECTS
 from maetheory.checkpoints.dialect import HALVES, Dialect
 from maetheory.checkpoints.joint_dialects import JOINT_DIALECTS
 from maetheory.checkpoints.model_names import CLIP, timm_facts
-from maetheory.core import InputError
 
 STATES = ("state_dict_ema", "model_ema", "state_dict", "model", "module", "")
 OF_VIT = (r"patch_embed\.proj\.weight", r"blocks\.0\.attn\.qkv\.weight", r"blocks\.0\.mlp\.fc1\.weight")
@@ -18,19 +15,6 @@ ELSEWHERE = (
     r"blocks\.\d+\.(gamma_1|attn\.(q_bias|relative_position_bias_table))", r"rel_pos_bias\..*",
     r"register_tokens", r"(decoder_|backbone\.|head\.last_layer\.|dino_head\.).*",
 )  # fmt: skip
-
-
-def layer_norms_only(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors as they are.
-
-    Raises
-    ------
-    InputError
-        If a block's norm has no bias: it then is an RMS norm, which does not centre.
-    """
-    if "blocks.0.norm1.weight" in tensors and "blocks.0.norm1.bias" not in tensors:
-        raise InputError("the norms of this file have no bias, so they are RMS norms, which no encoder here computes")
-    return dict(tensors)
 
 
 TIMM_DIALECTS: tuple[Dialect, ...] = (
@@ -45,7 +29,6 @@ TIMM_DIALECTS: tuple[Dialect, ...] = (
         weights=STATES,
         rename=((DISTILLED, "reg_token"),),
         left=((r"head(_dist)?\..*", "two classifiers, of cls and of the distillation token"),),
-        convert=layer_norms_only,
         facts=timm_facts,
         defaults={"eps": 1e-6, "activation": "gelu"},
         antialias=True,
@@ -56,7 +39,6 @@ TIMM_DIALECTS: tuple[Dialect, ...] = (
         required=(*OF_VIT, PRE),
         forbidden=(*ELSEWHERE, POOL, DISTILLED),
         weights=STATES,
-        convert=layer_norms_only,
         facts=timm_facts,
         defaults={"eps": 1e-5, "activation": "gelu", "mean": CLIP[0], "std": CLIP[1]},
         antialias=True,
@@ -68,7 +50,6 @@ TIMM_DIALECTS: tuple[Dialect, ...] = (
         forbidden=(*ELSEWHERE, PRE, DISTILLED),
         weights=STATES,
         left=((POOL, "the attention pool"), (r"(fc_norm|head)\..*", "the classifier of the attention pool")),
-        convert=layer_norms_only,
         facts=timm_facts,
         defaults={"eps": 1e-6, "activation": "gelu", "mean": HALVES[0], "std": HALVES[1]},
         antialias=True,
@@ -79,7 +60,6 @@ TIMM_DIALECTS: tuple[Dialect, ...] = (
         required=OF_VIT,
         forbidden=(*ELSEWHERE, PRE, POOL, DISTILLED, CLS),
         weights=STATES,
-        convert=layer_norms_only,
         facts=timm_facts,
         defaults={"eps": 1e-6, "activation": "gelu"},
         head_readout="mean",
@@ -91,7 +71,6 @@ TIMM_DIALECTS: tuple[Dialect, ...] = (
         required=(*OF_VIT, CLS),
         forbidden=(*ELSEWHERE, PRE, POOL, DISTILLED),
         weights=STATES,
-        convert=layer_norms_only,
         facts=timm_facts,
         defaults={"eps": 1e-6, "activation": "gelu"},
         antialias=True,
