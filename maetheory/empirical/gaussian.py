@@ -76,7 +76,7 @@ class GaussianTable:
 
     @property
     def rounding(self) -> float:
-        """Bound on the relative error of an entry from float32: of the distance, and of the exponential."""
+        """Relative error of an entry, of distance and exponential in float32; rounding is taken as a random walk."""
         eps = float(np.finfo(np.float32).eps)
         if not 0 < self.bandwidth < np.inf:
             return 0.0

@@ -28,7 +28,8 @@ class KernelGraph:
     View i is image i's own; its target is j with probability k(i, j) / Σ_l k(i, l), k the Gaussian kernel of targets.
     The joint law M is 1/N of that row-stochastic matrix. Blurring is a channel on targets, so every singular value is
     at most that of the unblurred graph, which is the identity (data processing). Bandwidth 0 gives the identity again,
-    infinity σ = 1, 0, 0, …; between them the bandwidth decides, and no number here means anything without it.
+    infinity σ = 1, 0, 0, …; between them the bandwidth decides, and no number here means anything without it. Errors
+    are those of rounding: the numbers are of these images under this mask, not of the law they came from.
 
     Attributes
     ----------
@@ -72,13 +73,15 @@ class KernelGraph:
         """Ā_M = D₁^-½ M D₂^-½ = diag(1/r) k diag(1/√c), matrix-free, shape (N, N)."""
         rows, columns = self._sums
         root = np.sqrt(columns)
-        return LinearOperator(
-            (self.n, self.n), dtype=np.float64,
-            matvec=lambda x: self.table.times(np.ravel(x) / root) / rows,
-            rmatvec=lambda y: self.table.times(np.ravel(y) / rows) / root,
-            matmat=lambda x: self.table.times(x / root[:, None]) / rows[:, None],
-            rmatmat=lambda y: self.table.times(y / rows[:, None]) / root[:, None],
-        )  # fmt: skip
+
+        def forward(x: np.ndarray) -> np.ndarray:  # (N,) or (N, c)
+            return (self.table.times((x.T / root).T).T / rows).T
+
+        def backward(y: np.ndarray) -> np.ndarray:
+            return (self.table.times((y.T / rows).T).T / root).T
+
+        return LinearOperator((self.n, self.n), dtype=np.float64, matvec=forward, rmatvec=backward, matmat=forward,
+                              rmatmat=backward)  # fmt: skip
 
     def spectrum(self, k: int, *, seed: int = 0) -> Spectrum:
         """Return the k largest singular values of Ā_M with their certificate.
@@ -136,12 +139,12 @@ class KernelGraph:
                 raise InputError("no two images share a target at this bandwidth, so there are no pairs to look at; "
                                  "choose a larger one")  # fmt: skip
             value /= 1 - self.self_pairs
-        return Estimate(max(value, 0.0), _EPS * self.n + self.table.rounding, sampled=True)
+        return Estimate(max(value, 0.0), self._rounding)
 
     def target_label_error(self) -> Estimate:
         """α₂ of the graph as it stands: the probability that a target's likeliest class is not its image's."""
         value = 1 - float(self._target_classes.max(1).sum())
-        return Estimate(max(value, 0.0), _EPS * self.n + self.table.rounding, sampled=True)
+        return Estimate(max(value, 0.0), self._rounding)
 
     def view_label_error(self, *, factor: float = 0.25, seed: int = 0) -> Estimate:
         """α, overestimated: how often a kernel vote of the other images' views misses an image's label.
@@ -168,6 +171,11 @@ class KernelGraph:
         """
         gap = 1 - float(spectrum.values[-1]) ** 2
         return float(self.pair_label_error(distinct=False)) / gap if gap > 0 else float("inf")
+
+    @property
+    def _rounding(self) -> float:
+        """Error of a sum of M(i, j)² / d₂(j) over all entries: six relative errors of k, and that of n terms added."""
+        return 6 * self.table.rounding + _EPS * self.n
 
     def _labels(self) -> np.ndarray:
         if self.labels is None:

@@ -47,6 +47,32 @@ def test_every_quantity_is_that_of_the_dense_joint_law(factor: float) -> None:
     assert graph.target_label_error() == pytest.approx(1 - law.max(1).sum(), abs=off)
 
 
+def test_one_vector_is_multiplied_as_one_column_is() -> None:
+    operator, x = kernel_graph(_images(), MASK, patch=2).normalized, np.random.default_rng(4).normal(size=40)
+    assert operator @ x == pytest.approx((operator @ x[:, None])[:, 0], rel=1e-12)
+    assert operator.T @ x == pytest.approx((operator.T @ x[:, None])[:, 0], rel=1e-12)
+
+
+def test_the_bandwidth_is_a_share_of_the_median_distance_of_targets() -> None:
+    images = _images()
+    hidden = patchify(images.images, 2)[:, ~MASK].reshape(40, -1)
+    apart = [np.linalg.norm(hidden[i] - hidden[j]) for i in range(40) for j in range(i)]
+    found = kernel_graph(images, MASK, patch=2, factor=0.5).bandwidth
+    assert found == pytest.approx(0.5 * np.sort(apart)[(len(apart) - 1) // 2], rel=1e-5)
+
+
+def test_the_residual_bound_is_that_of_the_spectral_features() -> None:
+    images = _images()
+    graph = kernel_graph(images, MASK, patch=2, factor=0.5)
+    dense = MaskGraph.from_joint(_dense(graph, images), labels=images.labels)
+    left, sigma, _ = np.linalg.svd(dense.normalized_matrix.toarray())
+    bound = graph.residual_bound(graph.spectrum(4))
+    assert bound == pytest.approx(dense.pair_label_error() / (1 - sigma[3] ** 2), rel=1e-3)
+    labels = (images.labels[:, None] == np.arange(3)) / np.sqrt(40)
+    residual = ((labels - left[:, :3] @ (left[:, :3].T @ labels)) ** 2).sum()
+    assert residual <= bound
+
+
 def test_distinct_pairs_are_those_of_two_images() -> None:
     images = _images()
     graph = kernel_graph(images, MASK, patch=2, factor=0.3)
