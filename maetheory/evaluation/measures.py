@@ -12,6 +12,7 @@ from maetheory import metrics
 from maetheory.core import Estimate, InputError
 from maetheory.evaluation.populations import Population
 from maetheory.metrics import CONVENTIONS, PowerLawFit
+from maetheory.metrics.uncertainty import jackknife_error
 
 HALVES = 12
 FLOAT32 = float(1 / np.finfo(np.float32).eps)
@@ -110,10 +111,8 @@ def of_population(measure: Measure, population: Population, *, exact: bool = Tru
     note = _remark(measure, features, value)
     if not band or not np.isfinite(value):
         return Measured(float(value), np.nan, np.nan, "", note)
-    left = np.array([measure(other) for other in population.others])
-    g = len(left)
     with np.errstate(invalid="ignore"):
-        spread = 2 * float(np.sqrt((g - 1) / g * np.square(left - left.mean()).sum()))
+        spread = 2 * jackknife_error([measure(other) for other in population.others])
     return _banded(float(value), spread + (0.0 if held else getattr(value, "error", 0.0)), JACKKNIFE, note)
 
 

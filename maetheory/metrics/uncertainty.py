@@ -65,11 +65,17 @@ def jackknife(metric: Metric, parts: Sequence[Moments], *, corrected: bool = Fal
     packed = [part.pack() for part in parts]
     whole = np.sum(packed, axis=0)
     left = np.array([float(metric(Moments.unpack(whole - part))) for part in packed])
-    error = np.sqrt((g - 1) / g * np.square(left - left.mean()).sum())
+    error = jackknife_error(left)
     value = float(metric(Moments.unpack(whole)))
     if corrected:
         value = g * value - (g - 1) * float(left.mean())
-    return Estimate(value, 2 * float(error), sampled=True)
+    return Estimate(value, 2 * error, sampled=True)
+
+
+def jackknife_error(left: Any) -> float:
+    """Return one standard error from the values (g,) that are left when each of g parts is left out in turn."""
+    left, g = np.asarray(left, np.float64), len(left)
+    return float(np.sqrt((g - 1) / g * np.square(left - left.mean()).sum()))
 
 
 def bootstrap(metric: Metric, Z: Any, rng: np.random.Generator, *, draws: int = 100) -> Estimate:
