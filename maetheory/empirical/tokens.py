@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from maetheory.core import InputError, Progress, generator, silent
@@ -17,24 +19,12 @@ CHUNK = 1024
 POOLED_CODES = 64
 
 
-def token_graph(
-    images: ImageSet,
-    law: MaskLaw,
-    *,
-    codebook: Codebook,
-    n_masks: int | None = None,
-    seed: int = 0,
-    positions: str = "kept",
-    views: str = "patches",
-    targets: str = "patches",
-    pooled_codes: int = POOLED_CODES,
-    chunk: int = CHUNK,
-    progress: Progress = silent,
-) -> MaskGraph:
+def token_graph(images: ImageSet, law: MaskLaw, *, codebook: Codebook, **options: Any) -> MaskGraph:
     """Count the mask graph of images whose patches are codes: the plug-in graph of `token_sample`.
 
     It is exact for these images, codes and masks. As an estimate of the graph of all images it has too many components
-    and too large a spectrum; `maetheory.empirical.bands` says by how much. Parameters and errors as for `token_sample`.
+    and too large a spectrum; `maetheory.empirical.bands` says by how much. Options and errors are those of
+    `token_sample`.
 
     Examples
     --------
@@ -44,10 +34,7 @@ def token_graph(
     >>> token_graph(images, UniformMasks(2, 1), codebook=fit_codebook(images, 1, 2)).label_error()
     0.25 ± 2.22e-16
     """
-    return token_sample(
-        images, law, codebook=codebook, n_masks=n_masks, seed=seed, positions=positions, views=views,
-        targets=targets, pooled_codes=pooled_codes, chunk=chunk, progress=progress,
-    ).graph  # fmt: skip
+    return token_sample(images, law, codebook=codebook, **options).graph
 
 
 def token_sample(
