@@ -61,8 +61,8 @@ def collapse_report(encoder: Any, images: ImageSet | np.ndarray | Tensor, **opti
         One row per readout, layer, metric and convention: readout, layer, final_norm, metric, convention, value, error,
         low, high, method (how the band of two standard errors was found), n (rows), images, d, and each baseline,
         all but noise with ``_low`` and ``_high``; NaN where there is none, `note` says why. `error` is half the width
-        of the band. Ranks of few images are
-        too low besides; `metrics.jackknife` with `corrected` takes that into account.
+        of the band. Ranks of few images are too low besides, by more than the band; `metrics.jackknife` with
+        `corrected` takes that into account.
     """
     return measure_collapse(encoder, images, **options).table
 

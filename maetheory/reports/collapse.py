@@ -18,7 +18,7 @@ COMPACT = ("effective_rank", "rankme", "stable_rank", "participation_ratio", "al
 LEGEND = (
     "Bands are two standard errors over images. Random twin: the same architecture before training, same images. "
     "Shuffled: each column shuffled by itself. Noise: Gaussian rows of the same shape, whose spectrum is "
-    "Marchenko and Pastur's. Ranks grow with the number of images: compare at equal n."
+    "Marchenko and Pastur's. Ranks grow with the number of images, by more than their bands: compare at equal n."
 )
 _NARROWEST = 100
 

@@ -1,4 +1,4 @@
-"""A folder of results is either the old one or the new one: records, table, figures and a page go in together."""
+"""Results are whole before any of them takes the place of an old one: records, table, figures and a page."""
 
 from __future__ import annotations
 
