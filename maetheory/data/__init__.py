@@ -6,4 +6,14 @@ from maetheory.data.sources import DATASETS, fetch, load_images, load_or_stream
 from maetheory.data.stream import FolderStream
 from maetheory.data.worlds import FiniteWorld
 
-__all__ = ["DATASETS", "FiniteWorld", "FolderStream", "ImageSet", "draw_images", "fetch", "load_images", "load_or_stream", "render"]
+__all__ = [
+    "DATASETS",
+    "FiniteWorld",
+    "FolderStream",
+    "ImageSet",
+    "draw_images",
+    "fetch",
+    "load_images",
+    "load_or_stream",
+    "render",
+]

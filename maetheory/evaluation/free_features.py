@@ -1,9 +1,9 @@
 """Features that are free for every view are what the theory speaks of: one f in decoder, alignment and penalty.
 
 The encoder is a table with one unnormalised vector per view, E‖f‖² is held at τ, the uniformity term sees f itself and
-the decoder is linear: an isometry over √L, whose constant is L, or a trained matrix. Targets are the pixels of the world,
-or follow the predictions, x₂ = E[h | x₂]: then the bias is zero, the loss is alignment and penalty alone, and the bound
-of the predicted spectrum is attained.
+the decoder is linear: an isometry over √L, whose constant is L, or a trained matrix. Targets are the pixels of the
+world, or follow the predictions, x₂ = E[h | x₂]: then the bias is zero, the loss is alignment and penalty alone, and
+the bound of the predicted spectrum is attained.
 """
 
 from __future__ import annotations
@@ -95,8 +95,10 @@ def train_free_features(
     (0, 300, True, 0.1)
     """
     if k < 1 or steps < 1 or looks < 1 or not (weight >= 0 and energy > 0 and lipschitz > 0 and rate > 0):
-        raise InputError(f"k, steps and looks must be at least 1, weight not negative, and energy, lipschitz and rate "
-                         f"positive, but they are {k}, {steps}, {looks}, {weight}, {energy}, {lipschitz} and {rate}")  # fmt: skip
+        raise InputError(
+            f"k, steps and looks must be at least 1, weight not negative, and energy, lipschitz and rate positive, "
+            f"but they are {k}, {steps}, {looks}, {weight}, {energy}, {lipschitz} and {rate}"
+        )
     _check_decoder(graph, k, targets, decoder)
     run = _Run(graph, k, weight, energy, lipschitz, targets, decoder == "trained", seed)
     wanted = _looked_at(steps, looks)
