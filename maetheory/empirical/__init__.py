@@ -11,6 +11,7 @@ from maetheory.empirical.bands import Band, Bands, bands
 from maetheory.empirical.codebook import Codebook, fit_codebook
 from maetheory.empirical.gaussian import GaussianTable
 from maetheory.empirical.kernel import KernelGraph, kernel_graph
+from maetheory.empirical.neighbours import NeighbourGraph, neighbour_graph
 from maetheory.empirical.sample import Sample, sample_of_codes
 from maetheory.empirical.tokens import token_graph, token_sample
 
@@ -21,11 +22,13 @@ __all__ = [
     "GaussianTable",
     "KernelAverage",
     "KernelGraph",
+    "NeighbourGraph",
     "Sample",
     "average_over_masks",
     "bands",
     "fit_codebook",
     "kernel_graph",
+    "neighbour_graph",
     "sample_of_codes",
     "token_graph",
     "token_sample",
