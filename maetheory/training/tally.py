@@ -12,6 +12,7 @@ from torch import Tensor, distributed
 from maetheory.core import InputError
 from maetheory.metrics import OF_MOMENTS, Moments
 
+
 class Tally:
     """Moments of the finite rows seen, and the number of rows that were not finite."""
 
