@@ -9,15 +9,15 @@
 #
 # A number such as "effective rank 40 of 72" says little by itself. Here two files of weights are looked into, their
 # features measured, and every number is put beside the same number of features that learned nothing. Two real files
-# trained on CIFAR-10 are taken where they are (`$MAETHEORY_DATA/checkpoints/cifar10-vit-tiny`); everywhere else, and in
-# the version of this notebook that is kept, an MAE and a U-MAE are trained on the embedded digits first.
+# trained on CIFAR-10 are taken where they are (`$MAETHEORY_DATA/checkpoints/cifar10-vit-tiny`); everywhere else, and
+# in the version of this notebook that is kept, an MAE and a U-MAE are trained on the embedded digits first.
 
 # %%
 # %matplotlib inline
 import copy
 import os
 import tempfile
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -72,9 +72,9 @@ test
 # %% [markdown]
 # ## Look before you load
 #
-# No code of the file runs. What the shapes do not tell is assumed, and the report says so: nothing in the digits files
-# tells how many heads share 64 features, and the assumption is wrong, so `heads=4` is passed from here on. The CIFAR-10
-# files are whole pickled modules, whose plain attributes say 3.
+# No code of the file runs. What the shapes do not tell is assumed, and the report says so: nothing in the digits
+# files tells how many heads share 64 features, and the assumption is wrong, so `heads=4` is passed from here on. The
+# CIFAR-10 files are whole pickled modules, whose plain attributes say 3.
 
 # %%
 reports = {name: inspect_checkpoint(path) for name, path in paths.items()}
@@ -106,10 +106,10 @@ pd.concat({name: compact_table(one.table) for name, one in found.items()}, names
 #
 # ## Beside what learned nothing
 #
-# Singular values over $\sqrt n$, largest first; noise is scaled to the same mean square. The MAE of digits has one value
-# that dwarfs the others, and so does its twin: a vector that all images share. Shuffling keeps that vector and destroys
-# everything else that columns have in common. In the CIFAR-10 files nine values of cls stand out: their classifier tells
-# ten classes apart, and ten points span nine directions around their mean.
+# Singular values over $\sqrt n$, largest first; noise is scaled to the same mean square. The MAE of digits has one
+# value that dwarfs the others, and so does its twin: a vector that all images share. Shuffling keeps that vector and
+# destroys everything else that columns have in common. In the CIFAR-10 files nine values of cls stand out: their
+# classifier tells ten classes apart, and ten points span nine directions around their mean.
 
 # %%
 spectra = feature_spectra({name: one.spectra for name, one in found.items()})
@@ -121,8 +121,8 @@ with figures.paper_style():
 # %% [markdown]
 # ## More images, higher rank
 #
-# Ranks of few images are too low, and each grows at its own pace: compare at equal $n$. Where the curve has
-# levelled off the number has settled.
+# Ranks of few images are too low, and each grows at its own pace: compare at equal $n$. Where the curve has levelled
+# off the number has settled.
 
 # %%
 growth = rank_growth({name: one.growth for name, one in found.items()})
@@ -134,9 +134,9 @@ with figures.paper_style():
 # %% [markdown]
 # ## Layer by layer
 #
-# At layer 0 the cls token has seen nothing and is the same for all images: rank 1. The MAE of digits gains directions in
-# its first block and loses them block by block; in the U-MAE they grow to the end. In the CIFAR-10 files cls loses rank
-# in the last layers, where it is made ready for a classifier of ten classes.
+# At layer 0 the cls token has seen nothing and is the same for all images: rank 1. The MAE of digits gains directions
+# in its first block and loses them block by block; in the U-MAE they grow to the end. In the CIFAR-10 files cls loses
+# rank in the last layers, where it is made ready for a classifier of ten classes.
 
 # %%
 layers = layer_ranks({name: one.table for name, one in found.items()})
@@ -148,22 +148,22 @@ with figures.paper_style():
 # %% [markdown]
 # ## Read the verdict
 #
-# Two questions for each readout. *Complete* collapse: do all images have one direction? *Dimensional* collapse: are there
-# fewer directions than before training? Where bands overlap the answer is "undecided".
+# Two questions for each readout. *Complete* collapse: do all images have one direction? *Dimensional* collapse: are
+# there fewer directions than before training? Where bands overlap the answer is "undecided".
 
 # %%
 for name, one in found.items():
     print(name, *verdict(one.table), "", sep="\n")
 
 # %% [markdown]
-# A verdict is on a file, not on a method: trained five times as long (`make reproduce`), MAE's features on digits pass
-# those of its twin.
+# A verdict is on a file, not on a method: trained five times as long (`make reproduce`), MAE's features on digits
+# pass those of its twin.
 #
 # ## A module of your own
 #
-# `collapse_report` takes any module or function from images to features. Nobody knows how to start it anew, so it has no
-# random twin; a copy made before training takes its place. Here a small convolutional network learns to tell the classes
-# apart, and its features lose directions by it: to separate ten classes few are enough.
+# `collapse_report` takes any module or function from images to features. Nobody knows how to start it anew, so it has
+# no random twin; a copy made before training takes its place. Here a small convolutional network learns to tell the
+# classes apart, and its features lose directions by it: to separate ten classes few are enough.
 
 # %%
 torch.manual_seed(0)
@@ -184,8 +184,8 @@ tables = {name: collapse_report(model, test, full=True, metrics=chosen[:3]).set_
 pd.concat({name: table[["value", "low", "high", "shuffled", "noise"]] for name, table in tables.items()}).round(3)
 
 # %% [markdown]
-# A lower rank is not always worse: these features were made for one task, and they serve it. Collapse is a loss when it
-# comes without being asked for, as in features that are to serve tasks not yet known.
+# A lower rank is not always worse: these features were made for one task, and they serve it. Collapse is a loss when
+# it comes without being asked for, as in features that are to serve tasks not yet known.
 #
 # The same from a terminal, with every metric, its bands, figures and a page:
 #
