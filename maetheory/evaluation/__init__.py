@@ -7,6 +7,7 @@ from maetheory.evaluation.encode import encode
 from maetheory.evaluation.encoded_graph import EncodedGraph, encode_graph
 from maetheory.evaluation.mask_views import mask_pair_alignment
 from maetheory.evaluation.probing import knn_probe, linear_probe
+from maetheory.evaluation.reconstruction import reconstruction_loss
 
 __all__ = [
     "Collapse",
@@ -20,4 +21,5 @@ __all__ = [
     "mask_pair_alignment",
     "measure_collapse",
     "random_twin",
+    "reconstruction_loss",
 ]
