@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,11 @@ from maetheory.masks import MaskLaw
 
 Views = Mapping[Any, NDArray[np.floating[Any]]]
 Numbers = tuple[Measured | None, ...]
-NO_SPECTRUM = np.empty(0)
+
+
+def no_spectrum() -> NDArray[np.float64]:
+    """Return the empty spectrum of a layer that is not the deepest."""
+    return np.empty(0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +60,8 @@ class Place:
     numbers: Numbers
     shuffled: Numbers = ()
     noise: tuple[float, ...] = ()
-    spectrum: NDArray[np.float64] = NO_SPECTRUM
-    shuffled_spectrum: NDArray[np.float64] = NO_SPECTRUM
+    spectrum: NDArray[np.float64] = field(default_factory=no_spectrum)
+    shuffled_spectrum: NDArray[np.float64] = field(default_factory=no_spectrum)
     growth: tuple[dict[str, Any], ...] = ()
     views: tuple[int, int, int] | None = None
 
@@ -110,8 +114,8 @@ def _place(one: Population, views: NDArray[np.floating[Any]] | None, chosen: Seq
         one.readout, one.layer, one.images, one.n, len(one.rows), one.d, numbers, nulls,
         tuple(_noise(measure, number, one, shape, seed) for measure, number in zip(chosen, numbers, strict=True))
         if null is not None else (),
-        spectrum_of(one) if exact else NO_SPECTRUM,
-        spectrum_of(null) if exact and null is not None else NO_SPECTRUM,
+        spectrum_of(one) if exact else no_spectrum(),
+        spectrum_of(null) if exact and null is not None else no_spectrum(),
         growth_of(one) if exact and full else (),
         shape,
     )  # fmt: skip
