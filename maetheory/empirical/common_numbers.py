@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from maetheory.empirical.identities import LANES, numbered
@@ -29,7 +31,7 @@ def numbered_together(hashes: np.ndarray, ranks: Ranks) -> tuple[np.ndarray, np.
     """
     mine, place = _distinct(hashes)
     ends = np.searchsorted(_owner(mine, ranks.count), np.arange(ranks.count + 1))
-    asked = ranks.exchanged([mine[a:b].view(np.int64) for a, b in zip(ends[:-1], ends[1:], strict=True)])
+    asked = ranks.exchanged([mine[a:b].view(np.int64) for a, b in pairwise(ends)])
     known, found = _distinct(np.concatenate(asked).view(np.uint64))
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(ranks.counts(len(known)))])
     answers = np.split(found + starts[ranks.number], np.cumsum([len(part) for part in asked])[:-1])

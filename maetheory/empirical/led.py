@@ -16,9 +16,7 @@ T = TypeVar("T")
 STOP, FORWARD, BACKWARD = range(3)
 
 
-def led(
-    ranks: Ranks, block: sparse.csr_array, starts: np.ndarray, solve: Callable[[LinearOperator], T]
-) -> T | None:
+def led(ranks: Ranks, block: sparse.csr_array, starts: np.ndarray, solve: Callable[[LinearOperator], T]) -> T | None:
     """Run `solve` on the first process with the products of a matrix whose rows all processes share.
 
     A product Bx sends x to everyone and gathers the rows of the image; Bᵀy deals out the rows of y and adds up what the
@@ -44,23 +42,7 @@ def led(
         On every process, if `solve` raised one on the first.
     """
     shared = _Shared(ranks, block, starts)
-    if ranks.number:
-        shared.serve()
-        answer, complaint = None, ranks.told_object(None)
-    else:
-        answer, complaint = _attempted(solve, shared.operator)
-        shared.call(STOP, 0)
-        ranks.told_object(complaint)
-    if complaint is not None:
-        raise InputError(complaint)
-    return answer
-
-
-def _attempted(solve: Callable[[LinearOperator], T], operator: LinearOperator) -> tuple[T | None, str | None]:
-    try:
-        return solve(operator), None
-    except InputError as error:
-        return None, str(error)
+    return ranks.agreed(shared.serve if ranks.number else lambda: shared.lead(solve))
 
 
 class _Shared:
@@ -71,11 +53,17 @@ class _Shared:
         self.lengths = np.diff(starts).tolist()
         self.shape = (int(starts[-1]), block.shape[1])
 
-    @property
-    def operator(self) -> LinearOperator:
-        """The whole matrix, for the first process only."""
-        return LinearOperator(self.shape, dtype=np.float64, matvec=self._forward, rmatvec=self._backward,
-                              matmat=self._forward, rmatmat=self._backward)  # fmt: skip
+    def lead(self, solve: Callable[[LinearOperator], T]) -> T:
+        """Solve with the products of the whole matrix, then release the others."""
+        operator = LinearOperator(self.shape, dtype=np.float64, matvec=self._forward, rmatvec=self._backward,
+                                  matmat=self._forward, rmatmat=self._backward)  # fmt: skip
+        try:
+            found = solve(operator)
+        except InputError:
+            self.call(STOP, 0)
+            raise
+        self.call(STOP, 0)
+        return found
 
     def serve(self) -> None:
         """Multiply until the first process stops asking."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from maetheory.core import InputError
 
+T = TypeVar("T")
 OPERATIONS = {"sum": dist.ReduceOp.SUM, "min": dist.ReduceOp.MIN, "max": dist.ReduceOp.MAX}
 
 
@@ -72,11 +73,26 @@ class Ranks:
         dist.broadcast(message, self._first, group=self.group)
         return _received(message)
 
-    def told_object(self, thing: Any) -> Any:
-        """Return the first one's small object on every process."""
-        box = [thing]
+    def agreed(self, job: Callable[[], T]) -> T:
+        """Do a job everywhere; what one process has to complain of, all raise, so that nobody is left waiting."""
+        found: Any = None
+        complaint = None
+        try:
+            found = job()
+        except InputError as error:
+            complaint = str(error)
+        complaints: list[str | None] = [None] * self.count
+        dist.all_gather_object(complaints, complaint, group=self.group)
+        for said in complaints:
+            if said is not None:
+                raise InputError(said)
+        return found
+
+    def by_first(self, job: Callable[[], T]) -> T:
+        """Do a job on the first process and return its result, a small object, everywhere."""
+        box = [self.agreed(job) if self.number == 0 else self.agreed(lambda: None)]
         dist.broadcast_object_list(box, self._first, group=self.group, device=self.device)
-        return box[0]
+        return box[0]  # type: ignore[return-value]
 
     def counts(self, number: int) -> np.ndarray:
         """Return everyone's number, shape (count,)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, final
 
 import numpy as np
@@ -42,8 +43,8 @@ class ShardedGraph:
         Joint law of view and label of its image, of this process's views.
     target_classes : csr_array, shape (t_r, r)
         The same of this process's targets.
-    n_images : int
-        Over all processes.
+    n_pairs : int
+        Images times masks, over all processes.
     """
 
     ranks: Ranks
@@ -52,7 +53,7 @@ class ShardedGraph:
     joint: sparse.csr_array
     view_classes: sparse.csr_array
     target_classes: sparse.csr_array
-    n_images: int
+    n_pairs: int
 
     @classmethod
     def of_pairs(
@@ -91,7 +92,7 @@ class ShardedGraph:
             _at_owner(ranks, view_starts, view, target, weight, int(target_starts[-1])),
             _at_owner(ranks, view_starts, view, label, weight, n_classes),
             _at_owner(ranks, target_starts, target, label, weight, n_classes),
-            n_images,
+            n_images * len(mask_weights),
         )  # fmt: skip
 
     @property
@@ -122,7 +123,7 @@ class ShardedGraph:
 
     @cached_property
     def normalized_block(self) -> sparse.csr_array:
-        """This process's rows of Ā_M = D₁^-½ M D₂^-½, shape (n_r, N2)."""
+        """Rows of Ā_M = D₁^-½ M D₂^-½ that this process owns, shape (n_r, N2)."""
         roots = (sparse.diags_array(part**-0.5) for part in (np.asarray(self.joint.sum(1)), self._target_degrees))
         one, two = roots
         return sparse.csr_array(one @ self.joint @ two)
@@ -139,8 +140,8 @@ class ShardedGraph:
             If k is not from 1 to min(N1, N2).
         """
         if not 1 <= k <= min(self.shape):
-            raise InputError(f"k must lie between 1 and {min(self.shape)}, the smaller number of views and targets, but "
-                             f"it is {k}")  # fmt: skip
+            raise InputError(f"k must lie between 1 and {min(self.shape)}, the smaller number of distinct views and "
+                             f"targets, but it is {k}")  # fmt: skip
         return shared_spectrum(self, k, seed)
 
     @cached_property
@@ -169,11 +170,13 @@ class ShardedGraph:
 
     def label_error(self) -> Estimate:
         """α = Pr[y(x₁) ≠ y(x̄)], as for `MaskGraph`."""
-        return self._summed([disagreement(law, bayes_labels(law), law.size) for law in _chunks(self.view_classes)])
+        return self._summed([disagreement(law, bayes_labels(law), self.n_pairs) for law in _chunks(self.view_classes)])
 
     def target_label_error(self) -> Estimate:
         """α₂ = Pr[y(x₂) ≠ y(x̄)], as for `MaskGraph`."""
-        return self._summed([disagreement(law, bayes_labels(law), law.size) for law in _chunks(self.target_classes)])
+        return self._summed(
+            [disagreement(law, bayes_labels(law), self.n_pairs) for law in _chunks(self.target_classes)]
+        )
 
     def pair_label_error(self) -> Estimate:
         """φ = Pr[y(x₁) ≠ y(x₁⁺)] of two views sharing a target, as for `MaskGraph`."""
@@ -182,7 +185,7 @@ class ShardedGraph:
         row, column = edges.coords
         of_view = np.concatenate([np.empty(0, np.int64), *label])[row]
         law = _at_owner(self.ranks, self.target_starts, column, of_view, edges.data, self.n_classes)
-        return self._summed([_pair_disagreement(part, self.n_edges) for part in _chunks(law)])
+        return self._summed([_pair_disagreement(part, self.n_pairs) for part in _chunks(law)])
 
     def _summed(self, parts: list[Estimate]) -> Estimate:
         mine = [sum(part.value for part in parts), sum(part.error for part in parts)]
@@ -201,7 +204,7 @@ def _at_owner(
     weight = np.add.reduceat(weight, new) if len(new) else weight
     ends = np.searchsorted(owner_of(row, starts), np.arange(ranks.count + 1))
     message = np.stack([row, column, weight.view(np.int64)], axis=1)  # (E, 3)
-    come = np.concatenate(ranks.exchanged([message[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]))
+    come = np.concatenate(ranks.exchanged([message[a:b] for a, b in pairwise(ends)]))
     first, last = starts[ranks.number : ranks.number + 2]
     place = (come[:, 0] - first, come[:, 1])
     return sparse.csr_array(sparse.coo_array((come[:, 2].copy().view(np.float64), place), shape=(last - first, width)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
@@ -38,7 +38,7 @@ def shared_spectrum(graph: ShardedGraph, k: int, seed: int) -> Spectrum:
 
 
 def _constants(graph: ShardedGraph, k: int) -> list[tuple[np.ndarray, list[int]]]:
-    """This process's rows of √d on each of the k lowest components, of unit norm over all, and everyone's lengths."""
+    """Return own rows of √d on each of the k lowest components, of unit norm over all, and everyone's lengths."""
     views, targets = graph.components
     first, last = graph.target_starts[graph.ranks.number : graph.ranks.number + 2]
     chosen = np.flatnonzero(targets == np.arange(len(targets)))[:k]
@@ -54,7 +54,7 @@ def _constants(graph: ShardedGraph, k: int) -> list[tuple[np.ndarray, list[int]]
 def _dealt(ranks: Ranks, graph: ShardedGraph, found: Spectrum | None, k: int) -> Spectrum:
     """Tell everyone the values and the certificate, and deal out the rows of the vectors."""
     nothing = np.empty(0)
-    told = ranks.told_object(None if found is None else replace(found, left=nothing, right=nothing))
+    told = ranks.by_first(lambda: replace(cast(Spectrum, found), left=nothing, right=nothing))
     left, right = (
         ranks.dealt(None if found is None else rows, np.diff(starts).tolist(), (k,))
         for rows, starts in ((found and found.left, graph.view_starts), (found and found.right, graph.target_starts))
