@@ -3,8 +3,9 @@
 On real images no two views coincide unless something makes them. Patches become codes, views of different images meet
 where their codes agree, and the graph is counted; or targets that are alike are taken for one another, by a Gaussian
 kernel. A counted graph is optimistic: new views look alone, so label errors come out too small and singular values too
-large. Every number of a counted graph therefore comes as a `Band`: where it lies, and whether the sample decides it. A graph too
-large for one machine is shared among the processes of a torch.distributed group, each of which holds some of the rows.
+large. Every number of a counted graph therefore comes as a `Band`: where it lies, and whether the sample decides it.
+
+A graph too large for one machine is shared among the processes of a torch.distributed group: `sharded_token_graph`.
 """
 
 from maetheory.empirical.bands import Band, Bands, bands

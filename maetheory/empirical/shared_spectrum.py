@@ -55,8 +55,7 @@ def _dealt(ranks: Ranks, graph: ShardedGraph, found: Spectrum | None, k: int) ->
     """Tell everyone the values and the certificate, and deal out the rows of the vectors."""
     nothing = np.empty(0)
     told = ranks.by_first(lambda: replace(cast(Spectrum, found), left=nothing, right=nothing))
-    left, right = (
-        ranks.dealt(None if found is None else rows, np.diff(starts).tolist(), (k,))
-        for rows, starts in ((found and found.left, graph.view_starts), (found and found.right, graph.target_starts))
-    )
+    one, two = (None, None) if found is None else (found.left, found.right)
+    left, right = (ranks.dealt(rows, np.diff(starts).tolist(), (k,))
+                   for rows, starts in ((one, graph.view_starts), (two, graph.target_starts)))  # fmt: skip
     return replace(told, left=left, right=right)
