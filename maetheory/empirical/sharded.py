@@ -206,7 +206,8 @@ def _at_owner(
     message = np.stack([row, column, weight.view(np.int64)], axis=1)  # (E, 3)
     come = np.concatenate(ranks.exchanged([message[a:b] for a, b in pairwise(ends)]))
     first, last = starts[ranks.number : ranks.number + 2]
-    place = (come[:, 0] - first, come[:, 1])
+    index = np.int32 if max(last - first, width, len(come)) < 2**31 else np.int64
+    place = ((come[:, 0] - first).astype(index), come[:, 1].astype(index))
     return sparse.csr_array(sparse.coo_array((come[:, 2].copy().view(np.float64), place), shape=(last - first, width)))
 
 
