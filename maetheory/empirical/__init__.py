@@ -8,10 +8,12 @@ large. Every number of a counted graph therefore comes as a `Band`: where it lie
 A graph too large for one machine is shared among the processes of a torch.distributed group: `sharded_token_graph`.
 """
 
+from maetheory.empirical.average import KernelAverage, average_over_masks
 from maetheory.empirical.bands import Band, Bands, bands
 from maetheory.empirical.codebook import Codebook, fit_codebook
 from maetheory.empirical.gaussian import GaussianTable
 from maetheory.empirical.kernel import KernelGraph, kernel_graph
+from maetheory.empirical.neighbours import NeighbourGraph, neighbour_graph
 from maetheory.empirical.ranks import Ranks
 from maetheory.empirical.sample import Sample, sample_of_codes
 from maetheory.empirical.sharded import ShardedGraph
@@ -23,13 +25,17 @@ __all__ = [
     "Bands",
     "Codebook",
     "GaussianTable",
+    "KernelAverage",
     "KernelGraph",
+    "NeighbourGraph",
     "Ranks",
     "Sample",
     "ShardedGraph",
+    "average_over_masks",
     "bands",
     "fit_codebook",
     "kernel_graph",
+    "neighbour_graph",
     "sample_of_codes",
     "sharded_token_graph",
     "token_graph",
