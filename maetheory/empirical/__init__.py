@@ -10,6 +10,7 @@ from maetheory.empirical.bands import Band, Bands, bands
 from maetheory.empirical.codebook import Codebook, fit_codebook
 from maetheory.empirical.gaussian import GaussianTable
 from maetheory.empirical.kernel import KernelGraph, kernel_graph
+from maetheory.empirical.mask_by_mask import MeanBands, bands_by_mask
 from maetheory.empirical.sample import Sample, sample_of_codes
 from maetheory.empirical.tokens import token_graph, token_sample
 
@@ -19,8 +20,10 @@ __all__ = [
     "Codebook",
     "GaussianTable",
     "KernelGraph",
+    "MeanBands",
     "Sample",
     "bands",
+    "bands_by_mask",
     "fit_codebook",
     "kernel_graph",
     "sample_of_codes",
