@@ -6,6 +6,7 @@ from maetheory.evaluation.encode import encode
 from maetheory.evaluation.mask_views import mask_pair_alignment
 from maetheory.evaluation.masked_distances import masked_distances
 from maetheory.evaluation.probing import knn_probe, linear_probe
+from maetheory.evaluation.reconstruction import reconstruction_loss
 
 __all__ = [
     "Collapse",
@@ -17,4 +18,5 @@ __all__ = [
     "masked_distances",
     "measure_collapse",
     "random_twin",
+    "reconstruction_loss",
 ]
