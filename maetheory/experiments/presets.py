@@ -30,7 +30,12 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             watch=1,
         ),
         "mask-ratio-digits": Experiment(
-            "mask-ratio-digits", "digits", mask_ratios(DIGITS, RATIOS), seeds=(0, 1, 2), watch=60
+            "mask-ratio-digits",
+            "digits",
+            mask_ratios(DIGITS, RATIOS),
+            seeds=(0, 1, 2),
+            watch=60,
+            presentation="mask ratios",
         ),
         "mask-ratio-cifar10": Experiment(
             "mask-ratio-cifar10",
@@ -40,6 +45,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             train_limit=10_000,
             test_limit=3_000,
             watch=6,
+            presentation="mask ratios",
         ),
     }
 )

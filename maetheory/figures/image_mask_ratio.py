@@ -19,6 +19,7 @@ from maetheory.data.paper import paper_numbers
 from maetheory.empirical import Band, average_over_masks, bands_by_mask, fit_codebook, token_sample
 from maetheory.evaluation import masked_distances
 from maetheory.evaluation.encode import Readout
+from maetheory.evaluation.masked_distances import grid_of
 from maetheory.masks import UniformMasks, patchify, visible_count
 
 RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -32,7 +33,7 @@ LIMIT = 1000  # images in pairs
 CODES = 2  # of a patch in token graphs: more, and few views meet
 
 
-def image_mask_ratio(
+def image_mask_ratios(
     images: ImageSet,
     test: ImageSet,
     patch: int,
@@ -94,8 +95,23 @@ def quarter(images: ImageSet) -> int:
     >>> quarter(ImageSet(np.zeros((1, 3, 32, 48), np.uint8), np.array([0]), "black"))
     8
     """
-    side = math.gcd(*images.shape[2:])
-    return next(patch for patch in range(max(side // 4, 1), 0, -1) if side % patch == 0)
+    common = math.gcd(*images.shape[2:])
+    return next(patch for patch in range(max(min(images.shape[2:]) // 4, 1), 0, -1) if common % patch == 0)
+
+
+def patch_of(encoder: Any, images: ImageSet) -> int:
+    """Return the side of a patch of these images that an encoder, which fits them to its own size, makes of them.
+
+    Raises
+    ------
+    InputError
+        If the encoder is no Vision Transformer or does not cut these images into whole patches.
+    """
+    grid, sides = grid_of(encoder), set(images.shape[2:])
+    if len(sides) > 1 or images.shape[2] % grid:
+        raise InputError(f"the encoder sees {grid}x{grid} patches, which does not divide images of "
+                         f"{images.shape[2]}x{images.shape[3]}; give square ones of a multiple of {grid}")  # fmt: skip
+    return int(images.shape[2] // grid)
 
 
 def distance_rows(

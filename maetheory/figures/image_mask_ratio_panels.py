@@ -32,8 +32,8 @@ _GRAPHS = {"alpha": "$\\alpha$", "phi": "$\\phi$", "next": "$\\lambda_{k+1}$",
 _TALLEST = 8.0  # of the bound, whose bands may reach infinity
 
 
-def draw_image_mask_ratio(axes: np.ndarray, frame: pd.DataFrame) -> None:
-    """Draw the table of `image_mask_ratio` on axes of shape `SHAPE`; a panel of which nothing is known stays blank.
+def draw_image_mask_ratios(axes: np.ndarray, frame: pd.DataFrame) -> None:
+    """Draw the table of `image_mask_ratios` on axes of shape `SHAPE`; a panel of which nothing is known stays blank.
 
     Bands are two standard errors, or 95 % bands of token graphs, where an open mark is UNDECIDED.
     """

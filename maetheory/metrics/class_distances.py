@@ -116,7 +116,8 @@ def _sums(Z: Any, labels: np.ndarray) -> np.ndarray:
     rows = array(Z)
     if rows.ndim != 2 or len(rows) != len(labels):
         raise InputError(f"each view must have shape ({len(labels)}, d), a row per label, but one has {rows.shape}")
-    rows = rows - rows.mean(0)
+    rows = rows.astype(np.float64)
+    rows -= rows.mean(0)
     squares = (rows**2).sum(1)  # (N,)
     one_hot = (labels[:, None] == np.arange(labels.max() + 1)).astype(np.float64)  # (N, r)
     by_class = np.empty_like(one_hot)
