@@ -13,6 +13,7 @@ from maetheory.empirical.bands import Band, Bands, bands
 from maetheory.empirical.codebook import Codebook, fit_codebook
 from maetheory.empirical.gaussian import GaussianTable
 from maetheory.empirical.kernel import KernelGraph, kernel_graph
+from maetheory.empirical.mask_by_mask import MeanBands, bands_by_mask
 from maetheory.empirical.neighbours import NeighbourGraph, neighbour_graph
 from maetheory.empirical.ranks import Ranks
 from maetheory.empirical.sample import Sample, sample_of_codes
@@ -27,12 +28,14 @@ __all__ = [
     "GaussianTable",
     "KernelAverage",
     "KernelGraph",
+    "MeanBands",
     "NeighbourGraph",
     "Ranks",
     "Sample",
     "ShardedGraph",
     "average_over_masks",
     "bands",
+    "bands_by_mask",
     "fit_codebook",
     "kernel_graph",
     "neighbour_graph",

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from maetheory.core import InputError
 from maetheory.experiments.experiment import Experiment
+from maetheory.experiments.mask_ratios import mask_ratios
 from maetheory.experiments.objectives import objectives
 from maetheory.experiments.sweeps import uniformity_sweep
 from maetheory.models import PRESETS
@@ -16,6 +17,7 @@ DIGITS = TrainConfig(PRESETS["digits"], epochs=60, batch=128, base_lr=4e-3, warm
 CIFAR10_SMALL = TrainConfig(
     PRESETS["cifar10-small"], epochs=6, batch=128, base_lr=2e-3, warmup_epochs=0.5, log_every=20
 )
+RATIOS = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9)
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
@@ -30,6 +32,24 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
         ),
         "digits-uniformity": Experiment(
             "digits-uniformity", "digits", uniformity_sweep(DIGITS), seeds=(0, 1, 2), watch=60, presentation="sweep"
+        ),
+        "mask-ratio-digits": Experiment(
+            "mask-ratio-digits",
+            "digits",
+            mask_ratios(DIGITS, RATIOS),
+            seeds=(0, 1, 2),
+            watch=60,
+            presentation="mask ratios",
+        ),
+        "mask-ratio-cifar10": Experiment(
+            "mask-ratio-cifar10",
+            "cifar10",
+            mask_ratios(CIFAR10_SMALL, RATIOS),
+            seeds=(0,),
+            train_limit=10_000,
+            test_limit=3_000,
+            watch=6,
+            presentation="mask ratios",
         ),
     }
 )
