@@ -34,7 +34,7 @@ def reproduce(
 
     chosen = experiment(preset)
     if epochs is not None:
-        chosen = replace(chosen, recipe=replace(chosen.recipe, epochs=epochs, warmup_epochs=min(epochs / 10, 10)))
+        chosen = chosen.of_epochs(epochs)
     if seed is not None:
         chosen = replace(chosen, seeds=(seed,))
     folder = out or Path("runs") / preset

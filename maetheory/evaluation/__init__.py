@@ -5,6 +5,7 @@ from maetheory.evaluation.collapse import Collapse, collapse_report, measure_col
 from maetheory.evaluation.encode import encode
 from maetheory.evaluation.mask_views import mask_pair_alignment
 from maetheory.evaluation.probing import knn_probe, linear_probe
+from maetheory.evaluation.reconstruction import reconstruction_loss
 
 __all__ = [
     "Collapse",
@@ -15,4 +16,5 @@ __all__ = [
     "mask_pair_alignment",
     "measure_collapse",
     "random_twin",
+    "reconstruction_loss",
 ]
