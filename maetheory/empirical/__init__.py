@@ -6,6 +6,7 @@ kernel. A counted graph is optimistic: new views look alone, so label errors com
 large. Every number of a counted graph therefore comes as a `Band`: where it lies, and whether the sample decides it.
 """
 
+from maetheory.empirical.average import KernelAverage, average_over_masks
 from maetheory.empirical.bands import Band, Bands, bands
 from maetheory.empirical.codebook import Codebook, fit_codebook
 from maetheory.empirical.gaussian import GaussianTable
@@ -18,8 +19,10 @@ __all__ = [
     "Bands",
     "Codebook",
     "GaussianTable",
+    "KernelAverage",
     "KernelGraph",
     "Sample",
+    "average_over_masks",
     "bands",
     "fit_codebook",
     "kernel_graph",
