@@ -11,6 +11,7 @@ from maetheory.empirical.bands import Band, Bands, bands
 from maetheory.empirical.codebook import Codebook, fit_codebook
 from maetheory.empirical.gaussian import GaussianTable
 from maetheory.empirical.kernel import KernelGraph, kernel_graph
+from maetheory.empirical.mask_by_mask import MeanBands, bands_by_mask
 from maetheory.empirical.sample import Sample, sample_of_codes
 from maetheory.empirical.tokens import token_graph, token_sample
 
@@ -21,9 +22,11 @@ __all__ = [
     "GaussianTable",
     "KernelAverage",
     "KernelGraph",
+    "MeanBands",
     "Sample",
     "average_over_masks",
     "bands",
+    "bands_by_mask",
     "fit_codebook",
     "kernel_graph",
     "sample_of_codes",

@@ -4,6 +4,7 @@ from maetheory.evaluation.baselines import random_twin
 from maetheory.evaluation.collapse import Collapse, collapse_report, measure_collapse
 from maetheory.evaluation.encode import encode
 from maetheory.evaluation.mask_views import mask_pair_alignment
+from maetheory.evaluation.masked_distances import masked_distances
 from maetheory.evaluation.probing import knn_probe, linear_probe
 from maetheory.evaluation.reconstruction import reconstruction_loss
 
@@ -14,6 +15,7 @@ __all__ = [
     "knn_probe",
     "linear_probe",
     "mask_pair_alignment",
+    "masked_distances",
     "measure_collapse",
     "random_twin",
     "reconstruction_loss",

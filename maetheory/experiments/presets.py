@@ -9,6 +9,7 @@ from types import MappingProxyType
 from maetheory.core import InputError
 from maetheory.experiments.experiment import Experiment
 from maetheory.experiments.mask_laws import mask_laws
+from maetheory.experiments.mask_ratios import mask_ratios
 from maetheory.experiments.objectives import objectives
 from maetheory.models import PRESETS
 from maetheory.training import TrainConfig
@@ -28,6 +29,7 @@ CIFAR10_LAWS = (
     *(("block", ratio, 4) for ratio in (0.5, 0.75)),
     *(("uniform", ratio, 8) for ratio in (0.5, 0.75)),
 )
+RATIOS = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9)
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
@@ -51,6 +53,18 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             "mask-laws-cifar10",
             "cifar10",
             mask_laws(CIFAR10_SMALL, CIFAR10_LAWS),
+            seeds=(0,),
+            train_limit=10_000,
+            test_limit=3_000,
+            watch=6,
+        ),
+        "mask-ratio-digits": Experiment(
+            "mask-ratio-digits", "digits", mask_ratios(DIGITS, RATIOS), seeds=(0, 1, 2), watch=60
+        ),
+        "mask-ratio-cifar10": Experiment(
+            "mask-ratio-cifar10",
+            "cifar10",
+            mask_ratios(CIFAR10_SMALL, RATIOS),
             seeds=(0,),
             train_limit=10_000,
             test_limit=3_000,
