@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, final
 
@@ -74,9 +74,9 @@ class LawScores:
         Side of a patch in pixels.
     mask_ratio : float
     tokens : GraphScores
-        From graphs of quantised regions. Their bands are over images and over masks.
+        From graphs of quantised regions: values of the graphs counted, which flatter, and bands over images and masks.
     kernel : GraphScores
-        From graphs of blurred targets. Their bands are over masks, for these images.
+        From graphs of blurred targets: values for these images, and bands over masks.
     relative_distance : Band
         Mean distance of what is visible of two images of one class over that of two classes, under the same mask.
     k, n_images, n_masks : int
@@ -152,9 +152,9 @@ def score_law(
 
     Examples
     --------
-    >>> from maetheory.data import digits
+    >>> from maetheory.data import load_images
     >>> from maetheory.masks import UniformMasks
-    >>> found = score_law(digits("test"), UniformMasks(16, 4), patch=2, n_masks=2)
+    >>> found = score_law(load_images("digits", split="test"), UniformMasks(16, 4), patch=2, n_masks=2)
     >>> found.mask_ratio, found.k, 0 < found.tokens.certificate.value < 1
     (0.75, 10, True)
     """
@@ -200,23 +200,38 @@ _Parts = tuple[Band, Band, Band, tuple[Band, ...]]
 def _counted(
     images: ImageSet, law: MaskLaw, mask: np.ndarray, patch: int, codes: int, count: int, seed: int
 ) -> _Parts:
-    """Parts of the graph of regions under a mask: φ, α, φ again, and eigenvalues, 0 beyond the smaller side."""
+    """Parts of the graph of regions under a mask: φ, α, φ again, and eigenvalues, 0 beyond the smaller side.
+
+    Values are those of the graph counted, all of one graph, so that bounds made of them hold for it.
+    """
     sample = region_sample(images, law, mask, patch=patch, codes=codes, seed=seed)
     known = min(count, *sample.shape)
     if known < 2:
         raise InputError("under one mask every image shows the same, or hides the same; choose a law that shows and "
-                         "hides what differs, or take more codes")  # fmt: skip
-    found = bands(sample, known - 1, confidence=1 - 0.05 / PARTS, seed=seed)
-    beyond = (Band(0.0, 0.0, 0.0, True, ""),) * (count - known)
-    return found.phi, found.alpha, found.phi, found.eigenvalues + beyond
+                         "hides what differs")  # fmt: skip
+    found, graph = bands(sample, known - 1, confidence=1 - 0.05 / PARTS, seed=seed), sample.graph
+    phi = _valued(found.phi, float(graph.pair_label_error()))
+    plug_in = graph.spectrum(known).values ** 2
+    eigenvalues = [_valued(band, float(value)) for band, value in zip(found.eigenvalues, plug_in, strict=True)]
+    beyond = [Band(0.0, 0.0, 0.0, True, "")] * (count - known)
+    return phi, _valued(found.alpha, float(graph.label_error())), phi, (*eigenvalues, *beyond)
+
+
+def _valued(band: Band, value: float) -> Band:
+    return replace(band, value=float(np.clip(value, band.low, band.high)))
 
 
 def _blurred(numbers: KernelNumbers) -> _Parts:
-    """Parts of a kernel graph, with what they may be off by rounding."""
-    phi, alpha, own = (Band(e.value, max(e.low, 0.0), e.high, True, "")
-                       for e in (numbers.pair_label_error, numbers.view_label_error, numbers.graph_pair_label_error))  # fmt: skip
-    why = "" if numbers.complete else "the solver may have missed an eigenvalue"
-    return phi, alpha, own, tuple(Band(e.value, max(e.low, 0.0), min(e.high, 1.0), not why, why) for e in numbers.values)
+    """Parts of a kernel graph, with what they may be off by rounding and by values that the solver left out."""
+    phi, alpha, own = (
+        Band(each.value, max(each.low, 0.0), each.high, True, "")
+        for each in (numbers.pair_label_error, numbers.view_label_error, numbers.graph_pair_label_error)
+    )
+    eigenvalues = tuple(
+        Band(each.value, max(each.low, 0.0), min(max(each.high, numbers.left_out), 1.0), True, "")
+        for each in numbers.values
+    )
+    return phi, alpha, own, eigenvalues
 
 
 def _relative_distance(images: ImageSet, average: KernelAverage, patch: int) -> Band:

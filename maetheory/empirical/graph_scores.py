@@ -13,6 +13,7 @@ from scipy.special import stdtrit
 from maetheory.empirical.bracket import Band
 
 ROUNDING = 1e-12  # of an eigenvalue that is 1
+_UNBOUNDED = ("residual_bound", "image_bound")
 
 
 @final
@@ -124,12 +125,13 @@ def spectral_certificate(phi: float, eigenvalues: np.ndarray, masses: np.ndarray
 def mean_over_masks(each: Sequence[GraphScores]) -> GraphScores:
     """Average over masks drawn from their law: the mean of the bands, widened by Student's error of the mean."""
     return GraphScores(
-        **{field.name: mean_band([getattr(one, field.name) for one in each]) for field in fields(GraphScores)}
-    )
+        **{field.name: mean_band([getattr(one, field.name) for one in each],
+                                 math.inf if field.name in _UNBOUNDED else 1.0) for field in fields(GraphScores)}
+    )  # fmt: skip
 
 
-def mean_band(under_each: Sequence[Band]) -> Band:
-    """Return the mean of a number under m masks, decided where it is under each of them.
+def mean_band(under_each: Sequence[Band], most: float = math.inf) -> Band:
+    """Return the mean under m masks of a number from 0 to `most`, decided where it is under each of them.
 
     Examples
     --------
@@ -141,7 +143,7 @@ def mean_band(under_each: Sequence[Band]) -> Band:
     why = f"under {len(unclear)} of {len(under_each)} masks: {unclear[0]}" if unclear else ""
     margin = _margin(value) if np.isfinite(value).all() else 0.0
     least = max(float(low.mean()) - margin, 0.0)
-    return Band(float(value.mean()), least, float(high.mean()) + margin, not unclear, why)
+    return Band(float(value.mean()), least, min(float(high.mean()) + margin, most), not unclear, why)
 
 
 def _margin(values: np.ndarray) -> float:

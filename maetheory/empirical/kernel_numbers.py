@@ -25,6 +25,8 @@ class KernelNumbers:
     bandwidth : float
     complete : bool
         Whether the certificate says that these are the largest values; False also means undecided.
+    left_out : float
+        Upper bound on every other λ, wrong with the probability of the certificate.
     """
 
     values: tuple[Estimate, ...]
@@ -38,6 +40,7 @@ class KernelNumbers:
     tail: Estimate
     bandwidth: float
     complete: bool
+    left_out: float
 
 
 def numbers_of(graph: KernelGraph, k: int, *, seed: int = 0) -> KernelNumbers:
@@ -64,6 +67,7 @@ def numbers_of(graph: KernelGraph, k: int, *, seed: int = 0) -> KernelNumbers:
         tail=graph.tail(found, k, seed=seed),
         bandwidth=graph.bandwidth,
         complete=found.complete,
+        left_out=float(found.missed_below) ** 2,
     )
 
 
