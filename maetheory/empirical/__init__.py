@@ -9,27 +9,37 @@ large. Every number of a counted graph therefore comes as a `Band`: where it lie
 from maetheory.empirical.average import KernelAverage, average_over_masks
 from maetheory.empirical.bands import Band, Bands, bands
 from maetheory.empirical.codebook import Codebook, fit_codebook
+from maetheory.empirical.design import SCORES, LawScores, Score, score_law, score_table
 from maetheory.empirical.gaussian import GaussianTable
+from maetheory.empirical.graph_scores import GraphScores
 from maetheory.empirical.kernel import KernelGraph, kernel_graph
 from maetheory.empirical.mask_by_mask import MeanBands, bands_by_mask
+from maetheory.empirical.regions import region_sample
 from maetheory.empirical.sample import Sample, sample_of_codes
 from maetheory.empirical.tokens import token_graph, token_sample
 
 __all__ = [
+    "SCORES",
     "Band",
     "Bands",
     "Codebook",
     "GaussianTable",
+    "GraphScores",
     "KernelAverage",
     "KernelGraph",
+    "LawScores",
     "MeanBands",
     "Sample",
+    "Score",
     "average_over_masks",
     "bands",
     "bands_by_mask",
     "fit_codebook",
     "kernel_graph",
+    "region_sample",
     "sample_of_codes",
+    "score_law",
+    "score_table",
     "token_graph",
     "token_sample",
 ]
