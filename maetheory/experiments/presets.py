@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from maetheory.core import InputError
-from maetheory.experiments.experiment import Experiment
+from maetheory.experiments.experiment import FOLDER, Experiment
 from maetheory.experiments.objectives import objectives
+from maetheory.experiments.paper import PAPER
 from maetheory.experiments.sweeps import uniformity_sweep
 from maetheory.models import PRESETS
 from maetheory.training import TrainConfig
@@ -15,6 +17,10 @@ from maetheory.training import TrainConfig
 DIGITS = TrainConfig(PRESETS["digits"], epochs=60, batch=128, base_lr=4e-3, warmup_epochs=5, log_every=11)
 CIFAR10_SMALL = TrainConfig(
     PRESETS["cifar10-small"], epochs=6, batch=128, base_lr=2e-3, warmup_epochs=0.5, log_every=20
+)
+TIN20 = replace(
+    CIFAR10_SMALL,
+    model=replace(CIFAR10_SMALL.model, encoder=replace(CIFAR10_SMALL.model.encoder, image_size=64, patch=8)),
 )
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
@@ -31,6 +37,8 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
         "digits-uniformity": Experiment(
             "digits-uniformity", "digits", uniformity_sweep(DIGITS), seeds=(0, 1, 2), watch=60, presentation="sweep"
         ),
+        "tin20": Experiment("tin20", FOLDER, objectives(TIN20, 0.01, simmim=True), seeds=(0,), watch=1),
+        **PAPER,
     }
 )
 
