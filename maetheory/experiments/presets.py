@@ -7,10 +7,11 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from maetheory.core import InputError
-from maetheory.experiments.experiment import Experiment
+from maetheory.experiments.experiment import FOLDER, Experiment
 from maetheory.experiments.mask_laws import mask_laws
 from maetheory.experiments.mask_ratios import mask_ratios
 from maetheory.experiments.objectives import objectives
+from maetheory.experiments.paper import PAPER
 from maetheory.experiments.sweeps import uniformity_sweep
 from maetheory.models import PRESETS
 from maetheory.training import TrainConfig
@@ -31,6 +32,10 @@ CIFAR10_LAWS = (
     *(("uniform", ratio, 8) for ratio in (0.5, 0.75)),
 )
 RATIOS = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9)
+TIN20 = replace(
+    CIFAR10_SMALL,
+    model=replace(CIFAR10_SMALL.model, encoder=replace(CIFAR10_SMALL.model.encoder, image_size=64, patch=8)),
+)
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
@@ -80,6 +85,8 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             watch=6,
             presentation="mask ratios",
         ),
+        "tin20": Experiment("tin20", FOLDER, objectives(TIN20, 0.01, simmim=True), seeds=(0,), watch=1),
+        **PAPER,
     }
 )
 
