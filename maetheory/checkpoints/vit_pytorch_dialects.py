@@ -86,8 +86,10 @@ def _pooling(contents: Contents, tensors: Tensors) -> tuple[str, ...]:
     """Say that the file of a classifier is silent on what it reads; a pickled module says it itself."""
     if "cls_token" not in tensors or attribute(contents, "pool") is not None or not any(map(_is_head, tensors)):
         return ()
-    return ("nothing says whether this vit-pytorch model reads its cls token or the mean of all tokens: pool='cls', its "
-            "default, was assumed; if it was 'mean', cls was not trained and the last norm was, on the mean",)  # fmt: skip
+    return (
+        "nothing says whether this vit-pytorch model reads its cls token or the mean of all tokens: pool='cls', its "
+        "default, was assumed; if it was 'mean', cls was not trained and the last norm was, on the mean",
+    )
 
 
 def _is_head(name: str) -> bool:
