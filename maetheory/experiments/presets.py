@@ -3,70 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 from maetheory.core import InputError
+from maetheory.experiments.experiment import FOLDER, Experiment
+from maetheory.experiments.mask_laws import mask_laws
+from maetheory.experiments.mask_ratios import mask_ratios
+from maetheory.experiments.objectives import objectives
+from maetheory.experiments.paper import PAPER
+from maetheory.experiments.sweeps import uniformity_sweep
 from maetheory.models import PRESETS
 from maetheory.training import TrainConfig
 
-
-@dataclass(frozen=True)
-class Experiment:
-    """A comparison of objectives on one data set.
-
-    Attributes
-    ----------
-    name, source : str
-        Its name, and what `load_images` takes.
-    recipe : TrainConfig
-        The plain objective; U-MAE differs in the uniformity weight only.
-    uniformity_weight : float
-        λ of the U- variants.
-    seeds : tuple of int
-    train_limit, test_limit : int or None
-        How many images are trained on (and probed on), and tested on; None takes all.
-    watch : int
-        Epochs between two looks at the effective rank.
-    """
-
-    name: str
-    source: str
-    recipe: TrainConfig
-    uniformity_weight: float
-    seeds: tuple[int, ...]
-    train_limit: int | None = None
-    test_limit: int | None = None
-    watch: int = 5
-
-    def runs(self) -> list[tuple[str, int, TrainConfig]]:
-        """Return (objective, seed, recipe) of every training run."""
-        return [
-            (objective, seed, replace(self.recipe, uniformity_weight=weight, seed=seed))
-            for objective, weight in (("MAE", 0.0), ("U-MAE", self.uniformity_weight))
-            for seed in self.seeds
-        ]
-
+DIGITS = TrainConfig(PRESETS["digits"], epochs=60, batch=128, base_lr=4e-3, warmup_epochs=5, log_every=11)
+CIFAR10_SMALL = TrainConfig(
+    PRESETS["cifar10-small"], epochs=6, batch=128, base_lr=2e-3, warmup_epochs=0.5, log_every=20
+)
+DIGITS_LAWS = (
+    *(("uniform", ratio, 2) for ratio in (0.25, 0.5, 0.625, 0.75, 0.875)),
+    *(("bernoulli", ratio, 2) for ratio in (0.5, 0.75)),
+    *(("block", ratio, 2) for ratio in (0.25, 0.5, 0.75)),
+    *(("uniform", ratio, 4) for ratio in (0.5, 0.75)),
+)
+CIFAR10_LAWS = (
+    *(("uniform", ratio, 4) for ratio in (0.25, 0.5, 0.75, 0.875)),
+    *(("block", ratio, 4) for ratio in (0.5, 0.75)),
+    *(("uniform", ratio, 8) for ratio in (0.5, 0.75)),
+)
+RATIOS = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9)
+TIN20 = replace(
+    CIFAR10_SMALL,
+    model=replace(CIFAR10_SMALL.model, encoder=replace(CIFAR10_SMALL.model.encoder, image_size=64, patch=8)),
+)
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
-        "digits": Experiment(
-            "digits",
-            "digits",
-            TrainConfig(PRESETS["digits"], epochs=60, batch=128, base_lr=4e-3, warmup_epochs=5, log_every=11),
-            uniformity_weight=0.1,
-            seeds=(0, 1, 2),
-        ),
+        "digits": Experiment("digits", "digits", objectives(DIGITS, 0.1), seeds=(0, 1, 2)),
         "cifar10-small": Experiment(
             "cifar10-small",
             "cifar10",
-            TrainConfig(PRESETS["cifar10-small"], epochs=12, batch=128, base_lr=2e-3, warmup_epochs=1, log_every=20),
-            uniformity_weight=0.01,
-            seeds=(0, 1),
+            objectives(CIFAR10_SMALL, 0.01, simmim=True),
+            seeds=(0, 1, 2),
+            train_limit=20_000,
+            watch=1,
+        ),
+        "digits-uniformity": Experiment(
+            "digits-uniformity", "digits", uniformity_sweep(DIGITS), seeds=(0, 1, 2), watch=60, presentation="sweep"
+        ),
+        "mask-laws-digits": Experiment(
+            "mask-laws-digits",
+            "digits",
+            mask_laws(replace(DIGITS, epochs=24, warmup_epochs=2), DIGITS_LAWS),
+            seeds=(0, 1, 2),
+            watch=24,
+        ),
+        "mask-laws-cifar10": Experiment(
+            "mask-laws-cifar10",
+            "cifar10",
+            mask_laws(CIFAR10_SMALL, CIFAR10_LAWS),
+            seeds=(0,),
             train_limit=10_000,
             test_limit=3_000,
-            watch=2,
+            watch=6,
         ),
+        "mask-ratio-digits": Experiment(
+            "mask-ratio-digits",
+            "digits",
+            mask_ratios(DIGITS, RATIOS),
+            seeds=(0, 1, 2),
+            watch=60,
+            presentation="mask ratios",
+        ),
+        "mask-ratio-cifar10": Experiment(
+            "mask-ratio-cifar10",
+            "cifar10",
+            mask_ratios(CIFAR10_SMALL, RATIOS),
+            seeds=(0,),
+            train_limit=10_000,
+            test_limit=3_000,
+            watch=6,
+            presentation="mask ratios",
+        ),
+        "tin20": Experiment("tin20", FOLDER, objectives(TIN20, 0.01, simmim=True), seeds=(0,), watch=1),
+        **PAPER,
     }
 )
 

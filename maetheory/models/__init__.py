@@ -5,9 +5,11 @@ translation. `MAE` puts a light decoder on it and predicts hidden patches; `SimM
 instead. Neither ever draws a mask: `masking.draw_masks` does, on the device, from the same laws as `maetheory.masks`.
 """
 
+from maetheory.models.linear import LinearMAE
 from maetheory.models.losses import reconstruction, uniformity
 from maetheory.models.mae import MAE, MAEConfig, MAEOutput
 from maetheory.models.masking import draw_masks
+from maetheory.models.penalties import coding_rate, gaussian_potential, penalty
 from maetheory.models.presets import PRESETS, preset
 from maetheory.models.simmim import SimMIM
 from maetheory.models.vit import ViT, ViTConfig, patch_mean, split_mask
@@ -15,13 +17,17 @@ from maetheory.models.vit import ViT, ViTConfig, patch_mean, split_mask
 __all__ = [
     "MAE",
     "PRESETS",
+    "LinearMAE",
     "MAEConfig",
     "MAEOutput",
     "SimMIM",
     "ViT",
     "ViTConfig",
+    "coding_rate",
     "draw_masks",
+    "gaussian_potential",
     "patch_mean",
+    "penalty",
     "preset",
     "reconstruction",
     "split_mask",
