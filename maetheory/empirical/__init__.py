@@ -12,6 +12,7 @@ from maetheory.empirical.codebook import Codebook, fit_codebook
 from maetheory.empirical.gaussian import GaussianTable
 from maetheory.empirical.kernel import KernelGraph, kernel_graph
 from maetheory.empirical.mask_by_mask import MeanBands, bands_by_mask
+from maetheory.empirical.neighbours import NeighbourGraph, neighbour_graph
 from maetheory.empirical.sample import Sample, sample_of_codes
 from maetheory.empirical.tokens import token_graph, token_sample
 
@@ -23,12 +24,14 @@ __all__ = [
     "KernelAverage",
     "KernelGraph",
     "MeanBands",
+    "NeighbourGraph",
     "Sample",
     "average_over_masks",
     "bands",
     "bands_by_mask",
     "fit_codebook",
     "kernel_graph",
+    "neighbour_graph",
     "sample_of_codes",
     "token_graph",
     "token_sample",

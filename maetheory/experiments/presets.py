@@ -9,6 +9,7 @@ from maetheory.core import InputError
 from maetheory.experiments.experiment import Experiment
 from maetheory.experiments.mask_ratios import mask_ratios
 from maetheory.experiments.objectives import objectives
+from maetheory.experiments.sweeps import uniformity_sweep
 from maetheory.models import PRESETS
 from maetheory.training import TrainConfig
 
@@ -46,6 +47,9 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             test_limit=3_000,
             watch=6,
             presentation="mask ratios",
+        ),
+        "digits-uniformity": Experiment(
+            "digits-uniformity", "digits", uniformity_sweep(DIGITS), seeds=(0, 1, 2), watch=60, presentation="sweep"
         ),
     }
 )

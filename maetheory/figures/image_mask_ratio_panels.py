@@ -48,7 +48,7 @@ def draw_image_mask_ratios(axes: np.ndarray, frame: pd.DataFrame) -> None:
         _curves(ax, frame[frame.number == number], (TOKENS, KERNEL), reach)
         ax.set(title=f"(d) {title}", ylim=(0, reach))
     axes[2, 3].axhline(1.0, color="black", lw=0.8, ls=":")
-    _legend(axes[0, 3], axes[0, :2], {"intra-class": "-", "inter-class": "--"})
+    _legend(axes[0, 3], list(axes[0, :2]), {"intra-class": "-", "inter-class": "--"})
     _legend(axes[1, 3], [axes[1, 2], axes[2, 0]], {"trivial bound 1": ":"})
     for ax in (*axes[0, :3], *axes[1, :3], *axes[2]):
         ax.set_visible(bool(ax.has_data()))
