@@ -10,8 +10,8 @@
 # *How Mask Matters* (Zhang, Wang and Wang 2022) argues that a larger mask ratio ρ brings images of one class together,
 # because less is left that could tell them apart, and that a ratio too large brings classes together as well. Its
 # mask-ratio figure shows the mean distance of masked images of one class and of two, and their quotient, least at
-# ρ = 0.7. Here is the same on the embedded 8×8 digits, in pixels and in features, and what the mask graphs of the images
-# themselves say: label errors, λₖ₊₁, and the bound of the downstream error that they give.
+# ρ = 0.7. Here is the same on the embedded 8×8 digits, in pixels and in features, and what the mask graphs of the
+# images themselves say: label errors, λₖ₊₁, and the bound of the downstream error that they give.
 
 # %%
 # %matplotlib inline
@@ -79,8 +79,8 @@ distances = distance_rows(test, 2, encoder=model, ratios=ratios, n_masks=4)
 #
 # Sixteen patches; positions kept, so that each mask has its own graph, and numbers are means over masks.
 #
-# - **Token graphs**: each patch is one of two codes; views, or targets, of different images are the same where all codes
-#   agree. With bands of 95 %, which say UNDECIDED (open marks) where the sample cannot tell.
+# - **Token graphs**: each patch is one of two codes; views, or targets, of different images are the same where all
+#   codes agree. With bands of 95 %, which say UNDECIDED (open marks) where the sample cannot tell.
 # - **Kernel graphs**: targets that are alike are taken for one another, by a Gaussian of a quarter of their median
 #   distance. α is that of a vote of other images' views, which is no less than Bayes'.
 
