@@ -30,7 +30,7 @@ def uniformity_sweep(recipe: TrainConfig) -> tuple[Cell, ...]:
 
 def series_of(recipe: TrainConfig) -> str:
     """Say which kind of term a recipe has, as in "squares, mean": everything but its weight."""
-    words = [recipe.uniformity_form]
+    words: list[str] = [recipe.uniformity_form]
     if recipe.uniformity_convention == "authors":
         words.append("authors")
     if recipe.uniformity_readout == "mean":
