@@ -19,7 +19,8 @@ def reproduce(
     preset: Annotated[
         str,
         typer.Option(
-            help="Name of an experiment: digits, cifar10-small, tin20, digits-uniformity, table1-cifar10-tiny, …"
+            help="Name of an experiment: digits, cifar10-small, tin20, digits-uniformity, mask-ratio-digits, "
+            "table1-cifar10-tiny, …"
         ),
     ] = "digits",
     data: Data = None,

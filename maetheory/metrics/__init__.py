@@ -8,6 +8,7 @@ from maetheory.metrics.alignment import alignment, graph_alignment, mask_alignme
 from maetheory.metrics.alpha_req import PowerLawFit, alpha_req
 from maetheory.metrics.baselines import marchenko_pastur, shuffled_columns
 from maetheory.metrics.cka import linear_cka
+from maetheory.metrics.class_distances import ClassDistances, class_distances
 from maetheory.metrics.coherence import coherence
 from maetheory.metrics.confusion import acr, arc
 from maetheory.metrics.conventions import CONVENTIONS, Convention
@@ -16,6 +17,7 @@ from maetheory.metrics.effective_rank import effective_rank, rankme
 from maetheory.metrics.lidar import lidar
 from maetheory.metrics.matrix_entropy import kernel_entropy, matrix_entropy, vendi
 from maetheory.metrics.moments import Moments
+from maetheory.metrics.of_moments import OF_MOMENTS
 from maetheory.metrics.ranks import condition_number, iso_score, nesum, participation_ratio, stable_rank
 from maetheory.metrics.spectrum import covariance_eigenvalues, singular_values
 from maetheory.metrics.twonn import twonn
@@ -24,6 +26,8 @@ from maetheory.metrics.uniformity import uniformity
 
 __all__ = [
     "CONVENTIONS",
+    "OF_MOMENTS",
+    "ClassDistances",
     "Convention",
     "Moments",
     "PowerLawFit",
@@ -32,6 +36,7 @@ __all__ = [
     "alpha_req",
     "arc",
     "bootstrap",
+    "class_distances",
     "coherence",
     "condition_number",
     "covariance_eigenvalues",
