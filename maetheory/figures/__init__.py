@@ -14,6 +14,7 @@ from maetheory.figures.spectra import (
 )
 from maetheory.figures.style import COLOURS, paper_style, save_figure
 from maetheory.figures.training import draw_training, training_curves
+from maetheory.figures.uniformity_sweep import draw_uniformity_sweep, uniformity_sweep
 
 __all__ = [
     "COLOURS",
@@ -25,6 +26,7 @@ __all__ = [
     "draw_masked_images",
     "draw_scatter",
     "draw_training",
+    "draw_uniformity_sweep",
     "effective_ranks",
     "image_mask_ratios",
     "log_spectra",
@@ -34,4 +36,5 @@ __all__ = [
     "save_figure",
     "scatter",
     "training_curves",
+    "uniformity_sweep",
 ]
