@@ -15,6 +15,7 @@ from maetheory.empirical.graph_scores import GraphScores
 from maetheory.empirical.kernel import KernelGraph, kernel_graph
 from maetheory.empirical.mask_by_mask import MeanBands, bands_by_mask
 from maetheory.empirical.regions import region_sample
+from maetheory.empirical.neighbours import NeighbourGraph, neighbour_graph
 from maetheory.empirical.sample import Sample, sample_of_codes
 from maetheory.empirical.tokens import token_graph, token_sample
 
@@ -29,6 +30,7 @@ __all__ = [
     "KernelGraph",
     "LawScores",
     "MeanBands",
+    "NeighbourGraph",
     "Sample",
     "Score",
     "average_over_masks",
@@ -37,6 +39,7 @@ __all__ = [
     "fit_codebook",
     "kernel_graph",
     "region_sample",
+    "neighbour_graph",
     "sample_of_codes",
     "score_law",
     "score_table",

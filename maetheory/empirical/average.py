@@ -12,15 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
 
 from maetheory.core import Estimate, InputError, Progress, generator, silent
 from maetheory.data import ImageSet
-from maetheory.empirical.kernel import kernel_graph
+from maetheory.empirical.kernel import KernelGraph, kernel_graph
 from maetheory.empirical.kernel_numbers import KernelNumbers, numbers_of
+from maetheory.empirical.neighbours import NeighbourGraph, neighbour_graph
 from maetheory.empirical.split import labels_of
 from maetheory.masks import MaskLaw, patchify
 
@@ -89,6 +90,7 @@ def average_over_masks(
     labels: np.ndarray | None = None,
     bandwidth: float | None = None,
     factor: float = 0.25,
+    neighbours: int | None = None,
     device: str | torch.device = "cpu",
     room: int | None = None,
     scratch: str | Path | None = None,
@@ -116,6 +118,9 @@ def average_over_masks(
         targets under each.
     factor, device, room, scratch
         As for `kernel_graph`.
+    neighbours : int, optional
+        Cut the kernel after so many nearest targets, itself included: `neighbour_graph`, which needs neither room nor
+        scratch. All targets by default.
     seed : int
         Draws the masks; starts the solvers and draws the probes under each.
     progress : Progress
@@ -146,8 +151,13 @@ def average_over_masks(
     each = []
     for number, mask in enumerate(drawn):
         own = int(generator(seed, "kernel mask", number).integers(2**31))
-        graph = kernel_graph(images, mask, patch=patch, labels=known, bandwidth=bandwidth, factor=factor, device=device,
-                             room=room, scratch=scratch, seed=own)  # fmt: skip
+        common: dict[str, Any] = {"patch": patch, "labels": known, "bandwidth": bandwidth, "factor": factor,
+                                  "device": device, "seed": own}  # fmt: skip
+        graph: KernelGraph | NeighbourGraph
+        if neighbours is None:
+            graph = kernel_graph(images, mask, room=room, scratch=scratch, **common)
+        else:
+            graph = neighbour_graph(images, mask, neighbours=neighbours, **common)
         each.append(numbers_of(graph, k, seed=own))
         del graph  # before the next one takes its room
         progress(number + 1, masks, "masks averaged")

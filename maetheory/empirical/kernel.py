@@ -163,9 +163,7 @@ class KernelGraph:
         spectrum : Spectrum
             The first k + 1 singular values of this graph; λ = σ². φ is the graph's own, self pairs included.
         """
-        gap = 1 - float(spectrum.values[-1]) ** 2
-        known = gap > 2 * spectrum.enclosure
-        return float(self.pair_label_error(distinct=False)) / gap if known else float("inf")
+        return residual_bound(self.pair_label_error(distinct=False), spectrum)
 
     def tail(self, spectrum: Spectrum, k: int, *, seed: int = 0) -> Estimate:
         """Σ_{i>k} λ_i² = ‖Ā‖_F² − Σ_{i≤k} λ_i², λ = σ².
@@ -190,7 +188,8 @@ class KernelGraph:
             (self.n, self.n), dtype=np.float64, matvec=twice, rmatvec=twice, matmat=twice, rmatmat=twice
         )  # fmt: skip
         found = tail(whole, spectrum.values[:k] ** 2, seed=seed)
-        return Estimate(found.value, found.error * (1 + found.sampled), found.sampled)
+        off = 4 * spectrum.enclosure * float((spectrum.values[:k] ** 3).sum())
+        return Estimate(found.value, found.error * (1 + found.sampled) + off, found.sampled)
 
     @property
     def _rounding(self) -> float:
@@ -201,6 +200,12 @@ class KernelGraph:
         if self.labels is None:
             raise InputError("this needs labels, but the images were given without")
         return self.labels
+
+
+def residual_bound(phi: float, spectrum: Spectrum) -> float:
+    """Return φ / (1 − λ_{k+1}) of k + 1 singular values, infinite where the last cannot be told from 1."""
+    gap = 1 - float(spectrum.values[-1]) ** 2
+    return float(phi) / gap if gap > 2 * spectrum.enclosure else float("inf")
 
 
 def check_meetings(self_pairs: float) -> None:

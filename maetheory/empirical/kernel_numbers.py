@@ -9,6 +9,7 @@ import numpy as np
 
 from maetheory.core import Estimate
 from maetheory.empirical.kernel import KernelGraph
+from maetheory.empirical.neighbours import NeighbourGraph
 
 
 @final
@@ -43,7 +44,7 @@ class KernelNumbers:
     left_out: float
 
 
-def numbers_of(graph: KernelGraph, k: int, *, seed: int = 0) -> KernelNumbers:
+def numbers_of(graph: KernelGraph | NeighbourGraph, k: int, *, seed: int = 0) -> KernelNumbers:
     """Compute all numbers of a graph with labels, its k + 1 largest values first.
 
     Raises

@@ -44,3 +44,129 @@ def law_scores(cells: Sequence[Cell], images: ImageSet, *, n_masks: int = 8, see
         found.append(score_law(seen, cell.recipe.law(), patch=cell.recipe.model.encoder.patch, name=cell.name,
                                n_masks=n_masks, seed=seed))  # fmt: skip
     return score_table(found)
+
+
+def score_correlations(scores: pd.DataFrame, ledger: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+    """Correlate every score of mask laws with the accuracy of linear probes on models trained under them.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        As `law_scores` returns it.
+    ledger : DataFrame
+        As `run` returns it, its cells being the laws of `scores`.
+    seed : int
+        Draws permutations of the laws.
+
+    Returns
+    -------
+    DataFrame
+        A row for each score and readout. rho is Spearman's, over laws, with the mean accuracy over seeds, positive where
+        the score is right in the direction written down for it; low and high its 95 % interval; p and p_adjusted of the
+        permutation test alone and corrected for all rows; partial has the mask ratio held fixed; least_seed and
+        most_seed are the extremes of rho with the accuracies of one seed only; why is a sentence where a score ranks
+        nothing. The intervals are those of `rank_correlations`: laws are permuted, each with all its seeds.
+    """
+    accuracy = _accuracies(ledger)
+    laws = accuracy.index
+    turned = {str(name): part.set_index("law").loc[laws].eval("value * direction").to_numpy()
+              for name, part in scores.groupby("score", sort=False)}  # fmt: skip
+    loss = ledger[ledger.metric == TRAINED].groupby("cell").value.mean()
+    turned[TRAINED] = AFTER_TRAINING.direction * loss.loc[laws].to_numpy()
+    ratio = scores.drop_duplicates("law").set_index("law").mask_ratio.loc[laws].to_numpy()
+    means = {readout: accuracy[readout].mean(axis=1).to_numpy() for readout in READOUTS}
+    found = rank_correlations(turned, means, control=ratio, seed=seed)
+    rows = [_row(*pair, one, _of_single_seeds(turned[pair[0]], accuracy[pair[1]])) for pair, one in found.items()]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _accuracies(ledger: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy of linear probes, a row for each cell and a column for each (readout, seed)."""
+    probes = ledger[(ledger.metric == "linear_probe") & ledger.readout.isin(READOUTS)]
+    return probes.pivot_table(index="cell", columns=["readout", "seed"], values="value", sort=False)
+
+
+def _of_single_seeds(score: np.ndarray, accuracy: pd.DataFrame) -> tuple[float, float]:
+    each = {str(seed): accuracy[seed].to_numpy() for seed in accuracy}
+    found = [one.value for one in rank_correlations({"score": score}, each, permutations=1).values()]
+    return min(found), max(found)
+
+
+def _row(score: str, readout: str, one: RankCorrelation, seeds: tuple[float, float]) -> tuple[object, ...]:
+    return (score, readout, one.value, one.low, one.high, one.p, one.p_adjusted, one.partial, *seeds, one.why)
+
+
+def present_mask_laws(measured: Measured) -> Presented:
+    """Score the laws, unless an earlier call did, and show each score against the accuracies measured."""
+    from matplotlib import pyplot as plt
+
+    scores = _scores(measured)
+    correlations = score_correlations(scores, measured.ledger)
+    frame = figures.score_against_accuracy(scores, measured.ledger, correlations)
+    with figures.paper_style():
+        figure, axes = plt.subplots(*figures.GRID_OF_SCORES, figsize=(13, 12), layout="constrained")
+        figures.draw_score_against_accuracy(list(axes.ravel()), frame)
+        drawn = figures.save_figure(figure, frame, measured.figures, "score_against_accuracy")
+    with replacing(measured.figures / "score_correlations.csv") as part:
+        correlations.to_csv(part, index=False, float_format="%.4g")
+    sentence = reading(correlations, measured.ledger)
+    page = _page(measured, scores, correlations, drawn[1], sentence)
+    return Presented(page, (*drawn, measured.figures / "score_correlations.csv"), sentence)
+
+
+def reading(correlations: pd.DataFrame, ledger: pd.DataFrame) -> str:
+    """Say which scores predict accuracy once corrected for looking at all of them, and which point the wrong way."""
+    laws, seeds = ledger.cell.nunique(), ledger.seed.nunique()
+    known = correlations[correlations.p_adjusted < 0.05]
+    right, wrong = known[known.rho > 0], known[known.rho < 0]
+    start = f"{laws} mask laws, {seeds} seed{'s' * (seeds > 1)}, {len(correlations)} correlations looked at"
+    if known.empty:
+        best = correlations.loc[correlations.rho.idxmax()]
+        return (f"{start}: no score predicts linear-probe accuracy at 5 % once corrected for looking at all of them; "
+                f"the largest correlation is {_named(best)}.")  # fmt: skip
+    said = [f"predict accuracy: {_listed(right)}"] * (not right.empty)
+    said += [f"point the wrong way: {_listed(wrong)}"] * (not wrong.empty)
+    return f"{start}: at 5 %, corrected for all of them, these {'; these '.join(said)}."
+
+
+def _listed(rows: pd.DataFrame) -> str:
+    return ", ".join(_named(row) for _, row in rows.iterrows())
+
+
+def _named(row: pd.Series) -> str:
+    return f"{row.score} ({row.readout}) {row.rho:.2f} [{row.low:.2f}, {row.high:.2f}]"
+
+
+def _scores(measured: Measured) -> pd.DataFrame:
+    path, cells = measured.out / "mask_law_scores.csv", measured.experiment.cells
+    n_images = min(SCORED, len(measured.images))
+    wanted = {(cell.name, cell.recipe.law().mask_ratio, n_images) for cell in cells}
+    if path.exists():
+        found = pd.read_csv(path, keep_default_na=False)
+        if set(zip(found.law, found.mask_ratio, found.n_images, strict=True)) == wanted:
+            return found
+    found = law_scores(cells, measured.images)
+    with replacing(path) as part:
+        found.to_csv(part, index=False)
+    return found
+
+
+def _page(measured: Measured, scores: pd.DataFrame, correlations: pd.DataFrame, picture: Path, sentence: str) -> Path:
+    seeds = ", ".join(map(str, measured.experiment.seeds))
+    lead = (f"{len(measured.images)} training and {len(measured.test)} test images of {measured.test.name}; seeds "
+            f"{seeds}; {sentence}")  # fmt: skip
+    sections = [
+        Section("Scores against accuracy",
+                "Each panel is turned so that a score predicts more accuracy to the right. Scores know images, labels "
+                "and the mask law only, but for the reconstruction loss. Which way a score predicts was written down "
+                "before accuracies were seen. ρ is Spearman's with the mean over seeds, with its 95 % interval, which "
+                "is not corrected for looking at many scores.",
+                [(picture, "each score of a mask law against linear-probe accuracy")]),
+        Section("Rank correlations",
+                "p_adjusted is corrected for all rows of this table by permuting laws; partial holds the mask ratio "
+                "fixed; least_seed and most_seed are the extremes of ρ over single seeds.",
+                tables=[correlations.round(3)]),
+        Section("Every score with its band", "", tables=[scores.drop(columns="why").round(4)]),
+    ]  # fmt: skip
+    about = {"experiment": {cell.name: cell.recipe.to_dict() for cell in measured.experiment.cells}, **provenance()}
+    return write_page(measured.out / "report.html", f"maetheory: {measured.experiment.name}", lead, sections, about)

@@ -11,6 +11,7 @@ from maetheory.experiments.experiment import Experiment
 from maetheory.experiments.mask_laws import mask_laws
 from maetheory.experiments.mask_ratios import mask_ratios
 from maetheory.experiments.objectives import objectives
+from maetheory.experiments.sweeps import uniformity_sweep
 from maetheory.models import PRESETS
 from maetheory.training import TrainConfig
 
@@ -48,6 +49,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             mask_laws(replace(DIGITS, epochs=24, warmup_epochs=2), DIGITS_LAWS),
             seeds=(0, 1, 2),
             watch=24,
+            presentation="mask-laws",
         ),
         "mask-laws-cifar10": Experiment(
             "mask-laws-cifar10",
@@ -57,6 +59,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             train_limit=10_000,
             test_limit=3_000,
             watch=6,
+            presentation="mask-laws",
         ),
         "mask-ratio-digits": Experiment(
             "mask-ratio-digits", "digits", mask_ratios(DIGITS, RATIOS), seeds=(0, 1, 2), watch=60
@@ -69,6 +72,9 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             train_limit=10_000,
             test_limit=3_000,
             watch=6,
+        ),
+        "digits-uniformity": Experiment(
+            "digits-uniformity", "digits", uniformity_sweep(DIGITS), seeds=(0, 1, 2), watch=60, presentation="sweep"
         ),
     }
 )

@@ -2,6 +2,11 @@
 
 from maetheory.figures.features import draw_scatter, scatter
 from maetheory.figures.masking import draw_masked_images, masked_images
+from maetheory.figures.score_against_accuracy import (
+    GRID_OF_SCORES,
+    draw_score_against_accuracy,
+    score_against_accuracy,
+)
 from maetheory.figures.spectra import (
     draw_effective_ranks,
     draw_log_spectra,
@@ -13,10 +18,12 @@ from maetheory.figures.training import draw_training, training_curves
 
 __all__ = [
     "COLOURS",
+    "GRID_OF_SCORES",
     "draw_effective_ranks",
     "draw_log_spectra",
     "draw_masked_images",
     "draw_scatter",
+    "draw_score_against_accuracy",
     "draw_training",
     "effective_ranks",
     "log_spectra",
@@ -24,5 +31,6 @@ __all__ = [
     "paper_style",
     "save_figure",
     "scatter",
+    "score_against_accuracy",
     "training_curves",
 ]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from maetheory.core import InputError, Progress, make_folder, silent
 from maetheory.data import FolderStream, ImageSet
 from maetheory.masks import UniformMasks
-from maetheory.models import draw_masks, patch_mean, uniformity
+from maetheory.models import draw_masks, patch_mean, penalty
 from maetheory.training import store
 from maetheory.training.config import TrainConfig
 from maetheory.training.feed import Resident, Streamed, feed_of
@@ -207,8 +207,11 @@ class _Run:
             z = out.latent[:, 0] if config.uniformity_readout == "cls" else patch_mean(out.latent, self._seen(mask))
             if self.fabric.world_size > 1:
                 z = cast(Tensor, self.fabric.all_gather(z, sync_grads=True)).flatten(0, 1)  # (w, b, d) -> (w b, d)
-            parts["uniformity"] = uniformity(
-                z, normalize=config.uniformity_normalize, convention=config.uniformity_convention
+            parts["uniformity"] = penalty(
+                z,
+                form=config.uniformity_form,
+                normalize=config.uniformity_normalize,
+                convention=config.uniformity_convention,
             )
             parts["loss"] = out.loss + config.uniformity_weight * parts["uniformity"]
         return parts
