@@ -16,7 +16,9 @@ from maetheory.cli.terminal import show, watched
 
 @app.command()
 def reproduce(
-    preset: Annotated[str, typer.Option(help="Name of an experiment: digits, cifar10-small.")] = "digits",
+    preset: Annotated[
+        str, typer.Option(help="Name of an experiment: digits, cifar10-small, mask-ratio-digits, mask-ratio-cifar10.")
+    ] = "digits",
     data: Data = None,
     out: Annotated[Path | None, typer.Option(help="Where runs, ledger and report go; runs/PRESET by default.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Where figures go; OUT/figures by default.")] = None,

@@ -4,6 +4,8 @@ On real images no two views coincide unless something makes them. Patches become
 where their codes agree, and the graph is counted; or targets that are alike are taken for one another, by a Gaussian
 kernel. A counted graph is optimistic: new views look alone, so label errors come out too small and singular values too
 large. Every number of a counted graph therefore comes as a `Band`: where it lies, and whether the sample decides it.
+
+A graph too large for one machine is shared among the processes of a torch.distributed group: `sharded_token_graph`.
 """
 
 from maetheory.empirical.average import KernelAverage, average_over_masks
@@ -14,9 +16,12 @@ from maetheory.empirical.gaussian import GaussianTable
 from maetheory.empirical.graph_scores import GraphScores
 from maetheory.empirical.kernel import KernelGraph, kernel_graph
 from maetheory.empirical.mask_by_mask import MeanBands, bands_by_mask
-from maetheory.empirical.regions import region_sample
 from maetheory.empirical.neighbours import NeighbourGraph, neighbour_graph
+from maetheory.empirical.ranks import Ranks
+from maetheory.empirical.regions import region_sample
 from maetheory.empirical.sample import Sample, sample_of_codes
+from maetheory.empirical.sharded import ShardedGraph
+from maetheory.empirical.sharded_tokens import sharded_token_graph
 from maetheory.empirical.tokens import token_graph, token_sample
 
 __all__ = [
@@ -31,18 +36,21 @@ __all__ = [
     "LawScores",
     "MeanBands",
     "NeighbourGraph",
+    "Ranks",
     "Sample",
     "Score",
+    "ShardedGraph",
     "average_over_masks",
     "bands",
     "bands_by_mask",
     "fit_codebook",
     "kernel_graph",
-    "region_sample",
     "neighbour_graph",
+    "region_sample",
     "sample_of_codes",
     "score_law",
     "score_table",
+    "sharded_token_graph",
     "token_graph",
     "token_sample",
 ]

@@ -1,4 +1,4 @@
-"""With positions kept, masks do not meet: each has a graph of its own, and a law of masks has the mean of their numbers."""
+"""With positions kept, masks do not meet: each has a graph of its own, and a law of masks the mean of their numbers."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from maetheory.data import ImageSet
 from maetheory.evaluation.encode import Readout, depth_of, encode
 from maetheory.masks import UniformMasks, patchify, visible_count
 from maetheory.metrics import ClassDistances, class_distances
+from maetheory.models import MAE, SimMIM
 
 MASKS = ("one", "own")
 GREY = 0.5  # of hidden pixels where every image has its own mask: zero for models that see pixels in [-1, 1]
@@ -96,13 +97,25 @@ def _pixels(images: ImageSet, patch: int, masks: Iterator[np.ndarray]) -> Iterat
 def _features(
     images: ImageSet, patches: int, encoder: Any, readout: Readout, masks: Iterator[np.ndarray]
 ) -> Iterator[np.ndarray]:
-    if depth_of(encoder) is None:
-        raise InputError("features of masked images need a Vision Transformer, because a callable takes no mask")
     if readout not in ("cls", "mean"):
         raise InputError(f"the readout must be 'cls' or 'mean', one vector for an image, but it is {readout!r}")
-    known = getattr(encoder, "encoder", encoder).config.n_patches
+    known = grid_of(encoder) ** 2
     if known != patches:
         raise InputError(f"the encoder must cut images into as many patches as the masks do, but it has {known} and "
                          f"they have {patches}")  # fmt: skip
     for mask in masks:
         yield encode(encoder, images, readout=readout, mask=mask).numpy()
+
+
+def grid_of(encoder: Any) -> int:
+    """Return how many patches a Vision Transformer sees along a side.
+
+    Raises
+    ------
+    InputError
+        If the encoder is another callable.
+    """
+    if depth_of(encoder) is None:
+        raise InputError("features of masked images need a Vision Transformer, because a callable takes no mask")
+    vit = encoder.encoder if isinstance(encoder, MAE | SimMIM) else encoder
+    return int(vit.config.image_size // vit.config.patch)

@@ -7,6 +7,7 @@ the graphs' own numbers, and how well models trained at each ratio can be read, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,15 +19,99 @@ from maetheory.data.paper import paper_numbers
 from maetheory.empirical import Band, average_over_masks, bands_by_mask, fit_codebook, token_sample
 from maetheory.evaluation import masked_distances
 from maetheory.evaluation.encode import Readout
+from maetheory.evaluation.masked_distances import grid_of
 from maetheory.masks import UniformMasks, patchify, visible_count
 
 RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 COLUMNS = ("source", "number", "asked", "rho", "value", "low", "high", "decided")
 PAPER = "paper"
 PIXELS, FEATURES = ("pixels, one mask", "pixels, own masks"), ("features, one mask", "features, own masks")
-TOKENS, KERNEL, TRAINED = "token graphs", "kernel graphs", "models trained at ρ"
+TOKENS, KERNEL = "token graphs", "kernel graphs"
+TRAINED = ("trained at ρ, cls", "trained at ρ, mean of patches")
 DISTANCES = ("intra", "inter", "relative")
+LIMIT = 1000  # images in pairs
 CODES = 2  # of a patch in token graphs: more, and few views meet
+
+
+def image_mask_ratios(
+    images: ImageSet,
+    test: ImageSet,
+    patch: int,
+    *,
+    graph_patch: int | None = None,
+    encoder: Any = None,
+    readout: Readout = "cls",
+    k: int | None = None,
+    ratios: Sequence[float] = RATIOS,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> pd.DataFrame:
+    """Compute everything that is drawn of images: distances, token graphs, kernel graphs, and the paper's numbers.
+
+    Parameters
+    ----------
+    images : ImageSet
+        Makes token graphs, and the first thousand of it, classes alike, kernel graphs.
+    test : ImageSet
+        The first thousand, classes alike, give distances.
+    patch : int
+        Side of a patch in pixels, for distances.
+    graph_patch : int, optional
+        That of graphs, which need few patches; by default a quarter of the image, rounded down to what divides it.
+    encoder, readout, ratios, seed
+        As for `distance_rows`; the ratios strictly between 0 and 1.
+    k : int, optional
+        Features in graphs; as many as there are classes by default.
+
+    Returns
+    -------
+    DataFrame
+        `COLUMNS`; also what `accuracy_rows` returns has them, and may be put below.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two classes or, of a class, two test images; a ratio leaves nothing visible or nothing
+        hidden; or patches do not fit images or encoder.
+    """
+    coarse = quarter(images) if graph_patch is None else graph_patch
+    few, k = images.limit(LIMIT), images.n_classes if k is None else k
+    how: dict[str, Any] = {"ratios": ratios, "seed": seed, "progress": progress}
+    parts = [
+        distance_rows(test.limit(LIMIT), patch, encoder=encoder, readout=readout, **how),
+        token_rows(images, coarse, k=k, **how),
+        kernel_rows(few, coarse, k=k, **how),
+        paper_rows(),
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def quarter(images: ImageSet) -> int:
+    """Return the side of a patch of which about four lie along an image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> quarter(ImageSet(np.zeros((1, 3, 32, 48), np.uint8), np.array([0]), "black"))
+    8
+    """
+    common = math.gcd(*images.shape[2:])
+    return next(patch for patch in range(max(min(images.shape[2:]) // 4, 1), 0, -1) if common % patch == 0)
+
+
+def patch_of(encoder: Any, images: ImageSet) -> int:
+    """Return the side of a patch of these images that an encoder, which fits them to its own size, makes of them.
+
+    Raises
+    ------
+    InputError
+        If the encoder is no Vision Transformer or does not cut these images into whole patches.
+    """
+    grid, sides = grid_of(encoder), set(images.shape[2:])
+    if len(sides) > 1 or images.shape[2] % grid:
+        raise InputError(f"the encoder sees {grid}x{grid} patches, which does not divide images of "
+                         f"{images.shape[2]}x{images.shape[3]}; give square ones of a multiple of {grid}")  # fmt: skip
+    return int(images.shape[2] // grid)
 
 
 def distance_rows(
@@ -161,6 +246,30 @@ def paper_rows() -> pd.DataFrame:
     columns = {"intra": "intra_class_distance", "inter": "inter_class_distance", "relative": "relative_distance"}
     rows = [_row(PAPER, number, record["mask_ratio"], record["mask_ratio"], Estimate(record[columns[number]]))
             for record in paper_numbers("mask_ratio").to_dict("records") for number in DISTANCES]  # fmt: skip
+    return _table(rows)
+
+
+def accuracy_rows(ledger: pd.DataFrame) -> pd.DataFrame:
+    """Return the linear-probe accuracy, in percent, of models trained at each ratio.
+
+    Parameters
+    ----------
+    ledger : DataFrame
+        As `maetheory.experiments.run` returns it: one model for each ratio and seed.
+
+    Returns
+    -------
+    DataFrame
+        `COLUMNS`: mean over seeds, with two standard errors over seeds or, of a single seed, two binomial ones over
+        test images.
+    """
+    probes, rows = ledger[ledger.metric == "linear_probe"], []
+    ratios = probes.training.map(lambda recipe: float(recipe["mask_ratio"]))
+    for (readout, ratio), part in probes.groupby(["readout", ratios]):
+        source = TRAINED[0] if readout == "cls" else TRAINED[1]
+        one = len(part) == 1
+        error = float(part.error.iloc[0]) if one else 2 * float(part.value.std(ddof=1)) / math.sqrt(len(part))
+        rows.append(_row(source, "accuracy", ratio, ratio, Estimate(100 * float(part.value.mean()), 100 * error)))
     return _table(rows)
 
 

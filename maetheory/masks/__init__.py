@@ -9,6 +9,7 @@ from maetheory.masks.bernoulli import BernoulliMasks
 from maetheory.masks.block import BlockMasks
 from maetheory.masks.grid import patchify, unpatchify
 from maetheory.masks.law import MaskLaw, visible_count
+from maetheory.masks.named import named_law
 from maetheory.masks.uniform import UniformMasks
 from maetheory.masks.views import view_identities
 
@@ -17,6 +18,7 @@ __all__ = [
     "BlockMasks",
     "MaskLaw",
     "UniformMasks",
+    "named_law",
     "patchify",
     "unpatchify",
     "view_identities",

@@ -26,8 +26,8 @@ from maetheory.metrics.uniformity import uniformity
 
 __all__ = [
     "CONVENTIONS",
-    "ClassDistances",
     "OF_MOMENTS",
+    "ClassDistances",
     "Convention",
     "Moments",
     "PowerLawFit",

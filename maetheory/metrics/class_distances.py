@@ -82,12 +82,12 @@ def class_distances(views: Iterable[Any], labels: np.ndarray) -> ClassDistances:
     intra, inter = mean.sum(1) / pairs
     if inter == 0:
         raise InputError("all images look alike under these views, so there are no distances to compare")
-    errors = [_error(with_quotient(fewer_images)[i], with_quotient(fewer_masks)[i]) for i in range(3)]
+    errors = [_error(_with_quotient(fewer_images)[i], _with_quotient(fewer_masks)[i]) for i in range(3)]
     values = (intra, inter, intra / inter)
     return ClassDistances(*(Estimate(value, error, sampled=True) for value, error in zip(values, errors, strict=True)))
 
 
-def with_quotient(means: np.ndarray) -> np.ndarray:
+def _with_quotient(means: np.ndarray) -> np.ndarray:
     """Return intra, inter and their quotient, (g, 2) -> (3, g)."""
     return np.array([*means.T, means[:, 0] / means[:, 1]])
 
@@ -103,8 +103,8 @@ def _classes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise InputError(f"distances between classes need at least two classes, but every label is {present[0]}"
                          if len(present) else "distances between classes need images, but there are none")  # fmt: skip
     if counts.min() < 2:
-        raise InputError(f"distances within a class need two images of each class, but class {present[counts.argmin()]} "
-                         f"has {counts.min()}")  # fmt: skip
+        raise InputError(f"distances within a class need two images of each class, but class "
+                         f"{present[counts.argmin()]} has {counts.min()}")  # fmt: skip
     return numbered, counts
 
 
@@ -116,7 +116,8 @@ def _sums(Z: Any, labels: np.ndarray) -> np.ndarray:
     rows = array(Z)
     if rows.ndim != 2 or len(rows) != len(labels):
         raise InputError(f"each view must have shape ({len(labels)}, d), a row per label, but one has {rows.shape}")
-    rows = rows - rows.mean(0)
+    rows = rows.astype(np.float64)
+    rows -= rows.mean(0)
     squares = (rows**2).sum(1)  # (N,)
     one_hot = (labels[:, None] == np.arange(labels.max() + 1)).astype(np.float64)  # (N, r)
     by_class = np.empty_like(one_hot)
@@ -127,6 +128,8 @@ def _sums(Z: Any, labels: np.ndarray) -> np.ndarray:
         distances[np.arange(len(distances)), np.arange(start, start + len(distances))] = 0.0
         by_class[here] = distances @ one_hot  # (b, N) @ (N, r) -> (b, r)
     if not np.isfinite(by_class).all():
-        raise InputError("views hold NaN or infinity, or values whose squares overflow; distances are of finite numbers")
+        raise InputError(
+            "views hold NaN or infinity, or values whose squares overflow; distances are of finite numbers"
+        )
     within = by_class[np.arange(len(labels)), labels]
     return np.array([within, by_class.sum(1) - within])
