@@ -1,6 +1,6 @@
 """The command line: parse, call, print."""
 
-from maetheory.cli import training, checkpoints, mask_ratio, theory, data  # isort: skip  # in the order of the help
+from maetheory.cli import training, tables, checkpoints, mask_ratio, theory, data  # isort: skip  # in the order of the help
 from maetheory.cli.program import app, main, run
 
-__all__ = ["app", "checkpoints", "data", "main", "mask_ratio", "run", "theory", "training"]
+__all__ = ["app", "checkpoints", "data", "main", "mask_ratio", "run", "tables", "theory", "training"]

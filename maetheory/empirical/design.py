@@ -45,7 +45,9 @@ _GRAPH = {
     "pair_label_error": Score(-1, "views of different classes that share a target are pulled together (the paper, S3)"),
     "view_label_error": Score(-1, "what a view does not say of its image no feature of views can (the paper, S3)"),
     "connectivity": Score(+1, "the paper: masking should connect, so the further λ₂ is below 1 the better"),
-    "next_eigenvalue": Score(-1, "a large λ_{k+1} means that k features leave out a part as connected as theirs (S3 i)"),
+    "next_eigenvalue": Score(
+        -1, "a large λ_{k+1} means that k features leave out a part as connected as theirs (S3 i)"
+    ),
     "residual_bound": Score(-1, "φ/(1 − λ_{k+1}) bounds the probe's residual (S3 i)"),
     "certificate": Score(-1, "the sharpest bound of the residual (S3 iii)"),
     "image_bound": Score(-1, "4φ/(1 − λ_{k+1}) + 2α bounds the error on images (S3 i)"),
@@ -198,9 +200,7 @@ def score_table(laws: Iterable[LawScores]) -> pd.DataFrame:
 _Parts = tuple[Band, Band, Band, tuple[Band, ...]]
 
 
-def _counted(
-    images: ImageSet, law: MaskLaw, mask: np.ndarray, patch: int, codes: int, count: int, seed: int
-) -> _Parts:
+def _counted(images: ImageSet, law: MaskLaw, mask: np.ndarray, patch: int, codes: int, count: int, seed: int) -> _Parts:
     """Parts of the graph of regions under a mask: φ, α, φ again, and eigenvalues, 0 beyond the smaller side.
 
     Values are those of the graph counted, all of one graph, so that bounds made of them hold for it.

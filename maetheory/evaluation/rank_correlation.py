@@ -114,7 +114,9 @@ def _checked(scores: Mapping[str, np.ndarray], measured: Mapping[str, np.ndarray
     for name, values in everything.items():
         bad = np.isnan(values) if name in scores else ~np.isfinite(values)
         if bad.any():
-            raise InputError(f"{name} is {np.asarray(values)[bad][0]} for {bad.sum()} of {len(bad)} items, which has no rank")
+            raise InputError(
+                f"{name} is {np.asarray(values)[bad][0]} for {bad.sum()} of {len(bad)} items, which has no rank"
+            )
     return sizes.pop()
 
 

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from maetheory import figures
-from maetheory.core import Progress, provenance, replacing, silent
+from maetheory.core import Progress, silent
 from maetheory.data import ImageSet
-from maetheory.empirical import SCORES, Score, score_law, score_table
-from maetheory.evaluation import RankCorrelation, rank_correlations
-from maetheory.experiments.experiment import Cell, Measured, Presented
-from maetheory.reports import Section, write_page
+from maetheory.empirical import Score, score_law, score_table
+from maetheory.experiments.experiment import Cell
 from maetheory.training import TrainConfig
 
 SCORED = 2000  # images at most that scores look at
@@ -27,7 +22,9 @@ COLUMNS = ("score", "readout", "rho", "low", "high", "p", "p_adjusted", "partial
 
 def mask_laws(recipe: TrainConfig, laws: Iterable[tuple[str, float, int]]) -> tuple[Cell, ...]:
     """Return a cell for each (mask law, mask ratio, patch size), everything else as in `recipe`."""
-    return tuple(Cell(f"{law} {ratio:g} patch {patch}", _under(recipe, law, ratio, patch)) for law, ratio, patch in laws)
+    return tuple(
+        Cell(f"{law} {ratio:g} patch {patch}", _under(recipe, law, ratio, patch)) for law, ratio, patch in laws
+    )
 
 
 def _under(recipe: TrainConfig, law: str, ratio: float, patch: int) -> TrainConfig:
