@@ -12,7 +12,7 @@ import pandas as pd
 from maetheory.core import Progress, make_folder, silent
 from maetheory.experiments.experiment import Experiment, Measured, Presented
 from maetheory.experiments.images import images_of
-from maetheory.experiments.mask_laws import present_mask_laws
+from maetheory.experiments.mask_law_page import present_mask_laws
 from maetheory.experiments.mask_ratios import present_mask_ratios
 from maetheory.experiments.objectives import present_objectives
 from maetheory.experiments.run import run
