@@ -4,10 +4,13 @@ from maetheory.evaluation.baselines import random_twin
 from maetheory.evaluation.collapse import Collapse, collapse_report, measure_collapse
 from maetheory.evaluation.encode import encode
 from maetheory.evaluation.mask_views import mask_pair_alignment
+from maetheory.evaluation.probe_recipe import ProbeConfig
 from maetheory.evaluation.probing import knn_probe, linear_probe
+from maetheory.evaluation.stepwise_probe import stepwise_probe
 
 __all__ = [
     "Collapse",
+    "ProbeConfig",
     "collapse_report",
     "encode",
     "knn_probe",
@@ -15,4 +18,5 @@ __all__ = [
     "mask_pair_alignment",
     "measure_collapse",
     "random_twin",
+    "stepwise_probe",
 ]
