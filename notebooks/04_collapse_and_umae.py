@@ -32,8 +32,9 @@ torch.set_num_threads(1)
 fast = "MAETHEORY_FAST" in os.environ
 images, test = load_images("digits"), load_images("digits", split="test")
 digits = experiment("digits")
-recipe = replace(digits.recipe, epochs=2 if fast else 30, warmup_epochs=1)
-recipe.epochs, recipe.batch, recipe.mask_ratio, digits.uniformity_weight
+weight = max(cell.recipe.uniformity_weight for cell in digits.cells)
+recipe = replace(digits.cells[0].recipe, epochs=2 if fast else 30, warmup_epochs=1)
+recipe.epochs, recipe.batch, recipe.mask_ratio, weight
 
 # %% [markdown]
 # ## Train both
@@ -43,7 +44,7 @@ recipe.epochs, recipe.batch, recipe.mask_ratio, digits.uniformity_weight
 # %%
 with tempfile.TemporaryDirectory() as folder:
     mae = train(recipe, images, out=f"{folder}/mae").model
-    umae = train(replace(recipe, uniformity_weight=digits.uniformity_weight), images, out=f"{folder}/umae").model
+    umae = train(replace(recipe, uniformity_weight=weight), images, out=f"{folder}/umae").model
 torch.manual_seed(0)
 models = {"random": MAE(recipe.model).eval(), "MAE": mae, "U-MAE": umae}
 features = {name: [encode(model, test).double().numpy()] for name, model in models.items()}

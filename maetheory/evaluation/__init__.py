@@ -6,6 +6,7 @@ from maetheory.evaluation.encode import encode
 from maetheory.evaluation.mask_views import mask_pair_alignment
 from maetheory.evaluation.probe_recipe import ProbeConfig
 from maetheory.evaluation.probing import knn_probe, linear_probe
+from maetheory.evaluation.reconstruction import reconstruction_loss
 from maetheory.evaluation.stepwise_probe import stepwise_probe
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "mask_pair_alignment",
     "measure_collapse",
     "random_twin",
+    "reconstruction_loss",
     "stepwise_probe",
 ]

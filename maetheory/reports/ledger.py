@@ -11,7 +11,7 @@ import pandas as pd
 
 from maetheory.core import InputError, replacing
 
-KEY = ("experiment", "objective", "seed", "readout", "metric")
+KEY = ("experiment", "cell", "objective", "seed", "readout", "metric")
 
 
 def append(path: Path, records: Iterable[Mapping[str, Any]]) -> None:

@@ -11,6 +11,9 @@ import pytest
 
 from maetheory.core import InputError
 from maetheory.experiments import EXPERIMENTS, Reproduction, experiment, reproduce
+from maetheory.experiments.objectives import objectives
+
+OBJECTIVES = ("random", "MAE", "U-MAE", "SimMIM", "U-SimMIM")
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +23,10 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Reproduction:
 
 def again(out: Path) -> Reproduction:
     digits = EXPERIMENTS["digits"]
+    recipe = replace(digits.cells[0].recipe, epochs=2, batch=64, warmup_epochs=0.5)
     small = replace(
         digits,
-        recipe=replace(digits.recipe, epochs=2, batch=64, warmup_epochs=0.5),
+        cells=objectives(recipe, 0.1, simmim=True),
         seeds=(0, 1),
         train_limit=192,
         test_limit=96,
@@ -45,7 +49,7 @@ def test_everything_is_there(done: Reproduction) -> None:
 
 def test_ledger_holds_every_model_with_provenance(done: Reproduction) -> None:
     models = done.ledger.groupby(["objective", "seed"]).size()
-    assert set(models.index) == {(name, seed) for name in ("random", "MAE", "U-MAE") for seed in (0, 1)}
+    assert set(models.index) == {(name, seed) for name in OBJECTIVES for seed in (0, 1)}
     assert done.ledger.provenance.notna().all()
     assert done.ledger.value.notna().all()
     drawn = pd.read_csv(next(path for path in done.figures if path.name == "effective_rank.csv"))

@@ -16,7 +16,7 @@ import torch
 
 from maetheory.core import InputError
 from maetheory.data import load_images
-from maetheory.experiments import EXPERIMENTS
+from maetheory.experiments.presets import DIGITS
 from maetheory.experiments.side_by_side import Job, train_side_by_side
 from maetheory.training import load_run
 from maetheory.training.logbook import read_log
@@ -24,7 +24,7 @@ from maetheory.training.logbook import read_log
 
 def jobs(out: Path, **changes: object) -> list[Job]:
     images = load_images("digits", limit=128)
-    recipe = replace(EXPERIMENTS["digits"].recipe, epochs=4, batch=64, warmup_epochs=1, **changes)  # type: ignore[arg-type]
+    recipe = replace(DIGITS, epochs=4, batch=64, warmup_epochs=1, **changes)  # type: ignore[arg-type]
     recipes = [recipe, replace(recipe, uniformity_weight=0.1), replace(recipe, seed=1)]
     return [Job(f"run {i}", each, images, images.limit(32), out / str(i), 2) for i, each in enumerate(recipes)]
 

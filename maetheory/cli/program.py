@@ -1,0 +1,66 @@
+"""The program: one application, its exit codes, and one plain sentence for whatever went wrong."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from maetheory import __version__
+from maetheory.cli.terminal import Stopped
+from maetheory.core import InputError
+
+UsageError: Any = typer.BadParameter.__mro__[1]  # click's, wherever this typer keeps its click
+DONE, VIOLATED, BAD_INPUT, OUR_FAULT, INTERRUPTED = 0, 1, 2, 70, 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="A theory-verification toolkit for masked autoencoders.",
+)
+
+
+def main() -> None:
+    """Run the command line; exit 0 done, 1 VIOLATED, 2 bad input, 70 our own fault, 130 interrupted."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: list[str]) -> int:
+    """Run one command and return its exit code."""
+    try:
+        code = app(words, standalone_mode=False)
+        return code if isinstance(code, int) else DONE
+    except (InputError, UsageError) as error:
+        return _complain(error.format_message() if isinstance(error, UsageError) else str(error), BAD_INPUT)
+    except OSError as error:
+        return _complain(f"{error.filename or 'a file'} cannot be used: {error.strerror or error}", BAD_INPUT)
+    except Stopped as error:
+        return _complain(f"{error} with: {_again(words)}" if str(error) else "interrupted", INTERRUPTED)
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain("interrupted", INTERRUPTED)
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()
+        return _complain(f"this is our fault, please report it: {type(error).__name__}: {error}", OUR_FAULT)
+
+
+def _again(words: list[str]) -> str:
+    """Return the command that goes on where this one was stopped; `reproduce` always does."""
+    missing = ["--resume"] if words[0] == "train" and "--resume" not in words else []
+    return shlex.join(["maetheory", *words, *missing])
+
+
+def _complain(sentence: str, code: int) -> int:
+    print(f"maetheory: {sentence}", file=sys.stderr)
+    return code
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(__version__)

@@ -1,0 +1,109 @@
+"""Commands that train."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maetheory.cli.options import Data, Json, Seed
+from maetheory.cli.program import app
+from maetheory.cli.terminal import show, watched
+
+
+@app.command()
+def reproduce(
+    preset: Annotated[str, typer.Option(help="Name of an experiment: digits, cifar10-small.")] = "digits",
+    data: Data = None,
+    out: Annotated[Path | None, typer.Option(help="Where runs, ledger and report go; runs/PRESET by default.")] = None,
+    figures: Annotated[Path | None, typer.Option(help="Where figures go; OUT/figures by default.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Train so many epochs instead.")] = None,
+    seed: Seed = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Runs at once; one per core, or one on a GPU, by default.")
+    ] = None,
+    compiled: Annotated[bool, typer.Option("--compile", help="Compile models before training.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train random, MAE and U-MAE, measure, draw, and write a report page; goes on where it was stopped."""
+    from maetheory.experiments import experiment
+    from maetheory.experiments import reproduce as run_experiment
+
+    chosen = experiment(preset)
+    if epochs is not None:
+        chosen = chosen.of_epochs(epochs)
+    if seed is not None:
+        chosen = replace(chosen, seeds=(seed,))
+    folder = out or Path("runs") / preset
+    with watched() as progress:
+        done = run_experiment(chosen, out=folder, root=data, figures_to=figures, progress=progress, compiled=compiled,
+                              workers=workers)  # fmt: skip
+    document = {"reading": done.reading, "page": str(done.page), "figures": [str(path) for path in done.figures],
+                "ledger": json.loads(done.ledger.to_json(orient="records"))}  # fmt: skip
+    show(document, as_json, lambda: f"{done.reading}\nreport: {done.page}")
+
+
+@app.command()
+def train(
+    preset: Annotated[str, typer.Option(help="Architecture: digits, cifar10-small, cifar10, …")] = "digits",
+    data: Data = "digits",
+    patch: Annotated[int | None, typer.Option(help="Side of a patch in pixels; the architecture's by default.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/train"),
+    objective: Annotated[str, typer.Option(help="mae or simmim.")] = "mae",
+    uniformity_weight: Annotated[float, typer.Option(help="λ of U-MAE; 0 trains the plain objective.")] = 0.0,
+    mask_ratio: Annotated[float, typer.Option(help="Share of hidden patches.")] = 0.75,
+    mask_law: Annotated[str, typer.Option(help="uniform, bernoulli or block.")] = "uniform",
+    epochs: Annotated[int, typer.Option()] = 100,
+    batch: Annotated[int, typer.Option(help="Global batch.")] = 256,
+    base_lr: Annotated[float, typer.Option(help="Peak learning rate per 256 images.")] = 1.5e-4,
+    warmup_epochs: Annotated[float, typer.Option()] = 10.0,
+    limit: Annotated[int | None, typer.Option(help="Train on so many images.")] = None,
+    stream: Annotated[
+        bool | None,
+        typer.Option(
+            "--stream/--no-stream",
+            help="Decode a folder of images while training, "
+            "through random windows, or hold central views in memory; by default streamed past 2 GiB.",
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in OUT.")] = False,
+    compiled: Annotated[bool, typer.Option("--compile", help="Compile the model first.")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log to TensorBoard.")] = False,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
+    devices: Annotated[int | None, typer.Option(help="Processes per node; 1, or what torchrun was told.")] = None,
+    nodes: Annotated[int | None, typer.Option(help="Nodes; 1, or what torchrun was told.")] = None,
+    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed, …")] = "32-true",
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Train one model, on one device or on many.
+
+    On many, start the same command with torchrun, for instance on two: torchrun --nproc_per_node=2 -m maetheory train;
+    --batch is shared among the processes, and the result does not depend on how many there are.
+    """
+    from maetheory.data import load_or_stream
+    from maetheory.models import preset as architecture
+    from maetheory.training import TrainConfig, fabric_of
+    from maetheory.training import train as run_training
+
+    model = architecture(preset)
+    if patch is not None:
+        model = replace(model, encoder=replace(model.encoder, patch=patch))
+    config = TrainConfig(
+        model, objective=objective, uniformity_weight=uniformity_weight, mask_ratio=mask_ratio,  # type: ignore[arg-type]
+        mask_law=mask_law, epochs=epochs, batch=batch, base_lr=base_lr, warmup_epochs=warmup_epochs, seed=seed or 0,  # type: ignore[arg-type]
+    )  # fmt: skip
+    fabric = fabric_of(accelerator, devices, nodes, precision)
+    with watched() as progress:
+        images = load_or_stream(data or "digits", config.model.encoder.image_size, limit=limit, stream=stream,
+                                progress=progress)  # fmt: skip
+        done = run_training(config, images, out=out, resume=resume, fabric=fabric, compiled=compiled,
+                            tensorboard=tensorboard, progress=progress)  # fmt: skip
+    if not fabric.is_global_zero:
+        return
+    document = {"checkpoint": str(done.checkpoint), "loss": done.loss, "steps": done.steps,
+                "skipped": len(done.skipped)}  # fmt: skip
+    show(document, as_json, lambda: f"loss {done.loss:.4f} after {done.steps} steps; checkpoint {done.checkpoint}")

@@ -1,0 +1,110 @@
+"""An experiment is a table of training recipes, each trained with every seed and measured in the same way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from maetheory.data import ImageSet
+from maetheory.training import TrainConfig
+
+_NAMES = {"mae": "MAE", "simmim": "SimMIM"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One recipe of an experiment.
+
+    Attributes
+    ----------
+    name : str
+        Unique in the experiment.
+    recipe : TrainConfig
+        Its seed is replaced by each of the experiment's.
+    trained : bool
+        False measures the network as it is initialised.
+    """
+
+    name: str
+    recipe: TrainConfig
+    trained: bool = True
+
+    @property
+    def objective(self) -> str:
+        """What is minimised: "MAE", "U-MAE", "SimMIM", "U-SimMIM", or "random" for nothing."""
+        if not self.trained:
+            return "random"
+        return ("U-" if self.recipe.uniformity_weight else "") + _NAMES[self.recipe.objective]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Recipes compared on one data set.
+
+    Attributes
+    ----------
+    name, source : str
+        Its name, and what `load_images` takes.
+    cells : tuple of Cell
+    seeds : tuple of int
+    train_limit, test_limit : int or None
+        How many images are trained on (and probed on), and tested on; None takes all.
+    watch : int
+        Epochs between two looks at the effective rank.
+    presentation : str
+        How what was measured is shown: a name in `maetheory.experiments.reproduce.PRESENTATIONS`.
+    """
+
+    name: str
+    source: str
+    cells: tuple[Cell, ...]
+    seeds: tuple[int, ...]
+    train_limit: int | None = None
+    test_limit: int | None = None
+    watch: int = 5
+    presentation: str = "objectives"
+
+    def runs(self) -> list[tuple[Cell, int, TrainConfig]]:
+        """Return (cell, seed, recipe) of every model, seeds outermost: half of the work is a fair comparison too."""
+        return [(cell, seed, replace(cell.recipe, seed=seed)) for seed in self.seeds for cell in self.cells]
+
+    def of_epochs(self, epochs: int) -> Experiment:
+        """Return the same experiment trained for so many epochs, a tenth of them, at most ten, warm-up."""
+        shorter = [replace(cell, recipe=replace(cell.recipe, epochs=epochs, warmup_epochs=min(epochs / 10, 10)))
+                   for cell in self.cells]  # fmt: skip
+        return replace(self, cells=tuple(shorter))
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """An experiment that has been trained and measured: what a presentation needs.
+
+    Attributes
+    ----------
+    experiment : Experiment
+    ledger : DataFrame
+        As `maetheory.experiments.run` returns it.
+    images, test : ImageSet
+    out : Path
+        Where runs and ledger lie, and where the page goes.
+    figures : Path
+        Where figures go.
+    """
+
+    experiment: Experiment
+    ledger: pd.DataFrame
+    images: ImageSet
+    test: ImageSet
+    out: Path
+    figures: Path
+
+
+@dataclass(frozen=True)
+class Presented:
+    """What a presentation leaves: the page, the figures, a one-line reading."""
+
+    page: Path
+    figures: tuple[Path, ...]
+    reading: str

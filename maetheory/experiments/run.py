@@ -1,0 +1,153 @@
+"""Train every model of an experiment and write what it measures to the ledger; what is there is not done again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from torch import nn
+
+from maetheory.core import InputError, Progress, provenance, silent
+from maetheory.data import ImageSet, load_images
+from maetheory.evaluation import (
+    collapse_report,
+    encode,
+    knn_probe,
+    linear_probe,
+    mask_pair_alignment,
+    reconstruction_loss,
+)
+from maetheory.experiments.experiment import Cell, Experiment
+from maetheory.experiments.side_by_side import Job, train_side_by_side
+from maetheory.reports import append, read
+from maetheory.training import TrainConfig, load_run
+from maetheory.training.store import build, checkpoints
+
+WATCHED = 1000
+
+
+def run(
+    experiment: Experiment,
+    *,
+    out: str | Path,
+    root: str | Path | None = None,
+    progress: Progress = silent,
+    compiled: bool = False,
+    workers: int | None = None,
+) -> pd.DataFrame:
+    """Train and measure.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    out : path
+        Runs and ledger.jsonl go here.
+    root : path, optional
+        Where the data set lies, when it is not embedded.
+    progress : Progress
+    compiled : bool
+        Whether models are compiled before training.
+    workers : int, optional
+        How many runs train at once, as for `train_side_by_side`.
+
+    Returns
+    -------
+    DataFrame
+        The ledger of this experiment: experiment, cell, objective, seed, dataset, epochs, train_images, test_images,
+        readout, metric, value, error, recipe of the probe, training (the whole recipe), provenance.
+
+    Raises
+    ------
+    InputError
+        If the data or the folders cannot be used.
+    KeyboardInterrupt
+        After Ctrl-C; the same call goes on from there.
+    """
+    out = Path(out)
+    images, test = images_of(experiment, root)
+    watched = test.limit(min(WATCHED, len(test)))
+    jobs = [Job(f"{cell.name} seed {seed}", recipe, images, watched, folder_of(out, cell, seed), experiment.watch,
+                compiled) for cell, seed, recipe in experiment.runs() if cell.trained]  # fmt: skip
+    train_side_by_side(jobs, workers=workers, progress=progress)
+    runs = experiment.runs()
+    for number, (cell, seed, recipe) in enumerate(runs):
+        progress(number, len(runs), f"measuring {cell.name} seed {seed}")
+        common = _common(experiment, cell, seed, recipe, images, test)
+        if not _measured(ledger_of(experiment, out), common):
+            append(out / "ledger.jsonl", _measure(common, model_of(out, cell, recipe), recipe, images, test))
+    return ledger_of(experiment, out)
+
+
+def images_of(experiment: Experiment, root: str | Path | None) -> tuple[ImageSet, ImageSet]:
+    """Return training and test images.
+
+    Raises
+    ------
+    InputError
+        If they cannot be read, or a place is given for images that are built in.
+    """
+    root = None if root == experiment.source else root
+    if root is not None and experiment.source == "digits":
+        raise InputError(f"the preset {experiment.name} has its images built in, so {root} would not be read; leave it "
+                         "out, or choose a preset that reads data")  # fmt: skip
+    return (load_images(experiment.source, split="train", root=root, limit=experiment.train_limit),
+            load_images(experiment.source, split="test", root=root, limit=experiment.test_limit))  # fmt: skip
+
+
+def ledger_of(experiment: Experiment, out: Path) -> pd.DataFrame:
+    """Return the ledger's records of an experiment's cells and seeds."""
+    ledger = read(out / "ledger.jsonl")
+    if ledger.empty:
+        return ledger
+    here = (ledger.experiment == experiment.name) & ledger.seed.isin(experiment.seeds)
+    return ledger[here & ledger.cell.isin([cell.name for cell in experiment.cells])]
+
+
+def folder_of(out: Path, cell: Cell, seed: int) -> Path:
+    """Return where the run of a cell and a seed lies."""
+    return out / "runs" / f"{cell.name.lower().replace(' ', '-')}-seed{seed}"
+
+
+def model_of(out: Path, cell: Cell, recipe: TrainConfig) -> nn.Module:
+    """Return the trained model of a run, or the untrained one of its seed."""
+    if not cell.trained:
+        return build(recipe).eval()
+    return load_run(checkpoints(folder_of(out, cell, recipe.seed))[-1])[0]
+
+
+def _common(experiment: Experiment, cell: Cell, seed: int, recipe: TrainConfig, images: ImageSet,
+            test: ImageSet) -> dict[str, Any]:  # fmt: skip
+    return {"experiment": experiment.name, "cell": cell.name, "objective": cell.objective, "seed": seed,
+            "dataset": test.name, "epochs": recipe.epochs if cell.trained else 0, "train_images": len(images),
+            "test_images": len(test), "training": recipe.to_dict()}  # fmt: skip
+
+
+def _measured(ledger: pd.DataFrame, common: dict[str, Any]) -> bool:
+    """Say whether a ledger holds this very model, measured on these images."""
+    if ledger.empty:
+        return False
+    same = ledger[(ledger.cell == common["cell"]) & (ledger.seed == common["seed"])]
+    return not same.empty and all(record[name] == common[name] for record in same.to_dict("records") for name in common)
+
+
+def _measure(common: dict[str, Any], model: nn.Module, recipe: TrainConfig, images: ImageSet,
+             test: ImageSet) -> list[dict[str, Any]]:  # fmt: skip
+    """Return the ledger records of one model."""
+    common = common | {"provenance": provenance(seed=recipe.seed)}
+    report = collapse_report(model, test)
+    records = [common | {"readout": row.readout, "metric": row.metric, "value": row.value, "error": row.error}
+               for row in report.itertuples()]  # fmt: skip
+    loss = reconstruction_loss(model, test, recipe.law(), seed=recipe.seed)
+    records.append(common | {"readout": "hidden pixels", "metric": "reconstruction_loss", "value": loss.value,
+                             "error": loss.error})  # fmt: skip
+    for readout in ("cls", "mean"):
+        z, z_test = encode(model, images, readout=readout), encode(model, test, readout=readout)
+        for name, probe in (("linear_probe", linear_probe), ("knn_probe", knn_probe)):
+            result = probe(z, images.labels, z_test, test.labels)
+            records.append(common | {"readout": readout, "metric": name, "value": result.accuracy.value,
+                                     "error": result.accuracy.error, "recipe": result.recipe})  # fmt: skip
+        aligned = mask_pair_alignment(model, test, recipe.law(), seed=recipe.seed, readout=readout)
+        records.append(common | {"readout": readout, "metric": "mask_pair_alignment", "value": aligned.value,
+                                 "error": aligned.error})  # fmt: skip
+    return records
