@@ -2,6 +2,7 @@
 
 Cell ids are their positions and no volatile metadata is kept, so two renderings in one place are byte-identical. With
 MAETHEORY_FAST=1 the notebooks run at a small size into a temporary folder, which leaves the committed ones alone.
+MAETHEORY_DATA is not passed on: what is committed comes out where no such data is.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import jupytext
@@ -18,15 +20,17 @@ from nbclient import NotebookClient
 HERE = Path(__file__).resolve().parent
 
 
-def render(script: Path, folder: Path) -> Path:
-    """Execute one script and write its notebook into `folder`."""
+def render(script: Path, folder: Path, added: Mapping[str, str] | None = None) -> Path:
+    """Execute one script, in this environment without MAETHEORY_DATA and with what is added; write it to `folder`."""
+    environment = {name: value for name, value in os.environ.items() if name != "MAETHEORY_DATA"} | dict(added or {})
     notebook = jupytext.read(script)
     notebook.metadata = nbformat.from_dict(
         {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     )
     place = {"metadata": {"path": str(HERE)}}
     # one print may arrive as several streams, split by chance
-    NotebookClient(notebook, timeout=600, kernel_name="python3", coalesce_streams=True, resources=place).execute()
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3", coalesce_streams=True, resources=place)
+    client.execute(env=environment)
     for position, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{position:02d}"
         cell.metadata = nbformat.from_dict({})

@@ -6,10 +6,12 @@ kernel. A counted graph is optimistic: new views look alone, so label errors com
 large. Every number of a counted graph therefore comes as a `Band`: where it lies, and whether the sample decides it.
 """
 
+from maetheory.empirical.average import KernelAverage, average_over_masks
 from maetheory.empirical.bands import Band, Bands, bands
 from maetheory.empirical.codebook import Codebook, fit_codebook
 from maetheory.empirical.gaussian import GaussianTable
 from maetheory.empirical.kernel import KernelGraph, kernel_graph
+from maetheory.empirical.neighbours import NeighbourGraph, neighbour_graph
 from maetheory.empirical.sample import Sample, sample_of_codes
 from maetheory.empirical.tokens import token_graph, token_sample
 
@@ -18,11 +20,15 @@ __all__ = [
     "Bands",
     "Codebook",
     "GaussianTable",
+    "KernelAverage",
     "KernelGraph",
+    "NeighbourGraph",
     "Sample",
+    "average_over_masks",
     "bands",
     "fit_codebook",
     "kernel_graph",
+    "neighbour_graph",
     "sample_of_codes",
     "token_graph",
     "token_sample",

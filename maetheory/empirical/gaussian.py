@@ -37,6 +37,8 @@ class GaussianTable:
         Bytes the table may take; half of the free memory by default.
     scratch : path, optional
         A folder for a file of 4 N² bytes, when memory has no room; else tiles are computed again.
+    keep : bool
+        Whether to keep the entries at all; not worth it for a single product.
     progress : Progress
 
     Raises
@@ -53,8 +55,17 @@ class GaussianTable:
            [0.0111, 0.1353, 1.    ]])
     """
 
-    def __init__(self, points: Any, bandwidth: float, *, device: str | torch.device = "cpu", room: int | None = None,
-                 scratch: str | Path | None = None, progress: Progress = silent) -> None:  # fmt: skip
+    def __init__(
+        self,
+        points: Any,
+        bandwidth: float,
+        *,
+        device: str | torch.device = "cpu",
+        room: int | None = None,
+        scratch: str | Path | None = None,
+        keep: bool = True,
+        progress: Progress = silent,
+    ) -> None:
         self.device = torch.device(device)
         self.points = centred(points).to(self.device)
         self.n = len(self.points)
@@ -67,7 +78,8 @@ class GaussianTable:
         if 12 * self.rows * self.n > free:
             raise InputError(f"{self.n:,} points need tiles of {12e-9 * self.rows * self.n:.2g} GB, but only "
                              f"{free / 1e9:.2g} GB may be used; take fewer images")  # fmt: skip
-        self._table = self._kept(free if room is not None else int(SHARE * free), scratch, progress)
+        most = free if room is not None else int(SHARE * free)
+        self._table = self._kept(most, scratch, progress) if keep else None
 
     @property
     def kept(self) -> bool:
@@ -135,6 +147,11 @@ def median_distance(points: Any, rng: np.random.Generator) -> float:
     if len(chosen) > SAMPLED:
         chosen = chosen[torch.as_tensor(rng.choice(len(chosen), SAMPLED, replace=False))]
     return float(torch.pdist(chosen.double()).median())
+
+
+def share_of_median(points: Any, factor: float, rng: np.random.Generator) -> float:
+    """Return `factor` times the median distance; 0 and infinity stand for themselves, whatever the distances are."""
+    return factor * median_distance(points, rng) if 0 < factor < np.inf else float(factor)
 
 
 def centred(points: Any) -> Tensor:

@@ -13,11 +13,13 @@ from scipy.sparse.linalg import LinearOperator
 
 from maetheory.core import Estimate, InputError, Progress, generator, silent
 from maetheory.data import ImageSet
-from maetheory.empirical.gaussian import GaussianTable, median_distance
-from maetheory.masks.grid import patchify
-from maetheory.spectra import Products, Spectrum, certify
+from maetheory.empirical.gaussian import GaussianTable, share_of_median
+from maetheory.empirical.split import split
+from maetheory.empirical.votes import vote_error
+from maetheory.spectra import Products, Spectrum, certify, tail
 from maetheory.spectra.blocks import WIDTH, by_blocks
 
+EXACT = 2048  # images whose augmentation graph is written down to take its norm
 _EPS = float(np.finfo(float).eps)
 
 
@@ -101,9 +103,9 @@ class KernelGraph:
         return certify(products.matrix, found.values, found.left, found.right, seed=seed)
 
     @property
-    def self_pairs(self) -> float:
+    def self_pairs(self) -> Estimate:
         """Share of positive pairs that join an image with itself: at 1 the graph joins nothing, at 1/N everything."""
-        return float(self._same.sum())
+        return Estimate(float(self._same.sum()), self._rounding)
 
     @cached_property
     def _same(self) -> np.ndarray:
@@ -135,11 +137,9 @@ class KernelGraph:
         law = self._target_classes
         value = 1 - float((law**2 / law.sum(1, keepdims=True)).sum())
         if distinct:
-            if 1 - self.self_pairs < 1e-9:
-                raise InputError("no two images share a target at this bandwidth, so there are no pairs to look at; "
-                                 "choose a larger one")  # fmt: skip
-            value /= 1 - self.self_pairs
-        return Estimate(max(value, 0.0), self._rounding)
+            check_meetings(self.self_pairs)
+        others = 1 - self.self_pairs if distinct else 1.0
+        return Estimate(max(value / others, 0.0), self._rounding * (1 + distinct) / others)
 
     def target_label_error(self) -> Estimate:
         """α₂ of the graph as it stands: the probability that a target's likeliest class is not its image's."""
@@ -153,13 +153,7 @@ class KernelGraph:
         weighted by a Gaussian of `factor` times their median distance, errs at least as often as the Bayes label;
         its error here is two binomial standard errors.
         """
-        labels = self._labels()
-        width = factor * median_distance(self.views, generator(seed, "views"))
-        table = GaussianTable(self.views, width, device=self.table.device)
-        one_hot = (labels[:, None] == np.arange(labels.max() + 1)).astype(np.float64)
-        votes = table.times(one_hot) - one_hot  # without its own
-        share = float(np.mean(votes.argmax(1) != labels))
-        return Estimate(share, 2 * float(np.sqrt(share * (1 - share) / self.n)), sampled=True)
+        return vote_error(self.views, self._labels(), factor=factor, seed=seed, device=self.table.device)
 
     def residual_bound(self, spectrum: Spectrum) -> float:
         """Return φ / (1 − λ_{k+1}), which bounds the probe residual of the first k spectral features (S3 i).
@@ -169,8 +163,33 @@ class KernelGraph:
         spectrum : Spectrum
             The first k + 1 singular values of this graph; λ = σ². φ is the graph's own, self pairs included.
         """
-        gap = 1 - float(spectrum.values[-1]) ** 2
-        return float(self.pair_label_error(distinct=False)) / gap if gap > 0 else float("inf")
+        return residual_bound(self.pair_label_error(distinct=False), spectrum)
+
+    def tail(self, spectrum: Spectrum, k: int, *, seed: int = 0) -> Estimate:
+        """Σ_{i>k} λ_i² = ‖Ā‖_F² − Σ_{i≤k} λ_i², λ = σ².
+
+        The norm is exact for up to 2048 images; for more it comes from random probes (Hutch++), with two standard
+        errors.
+
+        Parameters
+        ----------
+        spectrum : Spectrum
+            The first k singular values of this graph, or more.
+        k : int
+        seed : int
+            Draws the probes.
+        """
+        matrix = self.normalized
+
+        def twice(x: np.ndarray) -> np.ndarray:
+            return np.asarray(matrix @ (matrix.T @ x))
+
+        whole: Any = twice(np.eye(self.n)) if self.n <= EXACT else LinearOperator(
+            (self.n, self.n), dtype=np.float64, matvec=twice, rmatvec=twice, matmat=twice, rmatmat=twice
+        )  # fmt: skip
+        found = tail(whole, spectrum.values[:k] ** 2, seed=seed)
+        off = 4 * spectrum.enclosure * float((spectrum.values[:k] ** 3).sum())
+        return Estimate(found.value, found.error * (1 + found.sampled) + off, found.sampled)
 
     @property
     def _rounding(self) -> float:
@@ -181,6 +200,19 @@ class KernelGraph:
         if self.labels is None:
             raise InputError("this needs labels, but the images were given without")
         return self.labels
+
+
+def residual_bound(phi: float, spectrum: Spectrum) -> float:
+    """Return φ / (1 − λ_{k+1}) of k + 1 singular values, infinite where the last cannot be told from 1."""
+    gap = 1 - float(spectrum.values[-1]) ** 2
+    return float(phi) / gap if gap > 2 * spectrum.enclosure else float("inf")
+
+
+def check_meetings(self_pairs: float) -> None:
+    """Raise InputError where all positive pairs are of an image with itself."""
+    if 1 - self_pairs < 1e-9:
+        raise InputError("no two images share a target at this bandwidth, so there are no pairs to look at; "
+                         "choose a larger one")  # fmt: skip
 
 
 def kernel_graph(
@@ -234,27 +266,8 @@ def kernel_graph(
     >>> round(float(graph.spectrum(2).values[0]), 9)
     1.0
     """
-    pixels = images.images if isinstance(images, ImageSet) else np.asarray(images)
-    if isinstance(images, ImageSet):
-        labels = images.labels
-    scaled = pixels.astype(np.float32) / 255 if pixels.dtype == np.uint8 else pixels.astype(np.float32)
-    patches = patchify(scaled, patch)  # (N, p, c)
-    seen = _checked(mask, patches.shape[1])
-    targets = patches[:, ~seen].reshape(len(patches), -1)
+    parts = split(images, mask, patch, labels)
     if bandwidth is None:
-        middle = median_distance(targets, generator(seed, "median"))
-        bandwidth = 0.0 if factor == 0 else factor * middle
-    table = GaussianTable(targets, bandwidth, device=device, room=room, scratch=scratch, progress=progress)
-    checked = None if labels is None else np.asarray(labels)
-    return KernelGraph(table, patches[:, seen].reshape(len(patches), -1), checked, seen)
-
-
-def _checked(mask: Any, n_patches: int) -> np.ndarray:
-    mask = np.asarray(mask)
-    if mask.dtype != bool or mask.shape != (n_patches,):
-        raise InputError(f"the mask must be boolean of shape ({n_patches},), but it is {mask.dtype} {mask.shape}")
-    if mask.all() or not mask.any():
-        raise InputError(
-            f"the mask must show and hide at least one patch, but it shows {int(mask.sum())} of {n_patches}"
-        )
-    return mask
+        bandwidth = share_of_median(parts.targets, factor, generator(seed, "median"))
+    table = GaussianTable(parts.targets, bandwidth, device=device, room=room, scratch=scratch, progress=progress)
+    return KernelGraph(table, parts.views, parts.labels, parts.mask)

@@ -11,7 +11,7 @@ import numpy as np
 from maetheory import metrics
 from maetheory.core import Estimate, InputError
 from maetheory.evaluation.populations import Population
-from maetheory.metrics import CONVENTIONS, PowerLawFit
+from maetheory.metrics import CONVENTIONS, OF_MOMENTS, PowerLawFit
 from maetheory.metrics.uncertainty import jackknife_error
 
 HALVES = 12
@@ -52,8 +52,6 @@ class Measured(NamedTuple):
 
 
 QUICK = ("effective_rank", "rankme", "stable_rank", "participation_ratio", "umae_uniformity", "mean_cosine")
-OF_MOMENTS = (*QUICK[:4], "nesum", "condition_number", "iso_score", "matrix_entropy", "alpha_req", *QUICK[4:],
-              "self_cluster", "direction_std")  # fmt: skip
 OF_ROWS = ("uniformity", "coherence", "twonn")
 OF_VIEWS = ("lidar", "mask_pair_alignment")
 

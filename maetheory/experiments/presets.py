@@ -8,6 +8,7 @@ from types import MappingProxyType
 from maetheory.core import InputError
 from maetheory.experiments.experiment import Experiment
 from maetheory.experiments.objectives import objectives
+from maetheory.experiments.sweeps import uniformity_sweep
 from maetheory.models import PRESETS
 from maetheory.training import TrainConfig
 
@@ -26,6 +27,9 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             seeds=(0, 1, 2),
             train_limit=20_000,
             watch=1,
+        ),
+        "digits-uniformity": Experiment(
+            "digits-uniformity", "digits", uniformity_sweep(DIGITS), seeds=(0, 1, 2), watch=60, presentation="sweep"
         ),
     }
 )

@@ -128,7 +128,13 @@ def _measured(ledger: pd.DataFrame, common: dict[str, Any]) -> bool:
     if ledger.empty:
         return False
     same = ledger[(ledger.cell == common["cell"]) & (ledger.seed == common["seed"])]
-    return not same.empty and all(record[name] == common[name] for record in same.to_dict("records") for name in common)
+    return not same.empty and all(_comparable(record)[name] == common[name] for record in same.to_dict("records")
+                                  for name in common)  # fmt: skip
+
+
+def _comparable(record: dict[Any, Any]) -> dict[Any, Any]:
+    """Return a record whose recipe names every setting: one that is newer than the record had its default then."""
+    return record | {"training": TrainConfig.from_dict(record["training"]).to_dict()}
 
 
 def _measure(common: dict[str, Any], model: nn.Module, recipe: TrainConfig, images: ImageSet,

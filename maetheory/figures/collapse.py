@@ -111,6 +111,9 @@ def draw_rank_growth(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
                 ax.plot(group.images, group.value, color=colour, marker="o", ms=2.5, ls="-" if own else "--",
                         lw=1.5 if own else 1, label=str(readout) if own else f"{readout}, {who}")  # fmt: skip
         ax.set(title=str(name), xlabel="images", xscale="log", ylim=(0, frame.value.max() * 1.05))
+        sizes = part.images.unique()
+        ax.set_xticks(sizes, [str(size) for size in sizes])
+        ax.minorticks_off()  # their labels overlap within one decade
     axes[0].set_ylabel("effective rank")
     axes[0].legend(fontsize=7)
 

@@ -16,6 +16,7 @@ from maetheory.metrics.effective_rank import effective_rank, rankme
 from maetheory.metrics.lidar import lidar
 from maetheory.metrics.matrix_entropy import kernel_entropy, matrix_entropy, vendi
 from maetheory.metrics.moments import Moments
+from maetheory.metrics.of_moments import OF_MOMENTS
 from maetheory.metrics.ranks import condition_number, iso_score, nesum, participation_ratio, stable_rank
 from maetheory.metrics.spectrum import covariance_eigenvalues, singular_values
 from maetheory.metrics.twonn import twonn
@@ -24,6 +25,7 @@ from maetheory.metrics.uniformity import uniformity
 
 __all__ = [
     "CONVENTIONS",
+    "OF_MOMENTS",
     "Convention",
     "Moments",
     "PowerLawFit",

@@ -8,6 +8,7 @@ instead. Neither ever draws a mask: `masking.draw_masks` does, on the device, fr
 from maetheory.models.losses import reconstruction, uniformity
 from maetheory.models.mae import MAE, MAEConfig, MAEOutput
 from maetheory.models.masking import draw_masks
+from maetheory.models.penalties import coding_rate, gaussian_potential, penalty
 from maetheory.models.presets import PRESETS, preset
 from maetheory.models.simmim import SimMIM
 from maetheory.models.vit import ViT, ViTConfig, patch_mean, split_mask
@@ -20,8 +21,11 @@ __all__ = [
     "SimMIM",
     "ViT",
     "ViTConfig",
+    "coding_rate",
     "draw_masks",
+    "gaussian_potential",
     "patch_mean",
+    "penalty",
     "preset",
     "reconstruction",
     "split_mask",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from maetheory.core import InputError
 from maetheory.masks import BernoulliMasks, BlockMasks, MaskLaw, UniformMasks, visible_count
 from maetheory.models import MAEConfig
+from maetheory.models.penalties import FORMS, Form
 from maetheory.training.task import check_schedule
 
 
@@ -21,11 +22,14 @@ class TrainConfig:
     objective : "mae" or "simmim"
     uniformity_weight : float
         λ of U-MAE (Zhang et al. 2022); 0 trains the plain objective.
+    uniformity_form : "squares", "gaussian" or "coding-rate"
+        What λ weighs: U-MAE's own term, Wang and Isola's potential, or minus M-MAE's coding rate.
     uniformity_readout : "cls" or "mean"
         Which vector of an image the uniformity term sees: the cls token or the mean of the visible patch tokens.
     uniformity_convention : "off-diagonal" or "authors"
+        Which pairs of a batch count; a coding rate knows no pairs.
     uniformity_normalize : bool
-        L2-normalise those vectors first.
+        L2-normalise those vectors first; only the form "squares" leaves the choice.
     mask_ratio : float
     mask_law : "uniform", "bernoulli" or "block"
     epochs, batch : int
@@ -49,6 +53,7 @@ class TrainConfig:
     model: MAEConfig = field(default_factory=MAEConfig)
     objective: Literal["mae", "simmim"] = "mae"
     uniformity_weight: float = 0.0
+    uniformity_form: Form = "squares"
     uniformity_readout: Literal["cls", "mean"] = "cls"
     uniformity_convention: Literal["off-diagonal", "authors"] = "off-diagonal"
     uniformity_normalize: bool = True
@@ -78,6 +83,13 @@ class TrainConfig:
             word = getattr(self, f"uniformity_{name}")
             if word not in words:
                 raise InputError(f"the uniformity {name} must be {words[0]!r} or {words[1]!r}, but it is {word!r}")
+        if self.uniformity_form not in FORMS:
+            raise InputError(
+                f"the uniformity form must be one of {', '.join(FORMS)}, but it is {self.uniformity_form!r}"
+            )
+        if self.uniformity_form != "squares" and not self.uniformity_normalize:
+            raise InputError(f"the uniformity form {self.uniformity_form} falls without bound on vectors of any "
+                             "length, so uniformity_normalize must be true")  # fmt: skip
 
     def law(self) -> MaskLaw:
         """Return the mask law of the run.

@@ -84,7 +84,7 @@ class _Run:
         self.total = config.epochs * self.steps_per_epoch
         self.step = 0
         self.bare = task.build()
-        saved = _saved(out, resume, task.record(), len(feed))
+        saved = _saved(out, resume, task, len(feed))
         if saved is not None:
             self.bare.load_state_dict(saved.weights)
             self.step = saved.step
@@ -244,7 +244,7 @@ def _local_batch(task: Task, feed: Resident | Streamed, fabric: Fabric) -> int:
     return batch // fabric.world_size
 
 
-def _saved(out: Path, resume: bool, record: dict[str, Any], images: int) -> store.Saved | None:
+def _saved(out: Path, resume: bool, task: Task, images: int) -> store.Saved | None:
     """Return the checkpoint to go on from, None for a fresh run, or complain."""
     make_folder(out)
     found = store.checkpoints(out)
@@ -256,11 +256,14 @@ def _saved(out: Path, resume: bool, record: dict[str, Any], images: int) -> stor
     if saved.images not in (None, images):
         raise InputError(f"the run in {out} was made with {saved.images} images, not {images}; resume it with its own, "
                          "or choose another folder")  # fmt: skip
-    ours, theirs = json.loads(json.dumps(record)), dict(saved.record)
+    try:
+        ours, theirs = (json.loads(json.dumps(record)) for record in (task.record(), task.read(saved.record)))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise InputError(f"the run in {out} is of another kind; choose another folder") from error
     for name in ("log_every", "save_seconds"):
-        ours.pop(name), theirs.pop(name, None)
+        ours.pop(name), theirs.pop(name)
     if ours != theirs:
-        changed = ", ".join(sorted(name for name in ours | theirs if ours.get(name) != theirs.get(name)))
+        changed = ", ".join(sorted(name for name in ours if ours[name] != theirs.get(name)))
         raise InputError(f"the run in {out} was made with another configuration ({changed} differ); resume it with its "
                          "own, or choose another folder")  # fmt: skip
     return saved

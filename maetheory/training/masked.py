@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from maetheory.core import InputError, Progress, silent
 from maetheory.data import FolderStream, ImageSet
 from maetheory.masks import UniformMasks
-from maetheory.models import draw_masks, patch_mean, uniformity
+from maetheory.models import draw_masks, patch_mean, penalty
 from maetheory.training import store
 from maetheory.training.config import TrainConfig
 from maetheory.training.loop import Callback, TrainResult, fit
@@ -86,6 +86,10 @@ class MaskedModelling:
         """Return the whole recipe."""
         return self.config.to_dict()
 
+    def read(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Return a saved recipe with what it does not yet know at its default."""
+        return TrainConfig.from_dict(record).to_dict()
+
     def check(self, shape: tuple[int, ...], name: str, share: int, shares: int) -> None:
         """Refuse images of another shape than the model's."""
         vit = self.config.model.encoder
@@ -123,8 +127,11 @@ class MaskedModelling:
             z = out.latent[:, 0] if config.uniformity_readout == "cls" else patch_mean(out.latent, self._seen(mask))
             if fabric.world_size > 1:
                 z = cast(Tensor, fabric.all_gather(z, sync_grads=True)).flatten(0, 1)  # (w, b, d) -> (w b, d)
-            parts["uniformity"] = uniformity(
-                z, normalize=config.uniformity_normalize, convention=config.uniformity_convention
+            parts["uniformity"] = penalty(
+                z,
+                form=config.uniformity_form,
+                normalize=config.uniformity_normalize,
+                convention=config.uniformity_convention,
             )
             parts["loss"] = out.loss + config.uniformity_weight * parts["uniformity"]
         return parts

@@ -10,8 +10,9 @@ from torch import Tensor, distributed, nn
 from torch.utils.hooks import RemovableHandle
 
 from maetheory.core import InputError
+from maetheory.metrics import OF_MOMENTS
 from maetheory.training.feature_source import Features, Readout, Source
-from maetheory.training.tally import MEASURES, Tally, widened
+from maetheory.training.tally import Tally, widened
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
@@ -86,9 +87,9 @@ class CollapseMonitor:
         for name, number in (("every", every), ("window", window)):
             if number < 1:
                 raise InputError(f"{name} must be at least 1, but it is {number}")
-        unknown = [name for name in metrics if name not in MEASURES]
+        unknown = [name for name in metrics if name not in OF_MOMENTS]
         if unknown:
-            raise InputError(f"metrics must be among {', '.join(MEASURES)}, but {unknown[0]!r} was given")
+            raise InputError(f"metrics must be among {', '.join(OF_MOMENTS)}, but {unknown[0]!r} was given")
         self.every, self.metrics, self.window, self.prefix = every, tuple(metrics), window, prefix
         self.source = Source(features, readout)
         self.latest: dict[str, float] | None = None

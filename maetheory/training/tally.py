@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from math import nan
-from types import MappingProxyType
 
 import numpy as np
 import torch
 from torch import Tensor, distributed
 
-from maetheory import metrics
 from maetheory.core import InputError
-from maetheory.metrics import Moments
-
-MEASURES: Mapping[str, Callable[[Moments], float]] = MappingProxyType(
-    {
-        "effective_rank": metrics.effective_rank,
-        "rankme": metrics.rankme,
-        "stable_rank": metrics.stable_rank,
-        "participation_ratio": metrics.participation_ratio,
-        "nesum": metrics.nesum,
-        "condition_number": metrics.condition_number,
-        "iso_score": metrics.iso_score,
-        "matrix_entropy": metrics.matrix_entropy,
-        "mean_cosine": metrics.mean_cosine,
-        "direction_std": metrics.direction_std,
-        "umae_uniformity": metrics.umae_uniformity,
-        "self_cluster": metrics.self_cluster,
-    }
-)
-"""What moments suffice for, each in its default convention."""
+from maetheory.metrics import OF_MOMENTS, Moments
 
 
 class Tally:
@@ -81,7 +61,7 @@ class Tally:
         if self.moments is None or self.not_finite:
             return nan
         try:
-            return float(MEASURES[name](self.moments))
+            return float(OF_MOMENTS[name](self.moments))
         except InputError:  # a row without direction, or a single row
             return nan
 

@@ -58,6 +58,12 @@ class Task(Protocol):
     def record(self) -> dict[str, Any]:
         """Return everything that decides what is computed, ready for JSON; a resumed run must agree in all of it."""
 
+    def read(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Return a saved record as `record` would give it today: what an older one does not know has its default.
+
+        A record of another kind of task may raise AttributeError, KeyError or TypeError.
+        """
+
     def check(self, shape: tuple[int, ...], name: str, share: int, shares: int) -> None:
         """Raise `InputError` where images (C, H, W) of `name`, `share` to each of `shares` passes, do not fit."""
 

@@ -35,9 +35,9 @@ def printed(path: Path) -> list[float]:
     return [float(number) for text in texts for number in NUMBER.findall(text)]
 
 
-def render(script: Path, folder: Path, **environment: str) -> Path:
+def render(script: Path, folder: Path, added: dict[str, str] | None = None, **environment: str) -> Path:
     code = f"import sys; sys.path.insert(0, {str(HERE)!r}); from render import render; from pathlib import Path; "
-    code += f"render(Path({str(script)!r}), Path({str(folder)!r}))"
+    code += f"render(Path({str(script)!r}), Path({str(folder)!r}), {added})"
     env = {name: value for name, value in os.environ.items() if name != "MAETHEORY_FAST"} | environment
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, capture_output=True, env=env, timeout=900)
     return folder / f"{script.stem}.ipynb"
@@ -86,3 +86,14 @@ def test_the_committed_numbers_come_out_again(script: Path, tmp_path: Path) -> N
     again, committed = printed(render(script, tmp_path)), printed(script.with_suffix(".ipynb"))
     assert committed
     np.testing.assert_allclose(again, committed, rtol=0.1, atol=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_real_checkpoints_take_the_place_of_trained_ones(real_data: Path, tmp_path: Path) -> None:
+    if not (real_data / "checkpoints" / "cifar10-vit-tiny").is_dir():
+        pytest.skip("the two CIFAR-10 checkpoints are not there")
+    out = render(HERE / "06_your_own_checkpoint.py", tmp_path, {"MAETHEORY_DATA": str(real_data)})
+    text = out.read_text()
+    assert "IcarusWizard/MAE" in text
+    assert text.count("dimensional collapse: no.") == 4

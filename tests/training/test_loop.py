@@ -95,7 +95,7 @@ def test_uniformity_of_means_leaves_padding_and_hidden_places_out(
         seen.append(z.detach())
         return z.sum() * 0
 
-    monkeypatch.setattr("maetheory.training.masked.uniformity", note)
+    monkeypatch.setattr("maetheory.training.masked.penalty", note)
     masks: list[torch.Tensor] = []
     draw = masked.draw_masks
     monkeypatch.setattr(masked, "draw_masks", lambda *words: masks.append(draw(*words)) or masks[-1])
@@ -235,6 +235,9 @@ def test_full_disk_leaves_the_last_checkpoint_whole(
         ({"uniformity_weight": float("nan")}, "negative"),
         ({"uniformity_readout": "max"}, "uniformity readout must be 'cls' or 'mean'"),
         ({"uniformity_convention": "ours"}, "uniformity convention"),
+        ({"uniformity_form": "cubes"}, "uniformity form must be one of squares, gaussian, coding-rate"),
+        ({"uniformity_form": "gaussian", "uniformity_normalize": False}, "falls without bound"),
+        ({"uniformity_form": "coding-rate", "uniformity_normalize": False}, "falls without bound"),
         ({"base_lr": 0.0}, "base_lr"),
         ({"beta2": 1.0}, "beta2"),
         ({"seed": -1}, "seed"),

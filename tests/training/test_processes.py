@@ -22,27 +22,30 @@ from maetheory.models import MAEConfig, ViTConfig
 from maetheory.training import TrainConfig, train
 model = MAEConfig(ViTConfig(8, 2, 1, width=16, depth=2, heads=2, positions="learned"), 16, 1, 2)
 config = TrainConfig(model, uniformity_weight=1.0, epochs=1, batch=64, base_lr=4e-3, warmup_epochs=0, log_every=1,
-                     mask_law=sys.argv[3])
+                     mask_law=sys.argv[3], uniformity_form=sys.argv[4])
 n = int(sys.argv[1])
 fabric = Fabric(accelerator="cpu", devices=n, strategy="ddp" if n > 1 else "auto")
 train(config, load_images("digits", limit=192), out=sys.argv[2], fabric=fabric)
 """
 
 
-@pytest.mark.parametrize("law", ["uniform", "bernoulli"])
-def test_three_steps_of_two_processes_are_three_steps_of_one(tmp_path: Path, law: str) -> None:
+@pytest.mark.parametrize(
+    ("law", "form"),
+    [("uniform", "squares"), ("bernoulli", "squares"), ("uniform", "gaussian"), ("uniform", "coding-rate")],
+)
+def test_three_steps_of_two_processes_are_three_steps_of_one(tmp_path: Path, law: str, form: str) -> None:
     script = tmp_path / "steps.py"
     script.write_text(SCRIPT)
     for n in (1, 2):
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", str(script), str(n), str(tmp_path / str(n)), law],
+            [sys.executable, "-W", "ignore", str(script), str(n), str(tmp_path / str(n)), law, form],
             capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
     one, two = (read_log(tmp_path / name / "metrics.jsonl") for name in "12")
     assert len(one) == len(two) == 3
     for a, b in zip(one, two, strict=True):
-        assert a["uniformity"] > 0
+        assert abs(a["uniformity"]) > 1e-3
         assert json.dumps(a["learning_rate"]) == json.dumps(b["learning_rate"])
         for name in ("loss", "reconstruction", "uniformity"):
             assert a[name] == pytest.approx(b[name], rel=2e-5)

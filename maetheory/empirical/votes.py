@@ -1,0 +1,43 @@
+"""What other images say of an image's label is never better than the best guess."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from maetheory.core import Estimate, generator
+from maetheory.empirical.gaussian import GaussianTable, share_of_median
+
+
+def vote_error(
+    views: np.ndarray, labels: np.ndarray, *, factor: float, seed: int, device: str | torch.device
+) -> Estimate:
+    """Share of images whose label does not win a kernel vote of all other images; ties count as errors.
+
+    Parameters
+    ----------
+    views : ndarray, shape (N, q)
+    labels : ndarray of int, shape (N,)
+    factor : float
+        Width of the Gaussian weights, as a share of the median distance of two views.
+    seed : int
+        Which images give the median.
+
+    Returns
+    -------
+    Estimate
+        With two binomial standard errors over images.
+
+    Examples
+    --------
+    >>> vote_error(np.array([[0.0], [0.1], [1.0], [1.1]]), np.array([0, 0, 1, 1]), factor=0.1, seed=0, device="cpu")
+    0 (sampled)
+    """
+    width = share_of_median(views, factor, generator(seed, "views"))
+    table = GaussianTable(views, width, device=device, keep=False)
+    one_hot = (labels[:, None] == np.arange(labels.max() + 1)).astype(np.float64)  # (N, r)
+    votes = table.times(one_hot) - one_hot  # without its own
+    own = votes[np.arange(len(labels)), labels]
+    others = np.where(one_hot > 0, -np.inf, votes).max(1)
+    share = float(np.mean(own <= np.maximum(others, 0.0)))
+    return Estimate(share, 2 * float(np.sqrt(share * (1 - share) / len(labels))), sampled=True)
