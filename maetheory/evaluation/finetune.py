@@ -156,8 +156,8 @@ class Finetuning:
         corners = rng.integers(2 * config.crop + 1, size=(n, 2))
         flipped = rng.random(n) < 0.5 * config.flip
         one = mixing_map(rng, self.shape.image_size, mixup=config.mixup, cutmix=config.cutmix)
-        maps = np.broadcast_to(one, (n, *one.shape))
-        return tuple(torch.tensor(value, device=device) for value in (kept.astype(np.float32), corners, flipped, maps))
+        drawn = [torch.from_numpy(value).to(device) for value in (kept.astype(np.float32), corners, flipped)]
+        return *drawn, torch.from_numpy(one).to(device).expand(n, -1, -1)
 
     def losses(self, model: nn.Module, images: Tensor, labels: Tensor, draws: tuple[Tensor, ...],
                fabric: Fabric) -> dict[str, Tensor]:  # fmt: skip
