@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from maetheory.cli import app
+from maetheory.reports import published, rewrite, tables_block
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
 
@@ -31,3 +32,9 @@ def test_every_command_and_file_named_is_there() -> None:
     assert named <= commands
     for path in re.findall(r"\]\(([^)h][^)]*)\)", README):
         assert (Path(__file__).resolve().parents[1] / path).exists(), path
+
+
+def test_the_tables_are_those_of_the_published_ledgers(tmp_path: Path) -> None:
+    again = tmp_path / "README.md"
+    again.write_text(README)
+    assert not rewrite(again, tables_block(published(Path(__file__).resolve().parents[1] / "figures")))

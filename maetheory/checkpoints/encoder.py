@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from torch.nn import functional as F
 
 from maetheory.core import InputError
 from maetheory.models import split_mask
-from maetheory.models.vit import take
+from maetheory.models.vit import last, take
 
 Activation = Literal["gelu", "gelu-tanh", "quick-gelu", "swiglu"]
 
@@ -231,8 +232,8 @@ class Encoder(nn.Module):
         """Whether the first token is a cls token."""
         return self.config.cls
 
-    def hidden_states(self, images: Tensor, mask: Tensor | None = None, kept: Tensor | None = None) -> list[Tensor]:
-        """Return the tokens after the embedding and after each block, before the final norm.
+    def states(self, images: Tensor, mask: Tensor | None = None, kept: Tensor | None = None) -> Iterator[Tensor]:
+        """Yield the tokens after the embedding and after each block, before the final norm, one layer at a time.
 
         Parameters
         ----------
@@ -244,10 +245,11 @@ class Encoder(nn.Module):
             What the attention and the MLP of each block are multiplied by before they are added: stochastic depth
             (Huang et al. 2016) draws 0 or 1/(1 - rate). None adds both as they are.
 
-        Returns
-        -------
-        list of depth + 1 tensors, each of shape (B, prefix + v, d); as for `models.ViT`, rows that show fewer patches
-        than others are padded and nobody looks at the padding.
+        Yields
+        ------
+        Tensor, shape (B, prefix + v, d)
+            depth + 1 times; as for `models.ViT`, rows that show fewer patches than others are padded and nobody looks
+            at the padding.
         """
         tokens = self.patch_embed(self._standardised(images))  # (B, C, H, W) -> (B, p, d)
         before = self._before(len(tokens))
@@ -260,15 +262,18 @@ class Encoder(nn.Module):
             places, present = split_mask(mask, self.config.n_patches)[0]
             tokens = take(tokens, places)
         x = self.norm_pre(torch.cat([before, tokens], 1))
-        states = [x]
+        yield x
         for i, block in enumerate(self.blocks):
             x = block(x, self._bias(block, places, present), None if kept is None else kept[:, i])
-            states.append(x)
-        return states
+            yield x
+
+    def hidden_states(self, images: Tensor, mask: Tensor | None = None) -> list[Tensor]:
+        """Return the tokens of every layer at once; see `states`."""
+        return list(self.states(images, mask))
 
     def forward(self, images: Tensor, mask: Tensor | None = None, kept: Tensor | None = None) -> Tensor:
-        """Return the tokens (B, prefix + v, d) after the final norm; arguments as for `hidden_states`."""
-        return self.norm(self.hidden_states(images, mask, kept)[-1])
+        """Return the tokens (B, prefix + v, d) after the final norm; arguments as for `states`."""
+        return self.norm(last(self.states(images, mask, kept)))
 
     def logits(self, images: Tensor, kept: Tensor | None = None) -> Tensor:
         """Return what the file's own classifier says, (B, classes).

@@ -32,7 +32,7 @@ class Classifier(nn.Module):
         self.encoder = encoder
 
     def forward(self, images: Tensor, kept: Tensor | None = None) -> Tensor:
-        """Map images (B, C, H, W) to logits (B, classes); `kept` as for `Encoder.hidden_states`."""
+        """Map images (B, C, H, W) to logits (B, classes); `kept` as for `Encoder.states`."""
         return self.encoder.logits(images, kept)
 
 

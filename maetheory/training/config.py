@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from maetheory.core import InputError
-from maetheory.masks import BernoulliMasks, BlockMasks, MaskLaw, UniformMasks, visible_count
+from maetheory.masks import MaskLaw, named_law
 from maetheory.models import MAEConfig
 from maetheory.models.penalties import FORMS, Form
 from maetheory.training.task import check_schedule
@@ -99,15 +99,8 @@ class TrainConfig:
         InputError
             If the mask ratio leaves nothing visible or nothing hidden, or the law is unknown.
         """
-        vit = self.model.encoder
-        visible = visible_count(vit.n_patches, self.mask_ratio)
-        if self.mask_law == "uniform":
-            return UniformMasks(vit.n_patches, visible)
-        if self.mask_law == "bernoulli":
-            return BernoulliMasks(vit.n_patches, 1.0 - self.mask_ratio)
-        if self.mask_law == "block":
-            return BlockMasks(vit.grid, visible)
-        raise InputError(f"the mask law must be 'uniform', 'bernoulli' or 'block', but it is {self.mask_law!r}")
+        side = self.model.encoder.grid
+        return named_law(self.mask_law, (side, side), self.mask_ratio)
 
     @property
     def peak_lr(self) -> float:

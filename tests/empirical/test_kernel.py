@@ -105,12 +105,12 @@ def test_more_blur_never_raises_a_singular_value() -> None:
 
 
 def test_a_table_in_memory_in_a_file_and_computed_again_are_one(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("maetheory.empirical.gaussian.TILE_BYTES", 4 * 40 * 7)
+    monkeypatch.setattr("maetheory.empirical.gaussian.TILE_BYTES", 4 * 40 * 5)
     points = np.random.default_rng(1).normal(size=(40, 6))
     x = np.random.default_rng(2).normal(size=(40, 3))
     memory = GaussianTable(points, 2.0)
-    file = GaussianTable(points, 2.0, room=40 * 40 * 3, scratch=tmp_path)
-    again = GaussianTable(points, 2.0, room=40 * 40 * 3)
+    file = GaussianTable(points, 2.0, room=40 * 40 * 2, scratch=tmp_path)
+    again = GaussianTable(points, 2.0, room=40 * 40 * 2)
     assert (memory.kept, file.kept, again.kept) == (True, True, False)
     exact = np.exp(-((points[:, None] - points[None]) ** 2).sum(-1) / 8) @ x
     for table in (memory, file, again):
