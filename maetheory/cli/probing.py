@@ -67,7 +67,8 @@ def probe(
     from maetheory.data import load_images
 
     given = {"epochs": epochs, "batch": batch, "base_lr": base_lr, "trust": trust, "layer_decay": layer_decay,
-             "drop_path": drop_path, "mixup": mixup, "cutmix": cutmix, "crop": crop, "flip": flip, "seed": seed}  # fmt: skip
+             "drop_path": drop_path, "mixup": mixup, "cutmix": cutmix, "crop": crop, "flip": flip,
+             "seed": seed}  # fmt: skip
     options = _options(mode, {name: value for name, value in given.items() if value is not None})
     if resume and mode != "finetune":
         raise InputError(f"only finetune can be resumed, but the mode is {mode!r}")
