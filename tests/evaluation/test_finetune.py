@@ -227,7 +227,8 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, digits: ImageSet, model: M
     colour = ImageSet(np.zeros((4, 2, 8, 8), np.uint8), np.array([0, 1, 0, 1]), "two channels")
     with pytest.raises(InputError, match="of 1 channels"):
         finetune(model, colour, colour, CONFIG, out=tmp_path / "a")
-    few = digits.take(digits.labels < 2)
+    two = digits.labels < 2
+    few = ImageSet(digits.images[two], digits.labels[two], "zeros and ones")
     with pytest.raises(InputError, match="test images have 10 classes, but there are 2"):
         finetune(model, few, digits, CONFIG, out=tmp_path / "a")
     with pytest.raises(InputError, match="even number of them, but it has 15"):
