@@ -50,8 +50,8 @@ def _of_config(contents: Contents, tensors: Tensors) -> dict[str, Fact]:
     record: Any = contents.sidecars.get("config.json", {})
     for key in ("model", "encoder"):
         record = record.get(key, {}) if isinstance(record, Mapping) else {}
-    known = ("image_size", "heads", "eps", "mean", "std")
-    return {name: Fact(record[name], "config.json") for name in known if name in record}
+    known = ("image_size", "heads", "eps", "final_eps", "activation", "position_prefix", "mean", "std")
+    return {name: Fact(record[name], "config.json") for name in known if record.get(name) is not None}
 
 
 def _of_module(contents: Contents, tensors: Tensors) -> dict[str, Fact]:
@@ -77,6 +77,15 @@ MAE_DIALECTS: tuple[Dialect, ...] = (
         forbidden=ELSEWHERE,
         prefixes=("encoder.",),
         left=(DECODER, (r"head\..*", "the decoder, one linear map")),
+        facts=_of_config,
+        defaults={"eps": 1e-6, "activation": "gelu", "mean": HALVES[0][:1], "std": HALVES[1][:1]},
+    ),
+    Dialect(
+        "maetheory",
+        "fine-tuned runs of maetheory, an encoder with its head",
+        required=(r"patch_embed\.proj\.weight", r"blocks\.0\.attn\.qkv\.weight", r"head\.weight"),
+        forbidden=(r"mask_token", r"decoder_.*"),
+        prefixes=("encoder.",),
         facts=_of_config,
         defaults={"eps": 1e-6, "activation": "gelu", "mean": HALVES[0][:1], "std": HALVES[1][:1]},
     ),

@@ -336,7 +336,7 @@ def test_the_run_that_training_writes(tmp_path: Path) -> None:
     vit = ViTConfig(8, 2, 1, width=16, depth=2, heads=2, positions="learned")
     config = TrainConfig(MAEConfig(vit, decoder_width=16, decoder_depth=1, decoder_heads=2))
     model = store.build(config)
-    store.save(tmp_path, 5, config, model, torch.optim.AdamW(model.parameters()), 10)
+    store.save(tmp_path, 5, config.to_dict(), model, torch.optim.AdamW(model.parameters()), 10)
     found = read(tmp_path)
     assert found.container == "maetheory run"
     assert same({key: found.tree[key] for key in model.state_dict()}, dict(model.state_dict()))
