@@ -6,6 +6,11 @@ from maetheory.figures.image_mask_ratio_panels import SHAPE as MASK_RATIO_SHAPE
 from maetheory.figures.image_mask_ratio_panels import SIZE as MASK_RATIO_SIZE
 from maetheory.figures.image_mask_ratio_panels import draw_image_mask_ratios
 from maetheory.figures.masking import draw_masked_images, masked_images, masked_pair
+from maetheory.figures.score_against_accuracy import (
+    GRID_OF_SCORES,
+    draw_score_against_accuracy,
+    score_against_accuracy,
+)
 from maetheory.figures.spectra import (
     draw_effective_ranks,
     draw_log_spectra,
@@ -18,6 +23,7 @@ from maetheory.figures.uniformity_sweep import draw_uniformity_sweep, uniformity
 
 __all__ = [
     "COLOURS",
+    "GRID_OF_SCORES",
     "MASK_RATIO_SHAPE",
     "MASK_RATIO_SIZE",
     "draw_effective_ranks",
@@ -25,6 +31,7 @@ __all__ = [
     "draw_log_spectra",
     "draw_masked_images",
     "draw_scatter",
+    "draw_score_against_accuracy",
     "draw_training",
     "draw_uniformity_sweep",
     "effective_ranks",
@@ -35,6 +42,7 @@ __all__ = [
     "paper_style",
     "save_figure",
     "scatter",
+    "score_against_accuracy",
     "training_curves",
     "uniformity_sweep",
 ]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from math import inf
 from typing import Any, Literal
 
 from maetheory.core import InputError
 from maetheory.masks import MaskLaw, named_law
 from maetheory.models import MAEConfig
 from maetheory.models.penalties import FORMS, Form
+from maetheory.training.task import check_schedule
 
 
 @dataclass(frozen=True)
@@ -76,19 +76,9 @@ class TrainConfig:
         self.law()
         if self.objective not in ("mae", "simmim"):
             raise InputError(f"the objective must be 'mae' or 'simmim', but it is {self.objective!r}")
-        for name in ("epochs", "batch", "accumulate", "log_every"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, but it is {getattr(self, name)}")
-        if self.batch % self.accumulate:
-            raise InputError(f"accumulate must divide the batch, but {self.accumulate} does not divide {self.batch}")
-        if not 0 < self.base_lr < inf:
-            raise InputError(f"base_lr must be positive, but it is {self.base_lr}")
-        for name in ("uniformity_weight", "warmup_epochs", "weight_decay", "clip", "seed", "save_seconds"):
-            if not getattr(self, name) >= 0:
-                raise InputError(f"{name} must not be negative, but it is {getattr(self, name)}")
-        for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 0 and below 1, but it is {getattr(self, name)}")
+        check_schedule(self)
+        if not self.uniformity_weight >= 0:
+            raise InputError(f"uniformity_weight must not be negative, but it is {self.uniformity_weight}")
         for name, words in (("readout", ("cls", "mean")), ("convention", ("off-diagonal", "authors"))):
             word = getattr(self, f"uniformity_{name}")
             if word not in words:

@@ -18,9 +18,10 @@ import torch
 from maetheory.core import InputError
 from maetheory.data import ImageSet, load_images
 from maetheory.models import MAEConfig, ViTConfig
-from maetheory.training import TrainConfig, TrainStep, load_run, loop, train
+from maetheory.training import TrainConfig, TrainStep, load_run, masked, train
 from maetheory.training.logbook import read_log
 from maetheory.training.store import build, checkpoints
+from maetheory.training.task import numbered_stream
 
 MODEL = MAEConfig(
     ViTConfig(8, 2, 1, width=16, depth=2, heads=2, positions="learned"),
@@ -94,14 +95,14 @@ def test_uniformity_of_means_leaves_padding_and_hidden_places_out(
         seen.append(z.detach())
         return z.sum() * 0
 
-    monkeypatch.setattr("maetheory.training.loop.penalty", note)
+    monkeypatch.setattr("maetheory.training.masked.penalty", note)
     masks: list[torch.Tensor] = []
-    draw = loop.draw_masks
-    monkeypatch.setattr(loop, "draw_masks", lambda *words: masks.append(draw(*words)) or masks[-1])
+    draw = masked.draw_masks
+    monkeypatch.setattr(masked, "draw_masks", lambda *words: masks.append(draw(*words)) or masks[-1])
     config = replace(CONFIG, objective=objective, mask_law="bernoulli", uniformity_readout="mean", epochs=1,
                      batch=256, save_seconds=0.0)  # fmt: skip
     train(config, digits, out=tmp_path)
-    order = torch.randperm(256, generator=loop._stream(0, 0, "cpu"))
+    order = torch.randperm(256, generator=numbered_stream(0, 0, "cpu"))
     pixels, model = torch.from_numpy(digits.images)[order], build(config)
     with torch.no_grad():
         for i in (0, 100, 255):
