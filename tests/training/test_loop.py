@@ -112,6 +112,28 @@ def test_uniformity_of_means_leaves_padding_and_hidden_places_out(
             torch.testing.assert_close(seen[0][i], one.mean(0), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"uniformity_form": "gaussian", "uniformity_convention": "authors"},
+        {"uniformity_form": "coding-rate"},
+        {"uniformity_normalize": False},
+    ],
+)
+def test_the_recipe_says_what_is_weighed(
+    tmp_path: Path, digits: ImageSet, changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, object]] = []
+    monkeypatch.setattr(loop, "penalty", lambda z, **words: told.append(words) or z.sum() * 0 + 2)
+    config = replace(CONFIG, epochs=1, batch=256, **changes)  # type: ignore[arg-type]
+    train(config, digits, out=tmp_path)
+    assert told == [{"form": config.uniformity_form, "normalize": config.uniformity_normalize,
+                     "convention": config.uniformity_convention}]  # fmt: skip
+    (line,) = read_log(tmp_path / "metrics.jsonl")
+    assert line["uniformity"] == 2
+    assert line["loss"] == pytest.approx(line["reconstruction"] + 0.2)
+
+
 def test_kill_9_loses_at_most_the_last_interval(tmp_path: Path, digits: ImageSet) -> None:
     config = replace(CONFIG, epochs=10, save_seconds=0.0)
     (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
