@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from torch.nn import functional as F
 
 from maetheory.core import InputError
 from maetheory.models import split_mask
-from maetheory.models.vit import take
+from maetheory.models.vit import last, take
 
 Activation = Literal["gelu", "gelu-tanh", "quick-gelu", "swiglu"]
 
@@ -229,8 +230,8 @@ class Encoder(nn.Module):
         """Whether the first token is a cls token."""
         return self.config.cls
 
-    def hidden_states(self, images: Tensor, mask: Tensor | None = None) -> list[Tensor]:
-        """Return the tokens after the embedding and after each block, before the final norm.
+    def states(self, images: Tensor, mask: Tensor | None = None) -> Iterator[Tensor]:
+        """Yield the tokens after the embedding and after each block, before the final norm, one layer at a time.
 
         Parameters
         ----------
@@ -239,10 +240,11 @@ class Encoder(nn.Module):
         mask : Tensor of bool, shape (B, p), optional
             True = visible; hidden patches are left out. None shows everything.
 
-        Returns
-        -------
-        list of depth + 1 tensors, each of shape (B, prefix + v, d); as for `models.ViT`, rows that show fewer patches
-        than others are padded and nobody looks at the padding.
+        Yields
+        ------
+        Tensor, shape (B, prefix + v, d)
+            depth + 1 times; as for `models.ViT`, rows that show fewer patches than others are padded and nobody looks
+            at the padding.
         """
         tokens = self.patch_embed(self._standardised(images))  # (B, C, H, W) -> (B, p, d)
         before = self._before(len(tokens))
@@ -255,15 +257,18 @@ class Encoder(nn.Module):
             places, present = split_mask(mask, self.config.n_patches)[0]
             tokens = take(tokens, places)
         x = self.norm_pre(torch.cat([before, tokens], 1))
-        states = [x]
+        yield x
         for block in self.blocks:
             x = block(x, self._bias(block, places, present))
-            states.append(x)
-        return states
+            yield x
+
+    def hidden_states(self, images: Tensor, mask: Tensor | None = None) -> list[Tensor]:
+        """Return the tokens of every layer at once; see `states`."""
+        return list(self.states(images, mask))
 
     def forward(self, images: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the tokens (B, prefix + v, d) after the final norm."""
-        return self.norm(self.hidden_states(images, mask)[-1])
+        return self.norm(last(self.states(images, mask)))
 
     def logits(self, images: Tensor) -> Tensor:
         """Return what the file's own classifier says, (B, classes).

@@ -74,11 +74,14 @@ def collapse(
     dialect: DialectName = None,
     weights: Weights = None,
     image_size: ImageSize = None,
+    twins: Annotated[
+        int, typer.Option(min=1, help="Random initialisations to compare with; each takes as long as a file.")
+    ] = 3,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help="Also leave records, a table, figures and a page there.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Say how far features have collapsed, with error bars, beside an untrained twin, shuffled columns and noise."""
+    """Say how far features have collapsed, with error bars, beside untrained twins, shuffled columns and noise."""
     from maetheory.data import load_images
     from maetheory.reports.collapse import collapse_document, collapse_text
     from maetheory.reports.collapse_folder import write_collapse
@@ -87,8 +90,8 @@ def collapse(
     loading = {"heads": heads, "dialect": dialect, "weights": weights, "image_size": image_size}
     with watched() as progress:
         images = load_images(data or "digits", split="test", limit=limit, progress=progress)
-        found = diagnose(checkpoints, images, readouts=readout, layers=layer, final_norm=final_norm, seed=seed or 0,
-                         progress=progress, **loading)  # fmt: skip
+        found = diagnose(checkpoints, images, readouts=readout, layers=layer, final_norm=final_norm, twins=twins,
+                         seed=seed or 0, progress=progress, **loading)  # fmt: skip
         if out is not None:
             write_collapse(out, found)
     show(collapse_document(found), as_json, lambda: collapse_text(found, **terminal()))
