@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,20 @@ def test_the_bold_bound_falls(capsys: pytest.CaptureFixture[str]) -> None:
     code = re.search(r"```python\n(from maetheory.graph.functionals.*?)```", README, re.S).group(1)  # type: ignore[union-attr]
     exec(code, {})
     assert "VIOLATED: L_MAE(h) >= E‖h‖²: 0 against 1" in capsys.readouterr().out
+
+
+def test_a_checkpoint_is_measured_beside_its_baselines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = re.search(r"```python\n(import torch\n.*?)```", README, re.S).group(1)  # type: ignore[union-attr]
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    table = names["table"]
+    assert list(table.readout) == ["cls", "mean"]
+    assert (table.value < table.high).all()
+    assert (table.value < table.shuffled).all()
+    assert "random_twin" in capsys.readouterr().out
 
 
 def test_every_command_and_file_named_is_there() -> None:

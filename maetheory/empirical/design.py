@@ -182,14 +182,15 @@ def score_law(
 
 
 def score_table(laws: Iterable[LawScores]) -> pd.DataFrame:
-    """Return a row for each law and score: law, patch, mask_ratio, score, value, low, high, decided, why, direction.
+    """Return a row for each law and score, with its band and the direction in which it predicts accuracy.
 
-    `direction` is 1 where a higher value predicts a better probe and -1 where it predicts a worse one.
+    Columns are law, patch, mask_ratio, score, value, low, high, decided, why, direction (1 where a higher value predicts
+    a better probe, -1 where it predicts a worse one), k, n_images, n_masks.
     """
     rows: list[dict[str, Any]] = [
         {"law": law.law, "patch": law.patch, "mask_ratio": law.mask_ratio, "score": name, "value": band.value,
          "low": band.low, "high": band.high, "decided": band.decided, "why": band.why,
-         "direction": SCORES[name].direction}
+         "direction": SCORES[name].direction, "k": law.k, "n_images": law.n_images, "n_masks": law.n_masks}
         for law in laws
         for name, band in law.bands().items()
     ]  # fmt: skip

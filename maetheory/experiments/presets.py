@@ -57,6 +57,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             mask_laws(replace(DIGITS, epochs=24, warmup_epochs=2), DIGITS_LAWS),
             seeds=(0, 1, 2),
             watch=24,
+            presentation="mask laws",
         ),
         "mask-laws-cifar10": Experiment(
             "mask-laws-cifar10",
@@ -66,6 +67,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             train_limit=10_000,
             test_limit=3_000,
             watch=6,
+            presentation="mask laws",
         ),
         "mask-ratio-digits": Experiment(
             "mask-ratio-digits",

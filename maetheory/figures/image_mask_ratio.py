@@ -21,6 +21,7 @@ from maetheory.evaluation import masked_distances
 from maetheory.evaluation.encode import Readout
 from maetheory.evaluation.masked_distances import grid_of
 from maetheory.masks import UniformMasks, patchify, visible_count
+from maetheory.metrics import ClassDistances
 
 RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 COLUMNS = ("source", "number", "asked", "rho", "value", "low", "high", "decided")
@@ -28,7 +29,8 @@ PAPER = "paper"
 PIXELS, FEATURES = ("pixels, one mask", "pixels, own masks"), ("features, one mask", "features, own masks")
 TOKENS, KERNEL = "token graphs", "kernel graphs"
 TRAINED = ("trained at ρ, cls", "trained at ρ, mean of patches")
-DISTANCES = ("intra", "inter", "relative")
+DISTANCES, CHANGE = ("intra", "inter", "relative"), "change"
+LEAST = 0.7  # where the paper's relative distance is least
 LIMIT = 1000  # images in pairs
 CODES = 2  # of a patch in token graphs: more, and few views meet
 
@@ -139,19 +141,25 @@ def distance_rows(
     Returns
     -------
     DataFrame
-        `COLUMNS`: source is one of `PIXELS` and `FEATURES`; number one of `DISTANCES`; asked the ratio asked for and
-        rho the share that is hidden; low and high two standard errors.
+        `COLUMNS`: source is one of `PIXELS` and `FEATURES`; number one of `DISTANCES`, or "change", intra / inter less
+        that at 0.7, where the paper's is least, with the error of the difference; asked the ratio asked for and rho the
+        share that is hidden; low and high two standard errors.
     """
     kinds = [(name, masks, None) for name, masks in zip(PIXELS, ("one", "own"), strict=True)]
     if encoder is not None:
         kinds += [(name, masks, encoder) for name, masks in zip(FEATURES, ("one", "own"), strict=True)]
-    p, rows = _n_patches(images, patch), []
-    for done, (ratio, (name, masks, seen_by)) in enumerate([(r, kind) for r in ratios for kind in kinds]):
-        progress(done, len(ratios) * len(kinds), f"distances at mask ratio {ratio:g}")
-        found = masked_distances(images, patch, ratio, masks=masks, encoder=seen_by, readout=readout, n_masks=n_masks,
-                                 seed=seed)  # fmt: skip
+    p, rows, grid = _n_patches(images, patch), [], [(ratio, kind) for kind in kinds for ratio in ratios]
+    found: dict[tuple[str, float], ClassDistances] = {}
+    for done, (ratio, (name, masks, seen_by)) in enumerate(grid):
+        progress(done, len(grid), f"distances of {name}, mask ratio {ratio:g}")
+        found[name, ratio] = masked_distances(images, patch, ratio, masks=masks, encoder=seen_by, readout=readout,
+                                              n_masks=n_masks, seed=seed)  # fmt: skip
+    for (name, ratio), one in found.items():
         hidden = 1 - visible_count(p, ratio) / p if ratio else 0.0
-        rows += [_row(name, number, ratio, hidden, getattr(found, number)) for number in DISTANCES]
+        numbers = {number: getattr(one, number) for number in DISTANCES}
+        if LEAST in ratios:
+            numbers[CHANGE] = one.change(found[name, LEAST])
+        rows += [_row(name, number, ratio, hidden, value) for number, value in numbers.items()]
     return _table(rows)
 
 
@@ -243,9 +251,11 @@ def kernel_rows(
 
 def paper_rows() -> pd.DataFrame:
     """Return the paper's distances as it draws them, in `COLUMNS`; it states no errors."""
-    columns = {"intra": "intra_class_distance", "inter": "inter_class_distance", "relative": "relative_distance"}
-    rows = [_row(PAPER, number, record["mask_ratio"], record["mask_ratio"], Estimate(record[columns[number]]))
-            for record in paper_numbers("mask_ratio").to_dict("records") for number in DISTANCES]  # fmt: skip
+    numbers = paper_numbers("mask_ratio").rename(columns=lambda name: name.removesuffix("_class_distance"))
+    numbers = numbers.rename(columns={"relative_distance": "relative"})
+    numbers[CHANGE] = numbers.relative - float(numbers.relative[numbers.mask_ratio == LEAST].iloc[0])
+    rows = [_row(PAPER, number, record["mask_ratio"], record["mask_ratio"], Estimate(record[number]))
+            for record in numbers.to_dict("records") for number in (*DISTANCES, CHANGE)]  # fmt: skip
     return _table(rows)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from maetheory.figures.image_mask_ratio import FEATURES, KERNEL, PAPER, PIXELS, TOKENS, TRAINED
+from maetheory.figures.image_mask_ratio import CHANGE, FEATURES, KERNEL, LEAST, PAPER, PIXELS, TOKENS, TRAINED
 from maetheory.figures.style import CYCLE
 
 SHAPE, SIZE = (3, 4), (10.0, 7.6)
@@ -39,8 +39,10 @@ def draw_image_mask_ratios(axes: np.ndarray, frame: pd.DataFrame) -> None:
     """
     for ax, (title, sources) in zip(axes[0], (("pixels", PIXELS), ("features", FEATURES), ("paper", (PAPER,)))):
         _distances(ax, frame, sources, f"(b) distance, {title}")
-    _relative(axes[1, 0], frame, (*PIXELS, *FEATURES), "(c) intra / inter, here")
-    _relative(axes[1, 1], frame, (PAPER,), "(c) intra / inter, paper")
+    _curves(axes[1, 0], frame[frame.number == "relative"], (*PIXELS, *FEATURES, PAPER))
+    axes[1, 0].set_title("(c) intra / inter")
+    _curves(axes[1, 1], frame[frame.number == CHANGE], (PIXELS[0], PAPER))
+    axes[1, 1].set_title(f"(c) less that at ρ = {LEAST}")
     _curves(axes[1, 2], frame[frame.number == "accuracy"], TRAINED)
     axes[1, 2].set_title("(e) linear probe, %")
     for ax, (number, title) in zip(axes[2], _GRAPHS.items(), strict=True):
@@ -48,7 +50,7 @@ def draw_image_mask_ratios(axes: np.ndarray, frame: pd.DataFrame) -> None:
         _curves(ax, frame[frame.number == number], (TOKENS, KERNEL), reach)
         ax.set(title=f"(d) {title}", ylim=(0, reach))
     axes[2, 3].axhline(1.0, color="black", lw=0.8, ls=":")
-    _legend(axes[0, 3], axes[0, :2], {"intra-class": "-", "inter-class": "--"})
+    _legend(axes[0, 3], list(axes[0, :3]), {"intra-class": "-", "inter-class": "--"})
     _legend(axes[1, 3], [axes[1, 2], axes[2, 0]], {"trivial bound 1": ":"})
     for ax in (*axes[0, :3], *axes[1, :3], *axes[2]):
         ax.set_visible(bool(ax.has_data()))
@@ -62,11 +64,6 @@ def _distances(ax: Axes, frame: pd.DataFrame, sources: Sequence[str], title: str
     ax.set_title(title)
     if sources != (PAPER,) and ax.has_data():
         ax.set_ylim(bottom=0)
-
-
-def _relative(ax: Axes, frame: pd.DataFrame, sources: Sequence[str], title: str) -> None:
-    _curves(ax, frame[frame.number == "relative"], sources)
-    ax.set_title(title)
 
 
 def _curves(ax: Axes, part: pd.DataFrame, sources: Sequence[str], reach: float = np.inf, **look: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, final
 
 import numpy as np
@@ -16,7 +16,7 @@ _TILE = 1024
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClassDistances:
     """Mean Euclidean distances of pairs of images, each with two standard errors.
 
@@ -28,11 +28,36 @@ class ClassDistances:
         Of two images of different classes.
     relative : Estimate
         intra / inter: 0 where classes are points, 1 where they cannot be told apart; lower is better.
+    without_image : ndarray, shape (N, 3)
+        The three without each image in turn.
+    without_mask : ndarray, shape (m, 3)
+        And without each mask; with one mask that is the values themselves.
     """
 
     intra: Estimate
     inter: Estimate
     relative: Estimate
+    without_image: np.ndarray = field(repr=False)
+    without_mask: np.ndarray = field(repr=False)
+
+    def change(self, other: ClassDistances) -> Estimate:
+        """Return by how much the relative distance is more than another of the same images, with two standard errors.
+
+        What the two share cancels: the images, and masks that were drawn together, the i-th with the i-th. So a change
+        may be plain where the errors of both are wide.
+
+        Raises
+        ------
+        InputError
+            If the other is of another number of images, or of masks where both have several.
+        """
+        masks = {len(one.without_mask) for one in (self, other)} - {1}
+        if len(self.without_image) != len(other.without_image) or len(masks) > 1:
+            raise InputError("a change of distances is between the same images under as many masks, but there are "
+                             f"{_counted(self)} and {_counted(other)}")  # fmt: skip
+        over_images = (self.without_image - other.without_image)[:, 2]
+        over_masks = (self.without_mask - other.without_mask)[:, 2]
+        return Estimate(self.relative.value - other.relative.value, _error(over_images, over_masks), sampled=True)
 
 
 def class_distances(views: Iterable[Any], labels: np.ndarray) -> ClassDistances:
@@ -75,25 +100,27 @@ def class_distances(views: Iterable[Any], labels: np.ndarray) -> ClassDistances:
     own = counts[labels]  # (N,)
     partners = np.array([own - 1, len(labels) - own])  # (2, N)
     pairs, totals = partners.sum(1), sums.sum(2)  # (2,), (m, 2): every pair twice
-    mean = sums.mean(0)
-    fewer_images = ((mean.sum(1)[:, None] - 2 * mean) / (pairs[:, None] - 2 * partners)).T  # (N, 2)
-    m = len(sums)
-    fewer_masks = (totals.sum(0) - totals) / ((m - 1) * pairs) if m > 1 else np.empty((0, 2))  # (m, 2)
-    intra, inter = mean.sum(1) / pairs
-    if inter == 0:
+    mean, m = sums.mean(0), len(sums)
+    if mean[1].sum() == 0:
         raise InputError("all images look alike under these views, so there are no distances to compare")
-    errors = [_error(_with_quotient(fewer_images)[i], _with_quotient(fewer_masks)[i]) for i in range(3)]
-    values = (intra, inter, intra / inter)
-    return ClassDistances(*(Estimate(value, error, sampled=True) for value, error in zip(values, errors, strict=True)))
+    values = _three(mean.sum(1) / pairs)
+    images = _three(((mean.sum(1)[:, None] - 2 * mean) / (pairs[:, None] - 2 * partners)).T)  # (N, 2) -> (N, 3)
+    masks = _three((totals.sum(0) - totals) / ((m - 1) * pairs)) if m > 1 else values[None]  # (m, 3)
+    errors = [_error(images[:, i], masks[:, i]) for i in range(3)]
+    return ClassDistances(*(Estimate(*pair, sampled=True) for pair in zip(values, errors, strict=True)), images, masks)
 
 
-def _with_quotient(means: np.ndarray) -> np.ndarray:
-    """Return intra, inter and their quotient, (g, 2) -> (3, g)."""
-    return np.array([*means.T, means[:, 0] / means[:, 1]])
+def _three(means: np.ndarray) -> np.ndarray:
+    """Return intra, inter and their quotient, (..., 2) -> (..., 3)."""
+    return np.stack([means[..., 0], means[..., 1], means[..., 0] / means[..., 1]], -1)
 
 
 def _error(over_images: np.ndarray, over_masks: np.ndarray) -> float:
-    return 2 * float(np.hypot(jackknife_error(over_images), jackknife_error(over_masks) if len(over_masks) else 0.0))
+    return 2 * float(np.hypot(jackknife_error(over_images), jackknife_error(over_masks)))
+
+
+def _counted(found: ClassDistances) -> str:
+    return f"{len(found.without_image)} images under {len(found.without_mask)}"
 
 
 def _classes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

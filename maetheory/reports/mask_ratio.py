@@ -11,13 +11,14 @@ import pandas as pd
 
 from maetheory import figures
 from maetheory.evaluation.quoted import banded, number
-from maetheory.figures.image_mask_ratio import FEATURES, KERNEL, PAPER, PIXELS, TOKENS, TRAINED
+from maetheory.figures.image_mask_ratio import CHANGE, FEATURES, KERNEL, LEAST, PAPER, PIXELS, TOKENS, TRAINED
 
 COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "intra, pixels": (PIXELS[0], "intra"),
         "inter, pixels": (PIXELS[0], "inter"),
         "intra / inter, pixels": (PIXELS[0], "relative"),
+        "less that at 0.7": (PIXELS[0], CHANGE),
         "intra / inter, features": (FEATURES[0], "relative"),
         "intra / inter, paper": (PAPER, "relative"),
         "α, tokens": (TOKENS, "alpha"),
@@ -92,13 +93,41 @@ def course(frame: pd.DataFrame, source: str, name: str) -> str:
     return f"is {lowest} to {number(value.max())} and does not change beyond its errors"
 
 
+def against_paper(frame: pd.DataFrame, source: str) -> tuple[str, str]:
+    """Say what intra / inter does up to ρ = 0.7, where the paper's is least, and from there: falls, rises or is level.
+
+    From the first ratio to 0.7 and from 0.7 to the last, by changes and their own errors, which are much smaller than
+    those of the values.
+
+    Examples
+    --------
+    >>> from maetheory.figures.image_mask_ratio import paper_rows
+    >>> against_paper(paper_rows(), "paper")
+    ('falls', 'rises')
+    """
+    part = frame[(frame.source == source) & (frame.number == CHANGE)].sort_values("asked")
+    return _step(part.iloc[0], ("falls", "rises")), _step(part.iloc[-1], ("rises", "falls"))
+
+
+def _step(row: pd.Series, words: tuple[str, str]) -> str:
+    """Name an end that is above the middle, or below it, beyond the error of the change."""
+    if row.low > 1e-12:
+        return words[0]
+    return words[1] if row.high < -1e-12 else "is level"
+
+
 def mask_ratio_reading(frame: pd.DataFrame) -> str:
-    """Say of each reading of "distance" what intra / inter does, and whether any does what the paper's does."""
-    present = [source for source in (*PIXELS, *FEATURES) if (frame.source == source).any()]
-    courses = {source: course(frame, source, "relative") for source in present}
-    alike = [source for source, words in courses.items() if words.startswith("falls") and "then rises" in words]
-    verdict = f"As in the paper with {' and '.join(alike)}." if alike else "None falls and then rises as the paper's."
-    return f"intra / inter: {'; '.join(f'{source} {words}' for source, words in courses.items())}. {verdict}"
+    """Say of each reading of "distance" whether intra / inter falls and rises as the paper's, and how graphs' runs."""
+    sources = [source for source in (*PIXELS, *FEATURES)
+               if ((frame.source == source) & (frame.number == CHANGE)).any()]  # fmt: skip
+    steps = {source: against_paper(frame, source) for source in sources}
+    said = [f"{source}: {before} to ρ = {LEAST}, then {after}" for source, (before, after) in steps.items()]
+    alike = [source for source, step in steps.items() if step == ("falls", "rises")]
+    verdict = f"As in the paper only: {', '.join(alike)}." if alike else "The paper's falls, then rises: none of them."
+    graphs = [f"{name} of {source} {course(frame, source, number)}" for source in (TOKENS, KERNEL)
+              for number, name in (("alpha", "α"), ("bound", "the bound"))]  # fmt: skip
+    distances = f"intra / inter, {'; '.join(said)}. {verdict} " if said else ""
+    return f"{distances}{'; '.join(graphs)}."
 
 
 def write_mask_ratio(folder: Path, frame: pd.DataFrame, pair: pd.DataFrame | None) -> list[Path]:

@@ -68,7 +68,8 @@ def own_table(ledger: pd.DataFrame) -> pd.DataFrame:
         trained = part[part.cell != "random"]
         texts = {name: accuracy(cells[name]) if name in cells else NOTHING for name in OBJECTIVES}
         rows.append({"experiment": experiment, "dataset": part.dataset.iloc[0],
-                     "backbone": _backbone(trained.training.iloc[0]), "readout": readout, **texts, **_how(trained)})  # fmt: skip
+                     "backbone": _backbone(trained.training.iloc[0]), "readout": readout, **texts,
+                     **_how(trained)})  # fmt: skip
     return pd.DataFrame(rows, columns=["experiment", "dataset", "backbone", "readout", *OBJECTIVES, "seeds", "epochs",
                                        "images", "recipe"])  # fmt: skip
 

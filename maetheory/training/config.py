@@ -107,6 +107,14 @@ class TrainConfig:
         """base_lr · batch / 256."""
         return self.base_lr * self.batch / 256
 
+    @property
+    def uniformity_term(self) -> str:
+        """What λ weighs, in words: the form, the pairs if they are not those i ≠ j, the readout if it is not cls."""
+        words: list[str] = [self.uniformity_form]
+        words += ["authors"] if self.uniformity_convention == "authors" else []
+        words += ["mean"] if self.uniformity_readout == "mean" else []
+        return " ".join(words)
+
     def to_dict(self) -> dict[str, Any]:
         """Return nested plain values, ready for JSON."""
         return asdict(self)

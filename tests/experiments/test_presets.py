@@ -45,7 +45,9 @@ def test_the_settings_are_the_papers(name: str) -> None:
         assert (recipe.epochs, recipe.warmup_epochs, recipe.batch) == ((2000, 200, 4096) if cifar else (200, 40, 1024))
         assert (vit.image_size, vit.patch) == ((32, 2) if cifar else (224, 16))
         assert recipe.model.norm_pixels != cifar
-        assert vit.width, vit.depth == {"tiny": (192, 12), "base": (768, 12), "large": (1024, 24)}[name.split("-")[-1]]
+        assert (vit.width, vit.depth) == {"tiny": (192, 12), "base": (768, 12), "large": (1024, 24)}[
+            name.split("-")[-1]
+        ]
     assert chosen.source == ("cifar10" if cifar else "folder")
     assert chosen.stream != cifar
 
@@ -99,7 +101,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("stream", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_folder_is_trained_on_and_measured(folder: Path, tmp_path: Path, stream: bool) -> None:
     """A stream is probed on central views, the same that are held in memory."""
     model = MAEConfig(ViTConfig(16, 4, 3, width=16, depth=1, heads=2), 16, 1, 2)

@@ -21,6 +21,7 @@ from maetheory.figures import (
     paper_style,
 )
 from maetheory.figures.image_mask_ratio import (
+    CHANGE,
     COLUMNS,
     FEATURES,
     KERNEL,
@@ -37,9 +38,9 @@ from maetheory.figures.image_mask_ratio import (
     token_rows,
 )
 from maetheory.models import MAE, PRESETS
-from maetheory.reports.mask_ratio import course, mask_ratio_reading, mask_ratio_table
+from maetheory.reports.mask_ratio import against_paper, course, mask_ratio_reading, mask_ratio_table
 
-RATIOS = (0.25, 0.75)
+RATIOS = (0.3, 0.7, 0.8)
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +65,16 @@ def ledger() -> pd.DataFrame:
 def test_every_source_has_its_numbers_within_their_bands(frame):
     assert list(frame.columns) == list(COLUMNS)
     counted = frame.groupby("source").number.nunique().to_dict()
-    assert counted == {name: 3 for name in (*PIXELS, *FEATURES, PAPER)} | {TOKENS: 5, KERNEL: 5} | dict.fromkeys(
+    assert counted == {name: 4 for name in (*PIXELS, *FEATURES, PAPER)} | {TOKENS: 5, KERNEL: 5} | dict.fromkeys(
         TRAINED, 1
     )
     assert (frame.low <= frame.value).all()
     assert (frame.value <= frame.high).all()
     ours = frame[frame.source != PAPER]
     assert (ours.high > ours.low).mean() > 0.9
-    assert sorted(set(ours.rho)) == [0.25, 0.75]
+    assert sorted(set(ours.rho)) == [0.25, 0.3125, 0.75, 0.8125]  # trained at 1/4 and 3/4; of 16 patches 11, 4, 3 seen
+    changes = frame[(frame.number == CHANGE) & (frame.asked == 0.7)]
+    assert (changes[["value", "low", "high"]] == 0).all(axis=None)
 
 
 def test_computing_twice_gives_the_same_table(digits):
@@ -136,7 +139,14 @@ def test_the_table_and_the_words_say_what_the_numbers_say(frame):
     assert table["ρ"].tolist() == [0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9]
     assert table.set_index("ρ").loc[0.7, "intra / inter, paper"] == "0.883"
     assert table.set_index("ρ").loc[0.25, "linear probe, cls, %"].startswith("85")
-    assert "as the paper" in mask_ratio_reading(frame).lower()
+    reading = mask_ratio_reading(frame)
+    assert reading.startswith("intra / inter, pixels, one mask: ")
+    assert "α of kernel graphs rises" in reading
+    far = frame[frame.number != CHANGE]
+    assert mask_ratio_reading(far).startswith("α of token graphs")
+    for ends, words in (((0.1, 0.2), ("falls", "rises")), ((-0.2, -0.1), ("rises", "falls")),
+                        ((-0.1, 0.1), ("is level", "is level"))):  # fmt: skip
+        assert against_paper(frame.assign(low=ends[0], high=ends[1]), PIXELS[0]) == words
     flat = paper_rows().assign(value=1.0, low=0.9, high=1.1)
     assert course(flat, PAPER, "relative") == "is 1.00 to 1.00 and does not change beyond its errors"
     for values, words in (((1, 2, 3), "rises from 1.00 to 3.00"), ((3, 2, 1), "falls from 3.00 to 1.00"),
@@ -176,7 +186,7 @@ def test_the_command_leaves_figures_and_numbers(tmp_path: Path, capsys):
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == sorted(Path(path).name for path in document["figures"])
     assert {"image_mask_ratio.csv", "masked_pair.png"} <= set(names)
-    assert document["reading"].startswith("intra / inter: pixels, one mask ")
+    assert document["reading"].startswith("intra / inter, pixels, one mask: ")
     assert len(document["numbers"]) == len(pd.read_csv(tmp_path / "image_mask_ratio.csv"))
 
 

@@ -98,3 +98,25 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence():
         class_distances([Z * np.nan], np.array([0, 0, 1, 1]))
     with pytest.raises(InputError, match="all images look alike"):
         class_distances([np.ones((4, 2))], np.array([0, 0, 1, 1]))
+
+
+def test_the_error_of_a_change_leaves_out_an_image_or_a_mask_of_both(views):
+    others = [Z[:, :1] for Z in views]
+    change = class_distances(views, LABELS).change(class_distances(others, LABELS))
+    assert change.value == pytest.approx((by_pairs(views, LABELS) - by_pairs(others, LABELS))[2])
+    images, masks = ([left(views)[2] - left(others)[2] for left in ways] for ways in (_images(), _masks()))
+    assert change.error == pytest.approx(2 * np.sqrt(sum((len(g) - 1) * np.var(g) for g in (images, masks))), rel=1e-6)
+    own = class_distances(views, LABELS)
+    assert own.change(own).error == 0
+    assert own.change(class_distances(views[:1], LABELS)).error > 0
+    with pytest.raises(InputError, match="11 images under 3 and 11 images under 2"):
+        own.change(class_distances(views[:2], LABELS))
+
+
+def _images():
+    return [lambda views, i=i: by_pairs([np.delete(Z, i, 0) for Z in views], np.delete(LABELS, i))
+            for i in range(len(LABELS))]  # fmt: skip
+
+
+def _masks():
+    return [lambda views, t=t: by_pairs(views[:t] + views[t + 1 :], LABELS) for t in range(3)]

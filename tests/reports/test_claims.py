@@ -9,7 +9,7 @@ from math import isnan, sqrt
 import pandas as pd
 import pytest
 
-from maetheory.reports import compare, verdicts
+from maetheory.reports import Verdict, compare, verdicts
 
 T = {2: 12.706204736174707, 3: 4.302652729749462, 5: 2.7764451051977934}  # 97.5 % of Student's t, n − 1 degrees
 
@@ -20,7 +20,7 @@ def records(cell: str, values: Sequence[float], *, error: float = 0.01, **change
     return [common | {"seed": seed, "value": value} | changes for seed, value in enumerate(values)]
 
 
-def judged(plain: Sequence[float], better: Sequence[float], **changes: object):
+def judged(plain: Sequence[float], better: Sequence[float], **changes: object) -> Verdict:
     ledger = pd.DataFrame(records("MAE", plain, **changes) + records("U-MAE", better, **changes))
     return compare(ledger, "MAE", "U-MAE", metric="linear_probe", readout="cls")
 

@@ -90,11 +90,11 @@ def test_published_is_measured_and_slim(tmp_path: Path) -> None:
 
 
 def test_publishing_again_replaces(tmp_path: Path) -> None:
-    append(tmp_path / "ledger.jsonl", ran("tiny"))
-    publish(tmp_path, tmp_path)
+    append(tmp_path / "old" / "ledger.jsonl", ran("tiny"))
+    publish(tmp_path / "old", tmp_path / "figures")
     append(tmp_path / "new" / "ledger.jsonl", [record("tiny", "MAE", 7, 0.3)])
-    publish(tmp_path / "new" / "ledger.jsonl", tmp_path)
-    assert published(tmp_path)[["experiment", "seed"]].to_numpy().tolist() == [["tiny", 7]]
+    publish(tmp_path / "new" / "ledger.jsonl", tmp_path / "figures")
+    assert published(tmp_path / "figures")[["experiment", "seed"]].to_numpy().tolist() == [["tiny", 7]]
 
 
 def test_what_cannot_be_published(tmp_path: Path) -> None:
@@ -125,9 +125,8 @@ def test_the_block_is_rewritten_and_nothing_else(tmp_path: Path) -> None:
     assert document.read_text().endswith("\n\n<!-- tables: end -->\nafter\n")
     assert "old" not in document.read_text()
     assert not rewrite(document, block)
-    for row in ("| tiny | cls | +10 ± 1.4e-15 points | 95 % t-interval over 2 seeds, paired | confirmed |",
-                "| 2 | linear probing | ImageNet-100, ViT-Base | SimMIM / U-SimMIM | 54.3 / 61.1 | not run / not run |"):  # fmt: skip
-        assert row.split("±")[0] in block
+    assert "| tiny | cls | +10 ± " in block
+    assert "| ImageNet-100, ViT-Base | SimMIM / U-SimMIM | 54.3 / 61.1 | not run / not run |" in block
     assert "least squares" in block
     document.write_text("no marks")
     with pytest.raises(InputError, match="each once"):
