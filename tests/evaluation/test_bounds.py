@@ -97,8 +97,10 @@ def test_larger_patches_in_colour_are_predicted_where_they_lie() -> None:
         nearest = [int(np.abs((patch + 1) / 2 - values).sum(1).argmin()) for patch in patches]
         for place in range(4):
             hidden = np.arange(4) == place
-            target = np.flatnonzero((graph.target_contents.masks == hidden).all(1)  # type: ignore[union-attr]
-                                    & (graph.target_contents.symbols[:, 0] == nearest[place]))[0]  # type: ignore[union-attr]
+            target = np.flatnonzero(
+                (graph.target_contents.masks == hidden).all(1)  # type: ignore[union-attr]
+                & (graph.target_contents.symbols[:, 0] == nearest[place])
+            )[0]  # type: ignore[union-attr]
             np.testing.assert_allclose(encoded.targets[target].reshape(4, 12)[place], patches[place], atol=1e-6)
 
 
