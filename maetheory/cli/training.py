@@ -16,7 +16,13 @@ from maetheory.cli.terminal import show, watched
 
 @app.command()
 def reproduce(
-    preset: Annotated[str, typer.Option(help="Name of an experiment: digits, cifar10-small.")] = "digits",
+    preset: Annotated[
+        str,
+        typer.Option(
+            help="Name of an experiment: digits, cifar10-small, tin20, digits-uniformity, mask-ratio-digits, "
+            "table1-cifar10-tiny, …"
+        ),
+    ] = "digits",
     data: Data = None,
     out: Annotated[Path | None, typer.Option(help="Where runs, ledger and report go; runs/PRESET by default.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Where figures go; OUT/figures by default.")] = None,
@@ -28,7 +34,7 @@ def reproduce(
     compiled: Annotated[bool, typer.Option("--compile", help="Compile models before training.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Train random, MAE and U-MAE, measure, draw, and write a report page; goes on where it was stopped."""
+    """Train every model of an experiment, measure, draw, and write a report page; goes on where it was stopped."""
     from maetheory.experiments import experiment
     from maetheory.experiments import reproduce as run_experiment
 

@@ -116,7 +116,7 @@ def bands(sample: Sample, k: int, *, confidence: float = 0.95, seed: int = 0) ->
         ),
         tail=spectral.tail.band("the tail", n, confidence),
         components=_components(sample),
-        sharp_bound=_sharp_bound(alpha, phi, spectral.eigenvalues[k], n, confidence),
+        sharp_bound=sharp_bound_band(alpha, phi, spectral.eigenvalues[k], n, confidence),
         k=k,
         confidence=confidence,
         met_views=_met(sample, sample.views),
@@ -134,7 +134,7 @@ def _check(sample: Sample, k: int, confidence: float) -> None:
         raise InputError(f"confidence must lie strictly between 0 and 1, but it is {confidence}")
 
 
-def _sharp_bound(alpha: Bracket, phi: Bracket, following: Bracket, n: int, confidence: float) -> Band:
+def sharp_bound_band(alpha: Bracket, phi: Bracket, following: Bracket, n: int, confidence: float) -> Band:
     """Increasing in all three, so it lies between its values at their ends, each taken at a third of the risk."""
     parts = [b.band(name, n, 1 - (1 - confidence) / 3)
              for b, name in ((alpha, "the label error of views"), (phi, "the label error of positive pairs"),

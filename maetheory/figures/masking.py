@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from maetheory.core import InputError
 from maetheory.data import ImageSet
 from maetheory.masks import UniformMasks
 from maetheory.masks.grid import patchify, unpatchify
@@ -37,14 +38,60 @@ def masked_images(
     DataFrame
         image, label, mask_ratio, row, column, red, green, blue; NaN where hidden.
     """
-    pixels = images.images / 255.0 if images.images.dtype == np.uint8 else images.images.astype(float)
-    patches = patchify(pixels, patch)  # (N, C, H, W) -> (N, p, c)
-    grid = (pixels.shape[2] // patch, pixels.shape[3] // patch)
+    patches = patchify(_scaled(images), patch)  # (N, C, H, W) -> (N, p, c)
+    drawn = {ratio: _masks(patches.shape[1], _seen(patches.shape[1], ratio), len(images), rng) for ratio in ratios}
+    return _shown(images, patches, patch, drawn)
+
+
+def masked_pair(
+    images: ImageSet, patch: int, rng: np.random.Generator, ratios: Sequence[float] = RATIOS
+) -> pd.DataFrame:
+    """Hide a growing share of the patches of two images of one class, the same patches of both, none shown again.
+
+    Parameters
+    ----------
+    images : ImageSet
+        One of its classes is drawn, and two images of it.
+    patch, ratios
+        As for `masked_images`.
+    rng : numpy Generator
+        Draws the images and the order in which patches are hidden.
+
+    Returns
+    -------
+    DataFrame
+        As `masked_images`.
+
+    Raises
+    ------
+    InputError
+        If no class has two images.
+    """
+    classes, counts = np.unique(images.labels, return_counts=True)
+    if counts.max() < 2:
+        raise InputError(f"a pair needs a class of two images, but each of these {len(classes)} classes has one")
+    chosen = rng.choice(np.flatnonzero(images.labels == rng.choice(classes[counts > 1])), 2, replace=False)
+    pair = images.take(chosen)
+    patches = patchify(_scaled(pair), patch)
+    rank = rng.permutation(patches.shape[1])  # (p,)
+    masks = {ratio: np.tile(rank < _seen(len(rank), ratio), (2, 1)) for ratio in ratios}
+    return _shown(pair, patches, patch, masks).round(4)  # finer than eight bits, and a short table
+
+
+def _scaled(images: ImageSet) -> np.ndarray:
+    return images.images / 255.0 if images.images.dtype == np.uint8 else images.images.astype(float)
+
+
+def _seen(n_patches: int, ratio: float) -> int:
+    return max(1, round((1 - ratio) * n_patches))
+
+
+def _shown(images: ImageSet, patches: np.ndarray, patch: int, masks: Mapping[float, np.ndarray]) -> pd.DataFrame:
+    """Lay out the patches (n, p, c) of images under the masks (n, p) of each ratio."""
+    grid = (images.shape[2] // patch, images.shape[3] // patch)
     parts = []
-    for ratio in ratios:
-        seen = max(1, round((1 - ratio) * patches.shape[1]))
-        masks = _masks(patches.shape[1], seen, len(pixels), rng)
-        shown = unpatchify(np.where(masks[:, :, None], patches, np.nan), patch, grid)
+    for ratio, mask in masks.items():
+        shown = unpatchify(np.where(mask[:, :, None], patches, np.nan), patch, grid)
         parts += [_frame(i, int(images.labels[i]), ratio, image) for i, image in enumerate(shown)]
     return pd.concat(parts, ignore_index=True)
 

@@ -10,6 +10,7 @@ from maetheory.masks.block import BlockMasks
 from maetheory.masks.grid import patchify, unpatchify
 from maetheory.masks.law import MaskLaw, visible_count
 from maetheory.masks.listed import ListedMasks
+from maetheory.masks.named import named_law
 from maetheory.masks.uniform import UniformMasks
 from maetheory.masks.views import view_identities
 
@@ -19,6 +20,7 @@ __all__ = [
     "ListedMasks",
     "MaskLaw",
     "UniformMasks",
+    "named_law",
     "patchify",
     "unpatchify",
     "view_identities",

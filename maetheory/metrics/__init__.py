@@ -8,6 +8,7 @@ from maetheory.metrics.alignment import alignment, graph_alignment, mask_alignme
 from maetheory.metrics.alpha_req import PowerLawFit, alpha_req
 from maetheory.metrics.baselines import marchenko_pastur, shuffled_columns
 from maetheory.metrics.cka import linear_cka
+from maetheory.metrics.class_distances import ClassDistances, class_distances
 from maetheory.metrics.coherence import coherence
 from maetheory.metrics.confusion import acr, arc
 from maetheory.metrics.conventions import CONVENTIONS, Convention
@@ -26,6 +27,7 @@ from maetheory.metrics.uniformity import uniformity
 __all__ = [
     "CONVENTIONS",
     "OF_MOMENTS",
+    "ClassDistances",
     "Convention",
     "Moments",
     "PowerLawFit",
@@ -34,6 +36,7 @@ __all__ = [
     "alpha_req",
     "arc",
     "bootstrap",
+    "class_distances",
     "coherence",
     "condition_number",
     "covariance_eigenvalues",

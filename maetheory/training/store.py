@@ -28,7 +28,7 @@ class Saved(NamedTuple):
 
     step: int
     images: int | None
-    config: TrainConfig
+    record: dict[str, Any]
     weights: dict[str, Tensor]
     optimizer: dict[str, Tensor]
 
@@ -40,9 +40,11 @@ def build(config: TrainConfig) -> MAE | SimMIM:
         return MAE(config.model) if config.objective == "mae" else SimMIM(config.model)
 
 
-def save(out: Path, step: int, config: TrainConfig, model: nn.Module, optimizer: torch.optim.Optimizer,
+def save(out: Path, step: int, record: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer,
          images: int) -> Path:  # fmt: skip
     """Write the checkpoint of a finished step on so many images, atomically, and drop all but the newest two.
+
+    `record` is the whole recipe, ready for JSON, with its ``seed``.
 
     Raises
     ------
@@ -58,11 +60,11 @@ def save(out: Path, step: int, config: TrainConfig, model: nn.Module, optimizer:
         save_file({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()},
                   part / "weights.safetensors")  # fmt: skip
         save_file(_optimizer_tensors(model, optimizer), part / "optimizer.safetensors")
-        (part / "config.json").write_text(json.dumps(config.to_dict(), indent=1) + "\n")
+        (part / "config.json").write_text(json.dumps(record, indent=1) + "\n")
         device = str(next(model.parameters()).device)
-        record = {"format": "maetheory", "step": step, "images": images,
-                  "provenance": provenance(device=device, seed=config.seed)}  # fmt: skip
-        (part / "state.json").write_text(json.dumps(record, indent=1) + "\n")
+        state = {"format": "maetheory", "step": step, "images": images,
+                 "provenance": provenance(device=device, seed=record["seed"])}  # fmt: skip
+        (part / "state.json").write_text(json.dumps(state, indent=1) + "\n")
         for file in part.iterdir():
             _to_disk(file)
         shutil.rmtree(folder, ignore_errors=True)
@@ -96,7 +98,7 @@ def load(folder: Path) -> Saved:
         return Saved(
             state["step"],
             state.get("images"),
-            TrainConfig.from_dict(json.loads((folder / "config.json").read_text())),
+            json.loads((folder / "config.json").read_text()),
             load_file(folder / "weights.safetensors"),
             load_file(folder / "optimizer.safetensors"),
         )
@@ -105,7 +107,7 @@ def load(folder: Path) -> Saved:
 
 
 def load_run(path: str | Path) -> tuple[MAE | SimMIM, TrainConfig, int]:
-    """Load the newest checkpoint of a run (or one checkpoint folder) as a model in eval mode.
+    """Load the newest checkpoint of a run of `train` (or one checkpoint folder) as a model in eval mode.
 
     Returns
     -------
@@ -121,9 +123,13 @@ def load_run(path: str | Path) -> tuple[MAE | SimMIM, TrainConfig, int]:
     if folder is None:
         raise InputError(f"{path} holds no training checkpoint; expected folders step-* with weights.safetensors")
     saved = load(folder)
-    model = build(saved.config)
+    try:
+        config = TrainConfig.from_dict(saved.record)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise InputError(f"{folder} is not a whole checkpoint of masked image modelling: {error}") from error
+    model = build(config)
     model.load_state_dict(saved.weights)
-    return model.eval(), saved.config, saved.step
+    return model.eval(), config, saved.step
 
 
 def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:

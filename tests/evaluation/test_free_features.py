@@ -37,7 +37,8 @@ def test_the_predicted_spectrum_is_found_by_descent(graph, weight, lipschitz, en
     assert excess < 1e-5 * said.scale  # how far descent has come; what follows holds at any excess
     assert float(said.lhs) == last.loss
     found = np.linalg.svd(weighted_rows(graph, last.features), compute_uv=False) ** 2
-    predicted = predicted_spectrum(np.minimum(eigenvalues(graph, 4), 1), weight=weight, lipschitz=lipschitz, energy=energy)  # fmt: skip
+    lam = np.minimum(eigenvalues(graph, 4), 1)
+    predicted = predicted_spectrum(lam, weight=weight, lipschitz=lipschitz, energy=energy)
     assert np.linalg.norm(found - predicted) <= np.sqrt(excess / weight) + 1e-12
     assert found.sum() == pytest.approx(energy, rel=1e-12)
 

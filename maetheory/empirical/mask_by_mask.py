@@ -1,0 +1,137 @@
+"""With positions kept, masks do not meet: each has a graph of its own, and a law of masks the mean of their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+
+from maetheory.core import InputError
+from maetheory.empirical.bands import EXTRA, FEWEST_IMAGES, sharp_bound_band
+from maetheory.empirical.bracket import Band, Bracket, normal_quantile
+from maetheory.empirical.label_brackets import label_error_bracket, pair_error_bracket
+from maetheory.empirical.sample import Sample
+from maetheory.empirical.spectrum_brackets import spectrum_brackets
+
+
+@final
+@dataclass(frozen=True)
+class MeanBands:
+    """Means over masks of what a sample says of the graph of each mask by itself.
+
+    Attributes
+    ----------
+    alpha, alpha2, phi : Band
+        Those of the graph of all masks, positions kept, because label errors are means over masks.
+    following : Band
+        λ_{k+1} of one mask's graph, in the mean. Side by side the graphs of m masks have λ = 1 m times, and for k < m
+        there would be no bound.
+    sharp_bound : Band
+        4φ/(1 − λ_{k+1}) + 2α, in the mean: k spectral features under each mask.
+    k, n_masks : int
+    """
+
+    alpha: Band
+    alpha2: Band
+    phi: Band
+    following: Band
+    sharp_bound: Band
+    k: int
+    n_masks: int
+
+
+def bands_by_mask(sample: Sample, k: int, *, confidence: float = 0.95, seed: int = 0) -> MeanBands:
+    """Estimate the numbers of each mask's own graph and average them, with bands.
+
+    Parameters
+    ----------
+    sample : Sample
+        Positions kept.
+    k : int
+        Features under each mask. Where the sample shows no more than k views or targets under a mask, its λ_{k+1} is 0,
+        and the band reaches up to that of its last eigenvalue.
+    confidence, seed
+        As for `bands`.
+
+    Returns
+    -------
+    MeanBands
+        A band is the mean of the masks' bands, which holds the mean of the masks' numbers at least as surely as they
+        hold each (by images, which the masks share), and where masks were drawn is as much wider as the number differs
+        between them. It is decided where it is under every mask.
+
+    Raises
+    ------
+    InputError
+        If positions are dropped, there are fewer than twenty images, or k or the confidence is out of range.
+
+    Examples
+    --------
+    >>> from maetheory.empirical.sample import sample_of_codes
+    >>> from maetheory.masks import UniformMasks
+    >>> codes = np.repeat([[0, 0], [1, 1]], 50, axis=0)
+    >>> found = bands_by_mask(sample_of_codes(codes, codes[:, 0], UniformMasks(2, 1)), 1)
+    >>> found.phi.value, found.n_masks
+    (0.0, 2)
+    """
+    _check(sample, k, confidence)
+    each = [_of_one(sample, mask, k, confidence, seed) for mask in range(sample.views.shape[1])]
+    z = normal_quantile(confidence) if sample.masks_drawn else 0.0
+    means = {name: _mean([one[name] for one in each], sample.mask_weights, z) for name in each[0]}
+    return MeanBands(**means, k=k, n_masks=len(each))
+
+
+def _check(sample: Sample, k: int, confidence: float) -> None:
+    if sample.positions != "kept":
+        raise InputError("masks have graphs of their own where positions are kept only, but in this sample they are "
+                         "dropped")  # fmt: skip
+    if sample.n_images < FEWEST_IMAGES:
+        raise InputError(f"bands need at least {FEWEST_IMAGES} images, but there are {sample.n_images}")
+    if k < 1:
+        raise InputError(f"k must be at least 1 feature, but it is {k}")
+    if not 0.0 < confidence < 1.0:
+        raise InputError(f"confidence must lie strictly between 0 and 1, but it is {confidence}")
+
+
+def _of_one(sample: Sample, mask: int, k: int, confidence: float, seed: int) -> dict[str, Band]:
+    alone = _under(sample, mask)
+    n = alone.n_images
+    alpha, alpha2 = label_error_bracket(alone, alone.views), label_error_bracket(alone, alone.targets)
+    phi, following = pair_error_bracket(alone), _following(alone, k, seed)
+    return {
+        "alpha": alpha.band("the label error of views", n, confidence),
+        "alpha2": alpha2.band("the label error of targets", n, confidence),
+        "phi": phi.band("the label error of positive pairs", n, confidence),
+        "following": following.band("the next eigenvalue", n, confidence),
+        "sharp_bound": sharp_bound_band(alpha, phi, following, n, confidence),
+    }
+
+
+def _under(sample: Sample, mask: int) -> Sample:
+    """The sample of one mask, its views and targets numbered anew."""
+    views, targets = (np.unique(side[:, mask], return_inverse=True)[1].reshape(-1, 1).astype(np.int32)
+                      for side in (sample.views, sample.targets))  # fmt: skip
+    return Sample(views, targets, sample.labels, np.ones(1), False, "kept", sample.collision)
+
+
+def _following(alone: Sample, k: int, seed: int) -> Bracket:
+    """Bracket λ_{k+1}; of a graph seen with no more than k nodes on a side it is 0, or below the last one found."""
+    fewest = min(alone.shape)
+    if fewest == 1:
+        return Bracket(0.0, 0.0, 0.0, 0.0, 0.0)
+    last = spectrum_brackets(alone, min(k, fewest - 1), EXTRA, seed).eigenvalues[-1]
+    return last if fewest > k else replace(last, lower=0.0, lower_error=0.0, lower_terms=0, value=0.0)
+
+
+def _mean(parts: Sequence[Band], weights: np.ndarray, z: float) -> Band:
+    """Weighted mean of bands, z standard errors over masks wider."""
+    value, low, high = (float(weights @ [getattr(part, end) for part in parts]) for end in ("value", "low", "high"))
+    wider = z * _standard_error([part.value for part in parts]) if z and np.isfinite(value) else 0.0
+    why = next((part.why for part in parts if not part.decided), "")
+    return Band(value, max(low - wider, 0.0), high + wider, not why, why)
+
+
+def _standard_error(values: Sequence[float]) -> float:
+    return float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.inf

@@ -1,0 +1,91 @@
+"""Panels against the mask ratio: distances, what they say of classes, accuracy, and the numbers of mask graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from maetheory.figures.image_mask_ratio import CHANGE, FEATURES, KERNEL, LEAST, PAPER, PIXELS, TOKENS, TRAINED
+from maetheory.figures.style import CYCLE
+
+SHAPE, SIZE = (3, 4), (10.0, 7.6)
+_LOOKS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        PIXELS[0]: {"color": CYCLE[0], "marker": "o"},
+        PIXELS[1]: {"color": CYCLE[5], "marker": "s"},
+        FEATURES[0]: {"color": CYCLE[1], "marker": "o"},
+        FEATURES[1]: {"color": CYCLE[4], "marker": "s"},
+        PAPER: {"color": "black", "marker": "D"},
+        TOKENS: {"color": CYCLE[2], "marker": "o"},
+        KERNEL: {"color": CYCLE[3], "marker": "^"},
+        TRAINED[0]: {"color": CYCLE[2], "marker": "v"},
+        TRAINED[1]: {"color": CYCLE[3], "marker": "P"},
+    }
+)
+_GRAPHS = {"alpha": "$\\alpha$", "phi": "$\\phi$", "next": "$\\lambda_{k+1}$",
+           "bound": "$4\\phi/(1-\\lambda_{k+1})+2\\alpha$"}  # fmt: skip
+_BOUNDS = (0.5, 100.0)  # drawn of the bound, whose bands may reach infinity
+
+
+def draw_image_mask_ratios(axes: np.ndarray, frame: pd.DataFrame) -> None:
+    """Draw the table of `image_mask_ratios` on axes of shape `SHAPE`; a panel of which nothing is known stays blank.
+
+    Bands are two standard errors, or 95 % bands of token graphs, where an open mark is UNDECIDED.
+    """
+    for ax, (title, sources) in zip(axes[0], (("pixels", PIXELS), ("features", FEATURES), ("paper", (PAPER,)))):
+        _distances(ax, frame, sources, f"(b) distance, {title}")
+    _curves(axes[1, 0], frame[frame.number == "relative"], (*PIXELS, *FEATURES, PAPER))
+    axes[1, 0].set_title("(c) intra / inter")
+    _curves(axes[1, 1], frame[frame.number == CHANGE], (PIXELS[0], PAPER))
+    axes[1, 1].set_title(f"(c) less that at ρ = {LEAST}")
+    _curves(axes[1, 2], frame[frame.number == "accuracy"], TRAINED)
+    axes[1, 2].set_title("(e) linear probe, %")
+    for ax, (number, title) in zip(axes[2], _GRAPHS.items(), strict=True):
+        lowest, reach = _BOUNDS if number == "bound" else (0.0, 1.0)
+        _curves(ax, frame[frame.number == number], (TOKENS, KERNEL), reach)
+        ax.set(title=f"(d) {title}", ylim=(lowest, reach))
+    axes[2, 3].set_yscale("log")
+    axes[2, 3].set_yticks([1, 10, 100], ["1", "10", "100"])
+    axes[2, 3].axhline(1.0, color="black", lw=0.8, ls=":")
+    _legend(axes[0, 3], list(axes[0, :3]), {"intra-class": "-", "inter-class": "--"})
+    _legend(axes[1, 3], [axes[1, 2], axes[2, 0]], {"trivial bound 1": ":"})
+    for ax in (*axes[0, :3], *axes[1, :3], *axes[2]):
+        ax.set_visible(bool(ax.has_data()))
+        ax.set(xlim=(0, 1), xlabel="mask ratio $\\rho$")
+        ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "¼", "½", "¾", "1"])
+
+
+def _distances(ax: Axes, frame: pd.DataFrame, sources: Sequence[str], title: str) -> None:
+    _curves(ax, frame[frame.number == "intra"], sources)
+    _curves(ax, frame[frame.number == "inter"], sources, ls="--", mfc="white", label="")
+    ax.set_title(title)
+    if sources != (PAPER,) and ax.has_data():
+        ax.set_ylim(bottom=0)
+
+
+def _curves(ax: Axes, part: pd.DataFrame, sources: Sequence[str], reach: float = np.inf, **look: Any) -> None:
+    """Draw a line with its band for each source, open marks where it is undecided."""
+    for source in sources:
+        rows = part[part.source == source].sort_values("rho")
+        if rows.empty:
+            continue
+        own = {**_LOOKS[source], "ms": 3.5, "lw": 1.2, "label": source, **look}
+        ax.fill_between(rows.rho, rows.low.clip(upper=reach), rows.high.clip(upper=reach), color=own["color"],
+                        alpha=0.15, lw=0)  # fmt: skip
+        ax.plot(rows.rho, rows.value.clip(upper=reach), **own)
+        undecided = rows[~rows.decided.astype(bool)]
+        ax.plot(undecided.rho, undecided.value.clip(upper=reach), **{**own, "ls": "", "mfc": "white", "label": ""})
+
+
+def _legend(ax: Axes, of: Sequence[Axes], lines: Mapping[str, str]) -> None:
+    """Name what other axes show, and what kinds of line mean, on axes of their own."""
+    ax.axis("off")
+    for name, style in lines.items():
+        ax.plot([], [], color="black", lw=1.2, ls=style, label=name)
+    shown = [pair for one in (*of, ax) for pair in zip(*one.get_legend_handles_labels(), strict=True)]
+    ax.legend(*zip(*shown, strict=True), loc="center left", bbox_to_anchor=(-0.1, 0.5), fontsize=8.5)

@@ -1,0 +1,96 @@
+"""Distances of masked images are those of what is left, under one mask or under masks of their own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from maetheory.core import InputError
+from maetheory.data import ImageSet
+from maetheory.evaluation import encode, masked_distances
+from maetheory.evaluation.masked_distances import GREY, _drawn
+from maetheory.masks import patchify
+from maetheory.metrics import class_distances
+from maetheory.models import MAE, MAEConfig, SimMIM, ViTConfig
+
+CONFIG = MAEConfig(ViTConfig(8, 2, 1, width=16, depth=1, heads=2), 16, 1, 2)
+
+
+@pytest.fixture(scope="module")
+def images() -> ImageSet:
+    rng = np.random.default_rng(0)
+    return ImageSet((rng.random((24, 1, 8, 8)) * 255).astype(np.uint8), np.arange(24) % 3, "noise")
+
+
+def same(one, other) -> None:
+    for name in ("intra", "inter", "relative"):
+        first, second = getattr(one, name), getattr(other, name)
+        assert (first.value, first.error) == pytest.approx((second.value, second.error), rel=1e-5)
+
+
+def test_one_mask_for_both_is_a_distance_over_what_it_shows_whatever_hides_the_rest(images):
+    masks = list(_drawn(16, 0.75, 3, None, 0))
+    assert [mask.sum() for mask in masks] == [4, 4, 4]
+    pixels = images.images / 255
+    patches = patchify(pixels, 2)
+    hidden = [np.where(mask[:, None], patches, 0.3).reshape(24, -1) for mask in masks]
+    same(masked_distances(images, 2, 0.75, n_masks=3), class_distances(hidden, images.labels))
+
+
+def test_own_masks_differ_from_image_to_image_and_hide_in_grey(images):
+    masks = list(_drawn(16, 0.5, 2, 24, 5))
+    assert len(np.unique(masks[0], axis=0)) > 20
+    assert (np.array(masks).sum(2) == 8).all()
+    patches = patchify(images.images / 255, 2)
+    hidden = [np.where(mask[:, :, None], patches, GREY).reshape(24, -1) for mask in masks]
+    found = masked_distances(images, 2, 0.5, masks="own", n_masks=2, seed=5)
+    same(found, class_distances(hidden, images.labels))
+
+
+def test_a_larger_ratio_hides_more_of_the_same(images):
+    few, many = (next(_drawn(16, ratio, 1, None, 3)) for ratio in (0.25, 0.75))
+    assert (few | many == few).all()
+
+
+def test_at_ratio_zero_the_images_themselves_are_compared(images):
+    whole = class_distances([images.images.reshape(24, -1) / 255], images.labels)
+    for masks in ("one", "own"):
+        same(masked_distances(images, 2, 0.0, masks=masks), whole)
+
+
+@pytest.mark.parametrize("kind", [MAE, SimMIM])
+def test_features_are_those_of_visible_patches(images, kind):
+    torch.manual_seed(0)
+    model = kind(CONFIG)
+    for masks, rows in (("one", None), ("own", 24)):
+        drawn = list(_drawn(16, 0.5, 2, rows, 0))
+        features = [encode(model, images, readout="mean", mask=mask).numpy() for mask in drawn]
+        found = masked_distances(images, 2, 0.5, masks=masks, encoder=model, readout="mean", n_masks=2)
+        same(found, class_distances(features, images.labels))
+
+
+def test_what_is_hidden_does_not_reach_the_features(images):
+    torch.manual_seed(0)
+    shown = next(_drawn(16, 0.5, 1, None, 0)).reshape(4, 4)
+    blank = np.where(np.kron(shown, np.ones((2, 2), bool)), images.images, 7).astype(np.uint8)
+    model, again = MAE(CONFIG), ImageSet(blank, images.labels, "blank")
+    same(*(masked_distances(some, 2, 0.5, encoder=model, n_masks=1) for some in (images, again)))
+
+
+def test_bad_input_is_one_sentence(images):
+    model = MAE(CONFIG)
+    with pytest.raises(InputError, match="each image's \"own\", but it is 'shared'"):
+        masked_distances(images, 2, 0.5, masks="shared")
+    with pytest.raises(InputError, match="strictly between 0 and 1"):
+        masked_distances(images, 2, 1.0)
+    with pytest.raises(InputError, match="it has 16 and they have 4"):
+        masked_distances(images, 4, 0.5, encoder=model)
+    with pytest.raises(InputError, match="takes no mask"):
+        masked_distances(images, 2, 0.5, encoder=lambda x: x.flatten(1))
+    with pytest.raises(InputError, match="'cls' or 'mean'"):
+        masked_distances(images, 2, 0.5, encoder=model, readout="tokens")
+    with pytest.raises(InputError, match="n_masks must be at least 1"):
+        masked_distances(images, 2, 0.5, n_masks=0)
+    with pytest.raises(InputError, match="at least two classes"):
+        masked_distances(images.take(images.labels == 1), 2, 0.5)
