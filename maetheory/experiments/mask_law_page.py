@@ -1,4 +1,4 @@
-"""What scores of mask laws said beforehand, beside what probes found afterwards: a figure, a table, a sentence, a page."""
+"""What scores of mask laws said beforehand beside what probes found afterwards: a figure, a table, a page."""
 
 from __future__ import annotations
 
@@ -7,9 +7,17 @@ from pathlib import Path
 import pandas as pd
 
 from maetheory import figures
-from maetheory.core import provenance, replacing
+from maetheory.core import InputError, provenance, replacing
+from maetheory.data import ImageSet
 from maetheory.experiments.experiment import Measured, Presented
-from maetheory.experiments.mask_laws import READOUTS, SCORED, above_untrained, law_scores, score_correlations, seed_agreement
+from maetheory.experiments.mask_laws import (
+    READOUTS,
+    SCORED,
+    above_untrained,
+    law_scores,
+    score_correlations,
+    seed_agreement,
+)
 from maetheory.reports import Section, write_page
 
 
@@ -65,14 +73,16 @@ def _named(row: pd.Series) -> str:
 
 
 def _scores(measured: Measured) -> pd.DataFrame:
-    path, cells = measured.out / "mask_law_scores.csv", measured.experiment.cells
-    n_images = min(SCORED, len(measured.images))
+    path, cells, images = measured.out / "mask_law_scores.csv", measured.experiment.cells, measured.images
+    if not isinstance(images, ImageSet):
+        raise InputError("mask laws are scored on images in memory; choose an experiment that does not stream them")
+    n_images = min(SCORED, len(images))
     wanted = {(cell.name, cell.recipe.law().mask_ratio, n_images) for cell in cells if cell.trained}
     if path.exists():
         found = pd.read_csv(path, keep_default_na=False)
         if set(zip(found.law, found.mask_ratio, found.n_images, strict=True)) == wanted:
             return found
-    found = law_scores(cells, measured.images)
+    found = law_scores(cells, images)
     with replacing(path) as part:
         found.to_csv(part, index=False)
     return found
@@ -80,7 +90,7 @@ def _scores(measured: Measured) -> pd.DataFrame:
 
 def _page(measured: Measured, scores: pd.DataFrame, correlations: pd.DataFrame, picture: Path, sentence: str) -> Path:
     seeds = ", ".join(map(str, measured.experiment.seeds))
-    lead = (f"{len(measured.images)} training and {len(measured.test)} test images of {measured.test.name}; seeds "
+    lead = (f"{measured.ledger.train_images.iloc[0]} training and {len(measured.test)} test images of {measured.test.name}; seeds "
             f"{seeds}; {sentence}")  # fmt: skip
     sections = [
         Section("Scores against accuracy",

@@ -1,4 +1,4 @@
-"""Does what the theory says of a mask law before training agree with how well the model probes after it?"""
+"""What the theory says of a mask law before training is held against how well the model probes after it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ COLUMNS = ("score", "readout", "rho", "low", "high", "p", "p_adjusted", "partial
 def mask_laws(recipe: TrainConfig, laws: Sequence[tuple[str, float, int]]) -> tuple[Cell, ...]:
     """Return a cell for each (mask law, mask ratio, patch size), and an untrained one for each patch size."""
     patches = sorted({patch for _, _, patch in laws})
-    untrained = [Cell(f"untrained patch {patch}", _under(recipe, "uniform", 0.5, patch), trained=False) for patch in patches]
+    untrained = [
+        Cell(f"untrained patch {patch}", _under(recipe, "uniform", 0.5, patch), trained=False) for patch in patches
+    ]
     return (*untrained, *(Cell(f"{law} {ratio:g} patch {patch}", _under(recipe, law, ratio, patch))
                           for law, ratio, patch in laws))  # fmt: skip
 
@@ -61,8 +63,8 @@ def score_correlations(scores: pd.DataFrame, ledger: pd.DataFrame, *, seed: int 
     Returns
     -------
     DataFrame
-        A row for each score and readout. rho is Spearman's, over laws, with the mean accuracy over seeds, positive where
-        the score is right in the direction written down for it; low and high its 95 % interval; p and p_adjusted of the
+        A row for each score and readout. rho is Spearman's, over laws, with the mean accuracy over seeds, positive
+        where the score is right in the direction written down for it; low and high its 95 % interval; p and p_adjusted of the
         permutation test alone and corrected for all rows; partial has the mask ratio held fixed; least_seed and
         most_seed are the extremes of rho with the accuracies of one seed only; why is a sentence where a score ranks
         nothing. The intervals are those of `rank_correlations`: laws are permuted, each with all its seeds.

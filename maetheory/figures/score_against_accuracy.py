@@ -59,7 +59,8 @@ def _losses(ledger: pd.DataFrame) -> pd.DataFrame:
     losses = ledger[ledger.metric == "reconstruction_loss"].groupby("cell", sort=False).value
     mean, spread = losses.mean(), losses.std().fillna(0.0)
     return pd.DataFrame({"law": mean.index, "score": "reconstruction_loss", "value": mean.to_numpy(),
-                         "low": (mean - spread).to_numpy(), "high": (mean + spread).to_numpy(), "direction": -1})  # fmt: skip
+                         "low": (mean - spread).to_numpy(), "high": (mean + spread).to_numpy(),
+                         "direction": -1})  # fmt: skip
 
 
 def draw_score_against_accuracy(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
@@ -92,6 +93,7 @@ def _panel(ax: Axes, name: str, part: pd.DataFrame) -> None:
         ax.annotate(short(str(row.law)), (row.value, 100 * row.accuracy), xytext=(0, 5), textcoords="offset points",
                     fontsize=6, rotation=65)  # fmt: skip
     ax.set_title("\n".join(title), fontsize=8)
+    ax.margins(y=0.2)  # room for labels below the title
     ax.tick_params(labelsize=7)
     if len(part) and part.direction.iloc[0] < 0:
         ax.invert_xaxis()

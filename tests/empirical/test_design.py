@@ -9,7 +9,15 @@ import pytest
 
 from maetheory.core import InputError
 from maetheory.data import ImageSet, worlds
-from maetheory.empirical import SCORES, GraphScores, LawScores, average_over_masks, region_sample, score_law, score_table
+from maetheory.empirical import (
+    SCORES,
+    GraphScores,
+    LawScores,
+    average_over_masks,
+    region_sample,
+    score_law,
+    score_table,
+)
 from maetheory.empirical.bracket import Band
 from maetheory.empirical.graph_scores import GraphParts, graph_scores, mean_band, spectral_certificate
 from maetheory.graph import MaskGraph
@@ -126,7 +134,9 @@ def test_every_score_says_which_way_it_predicts(scored: LawScores) -> None:
     assert set(table.direction) == {-1, 1}
     assert (table.low <= table.value).all()
     assert (table.value <= table.high).all()
-    assert set(SCORES) == {f"{source} {field.name}" for source in ("tokens", "kernel") for field in fields(GraphScores)} | {
+    assert set(SCORES) == {
+        f"{source} {field.name}" for source in ("tokens", "kernel") for field in fields(GraphScores)
+    } | {
         "mask_ratio",
         "relative_distance",
     }

@@ -14,7 +14,7 @@ from maetheory.experiments import EXPERIMENTS, Reproduction, reproduce
 from maetheory.experiments.mask_law_page import reading
 from maetheory.experiments.mask_laws import above_untrained, mask_laws, score_correlations, seed_agreement
 
-LAWS = tuple(("uniform", ratio, 4) for ratio in (0.25, 0.5, 0.75)) + (("block", 0.5, 4),)
+LAWS = (*(("uniform", ratio, 4) for ratio in (0.25, 0.5, 0.75)), ("block", 0.5, 4))
 
 
 def planted(seeds: int = 3, noise: float = 0.0) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -96,7 +96,7 @@ def again(out: Path) -> Reproduction:
 @pytest.mark.slow
 def test_the_study_leaves_figure_table_and_page(done: Reproduction) -> None:
     assert {path.name for path in done.figures} == {
-        "score_against_accuracy.svg", "score_against_accuracy.png", "score_against_accuracy.csv", "score_correlations.csv"
+        *(f"score_against_accuracy.{suffix}" for suffix in ("svg", "png", "csv")), "score_correlations.csv"
     }  # fmt: skip
     assert done.reading.startswith("4 mask laws, of which")
     drawn = pd.read_csv(next(path for path in done.figures if path.name == "score_against_accuracy.csv"))

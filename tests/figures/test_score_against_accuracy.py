@@ -24,7 +24,8 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     rows += [("untrained patch 2", "random", 0, "hidden pixels", "reconstruction_loss", 2.0)]
     ledger = pd.DataFrame(rows, columns=["cell", "objective", "seed", "readout", "metric", "value"])
     rho = pd.DataFrame([(name, readout, 0.5, -0.2, 0.8) for name in ("one", "two", "reconstruction_loss")
-                        for readout in ("cls", "mean")], columns=["score", "readout", "rho", "low", "high"])  # fmt: skip
+                        for readout in ("cls", "mean")],
+                       columns=["score", "readout", "rho", "low", "high"])  # fmt: skip
     return scores, ledger, rho
 
 
