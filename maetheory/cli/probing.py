@@ -138,6 +138,6 @@ def _fine_tuned(encoder: Any, splits: list[Any], readout: str, options: dict[str
     from maetheory.evaluation import FinetuneConfig, finetune
 
     config = FinetuneConfig(readout, **_with_warmup(FinetuneConfig(), options))  # type: ignore[arg-type]
-    found = finetune(encoder, *splits, config, out=out, resume=resume, progress=progress)
+    found = finetune(encoder, splits[0], splits[1], config, out=out, resume=resume, progress=progress)
     return {"accuracy": found.accuracy, "recipe": found.recipe, "run": str(found.run.checkpoint),
             "loss": found.run.loss, "steps": found.run.steps}  # fmt: skip

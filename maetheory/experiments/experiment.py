@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from maetheory.core import InputError
 from maetheory.data import FolderStream, ImageSet
 from maetheory.training import TrainConfig
 
@@ -112,6 +113,20 @@ class Measured:
     test: ImageSet
     out: Path
     figures: Path
+
+    @property
+    def resident(self) -> ImageSet:
+        """Training images, in memory.
+
+        Raises
+        ------
+        InputError
+            If they are streamed.
+        """
+        if not isinstance(self.images, ImageSet):
+            raise InputError(f"the report of {self.experiment.name} needs its training images in memory, but they are "
+                             "streamed; set a train_limit")  # fmt: skip
+        return self.images
 
 
 @dataclass(frozen=True)

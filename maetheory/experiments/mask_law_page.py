@@ -56,13 +56,13 @@ def _named(row: pd.Series) -> str:
 
 def _scores(measured: Measured) -> pd.DataFrame:
     path, cells = measured.out / "mask_law_scores.csv", measured.experiment.cells
-    n_images = min(SCORED, len(measured.images))
+    n_images = min(SCORED, len(measured.resident))
     wanted = {(cell.name, cell.recipe.law().mask_ratio, n_images) for cell in cells}
     if path.exists():
         found = pd.read_csv(path, keep_default_na=False)
         if set(zip(found.law, found.mask_ratio, found.n_images, strict=True)) == wanted:
             return found
-    found = law_scores(cells, measured.images)
+    found = law_scores(cells, measured.resident)
     with replacing(path) as part:
         found.to_csv(part, index=False)
     return found
@@ -70,7 +70,7 @@ def _scores(measured: Measured) -> pd.DataFrame:
 
 def _page(measured: Measured, scores: pd.DataFrame, correlations: pd.DataFrame, picture: Path, sentence: str) -> Path:
     seeds = ", ".join(map(str, measured.experiment.seeds))
-    lead = (f"{len(measured.images)} training and {len(measured.test)} test images of {measured.test.name}; seeds "
+    lead = (f"{len(measured.resident)} training and {len(measured.test)} test images of {measured.test.name}; seeds "
             f"{seeds}; {sentence}")  # fmt: skip
     sections = [
         Section("Scores against accuracy",

@@ -107,7 +107,8 @@ def class_distances(views: Iterable[Any], labels: np.ndarray) -> ClassDistances:
     images = _three(((mean.sum(1)[:, None] - 2 * mean) / (pairs[:, None] - 2 * partners)).T)  # (N, 2) -> (N, 3)
     masks = _three((totals.sum(0) - totals) / ((m - 1) * pairs)) if m > 1 else values[None]  # (m, 3)
     errors = [_error(images[:, i], masks[:, i]) for i in range(3)]
-    return ClassDistances(*(Estimate(*pair, sampled=True) for pair in zip(values, errors, strict=True)), images, masks)
+    intra, inter, relative = (Estimate(*pair, sampled=True) for pair in zip(values, errors, strict=True))
+    return ClassDistances(intra, inter, relative, images, masks)
 
 
 def _three(means: np.ndarray) -> np.ndarray:

@@ -97,12 +97,13 @@ def graph_reading(found: GraphStudy) -> list[str]:
     numbers, k = found.numbers, found.plan.k
     said = [*_of_components(found)]
     if not numbers.bound.decided:
-        said.append(f"The bound on the error of {k} spectral features is UNDECIDED: {numbers.bound.why}.")
+        low, high = (quoted(Band(end, end, end, True, "")) for end in (numbers.bound.low, numbers.bound.high))
+        said.append(f"The bound on the error of {k} spectral features is UNDECIDED, somewhere from {low} to {high}.")
     elif math.isinf(numbers.bound.high):
         said.append(f"There is no bound on the error of {k} spectral features: λ_{numbers.k + 1} is 1.")
     elif numbers.bound.high >= 1 - found.commonest:
-        said.append(f"The bound, at most {numbers.bound.high:.3g}, is VACUOUS: always guessing the commonest class errs "
-                    f"with {1 - found.commonest:.3g}.")  # fmt: skip
+        said.append(f"The bound, at most {numbers.bound.high:.3g}, is VACUOUS: always guessing the commonest class "
+                    f"errs with {1 - found.commonest:.3g}.")  # fmt: skip
     else:
         said.append(f"A linear reading of {k} spectral features errs with at most {numbers.bound.high:.3g}; always "
                     f"guessing the commonest class with {1 - found.commonest:.3g}.")  # fmt: skip
@@ -147,7 +148,7 @@ def graph_document(found: GraphStudy) -> dict[str, Any]:
         "pair_label_error": _entry(numbers.phi), "bound": _entry(numbers.bound),
         "commonest_class": found.commonest, "certificate": numbers.certificate, "meaning": numbers.meaning,
         "verdict": numbers.verdict, "reading": graph_reading(found), "provenance": provenance(seed=found.plan.seed),
-    })  # type: ignore[no-any-return]  # fmt: skip
+    })  # fmt: skip
 
 
 def _entry(band: Band) -> dict[str, Any]:
