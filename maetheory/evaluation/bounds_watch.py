@@ -58,7 +58,7 @@ class BoundsWatch:
         """Look if the step is one to look after, and return what to log."""
         if seen.step not in self.steps and seen.step != seen.total:
             return None
-        return self.look(seen.model, step=seen.step, epoch=seen.epoch)
+        return self.look(seen.whole(), step=seen.step, epoch=seen.epoch)
 
     def look(self, model: nn.Module, *, step: int = 0, epoch: float = 0.0) -> dict[str, float]:
         """Measure a model now, for instance before the first step.

@@ -112,7 +112,7 @@ def _watch(job: Job, seen: TrainStep) -> dict[str, float] | None:
     every = job.watch_epochs * (seen.total // job.config.epochs)
     if seen.step % every and seen.step not in (1, seen.total):
         return None
-    return {"effective_rank": float(effective_rank(encode(seen.model, job.watched).double().numpy()))}
+    return {"effective_rank": float(effective_rank(encode(seen.whole(), job.watched).double().numpy()))}
 
 
 def _stop_with_parent(seen: TrainStep) -> None:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from maetheory.core import InputError, Progress, make_folder, silent
 from maetheory.data import FolderStream, ImageSet
-from maetheory.training import store
+from maetheory.training import sharding, store
 from maetheory.training.feed import Resident, Streamed, feed_of
 from maetheory.training.logbook import Logbook, last_loss
 from maetheory.training.processes import fabric_of
@@ -29,12 +29,21 @@ from maetheory.training.task import Task, numbered_stream
 
 @dataclass(frozen=True)
 class TrainStep:
-    """What a callback sees after each step: the step just done, of how many, the epoch it completes, the bare model."""
+    """What a callback sees after each step: the step just done, of how many, the epoch it completes, the bare model.
+
+    Under FSDP the bare model holds this process's part of the weights: hooks see its features, but only `whole` can be
+    called or copied.
+    """
 
     step: int
     total: int
     epoch: float
     model: nn.Module
+    gather: Callable[[], nn.Module] | None = field(default=None, repr=False)
+
+    def whole(self) -> nn.Module:
+        """Return the model with all its weights: itself, or under FSDP a copy that every process must ask for."""
+        return self.model if self.gather is None else self.gather()
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,7 @@ class _Run:
                  fabric: Fabric, compiled: bool, tensorboard: bool) -> None:  # fmt: skip
         self.task, self.feed, self.out, self.fabric = task, feed, out, fabric
         self.config = config = task.config
+        self.shared = sharding.shares_weights(fabric)
         self.local = _local_batch(task, feed, fabric)
         self.batch = min(config.batch, len(feed))
         self.steps_per_epoch = len(feed) // self.batch
@@ -89,11 +99,11 @@ class _Run:
             self.bare.load_state_dict(saved.weights)
             self.step = saved.step
         self.fed = feed.walk(self._picks(), config.seed, fabric.device)
-        self.bare.to(fabric.device)
-        optimizer = task.optimizer(self.bare)
+        self.skeleton = sharding.skeleton_of(self.bare) if self.shared else None
         model = cast(nn.Module, torch.compile(self.bare)) if compiled else self.bare
-        self.model, self.optimizer = fabric.setup(model, optimizer)
-        self.inner: torch.optim.Optimizer = optimizer
+        self.model = fabric.setup_module(model)  # moves it to the device, or only this process's part
+        self.inner = task.optimizer(self.bare)
+        self.optimizer = cast(Any, fabric.setup_optimizers(self.inner))
         if saved is not None:
             store.restore_optimizer(self.bare, self.inner, saved.optimizer)
         self.book = Logbook(out, step=self.step, tensorboard=tensorboard) if fabric.is_global_zero else None
@@ -120,7 +130,7 @@ class _Run:
             if asked.is_set():  # during the last step: what would come after this run shall not begin
                 raise self._stopped()
         self.feed.warn()
-        return TrainResult(self.bare.eval(), self.out, checkpoint, loss, self.step, self.feed.skipped)
+        return TrainResult(self._whole().eval(), self.out, checkpoint, loss, self.step, self.feed.skipped)
 
     def _stopped(self) -> KeyboardInterrupt:
         return KeyboardInterrupt(f"stopped after step {self.step} of {self.total}; resume to go on")
@@ -188,14 +198,31 @@ class _Run:
             yield slice(start, start + size)
 
     def _log(self, record: dict[str, Any], callbacks: Sequence[Callback]) -> None:
-        seen = TrainStep(self.step, self.total, record["epoch"], self.bare)
+        seen = TrainStep(self.step, self.total, record["epoch"], self.bare, self._whole if self.shared else None)
         extra: dict[str, float] = {}
-        for callback in callbacks:
-            extra.update(callback(seen) or {})
+        with self._plainly():
+            for callback in callbacks:
+                extra.update(callback(seen) or {})
         self.model.train()
+        if self.shared:
+            sharding.reshard(self.bare)
         due = self.step % self.config.log_every == 0 or self.step == self.total or bool(extra)
         if due and self.book is not None:
             self.book.write(record | extra)
+
+    def _whole(self) -> nn.Module:
+        return self.bare if self.skeleton is None else sharding.whole_model(self.skeleton, self.bare)
+
+    @contextmanager
+    def _plainly(self) -> Iterator[None]:
+        """Say in plain words what torch says of a callback that takes a part of the weights for all of them."""
+        try:
+            yield
+        except (RuntimeError, AssertionError) as error:
+            if self.shared and any(word in str(error) for word in ("DTensor", "FSDP")):
+                raise InputError("under fsdp each process holds a part of the model, which a callback cannot call or "
+                                 "copy; take its whole() in place of its model") from error  # fmt: skip
+            raise
 
     def _diverged(self, what: str) -> InputError:
         kept = store.checkpoints(self.out)
@@ -204,10 +231,13 @@ class _Run:
 
     def _save(self) -> Path:
         folder = self.out / f"step-{self.step:08d}"
-        if not all(torch.isfinite(parameter).all() for parameter in self.bare.parameters()):
+        finite = all(torch.isfinite(sharding.own(parameter)).all() for parameter in self.bare.parameters())
+        if self._agree(not finite)[0]:
             raise self._diverged("a weight is not finite")
         if self.fabric.is_global_zero and not (folder / "state.json").exists():
             store.save(self.out, self.step, self.task.record(), self.bare, self.inner, len(self.feed))
+        elif self.shared:
+            store.take_part(self.bare, self.inner)
         self.fabric.barrier()
         return folder
 
