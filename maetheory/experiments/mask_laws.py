@@ -64,8 +64,8 @@ def score_correlations(scores: pd.DataFrame, ledger: pd.DataFrame, *, seed: int 
     -------
     DataFrame
         A row for each score and readout. rho is Spearman's, over laws, with the mean accuracy over seeds, positive
-        where the score is right in the direction written down for it; low and high its 95 % interval; p and p_adjusted of the
-        permutation test alone and corrected for all rows; partial has the mask ratio held fixed; least_seed and
+        where the score is right in the direction written down for it; low and high its 95 % interval; p and p_adjusted
+        of the permutation test alone and corrected for all rows; partial has the mask ratio held fixed; least_seed and
         most_seed are the extremes of rho with the accuracies of one seed only; why is a sentence where a score ranks
         nothing. The intervals are those of `rank_correlations`: laws are permuted, each with all its seeds.
     """
