@@ -183,7 +183,7 @@ def test_a_strategy_that_cannot_be_is_refused_in_a_sentence() -> None:
         fabric_of("cpu", strategy="zero")
     with pytest.raises(InputError, match="fsdp shares the weights among processes, so it needs at least 2"):
         fabric_of("cpu", strategy="fsdp")
-    with pytest.raises(InputError, match="does not support .*16-mixed"):
+    with pytest.raises(InputError, match=r"does not support .*16-mixed"):
         fabric_of("cpu", 2, strategy="fsdp", precision="16-mixed")
     assert type(fabric_of("cpu", strategy="ddp").strategy).__name__ == "SingleDeviceStrategy"
 
