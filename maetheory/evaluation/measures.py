@@ -97,8 +97,8 @@ def of_population(
     The value is the metric of these images, as its publication defines it. Ranks of few images are too low, by more
     than other images as many would change them; so the band of a metric of moments is that of the value at infinitely
     many images, from which the bias of order 1/n is removed, and need not hold the value itself. The limit of effective
-    ranks of Gaussian rows lies in it nine times in ten or more from `ENOUGH` rows for each dimension on; with fewer the
-    correction overshoots. The largest singular value of nearly even ones is biased by more than the order 1/n, so the
+    ranks of Gaussian rows lay in it in 83 to 100 % of 40 draws in 32 dimensions, by spectrum, from `ENOUGH` rows for
+    each dimension on; with fewer the correction overshoots. The largest singular value of nearly even ones is biased by more than the order 1/n, so the
     band of such a stable rank misses.
 
     Parameters
