@@ -74,6 +74,13 @@ def test_a_tolerance_spares_products_and_residuals_keep_it():
     assert counts[1] < 0.8 * counts[0]
 
 
+def test_a_tolerance_is_looked_at_before_the_basis_is_full():
+    products = Products(matrix_with(0.9 ** np.arange(200), 300, 200))
+    found = by_blocks(products, 4, np.random.default_rng(0), width=4, room=200, tolerance=1e-6)
+    assert products.count < 200  # a full basis takes twice that
+    np.testing.assert_allclose(found.values, 0.9 ** np.arange(4), atol=1e-6)
+
+
 def test_a_wider_basis_spares_products():
     matrix, counts = matrix_with(0.99 ** np.arange(200), 300, 200), []
     for room in (None, 160):
