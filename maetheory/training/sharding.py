@@ -41,7 +41,8 @@ def shard(model: nn.Module, mesh: DeviceMesh) -> nn.Module:
     for module in reversed(list(model.modules())):
         for block in module if isinstance(module, nn.ModuleList) else ():
             fully_shard(block, mesh=mesh["data_parallel"])
-    return fully_shard(model, mesh=mesh["data_parallel"])
+    fully_shard(model, mesh=mesh["data_parallel"])
+    return model
 
 
 def own(tensor: Tensor) -> Tensor:
@@ -51,7 +52,7 @@ def own(tensor: Tensor) -> Tensor:
 
 def full(tensor: Tensor) -> Tensor:
     """Return all of a tensor; every process must ask for a shared one."""
-    return tensor.detach().full_tensor() if isinstance(tensor, DTensor) else tensor.detach()
+    return tensor.full_tensor().detach() if isinstance(tensor, DTensor) else tensor.detach()
 
 
 def placed_as(parameter: Tensor, whole: Tensor) -> Tensor:
