@@ -40,8 +40,7 @@ ratios = (0.1, 0.7, 0.9) if fast else (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0
 
 def panels(frame: pd.DataFrame) -> None:
     with figures.paper_style():
-        shape, size = figures.MASK_RATIO_SHAPE, figures.MASK_RATIO_SIZE
-        _, axes = plt.subplots(*shape, figsize=size, layout="constrained")
+        _, axes = plt.subplots(*figures.MASK_RATIO_SHAPE, figsize=figures.MASK_RATIO_SIZE, layout="constrained")
         figures.draw_image_mask_ratios(axes, frame)
         plt.show()
 

@@ -43,7 +43,7 @@ def test_a_checkpoint_is_measured_beside_its_baselines(
 
 def test_every_command_and_file_named_is_there() -> None:
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}  # type: ignore[union-attr]
-    named = set(re.findall(r"^    maetheory (\w+)", README, re.M)) - {"data"}
+    named = set(re.findall(r"^    maetheory ([\w-]+)", README, re.M)) - {"data"}
     assert named <= commands
     for path in re.findall(r"\]\(([^)h][^)]*)\)", README):
         assert (Path(__file__).resolve().parents[1] / path).exists(), path

@@ -184,8 +184,8 @@ def score_law(
 def score_table(laws: Iterable[LawScores]) -> pd.DataFrame:
     """Return a row for each law and score, with its band and the direction in which it predicts accuracy.
 
-    Columns are law, patch, mask_ratio, score, value, low, high, decided, why, direction (1 where a higher value predicts
-    a better probe, -1 where it predicts a worse one), k, n_images, n_masks.
+    Columns are law, patch, mask_ratio, score, value, low, high, decided, why, direction (1 where a higher value
+    predicts a better probe, -1 where it predicts a worse one), k, n_images, n_masks.
     """
     rows: list[dict[str, Any]] = [
         {"law": law.law, "patch": law.patch, "mask_ratio": law.mask_ratio, "score": name, "value": band.value,

@@ -60,8 +60,8 @@ def collapse_report(encoder: Any, images: ImageSet | np.ndarray | Tensor, **opti
         with ``_low`` and ``_high``; NaN where there is none, `note` says why. The value is that of these images, as its
         publication defines it; `error` is two standard errors, by which other images as many would change it. Ranks of
         few images are too low besides, by more than that; the band of a metric of moments is around the value at
-        infinitely many images, and holds it nine times in ten or more where there are four times as many rows as
-        dimensions. That of a metric of rows or views is around the value itself.
+        infinitely many images: with eight times as many rows as dimensions the band of an effective rank held it in
+        91 to 97 of 100 draws, by spectrum. That of a metric of rows or views is around the value itself.
     """
     return measure_collapse(encoder, images, **options).table
 

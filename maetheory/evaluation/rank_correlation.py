@@ -80,9 +80,10 @@ def rank_correlations(
     Notes
     -----
     Ours: an interval of Fisher's z = artanh ρ whose half-width is the 95 % quantile of |z| over permutations, times
-    √(1 + ρ²/2) (Bonett and Wright 2000). It contains 0 whenever the permutation test at 5 % does not reject, so under
-    independence it does so in at least 95 % of cases for any n. ρ = ±1 counts as half a step of ρ less. Permutations of
-    items are the same for all pairs, so that p_adjusted knows how scores resemble one another (Westfall and Young 1993).
+    √(1 + ρ²/2) (Bonett and Wright 2000). It contains 0 whenever the permutation test at 5 % does not reject, so
+    under independence it does so in at least 95 % of cases for any n. ρ = ±1 counts as half a step of ρ less.
+    Permutations of items are the same for all pairs, so that p_adjusted knows how scores resemble one another
+    (Westfall and Young 1993).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What scores of mask laws said beforehand, beside what probes found afterwards: a figure, a table, a sentence, a page."""
+"""What scores of mask laws said beforehand beside what probes found afterwards: a figure, a table, a page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ import pandas as pd
 from maetheory import figures
 from maetheory.core import provenance, replacing
 from maetheory.experiments.experiment import Measured, Presented
-from maetheory.experiments.mask_laws import SCORED, law_scores, score_correlations
+from maetheory.experiments.mask_laws import (
+    READOUTS,
+    SCORED,
+    above_untrained,
+    law_scores,
+    score_correlations,
+    seed_agreement,
+)
 from maetheory.reports import Section, write_page
 
 
@@ -33,10 +40,12 @@ def present_mask_laws(measured: Measured) -> Presented:
 
 def reading(correlations: pd.DataFrame, ledger: pd.DataFrame) -> str:
     """Say which scores predict accuracy once corrected for looking at all of them, and which point the wrong way."""
-    laws, seeds = ledger.cell.nunique(), ledger.seed.nunique()
+    laws, seeds = ledger[ledger.objective != "random"].cell.nunique(), ledger.seed.nunique()
     known = correlations[correlations.p_adjusted < 0.05]
     right, wrong = known[known.rho > 0], known[known.rho < 0]
-    start = f"{laws} mask laws, {seeds} seed{'s' * (seeds > 1)}, {len(correlations)} correlations looked at"
+    learned = " and ".join(f"{above_untrained(ledger, readout)} ({readout})" for readout in READOUTS)
+    start = (f"{laws} mask laws, of which {learned} probe better than an untrained network; {seeds} "
+             f"seed{'s' * (seeds > 1)}{_agreement(ledger)}; {len(correlations)} correlations looked at")  # fmt: skip
     if known.empty:
         best = correlations.loc[correlations.rho.idxmax()]
         return (f"{start}: no score predicts linear-probe accuracy at 5 % once corrected for looking at all of them; "
@@ -44,6 +53,14 @@ def reading(correlations: pd.DataFrame, ledger: pd.DataFrame) -> str:
     said = [f"predict accuracy: {_listed(right)}"] * (not right.empty)
     said += [f"point the wrong way: {_listed(wrong)}"] * (not wrong.empty)
     return f"{start}: at 5 %, corrected for all of them, these {'; these '.join(said)}."
+
+
+def _agreement(ledger: pd.DataFrame) -> str:
+    """Say how well seeds agree, which bounds what a score can do."""
+    if ledger.seed.nunique() < 2:
+        return ""
+    found = ", ".join(f"{seed_agreement(ledger, readout):.2f} ({readout})" for readout in READOUTS)
+    return f" that order the laws alike with ρ = {found}"
 
 
 def _listed(rows: pd.DataFrame) -> str:
@@ -57,7 +74,7 @@ def _named(row: pd.Series) -> str:
 def _scores(measured: Measured) -> pd.DataFrame:
     path, cells = measured.out / "mask_law_scores.csv", measured.experiment.cells
     n_images = min(SCORED, len(measured.resident))
-    wanted = {(cell.name, cell.recipe.law().mask_ratio, n_images) for cell in cells}
+    wanted = {(cell.name, cell.recipe.law().mask_ratio, n_images) for cell in cells if cell.trained}
     if path.exists():
         found = pd.read_csv(path, keep_default_na=False)
         if set(zip(found.law, found.mask_ratio, found.n_images, strict=True)) == wanted:

@@ -1,8 +1,8 @@
-"""Does what the theory says of a mask law before training agree with how well the model probes after it?"""
+"""What the theory says of a mask law before training is held against how well the model probes after it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,11 +22,14 @@ AFTER_TRAINING = Score(-1, "a rival that needs the model: the loss on hidden pix
 COLUMNS = ("score", "readout", "rho", "low", "high", "p", "p_adjusted", "partial", "least_seed", "most_seed", "why")
 
 
-def mask_laws(recipe: TrainConfig, laws: Iterable[tuple[str, float, int]]) -> tuple[Cell, ...]:
-    """Return a cell for each (mask law, mask ratio, patch size), everything else as in `recipe`."""
-    return tuple(
-        Cell(f"{law} {ratio:g} patch {patch}", _under(recipe, law, ratio, patch)) for law, ratio, patch in laws
-    )
+def mask_laws(recipe: TrainConfig, laws: Sequence[tuple[str, float, int]]) -> tuple[Cell, ...]:
+    """Return a cell for each (mask law, mask ratio, patch size), and an untrained one for each patch size."""
+    patches = sorted({patch for _, _, patch in laws})
+    untrained = [
+        Cell(f"untrained patch {patch}", _under(recipe, "uniform", 0.5, patch), trained=False) for patch in patches
+    ]
+    return (*untrained, *(Cell(f"{law} {ratio:g} patch {patch}", _under(recipe, law, ratio, patch))
+                          for law, ratio, patch in laws))  # fmt: skip
 
 
 def _under(recipe: TrainConfig, law: str, ratio: float, patch: int) -> TrainConfig:
@@ -36,8 +39,8 @@ def _under(recipe: TrainConfig, law: str, ratio: float, patch: int) -> TrainConf
 
 def law_scores(cells: Sequence[Cell], images: ImageSet, *, n_masks: int = 8, seed: int = 0,
                progress: Progress = silent) -> pd.DataFrame:  # fmt: skip
-    """Score the law of every cell on images of training: the `score_table`, law being the name of the cell."""
-    seen, found = images.limit(min(SCORED, len(images))), []
+    """Score the law of every trained cell on images of training: the `score_table`, law being the cell's name."""
+    seen, found, cells = images.limit(min(SCORED, len(images))), [], [cell for cell in cells if cell.trained]
     for number, cell in enumerate(cells):
         progress(number, len(cells), f"scoring {cell.name}")
         found.append(score_law(seen, cell.recipe.law(), patch=cell.recipe.model.encoder.patch, name=cell.name,
@@ -53,20 +56,20 @@ def score_correlations(scores: pd.DataFrame, ledger: pd.DataFrame, *, seed: int 
     scores : DataFrame
         As `law_scores` returns it.
     ledger : DataFrame
-        As `run` returns it, its cells being the laws of `scores`.
+        As `run` returns it, its trained cells being the laws of `scores`.
     seed : int
         Draws permutations of the laws.
 
     Returns
     -------
     DataFrame
-        A row for each score and readout. rho is Spearman's, over laws, with the mean accuracy over seeds, positive where
-        the score is right in the direction written down for it; low and high its 95 % interval; p and p_adjusted of the
-        permutation test alone and corrected for all rows; partial has the mask ratio held fixed; least_seed and
+        A row for each score and readout. rho is Spearman's, over laws, with the mean accuracy over seeds, positive
+        where the score is right in the direction written down for it; low and high its 95 % interval; p and p_adjusted
+        of the permutation test alone and corrected for all rows; partial has the mask ratio held fixed; least_seed and
         most_seed are the extremes of rho with the accuracies of one seed only; why is a sentence where a score ranks
         nothing. The intervals are those of `rank_correlations`: laws are permuted, each with all its seeds.
     """
-    accuracy = _accuracies(ledger)
+    accuracy = _accuracies(ledger[ledger.objective != "random"])
     laws = accuracy.index
     turned = {str(name): part.set_index("law").loc[laws].eval("value * direction").to_numpy()
               for name, part in scores.groupby("score", sort=False)}  # fmt: skip
@@ -77,6 +80,25 @@ def score_correlations(scores: pd.DataFrame, ledger: pd.DataFrame, *, seed: int 
     found = rank_correlations(turned, means, control=ratio, seed=seed)
     rows = [_row(*pair, one, _of_single_seeds(turned[pair[0]], accuracy[pair[1]])) for pair, one in found.items()]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def seed_agreement(ledger: pd.DataFrame, readout: str) -> float:
+    """Return the mean rank correlation of the laws' accuracies between two seeds; NaN for one seed.
+
+    Where seeds do not agree on the order of laws, no score of laws can predict it.
+    """
+    accuracy = _accuracies(ledger[ledger.objective != "random"])[readout]
+    ranks = accuracy.corr(method="spearman").to_numpy()
+    above = np.triu_indices(len(ranks), 1)
+    return float(ranks[above].mean()) if len(above[0]) else float("nan")
+
+
+def above_untrained(ledger: pd.DataFrame, readout: str) -> int:
+    """Count the laws whose mean accuracy lies above that of the untrained network of their patch size."""
+    probes = ledger[(ledger.metric == "linear_probe") & (ledger.readout == readout)]
+    mean = probes.groupby("cell").value.mean()
+    trained = probes[probes.objective != "random"].cell.unique()
+    return sum(mean[cell] > mean[f"untrained patch {cell.rsplit(maxsplit=1)[1]}"] for cell in trained)
 
 
 def _accuracies(ledger: pd.DataFrame) -> pd.DataFrame:

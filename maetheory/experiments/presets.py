@@ -54,9 +54,9 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
         "mask-laws-digits": Experiment(
             "mask-laws-digits",
             "digits",
-            mask_laws(replace(DIGITS, epochs=24, warmup_epochs=2), DIGITS_LAWS),
+            mask_laws(DIGITS, DIGITS_LAWS),
             seeds=(0, 1, 2),
-            watch=24,
+            watch=60,
             presentation="mask laws",
         ),
         "mask-laws-cifar10": Experiment(

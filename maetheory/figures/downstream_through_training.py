@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from maetheory.figures.bounds_through_training import UNIFORMITY_WEIGHT
+from maetheory.figures.bounds_through_training import watched_tables
 from maetheory.figures.style import CYCLE
 from maetheory.graph import MaskGraph
 from maetheory.theory import check
@@ -60,15 +60,10 @@ def downstream_through_training(
 
     graph = watched_world.prototype_graph()
     free = train_free_features(graph, 16, weight=FREE_WEIGHT, steps=steps, looks=looks, seed=seed)
-    rows = [{"kind": FREE, "step": table.step, **_measured(graph, table.features)} for table in free]
-    length = {"epochs": watched_world.RECIPE.epochs if epochs is None else epochs, "looks": looks, "seed": seed}
-    runs = {
-        "MAE": watched_world.watched_run(0.0, measured_weight=UNIFORMITY_WEIGHT, **length),
-        "U-MAE": watched_world.watched_run(UNIFORMITY_WEIGHT, **length),
-    }
+    rows = [{"kind": FREE, "step": one.step, **_measured(graph, one.features)} for one in free]
     spectral = float(spectral_bound(graph, 16))
-    for name, run in runs.items():
-        for step, look in run.table.groupby("step"):
+    for name, table in watched_tables(epochs, looks, seed).items():
+        for step, look in table.groupby("step"):
             sides = look.set_index("slug")
             rows.append({"kind": name, "step": step, "residual": sides.lhs[CERTIFICATE], "spectral": spectral,
                          "excess": sides.rhs[EXCESS], "certificate": sides.rhs[CERTIFICATE],

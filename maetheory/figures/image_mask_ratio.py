@@ -31,6 +31,7 @@ TOKENS, KERNEL = "token graphs", "kernel graphs"
 TRAINED = ("trained at ρ, cls", "trained at ρ, mean of patches")
 DISTANCES, CHANGE = ("intra", "inter", "relative"), "change"
 LEAST = 0.7  # where the paper's relative distance is least
+SHARED = 4  # times as many masks where a mask is of all images, whose errors masks decide, and costs little
 LIMIT = 1000  # images in pairs
 CODES = 2  # of a patch in token graphs: more, and few views meet
 
@@ -131,8 +132,10 @@ def distance_rows(
 
     Parameters
     ----------
-    images, patch, readout, n_masks, seed
+    images, patch, readout, seed
         As for `masked_distances`.
+    n_masks : int
+        Draws; in pixels under one mask four times as many.
     encoder : MAE, SimMIM, ViT or Encoder, optional
         Adds distances in its features, of visible patches only.
     ratios : sequence of float
@@ -145,15 +148,15 @@ def distance_rows(
         that at 0.7, where the paper's is least, with the error of the difference; asked the ratio asked for and rho the
         share that is hidden; low and high two standard errors.
     """
-    kinds = [(name, masks, None) for name, masks in zip(PIXELS, ("one", "own"), strict=True)]
+    kinds = [(PIXELS[0], "one", None, SHARED * n_masks), (PIXELS[1], "own", None, n_masks)]
     if encoder is not None:
-        kinds += [(name, masks, encoder) for name, masks in zip(FEATURES, ("one", "own"), strict=True)]
+        kinds += [(FEATURES[0], "one", encoder, n_masks), (FEATURES[1], "own", encoder, n_masks)]
     p, rows, grid = _n_patches(images, patch), [], [(ratio, kind) for kind in kinds for ratio in ratios]
     found: dict[tuple[str, float], ClassDistances] = {}
-    for done, (ratio, (name, masks, seen_by)) in enumerate(grid):
+    for done, (ratio, (name, masks, seen_by, many)) in enumerate(grid):
         progress(done, len(grid), f"distances of {name}, mask ratio {ratio:g}")
         found[name, ratio] = masked_distances(images, patch, ratio, masks=masks, encoder=seen_by, readout=readout,
-                                              n_masks=n_masks, seed=seed)  # fmt: skip
+                                              n_masks=many, seed=seed)  # fmt: skip
     for (name, ratio), one in found.items():
         hidden = 1 - visible_count(p, ratio) / p if ratio else 0.0
         numbers = {number: getattr(one, number) for number in DISTANCES}

@@ -29,7 +29,7 @@ _LOOKS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 _GRAPHS = {"alpha": "$\\alpha$", "phi": "$\\phi$", "next": "$\\lambda_{k+1}$",
            "bound": "$4\\phi/(1-\\lambda_{k+1})+2\\alpha$"}  # fmt: skip
-_TALLEST = 8.0  # of the bound, whose bands may reach infinity
+_BOUNDS = (0.5, 100.0)  # drawn of the bound, whose bands may reach infinity
 
 
 def draw_image_mask_ratios(axes: np.ndarray, frame: pd.DataFrame) -> None:
@@ -46,9 +46,11 @@ def draw_image_mask_ratios(axes: np.ndarray, frame: pd.DataFrame) -> None:
     _curves(axes[1, 2], frame[frame.number == "accuracy"], TRAINED)
     axes[1, 2].set_title("(e) linear probe, %")
     for ax, (number, title) in zip(axes[2], _GRAPHS.items(), strict=True):
-        reach = _TALLEST if number == "bound" else 1.0
+        lowest, reach = _BOUNDS if number == "bound" else (0.0, 1.0)
         _curves(ax, frame[frame.number == number], (TOKENS, KERNEL), reach)
-        ax.set(title=f"(d) {title}", ylim=(0, reach))
+        ax.set(title=f"(d) {title}", ylim=(lowest, reach))
+    axes[2, 3].set_yscale("log")
+    axes[2, 3].set_yticks([1, 10, 100], ["1", "10", "100"])
     axes[2, 3].axhline(1.0, color="black", lw=0.8, ls=":")
     _legend(axes[0, 3], list(axes[0, :3]), {"intra-class": "-", "inter-class": "--"})
     _legend(axes[1, 3], [axes[1, 2], axes[2, 0]], {"trivial bound 1": ":"})

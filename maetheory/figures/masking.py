@@ -75,7 +75,7 @@ def masked_pair(
     patches = patchify(_scaled(pair), patch)
     rank = rng.permutation(patches.shape[1])  # (p,)
     masks = {ratio: np.tile(rank < _seen(len(rank), ratio), (2, 1)) for ratio in ratios}
-    return _shown(pair, patches, patch, masks)
+    return _shown(pair, patches, patch, masks).round(4)  # finer than eight bits, and a short table
 
 
 def _scaled(images: ImageSet) -> np.ndarray:

@@ -74,7 +74,7 @@ def trained_spectra(
     for weight in trained_weights:
         model = watched_world.watched_run(weight, epochs=length, looks=1, fit_steps=0, slugs=(), seed=seed).model
         seen = encode_graph(model, graph, weight=weight, fit_steps=0)
-        parts.append(_part(graph, U_MAE, seen, seen.weight, seen.lipschitz))
+        parts.append(_part(graph, U_MAE, seen, seen.weight or weight, seen.lipschitz))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -103,7 +103,8 @@ def draw_trained_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
         ax.set(title=kind, xlabel="index $i$", ylim=(-0.02, None))
         ax.set_xticks([1, 4, 8, 12, 16] if part["index"].max() > 9 else [1, 3, 5, 7, 9])
         ax.legend(title="weight λ", fontsize=8)
-    axes[0].set_ylabel("eigenvalue of $FF^T$")
+    for ax in axes[0:3:2]:
+        ax.set_ylabel("eigenvalue of $FF^T$")
     _draw_ranks(axes[len(KINDS)], frame.drop_duplicates(["kind", "weight"]))
 
 
@@ -112,6 +113,7 @@ def _draw_ranks(ax: Axes, frame: pd.DataFrame) -> None:
         here = frame[frame.kind == kind]
         ax.plot(here.weight, here.predicted_rank, color=colour, lw=1.0)
         ax.plot(here.weight, here["rank"], color=colour, ls="", marker=marker, ms=4, label=kind)
-    ax.plot([], [], color="black", lw=1.0, label="predicted")
+    ax.plot([], [], color="black", lw=1.0, label="predicted at that λ, L and τ")
     ax.set(xscale="log", xlabel="uniformity weight λ", ylabel="effective rank", title="dimensions in use", ylim=(0, 17))
-    ax.legend(fontsize=8)
+    ax.set_yticks([1, 4, 8, 12, 16])
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)

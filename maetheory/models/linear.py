@@ -1,4 +1,4 @@
-"""A linear masked autoencoder is one matrix times what is seen: its optimum is known, so training can be tested on it."""
+"""A linear masked autoencoder is one matrix times what is seen: its optimum is known, so training is tested on it."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def graph_document(found: GraphStudy) -> dict[str, Any]:
         "pair_label_error": _entry(numbers.phi), "bound": _entry(numbers.bound),
         "commonest_class": found.commonest, "certificate": numbers.certificate, "meaning": numbers.meaning,
         "verdict": numbers.verdict, "reading": graph_reading(found), "provenance": provenance(seed=found.plan.seed),
-    })  # type: ignore[no-any-return]  # fmt: skip
+    })  # fmt: skip
 
 
 def _entry(band: Band) -> dict[str, Any]:

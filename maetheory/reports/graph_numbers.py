@@ -110,14 +110,14 @@ def sharp_bound(alpha: Band, phi: Band, following: Band) -> Band:
     >>> sharp_bound(half, zero, zero).value, sharp_bound(zero, half, Band(1.0, 1.0, 1.0, True, "")).value
     (1.0, inf)
     """
-    value, low, high = (
-        4 * getattr(phi, end) / (1 - getattr(following, end)) + 2 * getattr(alpha, end)
-        if getattr(following, end) < 1 - ROUNDING
-        else math.inf
-        for end in ("value", "low", "high")
-    )
+    value, low, high = (_bound(alpha, phi, following, end) for end in ("value", "low", "high"))
     open_end = math.isinf(high) and not math.isinf(low)
     return Band(value, low, high, not open_end, "λ_{k+1} may be 1" if open_end else "")
+
+
+def _bound(alpha: Band, phi: Band, following: Band, end: str) -> float:
+    gap = 1 - getattr(following, end)
+    return float(4 * getattr(phi, end) / gap + 2 * getattr(alpha, end)) if gap > ROUNDING else math.inf
 
 
 def _squares(found: Spectrum) -> tuple[Band, ...]:

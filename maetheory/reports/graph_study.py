@@ -20,7 +20,7 @@ from maetheory.reports.graph_numbers import GraphNumbers, exact_numbers, kernel_
 KINDS = ("exact", "tokens", "kernel")
 CODES = {"exact": 2, "tokens": 64}
 MASKS = {"tokens": 16, "kernel": 4}
-PAIR_BYTES = 600  # of a sample, its graph and its bands, measured: at most so many a pair of image and mask
+SHARED_BYTES = 200  # of a pair of image and mask in a shared graph, as measured
 EXACT_BYTES = 200  # of a pair of state and mask
 
 
@@ -156,8 +156,7 @@ def _exact(plan: GraphPlan, images: ImageSet, law: MaskLaw, progress: Progress) 
 
 
 def _tokens(plan: GraphPlan, images: ImageSet, law: MaskLaw, progress: Progress) -> GraphNumbers:
-    pairs = len(images) * _given(plan.masks)
-    check_memory(PAIR_BYTES * pairs, f"{len(images):,} images under {plan.masks} masks", "take fewer images or masks")
+    _check_pairs(plan, images, 300 + 80 * (_given(plan.k) + 9) + 40 * images.n_classes)  # 1.4 times what was measured
     progress(0, 1, "fitting codes")
     book = fit_codebook(images, _given(plan.patch), _given(plan.codes), seed=plan.seed)
     sample = token_sample(
@@ -172,6 +171,7 @@ def _tokens(plan: GraphPlan, images: ImageSet, law: MaskLaw, progress: Progress)
 
 
 def _shared_tokens(plan: GraphPlan, images: ImageSet, law: MaskLaw, ranks: Ranks, progress: Progress) -> GraphNumbers:
+    ranks.agreed(lambda: _check_pairs(plan, images, SHARED_BYTES / ranks.count))
     book = ranks.by_first(lambda: fit_codebook(images, _given(plan.patch), _given(plan.codes), seed=plan.seed))
     mine = np.array_split(np.arange(len(images)), ranks.count)[ranks.number]
     graph = sharded_token_graph(
@@ -196,6 +196,12 @@ def _kernel(plan: GraphPlan, images: ImageSet, law: MaskLaw, progress: Progress)
     meaning = (f"means over {plan.masks} drawn masks with two standard errors, for these {len(images):,} images at "
                "this bandwidth; α is that of a vote of other images, too large if anything")  # fmt: skip
     return kernel_numbers(found, meaning)
+
+
+def _check_pairs(plan: GraphPlan, images: ImageSet, size: float) -> None:
+    """Refuse more pairs of image and mask, of so many bytes each, than memory has room for."""
+    pairs = len(images) * _given(plan.masks)
+    check_memory(size * pairs, f"{len(images):,} images under {plan.masks} masks", "take fewer images or masks")
 
 
 def _check_labels(images: ImageSet) -> None:

@@ -89,6 +89,25 @@ def test_distinct_pairs_are_those_of_two_images() -> None:
     assert graph.pair_label_error() == pytest.approx(disagree / (1 - same), rel=1e-4)
 
 
+def test_the_certificate_decides_where_values_fall_slowly_and_all_products_are_counted(monkeypatch) -> None:
+    graph = kernel_graph(_images(200), MASK, patch=2, factor=0.25)
+    columns, times = [], GaussianTable.times
+
+    def counted(self, x, **options):
+        columns.append(np.atleast_2d(np.transpose(x)).shape[0])
+        return times(self, x, **options)
+
+    assert graph.degrees[1].sum() == pytest.approx(1)
+    monkeypatch.setattr(GaussianTable, "times", counted)
+    found = graph.spectrum(8)
+    exact = np.linalg.svd(graph.normalized @ np.eye(200), compute_uv=False)
+    assert found.values[7] - exact[8] < 0.04 * exact[8]  # what 32 steps for the next value itself could not decide
+    assert found.complete
+    assert exact[8] <= found.missed_below < exact[7]
+    assert found.matvecs == sum(columns) - 200
+    assert len(found.values) == 8
+
+
 def test_no_bandwidth_gives_the_identity_and_all_of_it_gives_one_value() -> None:
     nothing = kernel_graph(_images(), MASK, patch=2, factor=0.0)
     assert (nothing.normalized @ np.eye(40) == np.eye(40)).all()

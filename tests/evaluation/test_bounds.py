@@ -177,7 +177,9 @@ def test_which_f_was_used_is_said(encoded: EncodedGraph, run: Path, graph: MaskG
     raw = encode_graph(load_run(run)[0], graph, readout="mean", normalized=False, fit_steps=0)
     assert "mean readout, not normalised" in bounds(raw, ["alignment-split"])[0].note
     assert "scaled to norm 1" in bounds(raw, UNIT_NORMS)[0].note
-    assert by_slug(raw, unit_norms=False)[UNIT_NORMS[1]] is Verdict.INAPPLICABLE
+    long = replace(raw, h_g=4 * raw.h_g)
+    assert by_slug(long, unit_norms=False)[UNIT_NORMS[1]] is Verdict.INAPPLICABLE
+    assert by_slug(long)[UNIT_NORMS[1]] is not Verdict.INAPPLICABLE
 
 
 def test_a_sampled_graph_of_tokens_is_encoded_too(run: Path, world: worlds.FiniteWorld) -> None:

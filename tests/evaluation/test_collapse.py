@@ -260,7 +260,7 @@ def test_bands_of_ranks_end_at_the_dimension() -> None:
     (found,) = of_population(measures(["effective_rank"]), population)
     assert found.value < found.low <= found.high == 32
     table = measure_collapse(given(rows.astype(np.float32)), np.zeros((60, 1, 2, 2)), metrics=("effective_rank",))
-    assert "output: 60 rows are fewer than 4 for each of 32 dimensions" in table.notes[0]
+    assert "output: 60 rows are fewer than 8 for each of 32 dimensions" in table.notes[0]
 
 
 def test_the_band_of_twins_holds_a_further_one() -> None:

@@ -25,18 +25,20 @@ def graph() -> MaskGraph:
     return MaskGraph.enumerate(worlds.markov(5, 2, 0.75), UniformMasks(5, 3), "dropped")
 
 
-@pytest.mark.parametrize(("weight", "lipschitz", "energy"), [(0.2, 1.0, 1.0), (1.0, 0.5, 2.0), (20.0, 1.0, 1.0)])
+@pytest.mark.parametrize(("weight", "lipschitz", "energy"), [(0.2, 1.0, 1.0), (1.0, 0.5, 2.0), (4.0, 1.0, 1.0)])
 def test_the_predicted_spectrum_is_found_by_descent(graph, weight, lipschitz, energy):
-    """The loss is quadratic around its minimum, so an excess δ moves the spectrum by at most √(δ/λ) in Frobenius."""
-    last, = train_free_features(graph, 4, weight=weight, lipschitz=lipschitz, energy=energy, steps=800)  # fmt: skip
+    """The bound at a spectrum s is convex in it with modulus 2λ, so an excess δ moves s by at most √(δ/λ)."""
+    last, = train_free_features(graph, 4, weight=weight, lipschitz=lipschitz, energy=energy, rate=0.1,
+                                steps=800)  # fmt: skip
     said = check(RANK, graph, features=last.features, h=last.h, targets=last.targets, weight=weight,
                  lipschitz=lipschitz)  # fmt: skip
     assert said.verdict in (Verdict.HOLDS, Verdict.TIGHT)
     excess = max(float(said.lhs) - float(said.rhs), 1e-15 * said.scale)
-    assert excess < 1e-6 * said.scale
+    assert excess < 1e-5 * said.scale  # how far descent has come; what follows holds at any excess
     assert float(said.lhs) == last.loss
     found = np.linalg.svd(weighted_rows(graph, last.features), compute_uv=False) ** 2
-    predicted = predicted_spectrum(np.minimum(eigenvalues(graph, 4), 1), weight=weight, lipschitz=lipschitz, energy=energy)  # fmt: skip
+    lam = np.minimum(eigenvalues(graph, 4), 1)
+    predicted = predicted_spectrum(lam, weight=weight, lipschitz=lipschitz, energy=energy)
     assert np.linalg.norm(found - predicted) <= np.sqrt(excess / weight) + 1e-12
     assert found.sum() == pytest.approx(energy, rel=1e-12)
 

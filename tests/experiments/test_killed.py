@@ -21,11 +21,11 @@ from dataclasses import replace
 from maetheory.experiments import experiment, run
 from maetheory.experiments.objectives import objectives
 digits = experiment("digits")
-recipe = replace(digits.cells[0].recipe, epochs=8, batch=64, warmup_epochs=1, log_every=1, save_seconds=0.0)
-small = replace(digits, cells=objectives(recipe, 0.1, simmim=True), seeds=(0,), train_limit=256, test_limit=96, watch=2)
+recipe = replace(digits.cells[0].recipe, epochs=4, batch=64, warmup_epochs=1, log_every=1, save_seconds=0.0)
+small = replace(digits, cells=objectives(recipe, 0.1), seeds=(0,), train_limit=256, test_limit=96, watch=2)
 run(small, out=sys.argv[1], workers=1)
 """
-CELLS, STEPS = 5, 32
+CELLS, STEPS = 3, 16
 
 
 def start(out: Path) -> subprocess.Popen[bytes]:
@@ -56,11 +56,11 @@ def records(out: Path) -> list[dict[str, Any]]:
 @pytest.mark.timeout(900)
 def test_killed_in_training_and_in_measuring_is_the_uninterrupted_one(tmp_path: Path) -> None:
     cut, whole = tmp_path / "cut", tmp_path / "whole"
-    killed_when(cut, lambda: steps(cut, "u-mae-seed0") >= 10)
+    killed_when(cut, lambda: steps(cut, "u-mae-seed0") >= 5)
     assert steps(cut, "mae-seed0") == STEPS
     assert steps(cut, "u-mae-seed0") < STEPS
     assert not records(cut)
-    killed_when(cut, lambda: len({record["cell"] for record in records(cut)}) >= 2)
+    killed_when(cut, lambda: len({record["cell"] for record in records(cut)}) >= 1)
     assert len({record["cell"] for record in records(cut)}) < CELLS
     for out in (cut, whole):
         assert start(out).wait(timeout=240) == 0

@@ -10,12 +10,15 @@ import pytest
 from PIL import Image
 
 from maetheory.core import InputError
+from maetheory.data import FolderStream
+from maetheory.data.folder import load_folder
 from maetheory.data.paper import paper_numbers
 from maetheory.data.paper.cells import TABLES, experiment_of, experiments_of
 from maetheory.experiments import EXPERIMENTS, experiment, run
-from maetheory.experiments.images import images_of
+from maetheory.experiments.images import features_and_labels, images_of
 from maetheory.experiments.sweeps import uniformity_sweep
 from maetheory.models import MAEConfig, ViTConfig
+from maetheory.training.store import build
 
 ALL = [name for table in TABLES for name in experiments_of(table)]
 
@@ -117,3 +120,16 @@ def test_a_folder_is_trained_on_and_measured(folder: Path, tmp_path: Path, strea
     values = ledger[(ledger.cell == "random")].set_index(["readout", "metric"]).value
     held = run(replace(small, stream=False, cells=cells[:1]), out=tmp_path / "held", root=folder, workers=1)
     np.testing.assert_array_equal(held.set_index(["readout", "metric"]).value.loc[values.index], values)
+
+
+@pytest.mark.parametrize("limit", [None, 60])
+def test_a_stream_is_probed_from_its_centre_in_its_own_order(folder: Path, limit: int | None) -> None:
+    model = build(
+        replace(experiment("tin20").cells[0].recipe, model=MAEConfig(ViTConfig(16, 4, 3, 16, 1, 2), 16, 1, 2))
+    )
+    stream = FolderStream(folder, size=16, train=True, workers=0, limit=70)
+    held, read = (features_and_labels(model, images, "cls", limit)
+                  for images in (load_folder(folder, size=16, limit=70), stream))  # fmt: skip
+    assert len(held[0]) == (limit or 70)
+    np.testing.assert_array_equal(held[1], read[1])
+    np.testing.assert_allclose(held[0], read[0], rtol=0, atol=1e-5)

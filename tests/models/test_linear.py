@@ -1,4 +1,4 @@
-"""Trained by gradient descent, a linear masked autoencoder comes as near its closed-form optimum as its gradient says."""
+"""Trained by gradient descent, a linear masked autoencoder is as near its closed-form optimum as its gradient says."""
 
 from __future__ import annotations
 

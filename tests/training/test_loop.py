@@ -124,7 +124,7 @@ def test_the_recipe_says_what_is_weighed(
     tmp_path: Path, digits: ImageSet, changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[dict[str, object]] = []
-    monkeypatch.setattr(loop, "penalty", lambda z, **words: told.append(words) or z.sum() * 0 + 2)
+    monkeypatch.setattr(masked, "penalty", lambda z, **words: told.append(words) or z.sum() * 0 + 2)
     config = replace(CONFIG, epochs=1, batch=256, **changes)  # type: ignore[arg-type]
     train(config, digits, out=tmp_path)
     assert told == [{"form": config.uniformity_form, "normalize": config.uniformity_normalize,

@@ -26,7 +26,7 @@ from maetheory.training.logbook import read_log
 from maetheory.training.store import checkpoints, load
 
 BATCH, STEPS, CUT = 64, 6, 3
-# Sums over a batch are taken in another order: each step adds up to BATCH eps, relatively.
+# Means over a batch and a step's gradients are summed in another order: each step adds up to BATCH eps, relatively.
 TOLERANCE = STEPS * BATCH * torch.finfo(torch.float32).eps  # 4.6e-5
 MODEL = MAEConfig(ViTConfig(8, 2, 1, width=16, depth=2, heads=2, positions="learned"), 16, 2, 2)
 PLAIN = TrainConfig(MODEL, uniformity_weight=1.0, epochs=2, batch=BATCH, base_lr=4e-3, warmup_epochs=0, log_every=1)
