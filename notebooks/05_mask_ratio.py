@@ -71,7 +71,7 @@ with figures.paper_style():
 recipe = replace(experiment("digits").cells[1].recipe, epochs=2 if fast else 30, warmup_epochs=1)
 with tempfile.TemporaryDirectory() as folder:
     model = train(recipe, images, out=folder).model
-distances = distance_rows(test, 2, encoder=model, ratios=ratios, n_masks=4)
+distances = distance_rows(test, 2, encoder=model, ratios=ratios)
 
 # %% [markdown]
 # ## Graphs
