@@ -91,7 +91,9 @@ pd.DataFrame(
 #
 # Test images go once through each encoder, and once through each of its random twins. `full=True` asks for the
 # baselines: the same architecture before training (random twin), each column of the features shuffled by itself
-# (shuffled), and Gaussian noise of the same shape, whose singular values are those of Marchenko and Pastur.
+# (shuffled), and Gaussian noise of the same shape, whose singular values are those of Marchenko and Pastur. Twins are
+# three initialisations, of which the mean is shown. Brackets are two standard errors around what infinitely many images
+# would give: ranks of few images are too low, so theirs lie above the value.
 
 # %%
 loaded = {name: load_checkpoint(path, heads=None if real else 4)[0] for name, path in paths.items()}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from maetheory.cli import app
+from maetheory.reports import published, rewrite, tables_block
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
 
@@ -25,9 +27,29 @@ def test_the_bold_bound_falls(capsys: pytest.CaptureFixture[str]) -> None:
     assert "VIOLATED: L_MAE(h) >= E‖h‖²: 0 against 1" in capsys.readouterr().out
 
 
+def test_a_checkpoint_is_measured_beside_its_baselines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = re.search(r"```python\n(import torch\n.*?)```", README, re.S).group(1)  # type: ignore[union-attr]
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    table = names["table"]
+    assert list(table.readout) == ["cls", "mean"]
+    assert (table.value < table.high).all()
+    assert (table.value < table.shuffled).all()
+    assert "random_twin" in capsys.readouterr().out
+
+
 def test_every_command_and_file_named_is_there() -> None:
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}  # type: ignore[union-attr]
     named = set(re.findall(r"^    maetheory ([\w-]+)", README, re.M)) - {"data"}
     assert named <= commands
     for path in re.findall(r"\]\(([^)h][^)]*)\)", README):
         assert (Path(__file__).resolve().parents[1] / path).exists(), path
+
+
+def test_the_tables_are_those_of_the_published_ledgers(tmp_path: Path) -> None:
+    again = tmp_path / "README.md"
+    again.write_text(README)
+    assert not rewrite(again, tables_block(published(Path(__file__).resolve().parents[1] / "figures")))

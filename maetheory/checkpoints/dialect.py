@@ -68,6 +68,10 @@ class Dialect:
         What the file's own classifier reads, when the file has no ``fc_norm``.
     antialias : bool
         Whether this code base resizes position tables with an antialiased bicubic filter.
+    offset : float
+        By how much of a patch the side is longer to which it resizes them.
+    notes : callable (contents, canonical tensors) to a tuple of sentences
+        What to know of this reading.
     """
 
     name: str
@@ -83,6 +87,8 @@ class Dialect:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     head_readout: str = "cls"
     antialias: bool = False
+    offset: float = 0.0
+    notes: Callable[[Contents, Tensors], tuple[str, ...]] = field(default=lambda contents, tensors: ())
 
 
 def fused_qkv(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

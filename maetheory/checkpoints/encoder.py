@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from torch.nn import functional as F
 
 from maetheory.core import InputError
 from maetheory.models import split_mask
-from maetheory.models.vit import take
+from maetheory.models.vit import last, take
 
 Activation = Literal["gelu", "gelu-tanh", "quick-gelu", "swiglu"]
 
@@ -176,9 +177,11 @@ class _Block(nn.Module):
         self.mlp = _MLP(config)
         self.ls2 = _LayerScale(config.width) if config.layer_scale else nn.Identity()
 
-    def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
-        x = x + self.ls1(self.attn(self.norm1(x), bias))
-        return x + self.ls2(self.mlp(self.norm2(x)))
+    def forward(self, x: Tensor, bias: Tensor | None, kept: Tensor | None = None) -> Tensor:
+        gathered = self.ls1(self.attn(self.norm1(x), bias))
+        x = x + (gathered if kept is None else kept[:, 0, None, None] * gathered)
+        thought = self.ls2(self.mlp(self.norm2(x)))
+        return x + (thought if kept is None else kept[:, 1, None, None] * thought)
 
 
 class _SharedBias(nn.Module):
@@ -229,8 +232,8 @@ class Encoder(nn.Module):
         """Whether the first token is a cls token."""
         return self.config.cls
 
-    def hidden_states(self, images: Tensor, mask: Tensor | None = None) -> list[Tensor]:
-        """Return the tokens after the embedding and after each block, before the final norm.
+    def states(self, images: Tensor, mask: Tensor | None = None, kept: Tensor | None = None) -> Iterator[Tensor]:
+        """Yield the tokens after the embedding and after each block, before the final norm, one layer at a time.
 
         Parameters
         ----------
@@ -238,11 +241,15 @@ class Encoder(nn.Module):
             uint8 0..255 or float in [0, 1], of the side the encoder takes.
         mask : Tensor of bool, shape (B, p), optional
             True = visible; hidden patches are left out. None shows everything.
+        kept : Tensor, shape (B, depth, 2), optional
+            What the attention and the MLP of each block are multiplied by before they are added: stochastic depth
+            (Huang et al. 2016) draws 0 or 1/(1 - rate). None adds both as they are.
 
-        Returns
-        -------
-        list of depth + 1 tensors, each of shape (B, prefix + v, d); as for `models.ViT`, rows that show fewer patches
-        than others are padded and nobody looks at the padding.
+        Yields
+        ------
+        Tensor, shape (B, prefix + v, d)
+            depth + 1 times; as for `models.ViT`, rows that show fewer patches than others are padded and nobody looks
+            at the padding.
         """
         tokens = self.patch_embed(self._standardised(images))  # (B, C, H, W) -> (B, p, d)
         before = self._before(len(tokens))
@@ -255,17 +262,20 @@ class Encoder(nn.Module):
             places, present = split_mask(mask, self.config.n_patches)[0]
             tokens = take(tokens, places)
         x = self.norm_pre(torch.cat([before, tokens], 1))
-        states = [x]
-        for block in self.blocks:
-            x = block(x, self._bias(block, places, present))
-            states.append(x)
-        return states
+        yield x
+        for i, block in enumerate(self.blocks):
+            x = block(x, self._bias(block, places, present), None if kept is None else kept[:, i])
+            yield x
 
-    def forward(self, images: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the tokens (B, prefix + v, d) after the final norm."""
-        return self.norm(self.hidden_states(images, mask)[-1])
+    def hidden_states(self, images: Tensor, mask: Tensor | None = None) -> list[Tensor]:
+        """Return the tokens of every layer at once; see `states`."""
+        return list(self.states(images, mask))
 
-    def logits(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, mask: Tensor | None = None, kept: Tensor | None = None) -> Tensor:
+        """Return the tokens (B, prefix + v, d) after the final norm; arguments as for `states`."""
+        return self.norm(last(self.states(images, mask, kept)))
+
+    def logits(self, images: Tensor, kept: Tensor | None = None) -> Tensor:
         """Return what the file's own classifier says, (B, classes).
 
         Raises
@@ -275,7 +285,7 @@ class Encoder(nn.Module):
         """
         if self.head is None:
             raise InputError("this checkpoint holds no classifier, so there are no logits; its features can be encoded")
-        tokens = self(images)
+        tokens = self(images, kept=kept)
         read = tokens[:, 0] if self.head_readout == "cls" else tokens[:, self.prefix :].mean(1)
         return self.head(self.fc_norm(read))
 

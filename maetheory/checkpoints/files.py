@@ -15,6 +15,9 @@ JSON_BYTES = 16 * 2**20
 SIDECARS = ("config.json", "preprocessor_config.json", "args.json")
 POINTER = b"version https://git-lfs"
 PAGES = (b"<!doctype", b"<html", b"<?xml")
+OTHERS = ((b"\x89PNG", "a PNG image"), (b"\xff\xd8\xff", "a JPEG image"), (b"%PDF", "a PDF document"),
+          (b"\x1f\x8b", "packed with gzip"), (b"\xfd7zXZ", "packed with xz"), (b"7z\xbc\xaf", "packed with 7-Zip"),
+          (b"\x89HDF", "an HDF5 file"), (b"GGUF", "a GGUF file"))  # fmt: skip
 
 
 def regular(path: Path) -> Path:
@@ -40,7 +43,7 @@ def beginning(path: Path) -> bytes:
     Raises
     ------
     InputError
-        If it is empty, a git-lfs pointer or a web page.
+        If it is empty, a git-lfs pointer, a web page or of another known kind.
     """
     with regular(path).open("rb") as file:
         head = file.read(512)
@@ -50,6 +53,9 @@ def beginning(path: Path) -> bytes:
         raise InputError("it is a git-lfs pointer, not the file itself; fetch it with `git lfs pull`")
     if head.lstrip().lower().startswith(PAGES):
         raise InputError("it is a web page, not a checkpoint; the download went wrong")
+    kind = next((words for mark, words in OTHERS if head.startswith(mark)), None)
+    if kind is not None:
+        raise InputError(f"it is {kind}, not a checkpoint" + ("; unpack it first" if "packed" in kind else ""))
     return head
 
 

@@ -65,10 +65,10 @@ JOINT_DIALECTS: tuple[Dialect, ...] = (
     ),
     Dialect(
         "facebookresearch/dinov2",
-        "PyTorch code of Oquab et al. 2023; it interpolates positions to a side 0.1 of a patch longer, which is not "
-        "done here",
+        "PyTorch code of Oquab et al. 2023, which interpolates positions to a side 0.1 of a patch longer",
         required=(*OF_DINOV2, ITS_OWN),
         forbidden=(REGISTERS,),
+        offset=0.1,
         **DINOV2,
     ),
     Dialect(

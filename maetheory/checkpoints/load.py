@@ -170,13 +170,14 @@ def _reading(match: Match, contents: Contents, arguments: Mapping[str, Any]) -> 
         tensors, left = translated(match)
         tensors, converted = _single(tensors)
         facts: Mapping[str, Fact] = match.dialect.facts(contents, tensors)
+        told = match.dialect.notes(contents, tensors)
     except (KeyError, IndexError, RuntimeError, AttributeError, TypeError) as error:
         raise InputError(f"these weights are no whole Vision Transformer as {match.dialect.name} writes them: "
                          f"{type(error).__name__} {error}") from error  # fmt: skip
     config, sources, notes = infer(tensors, facts, match.dialect.defaults, arguments)
     head = found_head(tensors, config, match.dialect.head_readout)
     kept, filled, left = _strict(tensors, config, head, left)
-    return _Reading(match, config, sources, kept, head, left, (*notes, *converted, *filled))
+    return _Reading(match, config, sources, kept, head, left, (*notes, *told, *converted, *filled))
 
 
 def _single(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
@@ -247,7 +248,8 @@ def _resized(reading: _Reading, size: int) -> _Reading:
         raise InputError(f"relative positions are of one image size only, {reading.config.image_size}, but image_size= "
                          f"(--image-size) is {size}")  # fmt: skip
     table, how = resized_positions(reading.tensors["pos_embed"], config.position_prefix, config.grid,
-                                   antialias=reading.match.dialect.antialias)  # fmt: skip
+                                   antialias=reading.match.dialect.antialias,
+                                   offset=reading.match.dialect.offset)  # fmt: skip
     old, new = reading.config.grid, config.grid
     note = f"positions of {old} x {old} patches became {new} x {new}: {how}"
     return reading._replace(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isqrt
 from typing import Any
 
 from torch import Tensor
 
 from maetheory.checkpoints.dialect import HALVES, IMAGENET, Dialect, Fact, Tensors
 from maetheory.checkpoints.read import Contents
+from maetheory.checkpoints.resize import is_sincos
 
 SIZES = {"tiny": (192, 3), "small": (384, 6), "base": (768, 12), "large": (1024, 16), "huge": (1280, 16)}
 ELSEWHERE = (
@@ -24,14 +26,23 @@ MAE_DEFAULTS: Mapping[str, Any] = {"eps": 1e-6, "activation": "gelu", "mean": IM
 
 
 def _named_size(contents: Contents, tensors: Tensors) -> dict[str, Fact]:
-    """Return the heads that the name of the model among the arguments stands for."""
+    """Return the heads that the name of the model among the arguments stands for, or that its positions give away."""
     args = contents.tree.get("args") if isinstance(contents.tree, Mapping) else None
     name = args.get("model") if isinstance(args, Mapping) else None
     width = tensors["patch_embed.proj.weight"].shape[0] if "patch_embed.proj.weight" in tensors else 0
     for size, (usual, heads) in SIZES.items():
         if isinstance(name, str) and f"vit_{size}" in name and width == usual:
             return {"heads": Fact(heads, f"args.model, {name}")}
-    return {}
+    return _small_moco(tensors) if width == 384 else {}
+
+
+def _small_moco(tensors: Tensors) -> dict[str, Fact]:
+    """Return MoCo-v3's twelve heads, everyone else's being six: its fixed table has rows and columns exchanged."""
+    table = tensors["pos_embed"].reshape(-1, 384)[1:] if "pos_embed" in tensors else None
+    side = isqrt(len(table)) if table is not None else 0
+    if table is None or side < 2 or side**2 != len(table) or not is_sincos(table, side, True):
+        return {}
+    return {"heads": Fact(12, "the order of its sines and cosines, MoCo-v3's")}
 
 
 def _of_config(contents: Contents, tensors: Tensors) -> dict[str, Fact]:
@@ -39,8 +50,8 @@ def _of_config(contents: Contents, tensors: Tensors) -> dict[str, Fact]:
     record: Any = contents.sidecars.get("config.json", {})
     for key in ("model", "encoder"):
         record = record.get(key, {}) if isinstance(record, Mapping) else {}
-    known = ("image_size", "heads", "eps", "mean", "std")
-    return {name: Fact(record[name], "config.json") for name in known if name in record}
+    known = ("image_size", "heads", "eps", "final_eps", "activation", "position_prefix", "mean", "std")
+    return {name: Fact(record[name], "config.json") for name in known if record.get(name) is not None}
 
 
 def _of_module(contents: Contents, tensors: Tensors) -> dict[str, Fact]:
@@ -66,6 +77,15 @@ MAE_DIALECTS: tuple[Dialect, ...] = (
         forbidden=ELSEWHERE,
         prefixes=("encoder.",),
         left=(DECODER, (r"head\..*", "the decoder, one linear map")),
+        facts=_of_config,
+        defaults={"eps": 1e-6, "activation": "gelu", "mean": HALVES[0][:1], "std": HALVES[1][:1]},
+    ),
+    Dialect(
+        "maetheory",
+        "fine-tuned runs of maetheory, an encoder with its head",
+        required=(r"patch_embed\.proj\.weight", r"blocks\.0\.attn\.qkv\.weight", r"head\.weight"),
+        forbidden=(r"mask_token", r"decoder_.*"),
+        prefixes=("encoder.",),
         facts=_of_config,
         defaults={"eps": 1e-6, "activation": "gelu", "mean": HALVES[0][:1], "std": HALVES[1][:1]},
     ),

@@ -98,6 +98,8 @@ def _weights(path: Path, budget: int | None) -> Unpickled:
     budget = 4 * size + SLACK if budget is None else budget
     if head[:4] == b"PK\x03\x04":
         return read_zip(path, budget)
+    if head[8:9] == b"{" and size - 8 < int.from_bytes(head[:8], "little") <= HEADER:
+        raise InputError("it is a safetensors file cut short: its header is longer than the file")
     if head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= min(size - 8, HEADER):
         return Unpickled("safetensors", (), load_file(path), {}, {})
     return read_stream(path, budget)

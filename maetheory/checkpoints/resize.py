@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -9,7 +11,9 @@ from torch.nn import functional as F
 from maetheory.models.positions import sincos_positions
 
 
-def resized_positions(table: Tensor, prefix: int, grid: int, *, antialias: bool) -> tuple[Tensor, str]:
+def resized_positions(
+    table: Tensor, prefix: int, grid: int, *, antialias: bool, offset: float = 0.0
+) -> tuple[Tensor, str]:
     """Return the table (1, prefix + grid², d) of another grid, and in words how it was made.
 
     Parameters
@@ -19,20 +23,25 @@ def resized_positions(table: Tensor, prefix: int, grid: int, *, antialias: bool)
     prefix, grid : int
     antialias : bool
         Whether a learned table is interpolated with an antialiased bicubic filter (timm) or a plain one (MAE).
+    offset : float
+        By how much of a patch the side is longer that a learned table is stretched to, as DINOv2 does by 0.1; the new
+        grid is then not centred on the old.
     """
     before, patches = table[:, :prefix], table[:, prefix:]
     side = round(patches.shape[1] ** 0.5)
     for words, swapped in (("MAE's", False), ("MoCo-v3's", True)):
-        if _is_sincos(patches[0], side, swapped):
+        if is_sincos(patches[0], side, swapped):
             fresh = _sincos(table.shape[-1], grid, swapped)[None].to(table)
             return torch.cat([before, fresh], 1), f"sines and cosines in {words} order, computed anew exactly"
     picture = patches.reshape(1, side, side, -1).permute(0, 3, 1, 2)  # (1, G², d) -> (1, d, G, G)
-    new = F.interpolate(picture, (grid, grid), mode="bicubic", align_corners=False, antialias=antialias)
+    where: dict[str, Any] = {"scale_factor": (grid + offset) / side} if offset else {"size": (grid, grid)}
+    new = F.interpolate(picture, **where, mode="bicubic", align_corners=False, antialias=antialias)
     how = "bicubic interpolation with antialiasing" if antialias else "bicubic interpolation without antialiasing"
+    how += f", to a side {offset:g} of a patch longer" if offset else ""
     return torch.cat([before, new.flatten(2).mT], 1), how
 
 
-def _is_sincos(patches: Tensor, side: int, swapped: bool) -> bool:
+def is_sincos(patches: Tensor, side: int, swapped: bool) -> bool:
     """Whether rows (G², d) are the fixed table; half-precision files are off by up to 2⁻⁹, a bfloat16's ε / 2 at 1."""
     if patches.shape[1] % 4:
         return False

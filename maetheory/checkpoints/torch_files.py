@@ -37,6 +37,8 @@ def read_zip(path: Path, budget: int) -> Unpickled:
     InputError
         If the archive is another, damaged, or declares more bytes than the budget.
     """
+    if not zipfile.is_zipfile(path):
+        raise InputError("it begins as a torch file and its end is missing or damaged; the download was cut short")
     with zipfile.ZipFile(path) as archive:
         members = _members(archive, budget)
         roots = [name[: -len("data.pkl")] for name in members if name.endswith("/data.pkl") and name.count("/") == 1]

@@ -82,6 +82,20 @@ def _facts(contents: Contents, tensors: Tensors) -> dict[str, Fact]:
     return told
 
 
+def _pooling(contents: Contents, tensors: Tensors) -> tuple[str, ...]:
+    """Say that the file of a classifier is silent on what it reads; a pickled module says it itself."""
+    if "cls_token" not in tensors or attribute(contents, "pool") is not None or not any(map(_is_head, tensors)):
+        return ()
+    return (
+        "nothing says whether this vit-pytorch model reads its cls token or the mean of all tokens: pool='cls', its "
+        "default, was assumed; if it was 'mean', cls was not trained and the last norm was, on the mean",
+    )
+
+
+def _is_head(name: str) -> bool:
+    return name.startswith("head.")
+
+
 VIT_PYTORCH_DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         "vit-pytorch",
@@ -96,6 +110,7 @@ VIT_PYTORCH_DIALECTS: tuple[Dialect, ...] = (
               (r"(?:model\.)?(?:enc_to_dec\..*|decoder.*|to_pixels\..*|mask_token)", "the decoder")),
         convert=_canonical,
         facts=_facts,
+        notes=_pooling,
         defaults={"eps": 1e-5, "activation": "gelu"},
     ),
 )  # fmt: skip

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from maetheory.cli.options import Data, DialectName, Heads, ImageSize, Json, Seed, Weights
 from maetheory.cli.program import app
 from maetheory.cli.terminal import show, terminal, watched
-from maetheory.core import Estimate, InputError
 
 
 @app.command()
@@ -31,38 +29,6 @@ def inspect(
 
 
 @app.command()
-def probe(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint file, or a folder of a run or of Hugging Face.")],
-    data: Data = "digits",
-    readout: Annotated[str, typer.Option(help="cls or mean.")] = "cls",
-    mode: Annotated[str, typer.Option(help="linear or knn.")] = "linear",
-    limit: Annotated[int | None, typer.Option(help="Use so many images of each split.")] = None,
-    heads: Heads = None,
-    dialect: DialectName = None,
-    weights: Weights = None,
-    image_size: ImageSize = None,
-    as_json: Json = False,
-) -> None:
-    """Read frozen features with a linear classifier or nearest neighbours."""
-    from maetheory.checkpoints import load_checkpoint
-    from maetheory.data import load_images
-    from maetheory.evaluation import encode, knn_probe, linear_probe
-
-    probes: dict[str, Callable[..., Any]] = {"linear": linear_probe, "knn": knn_probe}
-    if mode not in probes:
-        raise InputError(f"the mode must be 'linear' or 'knn', but it is {mode!r}")
-    encoder, report = load_checkpoint(checkpoint, heads=heads, dialect=dialect, weights=weights, image_size=image_size)
-    splits = [load_images(data or "digits", split=split, limit=limit) for split in ("train", "test")]
-    z, z_test = (encode(encoder, images, readout=readout) for images in splits)  # type: ignore[arg-type]
-    result = probes[mode](z, splits[0].labels, z_test, splits[1].labels)
-    document = {"accuracy": result.accuracy.value, "error": result.accuracy.error, "recipe": result.recipe,
-                "readout": readout, "step": report.trained.get("step"), "n_test": len(splits[1]),
-                "checkpoint": report.path, "sha256": report.sha256, "notes": report.notes}  # fmt: skip
-    percent = Estimate(100 * result.accuracy.value, 100 * result.accuracy.error)
-    show(document, as_json, lambda: f"accuracy {percent} % ({readout}; {result.recipe}; {len(splits[1])} test images)")
-
-
-@app.command()
 def collapse(
     checkpoints: Annotated[list[Path], typer.Argument(help="Checkpoint files, or folders of runs or Hugging Face.")],
     data: Data = "digits",
@@ -74,11 +40,14 @@ def collapse(
     dialect: DialectName = None,
     weights: Weights = None,
     image_size: ImageSize = None,
+    twins: Annotated[
+        int, typer.Option(min=1, help="Random initialisations to compare with; each takes as long as a file.")
+    ] = 3,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help="Also leave records, a table, figures and a page there.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Say how far features have collapsed, with error bars, beside an untrained twin, shuffled columns and noise."""
+    """Say how far features have collapsed, with error bars, beside untrained twins, shuffled columns and noise."""
     from maetheory.data import load_images
     from maetheory.reports.collapse import collapse_document, collapse_text
     from maetheory.reports.collapse_folder import write_collapse
@@ -87,8 +56,8 @@ def collapse(
     loading = {"heads": heads, "dialect": dialect, "weights": weights, "image_size": image_size}
     with watched() as progress:
         images = load_images(data or "digits", split="test", limit=limit, progress=progress)
-        found = diagnose(checkpoints, images, readouts=readout, layers=layer, final_norm=final_norm, seed=seed or 0,
-                         progress=progress, **loading)  # fmt: skip
+        found = diagnose(checkpoints, images, readouts=readout, layers=layer, final_norm=final_norm, twins=twins,
+                         seed=seed or 0, progress=progress, **loading)  # fmt: skip
         if out is not None:
             write_collapse(out, found)
     show(collapse_document(found), as_json, lambda: collapse_text(found, **terminal()))

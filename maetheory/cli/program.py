@@ -51,7 +51,7 @@ def run(words: list[str]) -> int:
 
 def _again(words: list[str]) -> str:
     """Return the command that goes on where this one was stopped; `reproduce` always does."""
-    missing = ["--resume"] if words[0] == "train" and "--resume" not in words else []
+    missing = ["--resume"] if words[0] in ("train", "probe") and "--resume" not in words else []
     return shlex.join(["maetheory", *words, *missing])
 
 

@@ -17,7 +17,11 @@ from maetheory.cli.terminal import show, watched
 @app.command()
 def reproduce(
     preset: Annotated[
-        str, typer.Option(help="Name of an experiment: digits, cifar10-small, mask-ratio-digits, mask-ratio-cifar10.")
+        str,
+        typer.Option(
+            help="Name of an experiment: digits, cifar10-small, tin20, digits-uniformity, mask-ratio-digits, "
+            "table1-cifar10-tiny, …"
+        ),
     ] = "digits",
     data: Data = None,
     out: Annotated[Path | None, typer.Option(help="Where runs, ledger and report go; runs/PRESET by default.")] = None,
@@ -30,7 +34,7 @@ def reproduce(
     compiled: Annotated[bool, typer.Option("--compile", help="Compile models before training.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Train random, MAE and U-MAE, measure, draw, and write a report page; goes on where it was stopped."""
+    """Train every model of an experiment, measure, draw, and write a report page; goes on where it was stopped."""
     from maetheory.experiments import experiment
     from maetheory.experiments import reproduce as run_experiment
 
@@ -77,6 +81,9 @@ def train(
     accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
     devices: Annotated[int | None, typer.Option(help="Processes per node; 1, or what torchrun was told.")] = None,
     nodes: Annotated[int | None, typer.Option(help="Nodes; 1, or what torchrun was told.")] = None,
+    strategy: Annotated[
+        str, typer.Option(help="auto, ddp: each process holds all weights, fsdp: each holds a part.")
+    ] = "auto",
     precision: Annotated[str, typer.Option(help="32-true, bf16-mixed, …")] = "32-true",
     seed: Seed = 0,
     as_json: Json = False,
@@ -84,7 +91,8 @@ def train(
     """Train one model, on one device or on many.
 
     On many, start the same command with torchrun, for instance on two: torchrun --nproc_per_node=2 -m maetheory train;
-    --batch is shared among the processes, and the result does not depend on how many there are.
+    --batch is shared among the processes, and the result does not depend on how many there are, nor on --strategy; fsdp
+    is for models that do not fit one device.
     """
     from maetheory.data import load_or_stream
     from maetheory.models import preset as architecture
@@ -98,7 +106,7 @@ def train(
         model, objective=objective, uniformity_weight=uniformity_weight, mask_ratio=mask_ratio,  # type: ignore[arg-type]
         mask_law=mask_law, epochs=epochs, batch=batch, base_lr=base_lr, warmup_epochs=warmup_epochs, seed=seed or 0,  # type: ignore[arg-type]
     )  # fmt: skip
-    fabric = fabric_of(accelerator, devices, nodes, precision)
+    fabric = fabric_of(accelerator, devices, nodes, precision, strategy=strategy)
     with watched() as progress:
         images = load_or_stream(data or "digits", config.model.encoder.image_size, limit=limit, stream=stream,
                                 progress=progress)  # fmt: skip

@@ -121,8 +121,8 @@ class FolderStream:
         self.skipped.update(skipped)
         warn_of_skipped(self.listing, skipped)
 
-    def picked(self, picks: Iterable[tuple[int, np.ndarray]], seed: int) -> Iterator[np.ndarray]:
-        """Yield the images of chosen files, batch after batch, each as many as were chosen.
+    def picked(self, picks: Iterable[tuple[int, np.ndarray]], seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield images and labels of chosen files, batch after batch, each as many as were chosen.
 
         Parameters
         ----------
@@ -134,7 +134,8 @@ class FolderStream:
 
         Yields
         ------
-        ndarray of uint8, shape (b, 3, size, size)
+        images : ndarray of uint8, shape (b, 3, size, size)
+        labels : ndarray of int64, shape (b,)
 
         Raises
         ------
@@ -145,27 +146,30 @@ class FolderStream:
         jobs = (self._job(chosen, epoch, seed) for epoch, chosen in theirs)
         for decoded, (epoch, chosen) in zip(self._decoded(jobs), ours):
             self.skipped.update(decoded.skipped)
-            yield self._filled(decoded, chosen, epoch, seed) if decoded.skipped else decoded.images
+            whole = self._filled(decoded, chosen, epoch, seed) if decoded.skipped else decoded
+            yield whole.images, whole.labels
 
     def warn(self) -> None:
         """Warn once with the number of files in `skipped`."""
         warn_of_skipped(self.listing, self.skipped)
 
-    def _filled(self, decoded: _Decoded, chosen: np.ndarray, epoch: int, seed: int) -> np.ndarray:
+    def _filled(self, decoded: _Decoded, chosen: np.ndarray, epoch: int, seed: int) -> _Decoded:
         """Return the batch with stand-ins where files could not be decoded."""
         lost = np.array([self.listing.files[i] in decoded.skipped for i in chosen])
         images = np.empty((len(chosen), 3, self.size, self.size), np.uint8)
-        images[~lost] = decoded.images
+        labels = np.empty(len(chosen), np.int64)
+        images[~lost], labels[~lost] = decoded.images, decoded.labels
         for place in np.flatnonzero(lost):
-            images[place] = self._stand_in(int(chosen[place]), epoch, seed)
-        return images
+            other = self._stand_in(int(chosen[place]), epoch, seed)
+            images[place], labels[place] = other.images[0], other.labels[0]
+        return _Decoded(images, labels, decoded.skipped)
 
-    def _stand_in(self, number: int, epoch: int, seed: int) -> np.ndarray:
+    def _stand_in(self, number: int, epoch: int, seed: int) -> _Decoded:
         draws = generator(seed, "stand-in", epoch, number)
         for other in draws.integers(len(self.listing.files), size=TRIES):
             decoded = _decode(self._job(np.array([other]), epoch, seed))
             if not decoded.skipped:
-                return decoded.images[0]
+                return decoded
             self.skipped.update(decoded.skipped)
         reason = self.skipped[self.listing.files[number]]
         raise InputError(f"hardly any file under {self.listing.folder} is a readable image ({reason})")

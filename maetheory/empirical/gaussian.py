@@ -15,6 +15,7 @@ from torch import Tensor
 from maetheory.core import InputError, Progress, silent
 
 TILE_BYTES = 64 * 2**20
+EDGE = {"cpu": 256}  # of the blocks that are widened and multiplied: on a CPU one must stay in its cache
 SHARE = 0.5  # of the free memory that a table may take
 SAMPLED = 2048  # points whose distances give the median
 
@@ -23,7 +24,8 @@ class GaussianTable:
     """k(x, y) = exp(−‖x − y‖² / (2 b²)) of N points, kept where there is room, else computed again at each product.
 
     Entries are computed in float32 tiles, once rounded, and then multiplied and added in float64: the products are
-    those of one exact matrix, whose entries differ from the kernel's by a relative `rounding`.
+    those of one exact matrix, whose entries differ from the kernel's by a relative `rounding`. It is symmetric, and
+    only the half on and above the diagonal is computed and kept.
 
     Parameters
     ----------
@@ -36,7 +38,7 @@ class GaussianTable:
     room : int, optional
         Bytes the table may take; half of the free memory by default.
     scratch : path, optional
-        A folder for a file of 4 N² bytes, when memory has no room; else tiles are computed again.
+        A folder for a file of 2 N² bytes and a little, when memory has no room; else tiles are computed again.
     keep : bool
         Whether to keep the entries at all; not worth it for a single product.
     progress : Progress
@@ -73,7 +75,8 @@ class GaussianTable:
             raise InputError(f"the bandwidth must not be negative, but it is {bandwidth}")
         self.bandwidth = float(bandwidth)
         self.squares = self.points.square().sum(1)
-        self.rows = max(1, min(self.n, TILE_BYTES // (4 * self.n)))
+        self.edge = EDGE.get(self.device.type, 4096)
+        self.rows = max(1, min(self.n, self.edge, TILE_BYTES // (4 * self.n)))
         free = _free(self.device) if room is None else room
         if 12 * self.rows * self.n > free:
             raise InputError(f"{self.n:,} points need tiles of {12e-9 * self.rows * self.n:.2g} GB, but only "
@@ -96,46 +99,77 @@ class GaussianTable:
         terms = np.sqrt(self.points.shape[1]) + 4
         return eps * (2 + 4 * terms * largest / (2 * self.bandwidth**2))
 
+    @property
+    def size(self) -> int:
+        """Entries on and above the diagonal, those below it inside a tile's first block included."""
+        starts = np.arange(0, self.n, self.rows)
+        return int((np.minimum(self.rows, self.n - starts) * (self.n - starts)).sum())
+
     def times(self, x: Any, *, power: int = 1) -> np.ndarray:
         """Return the product with x (N,) or (N, c) of the matrix whose entries are k to the `power`."""
-        right = torch.as_tensor(np.asarray(x, np.float64)).to(self.device)
-        out = torch.empty_like(right)
+        given = torch.as_tensor(np.asarray(x, np.float64)).to(self.device)
+        across = given.reshape(self.n, -1).T.contiguous()  # (c, N): skinny products are twice as fast from the left
+        out = torch.zeros_like(across)
+        room = torch.empty(self.rows * self.edge, dtype=torch.float64, device=self.device)  # stays in the cache
         for start, tile in self._tiles():
-            wide = tile.double()
-            out[start : start + len(tile)] = (wide**power if power != 1 else wide) @ right  # (t, N) @ (N, c)
-        return np.asarray(out.cpu().numpy())
+            here = slice(start, start + len(tile))
+            for place in blocks(start, here.stop, self.n, self.edge):
+                part = tile[:, place.start - start : place.stop - start]  # (t, w)
+                block = room[: part.numel()].view(part.shape).copy_(part)
+                if power != 1:
+                    block.pow_(power)
+                out[:, here].addmm_(across[:, place], block.T)  # (c, w) @ (w, t)
+                if place.start >= here.stop:
+                    out[:, place].addmm_(across[:, here], block)  # (c, t) @ (t, w)
+        return np.asarray(out.T.reshape(given.shape).cpu().numpy())
 
     def _tiles(self) -> Iterator[tuple[int, Tensor]]:
+        """Rows of the table, each tile from its diagonal on, (t, N - start)."""
+        place = 0
         for start in range(0, self.n, self.rows):
             stop = min(start + self.rows, self.n)
-            yield start, self._table[start:stop] if self._table is not None else self._tile(start, stop, 0)
+            count = (stop - start) * (self.n - start)
+            if self._table is None:
+                yield start, self._tile(start, stop)
+            else:
+                yield start, self._table[place : place + count].view(stop - start, self.n - start)
+            place += count
 
-    def _tile(self, start: int, stop: int, first: int) -> Tensor:
-        """Compute rows start..stop of the table from column `first` on, (t, N - first)."""
-        return gaussian(self.points[start:stop], self.points[first:], self.squares[start:stop], self.squares[first:],
-                        self.bandwidth, start - first)  # fmt: skip
+    def _tile(self, start: int, stop: int) -> Tensor:
+        """Compute rows start..stop of the table from their diagonal on, (t, N - start)."""
+        return gaussian(self.points[start:stop], self.points[start:], self.squares[start:stop], self.squares[start:],
+                        self.bandwidth)  # fmt: skip
 
     def _kept(self, room: int, scratch: str | Path | None, progress: Progress) -> Tensor | None:
-        size = 4 * self.n**2
-        if size <= room:
-            table = torch.empty(self.n, self.n, device=self.device)
+        if 4 * self.size <= room:
+            table = torch.empty(self.size, device=self.device)
         elif scratch is not None:
-            table = _file(Path(scratch), self.n)
+            table = _file(Path(scratch), self.size)
         else:
             return None
+        place = 0
         for start in range(0, self.n, self.rows):
             stop = min(start + self.rows, self.n)
-            tile = self._tile(start, stop, start)  # the part on and above the diagonal
-            table[start:stop, start:] = tile
-            table[start:, start:stop] = tile.T
+            tile = self._tile(start, stop)
+            table[place : place + tile.numel()] = tile.view(-1)
+            place += tile.numel()
             progress(stop, self.n, "comparing images")
         return table
 
 
-def gaussian(x: Tensor, y: Tensor, x_squares: Tensor, y_squares: Tensor, bandwidth: float, diagonal: int) -> Tensor:
-    """Return exp(−‖x − y‖² / (2 b²)), (t, n), with exact ones where row + `diagonal` = column."""
+def blocks(start: int, stop: int, end: int, edge: int) -> Iterator[slice]:
+    """Columns start..end of rows start..stop in blocks: the square one on the diagonal first."""
+    yield slice(start, stop)
+    for first in range(stop, end, edge):
+        yield slice(first, min(first + edge, end))
+
+
+def gaussian(x: Tensor, y: Tensor, x_squares: Tensor, y_squares: Tensor, bandwidth: float) -> Tensor:
+    """Return exp(−‖x − y‖² / (2 b²)), (t, n), for y that begins with x; its first block is made symmetric."""
     apart = (x_squares[:, None] + y_squares[None, :]).addmm_(x, y.T, alpha=-2).clamp_(min=0)  # (t, q) @ (q, n)
-    apart.diagonal(diagonal)[: len(x)] = 0
+    square = apart[:, : len(x)]
+    square.copy_(torch.minimum(square, square.T))
+    square.diagonal().zero_()
     if bandwidth == 0:
         return (apart == 0).to(apart.dtype)
     return apart.mul_(-0.5 / bandwidth**2).exp_() if np.isfinite(bandwidth) else torch.ones_like(apart)
@@ -172,8 +206,8 @@ def _free(device: torch.device) -> int:
     return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def _file(folder: Path, n: int) -> Tensor:
-    """Return an (n, n) float32 table in a file that nobody else sees and that vanishes with its last user."""
+def _file(folder: Path, size: int) -> Tensor:
+    """Return `size` float32 numbers in a file that nobody else sees and that vanishes with its last user."""
     with tempfile.TemporaryFile(dir=folder) as handle:  # the map outlives it
-        handle.truncate(4 * n * n)
-        return torch.from_numpy(np.memmap(handle, np.float32, "r+", shape=(n, n)))
+        handle.truncate(4 * size)
+        return torch.from_numpy(np.memmap(handle, np.float32, "r+", shape=(size,)))

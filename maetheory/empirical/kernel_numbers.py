@@ -26,6 +26,8 @@ class KernelNumbers:
     bandwidth : float
     complete : bool
         Whether the certificate says that these are the largest values; False also means undecided.
+    left_out : float
+        Upper bound on every other λ, wrong with the probability of the certificate.
     """
 
     values: tuple[Estimate, ...]
@@ -39,6 +41,7 @@ class KernelNumbers:
     tail: Estimate
     bandwidth: float
     complete: bool
+    left_out: float
 
 
 def numbers_of(graph: KernelGraph | NeighbourGraph, k: int, *, seed: int = 0) -> KernelNumbers:
@@ -65,6 +68,7 @@ def numbers_of(graph: KernelGraph | NeighbourGraph, k: int, *, seed: int = 0) ->
         tail=graph.tail(found, k, seed=seed),
         bandwidth=graph.bandwidth,
         complete=found.complete,
+        left_out=float(found.missed_below) ** 2,
     )
 
 

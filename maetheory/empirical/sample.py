@@ -144,12 +144,17 @@ def sample_of_codes(
 
 def check_sample(shape: tuple[int, ...], labels: np.ndarray, law: MaskLaw, positions: str) -> None:
     """Raise InputError where images of this shape (n, p), labels and law do not fit together."""
-    if positions not in POSITIONS:
-        raise InputError(f'positions must be "kept" or "dropped", but it is {positions!r}')
     if len(shape) != 2 or shape[0] < 2:
         raise InputError(f"a sampled graph needs at least 2 images of coded patches, but their shape is {shape}")
-    if law.n_patches != shape[1]:
-        raise InputError(f"the mask law must cover the {shape[1]} patches of an image, but it covers {law.n_patches}")
+    check_images(shape[1], law, positions)
     if labels.shape != shape[:1] or labels.dtype.kind not in "iu" or labels.min() < 0:
         raise InputError(f"labels must be {shape[0]} integers from 0, one per image, but they are {labels.dtype} "
                          f"of shape {labels.shape}")  # fmt: skip
+
+
+def check_images(n_patches: int, law: MaskLaw, positions: str) -> None:
+    """Raise InputError where a law is not over so many patches, or `positions` is neither word."""
+    if positions not in POSITIONS:
+        raise InputError(f'positions must be "kept" or "dropped", but it is {positions!r}')
+    if law.n_patches != n_patches:
+        raise InputError(f"the mask law must cover the {n_patches} patches of an image, but it covers {law.n_patches}")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from maetheory.core import InputError, Progress, generator, silent
+from maetheory.core import InputError, Progress, silent
 from maetheory.data.images import ImageSet
-from maetheory.empirical.codebook import FIT_ROWS, Codebook, as_floats, codebook_of_rows
-from maetheory.empirical.identities import LANES, collision_bound, hash_tables, numbered, view_hashes
+from maetheory.empirical.codebook import Codebook, as_floats, codebook_of_rows
+from maetheory.empirical.identities import collision_bound, hash_tables
 from maetheory.empirical.sample import Sample, check_sample, draw_masks
+from maetheory.empirical.token_side import Side, fitted_images, rows_of_means
 from maetheory.graph import MaskGraph
 from maetheory.masks import MaskLaw, patchify
 
@@ -82,74 +84,41 @@ def token_sample(
         If a word is unknown, law, codebook and images do not fit together, or there are fewer distinct means than
         pooled codes.
     """
-    for name, word in (("views", views), ("targets", targets)):
-        if word not in IDENTITIES:
-            raise InputError(f'{name} must be "patches" or "pooled", but it is {word!r}')
-    if chunk < 1:
-        raise InputError(f"chunk must be at least 1 image, but it is {chunk}")
+    check_words(views, targets, chunk)
     n_patches = patchify(images.images[:1], codebook.patch).shape[1]
     check_sample((len(images), n_patches), images.labels, law, positions)
     masks, mask_weights = draw_masks(law, n_masks, seed)
     tables = hash_tables(n_patches, codebook.size, seed)
-    sides = [
-        _Side(images, shown, codebook, word, positions, tables, pooled_codes, seed)
-        for shown, word in ((masks, views), (~masks, targets))
-    ]
-    for start in range(0, len(images), chunk):
-        patches = as_floats(patchify(images.images[start : start + chunk], codebook.patch))  # (b, p, c)
-        codes = codebook.codes(patches) if "patches" in (views, targets) else np.empty((0, 0), np.int32)
-        for side in sides:
-            side.see(start, patches, codes)
-        progress(min(start + chunk, len(images)), len(images), "images seen through their masks")
+    sides = []
+    for shown, word in ((masks, views), (~masks, targets)):
+        book = _means_codebook(images, shown, codebook.patch, pooled_codes, seed) if word == "pooled" else None
+        sides.append(Side(len(images), shown, positions, tables, book))
+    show(images, codebook, sides, chunk, progress)
     view, target = (side.numbers() for side in sides)
     bound = collision_bound(int(view.max()) + 1, int(target.max()) + 1)
     return Sample(view, target, images.labels.astype(np.int64), mask_weights, n_masks is not None, positions, bound)
 
 
-class _Side:
-    """Collects the identities of one side, chunk by chunk: hashes, or numbers of mean codes."""
-
-    def __init__(
-        self,
-        images: ImageSet,
-        shown: np.ndarray,
-        codebook: Codebook,
-        word: str,
-        positions: str,
-        tables: np.ndarray,
-        pooled_codes: int,
-        seed: int,
-    ):
-        self.shown, self.positions, self.tables = shown, positions, tables
-        self.book = _means_codebook(images, shown, codebook.patch, pooled_codes, seed) if word == "pooled" else None
-        size = (len(images), len(shown))
-        self.found = np.empty((*size, LANES), np.uint64) if self.book is None else np.empty(size, np.int64)
-
-    def see(self, start: int, patches: np.ndarray, codes: np.ndarray) -> None:
-        here = slice(start, start + len(patches))
-        if self.book is None:
-            self.found[here] = view_hashes(codes, self.shown, self.positions, self.tables)
-            return
-        mean_codes = self.book.codes(_means(patches, self.shown)).astype(np.int64)  # (b, m)
-        if self.positions == "kept":
-            mask = np.unique(self.shown, axis=0, return_inverse=True)[1].ravel()  # (m,)
-            mean_codes += mask * self.book.size
-        self.found[here] = mean_codes
-
-    def numbers(self) -> np.ndarray:
-        if self.book is None:
-            return numbered(self.found.reshape(-1, LANES)).reshape(self.found.shape[:2])
-        return np.unique(self.found, return_inverse=True)[1].reshape(self.found.shape).astype(np.int32)
+def check_words(views: str, targets: str, chunk: int) -> None:
+    """Raise InputError where an identity is none of the two, or a chunk holds no image."""
+    for name, word in (("views", views), ("targets", targets)):
+        if word not in IDENTITIES:
+            raise InputError(f'{name} must be "patches" or "pooled", but it is {word!r}')
+    if chunk < 1:
+        raise InputError(f"chunk must be at least 1 image, but it is {chunk}")
 
 
-def _means(patches: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """Mean of the patches shown by each mask, (b, p, c) -> (b, m, c)."""
-    return np.einsum("mp,bpc->bmc", shown / shown.sum(1, keepdims=True), patches, optimize=True)
+def show(images: ImageSet, codebook: Codebook, sides: Sequence[Side], chunk: int, progress: Progress) -> None:
+    """Show all images to both sides, a chunk at a time."""
+    coded = any(side.book is None for side in sides)
+    for start in range(0, len(images), chunk):
+        patches = as_floats(patchify(images.images[start : start + chunk], codebook.patch))  # (b, p, c)
+        codes = codebook.codes(patches) if coded else np.empty((0, 0), np.int32)
+        for side in sides:
+            side.see(start, patches, codes)
+        progress(min(start + chunk, len(images)), len(images), "images seen through their masks")
 
 
 def _means_codebook(images: ImageSet, shown: np.ndarray, patch: int, size: int, seed: int) -> Codebook:
-    most = max(2, FIT_ROWS // len(shown))
-    chosen = generator(seed, "pooled images").choice(len(images), min(most, len(images)), replace=False)
-    patches = as_floats(patchify(images.images[np.sort(chosen)], patch))
-    means = _means(patches, shown)  # (b, m, c)
-    return codebook_of_rows(means.reshape(-1, means.shape[-1]), patch, size, seed=seed)
+    chosen = fitted_images(len(images), len(shown), seed)
+    return codebook_of_rows(rows_of_means(images, chosen, shown, patch), patch, size, seed=seed)

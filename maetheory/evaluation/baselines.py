@@ -1,29 +1,39 @@
 """A number of features is read beside the same number of features that learned nothing.
 
-Three kinds: the features of the same architecture before training (the random twin), the features with each column
+Three kinds: the features of the same architecture before training (random twins), the features with each column
 shuffled by itself (their marginals, and nothing shared between dimensions), and Gaussian noise of the same shape, whose
 spectrum is the Marchenko–Pastur law.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.stats import t as student_t
 
 from maetheory.checkpoints import Encoder
 from maetheory.core import generator
-from maetheory.evaluation.measures import Measure
+from maetheory.evaluation.measures import NOTHING, Measure, Measured
 from maetheory.evaluation.populations import HELD, Population
 from maetheory.metrics import Moments, marchenko_pastur, shuffled_columns
 from maetheory.models import MAE, SimMIM, ViT
 from maetheory.models.positions import sincos_positions
 from maetheory.models.vit import initialize
 
-BASELINES = ("random_twin", "shuffled", "noise")
+FURTHER = 0.95  # how often the band of random twins holds a further one
 NO_TWIN = "there is no random twin of a callable, whose architecture is not known"
+
+
+def random_twins(encoder: Any, count: int, *, seed: int = 0) -> Iterator[torch.nn.Module]:
+    """Yield `count` random twins, of `seed` and the seeds after it; none where the architecture is not known."""
+    for number in range(count):
+        twin = random_twin(encoder, seed=seed + number)
+        if twin is not None:
+            yield twin
 
 
 def random_twin(encoder: Any, *, seed: int = 0) -> torch.nn.Module | None:
@@ -47,6 +57,30 @@ def random_twin(encoder: Any, *, seed: int = 0) -> torch.nn.Module | None:
         if isinstance(twin, Encoder) and isinstance(encoder, Encoder):
             _start(twin, encoder)
     return twin.to(device).eval()
+
+
+def of_initialisations(found: Sequence[Measured]) -> Measured:
+    """Return the mean over random twins, with a band that holds a further twin's limit 95 times in 100.
+
+    ``t s √(1 + 1/k)`` of k twins with standard deviation s, Student's t of k − 1 degrees of freedom, beside the error
+    over images, which all twins share. Of one twin the band is that of images only.
+
+    Examples
+    --------
+    >>> twins = [Measured(value, value - 0.1, value + 0.1, "") for value in (9.0, 10.0, 11.0)]
+    >>> mean = of_initialisations(twins)
+    >>> mean.value, round(mean.high - mean.value, 2)
+    (10.0, 4.97)
+    """
+    if not found:
+        return NOTHING
+    k = len(found)
+    value, low, high = (float(np.mean([one[place] for one in found])) for place in range(3))
+    with np.errstate(invalid="ignore"):
+        spread = np.std([(one.low + one.high) / 2 for one in found], ddof=1) if k > 1 else 0.0
+        further = student_t.ppf((1 + FURTHER) / 2, k - 1) * spread * np.sqrt(1 + 1 / k) if k > 1 else 0.0
+        middle, error = (low + high) / 2, float(np.hypot(further, (high - low) / 2))
+    return Measured(value, middle - error, middle + error, found[0].method, found[0].note)
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 from maetheory.checkpoints import Encoder
 from maetheory.core import InputError, Progress, silent
 from maetheory.data import ImageSet
+from maetheory.evaluation.batching import default_batch
 from maetheory.models import MAE, SimMIM, ViT, patch_mean, split_mask
 
 Readout = Literal["cls", "mean", "tokens"]
@@ -26,7 +28,7 @@ def encode(
     layer: int | Literal["last"] = "last",
     final_norm: bool = True,
     mask: Tensor | np.ndarray | None = None,
-    batch: int = 256,
+    batch: int | None = None,
     progress: Progress = silent,
 ) -> Tensor:
     """Return the features of images, streamed in batches.
@@ -49,7 +51,8 @@ def encode(
         ``fc_norm``, is applied to the readout.
     mask : bool, shape (N, p) or (p,), optional
         True = visible; by default every patch is seen.
-    batch : int
+    batch : int, optional
+        Images at once; by default as many as memory allows, see `default_batch`.
 
     Returns
     -------
@@ -76,7 +79,7 @@ def encoded(
     layers: Sequence[int | Literal["last"]] = ("last",),
     final_norm: bool = True,
     mask: Tensor | np.ndarray | None = None,
-    batch: int = 256,
+    batch: int | None = None,
     progress: Progress = silent,
 ) -> Iterator[tuple[slice, list[Tensor]]]:
     """Yield which images a batch holds, and their features in each layer and readout, in one pass over the images.
@@ -93,6 +96,7 @@ def encoded(
         _check_readout(encoder, readout)
     pixels = images.images if isinstance(images, ImageSet) else images
     pixels = torch.as_tensor(pixels)
+    batch = default_batch(encoder) if batch is None else batch
     if not len(pixels) or batch < 1:
         raise InputError(f"encoding needs images and a batch of at least 1, but there are {len(pixels)} and {batch}")
     masks = None if mask is None else torch.as_tensor(mask)
@@ -108,10 +112,10 @@ def encoded(
         for start in range(0, len(pixels), batch):
             rows = slice(start, min(start + batch, len(pixels)))
             seen = None if masks is None else masks[rows].to(device)
-            states = _tokens(encoder, pixels[rows].to(device), seen, layers, final_norm)
             present = _present(encoder, seen)
-            yield rows, [_features(encoder, tokens, readout, present, final_norm)
-                         for tokens in states for readout in readouts]  # fmt: skip
+            read = [partial(_features, encoder, readout=readout, present=present, final_norm=final_norm)
+                    for readout in readouts]  # fmt: skip
+            yield rows, _read_layers(encoder, pixels[rows].to(device), seen, layers, final_norm, read)
             progress(rows.stop, len(pixels), "encoding")
     finally:
         if isinstance(encoder, nn.Module):
@@ -179,38 +183,50 @@ def _prefix(encoder: Any) -> int:
     return encoder.prefix if isinstance(encoder, Encoder) else 1
 
 
-def _tokens(
-    encoder: Any, images: Tensor, mask: Tensor | None, layers: Sequence[int | str], final_norm: bool
-) -> list[Tensor]:
-    """Return tokens (B, prefix + v, d) of each asked layer, or whatever a foreign callable gives."""
-    foreign = depth_of(encoder) is None
+def _read_layers(encoder: Any, images: Tensor, mask: Tensor | None, layers: Sequence[int | str], final_norm: bool,
+                 read: Sequence[Callable[[Tensor], Tensor]]) -> list[Tensor]:  # fmt: skip
+    """Return every reading of each asked layer; of the tokens (B, prefix + v, d) no more than two layers are held."""
+    depth = depth_of(encoder)
     if isinstance(encoder, SimMIM) and mask is not None:
         if set(layers) != {"last"} or not final_norm:
             raise InputError("a masked SimMIM can be read at its last layer after the final norm only")
-        return [encoder.encode(images, mask)] * len(layers)
-    if foreign:
+        return [one(encoder.encode(images, mask)) for one in read] * len(layers)
+    if depth is None:
         if set(layers) != {"last"} or not final_norm or mask is not None:
             raise InputError(
                 "layer, final_norm and mask can be chosen for Vision Transformers only, not for a callable"
             )
-        floats = images / 255 if images.dtype == torch.uint8 else images.float()
-        tokens = torch.as_tensor(encoder(floats))
-        if tokens.ndim not in (2, 3) or len(tokens) != len(images):
-            raise InputError(f"an encoder gives features (B, d) or tokens (B, t, d) of B images, but for {len(images)} "
-                             f"this one gave {tuple(tokens.shape)}")  # fmt: skip
-        return [tokens] * len(layers)
+        tokens = _given(encoder, images)
+        return [one(tokens) for one in read] * len(layers)
     vit = encoder.encoder if isinstance(encoder, MAE | SimMIM) else encoder
     if isinstance(vit, Encoder):
         images = fitted(images, vit.config.image_size, vit.config.channels)
-    states = vit.hidden_states(images, mask)
-    chosen = [_state(states, layer) for layer in layers]
-    return [vit.norm(tokens) for tokens in chosen] if final_norm else chosen
+    places = [_place(layer, depth) for layer in layers]
+    found: dict[int, list[Tensor]] = {}
+    for place, tokens in enumerate(vit.states(images, mask)):
+        if place in places:
+            normed = vit.norm(tokens) if final_norm else tokens
+            found[place] = [one(normed) for one in read]
+        if place == max(places):
+            break
+    return [features for place in places for features in found[place]]
 
 
-def _state(states: Sequence[Tensor], layer: int | str) -> Tensor:
-    if layer != "last" and not -len(states) <= int(layer) < len(states):
-        raise InputError(f"layer must lie between 0 and {len(states) - 1} or be 'last', but it is {layer}")
-    return states[-1 if layer == "last" else int(layer)]
+def _given(encoder: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """Return what a foreign callable makes of images in [0, 1]."""
+    floats = images / 255 if images.dtype == torch.uint8 else images.float()
+    tokens = torch.as_tensor(encoder(floats))
+    if tokens.ndim not in (2, 3) or len(tokens) != len(images):
+        raise InputError(f"an encoder gives features (B, d) or tokens (B, t, d) of B images, but for {len(images)} "
+                         f"this one gave {tuple(tokens.shape)}")  # fmt: skip
+    return tokens
+
+
+def _place(layer: int | str, depth: int) -> int:
+    """Return how many blocks stand before a layer."""
+    if layer != "last" and not -depth - 1 <= int(layer) <= depth:
+        raise InputError(f"layer must lie between 0 and {depth} or be 'last', but it is {layer}")
+    return depth if layer == "last" else int(layer) % (depth + 1)
 
 
 def _present(encoder: Any, mask: Tensor | None) -> Tensor | None:

@@ -75,7 +75,7 @@ def mask_views(
     layer: Layer = "last",
     final_norm: bool = True,
     seed: int = 0,
-    batch: int = 256,
+    batch: int | None = None,
     progress: Progress = silent,
 ) -> dict[Readout, np.ndarray]:
     """Return features (n, q, d) of images under q = 4 independent masks each, for each readout but tokens.

@@ -10,16 +10,17 @@ import numpy as np
 
 from maetheory import metrics
 from maetheory.core import Estimate, InputError
-from maetheory.evaluation.populations import Population
-from maetheory.metrics import CONVENTIONS, OF_MOMENTS, PowerLawFit
+from maetheory.evaluation.populations import Population, merged
+from maetheory.metrics import CONVENTIONS, OF_MOMENTS, Moments, PowerLawFit
 from maetheory.metrics.uncertainty import jackknife_error
 
 HALVES = 12
 FLOAT32 = float(1 / np.finfo(np.float32).eps)
 FEWEST = 8  # units of which halves say something
+ENOUGH = 8  # rows for each dimension from which bands of ranks hold the limit, see `of_population`
 Needs = Literal["moments", "rows", "views"]
-JACKKNIFE = "jackknife over groups of images"
-HALF_SAMPLES = "random halves of the images"
+LIMIT = "jackknife, of infinitely many images"
+HALF_SAMPLES = "random halves, of other images as many"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Measure:
 
 
 class Measured(NamedTuple):
-    """A value with its band of two standard errors, how the band was found, and what to know beside it."""
+    """A value with a band of two standard errors, how the band was found and of what, and what to know beside it."""
 
     value: float
     low: float
@@ -51,6 +52,10 @@ class Measured(NamedTuple):
     note: str = ""
 
 
+NOTHING = Measured(np.nan, np.nan, np.nan, "")
+
+
+RANKS = ("effective_rank", "rankme", "stable_rank", "participation_ratio", "nesum")  # none passes the dimension
 QUICK = ("effective_rank", "rankme", "stable_rank", "participation_ratio", "umae_uniformity", "mean_cosine")
 OF_ROWS = ("uniformity", "coherence", "twonn")
 OF_VIEWS = ("lidar", "mask_pair_alignment")
@@ -84,34 +89,89 @@ def _function(name: str) -> Callable[..., Any]:
     return metrics.mask_alignment if name == "mask_pair_alignment" else getattr(metrics, name)
 
 
-def of_population(measure: Measure, population: Population, *, exact: bool = True, band: bool = True) -> Measured:
-    """Measure a population: a metric of moments with the jackknife, one of rows with random halves.
+def of_population(
+    chosen: Sequence[Measure], population: Population, *, exact: bool = True, row_bands: bool = True
+) -> tuple[Measured | None, ...]:
+    """Measure a population: metrics of moments with the jackknife, those of rows with random halves.
+
+    The value is the metric of these images, as its publication defines it. Ranks of few images are too low, by more
+    than other images as many would change them; so the band of a metric of moments is that of the value at infinitely
+    many images, from which the bias of order 1/n is removed, and need not hold the value itself. The limit of effective
+    ranks of Gaussian rows lay in it in 91 to 97 of 100 draws in 32 dimensions, by spectrum, with `ENOUGH` rows for each
+    dimension, in 89 to 92 with half as many; with fewer the correction overshoots. The largest singular value of nearly
+    even ones is biased by more than the order 1/n, so the band of such a stable rank misses.
 
     Parameters
     ----------
-    measure : Measure
-        Not one of views.
+    chosen : sequence of Measure
     population : Population
     exact : bool, default True
-        Take singular values of the rows themselves where all are kept; else of the moments, whose squaring error then
-        widens the band.
-    band : bool, default True
-        Whether the uncertainty is found too; a metric of rows costs seven times as much with it.
+        Take singular values of the rows themselves where all are kept, and metrics of rows; else all is of the moments,
+        whose squaring error then widens the band.
+    row_bands : bool, default True
+        Whether metrics of rows get a band, which costs seven times as much.
+
+    Returns
+    -------
+    tuple of Measured
+        None for what is of views, and of rows unless `exact`.
     """
-    if measure.needs == "rows":
-        return of_rows(measure, population.rows, population.groups, band=band)
+    spectral = _of_moments([one for one in chosen if one.needs == "moments"], population, exact)
+    return tuple(
+        spectral[one] if one.needs == "moments"
+        else of_rows(one, population.rows, population.groups, band=row_bands) if one.needs == "rows" and exact
+        else None
+        for one in chosen
+    )  # fmt: skip
+
+
+def _of_moments(chosen: Sequence[Measure], population: Population, exact: bool) -> dict[Measure, Measured]:
+    """Return values and bands; each group of images is left out once, for all metrics together."""
+    if not chosen:
+        return {}
+    parts = population.parts
+    whole = merged(parts)
     held = exact and population.streamed is None
+    features = population.rows.astype(np.float64) if held else whole
+    values = {one: _tried(one, features) for one in chosen}
+    sound = [one for one, value in values.items() if not isinstance(value, str) and np.isfinite(value)]
+    left: dict[Measure, list[float]] = {one: [] for one in sound}
+    packed = whole.pack()
+    for part in parts:
+        others = Moments.unpack(packed - part.pack())
+        for one in sound:
+            left[one].append(one(others))
+    found = {}
+    for one, value in values.items():
+        if isinstance(value, str):
+            found[one] = NOTHING._replace(note=value)
+            continue
+        note = _remark(one, features, value)
+        found[one] = NOTHING._replace(value=float(value), note=note)
+        if one in left:
+            squaring = 0.0 if held else getattr(value, "error", 0.0)
+            found[one] = _limit(float(value), one(whole), left[one], squaring, note)
+            if one.metric in RANKS:
+                most = float(population.d)
+                found[one] = found[one]._replace(
+                    low=np.minimum(found[one].low, most), high=np.minimum(found[one].high, most)
+                )
+    return found
+
+
+def _tried(measure: Measure, features: Any) -> float | str:
+    """Return the value, or why there is none."""
     try:
-        features = population.rows.astype(np.float64) if held else population.merged
-        value = measure(features)
+        return measure(features)
     except InputError as error:
-        return Measured(np.nan, np.nan, np.nan, "", str(error))
-    note = _remark(measure, features, value)
-    if not band or not np.isfinite(value):
-        return Measured(float(value), np.nan, np.nan, "", note)
+        return str(error)
+
+
+def _limit(value: float, whole: float, left: Sequence[float], squaring: float, note: str) -> Measured:
+    """Return a value with the band of its limit; bias is that of moments alone, lest their round-off be multiplied."""
     with np.errstate(invalid="ignore"):
-        spread = 2 * jackknife_error([measure(other) for other in population.others])
-    return _banded(float(value), spread + (0.0 if held else getattr(value, "error", 0.0)), JACKKNIFE, note)
+        bias = (len(left) - 1) * (float(np.mean(left)) - float(whole))
+        return _banded(value, value - bias, 2 * jackknife_error(left) + squaring, LIMIT, note)
 
 
 def of_rows(measure: Measure, features: Any, units: Any = None, *, band: bool = True, seed: int = 0) -> Measured:
@@ -146,7 +206,7 @@ def of_rows(measure: Measure, features: Any, units: Any = None, *, band: bool = 
     except InputError as error:
         return Measured(np.nan, np.nan, np.nan, "", str(error))
     with np.errstate(invalid="ignore"):
-        return _banded(value, 2 * float(np.std(halves, ddof=1)), HALF_SAMPLES)
+        return _banded(value, value, 2 * float(np.std(halves, ddof=1)), HALF_SAMPLES)
 
 
 def _remark(measure: Measure, features: Any, value: float) -> str:
@@ -161,7 +221,7 @@ def _remark(measure: Measure, features: Any, value: float) -> str:
     return f"ranks {fit.range[0]} to {fit.range[1]}, r² {fit.r2:.2f}"
 
 
-def _banded(value: float, error: float, method: str, note: str = "") -> Measured:
-    if not np.isfinite(error):
+def _banded(value: float, middle: float, error: float, method: str, note: str = "") -> Measured:
+    if not np.isfinite(error) or not np.isfinite(middle):
         return Measured(value, np.nan, np.nan, "", note or "a part of the images gives no finite value")
-    return Measured(value, value - error, value + error, method, note)
+    return Measured(value, middle - error, middle + error, method, note)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -53,30 +52,23 @@ class Population:
     groups: NDArray[np.intp]
     streamed: tuple[Moments, ...] | None = None
 
-    @cached_property
+    @property
     def parts(self) -> tuple[Moments, ...]:
-        """Moments of each group of images; their merger sees every row."""
+        """Moments of each group of images, 2 D² numbers a group, so they are not kept; their merger sees every row."""
         if self.streamed is not None:
             return self.streamed
         names = np.unique(self.groups)
         return tuple(Moments(self.d).update(self.rows[self.groups == name]) for name in names)
 
-    @cached_property
+    @property
     def merged(self) -> Moments:
-        """Moments of every row."""
-        return merged(self.parts)
-
-    @cached_property
-    def others(self) -> tuple[Moments, ...]:
-        """For each group the moments of all the others, as the jackknife wants them."""
-        packed = [part.pack() for part in self.parts]
-        whole = np.sum(packed, axis=0)
-        return tuple(Moments.unpack(whole - part) for part in packed)
+        """Moments of every row, not kept either."""
+        return Moments(self.d).update(self.rows) if self.streamed is None else merged(self.streamed)
 
     @property
     def n(self) -> int:
         """Rows in all."""
-        return self.merged.count if self.streamed is not None else len(self.rows)
+        return len(self.rows) if self.streamed is None else sum(part.count for part in self.streamed)
 
     @property
     def d(self) -> int:
@@ -86,7 +78,10 @@ class Population:
 
 def merged(parts: Sequence[Moments]) -> Moments:
     """Return the moments of all parts together."""
-    return Moments.unpack(np.sum([part.pack() for part in parts], axis=0))
+    whole = Moments(parts[0].d)
+    for part in parts:
+        whole.merge(part)
+    return whole
 
 
 def populations(
@@ -97,10 +92,12 @@ def populations(
     layers: Layers = "last",
     final_norm: bool = True,
     seed: int = 0,
-    batch: int = 256,
+    batch: int | None = None,
     progress: Progress = silent,
 ) -> tuple[Population, ...]:
-    """Return the features of images in every layer and readout, in one pass.
+    """Return the features of images in every layer and readout, in one pass that holds no layer's tokens.
+
+    What is held is a row of d numbers for each image, layer and readout.
 
     Parameters
     ----------

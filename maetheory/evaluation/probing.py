@@ -52,7 +52,7 @@ def linear_probe(Z: Any, y: Any, Z_test: Any, y_test: Any, *, C: float = 1.0) ->
     >>> float(linear_probe(Z, y, Z, y).accuracy)
     1.0
     """
-    features, labels, test, truth = _arrays(Z, y, Z_test, y_test)
+    features, labels, test, truth = checked(Z, y, Z_test, y_test)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=ITERATIONS, tol=1e-4))
     recipe = RECIPE.replace("C = 1", f"C = {C:g}")
     with warnings.catch_warnings():
@@ -60,19 +60,20 @@ def linear_probe(Z: Any, y: Any, Z_test: Any, y_test: Any, *, C: float = 1.0) ->
         model.fit(features, labels)
     if model[-1].n_iter_.max() >= ITERATIONS:
         recipe += " (not converged)"
-    return Probe(_accuracy(model.predict(test) == truth), recipe)
+    return Probe(accuracy_of(model.predict(test) == truth), recipe)
 
 
 def knn_probe(Z: Any, y: Any, Z_test: Any, y_test: Any, *, k: int = 20) -> Probe:
     """Classify by the `k` nearest neighbours in cosine distance; arguments and errors as for `linear_probe`."""
-    features, labels, test, truth = _arrays(Z, y, Z_test, y_test)
+    features, labels, test, truth = checked(Z, y, Z_test, y_test)
     k = min(k, len(labels))
     model = KNeighborsClassifier(n_neighbors=k)
     hits = model.fit(normalize(features), labels).predict(normalize(test)) == truth
-    return Probe(_accuracy(hits), f"{k} nearest neighbours, cosine distance, majority vote")
+    return Probe(accuracy_of(hits), f"{k} nearest neighbours, cosine distance, majority vote")
 
 
-def _arrays(*values: Any) -> tuple[np.ndarray, ...]:
+def checked(*values: Any) -> tuple[np.ndarray, ...]:
+    """Return Z, y, Z_test, y_test as arrays, features in float64, or raise what `linear_probe` raises."""
     Z, y, Z_test, y_test = (np.asarray(v.detach().cpu() if hasattr(v, "detach") else v) for v in values)
     for name, features, labels in (("Z", Z, y), ("Z_test", Z_test, y_test)):
         if features.ndim != 2 or len(features) != len(labels):
@@ -88,6 +89,7 @@ def _arrays(*values: Any) -> tuple[np.ndarray, ...]:
     return Z.astype(np.float64), y, Z_test.astype(np.float64), y_test
 
 
-def _accuracy(hits: np.ndarray) -> Estimate:
+def accuracy_of(hits: np.ndarray) -> Estimate:
+    """Return the share of hits (M,), with two binomial standard errors."""
     share = float(np.mean(hits))
     return Estimate(share, 2 * float(np.sqrt(share * (1 - share) / len(hits))), sampled=True)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from maetheory.data import ImageSet
+from maetheory.core import InputError
+from maetheory.data import FolderStream, ImageSet
 from maetheory.training import TrainConfig
 
+FOLDER = "folder"
 _NAMES = {"mae": "MAE", "simmim": "SimMIM"}
 
 
@@ -46,11 +48,16 @@ class Experiment:
     Attributes
     ----------
     name, source : str
-        Its name, and what `load_images` takes.
+        Its name, and what `load_images` takes; `FOLDER` is a folder of images that has to be named each time.
     cells : tuple of Cell
     seeds : tuple of int
     train_limit, test_limit : int or None
         How many images are trained on (and probed on), and tested on; None takes all.
+    probe_limit : int or None
+        How many of the training images the probes are fitted to, classes balanced; None takes all.
+    stream : bool
+        Whether a folder is decoded while training, through random windows, mirrored half of the time; otherwise central
+        views are held in memory.
     watch : int
         Epochs between two looks at the effective rank.
     presentation : str
@@ -63,6 +70,8 @@ class Experiment:
     seeds: tuple[int, ...]
     train_limit: int | None = None
     test_limit: int | None = None
+    probe_limit: int | None = None
+    stream: bool = False
     watch: int = 5
     presentation: str = "objectives"
 
@@ -71,10 +80,14 @@ class Experiment:
         return [(cell, seed, replace(cell.recipe, seed=seed)) for seed in self.seeds for cell in self.cells]
 
     def of_epochs(self, epochs: int) -> Experiment:
-        """Return the same experiment trained for so many epochs, a tenth of them, at most ten, warm-up."""
-        shorter = [replace(cell, recipe=replace(cell.recipe, epochs=epochs, warmup_epochs=min(epochs / 10, 10)))
-                   for cell in self.cells]  # fmt: skip
-        return replace(self, cells=tuple(shorter))
+        """Return the same experiment trained for so many epochs; warm-up is a tenth of them, or what it was if less."""
+        return replace(self, cells=tuple(replace(cell, recipe=_of_epochs(cell.recipe, epochs)) for cell in self.cells))
+
+
+def _of_epochs(recipe: TrainConfig, epochs: int) -> TrainConfig:
+    if epochs == recipe.epochs:
+        return recipe
+    return replace(recipe, epochs=epochs, warmup_epochs=min(epochs / 10, recipe.warmup_epochs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +99,8 @@ class Measured:
     experiment : Experiment
     ledger : DataFrame
         As `maetheory.experiments.run` returns it.
-    images, test : ImageSet
+    images : ImageSet or FolderStream
+    test : ImageSet
     out : Path
         Where runs and ledger lie, and where the page goes.
     figures : Path
@@ -95,10 +109,24 @@ class Measured:
 
     experiment: Experiment
     ledger: pd.DataFrame
-    images: ImageSet
+    images: ImageSet | FolderStream
     test: ImageSet
     out: Path
     figures: Path
+
+    @property
+    def resident(self) -> ImageSet:
+        """Training images, in memory.
+
+        Raises
+        ------
+        InputError
+            If they are streamed.
+        """
+        if not isinstance(self.images, ImageSet):
+            raise InputError(f"the report of {self.experiment.name} needs its training images in memory, but they are "
+                             "streamed; set a train_limit")  # fmt: skip
+        return self.images
 
 
 @dataclass(frozen=True)

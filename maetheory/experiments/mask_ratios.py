@@ -30,7 +30,7 @@ def present_mask_ratios(measured: Measured) -> Presented:
     cell = min(measured.experiment.cells, key=lambda cell: abs(cell.recipe.mask_ratio - WATCHED_RATIO))
     seed, patch = measured.experiment.seeds[0], cell.recipe.model.encoder.patch
     encoder = model_of(measured.out, cell, replace(cell.recipe, seed=seed))
-    numbers = image_mask_ratios(measured.images, measured.test, patch, encoder=encoder, seed=seed)
+    numbers = image_mask_ratios(measured.resident, measured.test, patch, encoder=encoder, seed=seed)
     frame = pd.concat([numbers, accuracy_rows(measured.ledger)], ignore_index=True)
     pair = masked_pair(measured.test, patch, generator(seed, "masked pair"))
     drawn = write_mask_ratio(measured.figures, frame, pair)
@@ -41,7 +41,7 @@ def present_mask_ratios(measured: Measured) -> Presented:
 def _page(measured: Measured, cell: Cell, frame: pd.DataFrame, drawn: Sequence[Path], sentence: str) -> Path:
     pictures = {path.stem: path for path in drawn if path.suffix == ".png"}
     seeds = ", ".join(map(str, measured.experiment.seeds))
-    lead = (f"{len(measured.images)} training and {len(measured.test)} test images of {measured.test.name}; "
+    lead = (f"{len(measured.resident)} training and {len(measured.test)} test images of {measured.test.name}; "
             f"{cell.recipe.epochs} epochs at each ratio; seeds {seeds}. {sentence}")  # fmt: skip
     sections = [
         Section("Two images of one class", "Under the same masks.", [(pictures["masked_pair"], "masked images")]),

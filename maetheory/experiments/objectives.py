@@ -125,7 +125,7 @@ def _page(measured: Measured, drawn: Sequence[Path], sentence: str) -> Path:
     pictures = {path.stem: path for path in drawn if path.suffix == ".png"}
     recipes = {cell.name: cell.recipe for cell in _trained(measured)}
     weights = {f"{recipe.uniformity_weight:g}" for recipe in recipes.values() if recipe.uniformity_weight}
-    lead = (f"{len(measured.images)} training and {len(test)} test images of {test.name}; "
+    lead = (f"{ledger.train_images.max()} training and {len(test)} test images of {test.name}; "
             f"{experiment.cells[0].recipe.epochs} epochs; uniformity weight {' and '.join(sorted(weights))}; seeds "
             f"{', '.join(map(str, experiment.seeds))}. " + sentence[0].upper() + sentence[1:])  # fmt: skip
     sections = [

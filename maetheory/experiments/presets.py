@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from maetheory.core import InputError
-from maetheory.experiments.experiment import Experiment
+from maetheory.experiments.experiment import FOLDER, Experiment
+from maetheory.experiments.mask_laws import mask_laws
 from maetheory.experiments.mask_ratios import mask_ratios
 from maetheory.experiments.objectives import objectives
+from maetheory.experiments.paper import PAPER
 from maetheory.experiments.sweeps import uniformity_sweep
 from maetheory.models import PRESETS
 from maetheory.training import TrainConfig
@@ -17,7 +20,22 @@ DIGITS = TrainConfig(PRESETS["digits"], epochs=60, batch=128, base_lr=4e-3, warm
 CIFAR10_SMALL = TrainConfig(
     PRESETS["cifar10-small"], epochs=6, batch=128, base_lr=2e-3, warmup_epochs=0.5, log_every=20
 )
+DIGITS_LAWS = (
+    *(("uniform", ratio, 2) for ratio in (0.25, 0.5, 0.625, 0.75, 0.875)),
+    *(("bernoulli", ratio, 2) for ratio in (0.5, 0.75)),
+    *(("block", ratio, 2) for ratio in (0.25, 0.5, 0.75)),
+    *(("uniform", ratio, 4) for ratio in (0.5, 0.75)),
+)
+CIFAR10_LAWS = (
+    *(("uniform", ratio, 4) for ratio in (0.25, 0.5, 0.75, 0.875)),
+    *(("block", ratio, 4) for ratio in (0.5, 0.75)),
+    *(("uniform", ratio, 8) for ratio in (0.5, 0.75)),
+)
 RATIOS = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9)
+TIN20 = replace(
+    CIFAR10_SMALL,
+    model=replace(CIFAR10_SMALL.model, encoder=replace(CIFAR10_SMALL.model.encoder, image_size=64, patch=8)),
+)
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
@@ -29,6 +47,27 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             seeds=(0, 1, 2),
             train_limit=20_000,
             watch=1,
+        ),
+        "digits-uniformity": Experiment(
+            "digits-uniformity", "digits", uniformity_sweep(DIGITS), seeds=(0, 1, 2), watch=60, presentation="sweep"
+        ),
+        "mask-laws-digits": Experiment(
+            "mask-laws-digits",
+            "digits",
+            mask_laws(DIGITS, DIGITS_LAWS),
+            seeds=(0, 1, 2),
+            watch=60,
+            presentation="mask laws",
+        ),
+        "mask-laws-cifar10": Experiment(
+            "mask-laws-cifar10",
+            "cifar10",
+            mask_laws(CIFAR10_SMALL, CIFAR10_LAWS),
+            seeds=(0,),
+            train_limit=10_000,
+            test_limit=3_000,
+            watch=6,
+            presentation="mask laws",
         ),
         "mask-ratio-digits": Experiment(
             "mask-ratio-digits",
@@ -48,9 +87,8 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             watch=6,
             presentation="mask ratios",
         ),
-        "digits-uniformity": Experiment(
-            "digits-uniformity", "digits", uniformity_sweep(DIGITS), seeds=(0, 1, 2), watch=60, presentation="sweep"
-        ),
+        "tin20": Experiment("tin20", FOLDER, objectives(TIN20, 0.01, simmim=True), seeds=(0,), watch=1),
+        **PAPER,
     }
 )
 

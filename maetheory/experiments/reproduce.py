@@ -11,12 +11,20 @@ import pandas as pd
 
 from maetheory.core import Progress, make_folder, silent
 from maetheory.experiments.experiment import Experiment, Measured, Presented
+from maetheory.experiments.images import images_of
+from maetheory.experiments.mask_law_page import present_mask_laws
 from maetheory.experiments.mask_ratios import present_mask_ratios
 from maetheory.experiments.objectives import present_objectives
-from maetheory.experiments.run import images_of, run
+from maetheory.experiments.present_sweep import present_sweep
+from maetheory.experiments.run import run
 
 PRESENTATIONS: Mapping[str, Callable[[Measured], Presented]] = MappingProxyType(
-    {"objectives": present_objectives, "mask ratios": present_mask_ratios}
+    {
+        "objectives": present_objectives,
+        "mask ratios": present_mask_ratios,
+        "mask laws": present_mask_laws,
+        "sweep": present_sweep,
+    }
 )
 
 

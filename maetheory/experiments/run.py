@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 from torch import nn
 
-from maetheory.core import InputError, Progress, provenance, silent
-from maetheory.data import ImageSet, load_images
+from maetheory.core import Progress, provenance, silent
+from maetheory.data import FolderStream, ImageSet
 from maetheory.evaluation import (
     collapse_report,
     encode,
@@ -19,9 +19,11 @@ from maetheory.evaluation import (
     reconstruction_loss,
 )
 from maetheory.experiments.experiment import Cell, Experiment
+from maetheory.experiments.images import features_and_labels, images_of
 from maetheory.experiments.side_by_side import Job, train_side_by_side
 from maetheory.reports import append, read
 from maetheory.training import TrainConfig, load_run
+from maetheory.training.feed import feed_of
 from maetheory.training.store import build, checkpoints
 
 WATCHED = 1000
@@ -75,24 +77,9 @@ def run(
         progress(number, len(runs), f"measuring {cell.name} seed {seed}")
         common = _common(experiment, cell, seed, recipe, images, test)
         if not _measured(ledger_of(experiment, out), common):
-            append(out / "ledger.jsonl", _measure(common, model_of(out, cell, recipe), recipe, images, test))
+            append(out / "ledger.jsonl", _measure(common, model_of(out, cell, recipe), recipe, images, test,
+                                                  experiment.probe_limit))  # fmt: skip
     return ledger_of(experiment, out)
-
-
-def images_of(experiment: Experiment, root: str | Path | None) -> tuple[ImageSet, ImageSet]:
-    """Return training and test images.
-
-    Raises
-    ------
-    InputError
-        If they cannot be read, or a place is given for images that are built in.
-    """
-    root = None if root == experiment.source else root
-    if root is not None and experiment.source == "digits":
-        raise InputError(f"the preset {experiment.name} has its images built in, so {root} would not be read; leave it "
-                         "out, or choose a preset that reads data")  # fmt: skip
-    return (load_images(experiment.source, split="train", root=root, limit=experiment.train_limit),
-            load_images(experiment.source, split="test", root=root, limit=experiment.test_limit))  # fmt: skip
 
 
 def ledger_of(experiment: Experiment, out: Path) -> pd.DataFrame:
@@ -116,10 +103,10 @@ def model_of(out: Path, cell: Cell, recipe: TrainConfig) -> nn.Module:
     return load_run(checkpoints(folder_of(out, cell, recipe.seed))[-1])[0]
 
 
-def _common(experiment: Experiment, cell: Cell, seed: int, recipe: TrainConfig, images: ImageSet,
-            test: ImageSet) -> dict[str, Any]:  # fmt: skip
+def _common(experiment: Experiment, cell: Cell, seed: int, recipe: TrainConfig,
+            images: ImageSet | FolderStream, test: ImageSet) -> dict[str, Any]:  # fmt: skip
     return {"experiment": experiment.name, "cell": cell.name, "objective": cell.objective, "seed": seed,
-            "dataset": test.name, "epochs": recipe.epochs if cell.trained else 0, "train_images": len(images),
+            "dataset": test.name, "epochs": recipe.epochs if cell.trained else 0, "train_images": len(feed_of(images)),
             "test_images": len(test), "training": recipe.to_dict()}  # fmt: skip
 
 
@@ -137,8 +124,8 @@ def _comparable(record: dict[Any, Any]) -> dict[Any, Any]:
     return record | {"training": TrainConfig.from_dict(record["training"]).to_dict()}
 
 
-def _measure(common: dict[str, Any], model: nn.Module, recipe: TrainConfig, images: ImageSet,
-             test: ImageSet) -> list[dict[str, Any]]:  # fmt: skip
+def _measure(common: dict[str, Any], model: nn.Module, recipe: TrainConfig, images: ImageSet | FolderStream,
+             test: ImageSet, probe_limit: int | None) -> list[dict[str, Any]]:  # fmt: skip
     """Return the ledger records of one model."""
     common = common | {"provenance": provenance(seed=recipe.seed)}
     report = collapse_report(model, test)
@@ -147,12 +134,14 @@ def _measure(common: dict[str, Any], model: nn.Module, recipe: TrainConfig, imag
     loss = reconstruction_loss(model, test, recipe.law(), seed=recipe.seed)
     records.append(common | {"readout": "hidden pixels", "metric": "reconstruction_loss", "value": loss.value,
                              "error": loss.error})  # fmt: skip
+    fitted = f", fitted to at most {probe_limit} images" if probe_limit else ""
     for readout in ("cls", "mean"):
-        z, z_test = encode(model, images, readout=readout), encode(model, test, readout=readout)
+        z, labels = features_and_labels(model, images, readout, probe_limit)
+        z_test = encode(model, test, readout=readout)
         for name, probe in (("linear_probe", linear_probe), ("knn_probe", knn_probe)):
-            result = probe(z, images.labels, z_test, test.labels)
+            result = probe(z, labels, z_test, test.labels)
             records.append(common | {"readout": readout, "metric": name, "value": result.accuracy.value,
-                                     "error": result.accuracy.error, "recipe": result.recipe})  # fmt: skip
+                                     "error": result.accuracy.error, "recipe": result.recipe + fitted})  # fmt: skip
         aligned = mask_pair_alignment(model, test, recipe.law(), seed=recipe.seed, readout=readout)
         records.append(common | {"readout": readout, "metric": "mask_pair_alignment", "value": aligned.value,
                                  "error": aligned.error})  # fmt: skip

@@ -19,10 +19,11 @@ from pathlib import Path
 import torch
 
 from maetheory.core import InputError, Progress, silent
-from maetheory.data import ImageSet
+from maetheory.data import FolderStream, ImageSet
 from maetheory.evaluation import encode
 from maetheory.metrics import effective_rank
 from maetheory.training import TrainConfig, TrainStep, train
+from maetheory.training.feed import feed_of
 from maetheory.training.logbook import read_log
 
 _LOOK_SECONDS = 1.0
@@ -39,8 +40,10 @@ class Job:
     name : str
         For progress, as in "U-MAE seed 1".
     config : TrainConfig
-    images, watched : ImageSet
-        What is trained on, and whose effective rank is logged through training.
+    images : ImageSet or FolderStream
+        What is trained on.
+    watched : ImageSet
+        Whose effective rank is logged through training.
     out : Path
         Folder of the run; a run that is there already goes on, or is left alone when it is finished.
     watch_epochs : int
@@ -50,7 +53,7 @@ class Job:
 
     name: str
     config: TrainConfig
-    images: ImageSet
+    images: ImageSet | FolderStream
     watched: ImageSet
     out: Path
     watch_epochs: int
@@ -59,7 +62,8 @@ class Job:
     @property
     def steps(self) -> int:
         """Steps from the first to the last."""
-        return self.config.epochs * (len(self.images) // min(self.config.batch, len(self.images)))
+        images = len(feed_of(self.images))
+        return self.config.epochs * (images // min(self.config.batch, images))
 
 
 def train_side_by_side(jobs: Sequence[Job], *, workers: int | None = None, progress: Progress = silent) -> None:
@@ -108,7 +112,7 @@ def _watch(job: Job, seen: TrainStep) -> dict[str, float] | None:
     every = job.watch_epochs * (seen.total // job.config.epochs)
     if seen.step % every and seen.step not in (1, seen.total):
         return None
-    return {"effective_rank": float(effective_rank(encode(seen.model, job.watched).double().numpy()))}
+    return {"effective_rank": float(effective_rank(encode(seen.whole(), job.watched).double().numpy()))}
 
 
 def _stop_with_parent(seen: TrainStep) -> None:

@@ -28,16 +28,6 @@ def uniformity_sweep(recipe: TrainConfig) -> tuple[Cell, ...]:
     return (Cell(PLAIN, replace(recipe, uniformity_weight=0.0)), *squares, *means, *others)
 
 
-def series_of(recipe: TrainConfig) -> str:
-    """Say which kind of term a recipe has, as in "squares, mean": everything but its weight."""
-    words = [recipe.uniformity_form]
-    if recipe.uniformity_convention == "authors":
-        words.append("authors")
-    if recipe.uniformity_readout == "mean":
-        words.append("mean")
-    return ", ".join(words)
-
-
 def _cell(recipe: TrainConfig, weight: float, **changes: str) -> Cell:
     changed = replace(recipe, uniformity_weight=weight, **changes)  # type: ignore[arg-type]
-    return Cell(f"{series_of(changed).replace(',', '')} {weight:g}", changed)
+    return Cell(f"{changed.uniformity_term} {weight:g}", changed)

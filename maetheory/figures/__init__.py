@@ -6,6 +6,11 @@ from maetheory.figures.image_mask_ratio_panels import SHAPE as MASK_RATIO_SHAPE
 from maetheory.figures.image_mask_ratio_panels import SIZE as MASK_RATIO_SIZE
 from maetheory.figures.image_mask_ratio_panels import draw_image_mask_ratios
 from maetheory.figures.masking import draw_masked_images, masked_images, masked_pair
+from maetheory.figures.score_against_accuracy import (
+    GRID_OF_SCORES,
+    draw_score_against_accuracy,
+    score_against_accuracy,
+)
 from maetheory.figures.spectra import (
     draw_effective_ranks,
     draw_log_spectra,
@@ -14,9 +19,11 @@ from maetheory.figures.spectra import (
 )
 from maetheory.figures.style import COLOURS, paper_style, save_figure
 from maetheory.figures.training import draw_training, training_curves
+from maetheory.figures.uniformity_sweep import draw_uniformity_sweep, uniformity_sweep
 
 __all__ = [
     "COLOURS",
+    "GRID_OF_SCORES",
     "MASK_RATIO_SHAPE",
     "MASK_RATIO_SIZE",
     "draw_effective_ranks",
@@ -24,7 +31,9 @@ __all__ = [
     "draw_log_spectra",
     "draw_masked_images",
     "draw_scatter",
+    "draw_score_against_accuracy",
     "draw_training",
+    "draw_uniformity_sweep",
     "effective_ranks",
     "image_mask_ratios",
     "log_spectra",
@@ -33,5 +42,7 @@ __all__ = [
     "paper_style",
     "save_figure",
     "scatter",
+    "score_against_accuracy",
     "training_curves",
+    "uniformity_sweep",
 ]

@@ -54,7 +54,9 @@ def draw_feature_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
 
 
 def layer_ranks(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Compute the effective rank (Roy and Vetterli 2007) in each layer, with its band and that of the random twin.
+    """Compute the effective rank (Roy and Vetterli 2007) in each layer, its band, and that of the random twins.
+
+    The band is that of infinitely many images, above the value of a finite number.
 
     Parameters
     ----------
@@ -71,12 +73,12 @@ def layer_ranks(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw_layer_ranks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
-    """Draw a panel for each checkpoint: a line with its band for each readout, its random twin dashed."""
+    """Draw a panel for each checkpoint: a line and its limit's band for each readout, its random twin dashed."""
     top = np.nanmax([frame.high.max(), frame.value.max(), frame.random_twin.max()]) * 1.05
     for ax, (name, part) in zip(axes, frame.groupby("checkpoint", sort=False), strict=True):
         for colour, (readout, group) in zip(CYCLE, part.groupby("readout", sort=False), strict=False):
             layer = group.layer.astype(int)
-            ax.fill_between(layer, group.low, group.high, color=colour, alpha=0.2, lw=0)
+            ax.fill_between(layer, group.low, group.high, color=colour, alpha=0.2, lw=0, label=f"{readout}, n → ∞")
             ax.plot(layer, group.value, color=colour, marker="o", ms=2.5, label=str(readout))
             if group.random_twin.notna().any():
                 ax.plot(layer, group.random_twin, color=colour, ls="--", lw=1, label=f"{readout}, random twin")

@@ -12,12 +12,15 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from maetheory.core import InputError, Progress, silent
+from maetheory.figures.bounds_through_training import bounds_through_training, draw_bounds_through_training
 from maetheory.figures.downstream_bounds import downstream_bounds, draw_downstream_bounds
+from maetheory.figures.downstream_through_training import downstream_through_training, draw_downstream_through_training
 from maetheory.figures.mask_graph import draw_mask_graphs, mask_graphs
 from maetheory.figures.mask_ratio import draw_mask_ratios, mask_ratios
 from maetheory.figures.sampled_graph import draw_sampled_graphs, sampled_graphs
 from maetheory.figures.style import paper_style, save_figure
 from maetheory.figures.tightness import draw_slacks, slacks
+from maetheory.figures.trained_spectrum import draw_trained_spectra, trained_spectra
 from maetheory.figures.uniformity_weight import draw_predicted_spectra, predicted_spectra
 from maetheory.theory import THEOREMS
 
@@ -35,13 +38,16 @@ class Plate:
     size : (float, float)
         Width and height in inches.
     panels : int
-        Axes side by side.
+        Axes in all.
+    rows : int
+        Rows they stand in, filled from the left.
     """
 
     compute: Callable[[], pd.DataFrame]
     draw: Callable[[Any, pd.DataFrame], None]
     size: tuple[float, float]
     panels: int = 1
+    rows: int = 1
 
 
 GALLERY: Mapping[str, Plate] = MappingProxyType(
@@ -52,6 +58,13 @@ GALLERY: Mapping[str, Plate] = MappingProxyType(
         "uniformity_weight": Plate(predicted_spectra, draw_predicted_spectra, (6.5, 3.0), panels=2),
         "downstream_bounds": Plate(downstream_bounds, draw_downstream_bounds, (6.5, 2.9), panels=3),
         "sampled_graph": Plate(sampled_graphs, draw_sampled_graphs, (6.5, 2.7), panels=4),
+        "bounds_through_training": Plate(
+            bounds_through_training, draw_bounds_through_training, (6.5, 6.0), panels=12, rows=3
+        ),
+        "trained_spectrum": Plate(trained_spectra, draw_trained_spectra, (6.5, 5.4), panels=4, rows=2),
+        "downstream_through_training": Plate(
+            downstream_through_training, draw_downstream_through_training, (6.5, 3.0), panels=3
+        ),
     }
 )
 """Figures by name, in the order they are drawn."""
@@ -79,6 +92,6 @@ def draw_gallery(names: Iterable[str], folder: Path, *, progress: Progress = sil
 def _drawn(name: str, plate: Plate, folder: Path) -> list[Path]:
     frame = plate.compute()
     with paper_style():
-        figure, axes = plt.subplots(1, plate.panels, figsize=plate.size, layout="constrained")
-        plate.draw(axes if plate.panels == 1 else list(axes), frame)
+        figure, axes = plt.subplots(plate.rows, plate.panels // plate.rows, figsize=plate.size, layout="constrained")
+        plate.draw(axes if plate.panels == 1 else list(axes.flat), frame)
         return save_figure(figure, frame, folder, name)

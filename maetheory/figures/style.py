@@ -18,7 +18,7 @@ COLOURS = {"random": "#7f7f7f", "MAE": "#d55e00", "U-MAE": "#0072b2", "SimMIM": 
 CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 CLASSES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 VERDICTS = {"HOLDS": ("#0072b2", "o"), "TIGHT": ("#000000", "D"), "VACUOUS": ("#e69f00", "x"),
-            "UNDECIDED": ("#7f7f7f", "s"), "VIOLATED": ("#d55e00", "X")}  # fmt: skip
+            "UNDECIDED": ("#7f7f7f", "s"), "VIOLATED": ("#d55e00", "X"), "INAPPLICABLE": ("#bbbbbb", ".")}  # fmt: skip
 
 _SETTINGS: dict[Any, Any] = {
     "font.size": 9,

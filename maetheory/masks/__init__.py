@@ -9,14 +9,18 @@ from maetheory.masks.bernoulli import BernoulliMasks
 from maetheory.masks.block import BlockMasks
 from maetheory.masks.grid import patchify, unpatchify
 from maetheory.masks.law import MaskLaw, visible_count
+from maetheory.masks.listed import ListedMasks
+from maetheory.masks.named import named_law
 from maetheory.masks.uniform import UniformMasks
 from maetheory.masks.views import view_identities
 
 __all__ = [
     "BernoulliMasks",
     "BlockMasks",
+    "ListedMasks",
     "MaskLaw",
     "UniformMasks",
+    "named_law",
     "patchify",
     "unpatchify",
     "view_identities",

@@ -106,8 +106,8 @@ def class_distances(views: Iterable[Any], labels: np.ndarray) -> ClassDistances:
     values = _three(mean.sum(1) / pairs)
     images = _three(((mean.sum(1)[:, None] - 2 * mean) / (pairs[:, None] - 2 * partners)).T)  # (N, 2) -> (N, 3)
     masks = _three((totals.sum(0) - totals) / ((m - 1) * pairs)) if m > 1 else values[None]  # (m, 3)
-    intra, inter, relative = (Estimate(value, _error(images[:, i], masks[:, i]), sampled=True)
-                              for i, value in enumerate(values))  # fmt: skip
+    errors = [_error(images[:, i], masks[:, i]) for i in range(3)]
+    intra, inter, relative = (Estimate(*pair, sampled=True) for pair in zip(values, errors, strict=True))
     return ClassDistances(intra, inter, relative, images, masks)
 
 

@@ -5,6 +5,7 @@ translation. `MAE` puts a light decoder on it and predicts hidden patches; `SimM
 instead. Neither ever draws a mask: `masking.draw_masks` does, on the device, from the same laws as `maetheory.masks`.
 """
 
+from maetheory.models.linear import LinearMAE
 from maetheory.models.losses import reconstruction, uniformity
 from maetheory.models.mae import MAE, MAEConfig, MAEOutput
 from maetheory.models.masking import draw_masks
@@ -16,6 +17,7 @@ from maetheory.models.vit import ViT, ViTConfig, patch_mean, split_mask
 __all__ = [
     "MAE",
     "PRESETS",
+    "LinearMAE",
     "MAEConfig",
     "MAEOutput",
     "SimMIM",

@@ -138,6 +138,10 @@ class MAE(nn.Module):
         """Return encoder tokens (B, 1 + v, d) after the final norm; without a mask every patch is seen."""
         return self.encoder(images, mask)
 
+    def decode(self, latent: Tensor, mask: Tensor) -> Tensor:
+        """Predict the hidden patches, (B, hidden, c) as in `MAEOutput`, from any tokens (B, 1 + visible, d)."""
+        return self._decode(latent, *split_mask(mask, self.config.encoder.n_patches))
+
     def _encode(self, patches: Tensor, visible: Visible) -> Tensor:
         tokens = self.encoder.embed(patches, visible)
         keys = None if visible.present is None else with_cls(visible.present)

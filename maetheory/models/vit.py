@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -201,8 +203,8 @@ class ViT(nn.Module):
         cls = (self.cls_token + self.pos_embed[:, :1]).expand(len(tokens), -1, -1)
         return torch.cat([cls, tokens], dim=1)
 
-    def hidden_states(self, images: Tensor, mask: Tensor | None = None) -> list[Tensor]:
-        """Return the tokens after the embedding and after each block, before the final norm.
+    def states(self, images: Tensor, mask: Tensor | None = None) -> Iterator[Tensor]:
+        """Yield the tokens after the embedding and after each block, before the final norm, one layer at a time.
 
         Parameters
         ----------
@@ -210,20 +212,31 @@ class ViT(nn.Module):
         mask : Tensor of bool, shape (B, p), optional
             True = visible; None shows everything.
 
-        Returns
-        -------
-        list of depth + 1 tensors, each of shape (B, 1 + v, d)
+        Yields
+        ------
+        Tensor, shape (B, 1 + v, d)
+            depth + 1 times.
         """
         visible = None if mask is None else split_mask(mask, self.config.n_patches)[0]
-        tokens = [self.embed(self.patches(images), visible)]
+        tokens = self.embed(self.patches(images), visible)
+        yield tokens
         keys = with_cls(visible.present) if visible is not None and visible.present is not None else None
         for block in self.blocks:
-            tokens.append(block(tokens[-1], keys))
-        return tokens
+            tokens = block(tokens, keys)
+            yield tokens
+
+    def hidden_states(self, images: Tensor, mask: Tensor | None = None) -> list[Tensor]:
+        """Return the tokens of every layer at once; see `states`."""
+        return list(self.states(images, mask))
 
     def forward(self, images: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the tokens (B, 1 + v, d) after the final norm."""
-        return self.norm(self.hidden_states(images, mask)[-1])
+        return self.norm(last(self.states(images, mask)))
+
+
+def last(states: Iterator[Tensor]) -> Tensor:
+    """Return the last of the layers' tokens, holding no other."""
+    return deque(states, maxlen=1).pop()
 
 
 def initialize(module: nn.Module) -> None:

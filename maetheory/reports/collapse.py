@@ -16,9 +16,11 @@ from maetheory.reports.diagnosis import Diagnosis
 COMPACT = ("effective_rank", "rankme", "stable_rank", "participation_ratio", "alpha_req", "twonn", "mean_cosine",
            "direction_std", "umae_uniformity", "uniformity", "lidar", "mask_pair_alignment")  # fmt: skip
 LEGEND = (
-    "Bands are two standard errors over images. Random twin: the same architecture before training, same images. "
+    "Brackets: two standard errors around what infinitely many images would give, so they need not hold the value of "
+    "these; of uniformity, TwoNN, coherence, LiDAR and mask-pair alignment around the value, for other images as many. "
+    "Random twin: the same architecture before training, same images, the mean of several initialisations. "
     "Shuffled: each column shuffled by itself. Noise: Gaussian rows of the same shape, whose spectrum is "
-    "Marchenko and Pastur's. Ranks grow with the number of images, by more than their bands: compare at equal n."
+    "Marchenko and Pastur's. Values of ranks grow with the number of images: compare them at equal n."
 )
 _NARROWEST = 100
 

@@ -46,6 +46,7 @@ def diagnose(
     readouts: Sequence[Any] | None = None,
     layers: str | int = "last",
     final_norm: bool = True,
+    twins: int = 3,
     seed: int = 0,
     progress: Progress = silent,
     **loading: Any,
@@ -59,7 +60,7 @@ def diagnose(
     images : ImageSet
         Resized to what each encoder takes.
     layers : "last", "all" or a number, also as text
-    readouts, final_norm, seed, progress
+    readouts, final_norm, twins, seed, progress
         As for `measure_collapse`.
     **loading
         As for `load_checkpoint`: heads, dialect, weights, image_size.
@@ -83,7 +84,7 @@ def diagnose(
         with _naming(path):
             encoder, report = load_checkpoint(path, **loading)
             measured = measure_collapse(encoder, images, readouts=readouts or None, layers=chosen, full=True,
-                                        conventions="all", final_norm=final_norm, seed=seed,
+                                        conventions="all", final_norm=final_norm, twins=twins, seed=seed,
                                         progress=told)  # fmt: skip
         data = f"{images.name}/{images.split}" if images.split else images.name
         found.append(Diagnosis(name, report, measured, data, seed, fitting_note(images, report)))

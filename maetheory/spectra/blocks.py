@@ -15,7 +15,14 @@ CANCELLED = 1e-3  # a direction that lost more than this to the basis is orthono
 
 
 def by_blocks(
-    products: Products, k: int, rng: np.random.Generator, *, width: int = WIDTH, restarts: int = RESTARTS
+    products: Products,
+    k: int,
+    rng: np.random.Generator,
+    *,
+    width: int = WIDTH,
+    restarts: int = RESTARTS,
+    room: int | None = None,
+    tolerance: float = 0.0,
 ) -> Triplets:
     """Return the top k triplets by block Golub–Kahan bidiagonalisation with thick restarts.
 
@@ -35,6 +42,11 @@ def by_blocks(
         multiplicity by 8.
     restarts : int
         Give up improving after so many; what was reached is returned, its residuals tell.
+    room : int, optional
+        Columns of a basis before it is restarted; by default k and eight blocks, or 3 k. More of them spare products.
+    tolerance : float
+        Residual, as a share of the largest value, that is small enough; never below 8 ε √(N1 + N2). If given, it is
+        looked at after every block, not only at restarts.
 
     Returns
     -------
@@ -51,15 +63,19 @@ def by_blocks(
     array([3., 3., 3., 1.])
     """
     if products.shape[0] < products.shape[1]:
-        return by_blocks(products.transposed, k, rng, width=width, restarts=restarts).transposed
+        turned = by_blocks(products.transposed, k, rng, width=width, restarts=restarts, room=room, tolerance=tolerance)
+        return turned.transposed
     side = products.shape[1]
     width = min(width, side)
-    room = min(side, max(3 * k, k + 8 * width))
-    tolerance = 8 * EPS * np.sqrt(sum(products.shape))
+    room = min(side, max(3 * k, k + 8 * width) if room is None else max(room, k + 2 * width))
+    eager = tolerance > 0  # then products are dear, and a dense SVD after each block is not
+    tolerance = max(tolerance, 8 * EPS * np.sqrt(sum(products.shape)))
     state = _start(products, width, rng)
     for _ in range(restarts):
         while state.right.shape[1] < room and state.ahead.shape[1]:
             state = _expand(products, state, rng)
+            if eager and _largest_residual(state, k) <= tolerance:
+                break
         state, residuals = _restart(state, min(k + width, state.right.shape[1]))
         if residuals[:k].max() <= tolerance * state.middle[0, 0]:
             break
@@ -91,6 +107,14 @@ def _expand(products: Products, state: _State, rng: np.random.Generator) -> _Sta
     _, last, ahead = orthonormalise(products.backward(new), right, rng)
     coupling = np.hstack([np.zeros((len(last), m)), last])
     return _State(np.hstack([state.left, new]), right, middle, ahead, coupling)
+
+
+def _largest_residual(state: _State, k: int) -> float:
+    """Largest residual of the top k Ritz triplets, as a share of the largest value; infinite while there are fewer."""
+    if state.right.shape[1] < k:
+        return float("inf")
+    left, values, _ = np.linalg.svd(state.middle)
+    return float(np.linalg.norm(state.coupling @ left[:, :k], axis=0).max()) / float(values[0])
 
 
 def _restart(state: _State, keep: int) -> tuple[_State, Array]:

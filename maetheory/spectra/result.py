@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from maetheory.core import Estimate
 from maetheory.spectra.products import Array
@@ -52,6 +52,33 @@ class Spectrum:
     enclosure: float
     missed_above: float
     failure: float
+
+    def first(self, k: int) -> Spectrum:
+        """Return the k largest of these, the others saying what is left out.
+
+        At least k + 1 singular values reach σ_{k+1} − `enclosure`. With all that these leave out at most
+        `missed_below`, those above it are these, so the next one is at most σ_{k+1} + `enclosure`, or `missed_below`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from maetheory.spectra import spectrum
+        >>> spectrum(np.diag([1.0, 0.5, 0.25]), 3).first(1).reading
+        'complete: every singular value left out is at most 0.5'
+        """
+        if k >= len(self.values):
+            return self
+        following = float(self.values[k])
+        upper = max(following + self.enclosure, float(self.missed_below))
+        return replace(
+            self,
+            values=self.values[:k],
+            left=self.left[:, :k],
+            right=self.right[:, :k],
+            residuals=self.residuals[:k],
+            missed_below=Estimate(upper, sampled=self.missed_below.sampled),
+            missed_above=max(following - self.enclosure, self.missed_above),
+        )
 
     @property
     def missed(self) -> bool:

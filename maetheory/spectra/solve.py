@@ -17,7 +17,7 @@ from maetheory.spectra.blocks import WIDTH, by_blocks
 from maetheory.spectra.components import components
 from maetheory.spectra.enclose import Bracket, enclosure, residual_block
 from maetheory.spectra.engines import by_arpack
-from maetheory.spectra.lanczos import missed_below_by_lanczos
+from maetheory.spectra.lanczos import STEPS, missed_below_by_lanczos
 from maetheory.spectra.large import Piece, solve_large
 from maetheory.spectra.part import Part, Pool, pad_with_null, pool
 from maetheory.spectra.products import Array, Products, explicit, is_sparse
@@ -83,7 +83,7 @@ def spectrum(operator: Any, k: int, *, seed: int = 0) -> Spectrum:
     return found
 
 
-def certify(operator: Any, values: Array, left: Array, right: Array, *, seed: int = 0) -> Spectrum:
+def certify(operator: Any, values: Array, left: Array, right: Array, *, seed: int = 0, steps: int = STEPS) -> Spectrum:
     """Return the certificate of singular triplets that somebody else computed.
 
     Parameters
@@ -94,6 +94,8 @@ def certify(operator: Any, values: Array, left: Array, right: Array, *, seed: in
         Approximate singular values, in any order, and their vectors, of full column rank.
     seed : int, default 0
         Draws the probes; they must not have been used to find the triplets.
+    steps : int
+        Lanczos steps, two products each, that bound what is left out: 32 to within 4 % of it, 48 to within 2 %.
 
     Returns
     -------
@@ -121,7 +123,8 @@ def certify(operator: Any, values: Array, left: Array, right: Array, *, seed: in
         )
     order = np.argsort(-values, kind="stable")
     kept = Triplets(left[:, order], values[order], right[:, order])
-    bracket = missed_below_by_lanczos(products, right, rng=generator(seed, "probe"), norm=float(values.max()))
+    bracket = missed_below_by_lanczos(products, right, rng=generator(seed, "probe"), steps=steps,
+                                      norm=float(values.max()))  # fmt: skip
     return _reported(products, Pool(kept, 0.0, 0.0), bracket)
 
 

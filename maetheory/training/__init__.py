@@ -5,18 +5,23 @@ same masks as one. The loop knows no evaluation: callbacks look at the model and
 """
 
 from maetheory.training.config import TrainConfig
-from maetheory.training.loop import TrainResult, TrainStep, train
+from maetheory.training.loop import TrainResult, TrainStep, fit
+from maetheory.training.masked import train
 from maetheory.training.monitor import CollapseMonitor
 from maetheory.training.processes import fabric_of
 from maetheory.training.schedule import learning_rate
 from maetheory.training.store import load_run
+from maetheory.training.task import Task, check_schedule
 
 __all__ = [
     "CollapseMonitor",
+    "Task",
     "TrainConfig",
     "TrainResult",
     "TrainStep",
+    "check_schedule",
     "fabric_of",
+    "fit",
     "learning_rate",
     "load_run",
     "train",

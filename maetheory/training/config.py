@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from math import inf
 from typing import Any, Literal
 
 from maetheory.core import InputError
-from maetheory.masks import BernoulliMasks, BlockMasks, MaskLaw, UniformMasks, visible_count
+from maetheory.masks import MaskLaw, named_law
 from maetheory.models import MAEConfig
 from maetheory.models.penalties import FORMS, Form
+from maetheory.training.task import check_schedule
 
 
 @dataclass(frozen=True)
@@ -76,19 +76,9 @@ class TrainConfig:
         self.law()
         if self.objective not in ("mae", "simmim"):
             raise InputError(f"the objective must be 'mae' or 'simmim', but it is {self.objective!r}")
-        for name in ("epochs", "batch", "accumulate", "log_every"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, but it is {getattr(self, name)}")
-        if self.batch % self.accumulate:
-            raise InputError(f"accumulate must divide the batch, but {self.accumulate} does not divide {self.batch}")
-        if not 0 < self.base_lr < inf:
-            raise InputError(f"base_lr must be positive, but it is {self.base_lr}")
-        for name in ("uniformity_weight", "warmup_epochs", "weight_decay", "clip", "seed", "save_seconds"):
-            if not getattr(self, name) >= 0:
-                raise InputError(f"{name} must not be negative, but it is {getattr(self, name)}")
-        for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 0 and below 1, but it is {getattr(self, name)}")
+        check_schedule(self)
+        if not self.uniformity_weight >= 0:
+            raise InputError(f"uniformity_weight must not be negative, but it is {self.uniformity_weight}")
         for name, words in (("readout", ("cls", "mean")), ("convention", ("off-diagonal", "authors"))):
             word = getattr(self, f"uniformity_{name}")
             if word not in words:
@@ -109,20 +99,21 @@ class TrainConfig:
         InputError
             If the mask ratio leaves nothing visible or nothing hidden, or the law is unknown.
         """
-        vit = self.model.encoder
-        visible = visible_count(vit.n_patches, self.mask_ratio)
-        if self.mask_law == "uniform":
-            return UniformMasks(vit.n_patches, visible)
-        if self.mask_law == "bernoulli":
-            return BernoulliMasks(vit.n_patches, 1.0 - self.mask_ratio)
-        if self.mask_law == "block":
-            return BlockMasks(vit.grid, visible)
-        raise InputError(f"the mask law must be 'uniform', 'bernoulli' or 'block', but it is {self.mask_law!r}")
+        side = self.model.encoder.grid
+        return named_law(self.mask_law, (side, side), self.mask_ratio)
 
     @property
     def peak_lr(self) -> float:
         """base_lr · batch / 256."""
         return self.base_lr * self.batch / 256
+
+    @property
+    def uniformity_term(self) -> str:
+        """What λ weighs, in words: the form, the pairs if they are not those i ≠ j, the readout if it is not cls."""
+        words: list[str] = [self.uniformity_form]
+        words += ["authors"] if self.uniformity_convention == "authors" else []
+        words += ["mean"] if self.uniformity_readout == "mean" else []
+        return " ".join(words)
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested plain values, ready for JSON."""

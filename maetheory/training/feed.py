@@ -12,6 +12,7 @@ from torch import Tensor
 from maetheory.data import FolderStream, ImageSet
 
 Picks = Iterable[tuple[int, Tensor]]  # the epoch, and the numbers of the images wanted next
+Fed = tuple[Tensor, Tensor]  # images and their labels
 
 
 @final
@@ -39,11 +40,13 @@ class Resident:
         """Files left out when the images were decoded."""
         return self.images.skipped
 
-    def walk(self, picks: Picks, seed: int, device: torch.device) -> Generator[Tensor, None, None]:
-        """Yield the images of each pick, shape (b, C, H, W)."""
+    def walk(self, picks: Picks, seed: int, device: torch.device) -> Generator[Fed, None, None]:
+        """Yield the images (b, C, H, W) and labels (b,) of each pick."""
         pixels = torch.from_numpy(self.images.images).to(device)
+        labels = torch.from_numpy(self.images.labels.astype("int64")).to(device)
         for _, numbers in picks:
-            yield pixels[numbers.to(device)]
+            rows = numbers.to(device)
+            yield pixels[rows], labels[rows]
 
     def warn(self) -> None:
         """Say nothing: what could not be decoded was named on loading."""
@@ -74,11 +77,11 @@ class Streamed:
         """Files this process met and could not decode."""
         return tuple(sorted(self.stream.skipped))
 
-    def walk(self, picks: Picks, seed: int, device: torch.device) -> Generator[Tensor, None, None]:
-        """Yield the images of each pick, uint8 (b, 3, H, W)."""
+    def walk(self, picks: Picks, seed: int, device: torch.device) -> Generator[Fed, None, None]:
+        """Yield the images, uint8 (b, 3, H, W), and labels (b,) of each pick."""
         chosen = ((epoch, numbers.numpy()) for epoch, numbers in picks)
-        for pixels in self.stream.picked(chosen, seed):
-            yield torch.from_numpy(pixels).to(device)
+        for pixels, labels in self.stream.picked(chosen, seed):
+            yield torch.from_numpy(pixels).to(device), torch.from_numpy(labels).to(device)
 
     def warn(self) -> None:
         """Warn once with the number of files that could not be decoded."""

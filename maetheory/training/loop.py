@@ -1,13 +1,14 @@
-"""Train a masked autoencoder; stop anywhere, go on as if nothing had happened."""
+"""Train; stop anywhere, go on as if nothing had happened."""
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Any, cast
@@ -18,24 +19,31 @@ from torch import Tensor, nn
 
 from maetheory.core import InputError, Progress, make_folder, silent
 from maetheory.data import FolderStream, ImageSet
-from maetheory.masks import UniformMasks
-from maetheory.models import draw_masks, patch_mean, penalty
-from maetheory.training import store
-from maetheory.training.config import TrainConfig
+from maetheory.training import sharding, store
 from maetheory.training.feed import Resident, Streamed, feed_of
 from maetheory.training.logbook import Logbook, last_loss
 from maetheory.training.processes import fabric_of
 from maetheory.training.schedule import learning_rate
+from maetheory.training.task import Task, numbered_stream
 
 
 @dataclass(frozen=True)
 class TrainStep:
-    """What a callback sees after each step: the step just done, of how many, the epoch it completes, the bare model."""
+    """What a callback sees after each step: the step just done, of how many, the epoch it completes, the bare model.
+
+    Under FSDP the bare model holds this process's part of the weights: hooks see its features, but only `whole` can be
+    called or copied.
+    """
 
     step: int
     total: int
     epoch: float
     model: nn.Module
+    gather: Callable[[], nn.Module] | None = field(default=None, repr=False)
+
+    def whole(self) -> nn.Module:
+        """Return the model with all its weights: itself, or under FSDP a copy that every process must ask for."""
+        return self.model if self.gather is None else self.gather()
 
 
 @dataclass(frozen=True)
@@ -53,8 +61,8 @@ class TrainResult:
 Callback = Callable[[TrainStep], "dict[str, float] | None"]
 
 
-def train(
-    config: TrainConfig,
+def fit(
+    task: Task,
     images: ImageSet | FolderStream,
     *,
     out: str | Path,
@@ -65,69 +73,37 @@ def train(
     compiled: bool = False,
     tensorboard: bool = False,
 ) -> TrainResult:
-    """Train, or go on training, and leave a checkpoint under `out`.
-
-    Parameters
-    ----------
-    config : TrainConfig
-    images : ImageSet or FolderStream
-        An `ImageSet` is kept on the training device as one tensor. A `FolderStream` is decoded as it is needed; of it
-        the files, `size`, `workers` and whether windows are random (`train`) matter: order, batches, shares of the
-        processes and windows follow from `config`. In place of a file that cannot be decoded another one is drawn, so
-        that batches keep their size; which one depends on the seed, the epoch and the file.
-    out : path
-        Folder of the run: checkpoints ``step-*``, ``metrics.jsonl``.
-    resume : bool
-        Go on from the newest checkpoint in `out` (start afresh if there is none).
-    callbacks : sequence of callables
-        Called with a `TrainStep` after each step; a returned dict is logged.
-    progress : Progress
-    fabric : Fabric, optional
-        Device, precision and processes; by default what Fabric finds: one device, or under torchrun the processes it
-        started (`fabric_of`). The result does not depend on the number of processes.
-    compiled : bool
-        Whether to compile the model first.
-    tensorboard : bool
-        Whether to log to TensorBoard too.
-
-    Raises
-    ------
-    InputError
-        If `out` holds another run, the images do not fit the model, the batch does not divide among the processes,
-        or the loss stops being finite (the last good checkpoint stays).
-    KeyboardInterrupt
-        After Ctrl-C or SIGTERM; a checkpoint has been saved.
-    """
+    """Run a task to its end, or go on with it; arguments and errors are those of `train`."""
     fabric = fabric or fabric_of()
     fabric.launch()
-    run = _Run(config, feed_of(images), Path(out), resume, fabric, compiled, tensorboard)
+    run = _Run(task, feed_of(images), Path(out), resume, fabric, compiled, tensorboard)
     return run.go(callbacks, progress)
 
 
 class _Run:
     """The state of one run while it lasts."""
 
-    def __init__(self, config: TrainConfig, feed: Resident | Streamed, out: Path, resume: bool,
+    def __init__(self, task: Task, feed: Resident | Streamed, out: Path, resume: bool,
                  fabric: Fabric, compiled: bool, tensorboard: bool) -> None:  # fmt: skip
-        self.config, self.feed, self.out, self.fabric = config, feed, out, fabric
-        self.local = _local_batch(config, feed, fabric)
+        self.task, self.feed, self.out, self.fabric = task, feed, out, fabric
+        self.config = config = task.config
+        self.shared = sharding.shares_weights(fabric)
+        self.local = _local_batch(task, feed, fabric)
         self.batch = min(config.batch, len(feed))
         self.steps_per_epoch = len(feed) // self.batch
         self.total = config.epochs * self.steps_per_epoch
         self.step = 0
-        self.bare = store.build(config)
-        saved = _saved(out, resume, config, len(feed))
+        self.bare = task.build()
+        saved = _saved(out, resume, task, len(feed))
         if saved is not None:
             self.bare.load_state_dict(saved.weights)
             self.step = saved.step
-        self.law = config.law()
-        self.n_visible = self.law.n_visible if isinstance(self.law, UniformMasks) else None
-        self.pixels = feed.walk(self._picks(), config.seed, fabric.device)
-        self.bare.to(fabric.device)
-        optimizer = _optimizer(config, self.bare)
+        self.fed = feed.walk(self._picks(), config.seed, fabric.device)
+        self.skeleton = sharding.skeleton_of(self.bare) if self.shared else None
         model = cast(nn.Module, torch.compile(self.bare)) if compiled else self.bare
-        self.model, self.optimizer = fabric.setup(model, optimizer)
-        self.inner: torch.optim.Optimizer = optimizer
+        self.model = fabric.setup_module(model)  # moves it to the device, or only this process's part
+        self.inner = task.optimizer(self.bare)
+        self.optimizer = cast(Any, fabric.setup_optimizers(self.inner))
         if saved is not None:
             store.restore_optimizer(self.bare, self.inner, saved.optimizer)
         self.book = Logbook(out, step=self.step, tensorboard=tensorboard) if fabric.is_global_zero else None
@@ -154,14 +130,14 @@ class _Run:
             if asked.is_set():  # during the last step: what would come after this run shall not begin
                 raise self._stopped()
         self.feed.warn()
-        return TrainResult(self.bare.eval(), self.out, checkpoint, loss, self.step, self.feed.skipped)
+        return TrainResult(self._whole().eval(), self.out, checkpoint, loss, self.step, self.feed.skipped)
 
     def _stopped(self) -> KeyboardInterrupt:
         return KeyboardInterrupt(f"stopped after step {self.step} of {self.total}; resume to go on")
 
     def close(self) -> None:
         """Close the log and end the decoding processes."""
-        self.pixels.close()
+        self.fed.close()
         if self.book is not None:
             self.book.close()
 
@@ -179,17 +155,17 @@ class _Run:
             self.step, self.total, round(config.warmup_epochs * self.steps_per_epoch), config.base_lr * self.batch / 256
         )
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        sums = {"loss": 0.0, "reconstruction": 0.0, "uniformity": 0.0}
-        micro = list(self._micro_batches())
-        for i, (batch, mask) in enumerate(micro):
+            group["lr"] = rate * group.get("lr_scale", 1.0)
+        sums: dict[str, float] = {}
+        micro = self._micro_batches()
+        for i, part in enumerate(micro):
             with self.fabric.no_backward_sync(self.model, enabled=i + 1 < len(micro)):
-                parts = self._losses(batch, mask)
+                parts = self.task.losses(self.model, *part, self.fabric)
                 self.fabric.backward(parts["loss"] / len(micro))
             values = torch.stack([value.detach() for value in parts.values()])  # so that the device is waited for once
             means = cast(Tensor, self.fabric.all_reduce(values, reduce_op="mean"))
             for name, mean in zip(parts, means.tolist(), strict=True):
-                sums[name] += mean / len(micro)
+                sums[name] = sums.get(name, 0.0) + mean / len(micro)
         if not isfinite(sums["loss"]):
             raise self._diverged(f"the loss is {sums['loss']}")
         if config.clip:
@@ -199,36 +175,10 @@ class _Run:
         self.step += 1
         return {"step": self.step, "epoch": self.step / self.steps_per_epoch, **sums, "learning_rate": rate}
 
-    def _losses(self, batch: Tensor, mask: Tensor) -> dict[str, Tensor]:
-        config = self.config
-        out = self.model(batch, mask, self.n_visible)
-        parts = {"reconstruction": out.loss, "loss": out.loss}
-        if config.uniformity_weight:
-            z = out.latent[:, 0] if config.uniformity_readout == "cls" else patch_mean(out.latent, self._seen(mask))
-            if self.fabric.world_size > 1:
-                z = cast(Tensor, self.fabric.all_gather(z, sync_grads=True)).flatten(0, 1)  # (w, b, d) -> (w b, d)
-            parts["uniformity"] = penalty(
-                z,
-                form=config.uniformity_form,
-                normalize=config.uniformity_normalize,
-                convention=config.uniformity_convention,
-            )
-            parts["loss"] = out.loss + config.uniformity_weight * parts["uniformity"]
-        return parts
-
-    def _seen(self, mask: Tensor) -> Tensor | None:
-        """Return which patch tokens of a latent belong to visible patches, (b, v), None if all do."""
-        if self.config.objective == "simmim":
-            return mask
-        if self.n_visible is not None:
-            return None
-        counts = mask.sum(1)  # of a row with fewer patches than others the last tokens are padding
-        return torch.arange(int(counts.max()), device=mask.device) < counts[:, None]  # (v,) < (b, 1) -> (b, v)
-
-    def _micro_batches(self) -> list[tuple[Tensor, Tensor]]:
-        """Return this process's share of the step's images and masks, drawn for all processes alike."""
-        masks = draw_masks(self.law, self.batch, _stream(self.config.seed, 2 * self.step + 1, self.fabric.device))
-        return [(next(self.pixels), masks[share]) for share in self._shares()]
+    def _micro_batches(self) -> list[tuple[Tensor, Tensor, tuple[Tensor, ...]]]:
+        """Return this process's share of the step's images and labels, and of what is drawn for all processes alike."""
+        draws = self.task.draws(self.step, self.batch, self.fabric.device)
+        return [(*next(self.fed), tuple(rows[share] for rows in draws)) for share in self._shares()]
 
     def _picks(self) -> Iterator[tuple[int, Tensor]]:
         """Yield (epoch, numbers of the images) of this process's micro-batches from the present step to the last."""
@@ -236,7 +186,7 @@ class _Run:
         for step in range(first, self.total):
             epoch, position = divmod(step, self.steps_per_epoch)
             if step == first or position == 0:
-                order = torch.randperm(len(self.feed), generator=_stream(self.config.seed, 2 * epoch, "cpu"))
+                order = torch.randperm(len(self.feed), generator=numbered_stream(self.config.seed, 2 * epoch, "cpu"))
             index = order[position * self.batch : (position + 1) * self.batch]
             yield from ((epoch, index[share]) for share in self._shares())
 
@@ -248,14 +198,31 @@ class _Run:
             yield slice(start, start + size)
 
     def _log(self, record: dict[str, Any], callbacks: Sequence[Callback]) -> None:
-        seen = TrainStep(self.step, self.total, record["epoch"], self.bare)
+        seen = TrainStep(self.step, self.total, record["epoch"], self.bare, self._whole if self.shared else None)
         extra: dict[str, float] = {}
-        for callback in callbacks:
-            extra.update(callback(seen) or {})
+        with self._plainly():
+            for callback in callbacks:
+                extra.update(callback(seen) or {})
         self.model.train()
+        if self.shared:
+            sharding.reshard(self.bare)
         due = self.step % self.config.log_every == 0 or self.step == self.total or bool(extra)
         if due and self.book is not None:
             self.book.write(record | extra)
+
+    def _whole(self) -> nn.Module:
+        return self.bare if self.skeleton is None else sharding.whole_model(self.skeleton, self.bare)
+
+    @contextmanager
+    def _plainly(self) -> Iterator[None]:
+        """Say in plain words what torch says of a callback that takes a part of the weights for all of them."""
+        try:
+            yield
+        except (RuntimeError, AssertionError) as error:
+            if self.shared and any(word in str(error) for word in ("DTensor", "FSDP")):
+                raise InputError("under fsdp each process holds a part of the model, which a callback cannot call or "
+                                 "copy; take its whole() in place of its model") from error  # fmt: skip
+            raise
 
     def _diverged(self, what: str) -> InputError:
         kept = store.checkpoints(self.out)
@@ -264,10 +231,13 @@ class _Run:
 
     def _save(self) -> Path:
         folder = self.out / f"step-{self.step:08d}"
-        if not all(torch.isfinite(parameter).all() for parameter in self.bare.parameters()):
+        finite = all(torch.isfinite(sharding.own(parameter)).all() for parameter in self.bare.parameters())
+        if self._agree(not finite)[0]:
             raise self._diverged("a weight is not finite")
         if self.fabric.is_global_zero and not (folder / "state.json").exists():
-            store.save(self.out, self.step, self.config, self.bare, self.inner, len(self.feed))
+            store.save(self.out, self.step, self.task.record(), self.bare, self.inner, len(self.feed))
+        elif self.shared:
+            store.take_part(self.bare, self.inner)
         self.fabric.barrier()
         return folder
 
@@ -294,26 +264,17 @@ def _deferred_interrupt() -> Iterator[threading.Event]:
         signal.signal(signal.SIGTERM, ended)
 
 
-def _stream(seed: int, number: int, device: torch.device | str) -> torch.Generator:
-    """Return the generator of one numbered stream below a seed."""
-    mixed = (seed * 0x9E3779B97F4A7C15 + number * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**63
-    return torch.Generator(device).manual_seed(mixed)
-
-
-def _local_batch(config: TrainConfig, feed: Resident | Streamed, fabric: Fabric) -> int:
-    vit = config.model.encoder
-    expected = (vit.channels, vit.image_size, vit.image_size)
-    if feed.shape != expected:
-        raise InputError(f"the model takes images of shape {expected}, but those of {feed.name} have shape "
-                         f"{feed.shape}")  # fmt: skip
-    batch, shares = min(config.batch, len(feed)), fabric.world_size * config.accumulate
+def _local_batch(task: Task, feed: Resident | Streamed, fabric: Fabric) -> int:
+    batch, micro = min(task.config.batch, len(feed)), task.config.accumulate
+    shares = fabric.world_size * micro
+    task.check(feed.shape, feed.name, batch // shares, shares)
     if batch % shares:
         raise InputError(f"the batch of {batch} must divide evenly among {fabric.world_size} processes x "
-                         f"{config.accumulate} micro-batches")  # fmt: skip
+                         f"{micro} micro-batches")  # fmt: skip
     return batch // fabric.world_size
 
 
-def _saved(out: Path, resume: bool, config: TrainConfig, images: int) -> store.Saved | None:
+def _saved(out: Path, resume: bool, task: Task, images: int) -> store.Saved | None:
     """Return the checkpoint to go on from, None for a fresh run, or complain."""
     make_folder(out)
     found = store.checkpoints(out)
@@ -325,7 +286,10 @@ def _saved(out: Path, resume: bool, config: TrainConfig, images: int) -> store.S
     if saved.images not in (None, images):
         raise InputError(f"the run in {out} was made with {saved.images} images, not {images}; resume it with its own, "
                          "or choose another folder")  # fmt: skip
-    ours, theirs = config.to_dict(), saved.config.to_dict()
+    try:
+        ours, theirs = (json.loads(json.dumps(record)) for record in (task.record(), task.read(saved.record)))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise InputError(f"the run in {out} is of another kind; choose another folder") from error
     for name in ("log_every", "save_seconds"):
         ours.pop(name), theirs.pop(name)
     if ours != theirs:
@@ -333,15 +297,3 @@ def _saved(out: Path, resume: bool, config: TrainConfig, images: int) -> store.S
         raise InputError(f"the run in {out} was made with another configuration ({changed} differ); resume it with its "
                          "own, or choose another folder")  # fmt: skip
     return saved
-
-
-def _optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:
-    """AdamW that decays matrices only."""
-    decayed: list[nn.Parameter] = []
-    kept: list[nn.Parameter] = []
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            plain = parameter.ndim <= 1 or name.endswith(("token", "pos_embed"))
-            (kept if plain else decayed).append(parameter)
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": kept, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config.peak_lr, betas=(config.beta1, config.beta2), fused=True)

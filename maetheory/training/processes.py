@@ -9,10 +9,18 @@ from lightning_fabric import Fabric
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from maetheory.core import InputError
+from maetheory.training.sharding import sharing
+
+STRATEGIES = ("auto", "ddp", "fsdp")
 
 
 def fabric_of(
-    accelerator: str = "auto", devices: int | None = None, nodes: int | None = None, precision: Any = "32-true"
+    accelerator: str = "auto",
+    devices: int | None = None,
+    nodes: int | None = None,
+    precision: Any = "32-true",
+    *,
+    strategy: str = "auto",
 ) -> Fabric:
     """Return the Fabric of a training run; under torchrun `devices` and `nodes` need not be given.
 
@@ -24,12 +32,19 @@ def fabric_of(
         one and without torchrun, Fabric starts the other processes of this node itself.
     precision : str
         "32-true", "bf16-mixed", …
+    strategy : {"auto", "ddp", "fsdp"}
+        What several processes hold: with "ddp", and so by default, each holds all weights; with "fsdp" each holds a
+        part of the weights, gradients and moments, and blocks are gathered as they are needed. The numbers are the
+        same.
 
     Raises
     ------
     InputError
-        If a number is below 1 or not the one torchrun was given, or this machine lacks what is asked for.
+        If a number is below 1 or not the one torchrun was given, the strategy is unknown or is "fsdp" for one process,
+        or this machine lacks what is asked for.
     """
+    if strategy not in STRATEGIES:
+        raise InputError(f"the strategy must be one of {', '.join(STRATEGIES)}, but it is {strategy!r}")
     here, everywhere = _started_by_torchrun()
     for name, given, started in (("devices", devices, here), ("nodes", nodes, everywhere)):
         if given is not None and given < 1:
@@ -38,9 +53,13 @@ def fabric_of(
             raise InputError(f"torchrun was told of {started} {name}, so {name} must be left out or be {started}, "
                              f"but it is {given}")  # fmt: skip
     devices, nodes = devices or here or 1, nodes or everywhere or 1
-    strategy = "ddp" if devices * nodes > 1 else "auto"
+    processes = devices * nodes
+    if strategy == "fsdp" and processes == 1:
+        raise InputError("fsdp shares the weights among processes, so it needs at least 2, but there is 1; start more "
+                         "with torchrun, or leave the strategy out")  # fmt: skip
     try:
-        return Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=precision, strategy=strategy)
+        chosen = sharing(processes) if strategy == "fsdp" else "ddp" if processes > 1 else "auto"
+        return Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=precision, strategy=chosen)
     except (ValueError, RuntimeError, MisconfigurationException) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"this machine cannot train so (accelerator {accelerator}, {devices} devices, precision "

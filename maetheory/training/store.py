@@ -7,6 +7,9 @@ import json
 import os
 import re
 import shutil
+from collections import deque
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +21,7 @@ from torch import Tensor, nn
 from maetheory.core import InputError, provenance
 from maetheory.models import MAE, SimMIM
 from maetheory.training.config import TrainConfig
+from maetheory.training.sharding import full, placed_as
 
 KEPT = 2
 OPTIMIZER_STATE = ("exp_avg", "exp_avg_sq", "step")
@@ -28,7 +32,7 @@ class Saved(NamedTuple):
 
     step: int
     images: int | None
-    config: TrainConfig
+    record: dict[str, Any]
     weights: dict[str, Tensor]
     optimizer: dict[str, Tensor]
 
@@ -40,9 +44,12 @@ def build(config: TrainConfig) -> MAE | SimMIM:
         return MAE(config.model) if config.objective == "mae" else SimMIM(config.model)
 
 
-def save(out: Path, step: int, config: TrainConfig, model: nn.Module, optimizer: torch.optim.Optimizer,
+def save(out: Path, step: int, record: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer,
          images: int) -> Path:  # fmt: skip
     """Write the checkpoint of a finished step on so many images, atomically, and drop all but the newest two.
+
+    `record` is the whole recipe, ready for JSON, with its ``seed``. Of weights that processes share, one process saves
+    while the others `take_part`.
 
     Raises
     ------
@@ -51,18 +58,18 @@ def save(out: Path, step: int, config: TrainConfig, model: nn.Module, optimizer:
     """
     folder = out / f"step-{step:08d}"
     part = out / f".step-{step:08d}.part"
+    weights, moments = _on_cpu(_weights(model)), _on_cpu(_moments(model, optimizer))
     for left in out.glob(".step-*.part"):  # by a kill
         shutil.rmtree(left, ignore_errors=True)
     part.mkdir(parents=True)
     try:
-        save_file({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()},
-                  part / "weights.safetensors")  # fmt: skip
-        save_file(_optimizer_tensors(model, optimizer), part / "optimizer.safetensors")
-        (part / "config.json").write_text(json.dumps(config.to_dict(), indent=1) + "\n")
+        save_file(weights, part / "weights.safetensors")
+        save_file(moments, part / "optimizer.safetensors")
+        (part / "config.json").write_text(json.dumps(record, indent=1) + "\n")
         device = str(next(model.parameters()).device)
-        record = {"format": "maetheory", "step": step, "images": images,
-                  "provenance": provenance(device=device, seed=config.seed)}  # fmt: skip
-        (part / "state.json").write_text(json.dumps(record, indent=1) + "\n")
+        state = {"format": "maetheory", "step": step, "images": images,
+                 "provenance": provenance(device=device, seed=record["seed"])}  # fmt: skip
+        (part / "state.json").write_text(json.dumps(state, indent=1) + "\n")
         for file in part.iterdir():
             _to_disk(file)
         shutil.rmtree(folder, ignore_errors=True)
@@ -76,6 +83,11 @@ def save(out: Path, step: int, config: TrainConfig, model: nn.Module, optimizer:
     for old in checkpoints(out)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
     return folder
+
+
+def take_part(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Hand the process that saves this process's parts, in the order in which it asks for them."""
+    deque(chain(_weights(model), _moments(model, optimizer)), maxlen=0)
 
 
 def checkpoints(out: Path) -> list[Path]:
@@ -96,7 +108,7 @@ def load(folder: Path) -> Saved:
         return Saved(
             state["step"],
             state.get("images"),
-            TrainConfig.from_dict(json.loads((folder / "config.json").read_text())),
+            json.loads((folder / "config.json").read_text()),
             load_file(folder / "weights.safetensors"),
             load_file(folder / "optimizer.safetensors"),
         )
@@ -105,7 +117,7 @@ def load(folder: Path) -> Saved:
 
 
 def load_run(path: str | Path) -> tuple[MAE | SimMIM, TrainConfig, int]:
-    """Load the newest checkpoint of a run (or one checkpoint folder) as a model in eval mode.
+    """Load the newest checkpoint of a run of `train` (or one checkpoint folder) as a model in eval mode.
 
     Returns
     -------
@@ -121,19 +133,24 @@ def load_run(path: str | Path) -> tuple[MAE | SimMIM, TrainConfig, int]:
     if folder is None:
         raise InputError(f"{path} holds no training checkpoint; expected folders step-* with weights.safetensors")
     saved = load(folder)
-    model = build(saved.config)
+    try:
+        config = TrainConfig.from_dict(saved.record)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise InputError(f"{folder} is not a whole checkpoint of masked image modelling: {error}") from error
+    model = build(config)
     model.load_state_dict(saved.weights)
-    return model.eval(), saved.config, saved.step
+    return model.eval(), config, saved.step
 
 
 def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     """Put saved moments back where `save` found them."""
     for name, parameter in model.named_parameters():
         if f"step.{name}" in tensors:
-            state: dict[str, Any] = {key: tensors[f"{key}.{name}"] for key in OPTIMIZER_STATE}
+            step = tensors[f"step.{name}"]
             optimizer.state[parameter] = {
-                key: value.to(parameter.device) if key != "step" or parameter.is_cuda else value
-                for key, value in state.items()
+                "exp_avg": placed_as(parameter, tensors[f"exp_avg.{name}"]),
+                "exp_avg_sq": placed_as(parameter, tensors[f"exp_avg_sq.{name}"]),
+                "step": step.to(parameter.device) if parameter.is_cuda else step,
             }
 
 
@@ -143,11 +160,15 @@ def _to_disk(file: Path) -> None:
         os.fsync(written.fileno())
 
 
-def _optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    tensors = {}
+def _weights(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    return ((name, full(value)) for name, value in model.state_dict().items())
+
+
+def _moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
     for name, parameter in model.named_parameters():
         state = optimizer.state.get(parameter, {})
-        for key in OPTIMIZER_STATE:
-            if key in state:
-                tensors[f"{key}.{name}"] = state[key].detach().cpu().contiguous()
-    return tensors
+        yield from ((f"{key}.{name}", full(state[key])) for key in OPTIMIZER_STATE if key in state)
+
+
+def _on_cpu(tensors: Iterator[tuple[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: value.cpu().contiguous() for name, value in tensors}

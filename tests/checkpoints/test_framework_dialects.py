@@ -244,7 +244,9 @@ def test_vit_pytorch_of_every_year(year: int, tmp_path: Path) -> None:
     encoder, report = loaded(tmp_path, renamed(peer.state_dict(), *YEARS[year]))
     same(encoder, peer)
     assert (report.dialect, report.config.heads, report.config.inner) == ("vit-pytorch", 2, 128)
-    assert report.notes == ("heads 2: assumed, 64 features a head; heads= (--heads) says otherwise",)
+    heads, pooled = report.notes
+    assert heads == "heads 2: assumed, 64 features a head; heads= (--heads) says otherwise"
+    assert "pool='cls', its default, was assumed" in pooled
     assert report.config.patch_norm == (year > 2020)
     assert not report.config.qkv_bias
     with torch.no_grad():
@@ -281,6 +283,7 @@ def test_vit_pytorch_pickled_whole_says_its_heads(tmp_path: Path) -> None:
     encoder, report = loaded(tmp_path, peer)
     same(encoder, peer)
     assert (report.config.heads, report.sources["heads"]) == (3, "the pickled module")
+    assert not any("pool" in note for note in report.notes)
     with pytest.raises(InputError, match=r"pass heads= \(--heads\)"):
         loaded(tmp_path, peer.state_dict())
     peer.pool = "mean"

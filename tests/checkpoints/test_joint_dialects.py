@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from maetheory.checkpoints import load_checkpoint
+from maetheory.checkpoints.resize import resized_positions
+from maetheory.models.positions import sincos_positions
 
 pytest.importorskip("timm", reason="needs timm: pip install maetheory[timm]")
 
@@ -99,6 +101,40 @@ def test_the_small_moco_v3_has_twelve_heads(tmp_path: Path) -> None:
     encoder, report = loaded(tmp_path, {"arch": "vit_small", "state_dict": state})
     assert report.sources["heads"] == "MoCo-v3's table of widths"
     same_states(encoder, model)
+
+
+def test_the_small_moco_v3_is_known_by_its_positions_where_its_names_are_converted(tmp_path: Path) -> None:
+    """As its own script for DeiT's code saves it; a learned table, or MAE's, leaves the usual six heads."""
+    model = peer(embed_dim=384, num_heads=12, depth=1, norm_layer=SIX)
+    rows = sincos_positions(384, 4, 4)
+    table = torch.cat([rows[..., 192:], rows[..., :192]], -1)
+    with torch.no_grad():
+        model.pos_embed.copy_(table)
+    encoder, report = loaded(tmp_path, {"model": model.state_dict()})
+    same_states(encoder, model)
+    assert (report.config.heads, report.sources["heads"]) == (12, "the order of its sines and cosines, MoCo-v3's")
+    for other in (rows, torch.randn(1, 17, 384)):
+        assert loaded(tmp_path, {"model": model.state_dict() | {"pos_embed": other}})[1].config.heads == 6
+
+
+def of_dinov2(table: Tensor, grid: int) -> Tensor:
+    """What interpolate_pos_encoding of facebookresearch/dinov2 does, its offset 0.1 and no antialiasing."""
+    side = int(table[:, 1:].shape[1] ** 0.5)
+    picture = table[:, 1:].reshape(1, side, side, -1).permute(0, 3, 1, 2)
+    longer = float(grid + 0.1) / side
+    new = nn.functional.interpolate(picture, scale_factor=(longer, longer), mode="bicubic", antialias=False)
+    assert new.shape[-2:] == (grid, grid)
+    return torch.cat([table[:, :1], new.permute(0, 2, 3, 1).reshape(1, grid * grid, -1)], 1)
+
+
+@pytest.mark.parametrize("grid", [2, 3, 7, 16])
+def test_positions_of_dinov2_are_stretched_by_a_tenth_of_a_patch_more(grid: int, tmp_path: Path) -> None:
+    state = of_facebook(peer(init_values=0.1, norm_layer=SIX))
+    encoder, report = loaded(tmp_path, state, heads=4, image_size=4 * grid)
+    torch.testing.assert_close(encoder.pos_embed.detach(), of_dinov2(state["pos_embed"], grid), rtol=0, atol=1e-6)
+    plain = resized_positions(state["pos_embed"], 1, grid, antialias=False)[0]
+    assert (encoder.pos_embed - plain).abs().max() > 1e-3
+    assert "to a side 0.1 of a patch longer" in report.notes[-1]
 
 
 def test_dino(tmp_path: Path) -> None:

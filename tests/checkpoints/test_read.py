@@ -336,7 +336,7 @@ def test_the_run_that_training_writes(tmp_path: Path) -> None:
     vit = ViTConfig(8, 2, 1, width=16, depth=2, heads=2, positions="learned")
     config = TrainConfig(MAEConfig(vit, decoder_width=16, decoder_depth=1, decoder_heads=2))
     model = store.build(config)
-    store.save(tmp_path, 5, config, model, torch.optim.AdamW(model.parameters()), 10)
+    store.save(tmp_path, 5, config.to_dict(), model, torch.optim.AdamW(model.parameters()), 10)
     found = read(tmp_path)
     assert found.container == "maetheory run"
     assert same({key: found.tree[key] for key in model.state_dict()}, dict(model.state_dict()))
@@ -378,14 +378,18 @@ WRONG = {
     "web page": b"\n<!DOCTYPE html><html><body>404</body></html>",
     "git-lfs pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 1\n",
     "data.pkl of a torch file": b"PK\x05\x06" + b"\0" * 18,
-    "no checkpoint": b"\x89HDF\r\n\x1a\n" + b"\0" * 40,
+    "an HDF5 file, not a checkpoint": b"\x89HDF\r\n\x1a\n" + b"\0" * 40,
+    "a PNG image, not a checkpoint": b"\x89PNG\r\n\x1a\n" + b"\0" * 40,
+    "packed with gzip, not a checkpoint; unpack it first": b"\x1f\x8b\x08" + b"\0" * 40,
+    "its end is missing or damaged; the download was cut short": b"PK\x03\x04" + b"\0" * 40,
+    "cut short: its header is longer than the file": (10**6).to_bytes(8, "little") + b'{"a"',
 }
 
 
 @pytest.mark.parametrize("words", WRONG)
 def test_what_is_no_checkpoint_is_one_sentence(words: str, tmp_path: Path) -> None:
     content = WRONG[words]
-    if content.startswith(b"PK"):
+    if content.startswith(b"PK\x05"):
         np.savez(tmp_path / "a.npz", a=np.ones(2))
         content = (tmp_path / "a.npz").read_bytes()
     (tmp_path / "a.pt").write_bytes(content)

@@ -136,8 +136,8 @@ def test_one_graph_is_in_memory_at_a_time(monkeypatch) -> None:
 
 
 def test_a_table_in_a_file_gives_the_same(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("maetheory.empirical.gaussian.TILE_BYTES", 4 * N * 5)
-    filed = average_over_masks(_images(), LAW, masks=5, k=K, patch=2, bandwidth=BANDWIDTH, room=N * N * 3,
+    monkeypatch.setattr("maetheory.empirical.gaussian.TILE_BYTES", 4 * N * 2)
+    filed = average_over_masks(_images(), LAW, masks=5, k=K, patch=2, bandwidth=BANDWIDTH, room=N * N * 2,
                                scratch=tmp_path)  # fmt: skip
     for name, estimate in _named(filed).items():
         assert estimate == pytest.approx(_named(_average())[name], rel=1e-4, abs=1e-6)

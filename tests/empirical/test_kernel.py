@@ -9,6 +9,7 @@ from maetheory.core import InputError
 from maetheory.data import ImageSet
 from maetheory.empirical import GaussianTable, kernel_graph
 from maetheory.empirical.kernel import KernelGraph
+from maetheory.empirical.votes import vote_error
 from maetheory.graph import MaskGraph
 from maetheory.masks.grid import patchify
 
@@ -88,6 +89,25 @@ def test_distinct_pairs_are_those_of_two_images() -> None:
     assert graph.pair_label_error() == pytest.approx(disagree / (1 - same), rel=1e-4)
 
 
+def test_the_certificate_decides_where_values_fall_slowly_and_all_products_are_counted(monkeypatch) -> None:
+    graph = kernel_graph(_images(200), MASK, patch=2, factor=0.25)
+    columns, times = [], GaussianTable.times
+
+    def counted(self, x, **options):
+        columns.append(np.atleast_2d(np.transpose(x)).shape[0])
+        return times(self, x, **options)
+
+    assert graph.degrees[1].sum() == pytest.approx(1)
+    monkeypatch.setattr(GaussianTable, "times", counted)
+    found = graph.spectrum(8)
+    exact = np.linalg.svd(graph.normalized @ np.eye(200), compute_uv=False)
+    assert found.values[7] - exact[8] < 0.04 * exact[8]  # what 32 steps for the next value itself could not decide
+    assert found.complete
+    assert exact[8] <= found.missed_below < exact[7]
+    assert found.matvecs == sum(columns) - 200
+    assert len(found.values) == 8
+
+
 def test_no_bandwidth_gives_the_identity_and_all_of_it_gives_one_value() -> None:
     nothing = kernel_graph(_images(), MASK, patch=2, factor=0.0)
     assert (nothing.normalized @ np.eye(40) == np.eye(40)).all()
@@ -105,17 +125,54 @@ def test_more_blur_never_raises_a_singular_value() -> None:
 
 
 def test_a_table_in_memory_in_a_file_and_computed_again_are_one(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("maetheory.empirical.gaussian.TILE_BYTES", 4 * 40 * 7)
+    monkeypatch.setattr("maetheory.empirical.gaussian.TILE_BYTES", 4 * 40 * 5)
     points = np.random.default_rng(1).normal(size=(40, 6))
     x = np.random.default_rng(2).normal(size=(40, 3))
     memory = GaussianTable(points, 2.0)
-    file = GaussianTable(points, 2.0, room=40 * 40 * 3, scratch=tmp_path)
-    again = GaussianTable(points, 2.0, room=40 * 40 * 3)
+    file = GaussianTable(points, 2.0, room=40 * 40 * 2, scratch=tmp_path)
+    again = GaussianTable(points, 2.0, room=40 * 40 * 2)
     assert (memory.kept, file.kept, again.kept) == (True, True, False)
     exact = np.exp(-((points[:, None] - points[None]) ** 2).sum(-1) / 8) @ x
     for table in (memory, file, again):
         assert table.times(x) == pytest.approx(exact, rel=0, abs=40 * table.rounding * 4)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("edge", [1, 6, 7, 40])
+@pytest.mark.parametrize("kept", [True, False])
+def test_products_by_blocks_of_one_half_are_those_of_the_whole_matrix(edge: int, kept: bool, monkeypatch) -> None:
+    monkeypatch.setattr("maetheory.empirical.gaussian.EDGE", {"cpu": edge})
+    points = np.random.default_rng(1).normal(size=(40, 6))
+    table = GaussianTable(points, 2.0, keep=kept)
+    assert (table.rows, table.kept) == (edge, kept)
+    exact = np.exp(-((points[:, None] - points[None]) ** 2).sum(-1) / 8)
+    whole, off = table.times(np.eye(40)), 2 * table.rounding
+    assert (whole == whole.T).all()
+    assert (np.diag(whole) == 1).all()
+    assert whole == pytest.approx(exact, rel=off)
+    for x in (np.random.default_rng(2).normal(size=(40, 3)), np.random.default_rng(3).normal(size=40)):
+        assert table.times(x) == pytest.approx(whole @ x, rel=0, abs=1e-14 * 40 * 4)
+        assert table.times(x, power=2) == pytest.approx(whole**2 @ x, rel=0, abs=1e-14 * 40 * 4)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 40])
+def test_the_size_of_a_table_is_known_before_it_is_made(rows: int, monkeypatch) -> None:
+    monkeypatch.setattr("maetheory.empirical.gaussian.EDGE", {"cpu": rows})
+    points = np.random.default_rng(1).normal(size=(40, 6))
+    assert GaussianTable(points, 2.0).size == sum(tile.numel() for _, tile in GaussianTable(points, 2.0)._tiles())
+    needed = 4 * GaussianTable(points, 2.0).size
+    tiles = 12 * rows * 40
+    assert GaussianTable(points, 2.0, room=max(needed, tiles)).kept
+    if needed > tiles:
+        assert not GaussianTable(points, 2.0, room=needed - 1).kept
+
+
+def test_a_vote_that_is_tied_or_that_nobody_casts_is_an_error() -> None:
+    views = np.array([[0.0], [1.0], [1.0]])
+    votes = {"factor": 0.5, "seed": 0, "device": "cpu"}
+    assert vote_error(views, np.array([0, 1, 0]), **votes) == 1  # image 0 hears one of each, the others only the rival
+    assert vote_error(np.array([[0.0], [1e4], [2e4]]), np.array([0, 0, 0]), **(votes | {"factor": 1e-3})) == 1
+    assert vote_error(views, np.array([0, 0, 0]), **votes) == 0
 
 
 def test_the_labels_of_views_are_guessed_from_other_images() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from maetheory.core import InputError
-from maetheory.masks import BernoulliMasks, BlockMasks, MaskLaw, UniformMasks, visible_count
+from maetheory.masks import BernoulliMasks, BlockMasks, ListedMasks, MaskLaw, UniformMasks, visible_count
 
 LAWS: list[MaskLaw] = [
     UniformMasks(5, 2),
@@ -18,6 +18,7 @@ LAWS: list[MaskLaw] = [
     BlockMasks(3, 5),
     BlockMasks((2, 4), 3),
     BlockMasks((4, 3), 1),
+    ListedMasks(np.array([[1, 0, 0], [0, 1, 1], [1, 0, 0], [1, 0, 1]], bool), [0.5, 0.25, 0.25, 0]),
 ]
 
 

@@ -60,3 +60,31 @@ def test_a_solver_that_misses_copies_is_caught_and_replaced(monkeypatch):
     assert not found.missed
     monkeypatch.setattr(solving, "ATTEMPTS", 1)
     assert solving.spectrum(matrix, 4).missed
+
+
+def test_a_tolerance_spares_products_and_residuals_keep_it():
+    values = 0.99 ** np.arange(200)
+    matrix, counts = matrix_with(values, 300, 200), []
+    for tolerance in (0.0, 1e-4):
+        products = Products(matrix)
+        found = by_blocks(products, 12, np.random.default_rng(0), width=4, room=120, tolerance=tolerance)
+        counts.append(products.count)
+        np.testing.assert_allclose(found.values, values[:12], atol=max(tolerance, 2e-14))
+        assert np.linalg.norm(matrix.T @ found.left - found.right * found.values, axis=0).max() < max(tolerance, 1e-12)
+    assert counts[1] < 0.8 * counts[0]
+
+
+def test_a_tolerance_is_looked_at_before_the_basis_is_full():
+    products = Products(matrix_with(0.9 ** np.arange(200), 300, 200))
+    found = by_blocks(products, 4, np.random.default_rng(0), width=4, room=200, tolerance=1e-6)
+    assert products.count < 200  # a full basis takes twice that
+    np.testing.assert_allclose(found.values, 0.9 ** np.arange(4), atol=1e-6)
+
+
+def test_a_wider_basis_spares_products():
+    matrix, counts = matrix_with(0.99 ** np.arange(200), 300, 200), []
+    for room in (None, 160):
+        products = Products(matrix)
+        by_blocks(products, 12, np.random.default_rng(0), width=4, room=room, tolerance=1e-9)
+        counts.append(products.count)
+    assert counts[1] < counts[0]

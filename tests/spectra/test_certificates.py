@@ -136,3 +136,36 @@ def test_an_impossible_probability_is_refused(bracket, failure):
 def test_shapes_that_do_not_fit_are_refused():
     with pytest.raises(InputError, match=r"^values, left and right have shapes"):
         certify(np.eye(3), np.ones(2), np.ones((3, 2)), np.ones((2, 2)))
+
+
+def of_some(matrix: np.ndarray, chosen: np.ndarray, **options: int):
+    left, values, right = np.linalg.svd(matrix)
+    return certify(matrix, values[chosen], left[:, chosen], right[chosen].T, **options)
+
+
+def test_spare_values_tell_the_top_of_a_slowly_falling_spectrum_from_the_rest():
+    values = 0.99 ** np.arange(80)
+    matrix = matrix_with(values, 120, 80, 6)
+    assert not of_some(matrix, np.arange(8)).complete
+    found = of_some(matrix, np.arange(24), steps=48).first(8)
+    assert found.complete
+    assert found.values == pytest.approx(values[:8], rel=1e-13)
+    assert (found.left.shape, found.right.shape, found.residuals.shape) == ((120, 8), (80, 8), (8,))
+    assert values[8] - 1e-12 < found.missed_above <= values[8] <= found.missed_below < values[8] + 1e-12
+    assert found.first(8) is found
+
+
+def test_spare_values_hide_no_omission():
+    matrix = matrix_with(0.99 ** np.arange(80), 120, 80, 6)
+    without = of_some(matrix, np.delete(np.arange(24), 3), steps=48).first(8)
+    assert without.missed
+    assert not without.complete
+    beyond = of_some(matrix, np.delete(np.arange(24), 8), steps=48).first(8)
+    assert beyond.missed_above == pytest.approx(0.99**8, rel=1e-3)  # above what the spares say, 0.99**9
+    assert beyond.missed_below >= 0.99**8
+
+
+def test_more_steps_narrow_the_bound_on_what_is_left_out():
+    matrix = matrix_with(0.99 ** np.arange(80), 120, 80, 6)
+    few, many = (float(of_some(matrix, np.arange(8), steps=steps).missed_below) for steps in (16, 48))
+    assert 0.99**8 <= many < few

@@ -18,9 +18,10 @@ import torch
 from maetheory.core import InputError
 from maetheory.data import ImageSet, load_images
 from maetheory.models import MAEConfig, ViTConfig
-from maetheory.training import TrainConfig, TrainStep, load_run, loop, train
+from maetheory.training import TrainConfig, TrainStep, load_run, masked, train
 from maetheory.training.logbook import read_log
 from maetheory.training.store import build, checkpoints
+from maetheory.training.task import numbered_stream
 
 MODEL = MAEConfig(
     ViTConfig(8, 2, 1, width=16, depth=2, heads=2, positions="learned"),
@@ -94,14 +95,14 @@ def test_uniformity_of_means_leaves_padding_and_hidden_places_out(
         seen.append(z.detach())
         return z.sum() * 0
 
-    monkeypatch.setattr("maetheory.training.loop.penalty", note)
+    monkeypatch.setattr("maetheory.training.masked.penalty", note)
     masks: list[torch.Tensor] = []
-    draw = loop.draw_masks
-    monkeypatch.setattr(loop, "draw_masks", lambda *words: masks.append(draw(*words)) or masks[-1])
+    draw = masked.draw_masks
+    monkeypatch.setattr(masked, "draw_masks", lambda *words: masks.append(draw(*words)) or masks[-1])
     config = replace(CONFIG, objective=objective, mask_law="bernoulli", uniformity_readout="mean", epochs=1,
                      batch=256, save_seconds=0.0)  # fmt: skip
     train(config, digits, out=tmp_path)
-    order = torch.randperm(256, generator=loop._stream(0, 0, "cpu"))
+    order = torch.randperm(256, generator=numbered_stream(0, 0, "cpu"))
     pixels, model = torch.from_numpy(digits.images)[order], build(config)
     with torch.no_grad():
         for i in (0, 100, 255):
@@ -109,6 +110,28 @@ def test_uniformity_of_means_leaves_padding_and_hidden_places_out(
             tokens = model.encode(pixels[i : i + 1], row)[0, 1:]
             one = tokens[row[0]] if objective == "simmim" else tokens
             torch.testing.assert_close(seen[0][i], one.mean(0), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"uniformity_form": "gaussian", "uniformity_convention": "authors"},
+        {"uniformity_form": "coding-rate"},
+        {"uniformity_normalize": False},
+    ],
+)
+def test_the_recipe_says_what_is_weighed(
+    tmp_path: Path, digits: ImageSet, changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, object]] = []
+    monkeypatch.setattr(masked, "penalty", lambda z, **words: told.append(words) or z.sum() * 0 + 2)
+    config = replace(CONFIG, epochs=1, batch=256, **changes)  # type: ignore[arg-type]
+    train(config, digits, out=tmp_path)
+    assert told == [{"form": config.uniformity_form, "normalize": config.uniformity_normalize,
+                     "convention": config.uniformity_convention}]  # fmt: skip
+    (line,) = read_log(tmp_path / "metrics.jsonl")
+    assert line["uniformity"] == 2
+    assert line["loss"] == pytest.approx(line["reconstruction"] + 0.2)
 
 
 def test_kill_9_loses_at_most_the_last_interval(tmp_path: Path, digits: ImageSet) -> None:

@@ -1,0 +1,105 @@
+"""How many images a kernel graph may have: pixels to the top 32 singular values with certificate, at four sizes.
+
+Run as ``python benchmarks/kernel_scale.py [LARGEST]``; the sizes are LARGEST, a quarter of it, a sixteenth and a
+sixty-fourth. Images are CIFAR-10 where ``MAETHEORY_DATA`` has it, else ten blurred patterns with noise; the mask shows
+16 of 64 patches, drawn from seed 0, and the bandwidth is a quarter of the median distance. Up to 12,500 images scipy's
+``svds`` has the same operator. Each size has a process to itself, because peak memory is that of a whole process. Both
+the clock's seconds and the process's are given, since a shared machine makes the first ones anything.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from time import perf_counter, process_time
+
+import numpy as np
+from scipy.sparse.linalg import svds
+
+from maetheory.data import ImageSet, load_images
+from maetheory.empirical import KernelGraph, kernel_graph
+from maetheory.masks import UniformMasks
+
+K, PATCH, LARGEST, SVDS = 32, 4, 12_500, 12_500
+
+
+def images(n: int) -> ImageSet:
+    if Path(os.environ.get("MAETHEORY_DATA", ""), "cifar-10-batches-bin").is_dir() and os.environ.get("MAETHEORY_DATA"):
+        return load_images("cifar10").limit(n)
+    rng = np.random.default_rng(0)
+    patterns = rng.random((10, 3, 4, 4), np.float32).repeat(8, 2).repeat(8, 3)
+    labels = np.arange(n) % 10
+    return ImageSet(0.5 * patterns[labels] + 0.5 * rng.random((n, 3, 32, 32), np.float32), labels, "patterns")
+
+
+def graph(n: int) -> KernelGraph:
+    mask = UniformMasks(64, 16).sample(np.random.default_rng(0), 1)[0]
+    return kernel_graph(images(n), mask, patch=PATCH)
+
+
+def ours(n: int) -> dict[str, object]:
+    clock, own = perf_counter(), process_time()
+    found = graph(n)
+    build = perf_counter() - clock, process_time() - own
+    clock, own = perf_counter(), process_time()
+    top = found.spectrum(K)
+    solve = perf_counter() - clock, process_time() - own
+    return {"build": build, "solve": solve, "peak": peak(), "products": top.matvecs, "enclosure": top.enclosure,
+            "values": top.values.tolist(), "reading": top.reading, "kept": found.table.kept,
+            "table": 4e-9 * found.table.size, "rounding": found.table.rounding,
+            "self_pairs": float(found.self_pairs)}  # fmt: skip
+
+
+def scipys(n: int) -> dict[str, object]:
+    operator = graph(n).normalized
+    clock, own = perf_counter(), process_time()
+    values = svds(operator, K, rng=0)[1]
+    solve = perf_counter() - clock, process_time() - own
+    return {"solve": solve, "peak": peak(), "values": np.sort(values)[::-1].tolist()}
+
+
+def peak() -> float:
+    """Largest memory of this process so far, in GiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def in_a_process(who: str, n: int) -> dict:
+    done = subprocess.run([sys.executable, __file__, who, str(n)], stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)
+
+
+def exponent(sizes: list[int], costs: list[float]) -> float:
+    """Slope of cost against size on logarithmic axes."""
+    return float(np.polyfit(np.log(sizes), np.log(costs), 1)[0])
+
+
+def main(largest: int = LARGEST) -> None:
+    sizes, rows = [largest // 4**j for j in (3, 2, 1, 0)], []
+    print(f"load {os.getloadavg()[0]:.1f}; seconds are clock / process", flush=True)
+    for n in sizes:
+        mine = in_a_process("ours", n)
+        rows.append((mine["build"][1], mine["solve"][1], mine["peak"]))
+        print(f"{n:7,d}  build {mine['build'][0]:.1f} / {mine['build'][1]:.1f}  solve {mine['solve'][0]:.1f} / "
+              f"{mine['solve'][1]:.1f}  products {mine['products']}  peak GiB {mine['peak']:.2f}  table GB "
+              f"{mine['table']:.2f} kept {mine['kept']}  enclosure {mine['enclosure']:.1e}  entries' rounding "
+              f"{mine['rounding']:.1e}  32nd {mine['values'][-1]:.4f}  self pairs {mine['self_pairs']:.3f}  "
+              f"{mine['reading']}", flush=True)  # fmt: skip
+        if n <= SVDS:
+            theirs = in_a_process("scipys", n)
+            off = np.abs(np.subtract(mine["values"], theirs["values"])).max()
+            print(f"         svds {theirs['solve'][0]:.1f} / {theirs['solve'][1]:.1f}  peak GiB {theirs['peak']:.2f}  "
+                  f"largest difference {off:.1e}", flush=True)  # fmt: skip
+    for name, costs in zip(("build", "solve", "memory"), zip(*rows)):
+        print(f"{name} grows like N^{exponent(sizes, list(costs)):.2f}; its last step like "
+              f"N^{exponent(sizes[-2:], list(costs)[-2:]):.2f}", flush=True)  # fmt: skip
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] in (["ours"], ["scipys"]):
+        print(json.dumps({"ours": ours, "scipys": scipys}[sys.argv[1]](int(sys.argv[2]))))
+    else:
+        main(*(int(word) for word in sys.argv[1:2]))

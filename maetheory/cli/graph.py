@@ -1,0 +1,68 @@
+"""The command that makes mask graphs of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maetheory.cli.options import Data, Json, Seed
+from maetheory.cli.program import app
+from maetheory.cli.terminal import show, terminal, watched
+
+
+@app.command()
+def graph(
+    data: Data = "digits",
+    kind: Annotated[str, typer.Option(help="exact, tokens or kernel.")] = "tokens",
+    mask_ratio: Annotated[float, typer.Option(help="Share of hidden patches.")] = 0.75,
+    law: Annotated[str, typer.Option("--law", help="uniform, bernoulli or block.")] = "uniform",
+    patch: Annotated[
+        int | None, typer.Option(help="Side of a patch in pixels; a quarter of the image by default.")
+    ] = None,
+    k: Annotated[int | None, typer.Option("--k", help="Spectral features; as many as classes by default.")] = None,
+    positions: Annotated[str, typer.Option(help="kept or dropped: whether a view knows where it was seen.")] = "kept",
+    codes: Annotated[
+        int | None, typer.Option(help="Distinct patches: 2 for exact, 64 codes for tokens by default.")
+    ] = None,
+    views: Annotated[
+        str, typer.Option(help="patches or pooled: all codes seen, or that of their mean (tokens).")
+    ] = "patches",
+    targets: Annotated[str, typer.Option(help="patches or pooled, as for views (tokens).")] = "patches",
+    masks: Annotated[int | None, typer.Option(help="Masks drawn: 16 for tokens, 4 for kernel by default.")] = None,
+    bandwidth: Annotated[
+        float | None, typer.Option(help="Of the kernel; a quarter of the median distance of targets by default.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "--images", help="Use so many images, classes balanced.")
+    ] = None,
+    seed: Seed = 0,
+    out: Annotated[Path | None, typer.Option(help="Also leave graph.json and graph.txt there.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the mask graph of images: its size, components, spectrum, label errors, and the bound they give.
+
+    exact: images quantised to a few patches, all masks. tokens: patches become codes, masks are drawn, and every number
+    has a band or is UNDECIDED. kernel: alike targets are taken for one another, means over masks. For instance:
+    maetheory graph --kind exact --limit 300 --positions dropped; maetheory graph --data cifar10 --kind tokens --targets
+    pooled --codes 16. On many processes: torchrun --nproc_per_node=2 -m maetheory graph --kind tokens --data DIR, which
+    gives the numbers of these images, without bands.
+    """
+    from maetheory.data import load_images
+    from maetheory.empirical import Ranks
+    from maetheory.reports.graph import graph_document, graph_text, write_graph
+    from maetheory.reports.graph_study import GraphPlan, study
+    from maetheory.training import fabric_of
+
+    plan = GraphPlan(kind, mask_ratio, law, patch, k, positions, codes, masks, views, targets, bandwidth, seed or 0)
+    fabric = fabric_of("cpu")
+    fabric.launch()
+    with watched() as progress:
+        images = load_images(data or "digits", limit=limit, progress=progress)
+        ranks = Ranks.of() if fabric.world_size > 1 else None
+        found = study(plan, images, ranks=ranks, progress=progress)
+        if out is not None and fabric.is_global_zero:
+            write_graph(out, found)
+    if fabric.is_global_zero:
+        show(graph_document(found), as_json, lambda: graph_text(found, **terminal()))

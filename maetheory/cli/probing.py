@@ -1,0 +1,143 @@
+"""The command that asks a checkpoint for classes it was not trained on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any
+
+import typer
+
+from maetheory.cli.options import Data, DialectName, Heads, ImageSize, Json, Seed, Weights
+from maetheory.cli.program import app
+from maetheory.cli.terminal import show, watched
+from maetheory.core import Estimate, InputError, Progress, replacing
+
+STEPS = ("epochs", "batch", "base_lr", "seed")
+TAKES: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "linear": (), "knn": (), "sgd": STEPS, "lars": (*STEPS, "trust"),
+    "finetune": (*STEPS, "layer_decay", "drop_path", "mixup", "cutmix", "crop", "flip"),
+})  # fmt: skip
+"""Which options of a recipe each mode has."""
+
+
+@app.command()
+def probe(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint file, or a folder of a run or of Hugging Face.")],
+    data: Data = "digits",
+    mode: Annotated[
+        str,
+        typer.Option(
+            help="linear (logistic regression to its optimum), sgd or lars (a batch norm and a linear map, "
+            "trained by steps as MAE's), knn, or finetune (the encoder too)."
+        ),
+    ] = "linear",
+    readout: Annotated[str | None, typer.Option(help="cls or mean; cls by default, mean where fine-tuned.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Use so many images of each split.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Of sgd, lars and finetune.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Global batch, of sgd, lars and finetune.")] = None,
+    base_lr: Annotated[float | None, typer.Option(help="Peak learning rate per 256 images, of the same.")] = None,
+    trust: Annotated[float | None, typer.Option(help="LARS's trust coefficient.")] = None,
+    layer_decay: Annotated[float | None, typer.Option(help="Learning rate of a layer over that above it.")] = None,
+    drop_path: Annotated[float | None, typer.Option(help="Stochastic depth of the last block.")] = None,
+    mixup: Annotated[float | None, typer.Option(help="a of Beta(a, a); 0 does not mix so.")] = None,
+    cutmix: Annotated[float | None, typer.Option(help="a of Beta(a, a); 0 does not mix so.")] = None,
+    crop: Annotated[int | None, typer.Option(help="Move images by up to so many pixels.")] = None,
+    flip: Annotated[bool | None, typer.Option("--flip", help="Mirror half of the images.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Leaves the result there as probe.json; and is the folder of a fine-tuning run."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on fine-tuning from the newest checkpoint.")] = False,
+    heads: Heads = None,
+    dialect: DialectName = None,
+    weights: Weights = None,
+    image_size: ImageSize = None,
+    seed: Seed = None,
+    as_json: Json = False,
+) -> None:
+    """Read classes off frozen features with a linear map or nearest neighbours, or fine-tune; test on the test split.
+
+    What is not given is MAE's recipe for ImageNet. --flip, --crop, --mixup, --cutmix, --drop-path and --layer-decay
+    are of finetune.
+    """
+    from maetheory.checkpoints import load_checkpoint
+    from maetheory.data import load_images
+
+    given = {"epochs": epochs, "batch": batch, "base_lr": base_lr, "trust": trust, "layer_decay": layer_decay,
+             "drop_path": drop_path, "mixup": mixup, "cutmix": cutmix, "crop": crop, "flip": flip,
+             "seed": seed}  # fmt: skip
+    options = _options(mode, {name: value for name, value in given.items() if value is not None})
+    if resume and mode != "finetune":
+        raise InputError(f"only finetune can be resumed, but the mode is {mode!r}")
+    readout = readout or ("mean" if mode == "finetune" else "cls")
+    with watched() as progress:
+        encoder, report = load_checkpoint(checkpoint, heads=heads, dialect=dialect, weights=weights,
+                                          image_size=image_size)  # fmt: skip
+        splits = [load_images(data or "digits", split=split, limit=limit) for split in ("train", "test")]
+        result: dict[str, Any]
+        if mode == "finetune":
+            result = _fine_tuned(encoder, splits, readout, options, out or Path("runs/finetune"), resume, progress)
+        else:
+            result = _frozen(encoder, splits, mode, readout, options, progress)
+    accuracy: Estimate = result.pop("accuracy")
+    document = {"accuracy": accuracy.value, "error": accuracy.error, "mode": mode, **result, "readout": readout,
+                "step": report.trained.get("step"), "n_test": len(splits[1]), "checkpoint": report.path,
+                "sha256": report.sha256, "notes": report.notes}  # fmt: skip
+    if out is not None:
+        with replacing(out / "probe.json") as part:
+            part.write_text(json.dumps(document, indent=1) + "\n")
+    percent = Estimate(100 * accuracy.value, 100 * accuracy.error)
+    show(
+        document, as_json, lambda: f"accuracy {percent} % ({readout}; {result['recipe']}; {len(splits[1])} test images)"
+    )
+
+
+def _options(mode: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a mode, with a warm-up as short as the epochs make it.
+
+    Raises
+    ------
+    InputError
+        If the mode is unknown or does not have an option that was given.
+    """
+    if mode not in TAKES:
+        raise InputError(f"the mode must be one of {', '.join(TAKES)}, but it is {mode!r}")
+    foreign = [name for name in given if name not in TAKES[mode] and name != "seed"]
+    if foreign:
+        words = ", ".join(f"--{name.replace('_', '-')}" for name in foreign)
+        raise InputError(f"the mode {mode!r} has no {words}; leave it out, or choose another mode")
+    return {name: value for name, value in given.items() if name in TAKES[mode]}
+
+
+def _with_warmup(first: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Return options with the share of warm-up that a recipe has, at most as many epochs of it."""
+    share = min(1.0, options.get("epochs", first.epochs) / first.epochs)
+    return options | {"warmup_epochs": first.warmup_epochs * share}
+
+
+def _frozen(encoder: Any, splits: list[Any], mode: str, readout: str, options: dict[str, Any],
+            progress: Progress) -> dict[str, Any]:  # fmt: skip
+    from maetheory.evaluation import ProbeConfig, encode, knn_probe, linear_probe, stepwise_probe
+
+    images, test = splits
+    z, z_test = (encode(encoder, each, readout=readout, progress=progress) for each in splits)  # type: ignore[arg-type]
+    parts = (z, images.labels, z_test, test.labels)
+    if mode in ("sgd", "lars"):
+        config = ProbeConfig(mode, **_with_warmup(ProbeConfig(), options))  # type: ignore[arg-type]
+        found = stepwise_probe(*parts, config, progress=progress)
+    else:
+        found = (linear_probe if mode == "linear" else knn_probe)(*parts)
+    return {"accuracy": found.accuracy, "recipe": found.recipe}
+
+
+def _fine_tuned(encoder: Any, splits: list[Any], readout: str, options: dict[str, Any], out: Path, resume: bool,
+                progress: Progress) -> dict[str, Any]:  # fmt: skip
+    from maetheory.evaluation import FinetuneConfig, finetune
+
+    config = FinetuneConfig(readout, **_with_warmup(FinetuneConfig(), options))  # type: ignore[arg-type]
+    found = finetune(encoder, splits[0], splits[1], config, out=out, resume=resume, progress=progress)
+    return {"accuracy": found.accuracy, "recipe": found.recipe, "run": str(found.run.checkpoint),
+            "loss": found.run.loss, "steps": found.run.steps}  # fmt: skip

@@ -1,0 +1,30 @@
+"""What would not fit in memory is refused before it is begun."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from maetheory.core.complaint import InputError
+
+
+def free_memory() -> int:
+    """Return the bytes that programs may still take, caches that give way included."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):  # not Linux
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+def check_memory(needed: float, what: str, remedy: str) -> None:
+    """Raise InputError if more bytes are needed than are free.
+
+    Examples
+    --------
+    >>> check_memory(1e3, "a small thing", "take none")
+    """
+    free = free_memory()
+    if needed > free:
+        raise InputError(f"{what} would take about {needed / 1e9:.2g} GB of memory, but {free / 1e9:.2g} GB are free: "
+                         f"{remedy}")  # fmt: skip

@@ -1,0 +1,114 @@
+"""A score of mask laws is worth what its order of the laws has in common with the order of their accuracies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from maetheory.figures.style import CYCLE
+
+GRID_OF_SCORES = (4, 5)
+READOUTS = {"cls": (CYCLE[0], "o"), "mean": (CYCLE[1], "s")}
+
+_CAPTION = ("to the right a score predicts more; mean over seeds ± standard deviation; dotted: untrained networks\n"
+            "u uniform, b Bernoulli, k block, percent hidden; p4: patch 4, else patch 2")  # fmt: skip
+
+
+def score_against_accuracy(scores: pd.DataFrame, ledger: pd.DataFrame, correlations: pd.DataFrame) -> pd.DataFrame:
+    """Join scores of mask laws with the accuracies of models trained under them and with their rank correlations.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        law, score, value, low, high, direction.
+    ledger : DataFrame
+        cell (the law), objective, seed, readout, metric, value; linear_probe and reconstruction_loss are read, of
+        trained models.
+    correlations : DataFrame
+        score, readout, rho, low, high.
+
+    Returns
+    -------
+    DataFrame
+        score, law, readout, value, low, high, direction, accuracy (mean over seeds), spread (standard deviation over
+        seeds, 0 for one), untrained (accuracy of the untrained network of this patch size), rho, rho_low, rho_high.
+    """
+    probes = ledger[ledger.metric == "linear_probe"].groupby(["cell", "readout"], sort=False).value
+    accuracy = pd.DataFrame({"accuracy": probes.mean(), "spread": probes.std().fillna(0.0)}).reset_index()
+    before = accuracy.set_index(["cell", "readout"]).accuracy
+    accuracy["untrained"] = [before.get((f"untrained {_patch(str(row.cell))}", row.readout), np.nan)
+                             for row in accuracy.itertuples()]  # fmt: skip
+    ledger = ledger[ledger.objective != "random"]
+    columns = ["law", "score", "value", "low", "high", "direction"]
+    found = pd.concat([scores[columns], _losses(ledger)], ignore_index=True)
+    found = found.merge(accuracy.rename(columns={"cell": "law"}), on="law")
+    rho = correlations.rename(columns={"low": "rho_low", "high": "rho_high"})
+    found = found.merge(rho[["score", "readout", "rho", "rho_low", "rho_high"]], on=["score", "readout"])
+    return found[["score", "law", "readout", "value", "low", "high", "direction", "accuracy", "spread",
+                  "untrained", "rho", "rho_low", "rho_high"]]  # fmt: skip
+
+
+def _patch(law: str) -> str:
+    return " ".join(law.split()[-2:])
+
+
+def _losses(ledger: pd.DataFrame) -> pd.DataFrame:
+    losses = ledger[ledger.metric == "reconstruction_loss"].groupby("cell", sort=False).value
+    mean, spread = losses.mean(), losses.std().fillna(0.0)
+    return pd.DataFrame({"law": mean.index, "score": "reconstruction_loss", "value": mean.to_numpy(),
+                         "low": (mean - spread).to_numpy(), "high": (mean + spread).to_numpy(),
+                         "direction": -1})  # fmt: skip
+
+
+def draw_score_against_accuracy(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
+    """Draw a panel for each score, better to the right, laws labelled; axes left over are hidden."""
+    names = list(dict.fromkeys(frame.score))
+    for ax, name in zip(axes, names, strict=False):
+        _panel(ax, name, frame[frame.score == name])
+    for ax in axes[: len(names) : GRID_OF_SCORES[1]]:
+        ax.set_ylabel("linear probe, %")
+    for ax in axes[len(names) :]:
+        ax.set_axis_off()
+    handles, labels = axes[0].get_legend_handles_labels()
+    axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=2, title=_CAPTION)
+
+
+def _panel(ax: Axes, name: str, part: pd.DataFrame) -> None:
+    title = [name.replace("_", " ")]
+    part = part[np.isfinite(part.value)]
+    for readout, (colour, marker) in READOUTS.items():
+        here = part[part.readout == readout]
+        ax.errorbar(here.value, 100 * here.accuracy, 100 * here.spread, fmt=marker, color=colour, ms=3.5, lw=0.7,
+                    label=f"{readout} readout")  # fmt: skip
+        for level in here.untrained.dropna().unique():
+            ax.axhline(100 * level, color=colour, lw=0.7, ls=":")
+        if len(here):
+            rho, low, high = here[["rho", "rho_low", "rho_high"]].iloc[0]
+            title.append(f"{readout}: ρ = {rho:.2f} [{low:.2f}, {high:.2f}]")
+    upper = part.loc[part.groupby("law", sort=False).accuracy.idxmax()]
+    for row in upper.itertuples():
+        ax.annotate(short(str(row.law)), (row.value, 100 * row.accuracy), xytext=(0, 5), textcoords="offset points",
+                    fontsize=6, rotation=65)  # fmt: skip
+    ax.set_title("\n".join(title), fontsize=8)
+    ax.margins(y=0.2)  # room for labels below the title
+    ax.tick_params(labelsize=7)
+    if len(part) and part.direction.iloc[0] < 0:
+        ax.invert_xaxis()
+
+
+def short(law: str) -> str:
+    """Shorten the name of a law for a label.
+
+    Examples
+    --------
+    >>> short("uniform 0.75 patch 2"), short("block 0.5 patch 4"), short("other")
+    ('u75', 'k50 p4', 'other')
+    """
+    words = law.split()
+    if len(words) != 4:
+        return law
+    letter = {"uniform": "u", "bernoulli": "b", "block": "k"}.get(words[0], words[0])
+    return f"{letter}{100 * float(words[1]):.3g}" + f" p{words[3]}" * (words[3] != "2")

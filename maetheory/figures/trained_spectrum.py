@@ -1,0 +1,119 @@
+"""The spectrum of trained features beside the one that the uniformity weight predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+
+from maetheory.graph import MaskGraph
+from maetheory.theory import check
+from maetheory.theory.effective_rank_grows_with_uniformity import predicted_spectrum, ranks
+from maetheory.theory.expectations import eigenvalues, weighted_rows
+
+BOUND = "effective-rank-grows-with-uniformity"
+FOLLOWED, PIXELS, U_MAE = "free f, targets follow", "free f, pixels", "U-MAE, cls"
+KINDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {FOLLOWED: ("#0072b2", "o"), PIXELS: ("#d55e00", "s"), U_MAE: ("#009e73", "^")}
+)
+"""What is trained, each with a colour and a mark."""
+
+FREE_WEIGHTS = (0.03, 0.3, 1.0, 3.0, 30.0)
+TRAINED_WEIGHTS = (0.01, 0.1, 1.0)
+
+
+def trained_spectra(
+    *,
+    free_weights: Sequence[float] = FREE_WEIGHTS,
+    trained_weights: Sequence[float] = TRAINED_WEIGHTS,
+    steps: int = 1500,
+    epochs: int | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Train features under several uniformity weights on one world and compare with water-filling at their λ, L and τ.
+
+    The first kind is what the theory speaks of: f is free for every view and not normalised, the penalty sees f, the
+    decoder is z/√L with L = 1, and the targets follow the predictions. The second kind has the pixels of the world as
+    targets and nine features, L = ½. For the third, a trained U-MAE whose penalty sees the L2-normalised cls token
+    while its decoder reads other tokens, the statement does not speak literally; L is measured. τ = 1 throughout.
+
+    Parameters
+    ----------
+    free_weights, trained_weights : sequence of float
+        λ in L_MAE + λ L_unif, L_MAE a sum over pixels; of the U-MAE λ over the mean pixel, four of which are hidden.
+    steps : int
+        Of free features.
+    epochs : int, optional
+        Of U-MAE; of `maetheory.evaluation.watched_world.RECIPE` by default.
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        kind, weight (of a sum over pixels), lipschitz, index (from 1), found and predicted (eigenvalues of FFᵀ),
+        and the same in each row of a weight: verdict, loss and bound of the statement, rank and predicted_rank
+        (effective ranks).
+    """
+    from maetheory.evaluation import encode_graph, watched_world  # torch and Lightning take seconds to import
+    from maetheory.evaluation.free_features import train_free_features
+
+    graph = watched_world.prototype_graph()
+    pixels = watched_world.pixel_targets()
+    parts = []
+    for weight in free_weights:
+        followed, = train_free_features(graph, 16, weight=weight, steps=steps, seed=seed)  # fmt: skip
+        predicting, = train_free_features(graph, 9, weight=weight, lipschitz=0.5, targets=pixels, steps=steps,
+                                          seed=seed)  # fmt: skip
+        parts += [_part(graph, FOLLOWED, followed, weight, 1.0), _part(graph, PIXELS, predicting, weight, 0.5)]
+    length = watched_world.RECIPE.epochs if epochs is None else epochs
+    for weight in trained_weights:
+        model = watched_world.watched_run(weight, epochs=length, looks=1, fit_steps=0, slugs=(), seed=seed).model
+        seen = encode_graph(model, graph, weight=weight, fit_steps=0)
+        parts.append(_part(graph, U_MAE, seen, seen.weight or weight, seen.lipschitz))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _part(graph: MaskGraph, kind: str, found: Any, weight: float, lipschitz: float) -> pd.DataFrame:
+    said = check(BOUND, graph, features=found.features, h=found.h, targets=found.targets, weight=weight,
+                 lipschitz=lipschitz)  # fmt: skip
+    k = found.features.shape[1]
+    size = np.linalg.svd(weighted_rows(graph, found.features), compute_uv=False) ** 2  # (k,)
+    lam = np.minimum(eigenvalues(graph, k), 1.0)
+    predicted = predicted_spectrum(lam, weight=weight, lipschitz=lipschitz, energy=float(size.sum()))
+    return pd.DataFrame({"kind": kind, "weight": weight, "lipschitz": lipschitz, "index": np.arange(1, k + 1),
+                         "found": size, "predicted": predicted, "verdict": said.verdict.value, "loss": float(said.lhs),
+                         "bound": float(said.rhs), "rank": ranks(size)["effective rank"],
+                         "predicted_rank": ranks(predicted)["effective rank"]})  # fmt: skip
+
+
+def draw_trained_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
+    """Draw a panel of spectra per kind, marks on predicted lines, and the effective ranks of all against the weight."""
+    for ax, kind in zip(axes, KINDS, strict=False):
+        part = frame[frame.kind == kind]
+        weights = part.weight.unique()
+        for shade, weight in zip(colormaps["viridis"](np.linspace(0.0, 0.85, len(weights))), weights, strict=True):
+            here = part[part.weight == weight]
+            ax.plot(here["index"], here.predicted, color=shade, lw=1.0)
+            ax.plot(here["index"], here.found, color=shade, ls="", marker=KINDS[kind][1], ms=3.5, label=f"{weight:.3g}")
+        ax.set(title=kind, xlabel="index $i$", ylim=(-0.02, None))
+        ax.set_xticks([1, 4, 8, 12, 16] if part["index"].max() > 9 else [1, 3, 5, 7, 9])
+        ax.legend(title="weight λ", fontsize=8)
+    for ax in axes[0:3:2]:
+        ax.set_ylabel("eigenvalue of $FF^T$")
+    _draw_ranks(axes[len(KINDS)], frame.drop_duplicates(["kind", "weight"]))
+
+
+def _draw_ranks(ax: Axes, frame: pd.DataFrame) -> None:
+    for kind, (colour, marker) in KINDS.items():
+        here = frame[frame.kind == kind]
+        ax.plot(here.weight, here.predicted_rank, color=colour, lw=1.0)
+        ax.plot(here.weight, here["rank"], color=colour, ls="", marker=marker, ms=4, label=kind)
+    ax.plot([], [], color="black", lw=1.0, label="predicted at that λ, L and τ")
+    ax.set(xscale="log", xlabel="uniformity weight λ", ylabel="effective rank", title="dimensions in use", ylim=(0, 17))
+    ax.set_yticks([1, 4, 8, 12, 16])
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)

@@ -1,0 +1,73 @@
+"""What a uniformity term does to trained features, against its weight: ranks, probes, and what reconstruction pays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from maetheory.figures.style import CYCLE
+from maetheory.training import TrainConfig
+
+MEASURES = (
+    ("effective_rank", "cls"),
+    ("linear_probe", "cls"),
+    ("linear_probe", "mean"),
+    ("reconstruction_loss", "hidden pixels"),
+)
+PLAIN = "squares"
+LINES = (PLAIN, "squares mean")
+_LABELS: Mapping[str, str] = MappingProxyType(
+    {PLAIN: "U-MAE's, of cls", "squares mean": "U-MAE's, of mean patches", "squares authors": "U-MAE's, all pairs",
+     "gaussian": "Wang and Isola's", "coding-rate": "M-MAE's coding rate"}
+)  # fmt: skip
+_MARKS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    dict(zip(_LABELS, zip(CYCLE, ("o", "s", "x", "^", "D"), strict=False), strict=False))
+)
+_TITLES = ("effective rank, cls", "linear probe of cls, %", "linear probe of mean, %", "squared error, hidden pixels")
+
+
+def uniformity_sweep(ledger: pd.DataFrame) -> pd.DataFrame:
+    """Average what a sweep measured over its seeds.
+
+    Parameters
+    ----------
+    ledger : DataFrame
+        Records with cell, seed, training (the recipe), readout, metric, value.
+
+    Returns
+    -------
+    DataFrame
+        term (what is weighed: `TrainConfig.uniformity_term`), weight, metric, readout, value (mean over seeds; percent
+        for probes), spread (standard deviation over seeds, NaN for one), seeds. Weight 0 belongs to U-MAE's own term.
+    """
+    recipes = [TrainConfig.from_dict(training) for training in ledger.training]
+    named = ledger.assign(term=[recipe.uniformity_term for recipe in recipes],
+                          weight=[recipe.uniformity_weight for recipe in recipes])  # fmt: skip
+    rows = []
+    for metric, readout in MEASURES:
+        scale = 100 if metric == "linear_probe" else 1
+        part = named[(named.metric == metric) & (named.readout == readout)]
+        for (term, weight), seeds in part.groupby(["term", "weight"]):
+            rows.append({"term": term, "weight": weight, "metric": metric, "readout": readout,
+                         "value": scale * seeds.value.mean(), "spread": scale * seeds.value.std(ddof=1),
+                         "seeds": len(seeds)})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def draw_uniformity_sweep(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
+    """Draw each measure on its own axes against the weight; bars are the spread over seeds, dashes the weight 0."""
+    for ax, (metric, readout), title in zip(axes, MEASURES, _TITLES, strict=True):
+        part = frame[(frame.metric == metric) & (frame.readout == readout)]
+        without = part[part.weight == 0]
+        for plain in without.itertuples():
+            ax.axhline(plain.value, color="black", lw=0.9, ls="--", label="λ = 0, MAE")
+            if plain.seeds > 1:
+                ax.axhspan(plain.value - plain.spread, plain.value + plain.spread, color="black", alpha=0.08, lw=0)
+        for term, rows in part[part.weight > 0].groupby("term", sort=False):
+            colour, mark = _MARKS[str(term)]
+            ax.errorbar(rows.weight, rows.value, rows.spread.fillna(0), color=colour, marker=mark, ms=4, capsize=2,
+                        lw=1.2 if term in LINES else 0, elinewidth=0.8, label=_LABELS[str(term)])  # fmt: skip
+        ax.set(xscale="log", xlabel="weight λ", title=title)

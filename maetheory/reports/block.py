@@ -1,0 +1,109 @@
+"""A document shows the published numbers between two marks, and what stands between them is never typed by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from maetheory.core import InputError, replacing
+from maetheory.data.paper.cells import TABLES, experiments_of
+from maetheory.reports.claims import NOT_RUN, verdicts
+from maetheory.reports.paper_tables import METRICS, NOTHING, OBJECTIVES, own_table, paper_table
+
+BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
+
+
+def tables_block(ledger: pd.DataFrame) -> str:
+    """Return Tables 1 and 2 beside ours, what was run at sizes of our own, and the verdicts, as Markdown.
+
+    Parameters
+    ----------
+    ledger : DataFrame
+        Published records.
+    """
+    own, judged = own_table(ledger), verdicts(ledger)
+    shown = pd.concat([paper_table(ledger, table) for table in TABLES])
+    parts = [markdown(_side_by_side(ledger)), _not_run(ledger)]
+    if len(own):
+        parts += [f"Linear probing at sizes of our own, %; {_SPREAD}.", markdown(_with_model(own))]
+    recipes = sorted((set(own.recipe) | set(shown.recipe)) - {NOTHING})
+    if recipes:
+        parts.append(f"Probe: {'; or '.join(recipes)}. The paper's is not stated.")
+    if len(judged):
+        parts += [_RULE, markdown(_judged(judged))]
+    return "\n\n".join(parts)
+
+
+_SPREAD = "± is the standard deviation over seeds, or two standard errors over test images where there is one seed"
+_RULE = (
+    "Verdicts, by one rule: the difference seed by seed, with a 95 % t-interval over seeds; with one seed, two "
+    "standard errors over test images alone. Wholly above 0: confirmed; wholly below: refuted; else undecided."
+)
+
+
+def rewrite(document: str | Path, block: str) -> bool:
+    """Put a block between the marks of a document; return whether that changed it.
+
+    Raises
+    ------
+    InputError
+        If the document does not hold each mark once, in order.
+    """
+    path = Path(document)
+    text = path.read_text(encoding="utf-8")
+    start, end = text.find(BEGIN), text.find(END)
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or start > end:
+        raise InputError(f"{path} must hold the line {BEGIN} and below it {END}, each once")
+    new = f"{text[: start + len(BEGIN)]}\n\n{block}\n\n{text[end:]}"
+    if new != text:
+        with replacing(path) as part:
+            part.write_text(new, encoding="utf-8")
+    return new != text
+
+
+def markdown(frame: pd.DataFrame) -> str:
+    """Return a table in Markdown."""
+    lines = [list(map(str, frame.columns)), ["---"] * frame.shape[1], *frame.astype(str).to_numpy().tolist()]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _side_by_side(ledger: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each row and readout of the paper's tables, plain and U- beside each other."""
+    rows = []
+    for table in TABLES:
+        frame = paper_table(ledger, table)
+        for (task, dataset, backbone), part in frame.groupby(["task", "dataset", "backbone"], sort=False):
+            plain, better = part.method.unique()
+            theirs = part.drop_duplicates("method").set_index("method").paper
+            for readout, both in part.groupby("readout", sort=False):
+                ours = both.set_index("method").ours
+                how = both[both.ours != NOT_RUN].iloc[0] if (both.ours != NOT_RUN).any() else both.iloc[0]
+                rows.append({"table": table[-1], "task": task, "data, backbone": f"{dataset}, {backbone}",
+                             "objectives": f"{plain} / {better}", "paper, %": f"{theirs[plain]} / {theirs[better]}",
+                             "ours, %": f"{ours.get(plain, NOT_RUN)} / {ours.get(better, NOT_RUN)}", "readout": readout,
+                             "seeds": how.seeds, "epochs": how.epochs, "images": how.images})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _not_run(ledger: pd.DataFrame) -> str:
+    """Name the presets that are not run; an accuracy of which no record exists at all is no part of them."""
+    missing = [name for table in TABLES for name in experiments_of(table) if not (ledger.experiment == name).any()]
+    words = ["Each row is a preset of `maetheory reproduce`."]
+    words += [f"Not run: {', '.join(missing)}."] if missing else []
+    words += [] if (ledger.metric == METRICS["fine-tuning"]).any() else ["`reproduce` does not fine-tune."]
+    return " ".join(words)
+
+
+def _with_model(own: pd.DataFrame) -> pd.DataFrame:
+    named = own.assign(preset=own.experiment, **{"data, model": own.dataset + ", " + own.backbone})
+    held = [name for name in OBJECTIVES if (own[name] != NOTHING).any()]
+    return named[["preset", "data, model", "readout", *held, "seeds", "epochs", "images"]]
+
+
+def _judged(judged: pd.DataFrame) -> pd.DataFrame:
+    unit = np.where(judged.claim.str.contains("accuracy"), " points", "")
+    difference = [f"{row.difference:+.3g} ± {row.error:.2g}{words}" for row, words in zip(judged.itertuples(), unit)]
+    return pd.DataFrame({"claim": judged.claim, "preset": judged.experiment, "readout": judged.readout,
+                         "difference": difference, "over": judged.rule, "verdict": judged.verdict})  # fmt: skip

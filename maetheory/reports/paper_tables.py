@@ -1,0 +1,101 @@
+"""Tables 1 and 2 of the paper, every cell with ours beside it, or "not run"; and what was run at sizes of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from maetheory.data.paper import paper_numbers
+from maetheory.data.paper.cells import TABLES, experiment_of, experiments_of
+from maetheory.reports.claims import NOT_RUN
+from maetheory.reports.tables import percent
+from maetheory.training import TrainConfig
+
+METRICS: Mapping[str, str] = MappingProxyType({"linear probing": "linear_probe", "fine-tuning": "fine_tuning"})
+NOTHING = "–"
+OBJECTIVES = ("random", "MAE", "U-MAE", "SimMIM", "U-SimMIM")
+_HOW = {"readout": NOTHING, "seeds": NOTHING, "epochs": NOTHING, "images": NOTHING, "recipe": NOTHING}
+
+
+def paper_table(ledger: pd.DataFrame, table: str) -> pd.DataFrame:
+    """Return a table of the paper with ours beside each of its cells.
+
+    Parameters
+    ----------
+    ledger : DataFrame
+        Published records; those of the experiments `experiment_of` names count.
+    table : "table1" or "table2"
+
+    Returns
+    -------
+    DataFrame
+        task, dataset, backbone, method, paper (percent, as printed), ours (percent: mean ± standard deviation over
+        seeds, or ± two standard errors over test images for a single one; "not run" where there is none), readout,
+        seeds, epochs, images (training + test), recipe of the probe. A row of the paper has one row for each readout.
+    """
+    rows: list[dict[str, Any]] = []
+    for cell in paper_numbers(table).itertuples():
+        start = {"task": cell.task, "dataset": cell.dataset, "backbone": cell.backbone, "method": cell.method,
+                 "paper": f"{cell.accuracy_percent:.1f}"}  # fmt: skip
+        name = experiment_of(table, cell.dataset, cell.backbone)
+        found = ledger[
+            (ledger.experiment == name) & (ledger.cell == cell.method) & (ledger.metric == METRICS[cell.task])
+        ]
+        rows += [start | ours for ours in _ours(found)] or [start | {"ours": NOT_RUN, **_HOW}]
+    return pd.DataFrame(rows)
+
+
+def own_table(ledger: pd.DataFrame) -> pd.DataFrame:
+    """Return the linear probing accuracies of published comparisons that are no cell of the paper.
+
+    Returns
+    -------
+    DataFrame
+        experiment, dataset, backbone, readout, one text per objective as in `paper_table`, seeds, epochs, images,
+        recipe.
+    """
+    theirs = {name for table in TABLES for name in experiments_of(table)}
+    rows = []
+    probes = ledger[(ledger.metric == "linear_probe") & ~ledger.experiment.isin(theirs)]
+    probes = probes[probes.cell.isin(OBJECTIVES)]
+    for (experiment, readout), part in probes.groupby(["experiment", "readout"], sort=False):
+        cells = {cell: one for cell, one in part.groupby("cell", sort=False)}
+        if not {"MAE", "U-MAE"} <= set(cells):
+            continue
+        trained = part[part.cell != "random"]
+        texts = {name: accuracy(cells[name]) if name in cells else NOTHING for name in OBJECTIVES}
+        rows.append({"experiment": experiment, "dataset": part.dataset.iloc[0],
+                     "backbone": _backbone(trained.training.iloc[0]), "readout": readout, **texts,
+                     **_how(trained)})  # fmt: skip
+    return pd.DataFrame(rows, columns=["experiment", "dataset", "backbone", "readout", *OBJECTIVES, "seeds", "epochs",
+                                       "images", "recipe"])  # fmt: skip
+
+
+def accuracy(records: pd.DataFrame) -> str:
+    """Return percent: mean ± standard deviation over seeds, or for one seed ± two standard errors over test images."""
+    if len(records) > 1:
+        return percent(list(records.value))
+    return f"{100 * records.value.iloc[0]:.1f} ± {100 * records.error.iloc[0]:.1f}"
+
+
+def _ours(found: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{"ours": accuracy(part), "readout": readout, **_how(part)}
+            for readout, part in found.groupby("readout", sort=False)]  # fmt: skip
+
+
+def _how(records: pd.DataFrame) -> dict[str, str]:
+    pairs = sorted({f"{row.train_images} + {row.test_images}" for row in records.itertuples()})
+    return {"seeds": str(records.seed.nunique()), "epochs": _listed(sorted(set(records.epochs))),
+            "images": _listed(pairs), "recipe": "; or ".join(sorted(set(records.recipe)))}  # fmt: skip
+
+
+def _listed(values: Iterable[Any]) -> str:
+    return ", ".join(map(str, values))
+
+
+def _backbone(training: dict[str, Any]) -> str:
+    vit = TrainConfig.from_dict(training).model.encoder
+    return f"ViT {vit.width} wide, {vit.depth} deep, patch {vit.patch} of {vit.image_size}"

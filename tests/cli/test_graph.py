@@ -1,0 +1,204 @@
+"""`graph` answers with a table and a reading or one document, and complains in one sentence before memory runs out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from maetheory.cli import run
+from maetheory.data import ImageSet, load_images, worlds
+from maetheory.empirical import average_over_masks, bands, fit_codebook, token_sample
+from maetheory.graph import MaskGraph
+from maetheory.masks import BlockMasks, UniformMasks
+
+EXACT = ["--kind", "exact", "--limit", "60", "--patch", "4", "--codes", "3", "--mask-ratio", "0.5"]
+TOKENS = ["--kind", "tokens", "--limit", "80", "--patch", "4", "--codes", "3", "--mask-ratio", "0.5", "--masks", "5"]
+KERNEL = ["--kind", "kernel", "--limit", "40", "--masks", "2", "--k", "3"]
+NAMES = ["label_error", "target_label_error", "pair_label_error"]
+
+
+def strict(text: str) -> dict:
+    """Parse JSON as the standard has it: NaN and infinities are errors."""
+
+    def refuse(word: str) -> None:
+        raise ValueError(word)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def answer(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert run(["graph", *words]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("positions", ["kept", "dropped"])
+def test_the_exact_graph_is_that_of_the_quantised_world(positions: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = strict(answer(capsys, *EXACT, "--positions", positions, "--k", "4", "--json"))
+    world = worlds.from_images(load_images("digits", limit=60), 4, 3, 0)
+    graph = MaskGraph.enumerate(world, UniformMasks(4, 2), positions)
+    assert (found["views"], found["targets"], found["edges"]) == (*graph.shape, graph.joint.nnz)
+    assert found["components"]["value"] == graph.n_components
+    assert [found[name]["value"] for name in NAMES] == pytest.approx(
+        [graph.label_error(), graph.target_label_error(), graph.pair_label_error()], abs=1e-12
+    )
+    values = [one["value"] for one in found["eigenvalues"]]
+    assert values == pytest.approx(graph.spectrum(5).values ** 2, abs=1e-10)
+    if positions == "dropped":
+        expected = 4 * graph.pair_label_error() / (1 - values[4]) + 2 * graph.label_error()
+        assert found["bound"]["value"] == pytest.approx(expected, rel=1e-9)
+    else:
+        assert graph.n_components > 4
+        assert found["bound"]["value"] is None
+        assert "There is no bound on the error of 4 spectral features: λ_5 is 1." in found["reading"]
+    assert found["provenance"]["seed"] == 0
+
+
+def test_tokens_are_the_sample_and_its_bands(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*TOKENS, "--law", "block", "--positions", "dropped", "--k", "2", "--seed", "3", "--json"]
+    found = strict(answer(capsys, *words))
+    images = load_images("digits", limit=80)
+    book = fit_codebook(images, 4, 3, seed=3)
+    sample = token_sample(images, BlockMasks(2, 2), codebook=book, n_masks=5, seed=3, positions="dropped")
+    expected = bands(sample, 2, seed=3)
+    assert (found["views"], found["targets"]) == sample.shape
+    entries = [*(found[name] for name in NAMES), *found["eigenvalues"]]
+    for entry, band in zip(
+        entries, [expected.alpha, expected.alpha2, expected.phi, *expected.eigenvalues], strict=True
+    ):
+        assert (entry["value"], entry["low"], entry["high"]) == (band.value, band.low, band.high)
+        assert (entry["decided"], entry["why"]) == (band.decided, band.why)
+
+
+def test_kernel_numbers_are_means_over_masks(capsys: pytest.CaptureFixture[str]) -> None:
+    found = strict(answer(capsys, *KERNEL, "--json"))
+    images = load_images("digits", limit=40)
+    expected = average_over_masks(images, UniformMasks(16, 4), masks=2, k=3, patch=2)
+    assert found["pair_label_error"]["value"] == expected.pair_label_error.value
+    assert found["label_error"]["high"] == expected.view_label_error.high
+    assert [one["value"] for one in found["eigenvalues"]] == [value.value for value in expected.values]
+    assert found["components"] is None
+
+
+def test_the_text_fits_a_terminal_and_says_what_is_undecided(capsys: pytest.CaptureFixture[str]) -> None:
+    text = answer(capsys, "--limit", "60", "--masks", "3", "--k", "2")
+    assert text.index("λ_3") < text.index("α, label error of views") < text.index("4φ/(1 − λ_{k+1}) + 2α")
+    assert "UNDECIDED: components" in text
+    assert "The bound on the error of 2 spectral features is UNDECIDED" in text
+    assert "pooled targets or positions dropped" in " ".join(text.split())
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_out_leaves_the_document_and_the_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = answer(capsys, *EXACT, "--k", "2", "--out", str(tmp_path / "new"))
+    assert (tmp_path / "new" / "graph.txt").read_text() == text
+    document = strict((tmp_path / "new" / "graph.json").read_text())
+    assert document["plan"]["patch"] == 4
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"graph.json", "graph.txt"}
+
+
+def test_memory_that_is_not_there_is_refused_before_it_is_taken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("maetheory.core.memory.free_memory", lambda: 1000)
+    monkeypatch.setattr("maetheory.reports.graph_study.fit_codebook", None)
+    monkeypatch.setattr("maetheory.data.worlds.from_images", None)
+    monkeypatch.setattr("maetheory.reports.graph_study.average_over_masks", None)
+    for words in (EXACT, TOKENS, KERNEL):
+        assert run(["graph", *words]) == 2
+        captured = capsys.readouterr()
+        assert "of memory, but 1e-06 GB are free: take fewer images" in captured.err
+        assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--kind", "dense"], "the kind must be 'exact', 'tokens' or 'kernel', but it is 'dense'"),
+        (["--kind", "exact", "--patch", "1"], "larger patches, or a sample with kind tokens"),
+        (["--kind", "exact", "--masks", "3"], "masks must be left out for a graph of kind exact"),
+        (["--limit", "7"], "there are 10 classes, but only 7 labelled images"),
+        (["--limit", "60", "--codes", "100000"], "size must lie between 2 and the"),
+        (["--limit", "60", "--codes", "1"], "size must lie between 2 and the"),
+        (["--limit", "15"], "bands need at least 20 images, but there are 15"),
+        ([*TOKENS, "--k", "900"], "k must be at least 1 and below"),
+        ([*TOKENS, "--k", "0"], "k must be at least 1 and below"),
+        ([*EXACT, "--k", "5000"], "k must be at least 1 and below"),
+        ([*KERNEL, "--k", "40"], "k must be at least 1 and below 40"),
+        ([*KERNEL, "--masks", "1"], "needs at least 2"),
+        ([*KERNEL, "--bandwidth", "0"], "no two images share a target at this bandwidth"),
+        ([*KERNEL, "--bandwidth", "-1"], "the bandwidth must not be negative"),
+        ([*KERNEL, "--codes", "3"], "codes must be left out for a graph of kind kernel"),
+        ([*KERNEL, "--positions", "dropped"], "its positions are kept"),
+        ([*TOKENS, "--bandwidth", "1"], "bandwidth must be left out for a graph of kind tokens"),
+        ([*TOKENS, "--mask-ratio", "1"], "the mask ratio must lie strictly between 0 and 1"),
+        ([*TOKENS, "--mask-ratio", "0.9"], "leaves nothing visible"),
+        ([*TOKENS, "--law", "stripes"], "the mask law must be 'uniform', 'bernoulli' or 'block'"),
+        ([*TOKENS, "--positions", "lost"], "positions must be 'kept' or 'dropped', but it is 'lost'"),
+        ([*TOKENS, "--targets", "all"], 'targets must be "patches" or "pooled"'),
+        ([*TOKENS, "--patch", "3"], "the patch size must divide the image sides, but 3 does not divide 8x8"),
+        ([*TOKENS, "--patch", "0"], "the patch size must divide the image sides"),
+        ([*TOKENS, "--masks", "0"], "n_masks must be at least 1"),
+        ([*TOKENS, "--limit", "0"], "positive integer"),
+        ([*TOKENS, "--data", "/nowhere"], "/nowhere"),
+        ([*EXACT, "--k", "2", "--out", "/dev/null/below"], "/dev/null/below"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_2(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["graph", *words]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert sentence in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_a_graph_too_large_to_enumerate_is_refused_with_its_size_before_anything_is_quantised(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("maetheory.reports.graph_study.MAX_PAIRS", 350)
+    monkeypatch.setattr("maetheory.data.worlds.from_images", None)
+    assert run(["graph", *EXACT]) == 2
+    said = capsys.readouterr().err
+    assert "up to 60 states x 6 masks are 360 pairs, more than the 350 that are enumerated: take at most 58" in said
+    assert "a sample with kind tokens" in said
+
+
+def test_one_class_has_no_label_to_miss(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    images = load_images("digits", limit=200)
+    ones = ImageSet(images.images[images.labels == 0], np.zeros(20, np.int64), "zeros")
+    monkeypatch.setattr("maetheory.data.load_images", lambda *_, **__: ones)
+    assert run(["graph"]) == 2
+    assert "all 20 images have one label, so no label can be wrong" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("maetheory.reports.graph_study.token_sample", stopped)
+    assert run(["graph", *TOKENS]) == 130
+    assert capsys.readouterr().err == "maetheory: interrupted\n"
+
+
+@pytest.mark.slow
+def test_two_processes_print_one_document_with_the_numbers_of_one_sample() -> None:
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    words = ["-m", "maetheory", "graph", *TOKENS, "--positions", "dropped", "--k", "2", "--json"]
+    done = subprocess.run([sys.executable, "-W", "ignore", *torchrun, *words], capture_output=True, text=True,
+                          timeout=300, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found, images = strict(done.stdout), load_images("digits", limit=80)
+    sample = token_sample(images, UniformMasks(4, 2), codebook=fit_codebook(images, 4, 3), n_masks=5,
+                          positions="dropped")  # fmt: skip
+    graph = sample.graph
+    assert (found["views"], found["targets"], found["edges"]) == (*graph.shape, graph.joint.nnz)
+    assert [found[name]["value"] for name in NAMES] == pytest.approx(
+        [graph.label_error(), graph.target_label_error(), graph.pair_label_error()], abs=1e-10
+    )
+    assert [one["value"] for one in found["eigenvalues"]] == pytest.approx(graph.spectrum(3).values ** 2, abs=1e-10)
+    assert found["verdict"] == "PLUG-IN"

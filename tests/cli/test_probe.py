@@ -1,0 +1,67 @@
+"""Every mode of probing answers with one document, and refuses what it does not have."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from maetheory.cli import run
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> str:
+    out = str(tmp_path_factory.mktemp("runs") / "mae")
+    words = ["--epochs", "1", "--batch", "64", "--limit", "128", "--warmup-epochs", "0"]
+    assert run(["train", "--out", out, *words]) == 0
+    return out
+
+
+def test_every_mode_answers(trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    words = {"linear": "L-BFGS", "knn": "nearest neighbours", "sgd": "SGD", "lars": "LARS", "finetune": "fine-tuned"}
+    for mode, word in words.items():
+        steps = (
+            ["--epochs", "1", "--batch", "50", "--base-lr", "0.001", "--seed", "3"]
+            if mode not in ("linear", "knn")
+            else []
+        )
+        out = tmp_path / mode
+        assert run(["probe", trained, "--mode", mode, "--limit", "100", "--out", str(out), "--json", *steps]) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert word in document["recipe"]
+        assert document["mode"] == mode
+        assert document["readout"] == ("mean" if mode == "finetune" else "cls")
+        assert json.loads((out / "probe.json").read_text()) == document
+        assert ("batch 50, base lr 0.001" in document["recipe"]) == bool(steps)
+    again = ["probe", trained, "--mode", "finetune", "--limit", "100", "--out", str(tmp_path / "finetune"), "--json",
+             "--epochs", "1", "--batch", "50", "--base-lr", "0.001", "--seed", "3"]  # fmt: skip
+    assert run(again) == 2
+    assert "already holds a run" in capsys.readouterr().err
+    assert run([*again, "--resume"]) == 0
+    assert json.loads(capsys.readouterr().out) == document
+    assert run(["probe", document["run"], "--limit", "50", "--readout", "mean"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [(["--mode", "svm"], "the mode must be one of linear, knn, sgd, lars, finetune, but it is 'svm'"),
+     (["--mode", "linear", "--epochs", "3"], "the mode 'linear' has no --epochs"),
+     (["--mode", "sgd", "--trust", "1"], "the mode 'sgd' has no --trust"),
+     (["--mode", "lars", "--layer-decay", "1"], "the mode 'lars' has no --layer-decay"),
+     (["--mode", "knn", "--resume"], "only finetune can be resumed"),
+     (["--mode", "sgd", "--base-lr", "0"], "base_lr must be positive"),
+     (["--mode", "finetune", "--readout", "max"], "fine-tuning reads 'mean' or 'cls'")],
+)  # fmt: skip
+def test_what_a_mode_lacks_is_refused(
+    trained: str, words: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    assert run(["probe", trained, *words]) == 2
+    captured = capsys.readouterr()
+    assert sentence in captured.err
+    assert captured.out == ""
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,58 @@
+"""Scores against accuracies: the table joins what belongs together, drawing leaves no figure open."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from maetheory import figures
+from maetheory.figures.score_against_accuracy import short
+
+LAWS = ("uniform 0.5 patch 2", "block 0.75 patch 4")
+
+
+def tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    scores = pd.DataFrame([(law, name, 1.0 + i, 0.5, 3.0, direction) for i, law in enumerate(LAWS)
+                           for name, direction in (("one", -1), ("two", 1))],
+                          columns=["law", "score", "value", "low", "high", "direction"])  # fmt: skip
+    rows = [(law, "MAE", seed, readout, "linear_probe", 0.6 + 0.1 * i + 0.02 * seed) for i, law in enumerate(LAWS)
+            for seed in (0, 1) for readout in ("cls", "mean")]  # fmt: skip
+    rows += [(law, "MAE", seed, "hidden pixels", "reconstruction_loss", 0.3) for law in LAWS for seed in (0, 1)]
+    rows += [("untrained patch 2", "random", 0, readout, "linear_probe", 0.5) for readout in ("cls", "mean")]
+    rows += [("untrained patch 2", "random", 0, "hidden pixels", "reconstruction_loss", 2.0)]
+    ledger = pd.DataFrame(rows, columns=["cell", "objective", "seed", "readout", "metric", "value"])
+    rho = pd.DataFrame([(name, readout, 0.5, -0.2, 0.8) for name in ("one", "two", "reconstruction_loss")
+                        for readout in ("cls", "mean")],
+                       columns=["score", "readout", "rho", "low", "high"])  # fmt: skip
+    return scores, ledger, rho
+
+
+def test_every_law_meets_its_own_accuracy_and_its_untrained_network() -> None:
+    frame = figures.score_against_accuracy(*tables())
+    assert len(frame) == 2 * 2 * 3
+    assert set(frame.law) == set(LAWS)
+    first = frame[(frame.law == LAWS[0]) & (frame.score == "one") & (frame.readout == "mean")].iloc[0]
+    assert (first.value, first.low, first.high, first.direction) == (1.0, 0.5, 3.0, -1)
+    assert (first.accuracy, first.untrained) == pytest.approx((0.61, 0.5))
+    assert first.spread == pytest.approx(np.std([0.6, 0.62], ddof=1))
+    assert (first.rho, first.rho_low, first.rho_high) == (0.5, -0.2, 0.8)
+    assert frame[frame.law == LAWS[1]].untrained.isna().all()
+    assert frame.equals(figures.score_against_accuracy(*tables()))
+
+
+def test_better_is_to_the_right_and_no_figure_stays_open() -> None:
+    frame = figures.score_against_accuracy(*tables())
+    with figures.paper_style():
+        axes = plt.subplots(1, 4)[1]
+        figures.draw_score_against_accuracy(list(axes), frame)
+        titles = [ax.get_title() for ax in axes]
+        turned = [ax.xaxis_inverted() for ax in axes[:3]]
+        labels = {text.get_text() for text in axes[0].texts}
+        hidden = axes[3].axison
+    assert titles[0] == "one\ncls: ρ = 0.50 [-0.20, 0.80]\nmean: ρ = 0.50 [-0.20, 0.80]"
+    assert turned == [True, False, True]
+    assert labels == {short(law) for law in LAWS}
+    assert not hidden
+    assert not plt.get_fignums()

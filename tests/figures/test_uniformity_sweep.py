@@ -1,0 +1,84 @@
+"""The figure of the sweep shows means and spreads of the ledger, and its page says them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+
+from maetheory.data import load_images
+from maetheory.experiments import experiment
+from maetheory.experiments.experiment import Measured
+from maetheory.experiments.present_sweep import present_sweep, sweep_reading
+from maetheory.figures import draw_uniformity_sweep, uniformity_sweep
+from maetheory.figures.uniformity_sweep import MEASURES
+
+SWEEP = experiment("digits-uniformity")
+
+
+def planted(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
+    """Return a ledger in which every cell, measure and seed has a value of its own."""
+    rows = []
+    for i, cell in enumerate(SWEEP.cells):
+        for j, (metric, readout) in enumerate(MEASURES):
+            for seed in seeds:
+                value = 0.01 * (i + 20 * j) + 0.001 * seed**2
+                rows.append({"experiment": SWEEP.name, "cell": cell.name, "objective": cell.objective, "seed": seed,
+                             "dataset": "digits", "train_images": 10, "test_images": 5, "readout": readout,
+                             "training": replace(cell.recipe, seed=seed).to_dict(), "metric": metric, "value": value,
+                             "error": 0.1, "recipe": "a probe"})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_means_and_spreads_of_every_cell() -> None:
+    frame = uniformity_sweep(planted()).set_index(["term", "weight", "metric", "readout"])
+    assert len(frame) == len(SWEEP.cells) * len(MEASURES)
+    values = 0.001 * np.array([0.0, 1.0, 4.0])
+    for i, cell in enumerate(SWEEP.cells):
+        for j, (metric, readout) in enumerate(MEASURES):
+            row = frame.loc[(cell.recipe.uniformity_term, cell.recipe.uniformity_weight, metric, readout)]
+            scale = 100 if metric == "linear_probe" else 1
+            assert row.value == pytest.approx(scale * (0.01 * (i + 20 * j) + values.mean()))
+            assert row.spread == pytest.approx(scale * values.std(ddof=1))
+            assert row.seeds == 3
+
+
+def test_one_seed_has_no_spread() -> None:
+    frame = uniformity_sweep(planted((0,)))
+    assert frame.spread.isna().all()
+    assert "±" not in sweep_reading(frame)
+    assert sweep_reading(frame).endswith("(1 seed)")
+
+
+def test_drawn_are_the_numbers_and_the_level_without() -> None:
+    frame = uniformity_sweep(planted())
+    figure, axes = plt.subplots(2, 2)
+    draw_uniformity_sweep(list(axes.flat), frame)
+    for ax, (metric, readout) in zip(axes.flat, MEASURES):
+        part = frame[(frame.metric == metric) & (frame.readout == readout)]
+        drawn = {
+            (x, y) for line in ax.lines if line.get_marker() not in ("None", "_", "|") for x, y in line.get_xydata()
+        }
+        shown = part[part.weight > 0]
+        assert {tuple(np.round(point, 9)) for point in drawn} == set(zip(shown.weight.round(9), shown.value.round(9)))
+        level = next(line for line in ax.lines if line.get_label() == "λ = 0, MAE")
+        assert set(level.get_ydata()) == set(part[part.weight == 0].value)
+    plt.close(figure)
+
+
+def test_the_page_shows_figure_and_table(tmp_path: Path) -> None:
+    images = load_images("digits", limit=10)
+    shown = present_sweep(Measured(SWEEP, planted(), images, images, tmp_path, tmp_path / "figures"))
+    assert {path.name for path in shown.figures} == {f"uniformity_sweep.{end}" for end in ("svg", "png", "csv")}
+    page = shown.page.read_text()
+    assert page.count("data:image/png;base64,") == 1
+    assert "a probe" in page
+    assert shown.reading in page.replace("From λ", "from λ")
+    assert shown.reading.startswith(
+        "from λ = 0 to 1: effective rank of cls features 0.00167 ± 0.0021 to 0.0417 ± 0.0021"
+    )
+    assert not plt.get_fignums()
