@@ -95,10 +95,10 @@ print(mask_ratio_reading(digits).replace(". ", ".\n").replace("; ", ";\n"))
 
 # %% [markdown]
 # On digits no reading of "distance" does what the paper's does: none falls and then rises. Under one mask pixels lose
-# distance within and between classes alike, and the quotient hardly moves before the last ratio. With masks of their own
-# classes only become harder to tell apart. In features under one mask it depends on the model: of this one, trained half
-# as long as `reproduce --preset mask-ratio-digits` trains, the quotient falls up to 0.7 and stays there; of the one
-# trained in full it only rises (`figures/digits/image_mask_ratio.csv`). A curve of features speaks of a model.
+# distance within and between classes alike, and the quotient hardly moves before the last ratio. With masks of their
+# own classes only become harder to tell apart. In features under one mask it depends on the model: of this one, trained
+# half as long as `reproduce --preset mask-ratio-digits` trains, the quotient falls up to 0.7 and stays there; of the
+# one trained in full it only rises (`figures/digits/image_mask_ratio.csv`). A curve of features speaks of a model.
 #
 # Of the paper's two claims the graphs show these. *A ratio too large mixes classes*: yes, α rises, as it must
 # (`label-error-grows-with-mask-ratio`). *A larger ratio joins images of one class*: φ, the share of positive pairs
