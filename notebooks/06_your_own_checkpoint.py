@@ -61,10 +61,10 @@ if real:
 else:
     images, test = (load_images("digits", split=split) for split in ("train", "test"))
     digits = experiment("digits")
-    recipe = replace(digits.recipe, epochs=2 if fast else 12, warmup_epochs=1)
+    recipes = {cell.name: replace(cell.recipe, epochs=2 if fast else 12, warmup_epochs=1) for cell in digits.cells}
     paths = {}
-    for name, weight in (("MAE", 0.0), ("U-MAE", digits.uniformity_weight)):
-        done = train(replace(recipe, uniformity_weight=weight), images, out=f"{folder.name}/{name}")
+    for name in ("MAE", "U-MAE"):
+        done = train(recipes[name], images, out=f"{folder.name}/{name}")
         paths[name] = Path(folder.name, f"{name}.pth")
         torch.save(done.model.state_dict(), paths[name])
 test
