@@ -16,7 +16,7 @@ from maetheory.experiments.mask_law_page import present_mask_laws
 from maetheory.experiments.mask_ratios import present_mask_ratios
 from maetheory.experiments.objectives import present_objectives
 from maetheory.experiments.present_sweep import present_sweep
-from maetheory.experiments.run import run
+from maetheory.experiments.run import run_on
 
 PRESENTATIONS: Mapping[str, Callable[[Measured], Presented]] = MappingProxyType(
     {
@@ -80,6 +80,6 @@ def reproduce(
     folder = Path(figures_to) if figures_to is not None else out / "figures"
     images, test = images_of(experiment, root)
     make_folder(folder)
-    ledger = run(experiment, out=out, root=root, progress=progress, compiled=compiled, workers=workers)
+    ledger = run_on(experiment, images, test, out=out, progress=progress, compiled=compiled, workers=workers)
     shown = PRESENTATIONS[experiment.presentation](Measured(experiment, ledger, images, test, out, folder))
     return Reproduction(ledger, shown.page, shown.figures, shown.reading)

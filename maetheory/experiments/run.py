@@ -66,8 +66,13 @@ def run(
     KeyboardInterrupt
         After Ctrl-C; the same call goes on from there.
     """
-    out = Path(out)
     images, test = images_of(experiment, root)
+    return run_on(experiment, images, test, out=Path(out), progress=progress, compiled=compiled, workers=workers)
+
+
+def run_on(experiment: Experiment, images: ImageSet | FolderStream, test: ImageSet, *, out: Path, progress: Progress,
+           compiled: bool, workers: int | None) -> pd.DataFrame:  # fmt: skip
+    """Train and measure on images that are there already; otherwise as `run`."""
     watched = test.limit(min(WATCHED, len(test)))
     jobs = [Job(f"{cell.name} seed {seed}", recipe, images, watched, folder_of(out, cell, seed), experiment.watch,
                 compiled) for cell, seed, recipe in experiment.runs() if cell.trained]  # fmt: skip
