@@ -15,7 +15,7 @@ from maetheory.data.images import ImageSet
 from maetheory.empirical.average import KernelAverage, average_over_masks
 from maetheory.empirical.bands import bands
 from maetheory.empirical.bracket import Band
-from maetheory.empirical.graph_scores import GraphParts, GraphScores, graph_scores, mean_over_masks
+from maetheory.empirical.graph_scores import GraphParts, GraphScores, graph_scores, mean_scores
 from maetheory.empirical.kernel_numbers import KernelNumbers
 from maetheory.empirical.regions import REGION_CODES, region_sample
 from maetheory.masks import MaskLaw, patchify
@@ -167,13 +167,13 @@ def score_law(
     average = average_over_masks(images, law, masks=n_masks, k=min(count, len(images)) - 1, patch=patch, factor=factor,
                                  seed=seed, progress=progress)  # fmt: skip
     counted = [_counted(images, law, mask, patch, codes, count, seed) for mask in average.masks]
-    tokens = mean_over_masks([graph_scores(GraphParts(*parts, masses, k)) for parts in counted])
+    tokens = mean_scores([graph_scores(GraphParts(*parts, masses, k)) for parts in counted])
     return LawScores(
         law=name or repr(law),
         patch=patch,
         mask_ratio=law.mask_ratio,
         tokens=tokens,
-        kernel=mean_over_masks([graph_scores(GraphParts(*_blurred(one), masses, k)) for one in average.each]),
+        kernel=mean_scores([graph_scores(GraphParts(*_blurred(one), masses, k)) for one in average.each]),
         relative_distance=_relative_distance(images, average, patch),
         k=k,
         n_images=len(images),

@@ -89,8 +89,20 @@ def graph_scores(parts: GraphParts) -> GraphScores:
         next_eigenvalue=following,
         residual_bound=_increasing(_residual, graph_phi, following),
         certificate=_increasing(certified, graph_phi, *parts.eigenvalues),
-        image_bound=_increasing(lambda p, v, a: 4 * _residual(p, v) + 2 * a, phi, following, alpha),
+        image_bound=image_bound(phi, following, alpha),
     )
+
+
+def image_bound(phi: Band, following: Band, alpha: Band) -> Band:
+    """Return the band of 4φ/(1 − λ_{k+1}) + 2α, S3 (i), which increases in all three.
+
+    Examples
+    --------
+    >>> zero, half, one = (Band(end, end, end, True, "") for end in (0.0, 0.5, 1.0))
+    >>> image_bound(zero, zero, half).value, image_bound(half, one, zero).value
+    (1.0, inf)
+    """
+    return _increasing(lambda p, v, a: 4 * _residual(p, v) + 2 * a, phi, following, alpha)
 
 
 def spectral_certificate(phi: float, eigenvalues: np.ndarray, masses: np.ndarray, k: int) -> float:
@@ -122,7 +134,7 @@ def spectral_certificate(phi: float, eigenvalues: np.ndarray, masses: np.ndarray
     return float(np.clip((crossings[:, 0] * phi + largest @ masses).min(), 0.0, 1.0))
 
 
-def mean_over_masks(each: Sequence[GraphScores]) -> GraphScores:
+def mean_scores(each: Sequence[GraphScores]) -> GraphScores:
     """Average over masks drawn from their law: the mean of the bands, widened by Student's error of the mean."""
     return GraphScores(
         **{field.name: mean_band([getattr(one, field.name) for one in each],
@@ -158,7 +170,8 @@ def _residual(phi: float, following: float) -> float:
 def _increasing(function: Callable[..., float], *parts: Band) -> Band:
     """Band of a function that increases in all its arguments."""
     value, low, high = (function(*(getattr(part, end) for part in parts)) for end in ("value", "low", "high"))
-    why = "; ".join(part.why for part in parts if not part.decided)
+    unclear = [part.why for part in parts if not part.decided]
+    decided = not unclear and math.isinf(high) == math.isinf(low)
     if math.isinf(high):
-        why = "; ".join(filter(None, (why, "the next eigenvalue may be 1, where there is no bound")))
-    return Band(value, low, high, not why, why)
+        unclear.append("the next eigenvalue may be 1, where there is no bound")
+    return Band(value, low, high, decided, "; ".join(unclear))

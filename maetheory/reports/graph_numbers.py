@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from maetheory.core import Estimate
 from maetheory.empirical import Band, KernelAverage, Sample, ShardedGraph, bands
+from maetheory.empirical.graph_scores import image_bound
 from maetheory.graph import MaskGraph
 from maetheory.spectra import Spectrum
 
@@ -71,7 +72,7 @@ def exact_numbers(graph: MaskGraph | ShardedGraph, k: int, edges: int, *, seed: 
     values = _squares(found)
     return GraphNumbers(
         graph.shape, edges, Band(count, count, count, True, ""), values, alpha, alpha2, phi,
-        sharp_bound(alpha, phi, values[k]), k, found.reading, meaning, verdict,
+        image_bound(phi, values[k], alpha), k, found.reading, meaning, verdict,
     )  # fmt: skip
 
 
@@ -99,25 +100,6 @@ def kernel_numbers(found: KernelAverage, meaning: str) -> GraphNumbers:
         (n, n), n * n, None, tuple(map(_band, found.values)), _band(found.view_label_error),
         _band(found.target_label_error), _band(found.pair_label_error), bound, found.k, said, meaning, "MEAN",
     )  # fmt: skip
-
-
-def sharp_bound(alpha: Band, phi: Band, following: Band) -> Band:
-    """4φ/(1 − λ_{k+1}) + 2α at the ends of its three bands, in each of which it increases.
-
-    Examples
-    --------
-    >>> zero, half = Band(0.0, 0.0, 0.0, True, ""), Band(0.5, 0.5, 0.5, True, "")
-    >>> sharp_bound(half, zero, zero).value, sharp_bound(zero, half, Band(1.0, 1.0, 1.0, True, "")).value
-    (1.0, inf)
-    """
-    value, low, high = (_bound(alpha, phi, following, end) for end in ("value", "low", "high"))
-    open_end = math.isinf(high) and not math.isinf(low)
-    return Band(value, low, high, not open_end, "λ_{k+1} may be 1" if open_end else "")
-
-
-def _bound(alpha: Band, phi: Band, following: Band, end: str) -> float:
-    gap = 1 - getattr(following, end)
-    return float(4 * getattr(phi, end) / gap + 2 * getattr(alpha, end)) if gap > ROUNDING else math.inf
 
 
 def _squares(found: Spectrum) -> tuple[Band, ...]:
