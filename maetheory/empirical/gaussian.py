@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from maetheory.core import InputError, Progress, silent
+from maetheory.core.memory import free_memory
 
 TILE_BYTES = 64 * 2**20
 EDGE = {"cpu": 256}  # of the blocks that are widened and multiplied: on a CPU one must stay in its cache
@@ -203,7 +203,7 @@ def centred(points: Any) -> Tensor:
 def _free(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return free_memory()
 
 
 def _file(folder: Path, size: int) -> Tensor:

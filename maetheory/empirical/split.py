@@ -50,10 +50,7 @@ def split(images: ImageSet | np.ndarray, mask: Any, patch: int, labels: np.ndarr
 def labels_of(images: ImageSet | np.ndarray, labels: np.ndarray | None) -> np.ndarray | None:
     """Labels of images: their own, or those given, one integer from 0 per image."""
     given = images.labels if isinstance(images, ImageSet) else labels
-    try:
-        return checked_labels(given, len(images))
-    except InputError as error:
-        raise InputError(str(error).replace("row of joint", "image")) from None
+    return checked_labels(given, len(images), "image")
 
 
 def _scaled(pixels: np.ndarray) -> np.ndarray:

@@ -41,16 +41,16 @@ def _as_sparse(joint: Any) -> sparse.csr_array:
     raise InputError(f"joint must be a real matrix of shape (N1, N2), but it is {joint.dtype} {joint.shape}")
 
 
-def checked_labels(labels: Sequence[int] | np.ndarray | None, n_views: int) -> np.ndarray | None:
+def checked_labels(labels: Sequence[int] | np.ndarray | None, n: int, each: str = "row of joint") -> np.ndarray | None:
     """Return labels as integers, None as None, or raise InputError saying what is off."""
     if labels is None:
         return None
     labels = np.asarray(labels)
     if (
-        labels.shape != (n_views,)
+        labels.shape != (n,)
         or not np.issubdtype(labels.dtype, np.integer)
         or not 0 <= labels.min() <= labels.max() < MAX_CLASSES
     ):
-        raise InputError(f"labels must be {n_views} integers from 0 to {MAX_CLASSES - 1}, one per row of joint, "
+        raise InputError(f"labels must be {n} integers from 0 to {MAX_CLASSES - 1}, one per {each}, "
                          f"but they are {labels.dtype} of shape {labels.shape}")  # fmt: skip
     return labels.astype(np.int64)
