@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from torch import nn
 
@@ -89,3 +90,14 @@ class BoundsWatch:
 def _record(check: Check) -> dict[str, Any]:
     return {"slug": check.slug, "verdict": check.verdict.value, "lhs": float(check.lhs), "rhs": float(check.rhs),
             "trivial": check.trivial, "slack": check.relative_slack}  # fmt: skip
+
+
+def looks_at(steps: int, looks: int) -> list[int]:
+    """Return at most `looks` steps, even on a logarithmic scale, the last one among them.
+
+    Examples
+    --------
+    >>> looks_at(100, 3), looks_at(100, 1)
+    ([1, 10, 100], [100])
+    """
+    return sorted({int(step) for step in np.round(np.geomspace(1, steps, looks))} if looks > 1 else {steps})

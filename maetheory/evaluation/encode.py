@@ -164,11 +164,15 @@ def fitted(images: Tensor, side: int, channels: int) -> Tensor:
     if (height, width) != (side, side):
         scale = side / min(height, width)
         size = (round(height * scale), round(width * scale))
-        images = images.float() / 255 if images.dtype == torch.uint8 else images.float()
-        images = F.interpolate(images, size, mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)
+        images = F.interpolate(floats(images), size, mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)
         top, left = (size[0] - side) // 2, (size[1] - side) // 2
         images = images[:, :, top : top + side, left : left + side]
     return images.expand(-1, channels, -1, -1)
+
+
+def floats(images: Tensor) -> Tensor:
+    """Return images, uint8 0..255 or float in [0, 1], in [0, 1]."""
+    return images.float() / 255 if images.dtype == torch.uint8 else images.float()
 
 
 def _check_readout(encoder: Any, readout: str) -> None:
@@ -214,8 +218,7 @@ def _read_layers(encoder: Any, images: Tensor, mask: Tensor | None, layers: Sequ
 
 def _given(encoder: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     """Return what a foreign callable makes of images in [0, 1]."""
-    floats = images / 255 if images.dtype == torch.uint8 else images.float()
-    tokens = torch.as_tensor(encoder(floats))
+    tokens = torch.as_tensor(encoder(floats(images)))
     if tokens.ndim not in (2, 3) or len(tokens) != len(images):
         raise InputError(f"an encoder gives features (B, d) or tokens (B, t, d) of B images, but for {len(images)} "
                          f"this one gave {tuple(tokens.shape)}")  # fmt: skip

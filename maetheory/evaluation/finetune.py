@@ -18,7 +18,7 @@ from maetheory.core import Estimate, InputError, Progress, generator, silent
 from maetheory.data import FolderStream, ImageSet
 from maetheory.evaluation.augment import mixed, mixing_map, moved, soft_targets
 from maetheory.evaluation.classifier import Classifier, digest, encoder_of, first_classifier
-from maetheory.evaluation.encode import fitted
+from maetheory.evaluation.encode import fitted, floats
 from maetheory.evaluation.finetune_recipe import FinetuneConfig
 from maetheory.evaluation.layer_decay import layer_groups
 from maetheory.evaluation.probing import accuracy_of
@@ -187,11 +187,6 @@ def accuracy_on(encoder: Encoder, test: ImageSet | FolderStream, *, progress: Pr
 def classes_of(images: ImageSet | FolderStream) -> int:
     """Return how many classes a set of images has."""
     return images.n_classes if isinstance(images, ImageSet) else len(images.class_names)
-
-
-def floats(images: Tensor) -> Tensor:
-    """Return images in [0, 1]."""
-    return images.float() / 255 if images.dtype == torch.uint8 else images.float()
 
 
 def _batches(images: ImageSet | FolderStream) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from maetheory.core import InputError, generator
+from maetheory.evaluation.bounds_watch import looks_at
 from maetheory.graph import MaskGraph, conditional_mean
 from maetheory.theory.expectations import umae_loss
 
@@ -168,7 +169,4 @@ class _Run:
 
 def _looked_at(steps: int, looks: int) -> frozenset[int]:
     """Return `looks` steps, fewer where they coincide: 0 and then even on a logarithmic scale; one look is the last."""
-    if looks == 1:
-        return frozenset({steps})
-    spread = np.geomspace(1, steps, looks - 1) if looks > 2 else np.array([steps])
-    return frozenset({0, *np.round(spread).astype(int).tolist()})
+    return frozenset({steps} if looks == 1 else {0, *looks_at(steps, looks - 1)})

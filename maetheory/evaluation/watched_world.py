@@ -7,7 +7,6 @@ has 128 views and 64 targets in four components, one for each place of the block
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -18,7 +17,7 @@ from torch import nn
 
 from maetheory.core import generator
 from maetheory.data import FiniteWorld, draw_images, worlds
-from maetheory.evaluation.bounds_watch import BoundsWatch
+from maetheory.evaluation.bounds_watch import BoundsWatch, looks_at
 from maetheory.graph import MaskGraph
 from maetheory.models import MAEConfig, ViTConfig
 from maetheory.training import TrainConfig, train
@@ -107,8 +106,3 @@ def _run(uniformity_weight: float, measured_weight: float | None, epochs: int, l
     with tempfile.TemporaryDirectory() as out:
         result = train(config, images, out=out, callbacks=[watch])
     return WatchedRun(watch.table, result.model)
-
-
-def looks_at(steps: int, looks: int) -> Sequence[int]:
-    """Return about `looks` steps, even on a logarithmic scale, the last one among them."""
-    return sorted({int(step) for step in np.round(np.geomspace(1, steps, looks))})
