@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from maetheory.core import provenance
+from maetheory.reports.console import console_of
 from maetheory.theory import Certificate, Found, Search, Verdict
 from maetheory.theory.certificates import Certified
 from maetheory.theory.survey import Row, Visit
@@ -42,10 +42,7 @@ def checks_text(
     width : int
         Columns of the terminal; at least 132 are used.
     """
-    from rich.console import Console
-
-    console = Console(file=io.StringIO(), width=max(width, _NARROWEST), force_terminal=colour, highlight=False,
-                      no_color=not colour)  # fmt: skip
+    console = console_of(max(width, _NARROWEST), colour=colour)
     with console.capture() as captured:
         console.print(_survey_table(rows))
         console.print(_LEGEND)

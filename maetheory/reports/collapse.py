@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +10,7 @@ import pandas as pd
 
 from maetheory.core import provenance
 from maetheory.evaluation.quoted import banded, number
+from maetheory.reports.console import console_of
 from maetheory.reports.diagnosis import Diagnosis
 
 COMPACT = ("effective_rank", "rankme", "stable_rank", "participation_ratio", "alpha_req", "twonn", "mean_cosine",
@@ -36,11 +36,9 @@ def collapse_text(found: Sequence[Diagnosis], *, colour: bool = False, width: in
     width : int
         Columns of the terminal; at least 100 are used.
     """
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(file=io.StringIO(), width=max(width, _NARROWEST), force_terminal=colour, highlight=False,
-                      no_color=not colour)  # fmt: skip
+    console = console_of(max(width, _NARROWEST), colour=colour)
     with console.capture() as captured:
         for one in found:
             console.print(Text(f"{one.name}: {one.report.dialect}, sha256 {one.report.sha256[:12]}…", style="bold"))

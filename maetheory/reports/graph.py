@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from maetheory.core import make_folder, provenance, replacing
 from maetheory.empirical import Band
 from maetheory.evaluation.quoted import banded, number
 from maetheory.reports.collapse import plain
+from maetheory.reports.console import console_of
 from maetheory.reports.graph_study import GraphStudy
 
 NAMES = {
@@ -35,11 +35,9 @@ def graph_text(found: GraphStudy, *, colour: bool = False, width: int = 0) -> st
     width : int
         Columns of the terminal; at least 100 are used.
     """
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(file=io.StringIO(), width=max(width, _NARROWEST), force_terminal=colour, highlight=False,
-                      no_color=not colour)  # fmt: skip
+    console = console_of(max(width, _NARROWEST), colour=colour)
     numbers = found.numbers
     with console.capture() as captured:
         console.print(Text(f"{found.plan.kind} mask graph of {found.dataset}", style="bold"))
