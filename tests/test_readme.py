@@ -6,12 +6,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from maetheory.cli import app
 from maetheory.reports import published, rewrite, tables_block
 
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
+FIGURES = Path(__file__).resolve().parents[1] / "figures"
+README = (FIGURES.parent / "README.md").read_text()
 
 
 def test_the_ten_lines_print_what_stands_below_them(capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,10 +48,42 @@ def test_every_command_and_file_named_is_there() -> None:
     named = set(re.findall(r"^    maetheory ([\w-]+)", README, re.M)) - {"data"}
     assert named <= commands
     for path in re.findall(r"\]\(([^)h][^)]*)\)", README):
-        assert (Path(__file__).resolve().parents[1] / path).exists(), path
+        assert (FIGURES.parent / path).exists(), path
 
 
 def test_the_tables_are_those_of_the_published_ledgers(tmp_path: Path) -> None:
     again = tmp_path / "README.md"
     again.write_text(README)
-    assert not rewrite(again, tables_block(published(Path(__file__).resolve().parents[1] / "figures")))
+    assert not rewrite(again, tables_block(published(FIGURES)))
+
+
+def test_correlations_of_mask_laws_are_those_of_the_figure() -> None:
+    rows = re.search(r"\| score \| cls \| mean of patches \|\n\|[-|]+\n((?:\|.*\n)+)", README).group(1)  # type: ignore[union-attr]
+    found = pd.read_csv(FIGURES / "digits" / "score_correlations.csv").set_index("readout")
+    texts = {readout: {f"{row.rho:.2f} [{row.low:.2f}, {row.high:.2f}]" + "*" * (row.p_adjusted < 0.05)
+                       for row in found.loc[readout].itertuples()} for readout in ("cls", "mean")}  # fmt: skip
+    shown = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows.splitlines()]
+    assert len(shown) >= 10
+    assert {cls for _, cls, _ in shown} <= texts["cls"]
+    assert {mean for _, _, mean in shown} <= texts["mean"]
+    everyone = {f"{row.rho:.2f}" for row in found[found.p_adjusted < 0.05].itertuples()}
+    assert everyone <= {cell.split()[0] for _, *cells in shown for cell in cells if cell.endswith("*")}
+
+
+def test_the_mask_ratio_table_is_that_of_the_figure() -> None:
+    frame = pd.read_csv(FIGURES / "cifar10-small" / "image_mask_ratio.csv")
+    number = frame.set_index(["source", "number", "asked"]).value.sort_index()
+    rows = re.findall(r"^\| (0\.\d) \| (.*) \|$", README, re.M)
+    assert len(rows) >= 7
+    for ratio, cells in rows:
+        intra, inter, relative, _, paper, features, *graphs = (cell.strip(" *") for cell in cells.split("|"))
+        shown = {("pixels, one mask", "intra"): intra, ("pixels, one mask", "inter"): inter,
+                 ("pixels, one mask", "relative"): relative, ("paper", "relative"): paper,
+                 ("features, one mask", "relative"): features}  # fmt: skip
+        names = ("alpha", "phi", "next", "bound")
+        shown |= {("token graphs", name): cell for name, cell in zip(names, graphs[:4], strict=True)}
+        shown |= {("kernel graphs", name): cell for name, cell in zip(names, graphs[4:], strict=True)}
+        for (source, name), cell in shown.items():
+            value = re.match(r"[\d.]+", cell).group()  # type: ignore[union-attr]
+            digits = len(value.partition(".")[2])
+            assert value == f"{number[source, name, float(ratio)]:.{digits}f}", (ratio, source, name)
