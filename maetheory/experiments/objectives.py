@@ -15,7 +15,7 @@ from maetheory.core import provenance
 from maetheory.evaluation import encode
 from maetheory.experiments.experiment import Cell, Measured, Presented
 from maetheory.experiments.run import folder_of, model_of
-from maetheory.reports import Section, accuracy_table, mean_and_spread, percent, write_page
+from maetheory.reports import Section, accuracy_table, mean_and_spread, percent, with_spread, write_page
 from maetheory.training import TrainConfig
 from maetheory.training.logbook import read_log
 
@@ -96,7 +96,7 @@ def reading(ledger: pd.DataFrame) -> str:
 def _pair(ledger: pd.DataFrame, plain: str) -> str:
     ranks = [_values(ledger, name, "effective_rank") for name in (plain, f"U-{plain}")]
     cosines = [np.mean(_values(ledger, name, "umae_uniformity")) for name in (plain, f"U-{plain}")]
-    ours = (f"{plain} {mean_and_spread(ranks[0]):.1f}, U-{plain} {mean_and_spread(ranks[1]):.1f}; "
+    ours = (f"{plain} {with_spread(ranks[0])}, U-{plain} {with_spread(ranks[1])}; "
             f"mean squared cosine of two images: {cosines[0]:.3f}, {cosines[1]:.3f}")  # fmt: skip
     if len(ranks[0]) < 2:
         return f"{ours}."

@@ -6,7 +6,7 @@ from maetheory.reports.ledger import append, read
 from maetheory.reports.page import Section, write_page
 from maetheory.reports.paper_tables import own_table, paper_table
 from maetheory.reports.published import publish, published
-from maetheory.reports.tables import accuracy_table, mean_and_spread, percent
+from maetheory.reports.tables import accuracy_table, mean_and_spread, percent, with_spread
 
 __all__ = [
     "Section",
@@ -24,5 +24,6 @@ __all__ = [
     "rewrite",
     "tables_block",
     "verdicts",
+    "with_spread",
     "write_page",
 ]

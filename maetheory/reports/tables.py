@@ -18,6 +18,18 @@ def mean_and_spread(values: Sequence[float]) -> Estimate:
     return Estimate(float(np.mean(values)), spread, sampled=True)
 
 
+def with_spread(values: Sequence[float]) -> str:
+    """Mean over seeds to a tenth, with the spread where there are several.
+
+    Examples
+    --------
+    >>> with_spread([25.0, 26.0]), with_spread([25.0])
+    ('25.5 ± 0.7', '25.0')
+    """
+    estimate = mean_and_spread(values)
+    return f"{estimate.value:.1f}" + (f" ± {estimate.error:.1f}" if len(values) > 1 else "")
+
+
 def percent(values: Sequence[float]) -> str:
     """Mean of shares in percent, with the spread over seeds where there are several.
 
@@ -26,8 +38,7 @@ def percent(values: Sequence[float]) -> str:
     >>> percent([0.5, 0.52]), percent([0.5])
     ('51.0 ± 1.4', '50.0')
     """
-    estimate = mean_and_spread([100 * value for value in values])
-    return f"{estimate.value:.1f}" + (f" ± {estimate.error:.1f}" if len(values) > 1 else "")
+    return with_spread([100 * value for value in values])
 
 
 def accuracy_table(ledger: pd.DataFrame, *, dataset: str) -> pd.DataFrame:
