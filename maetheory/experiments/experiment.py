@@ -9,6 +9,7 @@ import pandas as pd
 
 from maetheory.core import InputError
 from maetheory.data import FolderStream, ImageSet
+from maetheory.evaluation import FinetuneConfig
 from maetheory.training import TrainConfig
 
 FOLDER = "folder"
@@ -60,6 +61,8 @@ class Experiment:
         views are held in memory.
     watch : int
         Epochs between two looks at the effective rank.
+    finetune : FinetuneConfig or None
+        How its models are fine-tuned where that is asked for, each with its own seed; None has no recipe for it.
     presentation : str
         How what was measured is shown: a name in `maetheory.experiments.reproduce.PRESENTATIONS`.
     """
@@ -73,6 +76,7 @@ class Experiment:
     probe_limit: int | None = None
     stream: bool = False
     watch: int = 5
+    finetune: FinetuneConfig | None = None
     presentation: str = "objectives"
 
     def runs(self) -> list[tuple[Cell, int, TrainConfig]]:

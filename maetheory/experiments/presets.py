@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from maetheory.core import InputError
+from maetheory.evaluation import FinetuneConfig
 from maetheory.experiments.experiment import FOLDER, Experiment
 from maetheory.experiments.mask_laws import mask_laws
 from maetheory.experiments.mask_ratios import mask_ratios
@@ -19,6 +20,12 @@ from maetheory.training import TrainConfig
 DIGITS = TrainConfig(PRESETS["digits"], epochs=60, batch=128, base_lr=4e-3, warmup_epochs=5, log_every=11)
 CIFAR10_SMALL = TrainConfig(
     PRESETS["cifar10-small"], epochs=6, batch=128, base_lr=2e-3, warmup_epochs=0.5, log_every=20
+)
+DIGITS_FINETUNE = FinetuneConfig(
+    epochs=30, batch=128, base_lr=2e-3, warmup_epochs=3, layer_decay=0.75, mixup=0, cutmix=0, crop=1, log_every=11
+)
+CIFAR10_FINETUNE = FinetuneConfig(
+    epochs=10, batch=128, base_lr=2e-3, warmup_epochs=1, layer_decay=0.75, mixup=0, cutmix=0, crop=4, flip=True
 )
 DIGITS_LAWS = (
     *(("uniform", ratio, 2) for ratio in (0.25, 0.5, 0.625, 0.75, 0.875)),
@@ -39,7 +46,7 @@ TIN20 = replace(
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
-        "digits": Experiment("digits", "digits", objectives(DIGITS, 0.1), seeds=(0, 1, 2)),
+        "digits": Experiment("digits", "digits", objectives(DIGITS, 0.1), seeds=(0, 1, 2), finetune=DIGITS_FINETUNE),
         "cifar10-small": Experiment(
             "cifar10-small",
             "cifar10",
@@ -47,6 +54,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             seeds=(0, 1, 2),
             train_limit=20_000,
             watch=1,
+            finetune=CIFAR10_FINETUNE,
         ),
         "digits-uniformity": Experiment(
             "digits-uniformity", "digits", uniformity_sweep(DIGITS), seeds=(0, 1, 2), watch=60, presentation="sweep"
@@ -87,7 +95,14 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             watch=6,
             presentation="mask ratios",
         ),
-        "tin20": Experiment("tin20", FOLDER, objectives(TIN20, 0.01, simmim=True), seeds=(0,), watch=1),
+        "tin20": Experiment(
+            "tin20",
+            FOLDER,
+            objectives(TIN20, 0.01, simmim=True),
+            seeds=(0,),
+            watch=1,
+            finetune=replace(CIFAR10_FINETUNE, crop=8),
+        ),
         **PAPER,
     }
 )

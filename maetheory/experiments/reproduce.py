@@ -47,6 +47,7 @@ def reproduce(
     progress: Progress = silent,
     compiled: bool = False,
     workers: int | None = None,
+    finetuned: bool = False,
 ) -> Reproduction:
     """Run an experiment from images to the report; what an earlier call finished is not done again.
 
@@ -64,6 +65,8 @@ def reproduce(
         Whether models are compiled before training.
     workers : int, optional
         How many runs train at once, as for `train_side_by_side`.
+    finetuned : bool
+        Whether every model is also fine-tuned and tested.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def reproduce(
     Raises
     ------
     InputError
-        If the data or the folders cannot be used.
+        If the data or the folders cannot be used, or the experiment has no recipe for fine-tuning.
     KeyboardInterrupt
         After Ctrl-C; the same call goes on from there.
     """
@@ -80,6 +83,7 @@ def reproduce(
     folder = Path(figures_to) if figures_to is not None else out / "figures"
     images, test = images_of(experiment, root)
     make_folder(folder)
-    ledger = run_on(experiment, images, test, out=out, progress=progress, compiled=compiled, workers=workers)
+    ledger = run_on(experiment, images, test, out=out, progress=progress, compiled=compiled, workers=workers,
+                    finetuned=finetuned)  # fmt: skip
     shown = PRESENTATIONS[experiment.presentation](Measured(experiment, ledger, images, test, out, folder))
     return Reproduction(ledger, shown.page, shown.figures, shown.reading)

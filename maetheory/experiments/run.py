@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from torch import nn
 
-from maetheory.core import Progress, provenance, silent
+from maetheory.core import InputError, Progress, provenance, silent
 from maetheory.data import FolderStream, ImageSet
 from maetheory.evaluation import (
     collapse_report,
@@ -19,6 +21,7 @@ from maetheory.evaluation import (
     reconstruction_loss,
 )
 from maetheory.experiments.experiment import Cell, Experiment
+from maetheory.experiments.finetuning import METRIC, FinetuneJob
 from maetheory.experiments.images import features_and_labels, images_of
 from maetheory.experiments.side_by_side import Job, train_side_by_side
 from maetheory.reports import append, read
@@ -37,6 +40,7 @@ def run(
     progress: Progress = silent,
     compiled: bool = False,
     workers: int | None = None,
+    finetuned: bool = False,
 ) -> pd.DataFrame:
     """Train and measure.
 
@@ -52,6 +56,8 @@ def run(
         Whether models are compiled before training.
     workers : int, optional
         How many runs train at once, as for `train_side_by_side`.
+    finetuned : bool
+        Whether every model, the untrained ones too, is also fine-tuned and tested.
 
     Returns
     -------
@@ -62,17 +68,21 @@ def run(
     Raises
     ------
     InputError
-        If the data or the folders cannot be used.
+        If the data or the folders cannot be used, or the experiment has no recipe for fine-tuning.
     KeyboardInterrupt
         After Ctrl-C; the same call goes on from there.
     """
     images, test = images_of(experiment, root)
-    return run_on(experiment, images, test, out=Path(out), progress=progress, compiled=compiled, workers=workers)
+    return run_on(experiment, images, test, out=Path(out), progress=progress, compiled=compiled, workers=workers,
+                  finetuned=finetuned)  # fmt: skip
 
 
 def run_on(experiment: Experiment, images: ImageSet | FolderStream, test: ImageSet, *, out: Path, progress: Progress,
-           compiled: bool, workers: int | None) -> pd.DataFrame:  # fmt: skip
+           compiled: bool, workers: int | None, finetuned: bool) -> pd.DataFrame:  # fmt: skip
     """Train and measure on images that are there already; otherwise as `run`."""
+    if finetuned and experiment.finetune is None:
+        raise InputError(f"the preset {experiment.name} has no recipe for fine-tuning; leave --finetune out, or give "
+                         "one of its checkpoints to `maetheory probe --mode finetune`")  # fmt: skip
     watched = test.limit(min(WATCHED, len(test)))
     jobs = [Job(f"{cell.name} seed {seed}", recipe, images, watched, folder_of(out, cell, seed), experiment.watch,
                 compiled) for cell, seed, recipe in experiment.runs() if cell.trained]  # fmt: skip
@@ -84,7 +94,31 @@ def run_on(experiment: Experiment, images: ImageSet | FolderStream, test: ImageS
         if not _measured(ledger_of(experiment, out), common):
             append(out / "ledger.jsonl", _measure(common, model_of(out, cell, recipe), recipe, images, test,
                                                   experiment.probe_limit))  # fmt: skip
+    if finetuned:
+        _finetune(experiment, images, test, out, progress, compiled, workers)
     return ledger_of(experiment, out)
+
+
+def _finetune(experiment: Experiment, images: ImageSet | FolderStream, test: ImageSet, out: Path, progress: Progress,
+              compiled: bool, workers: int | None) -> None:  # fmt: skip
+    """Fine-tune every model and write its accuracy to the ledger."""
+    assert experiment.finetune is not None
+    runs = experiment.runs()
+    jobs = [FinetuneJob(f"{cell.name} seed {seed}", partial(model_of, out, cell, recipe),
+                        replace(experiment.finetune, seed=seed), images, test,
+                        out / "finetuned" / folder_of(out, cell, seed).name, compiled)
+            for cell, seed, recipe in runs]  # fmt: skip
+    train_side_by_side(jobs, workers=workers, progress=progress)
+    for number, (job, (cell, seed, recipe)) in enumerate(zip(jobs, runs, strict=True)):
+        progress(number, len(runs), f"testing {job.name}")
+        common = _common(experiment, cell, seed, recipe, images, test)
+        ledger = ledger_of(experiment, out)
+        if not _measured(ledger[ledger.metric == METRIC], common):
+            found = job.finish()
+            record = common | {"readout": job.config.readout, "metric": METRIC, "value": found.accuracy.value,
+                               "error": found.accuracy.error, "recipe": found.recipe.removesuffix(f", seed {seed}"),
+                               "provenance": provenance(seed=seed)}  # fmt: skip
+            append(out / "ledger.jsonl", [record])
 
 
 def ledger_of(experiment: Experiment, out: Path) -> pd.DataFrame:

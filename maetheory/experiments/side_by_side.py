@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
@@ -25,27 +26,52 @@ from maetheory.metrics import effective_rank
 from maetheory.training import TrainConfig, TrainStep, train
 from maetheory.training.feed import feed_of
 from maetheory.training.logbook import read_log
+from maetheory.training.loop import Callback
+from maetheory.training.task import Schedule
 
 _LOOK_SECONDS = 1.0
 _busy = threading.Lock()  # in a worker: held while a run is under way
 _asked_to_stop: Event | None = None  # in a worker: set by its parent when all runs shall save and stop
 
 
-@dataclass(frozen=True, eq=False)
-class Job:
-    """One training run.
+class Run(Protocol):
+    """One of several: it saves where it is when it is stopped, and goes on from there.
 
     Attributes
     ----------
     name : str
         For progress, as in "U-MAE seed 1".
-    config : TrainConfig
+    config : Schedule
     images : ImageSet or FolderStream
         What is trained on.
+    out : Path
+        Folder of the run; a run that is there already goes on, or is left alone when it is finished.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def config(self) -> Schedule: ...  # noqa: D102
+    @property
+    def images(self) -> ImageSet | FolderStream: ...  # noqa: D102
+    @property
+    def out(self) -> Path: ...  # noqa: D102
+
+    def finish(self, callbacks: Sequence[Callback], progress: Progress) -> object:
+        """Do the steps that are left."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """The training of one model, a `Run`.
+
+    Attributes
+    ----------
+    name, config, images
+        As of every run.
     watched : ImageSet
         Whose effective rank is logged through training.
     out : Path
-        Folder of the run; a run that is there already goes on, or is left alone when it is finished.
     watch_epochs : int
         Epochs between two looks at the effective rank.
     compiled : bool
@@ -59,19 +85,25 @@ class Job:
     watch_epochs: int
     compiled: bool = False
 
-    @property
-    def steps(self) -> int:
-        """Steps from the first to the last."""
-        images = len(feed_of(self.images))
-        return self.config.epochs * (images // min(self.config.batch, images))
+    def finish(self, callbacks: Sequence[Callback], progress: Progress) -> None:
+        """Train, looking at the effective rank now and then."""
+        train(self.config, self.images, out=self.out, resume=True, callbacks=[self._watch, *callbacks],
+              progress=progress, compiled=self.compiled)  # fmt: skip
+
+    def _watch(self, seen: TrainStep) -> dict[str, float] | None:
+        """Measure one fixed set of whole images, which compares runs; a `CollapseMonitor` sees masked batches."""
+        every = self.watch_epochs * (seen.total // self.config.epochs)
+        if seen.step % every and seen.step not in (1, seen.total):
+            return None
+        return {"effective_rank": float(effective_rank(encode(seen.whole(), self.watched).double().numpy()))}
 
 
-def train_side_by_side(jobs: Sequence[Job], *, workers: int | None = None, progress: Progress = silent) -> None:
+def train_side_by_side(jobs: Sequence[Run], *, workers: int | None = None, progress: Progress = silent) -> None:
     """Finish every job.
 
     Parameters
     ----------
-    jobs : sequence of Job
+    jobs : sequence of Run
     workers : int, optional
         Processes; by default one for each core, or a single one where there is a GPU to share. With one, the jobs run
         in this process; with more, a script must start its work under ``if __name__ == "__main__":``.
@@ -92,27 +124,14 @@ def train_side_by_side(jobs: Sequence[Job], *, workers: int | None = None, progr
     if workers > 1:
         _in_processes(jobs, workers, progress)
         return
-    total, before = sum(job.steps for job in jobs), 0
+    total, before = sum(map(_steps, jobs)), 0
     for job in jobs:
-        _run(job, partial(_shifted, progress, before, total, job.name))
-        before += job.steps
+        job.finish([_stop_with_parent], partial(_shifted, progress, before, total, job.name))
+        before += _steps(job)
 
 
 def _shifted(progress: Progress, before: int, total: int, name: str, done: int, of: int, message: str) -> None:
     progress(before + done, total, f"{name}: {message}")
-
-
-def _run(job: Job, progress: Progress = silent) -> None:
-    train(job.config, job.images, out=job.out, resume=True, callbacks=[partial(_watch, job), _stop_with_parent],
-          progress=progress, compiled=job.compiled)  # fmt: skip
-
-
-def _watch(job: Job, seen: TrainStep) -> dict[str, float] | None:
-    """Measure one fixed set of whole images, which compares runs; a `CollapseMonitor` sees masked training batches."""
-    every = job.watch_epochs * (seen.total // job.config.epochs)
-    if seen.step % every and seen.step not in (1, seen.total):
-        return None
-    return {"effective_rank": float(effective_rank(encode(seen.whole(), job.watched).double().numpy()))}
 
 
 def _stop_with_parent(seen: TrainStep) -> None:
@@ -144,11 +163,11 @@ def _end_with_parent() -> None:
             os._exit(1)
 
 
-def _run_in_worker(job: Job) -> None:
+def _run_in_worker(job: Run) -> None:
     with _busy:
         if _stopping():  # it had been handed over before the others were stopped
             raise KeyboardInterrupt
-        _run(job)
+        job.finish([_stop_with_parent], silent)
 
 
 @contextmanager
@@ -164,7 +183,7 @@ def _deaf_children() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _in_processes(jobs: Sequence[Job], workers: int, progress: Progress) -> None:
+def _in_processes(jobs: Sequence[Run], workers: int, progress: Progress) -> None:
     spawning = multiprocessing.get_context("spawn")
     stop = spawning.Event()
     pool = ProcessPoolExecutor(workers, spawning, _begin, (stop,))
@@ -202,13 +221,21 @@ def _stop(futures: Sequence[Future[None]], stop: Event) -> None:
     wait(futures)
 
 
-def _done(job: Job) -> int:
+def _batch(job: Run) -> int:
+    return min(job.config.batch, len(feed_of(job.images)))
+
+
+def _steps(job: Run) -> int:
+    return job.config.epochs * (len(feed_of(job.images)) // _batch(job))
+
+
+def _done(job: Run) -> int:
     log = read_log(job.out / "metrics.jsonl")
     return int(log[-1]["step"]) if log else 0
 
 
-def _report(jobs: Sequence[Job], progress: Progress, began: float, first: int) -> None:
+def _report(jobs: Sequence[Run], progress: Progress, began: float, first: int) -> None:
     done = [_done(job) for job in jobs]
-    rate = (sum(done) - first) * jobs[0].config.batch / (time.monotonic() - began)
-    running = ", ".join(job.name for job, step in zip(jobs, done, strict=True) if 0 < step < job.steps)
-    progress(sum(done), sum(job.steps for job in jobs), f"training {running or 'begins'}: {rate:,.0f} images/s")
+    rate = (sum(done) - first) * _batch(jobs[0]) / (time.monotonic() - began)
+    running = ", ".join(job.name for job, step in zip(jobs, done, strict=True) if 0 < step < _steps(job))
+    progress(sum(done), sum(map(_steps, jobs)), f"training {running or 'begins'}: {rate:,.0f} images/s")

@@ -10,7 +10,7 @@ import pandas as pd
 from maetheory.core import InputError, replacing
 from maetheory.data.paper.cells import TABLES, experiments_of
 from maetheory.reports.claims import NOT_RUN, verdicts
-from maetheory.reports.paper_tables import METRICS, NOTHING, OBJECTIVES, own_table, paper_table
+from maetheory.reports.paper_tables import NOTHING, OBJECTIVES, own_table, paper_table
 
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 
@@ -27,15 +27,19 @@ def tables_block(ledger: pd.DataFrame) -> str:
     shown = pd.concat([paper_table(ledger, table) for table in TABLES])
     parts = [markdown(_side_by_side(ledger)), _not_run(ledger)]
     if len(own):
-        parts += [f"Linear probing at sizes of our own, %; {_SPREAD}.", markdown(_with_model(own))]
-    recipes = sorted((set(own.recipe) | set(shown.recipe)) - {NOTHING})
-    if recipes:
-        parts.append(f"Probe: {'; or '.join(recipes)}. The paper's is not stated.")
+        parts += [f"At sizes of our own, %; {_SPREAD}.", markdown(_with_model(own))]
+    every = pd.concat([own, shown])
+    for task, words in _RECIPES.items():
+        recipes = sorted(set(every[every.task == task].recipe) - {NOTHING}) if len(every) else []
+        if recipes:
+            parts.append(f"{task.capitalize()}: {'; or '.join(recipes)}. {words}")
     if len(judged):
         parts += [_RULE, markdown(_judged(judged))]
     return "\n\n".join(parts)
 
 
+_RECIPES = {"linear probing": "The paper's recipe is not stated.",
+            "fine-tuning": "The paper's is that of MAE (He et al. 2022)."}  # fmt: skip
 _SPREAD = "± is the standard deviation over seeds, or two standard errors over test images where there is one seed"
 _RULE = (
     "Verdicts, by one rule: the difference seed by seed, with a 95 % t-interval over seeds; with one seed, two "
@@ -88,18 +92,17 @@ def _side_by_side(ledger: pd.DataFrame) -> pd.DataFrame:
 
 
 def _not_run(ledger: pd.DataFrame) -> str:
-    """Name the presets that are not run; an accuracy of which no record exists at all is no part of them."""
+    """Name the presets that are not run."""
     missing = [name for table in TABLES for name in experiments_of(table) if not (ledger.experiment == name).any()]
-    words = ["Each row is a preset of `maetheory reproduce`."]
+    words = ["Each row is a preset of `maetheory reproduce`, with `--finetune` where it is fine-tuned."]
     words += [f"Not run: {', '.join(missing)}."] if missing else []
-    words += [] if (ledger.metric == METRICS["fine-tuning"]).any() else ["`reproduce` does not fine-tune."]
     return " ".join(words)
 
 
 def _with_model(own: pd.DataFrame) -> pd.DataFrame:
     named = own.assign(preset=own.experiment, **{"data, model": own.dataset + ", " + own.backbone})
     held = [name for name in OBJECTIVES if (own[name] != NOTHING).any()]
-    return named[["preset", "data, model", "readout", *held, "seeds", "epochs", "images"]]
+    return named[["task", "preset", "data, model", "readout", *held, "seeds", "epochs", "images"]]
 
 
 def _judged(judged: pd.DataFrame) -> pd.DataFrame:

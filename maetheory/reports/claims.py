@@ -20,7 +20,11 @@ CONFIRMED, REFUTED, UNDECIDED, NOT_RUN = "confirmed", "refuted", "undecided", "n
 CONFIDENCE = 0.95
 PAIRS = (("MAE", "U-MAE"), ("SimMIM", "U-SimMIM"))
 METRICS: Mapping[str, str] = MappingProxyType(
-    {"linear_probe": "linear probing accuracy", "effective_rank": "effective rank"}
+    {
+        "linear_probe": "linear probing accuracy",
+        "fine_tuning": "fine-tuning accuracy",
+        "effective_rank": "effective rank",
+    }
 )
 _ALIKE = ["seed", "epochs", "train_images", "test_images"]
 
@@ -103,7 +107,7 @@ def compare(ledger: pd.DataFrame, plain: str, better: str, *, metric: str, reado
 
 
 def verdicts(ledger: pd.DataFrame) -> pd.DataFrame:
-    """Judge every claim on every experiment that trained an objective beside its U- form.
+    """Judge every claim on every experiment that measured an objective beside its U- form.
 
     Parameters
     ----------
@@ -121,8 +125,8 @@ def verdicts(ledger: pd.DataFrame) -> pd.DataFrame:
             if not {plain, better} <= set(part.cell):
                 continue
             for metric, words in METRICS.items():
-                scale = 100 if metric == "linear_probe" else 1
-                for readout in ("cls", "mean"):
+                scale = 100 if words.endswith("accuracy") else 1
+                for readout in sorted(set(part[part.metric == metric].readout) & {"cls", "mean"}):
                     found = compare(part, plain, better, metric=metric, readout=readout)
                     rows.append({"experiment": name, "dataset": part.dataset.iloc[0],
                                  "claim": f"{better} over {plain}, {words}", "readout": readout,

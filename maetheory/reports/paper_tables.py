@@ -49,29 +49,29 @@ def paper_table(ledger: pd.DataFrame, table: str) -> pd.DataFrame:
 
 
 def own_table(ledger: pd.DataFrame) -> pd.DataFrame:
-    """Return the linear probing accuracies of published comparisons that are no cell of the paper.
+    """Return the accuracies of published comparisons that are no cell of the paper.
 
     Returns
     -------
     DataFrame
-        experiment, dataset, backbone, readout, one text per objective as in `paper_table`, seeds, epochs, images,
+        task, experiment, dataset, backbone, readout, one text per objective as in `paper_table`, seeds, epochs, images,
         recipe.
     """
     theirs = {name for table in TABLES for name in experiments_of(table)}
     rows = []
-    probes = ledger[(ledger.metric == "linear_probe") & ~ledger.experiment.isin(theirs)]
-    probes = probes[probes.cell.isin(OBJECTIVES)]
-    for (experiment, readout), part in probes.groupby(["experiment", "readout"], sort=False):
+    tasks = {metric: task for task, metric in METRICS.items()}
+    found = ledger[ledger.metric.isin(tasks) & ledger.cell.isin(OBJECTIVES) & ~ledger.experiment.isin(theirs)]
+    for (metric, experiment, readout), part in found.groupby(["metric", "experiment", "readout"], sort=False):
         cells = {cell: one for cell, one in part.groupby("cell", sort=False)}
         if not {"MAE", "U-MAE"} <= set(cells):
             continue
         trained = part[part.cell != "random"]
         texts = {name: accuracy(cells[name]) if name in cells else NOTHING for name in OBJECTIVES}
-        rows.append({"experiment": experiment, "dataset": part.dataset.iloc[0],
+        rows.append({"task": tasks[metric], "experiment": experiment, "dataset": part.dataset.iloc[0],
                      "backbone": _backbone(trained.training.iloc[0]), "readout": readout, **texts,
                      **_how(trained)})  # fmt: skip
-    return pd.DataFrame(rows, columns=["experiment", "dataset", "backbone", "readout", *OBJECTIVES, "seeds", "epochs",
-                                       "images", "recipe"])  # fmt: skip
+    return pd.DataFrame(rows, columns=["task", "experiment", "dataset", "backbone", "readout", *OBJECTIVES, "seeds",
+                                       "epochs", "images", "recipe"])  # fmt: skip
 
 
 def accuracy(records: pd.DataFrame) -> str:

@@ -42,7 +42,7 @@ def percent(values: Sequence[float]) -> str:
 
 
 def accuracy_table(ledger: pd.DataFrame, *, dataset: str) -> pd.DataFrame:
-    """Return the probe accuracies of a run in percent, with Table 1's CIFAR-10 rows beside them.
+    """Return the accuracies of a run in percent, with Table 1's CIFAR-10 rows of the same tasks beside them.
 
     Parameters
     ----------
@@ -56,18 +56,24 @@ def accuracy_table(ledger: pd.DataFrame, *, dataset: str) -> pd.DataFrame:
     DataFrame
         who, task, readout, dataset, seeds, and one text per objective (mean ± standard deviation over seeds).
     """
-    probes = ledger[ledger.metric.isin(["linear_probe", "knn_probe"])]
+    tasks = {"linear_probe": "linear probing", "knn_probe": "20-NN", "fine_tuning": "fine-tuning"}
+    probes = ledger[ledger.metric.isin(tasks)]
     rows: list[dict[Any, Any]] = []
     for (metric, readout), group in probes.groupby(["metric", "readout"]):
-        task = {"linear_probe": "linear probing", "knn_probe": "20-NN"}[str(metric)]
-        row = {"who": "this run", "task": task, "readout": readout, "dataset": dataset, "seeds": group.seed.nunique()}
+        row = {
+            "who": "this run",
+            "task": tasks[str(metric)],
+            "readout": readout,
+            "dataset": dataset,
+            "seeds": group.seed.nunique(),
+        }
         for objective, runs in group.groupby("objective", sort=False):
             row[str(objective)] = percent(list(runs.value))
         rows.append(row)
     paper = paper_numbers("table1")
-    paper = paper[(paper.task == "linear probing") & (paper.dataset == "CIFAR-10")]
-    for backbone, group in paper.groupby("backbone", sort=False):
-        row = {"who": "paper", "task": "linear probing", "readout": "not stated", "dataset": f"CIFAR-10, {backbone}",
+    paper = paper[paper.task.isin({row["task"] for row in rows}) & (paper.dataset == "CIFAR-10")]
+    for (task, backbone), group in paper.groupby(["task", "backbone"], sort=False):
+        row = {"who": "paper", "task": task, "readout": "not stated", "dataset": f"CIFAR-10, {backbone}",
                "seeds": "not stated"}  # fmt: skip
         rows.append(row | {r.method: f"{r.accuracy_percent:.1f}" for r in group.itertuples()})
     return pd.DataFrame(rows).fillna("–")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,11 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
+from maetheory.checkpoints import load_checkpoint
 from maetheory.core import InputError
+from maetheory.data import load_images
+from maetheory.evaluation import FinetuneConfig
+from maetheory.evaluation.finetune import accuracy_on
 from maetheory.experiments import EXPERIMENTS, Reproduction, experiment, reproduce
 from maetheory.experiments.objectives import objectives
 
@@ -21,7 +27,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Reproduction:
     return again(tmp_path_factory.mktemp("reproduce"))
 
 
-def again(out: Path) -> Reproduction:
+def again(out: Path, *, finetuned: bool = False) -> Reproduction:
     digits = EXPERIMENTS["digits"]
     recipe = replace(digits.cells[0].recipe, epochs=2, batch=64, warmup_epochs=0.5)
     small = replace(
@@ -31,8 +37,9 @@ def again(out: Path) -> Reproduction:
         train_limit=192,
         test_limit=96,
         watch=1,
+        finetune=FinetuneConfig(epochs=2, batch=64, warmup_epochs=0.5, mixup=0, cutmix=0),
     )
-    return reproduce(small, out=out, workers=1)
+    return reproduce(small, out=out, workers=1, finetuned=finetuned)
 
 
 def test_everything_is_there(done: Reproduction) -> None:
@@ -63,6 +70,32 @@ def test_a_second_call_gives_the_same_figures(done: Reproduction) -> None:
     again(done.page.parent)
     assert {path: path.read_bytes() for path in done.figures} == before
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+
+
+def test_fine_tuned_afterwards_and_once(done: Reproduction, tmp_path: Path) -> None:
+    """The models that are there are fine-tuned, with their own seeds, and nothing is done twice."""
+    out = tmp_path / "run"
+    shutil.copytree(done.page.parent, out)
+    ledger = again(out, finetuned=True).ledger
+    tuned = ledger[ledger.metric == "fine_tuning"]
+    assert len(tuned) == len(ledger) - len(done.ledger) == len(OBJECTIVES) * 2
+    assert set(map(tuple, tuned[["objective", "seed"]].to_numpy())) == {(o, s) for o in OBJECTIVES for s in (0, 1)}
+    assert set(tuned.readout) == {"mean"}
+    assert tuned.recipe.nunique() == 1
+    assert json.loads((out / "finetuned/u-mae-seed1/step-00000006/config.json").read_text())["seed"] == 1
+    encoder = load_checkpoint(out / "finetuned" / "u-mae-seed1")[0]
+    hits = accuracy_on(encoder, load_images("digits", split="test", limit=96))
+    [row] = tuned[(tuned.objective == "U-MAE") & (tuned.seed == 1)].itertuples()
+    assert row.value == hits.value
+    assert "fine-tuning" in (out / "report.html").read_text()
+    stamps = {path: path.stat().st_mtime_ns for path in out.glob("*/*/step-*/weights.safetensors")}
+    assert len(again(out, finetuned=True).ledger) == len(ledger)
+    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+
+
+def test_what_has_no_recipe_is_not_fine_tuned(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="digits-uniformity has no recipe for fine-tuning"):
+        reproduce(EXPERIMENTS["digits-uniformity"], out=tmp_path, finetuned=True)
 
 
 def test_unknown_preset() -> None:

@@ -67,12 +67,21 @@ def test_ours_stand_beside_their_own_cell_alone() -> None:
 
 
 def test_our_own_sizes_stand_apart() -> None:
+    tuned = record("tiny", "MAE", 0, 0.7, metric="fine_tuning", readout="mean", recipe="all of it")
     shown = own_table(pd.DataFrame([*ran("tiny"), record("tiny", "random", 0, 0.1, epochs=0)]))
+    common = {"experiment": "tiny", "dataset": "cifar10", "backbone": "ViT 96 wide, 6 deep, patch 4 of 32"}
     assert shown.to_dict("records") == [
-        {"experiment": "tiny", "dataset": "cifar10", "backbone": "ViT 96 wide, 6 deep, patch 4 of 32", "readout": "cls",
-         "random": "10.0 ± 2.0", "MAE": "50.5 ± 0.7", "U-MAE": "60.5 ± 0.7", "SimMIM": "–", "U-SimMIM": "–",
-         "seeds": "2", "epochs": "6", "images": "100 + 50", "recipe": "least squares"}
+        {"task": "linear probing", **common, "readout": "cls", "random": "10.0 ± 2.0", "MAE": "50.5 ± 0.7",
+         "U-MAE": "60.5 ± 0.7", "SimMIM": "–", "U-SimMIM": "–", "seeds": "2", "epochs": "6", "images": "100 + 50",
+         "recipe": "least squares"}
     ]  # fmt: skip
+    both = pd.DataFrame([*ran("tiny"), tuned, tuned | {"cell": "U-MAE", "value": 0.8}])
+    shown = own_table(both).set_index("task").loc["fine-tuning"]
+    assert (shown.readout, shown.MAE, shown["U-MAE"], shown.recipe) == ("mean", "70.0 ± 2.0", "80.0 ± 2.0", "all of it")
+    block = tables_block(both)
+    assert "Linear probing: least squares. The paper's recipe is not stated." in block
+    assert "Fine-tuning: all of it. The paper's is that of MAE" in block
+    assert "| U-MAE over MAE, fine-tuning accuracy | tiny | mean | +10 ± 2.8 points | one seed" in block
 
 
 def test_published_is_measured_and_slim(tmp_path: Path) -> None:
