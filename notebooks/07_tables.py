@@ -49,9 +49,9 @@ own_table(ledger).drop(columns="recipe")
 # %% [markdown]
 # ## What follows from it
 #
-# By one rule: the difference seed by seed, with a 95 % t-interval over seeds; with one seed, two standard errors over
-# test images alone. Wholly above 0: confirmed; wholly below: refuted; else undecided. Accuracies in points. A verdict
-# is about our models and our probe at our size, not about the paper's.
+# By one rule: the difference seed by seed, with a 95 % t-interval over seeds, but none narrower than two standard errors
+# over test images, which are all there is with one seed. Wholly above 0: confirmed; wholly below: refuted; else
+# undecided. Accuracies in points. A verdict is about our models and our probe at our size, not about the paper's.
 
 # %%
 verdicts(ledger).round(3)

@@ -163,6 +163,8 @@ def score_law(
     masses = np.sort(np.bincount(images.labels) / len(images))[::-1]
     masses = masses[masses > 0]
     k = len(masses) if k is None else k
+    if not 1 <= k < len(images):
+        raise InputError(f"k must be from 1 to {len(images) - 1}, one less than there are images, but it is {k}")
     count = k + len(masses)  # eigenvalues that the certificate needs
     average = average_over_masks(images, law, masks=n_masks, k=min(count, len(images)) - 1, patch=patch, factor=factor,
                                  seed=seed, progress=progress)  # fmt: skip
@@ -239,4 +241,6 @@ def _relative_distance(images: ImageSet, average: KernelAverage, patch: int) -> 
     patches = patchify(images.images, patch)  # (n, p, c)
     views = (patches[:, mask].reshape(len(patches), -1).astype(np.float64) for mask in average.masks)
     found = class_distances(views, images.labels).relative
+    if not np.isfinite(found.error):
+        return Band(found.value, 0.0, np.inf, False, "without one image or mask nothing is left apart")
     return Band(found.value, found.low, found.high, True, "")

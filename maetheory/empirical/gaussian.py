@@ -32,7 +32,8 @@ class GaussianTable:
     points : array or Tensor, shape (N, q)
         Finite. Centred here, which leaves distances alone and their rounding small.
     bandwidth : float
-        b, positive; 0 gives the identity (points that coincide excepted), infinity the matrix of ones.
+        b, positive; 0 gives the identity (points that coincide excepted), infinity the matrix of ones. So small that
+        float32 distances cannot be told from 0 beside it, it is refused.
     device : str or torch.device
         Where tiles are computed and kept.
     room : int, optional
@@ -46,7 +47,8 @@ class GaussianTable:
     Raises
     ------
     InputError
-        If there are fewer than two points, one is not finite, the bandwidth is negative, or not even one row fits.
+        If there are fewer than two points, one is not finite, the bandwidth is negative or too small, or not even one
+        row fits.
 
     Examples
     --------
@@ -75,6 +77,11 @@ class GaussianTable:
             raise InputError(f"the bandwidth must not be negative, but it is {bandwidth}")
         self.bandwidth = float(bandwidth)
         self.squares = self.points.square().sum(1)
+        least = self._resolution()
+        if 0 < self.bandwidth < least:
+            raise InputError(f"the bandwidth {bandwidth:.3g} is too small for these points, whose distances are known "
+                             f"to float32; take at least {least:.3g}, or 0 to join only what coincides")  # fmt: skip
+        self._same = coinciding(points).to(self.device) if self.bandwidth == 0 else None
         self.edge = EDGE.get(self.device.type, 4096)
         self.rows = max(1, min(self.n, self.edge, TILE_BYTES // (4 * self.n)))
         free = _free(self.device) if room is None else room
@@ -95,9 +102,12 @@ class GaussianTable:
         eps = float(np.finfo(np.float32).eps)
         if not 0 < self.bandwidth < np.inf:
             return 0.0
-        largest = float(self.squares.max()) if self.n else 0.0
+        return 2 * eps + (self._resolution() / self.bandwidth) ** 2
+
+    def _resolution(self) -> float:
+        """Bandwidth at which the rounding of a squared distance changes an entry by a factor of e."""
         terms = np.sqrt(self.points.shape[1]) + 4
-        return eps * (2 + 4 * terms * largest / (2 * self.bandwidth**2))
+        return float(np.sqrt(2 * float(np.finfo(np.float32).eps) * terms * float(self.squares.max())))
 
     @property
     def size(self) -> int:
@@ -137,6 +147,8 @@ class GaussianTable:
 
     def _tile(self, start: int, stop: int) -> Tensor:
         """Compute rows start..stop of the table from their diagonal on, (t, N - start)."""
+        if self._same is not None:
+            return (self._same[start:stop, None] == self._same[None, start:]).float()
         return gaussian(self.points[start:stop], self.points[start:], self.squares[start:stop], self.squares[start:],
                         self.bandwidth)  # fmt: skip
 
@@ -165,13 +177,11 @@ def blocks(start: int, stop: int, end: int, edge: int) -> Iterator[slice]:
 
 
 def gaussian(x: Tensor, y: Tensor, x_squares: Tensor, y_squares: Tensor, bandwidth: float) -> Tensor:
-    """Return exp(−‖x − y‖² / (2 b²)), (t, n), for y that begins with x; its first block is made symmetric."""
+    """Return exp(−‖x − y‖² / (2 b²)), (t, n), b > 0, for y that begins with x; its first block is made symmetric."""
     apart = (x_squares[:, None] + y_squares[None, :]).addmm_(x, y.T, alpha=-2).clamp_(min=0)  # (t, q) @ (q, n)
     square = apart[:, : len(x)]
     square.copy_(torch.minimum(square, square.T))
     square.diagonal().zero_()
-    if bandwidth == 0:
-        return (apart == 0).to(apart.dtype)
     return apart.mul_(-0.5 / bandwidth**2).exp_() if np.isfinite(bandwidth) else torch.ones_like(apart)
 
 
@@ -188,9 +198,18 @@ def share_of_median(points: Any, factor: float, rng: np.random.Generator) -> flo
     return factor * median_distance(points, rng) if 0 < factor < np.inf else float(factor)
 
 
+def coinciding(points: Any) -> Tensor:
+    """Return a number (N,) for each point (N, q), the same where points are the same to the last bit."""
+    return torch.unique(_rows(points), dim=0, return_inverse=True)[1]
+
+
+def _rows(points: Any) -> Tensor:
+    return torch.as_tensor(points if isinstance(points, Tensor) else np.asarray(points))
+
+
 def centred(points: Any) -> Tensor:
     """Return points (N, q) as float32 about their mean, or complain."""
-    rows = torch.as_tensor(points if isinstance(points, Tensor) else np.asarray(points))
+    rows = _rows(points)
     if rows.ndim != 2 or len(rows) < 2 or rows.shape[1] < 1:
         raise InputError(f"points must be (N, q) with at least two rows, but they are {tuple(rows.shape)}")
     wide = rows.double()

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
+from scipy.special import stdtrit
 
 from maetheory.core import InputError
 from maetheory.empirical.bands import EXTRA, FEWEST_IMAGES, sharp_bound_band
-from maetheory.empirical.bracket import Band, Bracket, normal_quantile
+from maetheory.empirical.bracket import Band, Bracket
 from maetheory.empirical.label_brackets import label_error_bracket, pair_error_bracket
 from maetheory.empirical.sample import Sample
 from maetheory.empirical.spectrum_brackets import spectrum_brackets
@@ -60,7 +61,7 @@ def bands_by_mask(sample: Sample, k: int, *, confidence: float = 0.95, seed: int
     MeanBands
         A band is the mean of the masks' bands, which holds the mean of the masks' numbers at least as surely as they
         hold each (by images, which the masks share), and where masks were drawn is as much wider as the number differs
-        between them. It is decided where it is under every mask.
+        between them, by Student's quantile. It is decided where it is under every mask, and there is more than one.
 
     Raises
     ------
@@ -78,8 +79,10 @@ def bands_by_mask(sample: Sample, k: int, *, confidence: float = 0.95, seed: int
     """
     _check(sample, k, confidence)
     each = [_of_one(sample, mask, k, confidence, seed) for mask in range(sample.views.shape[1])]
-    z = normal_quantile(confidence) if sample.masks_drawn else 0.0
-    means = {name: _mean([one[name] for one in each], sample.mask_weights, z) for name in each[0]}
+    drawn = confidence if sample.masks_drawn else None
+    most = {"sharp_bound": np.inf}
+    means = {name: _mean([one[name] for one in each], sample.mask_weights, drawn, most.get(name, 1.0))
+             for name in each[0]}  # fmt: skip
     return MeanBands(**means, k=k, n_masks=len(each))
 
 
@@ -125,13 +128,18 @@ def _following(alone: Sample, k: int, seed: int) -> Bracket:
     return last if fewest > k else replace(last, lower=0.0, lower_error=0.0, lower_terms=0, value=0.0)
 
 
-def _mean(parts: Sequence[Band], weights: np.ndarray, z: float) -> Band:
-    """Weighted mean of bands, z standard errors over masks wider."""
+def _mean(parts: Sequence[Band], weights: np.ndarray, confidence: float | None, most: float) -> Band:
+    """Weighted mean of bands up to `most`, wider by what masks that were drawn differ, at a confidence."""
     value, low, high = (float(weights @ [getattr(part, end) for part in parts]) for end in ("value", "low", "high"))
-    wider = z * _standard_error([part.value for part in parts]) if z and np.isfinite(value) else 0.0
+    wider = _margin([part.value for part in parts], confidence) if confidence and np.isfinite(value) else 0.0
     why = next((part.why for part in parts if not part.decided), "")
-    return Band(value, max(low - wider, 0.0), high + wider, not why, why)
+    if np.isinf(wider):
+        why = why or "one mask was drawn, which does not say how far masks differ"
+    return Band(value, max(low - wider, 0.0), min(high + wider, most), not why, why)
 
 
-def _standard_error(values: Sequence[float]) -> float:
-    return float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.inf
+def _margin(values: Sequence[float], confidence: float) -> float:
+    m = len(values)
+    if m < 2:
+        return np.inf
+    return float(stdtrit(m - 1, (1 + confidence) / 2) * np.std(values, ddof=1) / np.sqrt(m))

@@ -188,5 +188,6 @@ def neighbour_graph(
 
 def _weights(squares: np.ndarray, bandwidth: float) -> np.ndarray:
     """Gaussian weights that sum to one in each row, (N, neighbours)."""
-    weights = (squares == 0).astype(float) if bandwidth == 0 else np.exp(-0.5 * squares / bandwidth**2)
+    with np.errstate(over="ignore"):  # far apart beside a tiny bandwidth: weight 0
+        weights = (squares == 0).astype(float) if bandwidth == 0 else np.exp(-0.5 * (squares / bandwidth) / bandwidth)
     return weights / weights.sum(1, keepdims=True)

@@ -121,7 +121,8 @@ def sample_of_codes(
     Raises
     ------
     InputError
-        If a shape does not fit, there are fewer than two images, or `positions` is neither word.
+        If a shape does not fit, codes are no integers from 0, there are fewer than two images, or `positions` is
+        neither word.
 
     Examples
     --------
@@ -132,6 +133,8 @@ def sample_of_codes(
     """
     codes, labels = np.asarray(codes), np.asarray(labels)
     check_sample(codes.shape, labels, law, positions)
+    if codes.dtype.kind not in "iu" or codes.min() < 0:
+        raise InputError(f"codes must be integers from 0, but they are {codes.dtype} from {codes.min()}")
     masks, mask_weights = draw_masks(law, n_masks, seed)
     tables = hash_tables(codes.shape[1], int(codes.max()) + 1, seed)
     views, targets = (

@@ -67,7 +67,7 @@ def of_initialisations(found: Sequence[Measured]) -> Measured:
 
     Examples
     --------
-    >>> twins = [Measured(value, value - 0.1, value + 0.1, "") for value in (9.0, 10.0, 11.0)]
+    >>> twins = [Measured(value, value - 0.1, value + 0.1, 0.1, "") for value in (9.0, 10.0, 11.0)]
     >>> mean = of_initialisations(twins)
     >>> mean.value, round(mean.high - mean.value, 2)
     (10.0, 4.97)
@@ -75,12 +75,12 @@ def of_initialisations(found: Sequence[Measured]) -> Measured:
     if not found:
         return NOTHING
     k = len(found)
-    value, low, high = (float(np.mean([one[place] for one in found])) for place in range(3))
+    value, low, high, own = (float(np.mean([one[place] for one in found])) for place in range(4))
     with np.errstate(invalid="ignore"):
         spread = np.std([(one.low + one.high) / 2 for one in found], ddof=1) if k > 1 else 0.0
         further = student_t.ppf((1 + FURTHER) / 2, k - 1) * spread * np.sqrt(1 + 1 / k) if k > 1 else 0.0
-        middle, error = (low + high) / 2, float(np.hypot(further, (high - low) / 2))
-    return Measured(value, middle - error, middle + error, found[0].method, found[0].note)
+        middle, error = (low + high) / 2, float(np.hypot(further, own))
+    return Measured(value, middle - error, middle + error, error, found[0].method, found[0].note)
 
 
 @torch.no_grad()

@@ -147,7 +147,7 @@ def _row(place: Place, others: Sequence[Place], index: int, measure: Measure) ->
     if measure.needs == "views" and place.views is not None:
         images, q, _ = place.views
         n, note = images * q, f"{q} masks of {images} images" + (f"; {note}" if note else "")
-    record: dict[str, Any] = {"value": found.value, "error": (found.high - found.low) / 2, "low": found.low,
+    record: dict[str, Any] = {"value": found.value, "error": found.error, "low": found.low,
                               "high": found.high, "method": found.method, "n": n, "images": images,
                               "d": place.d}  # fmt: skip
     for name, other in (("random_twin", twin), ("shuffled", null)):

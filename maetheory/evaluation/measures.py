@@ -43,16 +43,17 @@ class Measure:
 
 
 class Measured(NamedTuple):
-    """A value with a band of two standard errors, how the band was found and of what, and what to know beside it."""
+    """A value with two standard errors and a band of as many, how both were found and of what, and what to know."""
 
     value: float
     low: float
     high: float
+    error: float
     method: str
     note: str = ""
 
 
-NOTHING = Measured(np.nan, np.nan, np.nan, "")
+NOTHING = Measured(np.nan, np.nan, np.nan, np.nan, "")
 
 
 RANKS = ("effective_rank", "rankme", "stable_rank", "participation_ratio", "nesum")  # none passes the dimension
@@ -151,7 +152,7 @@ def _of_moments(chosen: Sequence[Measure], population: Population, exact: bool) 
         if one in left:
             squaring = 0.0 if held else getattr(value, "error", 0.0)
             found[one] = _limit(float(value), one(whole), left[one], squaring, note)
-            if one.metric in RANKS:
+            if one.metric in RANKS:  # nor does their limit; the error is of other images as many, and stays
                 most = float(population.d)
                 found[one] = found[one]._replace(
                     low=np.minimum(found[one].low, most), high=np.minimum(found[one].high, most)
@@ -199,12 +200,12 @@ def of_rows(measure: Measure, features: Any, units: Any = None, *, band: bool = 
         value = measure(rows)
         few = len(names) < FEWEST or (measure.metric == "coherence" and len(rows) < 4 * rows.shape[-1])
         if not band or not np.isfinite(value) or few:  # as few rows as dimensions are always coherent alike
-            return Measured(value, np.nan, np.nan, "", "too few images for a band" if few else "")
+            return Measured(value, np.nan, np.nan, np.nan, "", "too few images for a band" if few else "")
         rng = np.random.default_rng(seed)
         chosen = [rng.permutation(len(names)) < len(names) // 2 for _ in range(HALVES)]
         halves = [measure(rows[half[place]]) for half in chosen]
     except InputError as error:
-        return Measured(np.nan, np.nan, np.nan, "", str(error))
+        return NOTHING._replace(note=str(error))
     with np.errstate(invalid="ignore"):
         return _banded(value, value, 2 * float(np.std(halves, ddof=1)), HALF_SAMPLES)
 
@@ -223,5 +224,5 @@ def _remark(measure: Measure, features: Any, value: float) -> str:
 
 def _banded(value: float, middle: float, error: float, method: str, note: str = "") -> Measured:
     if not np.isfinite(error) or not np.isfinite(middle):
-        return Measured(value, np.nan, np.nan, "", note or "a part of the images gives no finite value")
-    return Measured(value, middle - error, middle + error, method, note)
+        return Measured(value, np.nan, np.nan, np.nan, "", note or "a part of the images gives no finite value")
+    return Measured(value, middle - error, middle + error, error, method, note)

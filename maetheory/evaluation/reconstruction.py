@@ -26,30 +26,30 @@ def reconstruction_loss(
         MAE's loss is the mean squared error of pixels (of standardised patches where it was trained on those), SimMIM's
         the mean absolute error; the two do not compare.
     images : ImageSet
-        At least two groups.
+        At least two.
     law : MaskLaw
     seed : int
     group : int
-        Images of a group.
+        About so many images are a group.
 
     Returns
     -------
     Estimate
-        With two standard errors over groups of images, each group with its own masks.
+        Over all images, with two standard errors over groups of them, each group with its own masks.
 
     Raises
     ------
     InputError
-        If the model predicts nothing, or the images are fewer than two groups.
+        If the model predicts nothing, or there are fewer than two images.
     """
     if not isinstance(model, MAE | SimMIM):
         raise InputError(f"only MAE and SimMIM predict hidden patches, but the model is a {type(model).__name__}")
-    group = min(group, len(images) // 2)
-    if group < 1:
+    if len(images) < 2:
         raise InputError(f"two images or more are needed, but there are {len(images)}")
+    groups = np.array_split(np.arange(len(images)), max(2, round(len(images) / group)))
     draws = torch.Generator().manual_seed(seed)
     masks = draw_masks(law, len(images), draws)
     pixels = torch.as_tensor(images.images)
-    losses = [float(model(pixels[start : start + group], masks[start : start + group]).loss)
-              for start in range(0, len(images) - group + 1, group)]  # fmt: skip
-    return Estimate(float(np.mean(losses)), 2 * float(np.std(losses, ddof=1)) / np.sqrt(len(losses)), sampled=True)
+    losses = np.array([float(model(pixels[part], masks[part]).loss) for part in groups])
+    mean = float(np.average(losses, weights=[len(part) for part in groups]))
+    return Estimate(mean, 2 * float(np.std(losses, ddof=1)) / np.sqrt(len(losses)), sampled=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,7 @@ from torch import Tensor, nn
 from maetheory.core import InputError
 from maetheory.data import FolderStream, ImageSet, load_images, load_or_stream
 from maetheory.data.folder import is_image_folder, load_folder
-from maetheory.evaluation import encode
-from maetheory.evaluation.encode import Readout
+from maetheory.evaluation.encode import Readout, encoded
 from maetheory.experiments.experiment import FOLDER, Experiment
 
 
@@ -36,25 +36,31 @@ def images_of(experiment: Experiment, root: str | Path | None) -> tuple[ImageSet
 
 
 def features_and_labels(
-    model: nn.Module, images: ImageSet | FolderStream, readout: Readout, limit: int | None = None
-) -> tuple[Tensor, np.ndarray]:
-    """Return the features (N, d) of images and their labels (N,); of a stream, those of central views.
+    model: nn.Module, images: ImageSet | FolderStream, readouts: Sequence[Readout], limit: int | None = None
+) -> tuple[list[Tensor], np.ndarray]:
+    """Return the features (N, d) of images in each readout, and their labels (N,); of a stream, those of central views.
 
     Parameters
     ----------
     model : nn.Module
     images : ImageSet or FolderStream
-    readout : "cls", "mean" or "tokens"
+    readouts : sequence of "cls" and "mean"
+        All are read in one pass.
     limit : int, optional
         Take at most so many, classes balanced.
     """
     if isinstance(images, ImageSet):
         images = images.limit(limit)
-        return encode(model, images, readout=readout), images.labels
-    fewest = min((number for number in (limit, images.limit) if number is not None), default=None)
-    still = replace(images, train=False, limit=fewest)
-    parts = [(encode(model, pixels, readout=readout), labels) for pixels, labels in still]
-    return torch.cat([features for features, _ in parts]), np.concatenate([labels for _, labels in parts])
+        parts = [features for _, features in encoded(model, images, readouts=readouts)]
+        labels = images.labels
+    else:
+        fewest = min((number for number in (limit, images.limit) if number is not None), default=None)
+        parts, labelled = [], []
+        for pixels, of_batch in replace(images, train=False, limit=fewest):
+            parts += [features for _, features in encoded(model, pixels, readouts=readouts)]
+            labelled.append(of_batch)
+        labels = np.concatenate(labelled)
+    return [torch.cat(each) for each in zip(*parts, strict=True)], labels
 
 
 def _in_folder(experiment: Experiment, root: str | Path | None) -> tuple[ImageSet | FolderStream, ImageSet]:

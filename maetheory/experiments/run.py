@@ -14,12 +14,12 @@ from maetheory.core import InputError, Progress, provenance, silent
 from maetheory.data import FolderStream, ImageSet
 from maetheory.evaluation import (
     collapse_report,
-    encode,
     knn_probe,
     linear_probe,
     mask_pair_alignment,
     reconstruction_loss,
 )
+from maetheory.evaluation.encode import Readout
 from maetheory.experiments.experiment import Cell, Experiment
 from maetheory.experiments.finetuning import METRIC, FinetuneJob
 from maetheory.experiments.images import features_and_labels, images_of
@@ -30,6 +30,7 @@ from maetheory.training.feed import feed_of
 from maetheory.training.store import build, checkpoints
 
 WATCHED = 1000
+READOUTS: tuple[Readout, ...] = ("cls", "mean")
 
 
 def run(
@@ -174,9 +175,9 @@ def _measure(common: dict[str, Any], model: nn.Module, recipe: TrainConfig, imag
     records.append(common | {"readout": "hidden pixels", "metric": "reconstruction_loss", "value": loss.value,
                              "error": loss.error})  # fmt: skip
     fitted = f", fitted to at most {probe_limit} images" if probe_limit else ""
-    for readout in ("cls", "mean"):
-        z, labels = features_and_labels(model, images, readout, probe_limit)
-        z_test = encode(model, test, readout=readout)
+    features, labels = features_and_labels(model, images, READOUTS, probe_limit)
+    of_test, _ = features_and_labels(model, test, READOUTS)
+    for readout, z, z_test in zip(READOUTS, features, of_test, strict=True):
         for name, probe in (("linear_probe", linear_probe), ("knn_probe", knn_probe)):
             result = probe(z, labels, z_test, test.labels)
             records.append(common | {"readout": readout, "metric": name, "value": result.accuracy.value,

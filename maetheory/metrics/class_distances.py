@@ -74,7 +74,8 @@ def class_distances(views: Iterable[Any], labels: np.ndarray) -> ClassDistances:
     ClassDistances
         Errors are two standard errors: of the jackknife that leaves out an image with all its pairs, because pairs
         that share an image are not independent, and of the one that leaves out a mask, in quadrature. With one view
-        there is no error over masks, and the numbers are those of that mask.
+        there is no error over masks, and the numbers are those of that mask. Infinite where without one image or one
+        mask all that are left look alike.
 
     Raises
     ------
@@ -112,11 +113,16 @@ def class_distances(views: Iterable[Any], labels: np.ndarray) -> ClassDistances:
 
 
 def _three(means: np.ndarray) -> np.ndarray:
-    """Return intra, inter and their quotient, (..., 2) -> (..., 3)."""
-    return np.stack([means[..., 0], means[..., 1], means[..., 0] / means[..., 1]], -1)
+    """Return intra, inter and their quotient, (..., 2) -> (..., 3); NaN where nothing is left apart."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.where(means[..., 1] > 0, means[..., 0] / means[..., 1], np.nan)
+    return np.stack([means[..., 0], means[..., 1], relative], -1)
 
 
 def _error(over_images: np.ndarray, over_masks: np.ndarray) -> float:
+    """Return two standard errors; infinite where what is left without an image or a mask has no value."""
+    if not (np.isfinite(over_images).all() and np.isfinite(over_masks).all()):
+        return np.inf
     return 2 * float(np.hypot(jackknife_error(over_images), jackknife_error(over_masks)))
 
 

@@ -33,7 +33,8 @@ def lidar(Z: Any, *, delta: float = 1e-4, convention: str | None = None) -> floa
     Raises
     ------
     InputError
-        If Z is not (n, q, D) with n, q ≥ 2, holds NaN or infinity, δ is not positive, or the convention is unknown.
+        If Z is not (n, q, D) with n, q ≥ 2, holds NaN or infinity, δ is not positive or too small for the scale of Z,
+        or the convention is unknown.
 
     References
     ----------
@@ -66,7 +67,11 @@ def _discriminants(Z: Floats, delta: float) -> NDArray[np.float64]:
     between[np.abs(between) <= np.finfo(float).eps * n * np.abs(Z).max()] = 0.0
     within = (Z - means[:, None]).reshape(n * q, d)
     scatter = within.T @ within / (n * (q - 1)) + delta * np.eye(d)
-    root = scipy.linalg.cholesky(scatter, lower=True)
+    try:
+        root = scipy.linalg.cholesky(scatter, lower=True)
+    except np.linalg.LinAlgError:
+        raise InputError(f"delta {delta:g} is lost in the rounding of features this large; scale them down, or take a "
+                         "larger delta") from None  # fmt: skip
     whitened = scipy.linalg.solve_triangular(root, between.T / np.sqrt(n - 1), lower=True)  # (D, D) \ (D, n)
     values = scipy.linalg.svdvals(whitened) ** 2
     return np.pad(values, (0, d - len(values)))

@@ -47,7 +47,8 @@ def twonn(Z: Any, *, discard: float = 0.1, convention: str | None = None) -> flo
     chosen = choose("twonn", convention)
     if not 0 <= discard < 1:
         raise InputError(f"discard must be a share in [0, 1), but {discard} was given")
-    rows = np.unique(finite_rows(Z), axis=0)
+    rows = finite_rows(Z)
+    rows = np.unique(rows - rows.mean(0), axis=0)  # what centring makes equal has no distance either
     n = len(rows)
     if n < 3:
         raise InputError(f"Z has {n} distinct rows, but two nearest neighbours need at least 3")

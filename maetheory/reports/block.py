@@ -42,8 +42,9 @@ _RECIPES = {"linear probing": "The paper's recipe is not stated.",
             "fine-tuning": "The paper's is that of MAE (He et al. 2022)."}  # fmt: skip
 _SPREAD = "± is the standard deviation over seeds, or two standard errors over test images where there is one seed"
 _RULE = (
-    "Verdicts, by one rule: the difference seed by seed, with a 95 % t-interval over seeds; with one seed, two "
-    "standard errors over test images alone. Wholly above 0: confirmed; wholly below: refuted; else undecided."
+    "Verdicts, by one rule: the difference seed by seed, with a 95 % t-interval over seeds, but none narrower than two "
+    "standard errors over test images, which are all there is with one seed. Wholly above 0: confirmed; wholly below: "
+    "refuted; else undecided."
 )
 
 

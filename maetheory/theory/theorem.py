@@ -119,7 +119,9 @@ class Check:
 
     def __str__(self) -> str:
         tail = f" ({self.note})" if self.note else ""
-        return f"{self.verdict}: {self.claim}: {self.lhs:.6g} against {self.rhs:.6g}, slack {self.slack + 0.0:.3g}{tail}"
+        return (
+            f"{self.verdict}: {self.claim}: {self.lhs:.6g} against {self.rhs:.6g}, slack {self.slack + 0.0:.3g}{tail}"
+        )
 
 
 @dataclass(frozen=True)

@@ -187,7 +187,8 @@ def test_a_mean_adds_rounding_to_the_spread_and_leaves_out_errors_over_images() 
         ({"labels": np.arange(N - 1)}, "24 integers from 0 to .*, one per image"),
         ({"labels": np.arange(N) - 1}, "24 integers from 0 to .*, one per image"),
         ({"labels": np.arange(N) * np.nan}, "24 integers from 0 to .*, one per image"),
-        ({"bandwidth": 1e-9}, "no two images share a target"),
+        ({"bandwidth": 1e-9}, "the bandwidth 1e-09 is too small"),
+        ({"bandwidth": 0.0}, "no two images share a target"),
     ],
 )
 def test_bad_input_is_one_sentence(change: dict, words: str) -> None:

@@ -153,6 +153,8 @@ def test_the_same_seed_gives_the_same_scores() -> None:
     [
         (pictures(10), {}, "at least 20 images"),
         (pictures(60), {"n_masks": 1}, "2"),
+        (pictures(60), {"k": 0}, "k must be from 1 to 59, one less than there are images, but it is 0"),
+        (pictures(60), {"k": 60}, "k must be from 1 to 59"),
         (ImageSet(np.zeros((30, 1, 2, 3)), np.arange(30) % 2, "black"), {}, "shows the same"),
     ],
 )

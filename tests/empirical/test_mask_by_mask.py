@@ -95,7 +95,28 @@ def test_masks_that_are_drawn_make_bands_wider():
     fixed = bands_by_mask(replace(sample, masks_drawn=False), 1)
     wide = bands_by_mask(sample, 1)
     assert wide.alpha.low < fixed.alpha.low <= fixed.alpha.value == wide.alpha.value
-    assert bands_by_mask(drawn(0, 800, n_masks=1), 1).alpha.high == np.inf
+    alone = bands_by_mask(drawn(0, 800, n_masks=1), 1)
+    for band in (alone.alpha, alone.alpha2, alone.phi, alone.following):
+        assert (band.low, band.high, band.decided) == (0, 1, False)
+    assert (alone.sharp_bound.high, alone.sharp_bound.decided) == (np.inf, False)
+
+
+def test_few_masks_widen_by_students_quantile():
+    """Of two masks whose numbers differ by δ the mean is off by 12.706 δ / 2 at 95 %, of normal ones by 1.96 δ / 2."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 4000)
+    noise = np.linspace(0.05, 0.4, 6)  # of each patch, so that masks that show one patch differ
+    codes = np.where(rng.random((4000, 6)) < noise, 1 - labels[:, None], labels[:, None])
+    sample = sample_of_codes(codes, labels, UniformMasks(6, 1), n_masks=3, seed=1)
+    fixed = bands_by_mask(replace(sample, masks_drawn=False), 1).alpha
+    shown = [bands_by_mask(replace(sample, views=sample.views[:, [i]], targets=sample.targets[:, [i]],
+                                   mask_weights=np.ones(1), masks_drawn=False), 1).alpha.value
+             for i in range(3)]  # fmt: skip
+    assert np.std(shown) > 0.01
+    margin = 4.302652729749462 * np.std(shown, ddof=1) / np.sqrt(3)
+    wide = bands_by_mask(sample, 1).alpha
+    assert wide.high == pytest.approx(min(fixed.high + margin, 1), rel=1e-12)
+    assert wide.low == pytest.approx(max(fixed.low - margin, 0), rel=1e-12)
 
 
 def test_bad_input_is_one_sentence():

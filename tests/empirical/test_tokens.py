@@ -155,6 +155,8 @@ def test_what_cannot_be_counted_is_one_sentence(images):
         token_graph(images.take([0]), law, codebook=book)
     with pytest.raises(InputError, match="must cover the 4 patches of an image, but it covers 9"):
         token_graph(images, UniformMasks(9, 2), codebook=book)
+    with pytest.raises(InputError, match="codes must be integers from 0, but they are int64 from -1"):
+        sample_of_codes(np.array([[-1, 0], [1, 0]]), np.arange(2), UniformMasks(2, 1))
     with pytest.raises(InputError, match="n_masks must be at least 1"):
         token_graph(images, law, codebook=book, n_masks=0)
     with pytest.raises(InputError, match='targets must be "patches" or "pooled"'):

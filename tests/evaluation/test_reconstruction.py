@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -30,6 +32,20 @@ def test_it_is_the_mean_over_hidden_values(kind: type[MAE | SimMIM]) -> None:
     np.testing.assert_allclose(found.value, np.mean(losses), rtol=1e-5)
     groups = np.reshape(losses, (3, 20)).mean(1)
     np.testing.assert_allclose(found.error, 2 * np.std(groups, ddof=1) / np.sqrt(3), rtol=1e-3)
+
+
+def test_images_beyond_the_last_full_group_count() -> None:
+    images = load_images("digits", split="test", limit=59)
+    torch.manual_seed(0)
+    model = MAE(PRESETS["digits"])
+    found = reconstruction_loss(model, images, LAW, group=20)
+    masks = draw_masks(LAW, 59, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        whole = float(model(torch.as_tensor(images.images), masks).loss)
+    assert found.value == pytest.approx(whole, rel=1e-5)
+    changed = images.images.copy()
+    changed[-1] = 1 - changed[-1]
+    assert reconstruction_loss(model, replace(images, images=changed), LAW, group=20).value != found.value
 
 
 def test_what_predicts_nothing_is_refused() -> None:

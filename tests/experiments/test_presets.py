@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from maetheory.core import InputError
@@ -14,6 +15,7 @@ from maetheory.data import FolderStream
 from maetheory.data.folder import load_folder
 from maetheory.data.paper import paper_numbers
 from maetheory.data.paper.cells import TABLES, experiment_of, experiments_of
+from maetheory.evaluation import encode
 from maetheory.experiments import EXPERIMENTS, experiment, run
 from maetheory.experiments.images import features_and_labels, images_of
 from maetheory.experiments.sweeps import uniformity_sweep
@@ -128,8 +130,10 @@ def test_a_stream_is_probed_from_its_centre_in_its_own_order(folder: Path, limit
         replace(experiment("tin20").cells[0].recipe, model=MAEConfig(ViTConfig(16, 4, 3, 16, 1, 2), 16, 1, 2))
     )
     stream = FolderStream(folder, size=16, train=True, workers=0, limit=70)
-    held, read = (features_and_labels(model, images, "cls", limit)
-                  for images in (load_folder(folder, size=16, limit=70), stream))  # fmt: skip
-    assert len(held[0]) == (limit or 70)
+    central = load_folder(folder, size=16, limit=70)
+    held, read = (features_and_labels(model, images, ("cls", "mean"), limit) for images in (central, stream))
+    assert [len(features) for features in held[0]] == [limit or 70] * 2
     np.testing.assert_array_equal(held[1], read[1])
-    np.testing.assert_allclose(held[0], read[0], rtol=0, atol=1e-5)
+    for place, readout in enumerate(("cls", "mean")):
+        np.testing.assert_allclose(held[0][place], read[0][place], rtol=0, atol=1e-5)
+        torch.testing.assert_close(held[0][place], encode(model, central.limit(limit), readout=readout))

@@ -84,6 +84,14 @@ def test_the_error_is_the_spread_over_samples_and_not_that_of_independent_pairs(
     assert np.mean(naive) < 0.5 * spread[1]
 
 
+def test_the_error_is_infinite_where_without_one_mask_nothing_is_left_apart():
+    rng = np.random.default_rng(0)
+    labels = np.arange(10) % 2
+    found = class_distances([rng.normal(size=(10, 3)), np.zeros((10, 3))], labels)
+    assert 0 < found.relative.value < 2
+    assert found.relative.error == np.inf
+
+
 def test_what_cannot_be_compared_is_refused_in_a_sentence():
     Z = np.arange(8.0).reshape(4, 2)
     with pytest.raises(InputError, match="at least two classes, but every label is 3"):

@@ -72,6 +72,17 @@ def test_twonn_finds_the_dimension(d):
     assert twonn(Z) == pytest.approx(d, rel=0.1)
 
 
+def test_twonn_of_rows_that_centring_makes_equal():
+    assert np.isfinite(twonn(np.array([[1e-20], [2e-20], [3.0], [5.0], [9.0]]), discard=0))
+
+
+def test_lidar_says_where_delta_is_lost():
+    views = np.random.default_rng(0).normal(size=(30, 4, 768))
+    assert np.isfinite(lidar(views))
+    with pytest.raises(InputError, match=r"delta 0\.0001 is lost in the rounding of features this large"):
+        lidar(1e8 * views)
+
+
 def test_twonn_needs_three_distinct_rows_and_a_lattice_has_no_dimension():
     with pytest.raises(InputError, match="2 distinct rows"):
         twonn(np.repeat(np.eye(2), 5, axis=0))
