@@ -14,6 +14,14 @@ from maetheory.reports import published, rewrite, tables_block
 
 FIGURES = Path(__file__).resolve().parents[1] / "figures"
 README = (FIGURES.parent / "README.md").read_text()
+FOUND = {
+    "effective rank, cls": ("cls", "effective_rank"),
+    "mean squared cosine of two images, cls": ("cls", "umae_uniformity"),
+    "linear probe, cls, %": ("cls", "linear_probe"),
+    "linear probe, mean of patches, %": ("mean", "linear_probe"),
+    "20-NN, cls, %": ("cls", "knn_probe"),
+    "fine-tuned, mean of patches, %": ("mean", "fine_tuning"),
+}  # rows of the README's first tables: readout and metric
 
 
 def test_the_ten_lines_print_what_stands_below_them(capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,3 +95,27 @@ def test_the_mask_ratio_table_is_that_of_the_figure() -> None:
             value = re.match(r"[\d.]+", cell).group()  # type: ignore[union-attr]
             digits = len(value.partition(".")[2])
             assert value == f"{number[source, name, float(ratio)]:.{digits}f}", (ratio, source, name)
+
+
+@pytest.mark.parametrize("experiment", ["digits", "cifar10-small"])
+def test_what_it_found_is_what_the_ledger_holds(experiment: str) -> None:
+    ledger = published(FIGURES)
+    ledger = ledger[ledger.experiment == experiment]
+    head, rows = re.search(
+        rf"\| [^|\n]*`[^|\n`]*{experiment}`[^|\n]* \| (random .*) \|\n\|[-|]+\n((?:\|.*\n)+)", README
+    ).groups()  # type: ignore[union-attr]
+    cells, known = head.split(" | "), FOUND
+    assert set(cells) == set(ledger.cell)
+    checked = 0
+    for row in rows.splitlines():
+        name, *texts = (text.strip() for text in row.split("|")[1:-1])
+        if name.startswith("*"):
+            continue
+        readout, metric = known[name]
+        for cell, text in zip(cells, texts, strict=True):
+            values = ledger[(ledger.cell == cell) & (ledger.readout == readout) & (ledger.metric == metric)].value
+            digits = len(text.split(" ± ")[0].partition(".")[2])
+            scale = 100 if name.endswith("%") else 1
+            assert text == f"{scale * values.mean():.{digits}f} ± {scale * values.std():.{digits}f}", (name, cell)
+            checked += 1
+    assert checked >= 5 * len(cells)
