@@ -212,6 +212,9 @@ def _heads(tensors: Mapping[str, Tensor], known: Mapping[str, Fact], given: Mapp
         if heads < 1 or inner % heads or (shape is not None and shape.value != heads):
             right = f"must be {shape.value}, as the {shape.source} say" if shape else f"must divide {inner}"
             raise InputError(f"heads= (--heads) {right}, but it is {heads}")
+        if "heads" in known and known["heads"].value != heads:
+            notes.append(f"{heads} heads as asked for, though by {known['heads'].source} there are "
+                         f"{known['heads'].value}")  # fmt: skip
         return Fact(heads, "argument")
     if shape is not None:
         return shape

@@ -53,7 +53,7 @@ def read(path: str | Path, *, budget: int | None = None) -> Contents:
     except BaseException as error:
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # how safetensors may fail
             raise
-        raise InputError(f"{path} cannot be read: it is damaged, or no checkpoint ({type(error).__name__})") from error
+        raise InputError(f"{path} cannot be read: it is damaged, or no checkpoint") from error
 
 
 def _folder(folder: Path, budget: int | None) -> Contents:

@@ -10,6 +10,7 @@ import typer
 from maetheory.cli.options import Data, DialectName, Heads, ImageSize, Json, Seed, Weights
 from maetheory.cli.program import app
 from maetheory.cli.terminal import show, terminal, watched
+from maetheory.core import check_folder
 
 
 @app.command()
@@ -53,6 +54,8 @@ def collapse(
     from maetheory.reports.collapse_folder import write_collapse
     from maetheory.reports.diagnosis import diagnose
 
+    if out is not None:
+        check_folder(out)
     loading = {"heads": heads, "dialect": dialect, "weights": weights, "image_size": image_size}
     with watched() as progress:
         images = load_images(data or "digits", split="test", limit=limit, progress=progress)

@@ -10,6 +10,7 @@ import typer
 from maetheory.cli.options import Data, Json, Seed
 from maetheory.cli.program import app
 from maetheory.cli.terminal import show, terminal, watched
+from maetheory.core import check_folder
 
 
 @app.command()
@@ -55,6 +56,8 @@ def graph(
     from maetheory.reports.graph_study import GraphPlan, study
     from maetheory.training import fabric_of
 
+    if out is not None:
+        check_folder(out)
     plan = GraphPlan(kind, mask_ratio, law, patch, k, positions, codes, masks, views, targets, bandwidth, seed or 0)
     fabric = fabric_of("cpu")
     fabric.launch()

@@ -11,13 +11,14 @@ import typer
 from maetheory.cli.options import Data, Json, Seed
 from maetheory.cli.program import app
 from maetheory.cli.terminal import show, watched
+from maetheory.core import InputError, check_folder
 
 
 @app.command("mask-ratio")
 def mask_ratio(
     data: Data = "digits",
     checkpoint: Annotated[Path | None, typer.Option(help="Adds distances in its features.")] = None,
-    readout: Annotated[str, typer.Option(help="cls or mean.")] = "cls",
+    readout: Annotated[str | None, typer.Option(help="cls or mean, of the checkpoint; cls by default.")] = None,
     patch: Annotated[int | None, typer.Option(help="Side of a patch; the checkpoint's, or as in graphs.")] = None,
     graph_patch: Annotated[int | None, typer.Option(help="Side of a patch in graphs; a quarter of the image.")] = None,
     ratio: Annotated[list[float] | None, typer.Option(help="A mask ratio; may be repeated.")] = None,
@@ -37,14 +38,18 @@ def mask_ratio(
     from maetheory.figures.image_mask_ratio import RATIOS, patch_of, quarter
     from maetheory.reports.mask_ratio import mask_ratio_reading, write_mask_ratio
 
+    if checkpoint is None and readout is not None:
+        raise InputError("--readout is of a checkpoint's features; name one with --checkpoint, or leave it out")
+    check_folder(out)
     encoder = None if checkpoint is None else load_checkpoint(checkpoint)[0]
     with watched() as progress:
         images, test = (
             load_images(data or "digits", split=split, limit=limit, progress=progress) for split in ("train", "test")
         )
         side = patch or (quarter(test) if encoder is None else patch_of(encoder, test))
-        frame = image_mask_ratios(images, test, side, graph_patch=graph_patch, encoder=encoder, readout=readout,  # type: ignore[arg-type]
-                                 ratios=ratio or RATIOS, seed=seed or 0, progress=progress)  # fmt: skip
+        frame = image_mask_ratios(images, test, side, graph_patch=graph_patch, encoder=encoder,
+                                  readout=readout or "cls", ratios=ratio or RATIOS, seed=seed or 0,  # type: ignore[arg-type]
+                                  progress=progress)  # fmt: skip
         written = write_mask_ratio(out, frame, masked_pair(test, side, generator(seed or 0, "masked pair")))
     reading = mask_ratio_reading(frame)
     document = {"reading": reading, "figures": [str(path) for path in written],

@@ -13,7 +13,7 @@ import typer
 from maetheory.cli.options import Data, DialectName, Heads, ImageSize, Json, Seed, Weights
 from maetheory.cli.program import app
 from maetheory.cli.terminal import show, watched
-from maetheory.core import Estimate, InputError, Progress, replacing
+from maetheory.core import Estimate, InputError, Progress, check_folder, replacing
 
 STEPS = ("epochs", "batch", "base_lr", "seed")
 TAKES: Mapping[str, tuple[str, ...]] = MappingProxyType({
@@ -65,6 +65,7 @@ def probe(
     """
     from maetheory.checkpoints import load_checkpoint
     from maetheory.data import load_images
+    from maetheory.reports.diagnosis import fitting_note
 
     given = {"epochs": epochs, "batch": batch, "base_lr": base_lr, "trust": trust, "layer_decay": layer_decay,
              "drop_path": drop_path, "mixup": mixup, "cutmix": cutmix, "crop": crop, "flip": flip,
@@ -73,6 +74,10 @@ def probe(
     if resume and mode != "finetune":
         raise InputError(f"only finetune can be resumed, but the mode is {mode!r}")
     readout = readout or ("mean" if mode == "finetune" else "cls")
+    if readout not in ("cls", "mean"):
+        raise InputError(f"a probe reads 'cls' or 'mean', but the readout is {readout!r}")
+    if out is not None:
+        check_folder(out)
     with watched() as progress:
         encoder, report = load_checkpoint(checkpoint, heads=heads, dialect=dialect, weights=weights,
                                           image_size=image_size)  # fmt: skip
@@ -83,16 +88,16 @@ def probe(
         else:
             result = _frozen(encoder, splits, mode, readout, options, progress)
     accuracy: Estimate = result.pop("accuracy")
+    notes = [*report.notes, *filter(None, [fitting_note(splits[0], report)])]
     document = {"accuracy": accuracy.value, "error": accuracy.error, "mode": mode, **result, "readout": readout,
                 "step": report.trained.get("step"), "n_test": len(splits[1]), "checkpoint": report.path,
-                "sha256": report.sha256, "notes": report.notes}  # fmt: skip
+                "sha256": report.sha256, "notes": notes}  # fmt: skip
     if out is not None:
         with replacing(out / "probe.json") as part:
             part.write_text(json.dumps(document, indent=1) + "\n")
     percent = Estimate(100 * accuracy.value, 100 * accuracy.error)
-    show(
-        document, as_json, lambda: f"accuracy {percent} % ({readout}; {result['recipe']}; {len(splits[1])} test images)"
-    )
+    said = f"accuracy {percent} % ({readout}; {result['recipe']}; {len(splits[1])} test images)"
+    show(document, as_json, lambda: "\n".join([said, *(f"note: {note}" for note in notes)]))
 
 
 def _options(mode: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -123,10 +128,10 @@ def _frozen(encoder: Any, splits: list[Any], mode: str, readout: str, options: d
     from maetheory.evaluation import ProbeConfig, encode, knn_probe, linear_probe, stepwise_probe
 
     images, test = splits
+    config = ProbeConfig(mode, **_with_warmup(ProbeConfig(), options)) if mode in ("sgd", "lars") else None  # type: ignore[arg-type]
     z, z_test = (encode(encoder, each, readout=readout, progress=progress) for each in splits)  # type: ignore[arg-type]
     parts = (z, images.labels, z_test, test.labels)
-    if mode in ("sgd", "lars"):
-        config = ProbeConfig(mode, **_with_warmup(ProbeConfig(), options))  # type: ignore[arg-type]
+    if config is not None:
         found = stepwise_probe(*parts, config, progress=progress)
     else:
         found = (linear_probe if mode == "linear" else knn_probe)(*parts)

@@ -33,6 +33,8 @@ def run(words: list[str]) -> int:
     """Run one command and return its exit code."""
     try:
         code = app(words, standalone_mode=False)
+        if code == INTERRUPTED:  # typer's way to say that it caught Ctrl-C
+            return _complain("interrupted", INTERRUPTED)
         return code if isinstance(code, int) else DONE
     except (InputError, UsageError) as error:
         return _complain(error.format_message() if isinstance(error, UsageError) else str(error), BAD_INPUT)

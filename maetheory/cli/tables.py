@@ -11,6 +11,7 @@ import typer
 from maetheory.cli.options import Json
 from maetheory.cli.program import app
 from maetheory.cli.terminal import show
+from maetheory.core import InputError
 
 
 @app.command()
@@ -34,6 +35,9 @@ def table(
     for run in add or ():
         publish(run, published)
     ledger = published_records(published)
+    if ledger.empty:
+        raise InputError(f"{published} holds no EXPERIMENT/ledger.jsonl; name the folder of published figures with "
+                         "--published, or publish a run of reproduce with --add")  # fmt: skip
     block = tables_block(ledger)
     if into is not None:
         rewrite(into, block)

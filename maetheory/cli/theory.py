@@ -10,6 +10,7 @@ import typer
 from maetheory.cli.options import Json, Seed
 from maetheory.cli.program import DONE, VIOLATED, app
 from maetheory.cli.terminal import show, terminal, watched
+from maetheory.core import check_folder
 
 
 @app.command()
@@ -45,6 +46,8 @@ def check(
     from maetheory.theory.certificates import certificates
     from maetheory.theory.survey import chosen, survey
 
+    if out is not None:
+        check_folder(out)
     theorems = chosen(THEOREMS, slugs or ())
     with watched() as progress:
         how: Any = {"worlds": worlds, "seed": seed or 0, "progress": progress}
@@ -67,6 +70,7 @@ def figure(
     """Draw the figures of the theory."""
     from maetheory.figures.gallery import draw_gallery
 
+    check_folder(out)
     with watched() as progress:
         written = [str(path) for path in draw_gallery(names or (), out, progress=progress)]
     show({"figures": written}, as_json, lambda: "\n".join(written))

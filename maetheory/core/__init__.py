@@ -2,7 +2,7 @@
 
 from maetheory.core.complaint import InputError
 from maetheory.core.estimate import Estimate
-from maetheory.core.files import make_folder, replacing
+from maetheory.core.files import check_folder, make_folder, replacing
 from maetheory.core.progress import Progress, silent
 from maetheory.core.provenance import provenance
 from maetheory.core.references import REFERENCES, Reference
@@ -14,6 +14,7 @@ __all__ = [
     "InputError",
     "Progress",
     "Reference",
+    "check_folder",
     "generator",
     "make_folder",
     "provenance",

@@ -44,6 +44,23 @@ def replacing(path: str | Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def check_folder(path: str | Path) -> None:
+    """Complain before long work, and without leaving a trace, where `make_folder` would complain after it.
+
+    Raises
+    ------
+    InputError
+        If the path is a file, lies below one, or its folder cannot be written.
+    """
+    there = Path(path).absolute()
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir():
+        raise InputError(f"{path} cannot be used as a folder, because {there} is a file; name another")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"the folder {path} cannot be written: no permission in {there}; name another")
+
+
 def make_folder(path: str | Path) -> None:
     """Make a folder and its parents, if they are not there.
 

@@ -112,8 +112,8 @@ def patch_of(encoder: Any, images: ImageSet) -> int:
     """
     grid, sides = grid_of(encoder), set(images.shape[2:])
     if len(sides) > 1 or images.shape[2] % grid:
-        raise InputError(f"the encoder sees {grid}x{grid} patches, which does not divide images of "
-                         f"{images.shape[2]}x{images.shape[3]}; give square ones of a multiple of {grid}")  # fmt: skip
+        raise InputError(f"the encoder cuts an image into {grid} x {grid} patches, which images of {images.shape[2]} x "
+                         f"{images.shape[3]} pixels have not; give square ones of a multiple of {grid}")  # fmt: skip
     return int(images.shape[2] // grid)
 
 

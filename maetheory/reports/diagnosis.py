@@ -110,10 +110,9 @@ def layer_of(text: str | int) -> Layer:
     """
     if text in ("last", "all"):
         return text  # type: ignore[return-value]
-    try:
-        return int(text)
-    except ValueError:
-        raise InputError(f"the layer must be 'last', 'all' or a number from 0, but it is {text!r}") from None
+    if not str(text).isdecimal():
+        raise InputError(f"the layer must be 'last', 'all' or a number from 0, but it is {text!r}")
+    return int(text)
 
 
 def names_of(paths: Sequence[Path]) -> list[str]:

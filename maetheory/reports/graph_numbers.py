@@ -72,7 +72,7 @@ def exact_numbers(graph: MaskGraph | ShardedGraph, k: int, edges: int, *, seed: 
     values = _squares(found)
     return GraphNumbers(
         graph.shape, edges, Band(count, count, count, True, ""), values, alpha, alpha2, phi,
-        image_bound(phi, values[k], alpha), k, found.reading, meaning, verdict,
+        image_bound(phi, values[k], alpha), k, f"{found.reading}; a λ is the square of one", meaning, verdict,
     )  # fmt: skip
 
 

@@ -76,7 +76,10 @@ def course(frame: pd.DataFrame, source: str, name: str) -> str:
     'falls from 0.886 to 0.883 at ρ = 0.7, then rises to 0.892'
     """
     part = frame[(frame.source == source) & (frame.number == name)].sort_values("rho")
-    value, error = part.value.to_numpy(), ((part.high - part.low) / 2).to_numpy()
+    value = part.value.to_numpy()
+    if len(value) < 2 or not np.isfinite(value).all():
+        return f"is {_ends(value)}"
+    error = ((part.high - part.low) / 2).to_numpy()
     least = int(value.argmin())
 
     def above(i: int) -> bool:
@@ -90,7 +93,13 @@ def course(frame: pd.DataFrame, source: str, name: str) -> str:
         return f"rises from {first} to {last}"
     if above(0):
         return f"falls from {first} to {last}"
-    return f"is {lowest} to {number(value.max())} and does not change beyond its errors"
+    return f"is {_ends(value)} and does not change beyond its errors"
+
+
+def _ends(value: np.ndarray) -> str:
+    """Return the least and the largest value as a text, or the one value there is."""
+    low, high = (number(float(end)) if np.isfinite(end) else "∞" for end in (value.min(), value.max()))
+    return low if low == high else f"{low} to {high}"
 
 
 def against_paper(frame: pd.DataFrame, source: str) -> tuple[str, str]:
@@ -109,6 +118,12 @@ def against_paper(frame: pd.DataFrame, source: str) -> tuple[str, str]:
     return _step(part.iloc[0], ("falls", "rises")), _step(part.iloc[-1], ("rises", "falls"))
 
 
+def _on_both_sides(frame: pd.DataFrame, source: str) -> bool:
+    """Say whether there are ratios below the paper's least and above it."""
+    asked = frame[(frame.source == source) & (frame.number == CHANGE)].asked
+    return bool(asked.min() < LEAST < asked.max())
+
+
 def _step(row: pd.Series, words: tuple[str, str]) -> str:
     """Name an end that is above the middle, or below it, beyond the error of the change."""
     if row.low > 1e-12:
@@ -120,6 +135,7 @@ def mask_ratio_reading(frame: pd.DataFrame) -> str:
     """Say of each reading of "distance" whether intra / inter falls and rises as the paper's, and how graphs' runs."""
     sources = [source for source in (*PIXELS, *FEATURES)
                if ((frame.source == source) & (frame.number == CHANGE)).any()]  # fmt: skip
+    sources = [source for source in sources if _on_both_sides(frame, source)]
     steps = {source: against_paper(frame, source) for source in sources}
     said = [f"{source}: {before} to ρ = {LEAST}, then {after}" for source, (before, after) in steps.items()]
     alike = [source for source, step in steps.items() if step == ("falls", "rises")]

@@ -53,6 +53,18 @@ def test_data_list(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "--seed", "-1", *TINY], "--seed"),
         (["train", "--accelerator", "abacus", *TINY], "this machine cannot train so"),
         (["train", "--precision", "7-true", *TINY], "this machine cannot train so"),
+        (["graph", "--out", "{file}/below"], "because {file} is a file; name another"),
+        (["check", "--out", "{file}"], "because {file} is a file"),
+        (["figure", "--out", "{file}"], "because {file} is a file"),
+        (["mask-ratio", "--out", "{file}"], "because {file} is a file"),
+        (["mask-ratio", "--readout", "mean"], "--readout is of a checkpoint's features"),
+        (["collapse", "mae.pth", "--out", "{file}"], "because {file} is a file"),
+        (["collapse", "mae.pth", "--layer", "-1"], "'last', 'all' or a number from 0, but it is '-1'"),
+        (["probe", "mae.pth", "--out", "{file}"], "because {file} is a file"),
+        (["probe", "mae.pth", "--readout", "tokens"], "a probe reads 'cls' or 'mean'"),
+        (["graph", "--seed", "4294967296"], "--seed"),
+        (["table"], "figures holds no EXPERIMENT/ledger.jsonl"),
+        (["table", "--published", "{empty}", "--into", "{file}"], "{empty} holds no EXPERIMENT/ledger.jsonl"),
         (["nonsense"], "No such command"),
         (["train", "--epochs", "many"], "valid integer"),
         (["data", "fetch", "imagenet"], "imagenet"),
@@ -131,6 +143,16 @@ def test_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     assert run(["train", *TINY]) == 130
     again = f"maetheory train {' '.join(TINY)} --resume"
     assert capsys.readouterr().err.strip() == f"maetheory: stopped after step 5 of 12; resume to go on with: {again}"
+
+
+def test_an_interrupt_always_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("maetheory.reports.rewrite", stopped)
+    monkeypatch.setattr("maetheory.reports.tables_block", stopped)
+    assert run(["table", "--published", str(Path(__file__).parents[2] / "figures")]) == 130
+    assert capsys.readouterr().err == "maetheory: interrupted\n"
 
 
 @pytest.mark.parametrize("command", [["train", *TINY], ["reproduce", "--epochs", "1", "--workers", "1"]])

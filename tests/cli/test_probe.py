@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from maetheory.cli import run
+from maetheory.models import MAE, MAEConfig, ViTConfig
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,22 @@ def test_every_mode_answers(trained: str, tmp_path: Path, capsys: pytest.Capture
     assert run(["probe", document["run"], "--limit", "50", "--readout", "mean"]) == 0
 
 
+def test_what_was_assumed_and_done_to_images_is_said(
+    trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Heads that no file tells are guessed, and small images are enlarged: whoever quotes the number must know."""
+    encoder = MAE(MAEConfig(ViTConfig(16, 4, 3, 192, 1, 3), 32, 1, 2))
+    torch.save(encoder.state_dict(), tmp_path / "mae.pth")
+    capsys.readouterr()
+    assert run(["probe", str(tmp_path / "mae.pth"), "--mode", "knn", "--limit", "60"]) == 0
+    first, *notes = capsys.readouterr().out.splitlines()
+    assert first.startswith("accuracy")
+    assert any("images of 8 x 8 were resized to 16 x 16 and their one channel was repeated 3 times" in n for n in notes)
+    assert all(note.startswith("note: ") for note in notes)
+    assert run(["probe", trained, "--mode", "knn", "--limit", "60", "--heads", "2", "--json"]) == 0
+    assert any("2 heads as asked for, though by" in note for note in json.loads(capsys.readouterr().out)["notes"])
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [(["--mode", "svm"], "the mode must be one of linear, knn, sgd, lars, finetune, but it is 'svm'"),
@@ -52,7 +70,7 @@ def test_every_mode_answers(trained: str, tmp_path: Path, capsys: pytest.Capture
      (["--mode", "lars", "--layer-decay", "1"], "the mode 'lars' has no --layer-decay"),
      (["--mode", "knn", "--resume"], "only finetune can be resumed"),
      (["--mode", "sgd", "--base-lr", "0"], "base_lr must be positive"),
-     (["--mode", "finetune", "--readout", "max"], "fine-tuning reads 'mean' or 'cls'")],
+     (["--mode", "finetune", "--readout", "max"], "a probe reads 'cls' or 'mean', but the readout is 'max'")],
 )  # fmt: skip
 def test_what_a_mode_lacks_is_refused(
     trained: str, words: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
