@@ -34,7 +34,9 @@ def collapse(
     checkpoints: Annotated[list[Path], typer.Argument(help="Checkpoint files, or folders of runs or Hugging Face.")],
     data: Data = "digits",
     readout: Annotated[list[str] | None, typer.Option(help="cls, mean or tokens; may be repeated.")] = None,
-    layer: Annotated[str, typer.Option(help="last, all, or a number from 0, the embedding.")] = "last",
+    layer: Annotated[
+        str, typer.Option(help="last, all, or a number: from 0, the embedding, or back from -1.")
+    ] = "last",
     final_norm: Annotated[bool, typer.Option(help="Whether the final norm is applied.")] = True,
     limit: Annotated[int | None, typer.Option(help="Use so many test images.")] = None,
     heads: Heads = None,
@@ -42,8 +44,11 @@ def collapse(
     weights: Weights = None,
     image_size: ImageSize = None,
     twins: Annotated[
-        int, typer.Option(min=1, help="Random initialisations to compare with; each takes as long as a file.")
-    ] = 3,
+        int,
+        typer.Option(
+            min=1, help="Random initialisations to compare with; each takes as long as a file, and one decides nothing."
+        ),
+    ] = 5,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help="Also leave records, a table, figures and a page there.")] = None,
     as_json: Json = False,

@@ -59,28 +59,39 @@ def random_twin(encoder: Any, *, seed: int = 0) -> torch.nn.Module | None:
     return twin.to(device).eval()
 
 
-def of_initialisations(found: Sequence[Measured]) -> Measured:
+def of_initialisations(found: Sequence[Measured], most: float | None = None) -> Measured:
     """Return the mean over random twins, with a band that holds a further twin's limit 95 times in 100.
 
     ``t s √(1 + 1/k)`` of k twins with standard deviation s, Student's t of k − 1 degrees of freedom, beside the error
-    over images, which all twins share. Of one twin the band is that of images only.
+    over images, which all twins share. One twin does not say how far twins differ, and its band is everything.
+
+    Parameters
+    ----------
+    found : sequence of Measured
+    most : float, optional
+        Of ranks, which lie between 1 and this: their spread is that of logarithms, and so is the band.
 
     Examples
     --------
     >>> twins = [Measured(value, value - 0.1, value + 0.1, 0.1, "") for value in (9.0, 10.0, 11.0)]
-    >>> mean = of_initialisations(twins)
-    >>> mean.value, round(mean.high - mean.value, 2)
-    (10.0, 4.97)
+    >>> mean, rank = of_initialisations(twins), of_initialisations(twins, most=64)
+    >>> mean.value, round(mean.low, 2), round(rank.low, 2), round(rank.high, 2)
+    (10.0, 5.03, 6.05, 16.41)
     """
     if not found:
         return NOTHING
-    k = len(found)
-    value, low, high, own = (float(np.mean([one[place] for one in found])) for place in range(4))
-    with np.errstate(invalid="ignore"):
-        spread = np.std([(one.low + one.high) / 2 for one in found], ddof=1) if k > 1 else 0.0
-        further = student_t.ppf((1 + FURTHER) / 2, k - 1) * spread * np.sqrt(1 + 1 / k) if k > 1 else 0.0
-        middle, error = (low + high) / 2, float(np.hypot(further, own))
-    return Measured(value, middle - error, middle + error, error, found[0].method, found[0].note)
+    k, ranks = len(found), most is not None
+    value, own = (float(np.mean([getattr(one, name) for one in found])) for name in ("value", "error"))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        middles = np.array([(one.low + one.high) / 2 for one in found])
+        centres = np.log(middles) if ranks else middles
+        centre, spread = float(centres.mean()), float(centres.std(ddof=1)) if k > 1 else np.inf
+        further = student_t.ppf((1 + FURTHER) / 2, k - 1) * spread * np.sqrt(1 + 1 / k) if k > 1 else np.inf
+        error = float(np.hypot(further, own / np.exp(centre) if ranks else own))
+        low, high = centre - error, centre + error
+        if most is not None:
+            low, high = float(np.clip(np.exp(low), 1, most)), float(np.clip(np.exp(high), 1, most))
+    return Measured(value, low, high, (high - low) / 2, found[0].method, found[0].note)
 
 
 @torch.no_grad()

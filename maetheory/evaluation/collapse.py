@@ -16,7 +16,7 @@ from maetheory.evaluation.baselines import NO_TWIN, of_initialisations, random_t
 from maetheory.evaluation.curves import NOISE, SELF, SHUFFLED, TWIN, noise_spectrum
 from maetheory.evaluation.encode import Readout
 from maetheory.evaluation.look import Place, look
-from maetheory.evaluation.measures import NOTHING, QUICK, Measure, measures
+from maetheory.evaluation.measures import NOTHING, QUICK, RANKS, Measure, measures
 from maetheory.evaluation.populations import Layers
 from maetheory.masks import MaskLaw
 
@@ -77,7 +77,7 @@ def measure_collapse(
     full: bool = False,
     conventions: Literal["default", "all"] = "default",
     law: MaskLaw | None = None,
-    twins: int = 3,
+    twins: int = 5,
     seed: int = 0,
     batch: int | None = None,
     progress: Progress = silent,
@@ -102,9 +102,9 @@ def measure_collapse(
     conventions : "default" or "all"
     law : MaskLaw, optional
         What LiDAR's and mask-pair alignment's four views of an image see; by default a quarter of the patches.
-    twins : int, default 3
+    twins : int, default 5
         How many random twins, each of which takes as long as the model itself. Their mean is the baseline, and its band
-        holds a further one, so with few it is wide; of one alone the band is of images only, and too narrow.
+        holds a further one, so with few it is wide, and with one it is everything.
     seed : int
         Of the twins' weights, the groups of images, the shuffles and the masks.
     batch : int, optional
@@ -142,7 +142,8 @@ def _row(place: Place, others: Sequence[Place], index: int, measure: Measure) ->
     """Return a metric's numbers and its baselines'."""
     found = place.numbers[index] or NOTHING
     null = (place.shuffled[index] if place.shuffled else None) or NOTHING
-    twin = of_initialisations([other.numbers[index] or NOTHING for other in others])
+    twin = of_initialisations([other.numbers[index] or NOTHING for other in others],
+                              float(place.d) if measure.metric in RANKS else None)  # fmt: skip
     n, images, note = place.n if measure.needs == "moments" else place.kept, place.images, found.note
     if measure.needs == "views" and place.views is not None:
         images, q, _ = place.views

@@ -119,7 +119,7 @@ def _dimensional(rank: Mapping[Any, Any]) -> tuple[Answer, str]:
     if null is None and twin is None:
         return Answer.UNDECIDED, f"There is nothing to compare with: {said[0].lower()}{said[1:]}."
     sides = [_side(rank, name, side) for name, side in (("random_twin", twin), ("shuffled", null)) if side is not None]
-    said += f" {' and '.join(sides).replace(' and lies ', ' and ')}"
+    said += f" {', and '.join(sides)}"
     if high <= ONE:
         return Answer.YES, f"{said}: one direction is all there is."
     if twin is None:

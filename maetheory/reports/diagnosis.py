@@ -46,7 +46,7 @@ def diagnose(
     readouts: Sequence[Any] | None = None,
     layers: str | int = "last",
     final_norm: bool = True,
-    twins: int = 3,
+    twins: int = 5,
     seed: int = 0,
     progress: Progress = silent,
     **loading: Any,
@@ -110,9 +110,11 @@ def layer_of(text: str | int) -> Layer:
     """
     if text in ("last", "all"):
         return text  # type: ignore[return-value]
-    if not str(text).isdecimal():
-        raise InputError(f"the layer must be 'last', 'all' or a number from 0, but it is {text!r}")
-    return int(text)
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"the layer must be 'last', 'all', a number from 0, or one below 0 that counts from the end, "
+                         f"but it is {text!r}") from None  # fmt: skip
 
 
 def names_of(paths: Sequence[Path]) -> list[str]:

@@ -158,7 +158,7 @@ def test_ctrl_c_while_encoding_is_130(
     ("words", "sentence"),
     [
         (["--readout", "sum"], "the readout must be 'cls', 'mean' or 'tokens', but it is 'sum'"),
-        (["--layer", "first"], "the layer must be 'last', 'all' or a number from 0, but it is 'first'"),
+        (["--layer", "first"], "the layer must be 'last', 'all', a number from 0, or one below 0"),
         (["--layer", "3"], "layer must lie between 0 and 2"),
         (["--limit", "2"], "at least 3 are needed"),
         (["--limit", "0"], "positive integer"),

@@ -59,7 +59,6 @@ def test_data_list(capsys: pytest.CaptureFixture[str]) -> None:
         (["mask-ratio", "--out", "{file}"], "because {file} is a file"),
         (["mask-ratio", "--readout", "mean"], "--readout is of a checkpoint's features"),
         (["collapse", "mae.pth", "--out", "{file}"], "because {file} is a file"),
-        (["collapse", "mae.pth", "--layer", "-1"], "'last', 'all' or a number from 0, but it is '-1'"),
         (["probe", "mae.pth", "--out", "{file}"], "because {file} is a file"),
         (["probe", "mae.pth", "--readout", "tokens"], "a probe reads 'cls' or 'mean'"),
         (["graph", "--seed", "4294967296"], "--seed"),

@@ -88,7 +88,7 @@ def test_an_error_is_not_cut_where_its_band_is() -> None:
     draws = rng.normal(size=(20, 360, 96)).astype(np.float32)
     found = [collapse_report(lambda x: x.flatten(1), rows.reshape(360, 1, 8, 12), metrics=["effective_rank"])
              for rows in draws]  # fmt: skip
-    rows = [table[table.readout == "mean"].iloc[0] for table in found]
+    rows = [table.iloc[0] for table in found]
     assert all(row.low == row.high == 96 for row in rows)
     spread = 2 * np.std([row.value for row in rows], ddof=1)
     assert all(0.5 * spread < row.error < 2 * spread for row in rows)
@@ -286,16 +286,30 @@ def test_the_band_of_twins_holds_a_further_one() -> None:
     assert held / 2000 == pytest.approx(0.95, abs=0.015)
 
 
+def test_the_band_of_ranks_is_that_of_logarithms_and_between_1_and_the_dimension() -> None:
+    rng, held = np.random.default_rng(1), 0
+    for _ in range(2000):
+        *twins, further = np.exp(rng.normal(2, 0.3, size=6))
+        found = of_initialisations([Measured(v, v * (1 - 1e-9), v * (1 + 1e-9), 1e-9 * v, "") for v in twins], most=1e9)
+        held += found.low <= further <= found.high
+    assert held / 2000 == pytest.approx(0.95, abs=0.015)
+    wild = of_initialisations([Measured(v, v, v, 0, "") for v in (2.0, 60.0)], most=64)
+    assert (wild.low, wild.high) == (1, 64)
+
+
 def test_twins_are_several_initialisations(images: ImageSet) -> None:
     names = ("effective_rank", "mean_cosine", "uniformity")
     model = trained()
-    three = collapse_report(model, images, full=True, metrics=names)
+    three = collapse_report(model, images, full=True, metrics=names, twins=3)
     single = [collapse_report(random_twin(model, seed=seed), images, metrics=names) for seed in range(3)]
     np.testing.assert_allclose(three.random_twin, np.mean([table.value for table in single], axis=0), rtol=1e-9)
     one = collapse_report(model, images, full=True, metrics=names, twins=1)
     banded = three.metric != "uniformity"
-    width, narrow = (table.random_twin_high - table.random_twin_low for table in (three, one))
-    assert (width[banded] > narrow[banded]).all()
+    width, wider = (table.random_twin_high - table.random_twin_low for table in (three, one))
+    assert (width[banded] <= wider[banded]).all()
+    ranks = one[one.metric == "effective_rank"]
+    assert (ranks.random_twin_low == 1).all(), "one twin does not say how far initialisations differ"
+    assert (ranks.random_twin_high == ranks.d).all()
     assert width[~banded].isna().all()
     with pytest.raises(InputError, match="twins must be at least 1, but it is 0"):
         collapse_report(model, images, full=True, twins=0)

@@ -71,8 +71,13 @@ def record(metric: str, value: float, error: float, **others: Any) -> dict[str, 
 @pytest.mark.parametrize(
     ("twin", "shuffled", "answer", "words"),
     [
-        ((30, 1), (50, 1), Answer.YES, "lies below its random twin (30.0 [29.0, 31.0]) and below its shuffled columns"),
-        ((10, 1), (50, 1), Answer.NO, "lies above its random twin (10.0 [9.0, 11.0]) and below its shuffled"),
+        (
+            (30, 1),
+            (50, 1),
+            Answer.YES,
+            "lies below its random twin (30.0 [29.0, 31.0]), and lies below its shuffled columns",
+        ),
+        ((10, 1), (50, 1), Answer.NO, "lies above its random twin (10.0 [9.0, 11.0]), and lies below its shuffled"),
         ((21, 1), (50, 1), Answer.UNDECIDED, "cannot be told apart from its random twin (21.0 [20.0, 22.0])"),
         ((21.99, 1), (50, 1), Answer.UNDECIDED, "cannot be told apart"),  # the bands touch
         ((22.01, 1), (50, 1), Answer.YES, "lies below"),

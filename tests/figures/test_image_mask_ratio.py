@@ -148,7 +148,11 @@ def test_the_table_and_the_words_say_what_the_numbers_say(frame):
                         ((-0.1, 0.1), ("is level", "is level"))):  # fmt: skip
         assert against_paper(frame.assign(low=ends[0], high=ends[1]), PIXELS[0]) == words
     flat = paper_rows().assign(value=1.0, low=0.9, high=1.1)
-    assert course(flat, PAPER, "relative") == "is 1.00 to 1.00 and does not change beyond its errors"
+    assert course(flat, PAPER, "relative") == "is 1.00 and does not change beyond its errors"
+    assert course(flat.query("asked == 0.7"), PAPER, "relative") == "is 1.00"
+    assert course(flat.assign(value=np.inf, high=np.inf), PAPER, "relative") == "is ∞"
+    few = frame[frame.asked.isin([0.3, 0.7])]
+    assert mask_ratio_reading(few).startswith("α of token graphs"), "nothing lies beyond the paper's least"
     for values, words in (((1, 2, 3), "rises from 1.00 to 3.00"), ((3, 2, 1), "falls from 3.00 to 1.00"),
                           ((3, 1, 2), "falls from 3.00 to 1.00 at ρ = 0.4, then rises to 2.00")):  # fmt: skip
         few = paper_rows().query("number == 'relative'").head(3).assign(value=values, low=values, high=values)
@@ -159,7 +163,7 @@ def test_patches_follow_the_encoder_or_are_quarters(digits):
     assert quarter(digits) == patch_of(MAE(PRESETS["digits"]), digits) == 2
     large = ImageSet(np.zeros((2, 3, 64, 64), np.uint8), np.array([0, 1]), "large")
     assert patch_of(MAE(PRESETS["cifar10-small"]), large) == 8
-    with pytest.raises(InputError, match="does not divide images of 6x6"):
+    with pytest.raises(InputError, match="which images of 6 x 6 pixels have not"):
         patch_of(MAE(PRESETS["digits"]), ImageSet(np.zeros((2, 1, 6, 6), np.uint8), np.array([0, 1]), "small"))
 
 
