@@ -92,7 +92,7 @@ pd.DataFrame(
 # Test images go once through each encoder, and once through each of its random twins. `full=True` asks for the
 # baselines: the same architecture before training (random twin), each column of the features shuffled by itself
 # (shuffled), and Gaussian noise of the same shape, whose singular values are those of Marchenko and Pastur. Twins are
-# three initialisations, of which the mean is shown. Brackets are two standard errors around what infinitely many images
+# five initialisations, of which the mean is shown. Brackets are two standard errors around what infinitely many images
 # would give: ranks of few images are too low, so theirs lie above the value.
 
 # %%
@@ -104,7 +104,8 @@ pd.concat({name: compact_table(one.table) for name, one in found.items()}, names
 
 # %% [markdown]
 # The number to look at is not the effective rank alone but on which side of the others it lies. The MAE of digits,
-# stopped after a dozen epochs, lies below its twin; the U-MAE above. Both CIFAR-10 files lie above theirs.
+# stopped after a dozen epochs, lies below its twin; the U-MAE lies above the mean of its twins, but within what
+# initialisations differ by. Both CIFAR-10 files lie above theirs.
 #
 # ## Beside what learned nothing
 #
