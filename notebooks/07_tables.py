@@ -40,8 +40,8 @@ paper_table(ledger, "table2").drop(columns="recipe")
 # %% [markdown]
 # ## At sizes of our own
 #
-# The same comparisons, small enough for two cores; mean ± standard deviation over seeds, or two standard errors over
-# test images where there is one seed.
+# The same comparisons, small enough for two cores, probed and fine-tuned; mean ± standard deviation over seeds, or two
+# standard errors over test images where there is one seed.
 
 # %%
 own_table(ledger).drop(columns="recipe")
@@ -49,8 +49,8 @@ own_table(ledger).drop(columns="recipe")
 # %% [markdown]
 # ## What follows from it
 #
-# By one rule: the difference seed by seed, with a 95 % t-interval over seeds, but none narrower than two standard errors
-# over test images, which are all there is with one seed. Wholly above 0: confirmed; wholly below: refuted; else
+# By one rule: the difference seed by seed, with a 95 % t-interval over seeds, but none narrower than two standard
+# errors over test images, which are all there is with one seed. Wholly above 0: confirmed; wholly below: refuted; else
 # undecided. Accuracies in points. A verdict is about our models and our probe at our size, not about the paper's.
 
 # %%
