@@ -4,8 +4,8 @@ Run as ``python benchmarks/train_step.py [PRESET ...]``. Ours is a step of `maet
 callback to callback: picking images, drawing masks, forward, backward, uniformity, AdamW, the loss as a number, Fabric.
 Each of theirs is the shortest loop that trains a model of the same size with the same optimiser, and it has no
 uniformity to compute: ``ViTMAEForPreTraining`` of Hugging Face, and a MAE put together from timm's Vision Transformer
-and blocks, as most published code is. Every round times all contenders one after the other, and a ratio is taken inside
-its round, because on a shared machine seconds are nobody's result. Above 1, ours is faster.
+and blocks. Every round times all contenders one after the other, and a ratio is taken inside its round, because on a
+shared machine seconds are nobody's result. Above 1, ours is faster.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
@@ -105,6 +105,14 @@ def _margin(z: float, error: float, share: float) -> float:
 def normal_quantile(confidence: float) -> float:
     """Half-width, in standard errors, of a two-sided normal interval."""
     return float(ndtri((1 + confidence) / 2))
+
+
+def student_margin(values: Any, confidence: float = 0.95) -> float:
+    """Half-width of Student's interval of the mean of a few values, as masks drawn are; infinite of a single one."""
+    m = len(values)
+    if m < 2:
+        return math.inf
+    return float(stdtrit(m - 1, (1 + confidence) / 2) * np.std(values, ddof=1) / np.sqrt(m))
 
 
 def standard_error(influence: np.ndarray, mask_weights: np.ndarray, masks_drawn: bool) -> float:

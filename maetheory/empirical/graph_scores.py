@@ -8,9 +8,8 @@ from dataclasses import dataclass, fields
 from typing import final
 
 import numpy as np
-from scipy.special import stdtrit
 
-from maetheory.empirical.bracket import Band
+from maetheory.empirical.bracket import Band, student_margin
 
 ROUNDING = 1e-12  # of an eigenvalue that is 1
 _UNBOUNDED = ("residual_bound", "image_bound")
@@ -153,14 +152,9 @@ def mean_band(under_each: Sequence[Band], most: float = math.inf) -> Band:
     value, low, high = (np.array([getattr(band, end) for band in under_each]) for end in ("value", "low", "high"))
     unclear = [band.why for band in under_each if not band.decided]
     why = f"under {len(unclear)} of {len(under_each)} masks: {unclear[0]}" if unclear else ""
-    margin = _margin(value) if np.isfinite(value).all() else 0.0
+    margin = student_margin(value) if np.isfinite(value).all() else 0.0
     least = max(float(low.mean()) - margin, 0.0)
     return Band(float(value.mean()), least, min(float(high.mean()) + margin, most), not unclear, why)
-
-
-def _margin(values: np.ndarray) -> float:
-    m = len(values)
-    return math.inf if m < 2 else float(stdtrit(m - 1, 0.975) * values.std(ddof=1) / np.sqrt(m))
 
 
 def _residual(phi: float, following: float) -> float:

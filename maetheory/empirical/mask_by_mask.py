@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
-from scipy.special import stdtrit
 
 from maetheory.core import InputError
 from maetheory.empirical.bands import EXTRA, FEWEST_IMAGES, sharp_bound_band
-from maetheory.empirical.bracket import Band, Bracket
+from maetheory.empirical.bracket import Band, Bracket, student_margin
 from maetheory.empirical.label_brackets import label_error_bracket, pair_error_bracket
 from maetheory.empirical.sample import Sample
 from maetheory.empirical.spectrum_brackets import spectrum_brackets
@@ -131,15 +130,8 @@ def _following(alone: Sample, k: int, seed: int) -> Bracket:
 def _mean(parts: Sequence[Band], weights: np.ndarray, confidence: float | None, most: float) -> Band:
     """Weighted mean of bands up to `most`, wider by what masks that were drawn differ, at a confidence."""
     value, low, high = (float(weights @ [getattr(part, end) for part in parts]) for end in ("value", "low", "high"))
-    wider = _margin([part.value for part in parts], confidence) if confidence and np.isfinite(value) else 0.0
+    wider = student_margin([part.value for part in parts], confidence) if confidence and np.isfinite(value) else 0.0
     why = next((part.why for part in parts if not part.decided), "")
     if np.isinf(wider):
         why = why or "one mask was drawn, which does not say how far masks differ"
     return Band(value, max(low - wider, 0.0), min(high + wider, most), not why, why)
-
-
-def _margin(values: Sequence[float], confidence: float) -> float:
-    m = len(values)
-    if m < 2:
-        return np.inf
-    return float(stdtrit(m - 1, (1 + confidence) / 2) * np.std(values, ddof=1) / np.sqrt(m))

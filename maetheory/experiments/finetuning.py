@@ -11,7 +11,7 @@ from torch import nn
 from maetheory.core import Progress, silent
 from maetheory.data import FolderStream, ImageSet
 from maetheory.evaluation import FinetuneConfig, Finetuned, finetune
-from maetheory.reports.paper_tables import METRICS
+from maetheory.reports.tables import METRICS
 from maetheory.training.loop import Callback
 
 METRIC = METRICS["fine-tuning"]

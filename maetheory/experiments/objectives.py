@@ -16,6 +16,7 @@ from maetheory.evaluation import encode
 from maetheory.experiments.experiment import Cell, Measured, Presented
 from maetheory.experiments.run import folder_of, model_of
 from maetheory.reports import Section, accuracy_table, mean_and_spread, percent, with_spread, write_page
+from maetheory.reports.tables import METRICS
 from maetheory.training import TrainConfig
 from maetheory.training.logbook import read_log
 
@@ -116,8 +117,10 @@ def _summary(ledger: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).fillna("–")
 
 
-def _recipe(ledger: pd.DataFrame) -> str:
-    return str(ledger[ledger.metric == "linear_probe"].recipe.iloc[0])
+def _recipes(ledger: pd.DataFrame) -> str:
+    """Say how each task of the paper was done here."""
+    first = ledger.drop_duplicates("metric").set_index("metric").recipe
+    return " ".join(f"{task.capitalize()}: {first[metric]}." for task, metric in METRICS.items() if metric in first)
 
 
 def _page(measured: Measured, drawn: Sequence[Path], sentence: str) -> Path:
@@ -140,8 +143,8 @@ def _page(measured: Measured, drawn: Sequence[Path], sentence: str) -> Path:
         Section("Features in the plane", "t-SNE of the test features of the first seed, coloured by class.",
                 [(pictures["feature_scatter"], "t-SNE of trained features")]),
         Section("Accuracy beside the paper's Table 1",
-                f"Percent; ± is the standard deviation over seeds. Linear probing: {_recipe(ledger)}. The paper's "
-                "recipe is not stated, and its models are larger and trained on more images for longer.",
+                f"Percent; ± is the standard deviation over seeds. {_recipes(ledger)} The paper's "
+                "recipe of probing is not stated, and its models are larger and trained on more images for longer.",
                 tables=[accuracy_table(ledger, dataset=test.name)]),
         Section("Every measure",
                 "Mean ± standard deviation over seeds; with one seed, ± two standard errors over test images.",

@@ -43,4 +43,4 @@ def draw_training(ax: Axes, frame: pd.DataFrame) -> None:
         ax.plot(mean.index, mean, color=colour, lw=2, label=str(objective))
     ax.set(xlabel="epoch", ylabel="effective rank of cls features", title="Effective rank through training")
     ax.set_ylim(bottom=0)
-    ax.legend()
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))  # beside the curves, which fill the axes

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -11,10 +10,9 @@ import pandas as pd
 from maetheory.data.paper import paper_numbers
 from maetheory.data.paper.cells import TABLES, experiment_of, experiments_of
 from maetheory.reports.claims import NOT_RUN
-from maetheory.reports.tables import percent
+from maetheory.reports.tables import METRICS, percent
 from maetheory.training import TrainConfig
 
-METRICS: Mapping[str, str] = MappingProxyType({"linear probing": "linear_probe", "fine-tuning": "fine_tuning"})
 NOTHING = "–"
 OBJECTIVES = ("random", "MAE", "U-MAE", "SimMIM", "U-SimMIM")
 _HOW = {"readout": NOTHING, "seeds": NOTHING, "epochs": NOTHING, "images": NOTHING, "recipe": NOTHING}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ import pandas as pd
 
 from maetheory.core import Estimate
 from maetheory.data.paper import paper_numbers
+
+METRICS: Mapping[str, str] = MappingProxyType({"linear probing": "linear_probe", "fine-tuning": "fine_tuning"})
+"""What a task of the paper is called in a ledger."""
 
 
 def mean_and_spread(values: Sequence[float]) -> Estimate:
@@ -56,17 +60,12 @@ def accuracy_table(ledger: pd.DataFrame, *, dataset: str) -> pd.DataFrame:
     DataFrame
         who, task, readout, dataset, seeds, and one text per objective (mean ± standard deviation over seeds).
     """
-    tasks = {"linear_probe": "linear probing", "knn_probe": "20-NN", "fine_tuning": "fine-tuning"}
+    tasks = {metric: task for task, metric in METRICS.items()} | {"knn_probe": "20-NN"}
     probes = ledger[ledger.metric.isin(tasks)]
     rows: list[dict[Any, Any]] = []
     for (metric, readout), group in probes.groupby(["metric", "readout"]):
-        row = {
-            "who": "this run",
-            "task": tasks[str(metric)],
-            "readout": readout,
-            "dataset": dataset,
-            "seeds": group.seed.nunique(),
-        }
+        row = {"who": "this run", "task": tasks[str(metric)], "readout": readout, "dataset": dataset,
+               "seeds": group.seed.nunique()}  # fmt: skip
         for objective, runs in group.groupby("objective", sort=False):
             row[str(objective)] = percent(list(runs.value))
         rows.append(row)
