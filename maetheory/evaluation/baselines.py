@@ -85,8 +85,9 @@ def of_initialisations(found: Sequence[Measured], most: float | None = None) -> 
     with np.errstate(invalid="ignore", divide="ignore"):
         middles = np.array([(one.low + one.high) / 2 for one in found])
         centres = np.log(middles) if ranks else middles
-        centre, spread = float(centres.mean()), float(centres.std(ddof=1)) if k > 1 else np.inf
-        further = student_t.ppf((1 + FURTHER) / 2, k - 1) * spread * np.sqrt(1 + 1 / k) if k > 1 else np.inf
+        centre, further = float(centres.mean()), np.inf
+        if k > 1:
+            further = student_t.ppf((1 + FURTHER) / 2, k - 1) * float(centres.std(ddof=1)) * np.sqrt(1 + 1 / k)
         error = float(np.hypot(further, own / np.exp(centre) if ranks else own))
         low, high = centre - error, centre + error
         if most is not None:

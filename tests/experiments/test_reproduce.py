@@ -89,7 +89,10 @@ def test_fine_tuned_afterwards_and_once(done: Reproduction, tmp_path: Path) -> N
     assert row.value == hits.value
     assert "fine-tuning" in (out / "report.html").read_text()
     stamps = {path: path.stat().st_mtime_ns for path in out.glob("*/*/step-*/weights.safetensors")}
+    assert "Fine-tuning: fine-tuned with AdamW" in (out / "report.html").read_text()
+    lines = (out / "ledger.jsonl").read_bytes()
     assert len(again(out, finetuned=True).ledger) == len(ledger)
+    assert (out / "ledger.jsonl").read_bytes() == lines
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
 
 
