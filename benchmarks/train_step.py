@@ -1,6 +1,7 @@
-"""A whole training step of ours against the same model built by others, in turn, in one process, on one thread.
+"""A whole training step of ours against the same model built by others, in turn, in one process.
 
-Run as ``python benchmarks/train_step.py [PRESET ...]``. Ours is a step of `maetheory.training.train` itself, timed from
+Run as ``python benchmarks/train_step.py [PRESET ...]``, on the GPU where there is one (then in bfloat16 mixed
+precision, theirs under autocast), else on one thread. Ours is a step of `maetheory.training.train` itself, timed from
 callback to callback: picking images, drawing masks, forward, backward, uniformity, AdamW, the loss as a number, Fabric.
 Each of theirs is the shortest loop that trains a model of the same size with the same optimiser, and it has no
 uniformity to compute: ``ViTMAEForPreTraining`` of Hugging Face, and a MAE put together from timm's Vision Transformer
@@ -19,15 +20,16 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 
 from maetheory.data import ImageSet
 from maetheory.models import MAE, PRESETS, MAEConfig
-from maetheory.training import TrainConfig, TrainStep, train
+from maetheory.training import TrainConfig, TrainStep, fabric_of, train
 
 ROUNDS = 15
 WARM_UP = 2
-BATCH = {"digits": 256, "cifar10-small": 64, "cifar10": 8}
+ON_GPU = torch.cuda.is_available()
+DEVICE = torch.device("cuda" if ON_GPU else "cpu")
+BATCH = {"digits": 4096, "cifar10": 1024} if ON_GPU else {"digits": 256, "cifar10-small": 64, "cifar10": 8}
 SHARES = {
     "matrix products": ("aten::addmm", "aten::mm", "aten::bmm", "aten::mkldnn_linear"),
     "attention": ("aten::_scaled_dot_product",),
@@ -41,7 +43,9 @@ Step = Callable[[], object]
 
 
 def declare_operators() -> None:
-    """Let a torchvision built for another torch be imported, without its operators."""
+    """Let a torchvision that is not for this CPU build of torch be imported, without its operators."""
+    if ON_GPU:
+        return
     for schema in ("nms(Tensor dets, Tensor scores, float iou)", "qnms(Tensor dets, Tensor scores, float iou)"):
         name, arguments = schema.split("(")
         if not hasattr(torch.ops.torchvision, name):
@@ -131,15 +135,16 @@ BUILT: dict[str, Callable[[MAEConfig], torch.nn.Module]] = {"Hugging Face": hugg
 
 
 def their_step(who: str, config: MAEConfig, images: torch.Tensor, batch: int, compiled: bool) -> Step:
-    theirs = BUILT[who](config).train()
+    theirs = BUILT[who](config).train().to(DEVICE)
     trained = sum(p.numel() for p in MAE(config).parameters() if p.requires_grad)
     assert trained == sum(p.numel() for p in theirs.parameters() if p.requires_grad)
     optimizer = torch.optim.AdamW(theirs.parameters(), lr=1e-4, betas=(0.9, 0.95), weight_decay=0.05, fused=True)
-    model = torch.compile(theirs) if compiled else theirs
+    model, resident = torch.compile(theirs) if compiled else theirs, images.to(DEVICE)
 
     def step() -> float:
-        chosen = images[torch.randperm(len(images))[:batch]]
-        found = model((chosen / 255 - 0.5) / 0.5)
+        chosen = resident[torch.randperm(len(images))[:batch].to(DEVICE)]
+        with torch.autocast(DEVICE.type, torch.bfloat16, enabled=ON_GPU):
+            found = model((chosen / 255 - 0.5) / 0.5)
         loss = getattr(found, "loss", found)
         loss.backward()
         optimizer.step()
@@ -158,10 +163,12 @@ class Rounds:
 
     def __call__(self, seen: TrainStep) -> None:
         """Time one round."""
+        wait()
         times = {"ours": perf_counter() - self.left}
         for name, step in self.others.items():
             start = perf_counter()
             step()
+            wait()
             times[name] = perf_counter() - start
         if seen.step > WARM_UP:
             for name, time in times.items():
@@ -197,13 +204,19 @@ def shares(recorder: torch.profiler.profile) -> dict[str, float]:
     return {name: time / total for name, time in found.items()}
 
 
+def wait() -> None:
+    """Let a GPU finish what was asked of it."""
+    if ON_GPU:
+        torch.cuda.synchronize()
+
+
 def run_ours(
     config: MAEConfig, images: torch.Tensor, batch: int, steps: int, compiled: bool, callback: Callable
 ) -> None:
     recipe = TrainConfig(config, uniformity_weight=0.01, epochs=1, batch=batch, save_seconds=1e9)
     few = ImageSet(images[: steps * batch].numpy(), np.zeros(steps * batch, np.int64), "noise")
     with tempfile.TemporaryDirectory() as out:
-        fabric = Fabric(accelerator="cpu", devices=1)
+        fabric = fabric_of(precision="bf16-mixed" if ON_GPU else "32-true")
         train(recipe, few, out=out, callbacks=[callback], fabric=fabric, compiled=compiled)
 
 
@@ -221,7 +234,8 @@ def compare(name: str) -> None:
     compiled = {f"{who} compiled": their_step(who, config, images, batch, True) for who in BUILT}
     profiles, plain = Profiles(eager["Hugging Face"]), Rounds(eager)
     fast = Rounds(eager | compiled)
-    run_ours(config, images, batch, 2, False, profiles)
+    if not ON_GPU:  # on a GPU the time of an operator is not that of its call
+        run_ours(config, images, batch, 2, False, profiles)
     run_ours(config, images, batch, steps, False, plain)
     run_ours(config, images, batch, steps, True, fast)
     for who in BUILT:
@@ -233,7 +247,8 @@ def compare(name: str) -> None:
 
 
 def main(*names: str) -> None:
-    torch.set_num_threads(1)
+    if not ON_GPU:
+        torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     print("| preset | batch | against | eager/eager | compiled/eager | compiled/compiled |\n|---|---|---|---|---|---|",
           flush=True)  # fmt: skip

@@ -32,6 +32,7 @@ def reproduce(
         int | None, typer.Option(min=1, help="Runs at once; one per core, or one on a GPU, by default.")
     ] = None,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile models before training.")] = False,
+    precision: Annotated[str, typer.Option(help="What models are trained in: 32-true, bf16-mixed, …")] = "32-true",
     finetune: Annotated[bool, typer.Option("--finetune", help="Also fine-tune every model, and test it.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -47,7 +48,7 @@ def reproduce(
     folder = out or Path("runs") / preset
     with watched() as progress:
         done = run_experiment(chosen, out=folder, root=data, figures_to=figures, progress=progress, compiled=compiled,
-                              workers=workers, finetuned=finetune)  # fmt: skip
+                              workers=workers, finetuned=finetune, precision=precision)  # fmt: skip
     document = {"reading": done.reading, "page": str(done.page), "figures": [str(path) for path in done.figures],
                 "ledger": json.loads(done.ledger.to_json(orient="records"))}  # fmt: skip
     show(document, as_json, lambda: f"{done.reading}\nreport: {done.page}")

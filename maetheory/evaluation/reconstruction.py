@@ -49,7 +49,7 @@ def reconstruction_loss(
     groups = np.array_split(np.arange(len(images)), max(2, round(len(images) / group)))
     draws = torch.Generator().manual_seed(seed)
     masks = draw_masks(law, len(images), draws)
-    pixels = torch.as_tensor(images.images)
-    losses = np.array([float(model(pixels[part], masks[part]).loss) for part in groups])
+    pixels, device = torch.as_tensor(images.images), next(model.parameters()).device
+    losses = np.array([float(model(pixels[part].to(device), masks[part].to(device)).loss) for part in groups])
     mean = float(np.average(losses, weights=[len(part) for part in groups]))
     return Estimate(mean, 2 * float(np.std(losses, ddof=1)) / np.sqrt(len(losses)), sampled=True)

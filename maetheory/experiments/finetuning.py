@@ -12,6 +12,7 @@ from maetheory.core import Progress, silent
 from maetheory.data import FolderStream, ImageSet
 from maetheory.evaluation import FinetuneConfig, Finetuned, finetune
 from maetheory.reports.tables import METRICS
+from maetheory.training import fabric_of
 from maetheory.training.loop import Callback
 
 METRIC = METRICS["fine-tuning"]
@@ -30,6 +31,8 @@ class FinetuneJob:
     config : FinetuneConfig
     test : ImageSet
     compiled : bool
+    precision : str
+        As `fabric_of` takes it.
     """
 
     name: str
@@ -39,8 +42,10 @@ class FinetuneJob:
     test: ImageSet
     out: Path
     compiled: bool = False
+    precision: str = "32-true"
 
     def finish(self, callbacks: Sequence[Callback] = (), progress: Progress = silent) -> Finetuned:
         """Do the steps that are left, and test the last."""
         return finetune(self.start(), self.images, self.test, self.config, out=self.out,  # type: ignore[arg-type]
-                        resume=True, callbacks=callbacks, progress=progress, compiled=self.compiled)  # fmt: skip
+                        resume=True, callbacks=callbacks, progress=progress, compiled=self.compiled,
+                        fabric=fabric_of(precision=self.precision))  # fmt: skip

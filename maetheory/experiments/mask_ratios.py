@@ -10,7 +10,7 @@ import pandas as pd
 
 from maetheory.core import generator, provenance
 from maetheory.experiments.experiment import Cell, Measured, Presented
-from maetheory.experiments.run import model_of
+from maetheory.experiments.run import placed_model_of
 from maetheory.figures import image_mask_ratios, masked_pair
 from maetheory.figures.image_mask_ratio import accuracy_rows
 from maetheory.reports import Section, write_page
@@ -29,7 +29,7 @@ def present_mask_ratios(measured: Measured) -> Presented:
     """Draw the mask-ratio figure of the images and of what was trained on them, and write its page."""
     cell = min(measured.experiment.cells, key=lambda cell: abs(cell.recipe.mask_ratio - WATCHED_RATIO))
     seed, patch = measured.experiment.seeds[0], cell.recipe.model.encoder.patch
-    encoder = model_of(measured.out, cell, replace(cell.recipe, seed=seed))
+    encoder = placed_model_of(measured.out, cell, replace(cell.recipe, seed=seed))
     numbers = image_mask_ratios(measured.resident, measured.test, patch, encoder=encoder, seed=seed)
     frame = pd.concat([numbers, accuracy_rows(measured.ledger)], ignore_index=True)
     pair = masked_pair(measured.test, patch, generator(seed, "masked pair"))

@@ -14,7 +14,7 @@ from maetheory import figures
 from maetheory.core import provenance
 from maetheory.evaluation import encode
 from maetheory.experiments.experiment import Cell, Measured, Presented
-from maetheory.experiments.run import folder_of, model_of
+from maetheory.experiments.run import folder_of, placed_model_of
 from maetheory.reports import Section, accuracy_table, mean_and_spread, percent, with_spread, write_page
 from maetheory.reports.tables import METRICS
 from maetheory.training import TrainConfig
@@ -49,7 +49,7 @@ def _features(measured: Measured) -> dict[str, list[np.ndarray]]:
     """Return the cls features of test images, one array for each seed of each cell."""
     features: dict[str, list[np.ndarray]] = {cell.name: [] for cell in measured.experiment.cells}
     for cell, _, recipe in measured.experiment.runs():
-        features[cell.name].append(encode(model_of(measured.out, cell, recipe), measured.test).double().numpy())
+        features[cell.name].append(encode(placed_model_of(measured.out, cell, recipe), measured.test).double().numpy())
     return features
 
 

@@ -48,6 +48,7 @@ def reproduce(
     compiled: bool = False,
     workers: int | None = None,
     finetuned: bool = False,
+    precision: str = "32-true",
 ) -> Reproduction:
     """Run an experiment from images to the report; what an earlier call finished is not done again.
 
@@ -67,6 +68,8 @@ def reproduce(
         How many runs train at once, as for `train_side_by_side`.
     finetuned : bool
         Whether every model is also fine-tuned and tested.
+    precision : str
+        What models are trained in, as `fabric_of` takes it; they are measured in float32.
 
     Returns
     -------
@@ -84,6 +87,6 @@ def reproduce(
     images, test = images_of(experiment, root)
     make_folder(folder)
     ledger = run_on(experiment, images, test, out=out, progress=progress, compiled=compiled, workers=workers,
-                    finetuned=finetuned)  # fmt: skip
+                    finetuned=finetuned, precision=precision)  # fmt: skip
     shown = PRESENTATIONS[experiment.presentation](Measured(experiment, ledger, images, test, out, folder))
     return Reproduction(ledger, shown.page, shown.figures, shown.reading)

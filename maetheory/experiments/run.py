@@ -25,9 +25,10 @@ from maetheory.experiments.finetuning import METRIC, FinetuneJob
 from maetheory.experiments.images import features_and_labels, images_of
 from maetheory.experiments.side_by_side import Job, train_side_by_side
 from maetheory.reports import append, read
-from maetheory.training import TrainConfig, load_run
+from maetheory.training import TrainConfig, fabric_of, load_run
 from maetheory.training.feed import feed_of
-from maetheory.training.store import build, checkpoints
+from maetheory.training.processes import device_name
+from maetheory.training.store import build, checkpoints, trained_in
 
 WATCHED = 1000
 READOUTS: tuple[Readout, ...] = ("cls", "mean")
@@ -42,6 +43,7 @@ def run(
     compiled: bool = False,
     workers: int | None = None,
     finetuned: bool = False,
+    precision: str = "32-true",
 ) -> pd.DataFrame:
     """Train and measure.
 
@@ -59,12 +61,15 @@ def run(
         How many runs train at once, as for `train_side_by_side`.
     finetuned : bool
         Whether every model, the untrained ones too, is also fine-tuned and tested.
+    precision : str
+        What models are trained in, as `fabric_of` takes it; they are measured in float32.
 
     Returns
     -------
     DataFrame
         The ledger of this experiment: experiment, cell, objective, seed, dataset, epochs, train_images, test_images,
-        readout, metric, value, error, recipe of the probe, training (the whole recipe), provenance.
+        readout, metric, value, error, recipe of the probe, training (the whole recipe), precision of the training
+        (None for none), provenance.
 
     Raises
     ------
@@ -75,39 +80,41 @@ def run(
     """
     images, test = images_of(experiment, root)
     return run_on(experiment, images, test, out=Path(out), progress=progress, compiled=compiled, workers=workers,
-                  finetuned=finetuned)  # fmt: skip
+                  finetuned=finetuned, precision=precision)  # fmt: skip
 
 
 def run_on(experiment: Experiment, images: ImageSet | FolderStream, test: ImageSet, *, out: Path, progress: Progress,
-           compiled: bool, workers: int | None, finetuned: bool) -> pd.DataFrame:  # fmt: skip
+           compiled: bool, workers: int | None, finetuned: bool, precision: str) -> pd.DataFrame:  # fmt: skip
     """Train and measure on images that are there already; otherwise as `run`."""
     if finetuned and experiment.finetune is None:
         raise InputError(f"the preset {experiment.name} has no recipe for fine-tuning; leave --finetune out, or give "
                          "one of its checkpoints to `maetheory probe --mode finetune`")  # fmt: skip
+    fabric_of(precision=precision)  # complains at once of what this machine lacks
     watched = test.limit(min(WATCHED, len(test)))
     jobs = [Job(f"{cell.name} seed {seed}", recipe, images, watched, folder_of(out, cell, seed), experiment.watch,
-                compiled) for cell, seed, recipe in experiment.runs() if cell.trained]  # fmt: skip
+                compiled, precision) for cell, seed, recipe in experiment.runs() if cell.trained]  # fmt: skip
     train_side_by_side(jobs, workers=workers, progress=progress)
     runs = experiment.runs()
     for number, (cell, seed, recipe) in enumerate(runs):
         progress(number, len(runs), f"measuring {cell.name} seed {seed}")
         common = _common(experiment, cell, seed, recipe, images, test)
         if not _measured(ledger_of(experiment, out), common):
-            append(out / "ledger.jsonl", _measure(common, model_of(out, cell, recipe), recipe, images, test,
-                                                  experiment.probe_limit))  # fmt: skip
+            found = _measure(common, placed_model_of(out, cell, recipe), recipe, images, test, experiment.probe_limit)
+            made_in = trained_in(folder_of(out, cell, seed)) if cell.trained else None
+            append(out / "ledger.jsonl", [record | {"precision": made_in} for record in found])
     if finetuned:
-        _finetune(experiment, images, test, out, progress, compiled, workers)
+        _finetune(experiment, images, test, out, progress, compiled, workers, precision)
     return ledger_of(experiment, out)
 
 
 def _finetune(experiment: Experiment, images: ImageSet | FolderStream, test: ImageSet, out: Path, progress: Progress,
-              compiled: bool, workers: int | None) -> None:  # fmt: skip
+              compiled: bool, workers: int | None, precision: str) -> None:  # fmt: skip
     """Fine-tune every model and write its accuracy to the ledger."""
     assert experiment.finetune is not None
     runs = experiment.runs()
     jobs = [FinetuneJob(f"{cell.name} seed {seed}", partial(model_of, out, cell, recipe),
                         replace(experiment.finetune, seed=seed), images, test,
-                        out / "finetuned" / folder_of(out, cell, seed).name, compiled)
+                        out / "finetuned" / folder_of(out, cell, seed).name, compiled, precision)
             for cell, seed, recipe in runs]  # fmt: skip
     train_side_by_side(jobs, workers=workers, progress=progress)
     for number, (job, (cell, seed, recipe)) in enumerate(zip(jobs, runs, strict=True)):
@@ -118,7 +125,8 @@ def _finetune(experiment: Experiment, images: ImageSet | FolderStream, test: Ima
             found = job.finish()
             record = common | {"readout": job.config.readout, "metric": METRIC, "value": found.accuracy.value,
                                "error": found.accuracy.error, "recipe": found.recipe.removesuffix(f", seed {seed}"),
-                               "provenance": provenance(seed=seed)}  # fmt: skip
+                               "precision": trained_in(job.out),
+                               "provenance": provenance(seed=seed, device=_device_of(found.encoder))}  # fmt: skip
             append(out / "ledger.jsonl", [record])
 
 
@@ -141,6 +149,11 @@ def model_of(out: Path, cell: Cell, recipe: TrainConfig) -> nn.Module:
     if not cell.trained:
         return build(recipe).eval()
     return load_run(checkpoints(folder_of(out, cell, recipe.seed))[-1])[0]
+
+
+def placed_model_of(out: Path, cell: Cell, recipe: TrainConfig) -> nn.Module:
+    """Return the model of a run where models are trained here, to be measured there."""
+    return model_of(out, cell, recipe).to(fabric_of().device)
 
 
 def _common(experiment: Experiment, cell: Cell, seed: int, recipe: TrainConfig,
@@ -167,7 +180,7 @@ def _comparable(record: dict[Any, Any]) -> dict[Any, Any]:
 def _measure(common: dict[str, Any], model: nn.Module, recipe: TrainConfig, images: ImageSet | FolderStream,
              test: ImageSet, probe_limit: int | None) -> list[dict[str, Any]]:  # fmt: skip
     """Return the ledger records of one model."""
-    common = common | {"provenance": provenance(seed=recipe.seed)}
+    common = common | {"provenance": provenance(seed=recipe.seed, device=_device_of(model))}
     report = collapse_report(model, test)
     records = [common | {"readout": row.readout, "metric": row.metric, "value": row.value, "error": row.error}
                for row in report.itertuples()]  # fmt: skip
@@ -186,3 +199,7 @@ def _measure(common: dict[str, Any], model: nn.Module, recipe: TrainConfig, imag
         records.append(common | {"readout": readout, "metric": "mask_pair_alignment", "value": aligned.value,
                                  "error": aligned.error})  # fmt: skip
     return records
+
+
+def _device_of(model: nn.Module) -> str:
+    return device_name(next(model.parameters()).device)

@@ -23,7 +23,7 @@ from maetheory.core import InputError, Progress, silent
 from maetheory.data import FolderStream, ImageSet
 from maetheory.evaluation import encode
 from maetheory.metrics import effective_rank
-from maetheory.training import TrainConfig, TrainStep, train
+from maetheory.training import TrainConfig, TrainStep, fabric_of, train
 from maetheory.training.feed import feed_of
 from maetheory.training.logbook import read_log
 from maetheory.training.loop import Callback
@@ -75,6 +75,8 @@ class Job:
     watch_epochs : int
         Epochs between two looks at the effective rank.
     compiled : bool
+    precision : str
+        As `fabric_of` takes it.
     """
 
     name: str
@@ -84,11 +86,12 @@ class Job:
     out: Path
     watch_epochs: int
     compiled: bool = False
+    precision: str = "32-true"
 
     def finish(self, callbacks: Sequence[Callback], progress: Progress) -> None:
         """Train, looking at the effective rank now and then."""
         train(self.config, self.images, out=self.out, resume=True, callbacks=[self._watch, *callbacks],
-              progress=progress, compiled=self.compiled)  # fmt: skip
+              progress=progress, compiled=self.compiled, fabric=fabric_of(precision=self.precision))  # fmt: skip
 
     def _watch(self, seen: TrainStep) -> dict[str, float] | None:
         """Measure one fixed set of whole images, which compares runs; a `CollapseMonitor` sees masked batches."""

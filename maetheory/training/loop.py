@@ -22,7 +22,7 @@ from maetheory.data import FolderStream, ImageSet
 from maetheory.training import sharding, store
 from maetheory.training.feed import Resident, Streamed, feed_of
 from maetheory.training.logbook import Logbook, last_loss
-from maetheory.training.processes import fabric_of
+from maetheory.training.processes import fabric_of, precision_of
 from maetheory.training.schedule import learning_rate
 from maetheory.training.task import Task, numbered_stream
 
@@ -94,7 +94,7 @@ class _Run:
         self.total = config.epochs * self.steps_per_epoch
         self.step = 0
         self.bare = task.build()
-        saved = _saved(out, resume, task, len(feed))
+        saved = _saved(out, resume, task, len(feed), precision_of(fabric))
         if saved is not None:
             self.bare.load_state_dict(saved.weights)
             self.step = saved.step
@@ -235,7 +235,8 @@ class _Run:
         if self._agree(not finite)[0]:
             raise self._diverged("a weight is not finite")
         if self.fabric.is_global_zero and not (folder / "state.json").exists():
-            store.save(self.out, self.step, self.task.record(), self.bare, self.inner, len(self.feed))
+            store.save(self.out, self.step, self.task.record(), self.bare, self.inner, len(self.feed),
+                       precision_of(self.fabric))  # fmt: skip
         elif self.shared:
             store.take_part(self.bare, self.inner)
         self.fabric.barrier()
@@ -274,7 +275,7 @@ def _local_batch(task: Task, feed: Resident | Streamed, fabric: Fabric) -> int:
     return batch // fabric.world_size
 
 
-def _saved(out: Path, resume: bool, task: Task, images: int) -> store.Saved | None:
+def _saved(out: Path, resume: bool, task: Task, images: int, precision: str) -> store.Saved | None:
     """Return the checkpoint to go on from, None for a fresh run, or complain."""
     make_folder(out)
     found = store.checkpoints(out)
@@ -286,6 +287,9 @@ def _saved(out: Path, resume: bool, task: Task, images: int) -> store.Saved | No
     if saved.images not in (None, images):
         raise InputError(f"the run in {out} was made with {saved.images} images, not {images}; resume it with its own, "
                          "or choose another folder")  # fmt: skip
+    if saved.precision not in (None, precision):
+        raise InputError(f"the run in {out} was made with precision {saved.precision}, not {precision}; resume it with "
+                         "its own, or choose another folder")  # fmt: skip
     try:
         ours, theirs = (json.loads(json.dumps(record)) for record in (task.record(), task.read(saved.record)))
     except (AttributeError, KeyError, TypeError) as error:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from maetheory.core import InputError, provenance
 from maetheory.models import MAE, SimMIM
 from maetheory.training.config import TrainConfig
+from maetheory.training.processes import device_name
 from maetheory.training.sharding import full, placed_as
 
 KEPT = 2
@@ -32,6 +33,7 @@ class Saved(NamedTuple):
 
     step: int
     images: int | None
+    precision: str | None
     record: dict[str, Any]
     weights: dict[str, Tensor]
     optimizer: dict[str, Tensor]
@@ -45,11 +47,11 @@ def build(config: TrainConfig) -> MAE | SimMIM:
 
 
 def save(out: Path, step: int, record: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer,
-         images: int) -> Path:  # fmt: skip
+         images: int, precision: str | None = None) -> Path:  # fmt: skip
     """Write the checkpoint of a finished step on so many images, atomically, and drop all but the newest two.
 
-    `record` is the whole recipe, ready for JSON, with its ``seed``. Of weights that processes share, one process saves
-    while the others `take_part`.
+    `record` is the whole recipe, ready for JSON, with its ``seed``; `precision` is Fabric's name of the arithmetic. Of
+    weights that processes share, one process saves while the others `take_part`.
 
     Raises
     ------
@@ -66,8 +68,8 @@ def save(out: Path, step: int, record: dict[str, Any], model: nn.Module, optimiz
         save_file(weights, part / "weights.safetensors")
         save_file(moments, part / "optimizer.safetensors")
         (part / "config.json").write_text(json.dumps(record, indent=1) + "\n")
-        device = str(next(model.parameters()).device)
-        state = {"format": "maetheory", "step": step, "images": images,
+        device = device_name(next(model.parameters()).device)
+        state = {"format": "maetheory", "step": step, "images": images, "precision": precision,
                  "provenance": provenance(device=device, seed=record["seed"])}  # fmt: skip
         (part / "state.json").write_text(json.dumps(state, indent=1) + "\n")
         for file in part.iterdir():
@@ -108,6 +110,7 @@ def load(folder: Path) -> Saved:
         return Saved(
             state["step"],
             state.get("images"),
+            state.get("precision"),
             json.loads((folder / "config.json").read_text()),
             load_file(folder / "weights.safetensors"),
             load_file(folder / "optimizer.safetensors"),
@@ -140,6 +143,11 @@ def load_run(path: str | Path) -> tuple[MAE | SimMIM, TrainConfig, int]:
     model = build(config)
     model.load_state_dict(saved.weights)
     return model.eval(), config, saved.step
+
+
+def trained_in(out: Path) -> str | None:
+    """Return the precision of a run's newest checkpoint, None if it does not say."""
+    return load(checkpoints(out)[-1]).precision
 
 
 def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
