@@ -27,7 +27,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Reproduction:
     return again(tmp_path_factory.mktemp("reproduce"))
 
 
-def again(out: Path, *, finetuned: bool = False) -> Reproduction:
+def again(out: Path, *, finetuned: bool = False, precision: str = "bf16-mixed") -> Reproduction:
     digits = EXPERIMENTS["digits"]
     recipe = replace(digits.cells[0].recipe, epochs=2, batch=64, warmup_epochs=0.5)
     small = replace(
@@ -39,7 +39,7 @@ def again(out: Path, *, finetuned: bool = False) -> Reproduction:
         watch=1,
         finetune=FinetuneConfig(epochs=2, batch=64, warmup_epochs=0.5, mixup=0, cutmix=0),
     )
-    return reproduce(small, out=out, workers=1, finetuned=finetuned)
+    return reproduce(small, out=out, workers=1, finetuned=finetuned, precision=precision)
 
 
 def test_everything_is_there(done: Reproduction) -> None:
@@ -59,6 +59,9 @@ def test_ledger_holds_every_model_with_provenance(done: Reproduction) -> None:
     assert set(models.index) == {(name, seed) for name in OBJECTIVES for seed in (0, 1)}
     assert done.ledger.provenance.notna().all()
     assert done.ledger.value.notna().all()
+    trained = done.ledger.objective != "random"
+    assert set(done.ledger[trained].precision) == {"bf16-mixed"}
+    assert done.ledger[~trained].precision.isna().all()
     drawn = pd.read_csv(next(path for path in done.figures if path.name == "effective_rank.csv"))
     paper = drawn[drawn.source == "paper"].set_index("objective").effective_rank
     assert paper.to_dict() == {"random": 31.95, "MAE": 8.54, "U-MAE": 91.22}
@@ -72,6 +75,17 @@ def test_a_second_call_gives_the_same_figures(done: Reproduction) -> None:
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
 
 
+def test_models_stay_as_they_were_trained(done: Reproduction, tmp_path: Path) -> None:
+    """Another precision cannot be had without training anew, and what was measured does not change."""
+    out = tmp_path / "run"
+    shutil.copytree(done.page.parent, out)
+    with pytest.raises(InputError, match="was made with precision bf16-mixed, not 32-true"):
+        again(out, precision="32-true")
+    with pytest.raises(InputError, match="precision 7-true"):
+        again(out, precision="7-true")
+    assert (out / "ledger.jsonl").read_bytes() == (done.page.parent / "ledger.jsonl").read_bytes()
+
+
 def test_fine_tuned_afterwards_and_once(done: Reproduction, tmp_path: Path) -> None:
     """The models that are there are fine-tuned, with their own seeds, and nothing is done twice."""
     out = tmp_path / "run"
@@ -81,6 +95,7 @@ def test_fine_tuned_afterwards_and_once(done: Reproduction, tmp_path: Path) -> N
     assert len(tuned) == len(ledger) - len(done.ledger) == len(OBJECTIVES) * 2
     assert set(map(tuple, tuned[["objective", "seed"]].to_numpy())) == {(o, s) for o in OBJECTIVES for s in (0, 1)}
     assert set(tuned.readout) == {"mean"}
+    assert set(tuned.precision) == {"bf16-mixed"}
     assert tuned.recipe.nunique() == 1
     assert json.loads((out / "finetuned/u-mae-seed1/step-00000006/config.json").read_text())["seed"] == 1
     encoder = load_checkpoint(out / "finetuned" / "u-mae-seed1")[0]

@@ -18,9 +18,9 @@ import torch
 from maetheory.core import InputError
 from maetheory.data import ImageSet, load_images
 from maetheory.models import MAEConfig, ViTConfig
-from maetheory.training import TrainConfig, TrainStep, load_run, masked, train
+from maetheory.training import TrainConfig, TrainStep, fabric_of, load_run, masked, train
 from maetheory.training.logbook import read_log
-from maetheory.training.store import build, checkpoints
+from maetheory.training.store import build, checkpoints, trained_in
 from maetheory.training.task import numbered_stream
 
 MODEL = MAEConfig(
@@ -225,6 +225,22 @@ def test_refusals(tmp_path: Path, digits: ImageSet) -> None:
         train(replace(CONFIG, model=MAEConfig()), digits, out=tmp_path / "b")
     with pytest.raises(InputError, match="holds no training checkpoint"):
         load_run(tmp_path / "b")
+
+
+def test_a_run_keeps_its_precision(tmp_path: Path, digits: ImageSet) -> None:
+    """Other arithmetic gives other weights, so a checkpoint says its own and is not resumed in another."""
+    few = replace(CONFIG, epochs=1)
+    for name in ("bf16-mixed", "32-true"):
+        train(few, digits, out=tmp_path / name, fabric=fabric_of("cpu", precision=name))
+        assert trained_in(tmp_path / name) == name
+    assert not same_weights(tmp_path / "bf16-mixed", tmp_path / "32-true")
+    with pytest.raises(InputError, match="was made with precision bf16-mixed, not 32-true"):
+        train(few, digits, out=tmp_path / "bf16-mixed", resume=True, fabric=fabric_of("cpu"))
+    state = checkpoints(tmp_path / "bf16-mixed")[-1] / "state.json"
+    older = {name: value for name, value in json.loads(state.read_text()).items() if name != "precision"}
+    state.write_text(json.dumps(older))
+    train(few, digits, out=tmp_path / "bf16-mixed", resume=True, fabric=fabric_of("cpu"))
+    assert trained_in(tmp_path / "bf16-mixed") is None
 
 
 def test_full_disk_leaves_the_last_checkpoint_whole(
