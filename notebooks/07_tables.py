@@ -50,8 +50,9 @@ own_table(ledger).drop(columns="recipe")
 # ## What follows from it
 #
 # By one rule: the difference seed by seed, with a 95 % t-interval over seeds, but none narrower than two standard
-# errors over test images, which are all there is with one seed. Wholly above 0: confirmed; wholly below: refuted; else
-# undecided. Accuracies in points. A verdict is about our models and our probe at our size, not about the paper's.
+# errors over test images. Wholly above 0: confirmed; wholly below: refuted; else undecided, as is all that rests on one
+# seed, whose error is of test images alone. Accuracies in points. A verdict is about our models and our probe at our
+# size, not about the paper's.
 
 # %%
 verdicts(ledger).round(3)

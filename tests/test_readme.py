@@ -119,3 +119,14 @@ def test_what_it_found_is_what_the_ledger_holds(experiment: str) -> None:
             assert text == f"{scale * values.mean():.{digits}f} ± {scale * values.std():.{digits}f}", (name, cell)
             checked += 1
     assert checked >= 5 * len(cells)
+
+
+def test_ranks_of_tin20_are_those_of_its_ledger() -> None:
+    found = re.search(r"cls ranks of ([\d.]+) untrained, ([\d.]+) for MAE, ([\d.]+) for U-MAE, ([\d.]+) for SimMIM and\s"
+                      r"([\d.]+) for\sU-SimMIM", README)  # fmt: skip
+    ledger = published(FIGURES)
+    ledger = ledger[(ledger.experiment == "tin20") & (ledger.readout == "cls") & (ledger.metric == "effective_rank")]
+    number = ledger.set_index("cell").value
+    cells = ("random", "MAE", "U-MAE", "SimMIM", "U-SimMIM")
+    assert found
+    assert found.groups() == tuple(f"{number[cell]:.1f}" for cell in cells)

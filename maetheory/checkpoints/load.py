@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from maetheory.checkpoints.device import usable_device
 from maetheory.checkpoints.dialect import Dialect, Fact
 from maetheory.checkpoints.dialects import DIALECTS
 from maetheory.checkpoints.encoder import Encoder, EncoderConfig
@@ -85,11 +86,7 @@ def load_checkpoint(
     contents = read(path)
     encoder, report = load_contents(contents, heads=heads, dialect=dialect, image_size=image_size, weights=weights,
                                     eps=eps, mean=mean, std=std)  # fmt: skip
-    try:
-        return encoder.to(device), report
-    except (RuntimeError, AssertionError) as error:  # how torch says that a device is not there
-        reason = str(error).splitlines()[0]
-        raise InputError(f"the device {str(device)!r} cannot be used: {reason}") from error
+    return encoder.to(usable_device(device)), report
 
 
 def inspect_checkpoint(path: str | Path, **options: Any) -> LoadReport:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from maetheory.cli.options import Data, DialectName, Heads, ImageSize, Json, Seed, Weights
+from maetheory.cli.options import Data, Device, DialectName, Heads, ImageSize, Json, Seed, Weights
 from maetheory.cli.program import app
 from maetheory.cli.terminal import show, terminal, watched
 from maetheory.core import check_folder
@@ -49,11 +49,13 @@ def collapse(
             min=1, help="Random initialisations to compare with; each takes as long as a file, and one decides nothing."
         ),
     ] = 5,
+    device: Device = None,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help="Also leave records, a table, figures and a page there.")] = None,
     as_json: Json = False,
 ) -> None:
     """Say how far features have collapsed, with error bars, beside untrained twins, shuffled columns and noise."""
+    from maetheory.checkpoints.device import usable_device
     from maetheory.data import load_images
     from maetheory.reports.collapse import collapse_document, collapse_text
     from maetheory.reports.collapse_folder import write_collapse
@@ -61,7 +63,8 @@ def collapse(
 
     if out is not None:
         check_folder(out)
-    loading = {"heads": heads, "dialect": dialect, "weights": weights, "image_size": image_size}
+    loading = {"heads": heads, "dialect": dialect, "weights": weights, "image_size": image_size,
+               "device": usable_device(device or "cpu")}  # fmt: skip
     with watched() as progress:
         images = load_images(data or "digits", split="test", limit=limit, progress=progress)
         found = diagnose(checkpoints, images, readouts=readout, layers=layer, final_norm=final_norm, twins=twins,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from maetheory.cli.options import Data, Json, Seed
+from maetheory.cli.options import Data, Device, Json, Seed
 from maetheory.cli.program import app
 from maetheory.cli.terminal import show, terminal, watched
 from maetheory.core import check_folder
@@ -38,6 +38,7 @@ def graph(
     limit: Annotated[
         int | None, typer.Option("--limit", "--images", help="Use so many images, classes balanced.")
     ] = None,
+    device: Device = None,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help="Also leave graph.json and graph.txt there.")] = None,
     as_json: Json = False,
@@ -58,7 +59,8 @@ def graph(
 
     if out is not None:
         check_folder(out)
-    plan = GraphPlan(kind, mask_ratio, law, patch, k, positions, codes, masks, views, targets, bandwidth, seed or 0)
+    plan = GraphPlan(kind, mask_ratio, law, patch, k, positions, codes, masks, views, targets, bandwidth, device,
+                     seed or 0)  # fmt: skip
     fabric = fabric_of("cpu")
     fabric.launch()
     with watched() as progress:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from maetheory.cli.options import Data, DialectName, Heads, ImageSize, Json, Seed, Weights
+from maetheory.cli.options import Data, Device, DialectName, Heads, ImageSize, Json, Seed, Weights
 from maetheory.cli.program import app
 from maetheory.cli.terminal import show, watched
 from maetheory.core import Estimate, InputError, Progress, check_folder, replacing
@@ -55,6 +55,7 @@ def probe(
     dialect: DialectName = None,
     weights: Weights = None,
     image_size: ImageSize = None,
+    device: Device = None,
     seed: Seed = None,
     as_json: Json = False,
 ) -> None:
@@ -80,7 +81,7 @@ def probe(
         check_folder(out)
     with watched() as progress:
         encoder, report = load_checkpoint(checkpoint, heads=heads, dialect=dialect, weights=weights,
-                                          image_size=image_size)  # fmt: skip
+                                          image_size=image_size, device=device or "cpu")  # fmt: skip
         splits = [load_images(data or "digits", split=split, limit=limit) for split in ("train", "test")]
         result: dict[str, Any]
         if mode == "finetune":

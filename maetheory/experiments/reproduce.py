@@ -17,6 +17,7 @@ from maetheory.experiments.mask_ratios import present_mask_ratios
 from maetheory.experiments.objectives import present_objectives
 from maetheory.experiments.present_sweep import present_sweep
 from maetheory.experiments.run import run_on
+from maetheory.training import fabric_of
 
 PRESENTATIONS: Mapping[str, Callable[[Measured], Presented]] = MappingProxyType(
     {
@@ -84,6 +85,7 @@ def reproduce(
     """
     out = Path(out)
     folder = Path(figures_to) if figures_to is not None else out / "figures"
+    fabric_of(precision=precision)  # complains at once of what this machine lacks
     images, test = images_of(experiment, root)
     make_folder(folder)
     ledger = run_on(experiment, images, test, out=out, progress=progress, compiled=compiled, workers=workers,

@@ -89,7 +89,6 @@ def run_on(experiment: Experiment, images: ImageSet | FolderStream, test: ImageS
     if finetuned and experiment.finetune is None:
         raise InputError(f"the preset {experiment.name} has no recipe for fine-tuning; leave --finetune out, or give "
                          "one of its checkpoints to `maetheory probe --mode finetune`")  # fmt: skip
-    fabric_of(precision=precision)  # complains at once of what this machine lacks
     watched = test.limit(min(WATCHED, len(test)))
     jobs = [Job(f"{cell.name} seed {seed}", recipe, images, watched, folder_of(out, cell, seed), experiment.watch,
                 compiled, precision) for cell, seed, recipe in experiment.runs() if cell.trained]  # fmt: skip

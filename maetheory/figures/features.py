@@ -1,4 +1,4 @@
-"""Ten classes in the plane: what t-SNE sees in the features of MAE and of U-MAE."""
+"""Classes in the plane: what t-SNE sees in the features of MAE and of U-MAE."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
 
+MARKERS = "o^sDvP*X"  # ten colours tell ten classes apart, each marker ten more
+
 
 def scatter(features: Mapping[str, np.ndarray], labels: np.ndarray, *, most: int = 1000, seed: int = 0) -> pd.DataFrame:
     """Embed features in the plane by t-SNE.
@@ -19,7 +21,7 @@ def scatter(features: Mapping[str, np.ndarray], labels: np.ndarray, *, most: int
     features : mapping from objective to (N, d)
     labels : ndarray of int, shape (N,)
     most : int
-        At most so many images, the first ones.
+        At most so many images, evenly spaced: folders are sorted by class.
     seed : int
 
     Returns
@@ -27,11 +29,12 @@ def scatter(features: Mapping[str, np.ndarray], labels: np.ndarray, *, most: int
     DataFrame
         objective, x, y, label.
     """
-    parts = []
+    parts, n = [], len(labels)
+    shown = np.arange(n) if n <= most else np.arange(most) * n // most
     for objective, z in features.items():
-        rows = StandardScaler().fit_transform(np.asarray(z[:most], np.float64))
+        rows = StandardScaler().fit_transform(np.asarray(z[shown], np.float64))
         plane = TSNE(2, perplexity=min(30.0, (len(rows) - 1) / 3), init="pca", random_state=seed).fit_transform(rows)
-        parts.append(pd.DataFrame({"objective": objective, "x": plane[:, 0], "y": plane[:, 1], "label": labels[:most]}))
+        parts.append(pd.DataFrame({"objective": objective, "x": plane[:, 0], "y": plane[:, 1], "label": labels[shown]}))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -41,10 +44,13 @@ def draw_scatter(axes: Mapping[str, Axes], frame: pd.DataFrame, accuracy: Mappin
     classes = sorted(frame.label.unique())
     for objective, ax in axes.items():
         part = frame[frame.objective == objective]
-        for label in classes:
+        for place, label in enumerate(classes):
             here = part[part.label == label]
             name = names[label] if names else str(label)
-            ax.scatter(here.x, here.y, color=f"C{label % 10}", s=6, lw=0, label=name)
+            marker = MARKERS[place // 10 % len(MARKERS)]
+            ax.scatter(here.x, here.y, color=f"C{place % 10}", marker=marker, s=6 if place < 10 else 11, lw=0,
+                       label=name)  # fmt: skip
         ax.set(xticks=[], yticks=[], title=objective, xlabel=f"linear probe {accuracy[objective]}")
         ax.grid(visible=False)
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=2, handletextpad=0.1, fontsize=7)
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=2, handletextpad=0.1, fontsize=7,
+              ncols=-(-len(classes) // 25))  # fmt: skip

@@ -43,8 +43,8 @@ _RECIPES = {"linear probing": "The paper's recipe is not stated.",
 _SPREAD = "± is the standard deviation over seeds, or two standard errors over test images where there is one seed"
 _RULE = (
     "Verdicts, by one rule: the difference seed by seed, with a 95 % t-interval over seeds, but none narrower than two "
-    "standard errors over test images, which are all there is with one seed. Wholly above 0: confirmed; wholly below: "
-    "refuted; else undecided."
+    "standard errors over test images. Wholly above 0: confirmed; wholly below: refuted; else undecided, as is all "
+    "that rests on one seed, whose ± is of test images alone."
 )
 
 

@@ -2,9 +2,10 @@
 
 The difference of two objectives is taken seed by seed, between models trained alike and tested on the same images. With
 two seeds or more it has a 95 % t-interval over seeds, but none narrower than the error over test images, which all
-seeds share; with one seed that error alone is known: two standard errors of each model, added in squares as if they
-were tested on different images. If the whole interval lies above 0 the claim is confirmed, if below, refuted, else
-undecided; without a pair of models it was not run.
+seeds share: two standard errors of each model, added in squares as if they were tested on different images. If the
+whole interval lies above 0 the claim is confirmed, if below, refuted, else undecided. With one seed that error is all
+there is, and it decides nothing, because how far other seeds would have moved the difference is unknown. Without a pair
+of models the claim was not run.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ class Verdict:
         """One of "confirmed", "refuted", "undecided" and "not run"."""
         if not self.seeds:
             return NOT_RUN
+        if self.seeds == 1:
+            return UNDECIDED
         if self.difference - self.error > 0:
             return CONFIRMED
         return REFUTED if self.difference + self.error < 0 else UNDECIDED
@@ -86,8 +89,8 @@ def compare(ledger: pd.DataFrame, plain: str, better: str, *, metric: str, reado
     Examples
     --------
     >>> alike = {"epochs": 6, "train_images": 9, "test_images": 9, "readout": "cls", "metric": "linear_probe"}
-    >>> ledger = pd.DataFrame([{**alike, "cell": cell, "seed": 0, "value": value, "error": 0.02}
-    ...                        for cell, value in (("MAE", 0.5), ("U-MAE", 0.6))])
+    >>> ledger = pd.DataFrame([{**alike, "cell": cell, "seed": seed, "value": value, "error": 0.02}
+    ...                        for seed in (0, 1) for cell, value in (("MAE", 0.5), ("U-MAE", 0.6))])
     >>> compare(ledger, "MAE", "U-MAE", metric="linear_probe", readout="cls").word
     'confirmed'
     """

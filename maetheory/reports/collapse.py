@@ -97,7 +97,7 @@ def _table(frame: pd.DataFrame) -> Any:
 
 def collapse_records(found: Sequence[Diagnosis]) -> list[dict[str, Any]]:
     """Return one flat record per checkpoint, readout, layer, metric and convention; what is not finite is null."""
-    origin = provenance(seed=found[0].seed)
+    origin = provenance(seed=found[0].seed, device=found[0].device)
     return [
         {"experiment": "collapse", "checkpoint": one.report.path, "name": one.name, "sha256": one.report.sha256,
          "dialect": one.report.dialect, "dataset": one.dataset, "seed": one.seed, **plain(record), "provenance": origin}
@@ -120,7 +120,7 @@ def collapse_document(found: Sequence[Diagnosis]) -> dict[str, Any]:
             for one in found
         ],
         "records": records,
-        "provenance": provenance(seed=found[0].seed),
+        "provenance": provenance(seed=found[0].seed, device=found[0].device),
     }  # fmt: skip
 
 

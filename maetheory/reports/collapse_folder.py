@@ -108,7 +108,13 @@ def _page(stage: Path, found: Sequence[Diagnosis], pictures: Mapping[str, list[P
     sections += [Section(f"How {one.name} was read", "; ".join(one.notes), tables=[_loaded(one)]) for one in found]
     n = max(int(one.measured.table.images.max()) for one in found)
     lead = f"Features of {n} images of {found[0].dataset}. {LEGEND}"
-    return write_page(stage / "report.html", "Collapse of features", lead, sections, provenance(seed=found[0].seed))
+    return write_page(
+        stage / "report.html",
+        "Collapse of features",
+        lead,
+        sections,
+        provenance(seed=found[0].seed, device=found[0].device),
+    )
 
 
 def _readings(one: Diagnosis) -> pd.DataFrame:

@@ -19,7 +19,7 @@ Layer = int | Literal["last", "all"]
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One checkpoint: what it is called, how it was loaded, what was measured on which images."""
+    """One checkpoint: what it is called, how it was loaded, what was measured on which images and where."""
 
     name: str
     report: LoadReport
@@ -27,6 +27,7 @@ class Diagnosis:
     dataset: str
     seed: int
     fitting: str = ""
+    device: str = "cpu"
 
     @property
     def reading(self) -> tuple[Finding, ...]:
@@ -63,7 +64,7 @@ def diagnose(
     readouts, final_norm, twins, seed, progress
         As for `measure_collapse`.
     **loading
-        As for `load_checkpoint`: heads, dialect, weights, image_size.
+        As for `load_checkpoint`: heads, dialect, weights, image_size, device.
 
     Raises
     ------
@@ -87,7 +88,8 @@ def diagnose(
                                         conventions="all", final_norm=final_norm, twins=twins, seed=seed,
                                         progress=told)  # fmt: skip
         data = f"{images.name}/{images.split}" if images.split else images.name
-        found.append(Diagnosis(name, report, measured, data, seed, fitting_note(images, report)))
+        found.append(Diagnosis(name, report, measured, data, seed, fitting_note(images, report),
+                               str(loading.get("device", "cpu"))))  # fmt: skip
     return found
 
 

@@ -145,7 +145,8 @@ def graph_document(found: GraphStudy) -> dict[str, Any]:
         "label_error": _entry(numbers.alpha), "target_label_error": _entry(numbers.alpha2),
         "pair_label_error": _entry(numbers.phi), "bound": _entry(numbers.bound),
         "commonest_class": found.commonest, "certificate": numbers.certificate, "meaning": numbers.meaning,
-        "verdict": numbers.verdict, "reading": graph_reading(found), "provenance": provenance(seed=found.plan.seed),
+        "verdict": numbers.verdict, "reading": graph_reading(found),
+        "provenance": provenance(seed=found.plan.seed, device=found.plan.device or "cpu"),
     })  # fmt: skip
 
 

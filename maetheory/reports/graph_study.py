@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from maetheory.checkpoints.device import usable_device
 from maetheory.core import InputError, Progress, silent
 from maetheory.core.memory import check_memory
 from maetheory.data import ImageSet, worlds
@@ -46,6 +47,8 @@ class GraphPlan:
         What tokens of a view, or target, are compared.
     bandwidth : float, optional
         Of the kernel; a quarter of the median distance by default.
+    device : str, optional
+        Where kernels are compared and multiplied; the CPU by default.
     seed : int
     """
 
@@ -60,6 +63,7 @@ class GraphPlan:
     views: str = "patches"
     targets: str = "patches"
     bandwidth: float | None = None
+    device: str | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -67,7 +71,7 @@ class GraphPlan:
             raise InputError(f"the kind must be 'exact', 'tokens' or 'kernel', but it is {self.kind!r}")
         if self.positions not in POSITIONS:
             raise InputError(f"positions must be 'kept' or 'dropped', but it is {self.positions!r}")
-        only = {"codes": tuple(CODES), "masks": tuple(MASKS), "bandwidth": ("kernel",)}
+        only = {"codes": tuple(CODES), "masks": tuple(MASKS), "bandwidth": ("kernel",), "device": ("kernel",)}
         for name, kinds in only.items():
             if getattr(self, name) is not None and self.kind not in kinds:
                 raise InputError(f"{name} must be left out for a graph of kind {self.kind}: it is for kind "
@@ -192,7 +196,8 @@ def _kernel(plan: GraphPlan, images: ImageSet, law: MaskLaw, progress: Progress)
     check_memory(bases, f"the singular vectors of {len(images):,} images", "take fewer images, or a smaller k")
     progress(0, _given(plan.masks), "comparing targets")
     found = average_over_masks(images, law, masks=_given(plan.masks), k=_given(plan.k), patch=_given(plan.patch),
-                               bandwidth=plan.bandwidth, seed=plan.seed, progress=progress)  # fmt: skip
+                               bandwidth=plan.bandwidth, device=usable_device(plan.device or "cpu"), seed=plan.seed,
+                               progress=progress)  # fmt: skip
     meaning = (f"means over {plan.masks} drawn masks with two standard errors, for these {len(images):,} images at "
                "this bandwidth; α is that of a vote of other images, too large if anything")  # fmt: skip
     return kernel_numbers(found, meaning)

@@ -135,6 +135,8 @@ def test_memory_that_is_not_there_is_refused_before_it_is_taken(
         ([*KERNEL, "--bandwidth", "-1"], "the bandwidth must not be negative"),
         ([*KERNEL, "--codes", "3"], "codes must be left out for a graph of kind kernel"),
         ([*KERNEL, "--positions", "dropped"], "its positions are kept"),
+        ([*TOKENS, "--device", "cpu"], "device must be left out for a graph of kind tokens"),
+        ([*KERNEL, "--device", "abacus"], "the device 'abacus' cannot be used"),
         ([*TOKENS, "--bandwidth", "1"], "bandwidth must be left out for a graph of kind tokens"),
         ([*TOKENS, "--mask-ratio", "1"], "the mask ratio must lie strictly between 0 and 1"),
         ([*TOKENS, "--mask-ratio", "0.9"], "leaves nothing visible"),

@@ -59,14 +59,13 @@ def test_the_interval_is_students(n: int) -> None:
     assert found.seeds == n
 
 
-@pytest.mark.parametrize(
-    ("gain", "word"), [(0.06, "confirmed"), (-0.06, "refuted"), (0.049, "undecided"), (-0.049, "undecided")]
-)
-def test_one_seed_has_the_error_of_test_images_alone(gain: float, word: str) -> None:
+@pytest.mark.parametrize("gain", [0.3, -0.3, 0.001])
+def test_one_seed_decides_nothing(gain: float) -> None:
+    """Its error is of test images alone; in cifar10-small ranks of other seeds differ by ten times as much."""
     ledger = pd.DataFrame(records("MAE", [0.5], error=0.03) + records("U-MAE", [0.5 + gain], error=0.04))
     found = compare(ledger, "MAE", "U-MAE", metric="linear_probe", readout="cls")
     assert found.error == pytest.approx(0.05)
-    assert found.word == word
+    assert found.word == "undecided"
     assert found.rule == "one seed: test images alone"
 
 
