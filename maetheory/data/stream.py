@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import math
 import multiprocessing
 import os
 import signal
@@ -10,8 +12,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator, MutableMapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
-from itertools import tee
+from dataclasses import dataclass, field, replace
+from itertools import chain, tee
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +23,8 @@ from maetheory.data.decode import UndecodableError, centre_view, planes, random_
 from maetheory.data.folder import DEFAULT_SIZE, Listing, list_folder, warn_of_skipped
 
 TRIES = 100  # stand-ins drawn for one undecodable file before giving up
+_NO_IMAGES = np.empty(0, np.uint8)
+_slots = _NO_IMAGES  # in a worker: room for batches, shared with the process that reads them
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,8 +215,9 @@ class _Decoded:
     skipped: dict[str, str]
 
 
-def _decode(job: _Job) -> _Decoded:
-    images = np.empty((len(job.files), 3, job.size, job.size), np.uint8)
+def _decode(job: _Job, room: np.ndarray | None = None) -> _Decoded:
+    """Decode a batch, into the first rows of `room` if it is given."""
+    images = np.empty((len(job.files), 3, job.size, job.size), np.uint8) if room is None else room[: len(job.files)]
     skipped: dict[str, str] = {}
     for i, file in enumerate(job.files):
         try:
@@ -228,20 +234,45 @@ def _decode(job: _Job) -> _Decoded:
     if not skipped:
         return _Decoded(images, job.labels, skipped)
     kept = np.array([file not in skipped for file in job.files])
-    return _Decoded(images[kept], job.labels[kept], skipped)
+    images[: kept.sum()] = images[kept]
+    return _Decoded(images[: kept.sum()], job.labels[kept], skipped)
+
+
+def _decode_into_slot(job: _Job, slot: int) -> _Decoded:
+    """Decode a batch in a worker, leaving its images in shared memory: through a pipe they would be copied thrice."""
+    return replace(_decode(job, _slots[slot]), images=_NO_IMAGES)
 
 
 def _in_processes(jobs: Iterable[_Job], workers: int) -> Iterator[_Decoded]:
     """Yield the decoded jobs in order, at most two for each worker ahead of the reader."""
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _serve_the_parent)
+    jobs = iter(jobs)
+    first = next(jobs, None)
+    if first is None:
+        return
+    spawning = multiprocessing.get_context("spawn")
+    shape = (2 * workers + 1, len(first.files), 3, first.size, first.size)  # a slot for each job that can be ahead
+    room = spawning.RawArray(ctypes.c_uint8, math.prod(shape))
+    slots = np.frombuffer(memoryview(room), np.uint8).reshape(shape)
+    pool = ProcessPoolExecutor(workers, spawning, _serve_the_parent, (room, shape))
     ahead: deque = deque()
+
+    def oldest() -> _Decoded:
+        done, slot = ahead.popleft()
+        decoded = done.result()
+        if slot is None:
+            return decoded
+        return replace(decoded, images=slots[slot, : len(decoded.labels)].copy())
+
     try:
-        for job in jobs:
-            ahead.append(pool.submit(_decode, job))
+        for number, job in enumerate(chain([first], jobs)):
+            slot = number % len(slots) if len(job.files) <= shape[1] else None
+            ahead.append(
+                (pool.submit(_decode, job) if slot is None else pool.submit(_decode_into_slot, job, slot), slot)
+            )
             if len(ahead) > 2 * workers:
-                yield ahead.popleft().result()
+                yield oldest()
         while ahead:
-            yield ahead.popleft().result()
+            yield oldest()
     except BrokenProcessPool as error:
         raise InputError(
             "the decoding processes ended early: a script must start its work under "
@@ -251,8 +282,10 @@ def _in_processes(jobs: Iterable[_Job], workers: int) -> Iterator[_Decoded]:
         pool.shutdown(cancel_futures=True)
 
 
-def _serve_the_parent() -> None:
-    """Leave interrupts to the parent, and end with it even when it is killed."""
+def _serve_the_parent(room: Any, shape: tuple[int, ...]) -> None:
+    """Share memory with the parent, leave interrupts to it, and end with it even when it is killed."""
+    global _slots
+    _slots = np.frombuffer(room, np.uint8).reshape(shape)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
