@@ -99,7 +99,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             "tin20",
             FOLDER,
             objectives(TIN20, 0.01, simmim=True),
-            seeds=(0,),
+            seeds=(0, 1, 2),
             watch=1,
             finetune=replace(CIFAR10_FINETUNE, crop=8),
         ),
