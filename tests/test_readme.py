@@ -130,3 +130,32 @@ def test_ranks_of_tin20_are_those_of_its_ledger() -> None:
     cells = ("random", "MAE", "U-MAE", "SimMIM", "U-SimMIM")
     assert found
     assert found.groups() == tuple(f"{number[cell]:.1f}" for cell in cells)
+
+
+def test_sweeps_of_digits_are_those_of_their_ledgers() -> None:
+    ledger, words = published(FIGURES), " ".join(README.split())
+
+    def shown(experiment: str, cell: str, readout: str, metric: str, scale: float, digits: int) -> str:
+        here = ledger[(ledger.experiment == experiment) & (ledger.cell == cell) & (ledger.readout == readout)]
+        values = scale * here[here.metric == metric].value
+        assert len(values) == 3
+        return f"{values.mean():.{digits}f} ± {values.std():.{digits}f}"
+
+    weights = ("MAE", "squares 0.001", "squares 0.1", "squares 1", "gaussian 0.1", "coding-rate 0.2")
+    none, least, tenth, one, gaussian, coding = (
+        {(readout, metric): shown("digits-uniformity", cell, readout, metric, scale, digits)
+         for readout, metric, scale, digits in (("cls", "effective_rank", 1, 1), ("cls", "linear_probe", 100, 1),
+                                                ("mean", "linear_probe", 100, 1),
+                                                ("hidden pixels", "reconstruction_loss", 1, 3))}
+        for cell in weights
+    )  # fmt: skip
+    rank, cls, mean, pixels = none
+    assert f"effective rank of cls rises from {none[rank]} to {one[rank]}" in words
+    assert f"probe on cls is {none[cls]} % without, {least[cls]} at 0.001 and {one[cls]} at 1" in words
+    assert f"on the mean of patches {none[mean]} and {one[mean]}" in words
+    assert f"(squared error {none[pixels]} without, {tenth[pixels]} at 0.1, {one[pixels]} at 1)" in words
+    assert f"lowers the probe on cls to {gaussian[cls]} %" in words
+    assert f"({coding[rank]}), with {coding[cls]} % on cls" in words
+    ratios = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9)
+    each = [shown("mask-ratio-digits", f"mask ratio {ratio:g}", "cls", "linear_probe", 100, 1) for ratio in ratios]
+    assert f"{', '.join(each)} % at {', '.join(map(str, ratios))}" in words
