@@ -216,7 +216,7 @@ def run_ours(
     recipe = TrainConfig(config, uniformity_weight=0.01, epochs=1, batch=batch, save_seconds=1e9)
     few = ImageSet(images[: steps * batch].numpy(), np.zeros(steps * batch, np.int64), "noise")
     with tempfile.TemporaryDirectory() as out:
-        fabric = fabric_of(precision="bf16-mixed" if ON_GPU else "32-true")
+        fabric = fabric_of(DEVICE.type, precision="bf16-mixed" if ON_GPU else "32-true")
         train(recipe, few, out=out, callbacks=[callback], fabric=fabric, compiled=compiled)
 
 

@@ -86,7 +86,11 @@ def load_checkpoint(
     contents = read(path)
     encoder, report = load_contents(contents, heads=heads, dialect=dialect, image_size=image_size, weights=weights,
                                     eps=eps, mean=mean, std=std)  # fmt: skip
-    return encoder.to(usable_device(device)), report
+    device = usable_device(device)
+    try:
+        return encoder.to(device), report
+    except RuntimeError as error:  # its memory is full
+        raise InputError(f"the device {str(device)!r} cannot hold the encoder: {str(error).splitlines()[0]}") from error
 
 
 def inspect_checkpoint(path: str | Path, **options: Any) -> LoadReport:

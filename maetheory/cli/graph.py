@@ -51,6 +51,9 @@ def graph(
     pooled --codes 16. On many processes: torchrun --nproc_per_node=2 -m maetheory graph --kind tokens --data DIR, which
     gives the numbers of these images, without bands.
     """
+    import torch
+
+    from maetheory.checkpoints.device import usable_device
     from maetheory.data import load_images
     from maetheory.empirical import Ranks
     from maetheory.reports.graph import graph_document, graph_text, write_graph
@@ -59,6 +62,8 @@ def graph(
 
     if out is not None:
         check_folder(out)
+    if device is not None:
+        usable_device(device, torch.float64)
     plan = GraphPlan(kind, mask_ratio, law, patch, k, positions, codes, masks, views, targets, bandwidth, device,
                      seed or 0)  # fmt: skip
     fabric = fabric_of("cpu")

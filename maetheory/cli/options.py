@@ -14,5 +14,5 @@ Seed = Annotated[
 Heads = Annotated[int | None, typer.Option("--heads", min=1, help="Attention heads, where the file is silent.")]
 DialectName = Annotated[str | None, typer.Option("--dialect", help="The code base that wrote the file.")]
 Weights = Annotated[str | None, typer.Option("--weights", help="Which of the file's weights, by their path in it.")]
-Device = Annotated[str | None, typer.Option("--device", help="Where the arithmetic is done: cpu (default), cuda, mps.")]
+Device = Annotated[str | None, typer.Option("--device", help="Where the arithmetic is done: cpu (default), cuda, …")]
 ImageSize = Annotated[int | None, typer.Option("--image-size", min=1, help="Side of images; positions are resized.")]

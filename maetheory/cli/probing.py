@@ -62,9 +62,10 @@ def probe(
     """Read classes off frozen features with a linear map or nearest neighbours, or fine-tune; test on the test split.
 
     What is not given is MAE's recipe for ImageNet. --flip, --crop, --mixup, --cutmix, --drop-path and --layer-decay
-    are of finetune.
+    are of finetune, which takes what Fabric finds, a GPU if there is one, unless it is given a --device.
     """
     from maetheory.checkpoints import load_checkpoint
+    from maetheory.checkpoints.device import usable_device
     from maetheory.data import load_images
     from maetheory.reports.diagnosis import fitting_note
 
@@ -79,13 +80,15 @@ def probe(
         raise InputError(f"a probe reads 'cls' or 'mean', but the readout is {readout!r}")
     if out is not None:
         check_folder(out)
+    place = usable_device(device or "cpu")
     with watched() as progress:
         encoder, report = load_checkpoint(checkpoint, heads=heads, dialect=dialect, weights=weights,
-                                          image_size=image_size, device=device or "cpu")  # fmt: skip
+                                          image_size=image_size, device=place)  # fmt: skip
         splits = [load_images(data or "digits", split=split, limit=limit) for split in ("train", "test")]
         result: dict[str, Any]
         if mode == "finetune":
-            result = _fine_tuned(encoder, splits, readout, options, out or Path("runs/finetune"), resume, progress)
+            result = _fine_tuned(encoder, splits, readout, options, out or Path("runs/finetune"), resume,
+                                 device or "auto", progress)  # fmt: skip
         else:
             result = _frozen(encoder, splits, mode, readout, options, progress)
     accuracy: Estimate = result.pop("accuracy")
@@ -133,17 +136,19 @@ def _frozen(encoder: Any, splits: list[Any], mode: str, readout: str, options: d
     z, z_test = (encode(encoder, each, readout=readout, progress=progress) for each in splits)  # type: ignore[arg-type]
     parts = (z, images.labels, z_test, test.labels)
     if config is not None:
-        found = stepwise_probe(*parts, config, progress=progress)
+        found = stepwise_probe(*parts, config, device=next(encoder.parameters()).device, progress=progress)
     else:
         found = (linear_probe if mode == "linear" else knn_probe)(*parts)
     return {"accuracy": found.accuracy, "recipe": found.recipe}
 
 
 def _fine_tuned(encoder: Any, splits: list[Any], readout: str, options: dict[str, Any], out: Path, resume: bool,
-                progress: Progress) -> dict[str, Any]:  # fmt: skip
+                accelerator: str, progress: Progress) -> dict[str, Any]:  # fmt: skip
     from maetheory.evaluation import FinetuneConfig, finetune
+    from maetheory.training import fabric_of
 
     config = FinetuneConfig(readout, **_with_warmup(FinetuneConfig(), options))  # type: ignore[arg-type]
-    found = finetune(encoder, splits[0], splits[1], config, out=out, resume=resume, progress=progress)
+    found = finetune(encoder, splits[0], splits[1], config, out=out, resume=resume, progress=progress,
+                     fabric=fabric_of(accelerator))  # fmt: skip
     return {"accuracy": found.accuracy, "recipe": found.recipe, "run": str(found.run.checkpoint),
             "loss": found.run.loss, "steps": found.run.steps}  # fmt: skip

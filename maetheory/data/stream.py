@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 import multiprocessing
 import os
@@ -14,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from itertools import chain, tee
-from typing import Any
+from multiprocessing.heap import Arena
 
 import numpy as np
 
@@ -239,7 +238,7 @@ def _decode(job: _Job, room: np.ndarray | None = None) -> _Decoded:
 
 
 def _decode_into_slot(job: _Job, slot: int) -> _Decoded:
-    """Decode a batch in a worker, leaving its images in shared memory: through a pipe they would be copied thrice."""
+    """Decode a batch in a worker, leaving its images in shared memory."""
     return replace(_decode(job, _slots[slot]), images=_NO_IMAGES)
 
 
@@ -251,21 +250,21 @@ def _in_processes(jobs: Iterable[_Job], workers: int) -> Iterator[_Decoded]:
         return
     spawning = multiprocessing.get_context("spawn")
     shape = (2 * workers + 1, len(first.files), 3, first.size, first.size)  # a slot for each job that can be ahead
-    room = spawning.RawArray(ctypes.c_uint8, math.prod(shape))
-    slots = np.frombuffer(memoryview(room), np.uint8).reshape(shape)
+    room = _shared_room(math.prod(shape))
+    slots = None if room is None else np.frombuffer(room.buffer, np.uint8).reshape(shape)
     pool = ProcessPoolExecutor(workers, spawning, _serve_the_parent, (room, shape))
     ahead: deque = deque()
 
     def oldest() -> _Decoded:
         done, slot = ahead.popleft()
         decoded = done.result()
-        if slot is None:
+        if slot is None or slots is None:
             return decoded
         return replace(decoded, images=slots[slot, : len(decoded.labels)].copy())
 
     try:
         for number, job in enumerate(chain([first], jobs)):
-            slot = number % len(slots) if len(job.files) <= shape[1] else None
+            slot = number % shape[0] if slots is not None and len(job.files) <= shape[1] else None
             ahead.append(
                 (pool.submit(_decode, job) if slot is None else pool.submit(_decode_into_slot, job, slot), slot)
             )
@@ -279,13 +278,31 @@ def _in_processes(jobs: Iterable[_Job], workers: int) -> Iterator[_Decoded]:
             'if __name__ == "__main__":, and memory must suffice; workers=0 decodes without them'
         ) from error
     finally:
+        ahead.clear()  # a failed batch remembers this frame, and with it the shared memory
         pool.shutdown(cancel_futures=True)
 
 
-def _serve_the_parent(room: Any, shape: tuple[int, ...]) -> None:
+def _shared_room(size: int) -> Arena | None:
+    """Return so many bytes of memory that processes started from here can share; None where there are none to be had.
+
+    Without it batches come through a pipe, which copies them thrice. The bytes are asked for at once, because one that
+    is missing later is a signal that ends the process.
+    """
+    try:
+        room = Arena(size)
+        if os.fstat(room.fd).st_dev != os.stat("/dev/shm").st_dev:  # else it is a file on a disk
+            return None
+        os.posix_fallocate(room.fd, 0, size)
+    except (OSError, AttributeError):  # full, or not Linux
+        return None
+    return room
+
+
+def _serve_the_parent(room: Arena | None, shape: tuple[int, ...]) -> None:
     """Share memory with the parent, leave interrupts to it, and end with it even when it is killed."""
     global _slots
-    _slots = np.frombuffer(room, np.uint8).reshape(shape)
+    if room is not None:
+        _slots = np.frombuffer(room.buffer, np.uint8).reshape(shape)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()

@@ -221,7 +221,8 @@ def centred(points: Any) -> Tensor:
 
 def _free(device: torch.device) -> int:
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch, of what was freed
+        return int(torch.cuda.mem_get_info(device)[0]) + kept
     return free_memory()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from torch import nn
 
+from maetheory.checkpoints.device import device_name
 from maetheory.core import InputError, Progress, provenance, silent
 from maetheory.data import FolderStream, ImageSet
 from maetheory.evaluation import (
@@ -27,7 +28,6 @@ from maetheory.experiments.side_by_side import Job, train_side_by_side
 from maetheory.reports import append, read
 from maetheory.training import TrainConfig, fabric_of, load_run
 from maetheory.training.feed import feed_of
-from maetheory.training.processes import device_name
 from maetheory.training.store import build, checkpoints, trained_in
 
 WATCHED = 1000
@@ -69,12 +69,13 @@ def run(
     DataFrame
         The ledger of this experiment: experiment, cell, objective, seed, dataset, epochs, train_images, test_images,
         readout, metric, value, error, recipe of the probe, training (the whole recipe), precision of the training
-        (None for none), provenance.
+        (None where nothing was trained, or an older version did not record it), provenance.
 
     Raises
     ------
     InputError
-        If the data or the folders cannot be used, or the experiment has no recipe for fine-tuning.
+        If the data or the folders cannot be used, the experiment has no recipe for fine-tuning, or models of it in
+        `out` were trained in another precision.
     KeyboardInterrupt
         After Ctrl-C; the same call goes on from there.
     """
@@ -89,6 +90,7 @@ def run_on(experiment: Experiment, images: ImageSet | FolderStream, test: ImageS
     if finetuned and experiment.finetune is None:
         raise InputError(f"the preset {experiment.name} has no recipe for fine-tuning; leave --finetune out, or give "
                          "one of its checkpoints to `maetheory probe --mode finetune`")  # fmt: skip
+    _check_precision(experiment, out, precision)
     watched = test.limit(min(WATCHED, len(test)))
     jobs = [Job(f"{cell.name} seed {seed}", recipe, images, watched, folder_of(out, cell, seed), experiment.watch,
                 compiled, precision) for cell, seed, recipe in experiment.runs() if cell.trained]  # fmt: skip
@@ -104,6 +106,17 @@ def run_on(experiment: Experiment, images: ImageSet | FolderStream, test: ImageS
     if finetuned:
         _finetune(experiment, images, test, out, progress, compiled, workers, precision)
     return ledger_of(experiment, out)
+
+
+def _check_precision(experiment: Experiment, out: Path, precision: str) -> None:
+    """Refuse models of another precision than those that are measured: seeds are compared as if trained alike."""
+    ledger = read(out / "ledger.jsonl")
+    if ledger.empty or "precision" not in ledger:
+        return
+    other = set(ledger[ledger.experiment == experiment.name].precision.dropna()) - {precision}
+    if other:
+        raise InputError(f"the models in {out} were trained in precision {', '.join(sorted(other))}, not {precision}; "
+                         "give their own, or choose another folder")  # fmt: skip
 
 
 def _finetune(experiment: Experiment, images: ImageSet | FolderStream, test: ImageSet, out: Path, progress: Progress,

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
 
-MARKERS = "o^sDvP*X"  # ten colours tell ten classes apart, each marker ten more
+MARKERS = "o^sDvP*X<>"  # ten colours tell ten classes apart, each marker ten more
 
 
 def scatter(features: Mapping[str, np.ndarray], labels: np.ndarray, *, most: int = 1000, seed: int = 0) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maetheory.checkpoints import LoadReport, inspect_checkpoint, load_checkpoint
+from maetheory.checkpoints.device import device_name
 from maetheory.core import InputError, Progress, silent
 from maetheory.data import ImageSet
 from maetheory.evaluation import Collapse, measure_collapse
@@ -89,7 +90,7 @@ def diagnose(
                                         progress=told)  # fmt: skip
         data = f"{images.name}/{images.split}" if images.split else images.name
         found.append(Diagnosis(name, report, measured, data, seed, fitting_note(images, report),
-                               str(loading.get("device", "cpu"))))  # fmt: skip
+                               device_name(loading.get("device", "cpu"))))  # fmt: skip
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from maetheory.checkpoints.device import device_name
 from maetheory.core import make_folder, provenance, replacing
 from maetheory.empirical import Band
 from maetheory.evaluation.quoted import banded, number
@@ -146,7 +147,7 @@ def graph_document(found: GraphStudy) -> dict[str, Any]:
         "pair_label_error": _entry(numbers.phi), "bound": _entry(numbers.bound),
         "commonest_class": found.commonest, "certificate": numbers.certificate, "meaning": numbers.meaning,
         "verdict": numbers.verdict, "reading": graph_reading(found),
-        "provenance": provenance(seed=found.plan.seed, device=found.plan.device or "cpu"),
+        "provenance": provenance(seed=found.plan.seed, device=device_name(found.plan.device or "cpu")),
     })  # fmt: skip
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maetheory.checkpoints.device import usable_device
 from maetheory.core import InputError, Progress, silent
 from maetheory.core.memory import check_memory
 from maetheory.data import ImageSet, worlds
@@ -196,7 +195,7 @@ def _kernel(plan: GraphPlan, images: ImageSet, law: MaskLaw, progress: Progress)
     check_memory(bases, f"the singular vectors of {len(images):,} images", "take fewer images, or a smaller k")
     progress(0, _given(plan.masks), "comparing targets")
     found = average_over_masks(images, law, masks=_given(plan.masks), k=_given(plan.k), patch=_given(plan.patch),
-                               bandwidth=plan.bandwidth, device=usable_device(plan.device or "cpu"), seed=plan.seed,
+                               bandwidth=plan.bandwidth, device=plan.device or "cpu", seed=plan.seed,
                                progress=progress)  # fmt: skip
     meaning = (f"means over {plan.masks} drawn masks with two standard errors, for these {len(images):,} images at "
                "this bandwidth; α is that of a vote of other images, too large if anything")  # fmt: skip

@@ -95,9 +95,10 @@ class _Run:
         self.step = 0
         self.bare = task.build()
         saved = _saved(out, resume, task, len(feed), precision_of(fabric))
+        self.precision: str | None = precision_of(fabric)
         if saved is not None:
-            self.bare.load_state_dict(saved.weights)
-            self.step = saved.step
+            self.bare.load_state_dict({name: value.clone() for name, value in saved.weights.items()}, assign=True)
+            self.step, self.precision = saved.step, saved.precision
         self.fed = feed.walk(self._picks(), config.seed, fabric.device)
         self.skeleton = sharding.skeleton_of(self.bare) if self.shared else None
         model = cast(nn.Module, torch.compile(self.bare)) if compiled else self.bare
@@ -236,7 +237,7 @@ class _Run:
             raise self._diverged("a weight is not finite")
         if self.fabric.is_global_zero and not (folder / "state.json").exists():
             store.save(self.out, self.step, self.task.record(), self.bare, self.inner, len(self.feed),
-                       precision_of(self.fabric))  # fmt: skip
+                       self.precision)  # fmt: skip
         elif self.shared:
             store.take_part(self.bare, self.inner)
         self.fabric.barrier()
@@ -268,6 +269,9 @@ def _deferred_interrupt() -> Iterator[threading.Event]:
 def _local_batch(task: Task, feed: Resident | Streamed, fabric: Fabric) -> int:
     batch, micro = min(task.config.batch, len(feed)), task.config.accumulate
     shares = fabric.world_size * micro
+    if getattr(fabric.strategy.precision, "scaler", None) is not None:
+        raise InputError(f"precision {precision_of(fabric)} scales its loss by a factor that no checkpoint here keeps; "
+                         "take bf16-mixed or 32-true")  # fmt: skip
     task.check(feed.shape, feed.name, batch // shares, shares)
     if batch % shares:
         raise InputError(f"the batch of {batch} must divide evenly among {fabric.world_size} processes x "

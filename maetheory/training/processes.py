@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import torch
 from lightning_fabric import Fabric
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
@@ -70,11 +69,6 @@ def fabric_of(
 def precision_of(fabric: Fabric) -> str:
     """Return what the arithmetic of a Fabric is called there, such as "32-true" or "bf16-mixed"."""
     return str(fabric.strategy.precision.precision)
-
-
-def device_name(device: torch.device) -> str:
-    """Return what does the arithmetic: the name of a GPU, else the device's own."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
 
 
 def _started_by_torchrun() -> tuple[int, int]:

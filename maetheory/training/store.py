@@ -18,10 +18,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from maetheory.checkpoints.device import device_name
 from maetheory.core import InputError, provenance
 from maetheory.models import MAE, SimMIM
 from maetheory.training.config import TrainConfig
-from maetheory.training.processes import device_name
 from maetheory.training.sharding import full, placed_as
 
 KEPT = 2

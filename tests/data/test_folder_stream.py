@@ -100,6 +100,18 @@ def test_shared_slots_are_used_again_and_never_too_early(noisy: Path) -> None:
     assert _same(alone, other)
 
 
+def test_without_shared_memory_batches_come_through_a_pipe(noisy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    picks = [(number, np.arange(3)) for number in range(8)]
+    shared, piped = ([], [])
+    shared += FolderStream(noisy, size=16, train=True, workers=1).picked(iter(picks), 3)
+    monkeypatch.setattr("os.posix_fallocate", full)
+    piped += FolderStream(noisy, size=16, train=True, workers=1).picked(iter(picks), 3)
+    assert _same(shared, piped)
+
+
 def test_seed_and_epoch_do_matter(noisy: Path) -> None:
     def views(seed: int, epoch: int) -> Batches:
         return list(FolderStream(noisy, size=16, train=True, seed=seed, workers=0).epoch(epoch))

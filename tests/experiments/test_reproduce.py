@@ -79,7 +79,10 @@ def test_models_stay_as_they_were_trained(done: Reproduction, tmp_path: Path) ->
     """Another precision cannot be had without training anew, and what was measured does not change."""
     out = tmp_path / "run"
     shutil.copytree(done.page.parent, out)
-    with pytest.raises(InputError, match="was made with precision bf16-mixed, not 32-true"):
+    with pytest.raises(InputError, match="were trained in precision bf16-mixed, not 32-true"):
+        again(out, precision="32-true")
+    shutil.rmtree(out / "runs")  # the ledger still speaks of them
+    with pytest.raises(InputError, match="were trained in precision bf16-mixed, not 32-true"):
         again(out, precision="32-true")
     with pytest.raises(InputError, match="precision 7-true"):
         again(out, precision="7-true")

@@ -9,11 +9,11 @@ from maetheory.figures import draw_scatter, scatter
 
 
 def test_a_folder_sorted_by_class_is_shown_whole_and_no_two_classes_look_alike() -> None:
-    labels = np.repeat(np.arange(24), 10)
-    frame = scatter({"MAE": np.random.default_rng(0).normal(size=(240, 3))}, labels, most=48)
-    assert list(frame.label) == list(np.repeat(np.arange(24), 2))
+    labels = np.repeat(np.arange(100), 10)
+    frame = scatter({"MAE": np.random.default_rng(0).normal(size=(1000, 3))}, labels, most=200)
+    assert list(frame.label) == list(np.repeat(np.arange(100), 2))
     figure, ax = plt.subplots()
     draw_scatter({"MAE": ax}, frame, {"MAE": "50 %"})
     looks = {(tuple(marks.get_facecolor()[0]), marks.get_paths()[0].vertices.tobytes()) for marks in ax.collections}
-    assert len(looks) == 24
+    assert len(looks) == 100
     plt.close(figure)

@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
 
 from maetheory.core import InputError
 from maetheory.data import ImageSet, load_images
 from maetheory.models import MAEConfig, ViTConfig
 from maetheory.training import TrainConfig, TrainStep, fabric_of, load_run, masked, train
 from maetheory.training.logbook import read_log
-from maetheory.training.store import build, checkpoints, trained_in
+from maetheory.training.store import build, checkpoints, load, trained_in
 from maetheory.training.task import numbered_stream
 
 MODEL = MAEConfig(
@@ -236,11 +237,35 @@ def test_a_run_keeps_its_precision(tmp_path: Path, digits: ImageSet) -> None:
     assert not same_weights(tmp_path / "bf16-mixed", tmp_path / "32-true")
     with pytest.raises(InputError, match="was made with precision bf16-mixed, not 32-true"):
         train(few, digits, out=tmp_path / "bf16-mixed", resume=True, fabric=fabric_of("cpu"))
-    state = checkpoints(tmp_path / "bf16-mixed")[-1] / "state.json"
-    older = {name: value for name, value in json.loads(state.read_text()).items() if name != "precision"}
-    state.write_text(json.dumps(older))
-    train(few, digits, out=tmp_path / "bf16-mixed", resume=True, fabric=fabric_of("cpu"))
-    assert trained_in(tmp_path / "bf16-mixed") is None
+
+
+def test_what_an_older_run_did_not_record_stays_unknown(tmp_path: Path, digits: ImageSet) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(CONFIG, digits, out=tmp_path, callbacks=[StopAt(5)])
+    state = checkpoints(tmp_path)[-1] / "state.json"
+    state.write_text(json.dumps({k: v for k, v in json.loads(state.read_text()).items() if k != "precision"}))
+    train(CONFIG, digits, out=tmp_path, resume=True, fabric=fabric_of("cpu", precision="bf16-mixed"))
+    assert trained_in(tmp_path) is None
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])
+def test_resumed_is_uninterrupted_in_every_precision(tmp_path: Path, digits: ImageSet, precision: str) -> None:
+    def fabric() -> Fabric:
+        return fabric_of("cpu", precision=precision)
+
+    train(CONFIG, digits, out=tmp_path / "whole", fabric=fabric())
+    with pytest.raises(KeyboardInterrupt):
+        train(CONFIG, digits, out=tmp_path / "cut", fabric=fabric(), callbacks=[StopAt(5)])
+    train(CONFIG, digits, out=tmp_path / "cut", fabric=fabric(), resume=True)
+    one, two = (load(checkpoints(tmp_path / name)[-1]).weights for name in ("whole", "cut"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_scaled_loss_is_refused(tmp_path: Path, digits: ImageSet) -> None:
+    fabric = fabric_of("cpu", precision="bf16-mixed")
+    fabric.strategy.precision.scaler = object()  # type: ignore[attr-defined]
+    with pytest.raises(InputError, match="take bf16-mixed or 32-true"):
+        train(CONFIG, digits, out=tmp_path, fabric=fabric)
 
 
 def test_full_disk_leaves_the_last_checkpoint_whole(
