@@ -112,7 +112,7 @@ def test_a_folder_is_trained_on_and_measured(folder: Path, tmp_path: Path, strea
     model = MAEConfig(ViTConfig(16, 4, 3, width=16, depth=1, heads=2), 16, 1, 2)
     recipe = replace(experiment("tin20").cells[0].recipe, model=model, epochs=1, batch=32, warmup_epochs=0)
     cells = tuple(replace(cell, recipe=recipe) for cell in experiment("tin20").cells[:2])
-    small = replace(experiment("tin20"), cells=cells, stream=stream, probe_limit=60, train_limit=70)
+    small = replace(experiment("tin20"), cells=cells, seeds=(0,), stream=stream, probe_limit=60, train_limit=70)
     ledger = run(small, out=tmp_path, root=folder, workers=1)
     assert set(ledger.train_images) == {70}
     assert set(ledger.test_images) == {60}
