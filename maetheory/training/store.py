@@ -147,7 +147,8 @@ def load_run(path: str | Path) -> tuple[MAE | SimMIM, TrainConfig, int]:
 
 def trained_in(out: Path) -> str | None:
     """Return the precision of a run's newest checkpoint, None if it does not say."""
-    return load(checkpoints(out)[-1]).precision
+    precision: str | None = json.loads((checkpoints(out)[-1] / "state.json").read_text()).get("precision")
+    return precision
 
 
 def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
