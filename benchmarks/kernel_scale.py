@@ -5,7 +5,8 @@ sixty-fourth. The table is on the GPU where there is one. Images are CIFAR-10 wh
 blurred patterns with noise; the mask shows 16 of 64 patches, drawn from seed 0, and the bandwidth is a quarter of the
 median distance. Up to 12,500 images scipy's ``svds`` has the same operator. Each size has a process to itself, because
 peak memory is that of a whole process. Both the clock's seconds and the process's are given, since a shared machine
-makes the first ones anything.
+makes the first ones anything. ``python benchmarks/kernel_scale.py shared [N]`` has one process build and solve the
+graph of N images, then two that share its table.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from time import perf_counter, process_time
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from scipy.sparse.linalg import svds
 
 from maetheory.data import ImageSet, load_images
-from maetheory.empirical import KernelGraph, kernel_graph
+from maetheory.empirical import KernelGraph, Ranks, kernel_graph
 from maetheory.masks import UniformMasks
 
 K, PATCH, LARGEST, SVDS = 32, 4, 12_500, 12_500
@@ -39,23 +41,30 @@ def images(n: int) -> ImageSet:
     return ImageSet(0.5 * patterns[labels] + 0.5 * rng.random((n, 3, 32, 32), np.float32), labels, "patterns")
 
 
-def graph(n: int) -> KernelGraph:
+def graph(n: int, ranks: Ranks | None = None) -> KernelGraph:
     mask = UniformMasks(64, 16).sample(np.random.default_rng(0), 1)[0]
-    return kernel_graph(images(n), mask, patch=PATCH, device=DEVICE)
+    return kernel_graph(images(n), mask, patch=PATCH, device=DEVICE, ranks=ranks)
 
 
-def ours(n: int) -> dict[str, object]:
+def ours(n: int, ranks: Ranks | None = None) -> dict[str, object]:
     torch.zeros(1, device=DEVICE)  # starts the device, which is nobody's work
     clock, own = now()
-    found = graph(n)
+    found = graph(n, ranks)
     built = now()
     top = found.spectrum(K)
     solved = now()
     build, solve = (built[0] - clock, built[1] - own), (solved[0] - built[0], solved[1] - built[1])
     return {"build": build, "solve": solve, "peak": peak(), "products": top.matvecs, "enclosure": top.enclosure,
             "values": top.values.tolist(), "reading": top.reading, "kept": found.table.kept,
-            "table": 4e-9 * found.table.size, "rounding": found.table.rounding,
+            "table": 4e-9 * (found.table if ranks is None else found.table.mine).size, "rounding": found.table.rounding,
             "self_pairs": float(found.self_pairs)}  # fmt: skip
+
+
+def share(n: int) -> None:
+    """Print what this process of a group measures."""
+    dist.init_process_group("gloo")
+    print(json.dumps({"number": dist.get_rank()} | ours(n, Ranks.of())), flush=True)
+    dist.destroy_process_group()
 
 
 def now() -> tuple[float, float]:
@@ -83,6 +92,20 @@ def peak() -> float:
 def in_a_process(who: str, n: int) -> dict:
     done = subprocess.run([sys.executable, __file__, who, str(n)], stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout)
+
+
+def shared(n: int = LARGEST) -> None:
+    alone = None
+    for count in (1, 2):
+        words = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={count}", __file__]
+        done = subprocess.run([*words, "share", str(n)], stdout=subprocess.PIPE, check=True, text=True)
+        for one in sorted(map(json.loads, done.stdout.splitlines()), key=lambda each: each["number"]):
+            print(f"{n:,d} images, process {one['number']} of {count}, load {os.getloadavg()[0]:.1f}: build "
+                  f"{one['build'][0]:.1f} / {one['build'][1]:.1f}  solve {one['solve'][0]:.1f} / "
+                  f"{one['solve'][1]:.1f}  products {one['products']}  peak GiB {one['peak']:.2f}  "
+                  f"table GB {one['table']:.2f} kept {one['kept']}  {one['reading']}", flush=True)  # fmt: skip
+            alone = one["values"] if alone is None else alone
+            print(f"largest difference from one process: {np.abs(np.subtract(one['values'], alone)).max():.1e}")
 
 
 def exponent(sizes: list[int], costs: list[float]) -> float:
@@ -115,5 +138,9 @@ def main(largest: int = LARGEST) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] in (["ours"], ["scipys"]):
         print(json.dumps({"ours": ours, "scipys": scipys}[sys.argv[1]](int(sys.argv[2]))))
+    elif sys.argv[1:2] == ["share"]:
+        share(int(sys.argv[2]))
+    elif sys.argv[1:2] == ["shared"]:
+        shared(*(int(word) for word in sys.argv[2:3]))
     else:
         main(*(int(word) for word in sys.argv[1:2]))

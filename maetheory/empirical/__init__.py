@@ -5,7 +5,8 @@ where their codes agree, and the graph is counted; or targets that are alike are
 kernel. A counted graph is optimistic: new views look alone, so label errors come out too small and singular values too
 large. Every number of a counted graph therefore comes as a `Band`: where it lies, and whether the sample decides it.
 
-A graph too large for one machine is shared among the processes of a torch.distributed group: `sharded_token_graph`.
+A graph too large for one machine is shared among the processes of a torch.distributed group: `sharded_token_graph`, and
+`kernel_graph` with `ranks`.
 """
 
 from maetheory.empirical.average import KernelAverage, average_over_masks

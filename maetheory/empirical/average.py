@@ -22,6 +22,7 @@ from maetheory.data import ImageSet
 from maetheory.empirical.kernel import KernelGraph, kernel_graph
 from maetheory.empirical.kernel_numbers import KernelNumbers, numbers_of
 from maetheory.empirical.neighbours import NeighbourGraph, neighbour_graph
+from maetheory.empirical.ranks import Ranks
 from maetheory.empirical.split import labels_of
 from maetheory.masks import MaskLaw, patchify
 
@@ -95,6 +96,7 @@ def average_over_masks(
     room: int | None = None,
     scratch: str | Path | None = None,
     seed: int = 0,
+    ranks: Ranks | None = None,
     progress: Progress = silent,
 ) -> KernelAverage:
     """Average the numbers of kernel graphs over masks drawn from a law, one graph in memory at a time.
@@ -123,6 +125,8 @@ def average_over_masks(
         scratch. All targets by default.
     seed : int
         Draws the masks; starts the solvers and draws the probes under each.
+    ranks : Ranks, optional
+        Processes that call this together with the same arguments and share every table; all get the result.
     progress : Progress
         Called after each mask.
 
@@ -134,7 +138,7 @@ def average_over_masks(
     ------
     InputError
         If there are fewer than two masks, k is out of range, law and images do not fit together, there are no labels,
-        or labels of one class only.
+        or labels of one class only, or processes are to share a graph of nearest neighbours.
 
     Examples
     --------
@@ -147,6 +151,8 @@ def average_over_masks(
     """
     known = _labels(images, labels)
     _check(law, patchify(_pixels(images)[:1], patch).shape[1], masks, k, len(known))
+    if neighbours is not None and ranks is not None:
+        raise InputError("a graph of nearest neighbours is made by one process: leave out neighbours or ranks")
     drawn = law.sample(generator(seed, "kernel masks"), masks)  # (m, p)
     each = []
     for number, mask in enumerate(drawn):
@@ -155,7 +161,7 @@ def average_over_masks(
                                   "device": device, "seed": own}  # fmt: skip
         graph: KernelGraph | NeighbourGraph
         if neighbours is None:
-            graph = kernel_graph(images, mask, room=room, scratch=scratch, **common)
+            graph = kernel_graph(images, mask, room=room, scratch=scratch, ranks=ranks, **common)
         else:
             graph = neighbour_graph(images, mask, neighbours=neighbours, **common)
         each.append(numbers_of(graph, k, seed=own))

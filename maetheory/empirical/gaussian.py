@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from maetheory.core import InputError, Progress, silent
 from maetheory.core.memory import free_memory
 
+T = TypeVar("T")
 TILE_BYTES = 64 * 2**20
 EDGE = {"cpu": 256}  # of the blocks that are widened and multiplied: on a CPU one must stay in its cache
 SHARE = 0.5  # of the free memory that a table may take
@@ -42,6 +43,8 @@ class GaussianTable:
         A folder for a file of 2 N² bytes and a little, when memory has no room; else tiles are computed again.
     keep : bool
         Whether to keep the entries at all; not worth it for a single product.
+    share : (int, int)
+        (r, w): hold every w-th tile of rows from the r-th on; products are then this share's part of a sum.
     progress : Progress
 
     Raises
@@ -68,6 +71,7 @@ class GaussianTable:
         room: int | None = None,
         scratch: str | Path | None = None,
         keep: bool = True,
+        share: tuple[int, int] = (0, 1),
         progress: Progress = silent,
     ) -> None:
         self.device = torch.device(device)
@@ -84,12 +88,19 @@ class GaussianTable:
         self._same = coinciding(points).to(self.device) if self.bandwidth == 0 else None
         self.edge = EDGE.get(self.device.type, 4096)
         self.rows = max(1, min(self.n, self.edge, TILE_BYTES // (4 * self.n)))
-        free = _free(self.device) if room is None else room
+        self.starts = range(share[0] * self.rows, self.n, share[1] * self.rows)
+        free = free_room(self.device) if room is None else room
         if 12 * self.rows * self.n > free:
             raise InputError(f"{self.n:,} points need tiles of {12e-9 * self.rows * self.n:.2g} GB, but only "
                              f"{free / 1e9:.2g} GB may be used; take fewer images")  # fmt: skip
         most = free if room is not None else int(SHARE * free)
         self._table = self._kept(most, scratch, progress) if keep else None
+
+    ranks = None  # nobody shares it
+
+    def together(self, job: Callable[[], T]) -> T:
+        """Do a job with products of this table, as `SharedTable.together` does with many processes."""
+        return job()
 
     @property
     def kept(self) -> bool:
@@ -111,12 +122,15 @@ class GaussianTable:
 
     @property
     def size(self) -> int:
-        """Entries on and above the diagonal, those below it inside a tile's first block included."""
-        starts = np.arange(0, self.n, self.rows)
+        """Entries on and above the diagonal of the tiles held, those below it inside a tile's first block included."""
+        starts = np.array(self.starts, np.int64)
         return int((np.minimum(self.rows, self.n - starts) * (self.n - starts)).sum())
 
     def times(self, x: Any, *, power: int = 1) -> np.ndarray:
-        """Return the product with x (N,) or (N, c) of the matrix whose entries are k to the `power`."""
+        """Return the product with x (N,) or (N, c) of the matrix whose entries are k to the `power`.
+
+        Of a share it is the part that the tiles held, and those they mirror, add to it.
+        """
         given = torch.as_tensor(np.asarray(x, np.float64)).to(self.device)
         across = given.reshape(self.n, -1).T.contiguous()  # (c, N): skinny products are twice as fast from the left
         out = torch.zeros_like(across)
@@ -136,7 +150,7 @@ class GaussianTable:
     def _tiles(self) -> Iterator[tuple[int, Tensor]]:
         """Rows of the table, each tile from its diagonal on, (t, N - start)."""
         place = 0
-        for start in range(0, self.n, self.rows):
+        for start in self.starts:
             stop = min(start + self.rows, self.n)
             count = (stop - start) * (self.n - start)
             if self._table is None:
@@ -160,7 +174,7 @@ class GaussianTable:
         else:
             return None
         place = 0
-        for start in range(0, self.n, self.rows):
+        for start in self.starts:
             stop = min(start + self.rows, self.n)
             tile = self._tile(start, stop)
             table[place : place + tile.numel()] = tile.view(-1)
@@ -219,7 +233,8 @@ def centred(points: Any) -> Tensor:
     return (wide - wide.mean(0)).float()
 
 
-def _free(device: torch.device) -> int:
+def free_room(device: torch.device) -> int:
+    """Return the bytes that tables may still take on a device."""
     if device.type == "cuda":
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch, of what was freed
         return int(torch.cuda.mem_get_info(device)[0]) + kept

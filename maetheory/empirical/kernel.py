@@ -14,6 +14,8 @@ from scipy.sparse.linalg import LinearOperator
 from maetheory.core import Estimate, InputError, Progress, generator, silent
 from maetheory.data import ImageSet
 from maetheory.empirical.gaussian import GaussianTable, share_of_median
+from maetheory.empirical.ranks import Ranks
+from maetheory.empirical.shared_table import SharedTable, table_of
 from maetheory.empirical.split import split
 from maetheory.empirical.votes import vote_error
 from maetheory.spectra import Products, Spectrum, certify, tail
@@ -37,9 +39,12 @@ class KernelGraph:
     infinity σ = 1, 0, 0, …; between them the bandwidth decides, and no number here means anything without it. Errors
     are those of rounding: the numbers are of these images under this mask, not of the law they came from.
 
+    Where several processes share the table, methods and properties must be called by all of them, in the same order,
+    and the numbers that come back are the same for everyone.
+
     Attributes
     ----------
-    table : GaussianTable
+    table : GaussianTable or SharedTable
         The kernel k, unnormalised.
     views : ndarray, shape (N, v c)
         Pixels of the visible patches.
@@ -48,7 +53,7 @@ class KernelGraph:
         True = visible.
     """
 
-    table: GaussianTable
+    table: GaussianTable | SharedTable
     views: np.ndarray
     labels: np.ndarray | None
     mask: np.ndarray
@@ -66,8 +71,12 @@ class KernelGraph:
     @cached_property
     def _sums(self) -> tuple[np.ndarray, np.ndarray]:
         """Row sums r of k, and column sums c of k / r; the marginals of M are 1/N and c/N."""
-        rows = self.table.times(np.ones(self.n))
-        return rows, self.table.times(1 / rows)
+
+        def sums() -> tuple[np.ndarray, np.ndarray]:
+            rows = self.table.times(np.ones(self.n))
+            return rows, self.table.times(1 / rows)
+
+        return self.table.together(sums)
 
     @property
     def degrees(self) -> tuple[np.ndarray, np.ndarray]:
@@ -76,7 +85,10 @@ class KernelGraph:
 
     @property
     def normalized(self) -> LinearOperator:
-        """Ā_M = D₁^-½ M D₂^-½ = diag(1/r) k diag(1/√c), matrix-free, shape (N, N)."""
+        """Ā_M = D₁^-½ M D₂^-½ = diag(1/r) k diag(1/√c), matrix-free, shape (N, N).
+
+        Of a shared table its products are for the first process inside `table.together`.
+        """
         rows, columns = self._sums
         root = np.sqrt(columns)
 
@@ -105,10 +117,14 @@ class KernelGraph:
             raise InputError(f"k must lie between 1 and the {self.n} images, but it is {k}")
         products = Products(self.normalized)
         spare = min(k + SPARE, self.n)
-        found = by_blocks(products, spare, generator(seed, "start"), width=min(WIDTH, self.n),
-                          room=ROOM, tolerance=TOLERANCE)  # fmt: skip
-        known = certify(products.matrix, found.values, found.left, found.right, seed=seed, steps=STEPS).first(k)
-        return replace(known, matvecs=known.matvecs + products.count)
+
+        def solve() -> Spectrum:
+            found = by_blocks(products, spare, generator(seed, "start"), width=min(WIDTH, self.n),
+                              room=ROOM, tolerance=TOLERANCE)  # fmt: skip
+            known = certify(products.matrix, found.values, found.left, found.right, seed=seed, steps=STEPS).first(k)
+            return replace(known, matvecs=known.matvecs + products.count)
+
+        return self.table.together(solve)
 
     @property
     def self_pairs(self) -> Estimate:
@@ -119,14 +135,14 @@ class KernelGraph:
     def _same(self) -> np.ndarray:
         """Mass of self pairs at each target, Σ_i M(i, j)² / d₂(j), shape (N,)."""
         rows, columns = self._sums
-        return self.table.times(1 / rows**2, power=2) / columns / self.n
+        return self.table.together(lambda: self.table.times(1 / rows**2, power=2)) / columns / self.n
 
     @cached_property
     def _target_classes(self) -> np.ndarray:
         """Joint law of target and class, (N, r)."""
         labels = self._labels()
         one_hot = (labels[:, None] == np.arange(labels.max() + 1)) / self._sums[0][:, None]
-        return self.table.times(one_hot) / self.n
+        return self.table.together(lambda: self.table.times(one_hot)) / self.n
 
     def pair_label_error(self, *, distinct: bool = True) -> Estimate:
         """φ: the probability that two views sharing a target have different labels; lower is better.
@@ -161,7 +177,8 @@ class KernelGraph:
         weighted by a Gaussian of `factor` times their median distance, errs at least as often as the Bayes label;
         its error here is two binomial standard errors.
         """
-        return vote_error(self.views, self._labels(), factor=factor, seed=seed, device=self.table.device)
+        return vote_error(self.views, self._labels(), factor=factor, seed=seed, device=self.table.device,
+                          ranks=self.table.ranks)  # fmt: skip
 
     def residual_bound(self, spectrum: Spectrum) -> float:
         """Return φ / (1 − λ_{k+1}), which bounds the probe residual of the first k spectral features (S3 i).
@@ -192,10 +209,13 @@ class KernelGraph:
         def twice(x: np.ndarray) -> np.ndarray:
             return np.asarray(matrix @ (matrix.T @ x))
 
-        whole: Any = twice(np.eye(self.n)) if self.n <= EXACT else LinearOperator(
-            (self.n, self.n), dtype=np.float64, matvec=twice, rmatvec=twice, matmat=twice, rmatmat=twice
-        )  # fmt: skip
-        found = tail(whole, spectrum.values[:k] ** 2, seed=seed)
+        def beyond() -> Estimate:
+            whole: Any = twice(np.eye(self.n)) if self.n <= EXACT else LinearOperator(
+                (self.n, self.n), dtype=np.float64, matvec=twice, rmatvec=twice, matmat=twice, rmatmat=twice
+            )  # fmt: skip
+            return tail(whole, spectrum.values[:k] ** 2, seed=seed)
+
+        found = self.table.together(beyond)
         off = 4 * spectrum.enclosure * float((spectrum.values[:k] ** 3).sum())
         return Estimate(found.value, found.error * (1 + found.sampled) + off, found.sampled)
 
@@ -235,6 +255,7 @@ def kernel_graph(
     room: int | None = None,
     scratch: str | Path | None = None,
     seed: int = 0,
+    ranks: Ranks | None = None,
     progress: Progress = silent,
 ) -> KernelGraph:
     """Build the blurred mask graph of images under one mask.
@@ -257,6 +278,8 @@ def kernel_graph(
         As for `GaussianTable`.
     seed : int
         Which images give the median.
+    ranks : Ranks, optional
+        Processes that call this together with the same arguments and share the table.
 
     Returns
     -------
@@ -277,5 +300,6 @@ def kernel_graph(
     parts = split(images, mask, patch, labels)
     if bandwidth is None:
         bandwidth = share_of_median(parts.targets, factor, generator(seed, "median"))
-    table = GaussianTable(parts.targets, bandwidth, device=device, room=room, scratch=scratch, progress=progress)
+    table = table_of(parts.targets, bandwidth, ranks=ranks, device=device, room=room, scratch=scratch,
+                     progress=progress)  # fmt: skip
     return KernelGraph(table, parts.views, parts.labels, parts.mask)

@@ -1,7 +1,8 @@
-"""One process solves and the others multiply, so that all need not round alike to stay in step."""
+"""One process asks and the others serve, so that all need not round alike to stay in step."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -13,7 +14,8 @@ from maetheory.core import InputError
 from maetheory.empirical.ranks import Ranks
 
 T = TypeVar("T")
-STOP, FORWARD, BACKWARD = range(3)
+STOP = -1
+FORWARD, BACKWARD = range(2)
 
 
 def led(ranks: Ranks, block: sparse.csr_array, starts: np.ndarray, solve: Callable[[LinearOperator], T]) -> T | None:
@@ -41,57 +43,77 @@ def led(ranks: Ranks, block: sparse.csr_array, starts: np.ndarray, solve: Callab
     InputError
         On every process, if `solve` raised one on the first.
     """
-    shared = _Shared(ranks, block, starts)
-    return ranks.agreed(shared.serve if ranks.number else lambda: shared.lead(solve))
+    shared = _SharedRows(ranks, block, starts)
+    return shared.run(lambda: solve(shared.operator))
 
 
-class _Shared:
-    """The products of the shared matrix, asked for by the first process."""
+class Led(ABC):
+    """Products that the first process asks for and all processes compute together."""
 
-    def __init__(self, ranks: Ranks, block: sparse.csr_array, starts: np.ndarray):
-        self.ranks, self.block, self.adjoint = ranks, block, block.T.tocsr()
-        self.lengths = np.diff(starts).tolist()
-        self.shape = (int(starts[-1]), block.shape[1])
+    def __init__(self, ranks: Ranks):
+        self.ranks = ranks
 
-    def lead(self, solve: Callable[[LinearOperator], T]) -> T:
-        """Solve with the products of the whole matrix, then release the others."""
-        operator = LinearOperator(self.shape, dtype=np.float64, matvec=self._forward, rmatvec=self._backward,
-                                  matmat=self._forward, rmatmat=self._backward)  # fmt: skip
+    def run(self, job: Callable[[], T]) -> T | None:
+        """Do a job on the first process, which may `ask` for products, while the others serve; its result, or None."""
+        return self.ranks.agreed(self._serve if self.ranks.number else lambda: self._lead(job))
+
+    def ask(self, what: int, columns: int, given: np.ndarray) -> np.ndarray:
+        """Compute a product with so many columns together with the others; for the first process."""
+        self._told(what, columns)
+        return self.multiply(what, columns, given)
+
+    @abstractmethod
+    def multiply(self, what: int, columns: int, given: np.ndarray | None) -> np.ndarray:
+        """Do this process's part of a product; `given`, and a result that means anything, are the first process's."""
+
+    def _lead(self, job: Callable[[], T]) -> T:
         try:
-            found = solve(operator)
+            found = job()
         except InputError:
-            self.call(STOP, 0)
+            self._told(STOP, 0)
             raise
-        self.call(STOP, 0)
+        self._told(STOP, 0)
         return found
 
-    def serve(self) -> None:
-        """Multiply until the first process stops asking."""
+    def _serve(self) -> None:
         while True:
-            what, columns = self.call(None, None)
+            what, columns = self._told(None, None)
             if what == STOP:
                 return
-            (self._images if what == FORWARD else self._sums)(None, columns)
+            self.multiply(what, columns, None)
 
-    def call(self, what: int | None, columns: int | None) -> list[int]:
-        """Say what product comes next."""
+    def _told(self, what: int | None, columns: int | None) -> list[int]:
+        """Say, or hear, what product comes next."""
         said = None if what is None else np.array([what, columns])
         return [int(word) for word in self.ranks.told(said, (2,), np.int64)]
 
+
+class _SharedRows(Led):
+    """The products of a sparse matrix, each process holding the rows of a range."""
+
+    def __init__(self, ranks: Ranks, block: sparse.csr_array, starts: np.ndarray):
+        super().__init__(ranks)
+        self.block, self.adjoint = block, block.T.tocsr()
+        self.lengths = np.diff(starts).tolist()
+        self.shape = (int(starts[-1]), block.shape[1])
+
+    @property
+    def operator(self) -> LinearOperator:
+        """The whole matrix, for the first process."""
+        return LinearOperator(self.shape, dtype=np.float64, matvec=self._forward, rmatvec=self._backward,
+                              matmat=self._forward, rmatmat=self._backward)  # fmt: skip
+
     def _forward(self, x: np.ndarray) -> np.ndarray:
         wide = x.reshape(self.shape[1], -1)
-        self.call(FORWARD, wide.shape[1])
-        return self._images(wide, wide.shape[1]).reshape((self.shape[0], *x.shape[1:]))
+        return self.ask(FORWARD, wide.shape[1], wide).reshape((self.shape[0], *x.shape[1:]))
 
     def _backward(self, y: np.ndarray) -> np.ndarray:
         wide = y.reshape(self.shape[0], -1)
-        self.call(BACKWARD, wide.shape[1])
-        return self._sums(wide, wide.shape[1]).reshape((self.shape[1], *y.shape[1:]))
+        return self.ask(BACKWARD, wide.shape[1], wide).reshape((self.shape[1], *y.shape[1:]))
 
-    def _images(self, x: np.ndarray | None, columns: int) -> np.ndarray:
-        told = self.ranks.told(x, (self.shape[1], columns))
-        return self.ranks.gathered_first(self.block @ told, self.lengths)  # (n_r, N2) @ (N2, c) -> (N1, c)
-
-    def _sums(self, y: np.ndarray | None, columns: int) -> np.ndarray:
-        mine = self.ranks.dealt(y, self.lengths, (columns,))
+    def multiply(self, what: int, columns: int, given: np.ndarray | None) -> np.ndarray:
+        if what == FORWARD:
+            told = self.ranks.told(given, (self.shape[1], columns))
+            return self.ranks.gathered_first(self.block @ told, self.lengths)  # (n_r, N2) @ (N2, c) -> (N1, c)
+        mine = self.ranks.dealt(given, self.lengths, (columns,))
         return self.ranks.summed_first(self.adjoint @ mine)  # (N2, n_r) @ (n_r, c) -> (N2, c)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, final
@@ -93,6 +94,13 @@ class Ranks:
         box = [self.agreed(job) if self.number == 0 else self.agreed(lambda: None)]
         dist.broadcast_object_list(box, self._first, group=self.group, device=self.device)
         return box[0]  # type: ignore[return-value]
+
+    def on_this_machine(self) -> tuple[int, int]:
+        """Return which of the processes on this machine this one is, from 0, and how many there are."""
+        names: list[Any] = [None] * self.count
+        dist.all_gather_object(names, socket.gethostname(), group=self.group)
+        mine = names[self.number]
+        return names[: self.number].count(mine), names.count(mine)
 
     def counts(self, number: int) -> np.ndarray:
         """Return everyone's number, shape (count,)."""

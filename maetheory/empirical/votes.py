@@ -6,12 +6,15 @@ import numpy as np
 import torch
 
 from maetheory.core import Estimate, generator
-from maetheory.empirical.gaussian import GaussianTable, share_of_median
+from maetheory.empirical.gaussian import share_of_median
+from maetheory.empirical.ranks import Ranks
+from maetheory.empirical.shared_table import table_of
 
 
 def vote_error(
-    views: np.ndarray, labels: np.ndarray, *, factor: float, seed: int, device: str | torch.device
-) -> Estimate:
+    views: np.ndarray, labels: np.ndarray, *, factor: float, seed: int, device: str | torch.device,
+    ranks: Ranks | None = None,
+) -> Estimate:  # fmt: skip
     """Share of images whose label does not win a kernel vote of all other images; ties count as errors.
 
     Parameters
@@ -22,6 +25,8 @@ def vote_error(
         Width of the Gaussian weights, as a share of the median distance of two views.
     seed : int
         Which images give the median.
+    ranks : Ranks, optional
+        Processes that all have the views and share the work.
 
     Returns
     -------
@@ -34,9 +39,9 @@ def vote_error(
     0 (sampled)
     """
     width = share_of_median(views, factor, generator(seed, "views"))
-    table = GaussianTable(views, width, device=device, keep=False)
+    table = table_of(views, width, device=device, keep=False, ranks=ranks)
     one_hot = (labels[:, None] == np.arange(labels.max() + 1)).astype(np.float64)  # (N, r)
-    votes = table.times(one_hot) - one_hot  # without its own
+    votes = table.together(lambda: table.times(one_hot)) - one_hot  # without its own
     own = votes[np.arange(len(labels)), labels]
     others = np.where(one_hot > 0, -np.inf, votes).max(1)
     share = float(np.mean(own <= np.maximum(others, 0.0)))

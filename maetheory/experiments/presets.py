@@ -34,8 +34,9 @@ DIGITS_LAWS = (
     *(("uniform", ratio, 4) for ratio in (0.5, 0.75)),
 )
 CIFAR10_LAWS = (
-    *(("uniform", ratio, 4) for ratio in (0.25, 0.5, 0.75, 0.875)),
-    *(("block", ratio, 4) for ratio in (0.5, 0.75)),
+    *(("uniform", ratio, 4) for ratio in (0.25, 0.5, 0.625, 0.75, 0.875)),
+    *(("bernoulli", ratio, 4) for ratio in (0.5, 0.75)),
+    *(("block", ratio, 4) for ratio in (0.25, 0.5, 0.75)),
     *(("uniform", ratio, 8) for ratio in (0.5, 0.75)),
 )
 RATIOS = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9)
@@ -71,9 +72,8 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             "mask-laws-cifar10",
             "cifar10",
             mask_laws(CIFAR10_SMALL, CIFAR10_LAWS),
-            seeds=(0,),
+            seeds=(0, 1, 2),
             train_limit=10_000,
-            test_limit=3_000,
             watch=6,
             presentation="mask laws",
         ),

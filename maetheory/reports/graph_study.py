@@ -103,7 +103,8 @@ def study(plan: GraphPlan, images: ImageSet, *, ranks: Ranks | None = None, prog
     images : ImageSet
         All images, also where several processes share them.
     ranks : Ranks, optional
-        Several processes, each of which takes its share of the images; for tokens only, and without bands.
+        Several processes. Of tokens each takes its share of the images, and there are no bands; of a kernel each takes
+        its share of the pairs.
     progress : Progress
 
     Raises
@@ -117,8 +118,8 @@ def study(plan: GraphPlan, images: ImageSet, *, ranks: Ranks | None = None, prog
     if patch < 1 or (rows * patch, columns * patch) != images.shape[2:]:
         raise InputError(f"the patch size must divide the image sides, but {patch} does not divide "
                          f"{images.shape[2]}x{images.shape[3]}")  # fmt: skip
-    if ranks is not None and plan.kind != "tokens":
-        raise InputError(f"a graph of kind {plan.kind} is made by one process: start it without torchrun")
+    if ranks is not None and plan.kind == "exact":
+        raise InputError("a graph of kind exact is made by one process: start it without torchrun")
     law = named_law(plan.law, (rows, columns), plan.mask_ratio)
     plan = GraphPlan(**{**vars(plan), "patch": patch, "k": images.n_classes if plan.k is None else plan.k,
                         "codes": CODES.get(plan.kind) if plan.codes is None else plan.codes,
@@ -128,7 +129,7 @@ def study(plan: GraphPlan, images: ImageSet, *, ranks: Ranks | None = None, prog
         "exact": lambda: _exact(plan, images, law, progress),
         "tokens": lambda: _tokens(plan, images, law, progress) if ranks is None
         else _shared_tokens(plan, images, law, ranks, progress),
-        "kernel": lambda: _kernel(plan, images, law, progress),
+        "kernel": lambda: _kernel(plan, images, law, ranks, progress),
     }  # fmt: skip
     commonest = float(np.bincount(images.labels).max() / len(images))
     return GraphStudy(plan, carried_out[plan.kind](), name, len(images), images.n_classes, (rows, columns), commonest)
@@ -189,16 +190,21 @@ def _shared_tokens(plan: GraphPlan, images: ImageSet, law: MaskLaw, ranks: Ranks
     return exact_numbers(graph, _given(plan.k), graph.n_edges, seed=plan.seed, meaning=meaning, verdict="PLUG-IN")
 
 
-def _kernel(plan: GraphPlan, images: ImageSet, law: MaskLaw, progress: Progress) -> GraphNumbers:
+def _kernel(plan: GraphPlan, images: ImageSet, law: MaskLaw, ranks: Ranks | None, progress: Progress) -> GraphNumbers:
     _check_k(plan, (len(images), len(images)))
     bases = 8 * len(images) * 4 * (3 * _given(plan.k) + 128)
-    check_memory(bases, f"the singular vectors of {len(images):,} images", "take fewer images, or a smaller k")
+
+    def check() -> None:
+        check_memory(bases, f"the singular vectors of {len(images):,} images", "take fewer images, or a smaller k")
+
+    check() if ranks is None else ranks.agreed(check)
     progress(0, _given(plan.masks), "comparing targets")
     found = average_over_masks(images, law, masks=_given(plan.masks), k=_given(plan.k), patch=_given(plan.patch),
-                               bandwidth=plan.bandwidth, device=plan.device or "cpu", seed=plan.seed,
+                               bandwidth=plan.bandwidth, device=plan.device or "cpu", seed=plan.seed, ranks=ranks,
                                progress=progress)  # fmt: skip
+    shared = "" if ranks is None else f", shared by {ranks.count} processes"
     meaning = (f"means over {plan.masks} drawn masks with two standard errors, for these {len(images):,} images at "
-               "this bandwidth; α is that of a vote of other images, too large if anything")  # fmt: skip
+               f"this bandwidth{shared}; α is that of a vote of other images, too large if anything")  # fmt: skip
     return kernel_numbers(found, meaning)
 
 

@@ -204,3 +204,21 @@ def test_two_processes_print_one_document_with_the_numbers_of_one_sample() -> No
     )
     assert [one["value"] for one in found["eigenvalues"]] == pytest.approx(graph.spectrum(3).values ** 2, abs=1e-10)
     assert found["verdict"] == "PLUG-IN"
+
+
+@pytest.mark.slow
+def test_two_processes_print_the_kernel_graph_of_one() -> None:
+    words = ["-m", "maetheory", "graph", "--kind", "kernel", "--limit", "300", "--masks", "2", "--k", "3", "--json"]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    one, two = (
+        strict(subprocess.run([sys.executable, "-W", "ignore", *start, *words], capture_output=True, text=True,
+                              timeout=300, check=True).stdout)
+        for start in ([], torchrun)
+    )  # fmt: skip
+    assert "shared by 2 processes" in two["meaning"]
+    for name in NAMES:
+        assert two[name]["value"] == pytest.approx(one[name]["value"], abs=1e-10)
+    assert [each["value"] for each in two["eigenvalues"]] == pytest.approx(
+        [each["value"] for each in one["eigenvalues"]], abs=1e-10
+    )
+    assert two["verdict"] == one["verdict"]
