@@ -48,8 +48,8 @@ def graph(
     exact: images quantised to a few patches, all masks. tokens: patches become codes, masks are drawn, and every number
     has a band or is UNDECIDED. kernel: alike targets are taken for one another, means over masks. For instance:
     maetheory graph --kind exact --limit 300 --positions dropped; maetheory graph --data cifar10 --kind tokens --targets
-    pooled --codes 16. On many processes: torchrun --nproc_per_node=2 -m maetheory graph --kind tokens|kernel --data DIR;
-    of tokens that gives the numbers of these images, without bands.
+    pooled --codes 16. On many processes, but for exact: torchrun --nproc_per_node=2 -m maetheory graph --data DIR; of
+    tokens that gives the numbers of these images, without bands.
     """
     import torch
 

@@ -33,18 +33,23 @@ _BOUNDS = (0.5, 100.0)  # drawn of the bound, whose bands may reach infinity
 
 
 def draw_image_mask_ratios(axes: np.ndarray, frame: pd.DataFrame) -> None:
-    """Draw the table of `image_mask_ratios` on axes of shape `SHAPE`; a panel of which nothing is known stays blank.
+    """Draw the table of `image_mask_ratios` on axes of shape `SHAPE`; a panel of which nothing is known is left out.
 
     Bands are two standard errors, or 95 % bands of token graphs, where an open mark is UNDECIDED.
     """
-    for ax, (title, sources) in zip(axes[0], (("pixels", PIXELS), ("features", FEATURES), ("paper", (PAPER,)))):
+    known = {source for source, number in zip(frame.source, frame.number) if number == "intra"}
+    groups = {"pixels": PIXELS, "features": FEATURES, "paper": (PAPER,)}
+    distances = [(title, sources) for title, sources in groups.items() if known.intersection(sources)]
+    for ax, (title, sources) in zip(axes[0], distances):
         _distances(ax, frame, sources, f"(b) distance, {title}")
-    _curves(axes[1, 0], frame[frame.number == "relative"], (*PIXELS, *FEATURES, PAPER))
-    axes[1, 0].set_title("(c) intra / inter")
-    _curves(axes[1, 1], frame[frame.number == CHANGE], (PIXELS[0], PAPER))
-    axes[1, 1].set_title(f"(c) less that at ρ = {LEAST}")
-    _curves(axes[1, 2], frame[frame.number == "accuracy"], TRAINED)
-    axes[1, 2].set_title("(e) linear probe, %")
+    quotients = {"relative": ("(c) intra / inter", (*PIXELS, *FEATURES, PAPER)),
+                 CHANGE: (f"(c) less that at ρ = {LEAST}", (PIXELS[0], PAPER)),
+                 "accuracy": ("(e) linear probe, %", TRAINED)}  # fmt: skip
+    shown = [number for number in quotients if (frame.number == number).any()]
+    for ax, number in zip(axes[1], shown):
+        title, sources = quotients[number]
+        _curves(ax, frame[frame.number == number], sources)
+        ax.set_title(title)
     for ax, (number, title) in zip(axes[2], _GRAPHS.items(), strict=True):
         lowest, reach = _BOUNDS if number == "bound" else (0.0, 1.0)
         _curves(ax, frame[frame.number == number], (TOKENS, KERNEL), reach)
@@ -52,10 +57,12 @@ def draw_image_mask_ratios(axes: np.ndarray, frame: pd.DataFrame) -> None:
     axes[2, 3].set_yscale("log")
     axes[2, 3].set_yticks([1, 10, 100], ["1", "10", "100"])
     axes[2, 3].axhline(1.0, color="black", lw=0.8, ls=":")
-    _legend(axes[0, 3], list(axes[0, :3]), {"intra-class": "-", "inter-class": "--"})
-    _legend(axes[1, 3], [axes[1, 2], axes[2, 0]], {"trivial bound 1": ":"})
-    for ax in (*axes[0, :3], *axes[1, :3], *axes[2]):
-        ax.set_visible(bool(ax.has_data()))
+    trained = [axes[1, shown.index("accuracy")]] if "accuracy" in shown else []
+    _legend(axes[0, len(distances)], list(axes[0, : len(distances)]), {"intra-class": "-", "inter-class": "--"})
+    _legend(axes[1, len(shown)], [*trained, axes[2, 0]], {"trivial bound 1": ":"})
+    for ax in (*axes[0, len(distances) + 1 :], *axes[1, len(shown) + 1 :]):
+        ax.set_visible(False)
+    for ax in (*axes[0, : len(distances)], *axes[1, : len(shown)], *axes[2]):
         ax.set(xlim=(0, 1), xlabel="mask ratio $\\rho$")
         ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "¼", "½", "¾", "1"])
 
@@ -64,7 +71,7 @@ def _distances(ax: Axes, frame: pd.DataFrame, sources: Sequence[str], title: str
     _curves(ax, frame[frame.number == "intra"], sources)
     _curves(ax, frame[frame.number == "inter"], sources, ls="--", mfc="white", label="")
     ax.set_title(title)
-    if sources != (PAPER,) and ax.has_data():
+    if sources != (PAPER,):
         ax.set_ylim(bottom=0)
 
 
