@@ -63,6 +63,8 @@ def ours(n: int, ranks: Ranks | None = None) -> dict[str, object]:
 def share(n: int) -> None:
     """Print what this process of a group measures."""
     dist.init_process_group("gloo")
+    if DEVICE == "cuda":
+        torch.cuda.set_device(dist.get_rank() % torch.cuda.device_count())
     print(json.dumps({"number": dist.get_rank()} | ours(n, Ranks.of())), flush=True)
     dist.destroy_process_group()
 
@@ -98,7 +100,8 @@ def shared(n: int = LARGEST) -> None:
     alone = None
     for count in (1, 2):
         words = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={count}", __file__]
-        done = subprocess.run([*words, "share", str(n)], stdout=subprocess.PIPE, check=True, text=True)
+        one_thread = os.environ | {"OMP_NUM_THREADS": "1"}  # torchrun says so of two processes, not of one
+        done = subprocess.run([*words, "share", str(n)], stdout=subprocess.PIPE, check=True, text=True, env=one_thread)
         for one in sorted(map(json.loads, done.stdout.splitlines()), key=lambda each: each["number"]):
             print(f"{n:,d} images, process {one['number']} of {count}, load {os.getloadavg()[0]:.1f}: build "
                   f"{one['build'][0]:.1f} / {one['build'][1]:.1f}  solve {one['solve'][0]:.1f} / "

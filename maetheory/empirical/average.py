@@ -22,7 +22,7 @@ from maetheory.data import ImageSet
 from maetheory.empirical.kernel import KernelGraph, kernel_graph
 from maetheory.empirical.kernel_numbers import KernelNumbers, numbers_of
 from maetheory.empirical.neighbours import NeighbourGraph, neighbour_graph
-from maetheory.empirical.ranks import Ranks
+from maetheory.empirical.ranks import Ranks, agreed
 from maetheory.empirical.split import labels_of
 from maetheory.masks import MaskLaw, patchify
 
@@ -149,10 +149,9 @@ def average_over_masks(
     >>> len(found.values), round(float(found.values[0]), 9)
     (3, 1.0)
     """
-    known = _labels(images, labels)
-    _check(law, patchify(_pixels(images)[:1], patch).shape[1], masks, k, len(known))
     if neighbours is not None and ranks is not None:
         raise InputError("a graph of nearest neighbours is made by one process: leave out neighbours or ranks")
+    known = agreed(ranks, lambda: _checked(images, labels, law, patch, masks, k))
     drawn = law.sample(generator(seed, "kernel masks"), masks)  # (m, p)
     each = []
     for number, mask in enumerate(drawn):
@@ -211,10 +210,16 @@ def _labels(images: ImageSet | np.ndarray, labels: np.ndarray | None) -> np.ndar
     return known
 
 
-def _check(law: MaskLaw, n_patches: int, masks: int, k: int, n: int) -> None:
+def _checked(
+    images: ImageSet | np.ndarray, labels: np.ndarray | None, law: MaskLaw, patch: int, masks: int, k: int
+) -> np.ndarray:
+    """Return the labels of images that fit all the rest."""
+    known = _labels(images, labels)
+    n_patches, n = patchify(_pixels(images)[:1], patch).shape[1], len(known)
     if law.n_patches != n_patches:
         raise InputError(f"the mask law must cover the {n_patches} patches of an image, but it covers {law.n_patches}")
     if not isinstance(masks, Integral) or masks < 2:
         raise InputError(f"an average over masks needs at least 2 of them to know its error, but masks is {masks}")
     if not isinstance(k, Integral) or not 1 <= k < n:
         raise InputError(f"k must be a whole number from 1 to {n - 1}, one less than the images, but it is {k}")
+    return known

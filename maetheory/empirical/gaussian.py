@@ -15,7 +15,7 @@ from maetheory.core import InputError, Progress, silent
 from maetheory.core.memory import free_memory
 
 T = TypeVar("T")
-TILE_BYTES = 64 * 2**20
+TILE_BYTES = 2**30  # small tiles read all points too often
 EDGE = {"cpu": 256}  # of the blocks that are widened and multiplied: on a CPU one must stay in its cache
 SHARE = 0.5  # of the free memory that a table may take
 SAMPLED = 2048  # points whose distances give the median

@@ -14,7 +14,7 @@ from scipy.sparse.linalg import LinearOperator
 from maetheory.core import Estimate, InputError, Progress, generator, silent
 from maetheory.data import ImageSet
 from maetheory.empirical.gaussian import GaussianTable, share_of_median
-from maetheory.empirical.ranks import Ranks
+from maetheory.empirical.ranks import Ranks, agreed
 from maetheory.empirical.shared_table import SharedTable, table_of
 from maetheory.empirical.split import split
 from maetheory.empirical.votes import vote_error
@@ -87,7 +87,7 @@ class KernelGraph:
     def normalized(self) -> LinearOperator:
         """Ā_M = D₁^-½ M D₂^-½ = diag(1/r) k diag(1/√c), matrix-free, shape (N, N).
 
-        Of a shared table its products are for the first process inside `table.together`.
+        Of a shared table it is taken by all, and multiplied by the first process inside `table.together`.
         """
         rows, columns = self._sums
         root = np.sqrt(columns)
@@ -113,12 +113,12 @@ class KernelGraph:
         InputError
             If k is not from 1 to N.
         """
-        if not 1 <= k <= self.n:
-            raise InputError(f"k must lie between 1 and the {self.n} images, but it is {k}")
         products = Products(self.normalized)
-        spare = min(k + SPARE, self.n)
 
         def solve() -> Spectrum:
+            if not 1 <= k <= self.n:
+                raise InputError(f"k must lie between 1 and the {self.n} images, but it is {k}")
+            spare = min(k + SPARE, self.n)
             found = by_blocks(products, spare, generator(seed, "start"), width=min(WIDTH, self.n),
                               room=ROOM, tolerance=TOLERANCE)  # fmt: skip
             known = certify(products.matrix, found.values, found.left, found.right, seed=seed, steps=STEPS).first(k)
@@ -297,9 +297,9 @@ def kernel_graph(
     >>> round(float(graph.spectrum(2).values[0]), 9)
     1.0
     """
-    parts = split(images, mask, patch, labels)
+    parts = agreed(ranks, lambda: split(images, mask, patch, labels))
     if bandwidth is None:
-        bandwidth = share_of_median(parts.targets, factor, generator(seed, "median"))
+        bandwidth = agreed(ranks, lambda: share_of_median(parts.targets, factor, generator(seed, "median")))
     table = table_of(parts.targets, bandwidth, ranks=ranks, device=device, room=room, scratch=scratch,
                      progress=progress)  # fmt: skip
     return KernelGraph(table, parts.views, parts.labels, parts.mask)

@@ -10,7 +10,6 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator
 
-from maetheory.core import InputError
 from maetheory.empirical.ranks import Ranks
 
 T = TypeVar("T")
@@ -44,7 +43,7 @@ def led(ranks: Ranks, block: sparse.csr_array, starts: np.ndarray, solve: Callab
         On every process, if `solve` raised one on the first.
     """
     shared = _SharedRows(ranks, block, starts)
-    return shared.run(lambda: solve(shared.operator))
+    return ranks.agreed(shared.serve if ranks.number else lambda: shared.lead(lambda: solve(shared.operator)))
 
 
 class Led(ABC):
@@ -53,9 +52,23 @@ class Led(ABC):
     def __init__(self, ranks: Ranks):
         self.ranks = ranks
 
-    def run(self, job: Callable[[], T]) -> T | None:
-        """Do a job on the first process, which may `ask` for products, while the others serve; its result, or None."""
-        return self.ranks.agreed(self._serve if self.ranks.number else lambda: self._lead(job))
+    def lead(self, job: Callable[[], T]) -> T:
+        """Do a job, which may `ask`, then release the others; for the first process."""
+        try:
+            found = job()
+        except Exception:
+            self._told(STOP, 0)
+            raise
+        self._told(STOP, 0)
+        return found
+
+    def serve(self) -> None:
+        """Multiply until the first process stops asking; for the others."""
+        while True:
+            what, columns = self._told(None, None)
+            if what == STOP:
+                return
+            self.multiply(what, columns, None)
 
     def ask(self, what: int, columns: int, given: np.ndarray) -> np.ndarray:
         """Compute a product with so many columns together with the others; for the first process."""
@@ -65,22 +78,6 @@ class Led(ABC):
     @abstractmethod
     def multiply(self, what: int, columns: int, given: np.ndarray | None) -> np.ndarray:
         """Do this process's part of a product; `given`, and a result that means anything, are the first process's."""
-
-    def _lead(self, job: Callable[[], T]) -> T:
-        try:
-            found = job()
-        except InputError:
-            self._told(STOP, 0)
-            raise
-        self._told(STOP, 0)
-        return found
-
-    def _serve(self) -> None:
-        while True:
-            what, columns = self._told(None, None)
-            if what == STOP:
-                return
-            self.multiply(what, columns, None)
 
     def _told(self, what: int | None, columns: int | None) -> list[int]:
         """Say, or hear, what product comes next."""

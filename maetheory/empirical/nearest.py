@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from maetheory.core import InputError, Progress, silent
-from maetheory.empirical.gaussian import TILE_BYTES, centred
+from maetheory.empirical.gaussian import centred
 
+CHUNK_BYTES = 64 * 2**20
 _EPS = float(np.finfo(np.float32).eps)
 
 
@@ -54,7 +55,7 @@ def nearest(
         raise InputError(f"the number of neighbours, each point itself included, must be a whole number from 1 to the "
                          f"{n} points, but it is {count}")  # fmt: skip
     indices, squares = np.empty((n, count), np.int64), np.empty((n, count))
-    step = max(1, min(n, TILE_BYTES // (16 * n)))
+    step = max(1, min(n, CHUNK_BYTES // (16 * n)))
     for start in range(0, n, step):
         stop = min(start + step, n)
         who, whom = _candidates(about_mean, start, stop, count)
@@ -86,7 +87,7 @@ def _candidates(rows: Tensor, start: int, stop: int, count: int) -> tuple[Tensor
 def _squares(rows: Tensor, who: Tensor, whom: Tensor) -> Tensor:
     """Squared distances of pairs, in float64 from differences, (pairs,)."""
     out = torch.empty(len(who), dtype=torch.float64, device=rows.device)
-    step = max(1, TILE_BYTES // (16 * rows.shape[1]))
+    step = max(1, CHUNK_BYTES // (16 * rows.shape[1]))
     for start in range(0, len(who), step):
         here = slice(start, start + step)
         out[here] = (rows[who[here]].double() - rows[whom[here]].double()).square().sum(1)  # (pairs, q) -> (pairs,)

@@ -75,32 +75,47 @@ class Ranks:
         return _received(message)
 
     def agreed(self, job: Callable[[], T]) -> T:
-        """Do a job everywhere; what one process has to complain of, all raise, so that nobody is left waiting."""
+        """Do a job everywhere; where one process fails all raise, so that nobody is left waiting.
+
+        Raises
+        ------
+        InputError
+            With the sentence of the first process that had one to say.
+        RuntimeError
+            Where another process met any other error, which it raises itself.
+        """
         found: Any = None
-        complaint = None
+        failure: Exception | None = None
         try:
             found = job()
-        except InputError as error:
-            complaint = str(error)
-        complaints: list[str | None] = [None] * self.count
-        dist.all_gather_object(complaints, complaint, group=self.group)
-        for said in complaints:
+        except Exception as error:
+            failure = error
+        kind = None if failure is None else isinstance(failure, InputError)
+        told = self.everyones((kind, f"{type(failure).__name__}: {failure}" if kind is False else str(failure)))
+        if kind is False:
+            assert failure is not None
+            raise failure
+        for said, sentence in told:
             if said is not None:
-                raise InputError(said)
+                raise InputError(sentence) if said else RuntimeError(f"another process stopped with {sentence}")
         return found
 
-    def by_first(self, job: Callable[[], T]) -> T:
-        """Do a job on the first process and return its result, a small object, everywhere."""
-        box = [self.agreed(job) if self.number == 0 else self.agreed(lambda: None)]
+    def by_first(self, job: Callable[[], T], others: Callable[[], object] = lambda: None) -> T:
+        """Do a job on the first process, while the others do theirs, and return its result everywhere."""
+        box = [self.agreed(job if self.number == 0 else others)]
         dist.broadcast_object_list(box, self._first, group=self.group, device=self.device)
         return box[0]  # type: ignore[return-value]
 
-    def on_this_machine(self) -> tuple[int, int]:
-        """Return which of the processes on this machine this one is, from 0, and how many there are."""
-        names: list[Any] = [None] * self.count
-        dist.all_gather_object(names, socket.gethostname(), group=self.group)
-        mine = names[self.number]
-        return names[: self.number].count(mine), names.count(mine)
+    def everyones(self, mine: T) -> list[T]:
+        """Return the small objects of all processes, in their order."""
+        each: list[Any] = [None] * self.count
+        dist.all_gather_object(each, mine, group=self.group)
+        return each
+
+    def on_this_machine(self) -> int:
+        """Return which of the processes on this machine this one is, from 0."""
+        names = self.everyones(socket.gethostname())
+        return names[: self.number].count(names[self.number])
 
     def counts(self, number: int) -> np.ndarray:
         """Return everyone's number, shape (count,)."""
@@ -151,3 +166,8 @@ class Ranks:
 
 def _received(message: Tensor) -> np.ndarray:
     return np.asarray(message.cpu().numpy())
+
+
+def agreed(ranks: Ranks | None, job: Callable[[], T]) -> T:
+    """Do a job, by `Ranks.agreed` where there are several processes."""
+    return job() if ranks is None else ranks.agreed(job)

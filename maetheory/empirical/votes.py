@@ -40,9 +40,13 @@ def vote_error(
     """
     width = share_of_median(views, factor, generator(seed, "views"))
     table = table_of(views, width, device=device, keep=False, ranks=ranks)
-    one_hot = (labels[:, None] == np.arange(labels.max() + 1)).astype(np.float64)  # (N, r)
-    votes = table.together(lambda: table.times(one_hot)) - one_hot  # without its own
-    own = votes[np.arange(len(labels)), labels]
-    others = np.where(one_hot > 0, -np.inf, votes).max(1)
-    share = float(np.mean(own <= np.maximum(others, 0.0)))
+
+    def lost() -> float:
+        one_hot = (labels[:, None] == np.arange(labels.max() + 1)).astype(np.float64)  # (N, r)
+        votes = table.times(one_hot) - one_hot  # without its own
+        own = votes[np.arange(len(labels)), labels]
+        others = np.where(one_hot > 0, -np.inf, votes).max(1)
+        return float(np.mean(own <= np.maximum(others, 0.0)))
+
+    share = table.together(lost)
     return Estimate(share, 2 * float(np.sqrt(share * (1 - share) / len(labels))), sampled=True)

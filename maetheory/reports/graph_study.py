@@ -11,6 +11,7 @@ from maetheory.core import InputError, Progress, silent
 from maetheory.core.memory import check_memory
 from maetheory.data import ImageSet, worlds
 from maetheory.empirical import Ranks, average_over_masks, fit_codebook, sharded_token_graph, token_sample
+from maetheory.empirical.ranks import agreed
 from maetheory.graph import MaskGraph
 from maetheory.graph.enumerate import MAX_PAIRS
 from maetheory.masks import MaskLaw, named_law
@@ -21,6 +22,7 @@ KINDS = ("exact", "tokens", "kernel")
 CODES = {"exact": 2, "tokens": 64}
 MASKS = {"tokens": 16, "kernel": 4}
 SHARED_BYTES = 200  # of a pair of image and mask in a shared graph, as measured
+KERNEL_BYTES = 8 * 4  # of an image and column of a basis: of views and of targets, and each copied as it grows
 EXACT_BYTES = 200  # of a pair of state and mask
 
 
@@ -192,12 +194,8 @@ def _shared_tokens(plan: GraphPlan, images: ImageSet, law: MaskLaw, ranks: Ranks
 
 def _kernel(plan: GraphPlan, images: ImageSet, law: MaskLaw, ranks: Ranks | None, progress: Progress) -> GraphNumbers:
     _check_k(plan, (len(images), len(images)))
-    bases = 8 * len(images) * 4 * (3 * _given(plan.k) + 128)
-
-    def check() -> None:
-        check_memory(bases, f"the singular vectors of {len(images):,} images", "take fewer images, or a smaller k")
-
-    check() if ranks is None else ranks.agreed(check)
+    bases = KERNEL_BYTES * len(images) * min(len(images), 512)
+    agreed(ranks, lambda: check_memory(bases, f"the singular vectors of {len(images):,} images", "take fewer images"))
     progress(0, _given(plan.masks), "comparing targets")
     found = average_over_masks(images, law, masks=_given(plan.masks), k=_given(plan.k), patch=_given(plan.patch),
                                bandwidth=plan.bandwidth, device=plan.device or "cpu", seed=plan.seed, ranks=ranks,

@@ -45,7 +45,7 @@ def _dense(images: ImageSet, neighbours: int, bandwidth: float) -> np.ndarray:
 @pytest.mark.parametrize("count", [1, 2, 7, 60])
 @pytest.mark.parametrize("rows_in_a_tile", [1, 7, 60])
 def test_nearest_are_those_of_sorting_all_distances(count: int, rows_in_a_tile: int, monkeypatch) -> None:
-    monkeypatch.setattr("maetheory.empirical.nearest.TILE_BYTES", 16 * 60 * rows_in_a_tile)
+    monkeypatch.setattr("maetheory.empirical.nearest.CHUNK_BYTES", 16 * 60 * rows_in_a_tile)
     points = np.random.default_rng(1).normal(size=(60, 5)) + 100
     indices, squares = nearest(points, count)
     assert indices.tolist() == _sorted(points, count)
@@ -54,7 +54,7 @@ def test_nearest_are_those_of_sorting_all_distances(count: int, rows_in_a_tile: 
 
 
 def test_ties_go_to_itself_and_then_to_the_lower_index(monkeypatch) -> None:
-    monkeypatch.setattr("maetheory.empirical.nearest.TILE_BYTES", 16 * 81 * 10)
+    monkeypatch.setattr("maetheory.empirical.nearest.CHUNK_BYTES", 16 * 81 * 10)
     grid = np.stack(np.meshgrid(np.arange(3.0), np.arange(3.0)), -1).reshape(-1, 2)
     points = np.tile(grid, (9, 1))[np.random.default_rng(2).permutation(81)]  # each place nine times
     for count in (1, 5, 9, 12, 30):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
-import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,21 +29,12 @@ CASES: dict[str, dict[str, Any]] = {
 VALUES = {"many components": (2, 5, 20), "one component": (1, 4, 12), "drawn masks": (3,), "pooled targets": (3, 12)}
 
 SCRIPT = """
-import pickle, sys, torch
-torch.set_num_threads(1)
-import numpy as np
-import torch.distributed as dist
 from maetheory.core import InputError
 from maetheory.data import ImageSet
 from maetheory.empirical import fit_codebook
 from maetheory.empirical.sharded_tokens import sharded_token_graph
 from maetheory.masks import UniformMasks
-import datetime
 
-number, where = int(sys.argv[1]), sys.argv[2]
-dist.init_process_group("gloo", init_method=f"file://{where}/store", rank=number, world_size=2,
-                        timeout=datetime.timedelta(seconds=60))
-task = pickle.load(open(f"{where}/task.pickle", "rb"))
 images, found = task["images"], {}
 book = fit_codebook(images, 2, 4)
 for share, (a, b) in task["shares"].items():
@@ -69,8 +57,7 @@ for job in (lambda: graph.spectrum(10**6),
         job()
     except InputError as error:
         complaints.append(str(error))
-pickle.dump((found, complaints), open(f"{where}/{number}.pickle", "wb"))
-dist.destroy_process_group()
+answer = found, complaints
 """
 
 
@@ -84,21 +71,9 @@ def _images() -> ImageSet:
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[dict, list[str]]]:
+def answers(in_two_processes: Callable[[str, dict[str, Any]], list[Any]]) -> list[tuple[dict, list[str]]]:
     """What each of two processes found, and what it complained of."""
-    where = tmp_path_factory.mktemp("two")
-    task = {"images": _images(), "shares": SHARES, "cases": CASES, "values": VALUES}
-    (where / "task.pickle").write_bytes(pickle.dumps(task))
-    (where / "share.py").write_text(SCRIPT)
-    started = [
-        subprocess.Popen([sys.executable, "-W", "ignore", str(where / "share.py"), str(number), str(where)],
-                         stderr=subprocess.PIPE, text=True)
-        for number in (0, 1)
-    ]  # fmt: skip
-    for process in started:
-        said = process.communicate(timeout=100)[1]
-        assert process.returncode == 0, said
-    return [pickle.loads((Path(where) / f"{number}.pickle").read_bytes()) for number in (0, 1)]
+    return in_two_processes(SCRIPT, {"images": _images(), "shares": SHARES, "cases": CASES, "values": VALUES})
 
 
 @pytest.fixture(scope="module")
