@@ -200,9 +200,9 @@ def _kernel(plan: GraphPlan, images: ImageSet, law: MaskLaw, ranks: Ranks | None
     found = average_over_masks(images, law, masks=_given(plan.masks), k=_given(plan.k), patch=_given(plan.patch),
                                bandwidth=plan.bandwidth, device=plan.device or "cpu", seed=plan.seed, ranks=ranks,
                                progress=progress)  # fmt: skip
-    shared = "" if ranks is None else f", shared by {ranks.count} processes"
-    meaning = (f"means over {plan.masks} drawn masks with two standard errors, for these {len(images):,} images at "
-               f"this bandwidth{shared}; α is that of a vote of other images, too large if anything")  # fmt: skip
+    shared = "" if ranks is None else f", shared by {ranks.count} processes,"
+    meaning = (f"means over {plan.masks} drawn masks with two standard errors, for these {len(images):,} images"
+               f"{shared} at this bandwidth; α is that of a vote of other images, too large if anything")  # fmt: skip
     return kernel_numbers(found, meaning)
 
 
