@@ -14,7 +14,7 @@ GRID_OF_SCORES = (4, 5)
 READOUTS = {"cls": (CYCLE[0], "o"), "mean": (CYCLE[1], "s")}
 
 _CAPTION = ("to the right a score predicts more; mean over seeds ± standard deviation; dotted: untrained networks\n"
-            "u uniform, b Bernoulli, k block, percent hidden; p4: patch 4, else patch 2")  # fmt: skip
+            "u uniform, b Bernoulli, k block, percent hidden")  # fmt: skip
 
 
 def score_against_accuracy(scores: pd.DataFrame, ledger: pd.DataFrame, correlations: pd.DataFrame) -> pd.DataFrame:
@@ -65,18 +65,20 @@ def _losses(ledger: pd.DataFrame) -> pd.DataFrame:
 
 def draw_score_against_accuracy(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     """Draw a panel for each score, better to the right, laws labelled; axes left over are hidden."""
-    names = list(dict.fromkeys(frame.score))
+    names, patches = list(dict.fromkeys(frame.score)), sorted(set(map(_patch, frame.law)))
     for ax, name in zip(axes, names, strict=False):
-        _panel(ax, name, frame[frame.score == name])
+        _panel(ax, name, frame[frame.score == name], patches[0])
     for ax in axes[: len(names) : GRID_OF_SCORES[1]]:
         ax.set_ylabel("linear probe, %")
     for ax in axes[len(names) :]:
         ax.set_axis_off()
     handles, labels = axes[0].get_legend_handles_labels()
-    axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=2, title=_CAPTION)
+    others = "".join(f"; p{patch.split()[1]}: {patch}" for patch in patches[1:])
+    said = f"{_CAPTION}{others}, else {patches[0]}" if others else _CAPTION
+    axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=2, title=said)
 
 
-def _panel(ax: Axes, name: str, part: pd.DataFrame) -> None:
+def _panel(ax: Axes, name: str, part: pd.DataFrame, usual: str) -> None:
     title = [name.replace("_", " ")]
     part = part[np.isfinite(part.value)]
     for readout, (colour, marker) in READOUTS.items():
@@ -87,11 +89,12 @@ def _panel(ax: Axes, name: str, part: pd.DataFrame) -> None:
             ax.axhline(100 * level, color=colour, lw=0.7, ls=":")
         if len(here):
             rho, low, high = here[["rho", "rho_low", "rho_high"]].iloc[0]
-            title.append(f"{readout}: ρ = {rho:.2f} [{low:.2f}, {high:.2f}]")
+            title.append(f"{readout}: ρ = {rho:.2f} [{low:.2f}, {high:.2f}]" if np.isfinite(rho)
+                         else f"{readout}: the same for all laws")  # fmt: skip
     upper = part.loc[part.groupby("law", sort=False).accuracy.idxmax()]
     for row in upper.itertuples():
-        ax.annotate(short(str(row.law)), (row.value, 100 * row.accuracy), xytext=(0, 5), textcoords="offset points",
-                    fontsize=6, rotation=65)  # fmt: skip
+        ax.annotate(short(str(row.law), usual), (row.value, 100 * row.accuracy), xytext=(0, 5),
+                    textcoords="offset points", fontsize=6, rotation=65)  # fmt: skip
     ax.set_title("\n".join(title), fontsize=8)
     ax.margins(y=0.2)  # room for labels below the title
     ax.tick_params(labelsize=7)
@@ -99,16 +102,16 @@ def _panel(ax: Axes, name: str, part: pd.DataFrame) -> None:
         ax.invert_xaxis()
 
 
-def short(law: str) -> str:
-    """Shorten the name of a law for a label.
+def short(law: str, usual: str) -> str:
+    """Shorten the name of a law for a label, which leaves the usual patch out.
 
     Examples
     --------
-    >>> short("uniform 0.75 patch 2"), short("block 0.5 patch 4"), short("other")
+    >>> short("uniform 0.75 patch 2", "patch 2"), short("block 0.5 patch 4", "patch 2"), short("other", "patch 2")
     ('u75', 'k50 p4', 'other')
     """
     words = law.split()
     if len(words) != 4:
         return law
     letter = {"uniform": "u", "bernoulli": "b", "block": "k"}.get(words[0], words[0])
-    return f"{letter}{100 * float(words[1]):.3g}" + f" p{words[3]}" * (words[3] != "2")
+    return f"{letter}{100 * float(words[1]):.3g}" + f" p{words[3]}" * (_patch(law) != usual)

@@ -53,6 +53,6 @@ def test_better_is_to_the_right_and_no_figure_stays_open() -> None:
         hidden = axes[3].axison
     assert titles[0] == "one\ncls: ρ = 0.50 [-0.20, 0.80]\nmean: ρ = 0.50 [-0.20, 0.80]"
     assert turned == [True, False, True]
-    assert labels == {short(law) for law in LAWS}
+    assert labels == {short(law, "patch 2") for law in LAWS} == {"u50", "k75 p4"}
     assert not hidden
     assert not plt.get_fignums()
