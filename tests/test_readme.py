@@ -27,6 +27,15 @@ FOUND = {
 }  # rows of the README's first tables: readout and metric
 
 
+GRAPH_SCORES = {"φ": "pair_label_error", "α": "view_label_error", "λ_{k+1}": "next_eigenvalue",
+                "connectivity": "connectivity", "φ/(1 − λ)": "residual_bound", "certificate": "certificate",
+                "4φ/(1 − λ) + 2α": "image_bound"}  # fmt: skip
+SCORE_NAMES = {f"{name}, {source} graphs": f"{'tokens' if source == 'token' else source} {score}"
+               for source in ("token", "kernel") for name, score in GRAPH_SCORES.items()} | {
+    "mask ratio": "mask_ratio", "relative distance (the paper's)": "relative_distance",
+    "reconstruction loss, after training": "reconstruction_loss"}  # fmt: skip
+
+
 def test_the_ten_lines_print_what_stands_below_them(capsys: pytest.CaptureFixture[str]) -> None:
     code, shown = re.search(r"```python\n(import numpy[\s\S]*?)```\n\n((?:    .*\n)+)", README).groups()  # type: ignore[union-attr]
     assert len(code.splitlines()) <= 12
@@ -71,13 +80,14 @@ def test_the_tables_are_those_of_the_published_ledgers(tmp_path: Path) -> None:
 def test_correlations_of_mask_laws_are_those_of_the_figures() -> None:
     rows = re.search(r"\| score \| digits, cls \| .*\n\|[-|]+\n((?:\|.*\n)+)", README).group(1)  # type: ignore[union-attr]
     shown = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows.splitlines()]
+    assert len(shown) == len(SCORE_NAMES) == 17
     for place, folder in ((1, "digits"), (3, "cifar10-small")):
-        found = pd.read_csv(FIGURES / folder / "score_correlations.csv")
-        for readout, here in (("cls", place), ("mean", place + 1)):
-            texts = [f"{row.rho:.2f} [{row.low:.2f}, {row.high:.2f}]" + "*" * (row.p_adjusted < 0.05)
-                     for row in found[found.readout == readout].fillna({"rho": np.inf}).itertuples()]  # fmt: skip
-            texts = ["–" if text.startswith("inf") else text for text in texts]
-            assert sorted(row[here] for row in shown) == sorted(texts)
+        found = pd.read_csv(FIGURES / folder / "score_correlations.csv").set_index(["score", "readout"])
+        for name, *cells in shown:
+            for readout, cell in zip(("cls", "mean"), cells[place - 1 : place + 1], strict=True):
+                row = found.loc[SCORE_NAMES[name], readout]
+                text = f"{row.rho:.2f} [{row.low:.2f}, {row.high:.2f}]" + "*" * int(row.p_adjusted < 0.05)
+                assert cell == (text if np.isfinite(row.rho) else "–"), (folder, name, readout)
 
 
 def test_seeds_order_mask_laws_as_alike_as_is_said() -> None:

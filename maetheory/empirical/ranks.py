@@ -90,14 +90,13 @@ class Ranks:
             found = job()
         except Exception as error:
             failure = error
-        kind = None if failure is None else isinstance(failure, InputError)
-        told = self.everyones((kind, f"{type(failure).__name__}: {failure}" if kind is False else str(failure)))
-        if kind is False:
-            assert failure is not None
+        foreseen = isinstance(failure, InputError)
+        sentence = str(failure) if foreseen else f"another process stopped with {type(failure).__name__}: {failure}"
+        each = self.everyones(None if failure is None else (foreseen, sentence))
+        if failure is not None and not foreseen:
             raise failure
-        for said, sentence in told:
-            if said is not None:
-                raise InputError(sentence) if said else RuntimeError(f"another process stopped with {sentence}")
+        for kind, said in filter(None, each):
+            raise InputError(said) if kind else RuntimeError(said)
         return found
 
     def by_first(self, job: Callable[[], T], others: Callable[[], object] = lambda: None) -> T:

@@ -47,7 +47,8 @@ class SharedTable(Led):
     def __init__(self, points: Any, bandwidth: float, ranks: Ranks, *, device: str | torch.device = "cpu",
                  room: int | None = None, **options: Any) -> None:  # fmt: skip
         super().__init__(ranks)
-        self.device = ranks.agreed(lambda: _card(torch.device(device), ranks.on_this_machine()))
+        here = ranks.on_this_machine()
+        self.device = ranks.agreed(lambda: _card(torch.device(device), here))
         facts = [len(points), zlib.crc32(np.ascontiguousarray(points).data), self.device.type == "cuda"]
         if (ranks.reduced(facts, "min") != ranks.reduced(facts, "max")).any():
             raise InputError("all processes must give a shared kernel the same images, mask and kind of device, "

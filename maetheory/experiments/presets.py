@@ -27,23 +27,22 @@ DIGITS_FINETUNE = FinetuneConfig(
 CIFAR10_FINETUNE = FinetuneConfig(
     epochs=10, batch=128, base_lr=2e-3, warmup_epochs=1, layer_decay=0.75, mixup=0, cutmix=0, crop=4, flip=True
 )
-DIGITS_LAWS = (
-    *(("uniform", ratio, 2) for ratio in (0.25, 0.5, 0.625, 0.75, 0.875)),
-    *(("bernoulli", ratio, 2) for ratio in (0.5, 0.75)),
-    *(("block", ratio, 2) for ratio in (0.25, 0.5, 0.75)),
-    *(("uniform", ratio, 4) for ratio in (0.5, 0.75)),
-)
-CIFAR10_LAWS = (
-    *(("uniform", ratio, 4) for ratio in (0.25, 0.5, 0.625, 0.75, 0.875)),
-    *(("bernoulli", ratio, 4) for ratio in (0.5, 0.75)),
-    *(("block", ratio, 4) for ratio in (0.25, 0.5, 0.75)),
-    *(("uniform", ratio, 8) for ratio in (0.5, 0.75)),
-)
 RATIOS = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9)
 TIN20 = replace(
     CIFAR10_SMALL,
     model=replace(CIFAR10_SMALL.model, encoder=replace(CIFAR10_SMALL.model.encoder, image_size=64, patch=8)),
 )
+
+
+def _twelve_laws(patch: int) -> tuple[tuple[str, float, int], ...]:
+    """Return laws of three kinds over patches of one size, and two over patches twice as large."""
+    return (
+        *(("uniform", ratio, patch) for ratio in (0.25, 0.5, 0.625, 0.75, 0.875)),
+        *(("bernoulli", ratio, patch) for ratio in (0.5, 0.75)),
+        *(("block", ratio, patch) for ratio in (0.25, 0.5, 0.75)),
+        *(("uniform", ratio, 2 * patch) for ratio in (0.5, 0.75)),
+    )
+
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
@@ -63,7 +62,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
         "mask-laws-digits": Experiment(
             "mask-laws-digits",
             "digits",
-            mask_laws(DIGITS, DIGITS_LAWS),
+            mask_laws(DIGITS, _twelve_laws(2)),
             seeds=(0, 1, 2),
             watch=60,
             presentation="mask laws",
@@ -71,7 +70,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
         "mask-laws-cifar10": Experiment(
             "mask-laws-cifar10",
             "cifar10",
-            mask_laws(CIFAR10_SMALL, CIFAR10_LAWS),
+            mask_laws(CIFAR10_SMALL, _twelve_laws(4)),
             seeds=(0, 1, 2),
             train_limit=10_000,
             watch=6,

@@ -55,6 +55,10 @@ def _patch(law: str) -> str:
     return " ".join(law.split()[-2:])
 
 
+def _by_size(patch: str) -> int:
+    return int(patch.split()[1])
+
+
 def _losses(ledger: pd.DataFrame) -> pd.DataFrame:
     losses = ledger[ledger.metric == "reconstruction_loss"].groupby("cell", sort=False).value
     mean, spread = losses.mean(), losses.std().fillna(0.0)
@@ -65,7 +69,7 @@ def _losses(ledger: pd.DataFrame) -> pd.DataFrame:
 
 def draw_score_against_accuracy(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     """Draw a panel for each score, better to the right, laws labelled; axes left over are hidden."""
-    names, patches = list(dict.fromkeys(frame.score)), sorted(set(map(_patch, frame.law)))
+    names, patches = list(dict.fromkeys(frame.score)), sorted(set(map(_patch, frame.law)), key=_by_size)
     for ax, name in zip(axes, names, strict=False):
         _panel(ax, name, frame[frame.score == name], patches[0])
     for ax in axes[: len(names) : GRID_OF_SCORES[1]]:
@@ -73,7 +77,7 @@ def draw_score_against_accuracy(axes: Sequence[Axes], frame: pd.DataFrame) -> No
     for ax in axes[len(names) :]:
         ax.set_axis_off()
     handles, labels = axes[0].get_legend_handles_labels()
-    others = "".join(f"; p{patch.split()[1]}: {patch}" for patch in patches[1:])
+    others = "".join(f"; p{_by_size(patch)}: {patch}" for patch in patches[1:])
     said = f"{_CAPTION}{others}, else {patches[0]}" if others else _CAPTION
     axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=2, title=said)
 
@@ -90,7 +94,7 @@ def _panel(ax: Axes, name: str, part: pd.DataFrame, usual: str) -> None:
         if len(here):
             rho, low, high = here[["rho", "rho_low", "rho_high"]].iloc[0]
             title.append(f"{readout}: ρ = {rho:.2f} [{low:.2f}, {high:.2f}]" if np.isfinite(rho)
-                         else f"{readout}: the same for all laws")  # fmt: skip
+                         else f"{readout}: ranks nothing")  # fmt: skip
     upper = part.loc[part.groupby("law", sort=False).accuracy.idxmax()]
     for row in upper.itertuples():
         ax.annotate(short(str(row.law), usual), (row.value, 100 * row.accuracy), xytext=(0, 5),

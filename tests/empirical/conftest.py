@@ -6,7 +6,6 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,6 +46,6 @@ def in_two_processes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str,
         finally:
             for process in started:
                 process.kill()
-        return [pickle.loads((Path(where) / f"{number}.pickle").read_bytes()) for number in (0, 1)]
+        return [pickle.loads((where / f"{number}.pickle").read_bytes()) for number in (0, 1)]
 
     return run

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maetheory.core import InputError
 from maetheory.data import ImageSet
 from maetheory.empirical import GaussianTable, KernelAverage, average_over_masks, gaussian, kernel_graph
 from maetheory.masks import UniformMasks
@@ -80,6 +79,7 @@ tried(lambda: kernel_graph(images, mask, bandwidth=1.0, device="cuda" if number 
 tried(lambda: average_over_masks(images, task["law"], masks=3 - 2 * number, k=2, **usual))
 tried(lambda: average_over_masks(images, task["law"], masks=3, k=2, neighbours=3, **usual))
 tried(lambda: table.together(stopped))
+tried(lambda: kernel_graph(images, mask, bandwidth=1.0, device="no such" if number else "cpu", **usual))
 found["votes"] = kernel_graph(images.images, mask, labels=others + number, **usual).view_label_error()
 found["product"] = table.together(lambda: normalized @ np.ones(len(images)))
 found["afterwards"] = graph.spectrum(2).values
@@ -172,10 +172,11 @@ def test_what_one_process_complains_of_all_raise(answers: list) -> None:
 
 def test_what_nobody_foresaw_is_raised_where_it_was_met_and_named_elsewhere(answers: list) -> None:
     one, two = ([(kind, text) for kind, text in complaints if kind != "InputError"] for _, complaints in answers)
-    assert [kind for kind, _ in one] == ["RuntimeError", "ArithmeticError"]
-    assert [kind for kind, _ in two] == ["FileNotFoundError", "RuntimeError"]
+    assert [kind for kind, _ in one] == ["RuntimeError", "ArithmeticError", "RuntimeError"]
+    assert [kind for kind, _ in two] == ["FileNotFoundError", "RuntimeError", "RuntimeError"]
     assert one[0][1].startswith("another process stopped with FileNotFoundError")
     assert two[1][1] == "another process stopped with ArithmeticError: no number"
+    assert one[2][1].startswith("another process stopped with RuntimeError")
 
 
 def test_after_a_complaint_the_table_goes_on_in_step(answers: list) -> None:
@@ -207,10 +208,3 @@ def test_shares_add_up_to_the_table(edge: int, keep: bool, monkeypatch: pytest.M
         assert sum(share.times(x) for share in shares) == pytest.approx(whole.times(x), abs=1e-12)
         sizes = [share.size for share in shares]
         assert max(sizes) - min(sizes) <= shares[0].rows * 50
-
-
-def test_without_a_process_group_one_sentence_says_how_to_make_one() -> None:
-    from maetheory.empirical import Ranks
-
-    with pytest.raises(InputError, match="needs a process group: start the program with torchrun"):
-        kernel_graph(_images(), MASK, patch=2, ranks=Ranks.of())

@@ -56,3 +56,17 @@ def test_better_is_to_the_right_and_no_figure_stays_open() -> None:
     assert labels == {short(law, "patch 2") for law in LAWS} == {"u50", "k75 p4"}
     assert not hidden
     assert not plt.get_fignums()
+
+
+def test_the_smallest_patch_needs_no_name_and_a_score_without_an_order_says_so() -> None:
+    scores, ledger, rho = (
+        part.replace({"block 0.75 patch 4": "block 0.75 patch 16", "uniform 0.5 patch 2": "uniform 0.5 patch 8"})
+        for part in tables()
+    )
+    rho.loc[rho.score == "two", "rho"] = np.nan
+    with figures.paper_style():
+        figure, axes = plt.subplots(1, 3)
+        figures.draw_score_against_accuracy(list(axes), figures.score_against_accuracy(scores, ledger, rho))
+        assert {text.get_text() for text in axes[0].texts} == {"u50", "k75 p16"}
+        assert figure.legends[0].get_title().get_text().endswith("; p16: patch 16, else patch 8")
+        assert axes[1].get_title() == "two\ncls: ranks nothing\nmean: ranks nothing"
