@@ -28,7 +28,8 @@ def provenance(*, device: str = "cpu", seed: int | None = None) -> dict[str, Any
     -------
     dict
         ``git`` (commit, with ``+`` when the tree was changed; None outside a checkout), ``argv``, ``versions``,
-        ``python``, ``machine``, ``cores``, ``device``, ``seed``, ``utc``.
+        ``python``, ``machine``, ``cores``, ``threads`` (of torch, None where it is not loaded), ``device``, ``seed``,
+        ``utc``.
     """
     return {
         "git": _commit(),
@@ -37,10 +38,16 @@ def provenance(*, device: str = "cpu", seed: int | None = None) -> dict[str, Any
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
+        "threads": _threads(),
         "device": device,
         "seed": seed,
         "utc": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _threads() -> int | None:
+    torch = sys.modules.get("torch")  # not imported here: the exact world does without it
+    return None if torch is None else int(torch.get_num_threads())
 
 
 def _version(package: str) -> str | None:

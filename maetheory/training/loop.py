@@ -23,6 +23,7 @@ from maetheory.training import sharding, store
 from maetheory.training.feed import Resident, Streamed, feed_of
 from maetheory.training.logbook import Logbook, last_loss
 from maetheory.training.processes import fabric_of, precision_of
+from maetheory.training.reproducible import reproducible
 from maetheory.training.schedule import learning_rate
 from maetheory.training.task import Task, numbered_stream
 
@@ -96,6 +97,7 @@ class _Run:
         self.bare = task.build()
         saved = _saved(out, resume, task, len(feed), precision_of(fabric))
         self.precision: str | None = precision_of(fabric)
+        self.threads = torch.get_num_threads() if saved is None or saved.threads is None else saved.threads
         if saved is not None:
             self.bare.load_state_dict({name: value.clone() for name, value in saved.weights.items()}, assign=True)
             self.step, self.precision = saved.step, saved.precision
@@ -113,7 +115,7 @@ class _Run:
         """Run the steps that are left."""
         loss, saved_at, began, first = last_loss(self.out), time.monotonic(), time.monotonic(), self.step
         self.model.train()
-        with _deferred_interrupt() as asked, closing(self):
+        with _deferred_interrupt() as asked, closing(self), reproducible(self.fabric.device, self.threads):
             while self.step < self.total:
                 record = self._advance()
                 loss = record["loss"]
@@ -237,7 +239,7 @@ class _Run:
             raise self._diverged("a weight is not finite")
         if self.fabric.is_global_zero and not (folder / "state.json").exists():
             store.save(self.out, self.step, self.task.record(), self.bare, self.inner, len(self.feed),
-                       self.precision)  # fmt: skip
+                       self.precision, self.threads)  # fmt: skip
         elif self.shared:
             store.take_part(self.bare, self.inner)
         self.fabric.barrier()

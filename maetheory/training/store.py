@@ -34,6 +34,7 @@ class Saved(NamedTuple):
     step: int
     images: int | None
     precision: str | None
+    threads: int | None
     record: dict[str, Any]
     weights: dict[str, Tensor]
     optimizer: dict[str, Tensor]
@@ -47,11 +48,12 @@ def build(config: TrainConfig) -> MAE | SimMIM:
 
 
 def save(out: Path, step: int, record: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer,
-         images: int, precision: str | None = None) -> Path:  # fmt: skip
+         images: int, precision: str | None = None, threads: int | None = None) -> Path:  # fmt: skip
     """Write the checkpoint of a finished step on so many images, atomically, and drop all but the newest two.
 
-    `record` is the whole recipe, ready for JSON, with its ``seed``; `precision` is Fabric's name of the arithmetic. Of
-    weights that processes share, one process saves while the others `take_part`.
+    `record` is the whole recipe, ready for JSON, with its ``seed``; `precision` is Fabric's name of the arithmetic,
+    `threads` the number of CPU threads of the run. Of weights that processes share, one process saves while the others
+    `take_part`.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def save(out: Path, step: int, record: dict[str, Any], model: nn.Module, optimiz
         (part / "config.json").write_text(json.dumps(record, indent=1) + "\n")
         device = device_name(next(model.parameters()).device)
         state = {"format": "maetheory", "step": step, "images": images, "precision": precision,
-                 "provenance": provenance(device=device, seed=record["seed"])}  # fmt: skip
+                 "threads": threads, "provenance": provenance(device=device, seed=record["seed"])}  # fmt: skip
         (part / "state.json").write_text(json.dumps(state, indent=1) + "\n")
         for file in part.iterdir():
             _to_disk(file)
@@ -111,6 +113,7 @@ def load(folder: Path) -> Saved:
             state["step"],
             state.get("images"),
             state.get("precision"),
+            state.get("threads"),
             json.loads((folder / "config.json").read_text()),
             load_file(folder / "weights.safetensors"),
             load_file(folder / "optimizer.safetensors"),
