@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch.utils import deterministic
 
 
 @contextmanager
@@ -26,21 +27,21 @@ def reproducible(device: torch.device, threads: int | None = None) -> Iterator[N
     if device.type != "cpu":
         yield
         return
-    fill = torch.utils.deterministic  # type: ignore[attr-defined]  # torch does not declare its submodule
     before = (
         torch.get_num_threads(),
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
-        fill.fill_uninitialized_memory,
+        deterministic.fill_uninitialized_memory,  # type: ignore[attr-defined]  # torch hides it
     )
     if threads is not None and threads != before[0]:
         torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
-    fill.fill_uninitialized_memory = False  # it costs time, and no operation here reads memory it did not write
+    # Filling memory costs time, and no operation here reads memory that it did not write.
+    deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch hides it
     try:
         yield
     finally:
-        fill.fill_uninitialized_memory = before[3]
+        deterministic.fill_uninitialized_memory = before[3]  # type: ignore[attr-defined]  # torch hides it
         torch.use_deterministic_algorithms(before[1], warn_only=before[2])
         if threads is not None and threads != before[0]:
             torch.set_num_threads(before[0])
