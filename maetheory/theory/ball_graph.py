@@ -42,7 +42,7 @@ class BallGraph:
     def pairs(self) -> list[tuple[int, int, Ball]]:
         """View, target and probability of every pair that occurs."""
         coordinates = sparse.coo_array(self.floats.joint)
-        weights = [ball(float(w)) for w in coordinates.data]
+        weights = [ball(w) for w in coordinates.data]
         mass = total(weights)
         x1, x2 = coordinates.coords
         return [(int(i), int(j), w / mass) for i, j, w in zip(x1, x2, weights)]
@@ -132,10 +132,6 @@ class BallGraph:
         """Image, view and probability of every pair of them that occurs."""
         return _image_law(self.floats.image_views, self.degrees[0])
 
-    def knows_images_exactly(self) -> bool:
-        """Whether every view is of one image, so that no law of images was rounded when it was stored."""
-        return int(self.floats.image_views.nnz) == self.shape[0]
-
     def label_error(self, labels: np.ndarray | None = None) -> Ball:
         """α, of the Bayes labels or of others."""
         return off_label(self.class_law, self.floats.view_labels if labels is None else labels)
@@ -172,9 +168,14 @@ class BallGraph:
 
 def gram(law: BallMatrix, d1: list[Ball], d2: list[Ball]) -> BallMatrix:
     """BBᵀ or BᵀB, whichever is smaller, for B = D₁^-½ M D₂^-½ with 0^-½ := 0."""
-    normalised = scaled(law, *([ball(0) if d.is_zero() else d.rsqrt() for d in side] for side in (d1, d2)))
-    turned = normalised.transpose()
-    return normalised * turned if law.nrows() <= law.ncols() else turned * normalised
+    between = normalised(law, d1, d2)
+    turned = between.transpose()
+    return between * turned if law.nrows() <= law.ncols() else turned * between
+
+
+def normalised(law: BallMatrix, d1: list[Ball], d2: list[Ball]) -> BallMatrix:
+    """D₁^-½ M D₂^-½ with 0^-½ := 0."""
+    return scaled(law, *([ball(0) if d.is_zero() else d.rsqrt() for d in side] for side in (d1, d2)))
 
 
 def off_label(law: list[list[Ball]], labels: np.ndarray) -> Ball:
@@ -186,7 +187,7 @@ def _image_law(images: sparse.csr_array, degrees: list[Ball]) -> list[tuple[int,
     """Pairs of image and node, where each node has exactly its degree."""
     coordinates = sparse.coo_array(images)
     image, node = coordinates.coords
-    weights = [ball(float(w)) for w in coordinates.data]
+    weights = [ball(w) for w in coordinates.data]
     mass = [ball(0)] * len(degrees)
     for j, w in zip(node, weights):
         mass[j] += w

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -31,11 +32,15 @@ def independent_columns(features: np.ndarray) -> list[int]:
     [0, 2]
     """
     n, k = features.shape
-    rationals = [Fraction(float(x)) for x in features.ravel()]
+    rationals = [_rational(x) for x in features.ravel()]
     denominator = max((x.denominator for x in rationals), default=1)
     whole = arb_library().fmpz_mat(n, k, [int(x * denominator) for x in rationals])
     reduced, _, rank = whole.rref()
     return [next(j for j in range(k) if reduced[i, j] != 0) for i in range(rank)]
+
+
+def _rational(number: Any) -> Fraction:
+    return Fraction(*number.as_integer_ratio()) if hasattr(number, "as_integer_ratio") else Fraction(int(number))
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +127,7 @@ def projected(graph: BallGraph, features: np.ndarray, rows: BallMatrix) -> BallM
     columns = independent_columns(features)
     if not columns:
         return rows * 0
-    basis = matrix(np.asarray(features, float)[:, columns])  # (N1, rank)
+    basis = matrix(features[:, columns])  # (N1, rank)
     weighted = scaled(basis, graph.degrees[0]).transpose()  # (rank, N1)
     try:
         return basis * (weighted * basis).solve(weighted * rows)

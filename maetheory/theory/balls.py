@@ -1,7 +1,8 @@
 """A ball is a midpoint and a radius; what is computed from balls encloses what would be computed from their points.
 
 Arb (through python-flint) does the arithmetic at the precision of its context, so everything here is to be called
-inside :func:`precision`. A float becomes a ball of radius zero: the worlds of the toolkit are read as they are stored.
+inside :func:`precision`. A number that is stored (a float, a long double, an integer of any size) becomes a ball of
+radius zero: the worlds of the toolkit are read as they are stored.
 """
 
 from __future__ import annotations
@@ -90,9 +91,37 @@ def working_bits() -> int:
     return int(arb_library().ctx.prec)
 
 
-def ball(value: float) -> Ball:
-    """Return the float as a ball of radius zero."""
-    return arb_library().arb(value)
+def ball(value: Any) -> Ball:
+    """Return a stored number as a ball of radius zero, whatever the precision.
+
+    Examples
+    --------
+    >>> with precision(53):
+    ...     print(ball(2**70 + 1) - 2**70, ball(np.longdouble(1) / 3).is_exact())
+    1.00000000000000 True
+    """
+    if isinstance(value, np.longdouble) and np.isfinite(value):
+        numerator, denominator = value.as_integer_ratio()  # the denominator is a power of two
+        return arb_library().arb((numerator, 1 - denominator.bit_length()))
+    if isinstance(value, np.integer | np.bool_):
+        value = int(value)
+    return arb_library().arb(float(value) if isinstance(value, np.floating) else value)
+
+
+def as_stored(array: np.ndarray) -> np.ndarray:
+    """Return the array in float64 where that rounds no entry, else with the long doubles or Python integers it holds.
+
+    Examples
+    --------
+    >>> as_stored(np.array([200, 30], np.uint8)), as_stored(np.array([2**53 + 1]))
+    (array([200.,  30.]), array([9007199254740993], dtype=object))
+    """
+    entries = array if array.dtype.kind == "f" else array.astype(object)
+    try:
+        floats = array.astype(np.float64)
+    except OverflowError:
+        return entries
+    return floats if bool((floats.astype(entries.dtype) == entries).all()) else entries
 
 
 def around(midpoint: Ball, radius: Ball) -> Ball:
@@ -101,9 +130,9 @@ def around(midpoint: Ball, radius: Ball) -> Ball:
 
 
 def matrix(array: np.ndarray) -> BallMatrix:
-    """Return a float array of shape (n, m) as balls of radius zero."""
+    """Return an array of shape (n, m) as balls of radius zero."""
     n, m = array.shape
-    return from_rows([[float(x) for x in row] for row in array], n, m)
+    return from_rows([[ball(x) for x in row] for row in array], n, m)
 
 
 def from_rows(rows: Sequence[Sequence[Ball]], n: int, m: int) -> BallMatrix:

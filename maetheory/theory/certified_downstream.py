@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 
 from maetheory.theory.ball_graph import BallGraph
-from maetheory.theory.ball_probe import BallProbe
-from maetheory.theory.balls import Ball, BallMatrix, around, ball, enclosure, largest, power, total
+from maetheory.theory.ball_probe import BallProbe, independent_columns, projected
+from maetheory.theory.balls import (
+    Ball,
+    BallMatrix,
+    UndecidedError,
+    around,
+    ball,
+    enclosure,
+    largest,
+    matrix,
+    power,
+    root,
+    scaled,
+    total,
+)
 from maetheory.theory.certified_premises import Margin, no_tied_images
 from maetheory.theory.certified_sides import BI_LIPSCHITZ, DECODER, Sides, feature_size, one, probe_of, size, umae_loss
 
 _LEAST_GAP = 1e-11
+_NEARLY_LEADING = 1e-11
+_TIED_SHARES = 1e-12
 _HALF = 0.5 - 1e-9
 
 
@@ -41,6 +57,42 @@ def _has_gap(graph: BallGraph, features: BallMatrix) -> Margin:
     return Margin(gap - _LEAST_GAP, ball(0), f"1 - λ_{features.ncols() + 1} = {enclosure(gap)}")
 
 
+def _leading(graph: BallGraph, features: BallMatrix, floats: dict[str, np.ndarray]) -> Margin:
+    """The columns of F span k leading eigenvectors of Ā, up to 1e-11, whose cost depends on the gap.
+
+    With δ = ‖(I − P_F)ĀP_F‖_F and s = Σ_{i≤k} λ_i − tr P_FĀ a residual r has φ ≥ (1 − λ_{k+1} − s) r − 2δ√r.
+    """
+    k, inverse = features.ncols(), [1 / d for d in graph.degrees[0]]
+    columns = independent_columns(floats["features"])
+    basis = matrix(floats["features"][:, columns])  # (N1, rank)
+    weighted = scaled(basis, graph.degrees[0]).transpose()
+    image = scaled(graph.pair_law * basis, inverse)
+    outside = image - projected(graph, floats["features"], image)
+    outside_moment = outside.transpose() * scaled(outside, graph.degrees[0])
+    short, leak = total(graph.eigenvalues[:k]), ball(0)
+    if columns:
+        short -= _solved(weighted * basis, weighted * image).trace()
+        leak = root(_solved(weighted * basis, outside_moment).trace())
+    words = f"Ā leads {enclosure(leak)} out of the span, which misses {enclosure(short)} of Σ_(i<=k) λ_i"
+    return Margin(-leak.max(short), ball(_NEARLY_LEADING), words, _cost_of_nearly_leading(graph, k, leak, short))
+
+
+def _solved(moment: BallMatrix, rows: BallMatrix) -> BallMatrix:
+    try:
+        return moment.solve(rows)
+    except ZeroDivisionError:
+        raise UndecidedError("the features are too close to dependent to project on them") from None
+
+
+def _cost_of_nearly_leading(graph: BallGraph, k: int, leak: Ball, short: Ball) -> Ball:
+    """Largest residual that φ allows, less φ over the gap."""
+    gap, phi = 1 - graph.eigenvalue(k), graph.pair_label_error()
+    left = gap - short.max(ball(0))
+    if not left > 0:
+        return ball(math.inf)
+    return power((leak + root(leak * leak + left * phi)) / left, 2) - phi / gap
+
+
 def _over_gap(graph: BallGraph, features: BallMatrix) -> Ball:
     return graph.pair_label_error() / _gap(graph, features)
 
@@ -64,6 +116,13 @@ def _markov(probe: BallProbe) -> Ball:
 def _fewer_than_half(probe: BallProbe) -> Margin:
     mean = _scatter(probe)[0]
     return Margin(_HALF - mean, ball(0), f"e = {enclosure(mean)}")
+
+
+def _ties_at_half(probe: BallProbe) -> Margin:
+    """No view and no image is between two classes; near e = ½ a tie within 1e-12 moves the bound by 1e-12/(½ − e)."""
+    untied, apart = no_tied_images(probe), 0.5 - _scatter(probe)[0]
+    cost = _TIED_SHARES / apart if apart > 0 else ball(math.inf)
+    return Margin(untied.value, untied.allowed, untied.measured, cost)
 
 
 def _water_filling(graph: BallGraph, features: BallMatrix, weight: Ball, lipschitz: Ball) -> Ball:
@@ -105,14 +164,14 @@ OF_LABELS: Mapping[str, Sides] = {
     "spectral-features-bound-downstream-error": Sides(
         lhs=lambda probe: probe.residual(),
         rhs=_over_gap,
-        premises={"spectral gap": _has_gap},
+        premises={"leading eigenvectors": _leading, "spectral gap": _has_gap},
         derived={"probe": probe_of},
         scale=one,
     ),
     "votes-beat-views-when-errors-scatter": Sides(
         lhs=lambda probe: probe.image_error(),
         rhs=_cantelli,
-        premises={"views err less than half the time": _fewer_than_half, "ties": no_tied_images},
+        premises={"views err less than half the time": _fewer_than_half, "ties": _ties_at_half},
         derived={"probe": probe_of},
         scale=one,
         trivial=_markov,

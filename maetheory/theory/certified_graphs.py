@@ -1,7 +1,8 @@
 """The theorems that compare two graphs, written a second time, in balls; see :mod:`certified_sides`.
 
 A channel is read as it is stored, and its rows are divided by their exact sums, as the law of a graph is. Two graphs
-that were enumerated separately agree only up to round-off, so that what they share is an assumption met no better.
+that were enumerated separately agree only up to round-off, so that what they share is an assumption met no better; what
+that may cost the claim is weighed by the masses, see :mod:`certified_graph_premises`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ from itertools import zip_longest
 
 from maetheory.theory.ball_graph import BallGraph, gram
 from maetheory.theory.balls import Ball, BallMatrix, ball, from_rows, largest, root, scaled, total
+from maetheory.theory.certified_graph_premises import hides_more_uniformly, same_images, same_positions, transposed
 from maetheory.theory.certified_premises import targets_are_sent_by_a_law, views_are_sent_by_a_law
 from maetheory.theory.certified_sides import Sides, one
+from maetheory.theory.label_error_grows_with_mask_ratio import IMAGES, MASKS, POSITIONS
+from maetheory.theory.mask_ratio_duality import TRANSPOSED
 
 
 def _zero(graph: BallGraph) -> Ball:
@@ -69,12 +73,17 @@ def _pair_error_after(graph: BallGraph, channel: BallMatrix) -> Ball:
     return error
 
 
+def _bayes_error(class_law: list[list[Ball]]) -> Ball:
+    """Mass off the likeliest class of each node; no tie of labels enters."""
+    return total(total(row) - largest(row) for row in class_law)
+
+
 def _label_error(graph: BallGraph) -> Ball:
-    return graph.label_error()
+    return _bayes_error(graph.class_law)
 
 
 def _label_error_with_less(hides_more: BallGraph) -> Ball:
-    return hides_more.label_error()
+    return _bayes_error(hides_more.class_law)
 
 
 def _largest_difference(graph: BallGraph, complement: BallGraph) -> Ball:
@@ -83,8 +92,11 @@ def _largest_difference(graph: BallGraph, complement: BallGraph) -> Ball:
     apart = [abs(root(mine) - root(other)) for mine, other in pairs]
     apart.append(ball(abs(graph.floats.n_components - complement.floats.n_components)))
     if graph.floats.image_labels is not None and complement.floats.image_labels is not None:
-        apart.append(abs(graph.label_error() - complement.target_label_error()))
-        apart.append(abs(graph.target_label_error() - complement.label_error()))
+        for mine, other in (
+            (graph.class_law, complement.target_class_law),
+            (graph.target_class_law, complement.class_law),
+        ):
+            apart.append(abs(_bayes_error(mine) - _bayes_error(other)))
     return largest(apart)
 
 
@@ -99,6 +111,11 @@ OF_GRAPHS: Mapping[str, Sides] = {
         scale=one,
     ),
     "data-processing-raises-pair-error": Sides(lhs=_pair_error, rhs=_pair_error_after, premises=_TARGETS, scale=one),
-    "label-error-grows-with-mask-ratio": Sides(lhs=_label_error, rhs=_label_error_with_less, scale=one),
-    "mask-ratio-duality": Sides(lhs=_largest_difference, rhs=_zero, scale=one),
+    "label-error-grows-with-mask-ratio": Sides(
+        lhs=_label_error,
+        rhs=_label_error_with_less,
+        premises={IMAGES: same_images, POSITIONS: same_positions, MASKS: hides_more_uniformly},
+        scale=one,
+    ),
+    "mask-ratio-duality": Sides(lhs=_largest_difference, rhs=_zero, premises={TRANSPOSED: transposed}, scale=one),
 }

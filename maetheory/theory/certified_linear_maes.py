@@ -96,7 +96,7 @@ def _size_of_one(images: BallMatrix, floats: Floats, encoder: BallMatrix, decode
 
 
 def _weighted_masks(floats: Floats) -> list[tuple[Ball, np.ndarray]]:
-    return [(ball(float(q)), mask) for q, mask in zip(floats["mask_law"], _masks(floats))]
+    return [(ball(q), mask) for q, mask in zip(floats["mask_law"], _masks(floats))]
 
 
 def _shared_loss(images: BallMatrix, floats: Floats, weights: BallMatrix) -> Ball:
@@ -138,8 +138,8 @@ def _mask_by_mask(images: BallMatrix, floats: Floats, encoder: BallMatrix) -> Ba
 
 def _is_law(floats: Floats) -> Margin:
     """Both sides are linear in the law, so that a sum that is off by round-off spoils nothing."""
-    law = [ball(float(q)) for q in floats["mask_law"]]
-    least, off = ball(float(floats["mask_law"].min())), abs(total(law) - 1)
+    law = [ball(q) for q in floats["mask_law"]]
+    least, off = ball(floats["mask_law"].min()), abs(total(law) - 1)
     words = f"least entry {enclosure(least)}, sum one within {enclosure(off)}"
     return Margin(least.min(ROUND_OFF * len(law) - off), ball(0), words)
 

@@ -1,8 +1,9 @@
 """An assumption in balls is a margin: how far it is from failing, and how much of a failure is round-off.
 
 The arrays of a world are floats, so a norm that is meant to be one is one only nearly. As in :mod:`theorem`, what fails
-by no more than a relative 1e-12 counts as met; the margin says whether it is met exactly, which a proof of a violation
-within round-off needs.
+by no more than a relative 1e-12 counts as met. Such a shortfall is never free: divided by a gap or a mass that is as
+small it can break the claim. So each margin states its cost, a bound of how far the claim itself can be from true
+because of the shortfall, and a certificate proves nothing that lies within that cost.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from maetheory.theory.balls import Ball, BallMatrix, ball, enclosure, largest, p
 
 ROUND_OFF = 1e-12
 _MERGED = 1e-24
+_FACTOR = 40
+_TIED_COST = 1e-11
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,15 @@ class Margin:
         A shortfall up to this is round-off.
     measured : str
         What was measured, in words.
+    cost : arb, optional
+        Where the assumption is met only up to round-off, the claim is true up to this part of the scale. Without it
+        nothing is known of that, and only an assumption that is met exactly carries a proof.
     """
 
     value: Ball
     allowed: Ball
     measured: str
+    cost: Ball | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ class LeastLipschitz:
 
 def least_lipschitz(graph: BallGraph, floats: dict[str, np.ndarray]) -> LeastLipschitz:
     """Measure L on the pairs themselves; ``floats`` holds ``features`` and ``h``."""
-    f, h = ([[ball(float(x)) for x in row] for row in floats[name]] for name in ("features", "h"))
+    f, h = ([[ball(x) for x in row] for row in floats[name]] for name in ("features", "h"))
     long_f, long_h = ([_MERGED * total(x * x for x in row) for row in rows] for rows in (f, h))
     ratios, passed_over = [], 0
     for i, j in _positive_pairs(graph):
@@ -82,7 +89,11 @@ def _distance(a: list[Ball], b: list[Ball]) -> Ball:
 
 
 def bi_lipschitz(least: LeastLipschitz, lipschitz: Ball) -> Margin:
-    """The decoder shrinks no positive pair by more than L, and L is finite."""
+    """The decoder shrinks no positive pair by more than L, and L is finite.
+
+    All claims bound E‖f − f⁺‖²/L ≤ 4 E‖f‖²/L, which is part of their scale up to a factor that grows with the root of
+    the number k of features; the shortfall is a part of L, and pairs that were passed over differ by less still.
+    """
     if not least.value.is_finite():
         infinite = ball(float("-inf"))
         return Margin(
@@ -92,20 +103,23 @@ def bi_lipschitz(least: LeastLipschitz, lipschitz: Ball) -> Margin:
     shortfall = -allowed if least.passed_over else ball(0)
     value = shortfall if least.value is lipschitz else lipschitz - least.value + shortfall
     measured = f"L = {enclosure(lipschitz)}, at least {enclosure(least.value)} is needed"
-    return Margin(value, 2 * allowed if least.passed_over else allowed, measured)
+    most = 2 * allowed if least.passed_over else allowed
+    return Margin(value, most, measured, _FACTOR * most / lipschitz)
 
 
 def norms_at_least_one(graph: BallGraph, h: BallMatrix, h_g: BallMatrix) -> Margin:
     """½(E‖h‖² + E‖h_g‖²) ≥ 1."""
     d1, d2 = graph.degrees
     average = (mean_square(d1, h) + mean_square(d2, h_g)) / 2
-    return Margin(average - 1, ball(ROUND_OFF), f"½(E‖h‖² + E‖h_g‖²) = {enclosure(average)}, at least 1 is needed")
+    words = f"½(E‖h‖² + E‖h_g‖²) = {enclosure(average)}, at least 1 is needed"
+    return Margin(average - 1, ball(ROUND_OFF), words, abs(average - 1))
 
 
 def norm_at_most_one(graph: BallGraph, h_g: BallMatrix) -> Margin:
     """E‖h_g‖² ≤ 1."""
     measured = mean_square(graph.degrees[1], h_g)
-    return Margin(1 - measured, ball(ROUND_OFF), f"E‖h_g‖² = {enclosure(measured)}, at most 1 is needed")
+    words = f"E‖h_g‖² = {enclosure(measured)}, at most 1 is needed"
+    return Margin(1 - measured, ball(ROUND_OFF), words, abs(1 - measured) / 2)
 
 
 def collapsed(floats: dict[str, np.ndarray]) -> Margin:
@@ -117,7 +131,7 @@ def collapsed(floats: dict[str, np.ndarray]) -> Margin:
 def _alike(floats: dict[str, np.ndarray]) -> list[Hashable]:
     """The features of each view as one value, the same for all where they count as collapsed."""
     features, met = floats["features"], collapsed(floats)
-    return [0] * len(features) if met.value >= -met.allowed else [tuple(map(float, row)) for row in features]
+    return [0] * len(features) if met.value >= -met.allowed else [tuple(row) for row in features]
 
 
 def position_blind(floats: dict[str, np.ndarray]) -> Margin:
@@ -140,16 +154,20 @@ def mask_alone(graph: BallGraph, floats: dict[str, np.ndarray], masks: np.ndarra
 
 
 def _constant(rows: np.ndarray, groups: Sequence[Hashable], words: str) -> Margin:
-    """Rows equal the first row of their group, entry by entry, up to a part of that row's largest entry."""
+    """Rows equal the first row of their group, entry by entry, up to a part of that row's largest entry.
+
+    Rows of d entries that are off by a part δ change a squared distance by at most 4 δ√d of the squared norms.
+    """
     first: dict[Hashable, np.ndarray] = {}
     spread, part = ball(0), ball(0)
     for row, group in zip(rows, groups):
         reference = first.setdefault(group, row)
         if (row != reference).any():
-            off = largest(abs(ball(float(x)) - float(y)) for x, y in zip(row, reference))
-            size = float(np.abs(reference).max())
-            spread, part = largest([spread, off]), largest([part, off / size if size else ball(math.inf)])
-    return Margin(-part, ball(ROUND_OFF), words.format(enclosure(spread)))
+            off = largest(abs(ball(x) - ball(y)) for x, y in zip(row, reference))
+            size = largest(abs(ball(y)) for y in reference)
+            part = largest([part, ball(math.inf) if size.is_zero() else off / size])
+            spread = largest([spread, off])
+    return Margin(-part, ball(ROUND_OFF), words.format(enclosure(spread)), 4 * part * ball(rows.shape[1]).sqrt())
 
 
 def linear_decoder(graph: BallGraph, h: BallMatrix, floats: dict[str, np.ndarray]) -> Margin:
@@ -157,7 +175,8 @@ def linear_decoder(graph: BallGraph, h: BallMatrix, floats: dict[str, np.ndarray
     outside = root(mean_square(graph.degrees[0], h - projected(graph, floats["features"], h)))
     size = root(mean_square(graph.degrees[0], h))
     words = f"‖H - P_F H‖_F = {enclosure(outside)} of ‖H‖_F = {enclosure(size)}, 0 is needed"
-    return Margin(-outside, ROUND_OFF * size, words)
+    cost = ball(0) if size.is_zero() else 3 * outside / size  # of E‖h - x₂‖² in E‖h‖² + E‖x₂‖²
+    return Margin(-outside, ROUND_OFF * size, words, cost)
 
 
 def no_tied_views(probe: BallProbe) -> Margin:
@@ -171,9 +190,9 @@ def no_tied_images(probe: BallProbe) -> Margin:
 
 
 def _untied(ties: int, what: str) -> Margin:
-    return Margin(
-        ball(-ROUND_OFF if ties else 0.0), ball(ROUND_OFF), f"{ties} {what} tied within 1e-12 count as errors"
-    )
+    """A view in a tie has a residual of ½ up to 1e-12, so that twice the residual still counts it, and so on."""
+    words = f"{ties} {what} tied within 1e-12 count as errors"
+    return Margin(ball(-ROUND_OFF if ties else 0.0), ball(ROUND_OFF), words, ball(_TIED_COST))
 
 
 def targets_are_sent_by_a_law(channel: BallMatrix) -> Margin:
@@ -191,10 +210,3 @@ def _is_law(rows: BallMatrix) -> Margin:
     off = largest(abs(total(row) - 1) for row in rows.tolist())
     words = f"least entry {enclosure(least)} if below 0, rows sum to one within {enclosure(off)}"
     return Margin(least.min(ball(ROUND_OFF) - off), ball(0), words)
-
-
-def images_known_exactly(graph: BallGraph) -> Margin:
-    """No law of images was rounded when it was stored."""
-    exact = graph.knows_images_exactly()
-    words = "each view is of one image" if exact else "views are shared by images, whose laws are stored in floats"
-    return Margin(ball(0.0 if exact else -ROUND_OFF), ball(ROUND_OFF), words)

@@ -40,17 +40,17 @@ def _components(graph: BallGraph) -> Ball:
 
 
 def _aligned(graph: BallGraph, floats: dict[str, np.ndarray]) -> Margin:
-    """Features equal those of the first view of their component."""
+    """Features equal those of the first view of their component; the threshold of the rank covers what may be off."""
     features, (member, _) = floats["features"], graph.floats.components
     first: dict[int, np.ndarray] = {}
     apart = [
-        abs(ball(float(x)) - float(y))
+        abs(ball(x) - ball(y))
         for row, component in zip(features, member)
         for x, y in zip(row, first.setdefault(int(component), row))
     ]
-    spread, size = largest(apart), float(np.abs(features).max(initial=0.0))
+    spread, size = largest(apart), largest(abs(ball(x)) for x in features.ravel())
     words = f"features of one component differ by up to {enclosure(spread)}, 0 is needed"
-    return Margin(-spread, ROUND_OFF * ball(size), words)
+    return Margin(-spread, ROUND_OFF * size, words, ball(0))
 
 
 def _shares(graph: BallGraph, features: BallMatrix, weight: Ball, lipschitz: Ball) -> list[Ball]:

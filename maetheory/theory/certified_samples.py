@@ -125,11 +125,15 @@ def _expected_bias(graph: BallGraph, pairs: int) -> Ball:
     return (rows - 1) * (columns - 1) / (pairs - 1)
 
 
-def _is_independent(graph: BallGraph) -> Margin:
+def _is_independent(graph: BallGraph, pairs: int) -> Margin:
+    """Off by entries e, the law is off by Σ √d₁√d₂ |e|, which each draw sees, and Σσ² by Σ e²."""
     roots = [[d.sqrt() for d in side] for side in graph.degrees]
     entries = _normalised(graph.law).tolist()
-    off = largest(abs(x - a * b) for a, row in zip(roots[0], entries) for b, x in zip(roots[1], row))
-    return Margin(-off, ball(ROUND_OFF), f"Ā_M is √d₁√d₂ᵀ within {enclosure(off)}")
+    gaps = [(a * b, abs(x - a * b)) for a, row in zip(roots[0], entries) for b, x in zip(roots[1], row)]
+    off = largest(gap for _, gap in gaps)
+    most = min(max(pairs, 0), *graph.shape)  # of Σσ̂²
+    cost = pairs * most * total(weight * gap for weight, gap in gaps) + total(gap * gap for _, gap in gaps)
+    return Margin(-off, ball(ROUND_OFF), f"Ā_M is √d₁√d₂ᵀ within {enclosure(off)}", cost)
 
 
 def _is_two(pairs: int) -> Margin:

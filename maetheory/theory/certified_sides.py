@@ -27,12 +27,12 @@ from maetheory.theory.ball_graph import (
 )
 from maetheory.theory.ball_probe import BallProbe
 from maetheory.theory.balls import Ball, BallMatrix, ball, power, root
+from maetheory.theory.certified_graph_premises import images_known_exactly
 from maetheory.theory.certified_premises import (
     LeastLipschitz,
     Margin,
     bi_lipschitz,
     collapsed,
-    images_known_exactly,
     least_lipschitz,
     mask_alone,
     no_tied_images,
@@ -54,8 +54,8 @@ class Sides:
     lhs, rhs : callable
         Its sides.
     premises : mapping of str to callable
-        Each returns a :class:`Margin`. Assumptions of the theorem that are not here are judged in floats, and count as
-        met up to round-off.
+        Each returns a :class:`Margin`. Assumptions of the theorem that are not here are judged in floats, and where
+        there are such nothing is proved: the verdict is UNDECIDED or INAPPLICABLE.
     derived : mapping of str to callable
         Objects worked out from the others, in order, where they are not given.
     scale : callable, optional

@@ -1,20 +1,30 @@
 """A verdict can be a proof: both sides of a theorem in balls, at a precision that is raised until the sign is certain.
 
 :func:`certify` reads the world as it is stored, exactly, and divides the law by its exact sum. HOLDS and VACUOUS then
-say that the claim is true of this world beyond any round-off, VIOLATED that it is false. INAPPLICABLE is certified too:
-an assumption fails by more than the 1e-12 that floats cost. What :func:`check` calls TIGHT may turn out to HOLD by a
-hair, and the note says so; an identity can only be TIGHT. Where zero stays inside the ball of the slack at the last
-precision, the world is TIGHT if the whole ball is small, and UNDECIDED if it is not.
+say that the claim is true of this world beyond any round-off, VIOLATED that it is false. What :func:`check` calls TIGHT
+may turn out to HOLD by a hair, and the note says so; an identity can only be TIGHT. Where zero stays inside the ball of
+the slack at the last precision, the world is TIGHT if the whole ball is small, and UNDECIDED if it is not.
 
-What is met only up to 1e-12 (a norm of one in floats, a tie of two classes) makes a world that is almost one of the
-theorem's. On it a claim may fail by round-off, which is called TIGHT with a note; VIOLATED needs a shortfall larger
-than 1e-10 of the scale, or assumptions that are met exactly. A few assumptions about structure (two graphs have the
-same images, features are leading eigenvectors) have no ball version: floats judge them, to 1e-12.
+A proof rests on assumptions that were verified in balls as well:
+
+- An assumption that is met exactly carries any verdict.
+- What is met only up to 1e-12 (a norm of one in floats, a tie of two classes) makes a world that is almost one of the
+  theorem's. Its :class:`Margin` then states the cost: how far the claim itself may be from true because of that
+  shortfall, compared with the gap or the mass that it is divided by. A cost within round-off (1e-10 of the scale) is
+  accepted; a larger one leaves every slack that it covers UNDECIDED. VIOLATED needs a shortfall of the claim beyond
+  both, or assumptions that are met exactly.
+- An assumption that has no ball version, or states no cost, carries no proof: the verdict is UNDECIDED, and the note
+  names the assumption.
+
+INAPPLICABLE says that an assumption fails by more than is allowed; it is certified too if the assumption is in balls.
+All assumptions of the toolkit's own theorems are.
 """
 
 from __future__ import annotations
 
 import math
+import numbers
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +34,18 @@ import numpy as np
 from maetheory.core import InputError
 from maetheory.graph import MaskGraph
 from maetheory.theory.ball_graph import BallGraph
-from maetheory.theory.balls import EVERYTHING, Ball, Enclosure, UndecidedError, ball, enclosure, largest, precision
+from maetheory.theory.balls import (
+    EVERYTHING,
+    Ball,
+    Enclosure,
+    UndecidedError,
+    as_stored,
+    ball,
+    enclosure,
+    largest,
+    precision,
+    total,
+)
 from maetheory.theory.balls import matrix as ball_matrix
 from maetheory.theory.certified_premises import ROUND_OFF, Margin
 from maetheory.theory.certified_sides import Sides
@@ -36,6 +57,9 @@ MAX_BITS = 424
 """The precision doubles from the first to at most the last."""
 MAX_NODES = 400
 """Largest number of views, and of targets, of a world that is certified; an eigenvalue equality there takes minutes."""
+
+
+_LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -101,6 +125,11 @@ def certify(
 ) -> Certificate:
     """Check one theorem on one world in ball arithmetic.
 
+    A verdict of HOLDS, VACUOUS, TIGHT or VIOLATED is proved: it rests on both sides in balls, on objects that are read
+    exactly (floats, long doubles, integers of any size), and on assumptions that are verified in balls, exactly or so
+    nearly that what is missing cannot change the verdict. Otherwise the verdict is UNDECIDED and the note names what
+    was not verified.
+
     Parameters
     ----------
     theorem : str or Theorem
@@ -108,7 +137,8 @@ def certify(
     graph : MaskGraph, optional
         The world's mask graph, of at most 400 views and 400 targets.
     sides : Sides, optional
-        The ball version of a theorem of your own.
+        The ball version of a theorem of your own. Its ``premises`` must cover all assumptions of the theorem: one that
+        is left to floats carries no proof.
     max_bits : int, default 424
         The precision starts at 53 bits and is doubled up to this as long as the sign of the slack is open.
     **objects
@@ -134,16 +164,23 @@ def certify(
     theorem, sides = _ball_version(theorem, sides)
     if max_bits < FIRST_BITS:
         raise InputError(f"max_bits must be at least {FIRST_BITS}, but {max_bits} was given")
-    world = theorem.read(graph, objects)
+    rounded = theorem.read(graph, {name: _readable(value) for name, value in objects.items()})
+    world = {name: _as_given(value, objects.get(name)) for name, value in rounded.items()}
     for name, value in world.items():
         _refuse_if_large(name, value)
         if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
             return _not_a_number(theorem, f"{name} holds a value that is not a finite number")
+    unread = _judged_in_floats(theorem, sides, rounded)
     memory: dict[str, Any] = {}
     bits = FIRST_BITS
     while True:
         with precision(bits):
-            found = _judge(theorem, _read_sides(theorem, sides, _in_balls(world, memory)), bits, 2 * bits > max_bits)
+            found = _judge(
+                theorem,
+                _read_sides(theorem, sides, _in_balls(world, rounded, memory), unread),
+                bits,
+                2 * bits > max_bits,
+            )
         if found is not None:
             return found
         bits *= 2
@@ -174,13 +211,39 @@ def _refuse_if_large(name: str, value: Any) -> None:
         )
 
 
-def _in_balls(world: Mapping[str, Any], memory: dict[str, Any]) -> dict[str, Any]:
+def _readable(value: Any) -> Any:
+    """Integers beyond the range of floats as the largest float, so that their shape can be read."""
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        return math.copysign(_LARGEST, value)
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return np.array([max(-_LARGEST, min(_LARGEST, x)) for x in value.ravel()]).reshape(value.shape)
+    return value
+
+
+def _as_given(read: Any, given: Any) -> Any:
+    """What was read, with the numbers that were given and none of them rounded."""
+    if not isinstance(read, np.ndarray | float) or (
+        isinstance(read, np.ndarray) and read.ndim == 1 and read.dtype.kind in "iub"
+    ):
+        return read
+    if given is None:
+        return read
+    if hasattr(given, "detach"):
+        given = given.detach().cpu()
+    array = np.asarray(given)
+    if array.dtype.kind == "O" and not all(isinstance(x, numbers.Real) for x in array.ravel()):
+        return read
+    stored = as_stored(array) if array.dtype.kind in "iubfO" else array
+    return stored if isinstance(read, np.ndarray) else stored[()]
+
+
+def _in_balls(world: Mapping[str, Any], rounded: Mapping[str, Any], memory: dict[str, Any]) -> dict[str, Any]:
     """Turn matrices, numbers and graphs into balls; the memory keeps what a higher precision can start from."""
     found: dict[str, Any] = {"floats": world}
     for name, value in world.items():
         if isinstance(value, np.ndarray) and value.ndim == 2:
             value = ball_matrix(value)
-        elif isinstance(value, float):
+        elif isinstance(rounded[name], float):
             value = ball(value)
         elif isinstance(value, MaskGraph):
             value = BallGraph(value, memory.setdefault(name, {}))
@@ -188,15 +251,14 @@ def _in_balls(world: Mapping[str, Any], memory: dict[str, Any]) -> dict[str, Any
     return found
 
 
-def _read_sides(theorem: Theorem, sides: Sides, world: dict[str, Any]) -> _Reading:
-    margins: dict[str, Margin] = {}
+def _read_sides(
+    theorem: Theorem, sides: Sides, world: dict[str, Any], unread: Mapping[str, tuple[bool, str]]
+) -> _Reading:
+    margins = {name: _in_floats(*judged) for name, judged in unread.items()}
     try:
         for name, work_out in sides.derived.items():
             if name not in world:
                 world[name] = _call(work_out, world)
-        for name, judge in theorem.assumptions.items():
-            if name not in sides.premises:
-                margins[name] = _in_floats(*_call(judge, world["floats"]))
         for name, premise in sides.premises.items():
             margins[name] = _call(premise, world)
         lhs, rhs = _call(sides.lhs, world), _call(sides.rhs, world)
@@ -209,8 +271,18 @@ def _read_sides(theorem: Theorem, sides: Sides, world: dict[str, Any]) -> _Readi
         return _Reading(margins, obstacle=str(error))
 
 
+def _judged_in_floats(theorem: Theorem, sides: Sides, rounded: Mapping[str, Any]) -> dict[str, tuple[bool, str]]:
+    """What floats say of the assumptions that have no ball version."""
+    judges = {name: judge for name, judge in theorem.assumptions.items() if name not in sides.premises}
+    world = dict(rounded)
+    for name, work_out in theorem.derived.items() if judges else ():
+        if name not in world:
+            world[name] = _call(work_out, world)
+    return {name: _call(judge, world) for name, judge in judges.items()}
+
+
 def _in_floats(holds: bool, measured: str) -> Margin:
-    """An assumption judged in floats is met up to round-off or fails outright."""
+    """An assumption judged in floats fails or is met by what floats tell; either way nothing is proved of it."""
     return Margin(ball(-ROUND_OFF if holds else -math.inf), ball(ROUND_OFF), measured)
 
 
@@ -257,7 +329,15 @@ def _verdict(theorem: Theorem, seen: _Reading, bits: int, last: bool) -> tuple[V
         return give_up, f"nothing is certain with {bits} bits: {seen.obstacle or 'a side is not finite'}"
     if not all(m.value >= -m.allowed for m in seen.margins.values()):
         return give_up, f"whether the assumptions hold is open with {bits} bits"
+    unverified = [f"{name}: {m.measured}" for name, m in seen.margins.items() if not m.value >= 0 and m.cost is None]
+    if unverified:
+        never = any(m.value < 0 and m.cost is None for m in seen.margins.values())
+        return Verdict.UNDECIDED if never else give_up, f"this is not verified in balls: {'; '.join(unverified)}"
     band = TIGHTNESS * seen.scale.abs_lower() if seen.scale is not None else ball(0)
+    cost = _cost(seen)
+    if not cost <= band and not abs(slack) > cost:
+        most = math.inf if not cost.is_finite() else enclosure(cost).high
+        return give_up, f"the claim may be off by {most:.3g} because this is not met exactly: {_inexact(seen)}"
     if theorem.direction == "==":
         return _of_identity(slack, band, bits, give_up)
     return _of_inequality(theorem, seen, slack, band, bits, give_up)
@@ -298,9 +378,19 @@ def _true(theorem: Theorem, seen: _Reading) -> Verdict:
     return Verdict.VACUOUS if empty else Verdict.HOLDS
 
 
+def _cost(seen: _Reading) -> Ball:
+    """How far the claim may be from true because assumptions are met only up to round-off."""
+    parts = total(abs(m.cost) for m in seen.margins.values() if m.cost is not None and not m.value >= 0)
+    return ball(0) if parts.is_zero() or seen.scale is None else (parts * seen.scale).abs_upper()
+
+
+def _inexact(seen: _Reading) -> str:
+    return "; ".join(f"{name} ({m.measured})" for name, m in seen.margins.items() if not m.value >= 0)
+
+
 def _round_off(seen: _Reading, found: Enclosure) -> str:
-    inexact = ", ".join(name for name, m in seen.margins.items() if not m.value >= 0)
-    return f"the claim fails by at most {-found.low:.3g}, which is round-off because this is not met exactly: {inexact}"
+    words = f"the claim fails by at most {-found.low:.3g}, which is round-off because this is not met exactly"
+    return f"{words}: {_inexact(seen)}"
 
 
 def _not_a_number(theorem: Theorem, note: str) -> Certificate:

@@ -43,6 +43,8 @@ from maetheory.graph import Contents, MaskGraph
 from maetheory.masks import BernoulliMasks, BlockMasks, UniformMasks
 from maetheory.theory.theorem import Objects, Theorem
 
+TRANSPOSED = "the complement has the law of the transposed graph"
+
 
 def _singular(graph: MaskGraph) -> np.ndarray:
     return np.linalg.svd(graph.normalized_matrix.toarray(), compute_uv=False)
@@ -70,10 +72,10 @@ def _largest_difference(graph: MaskGraph, complement: MaskGraph) -> float:
 def _is_transposed(graph: MaskGraph, complement: MaskGraph) -> tuple[bool, str]:
     if graph.shape != complement.shape[::-1]:
         return False, f"the graphs are {graph.shape} and {complement.shape}"
-    views = _match(graph.view_contents, complement.target_contents, graph.shape[0])
-    targets = _match(graph.target_contents, complement.view_contents, graph.shape[1])
-    if views is None or targets is None:
+    places = matched(graph, complement)
+    if places is None:
         return False, "a view or target of one graph shows what no target or view of the other does"
+    views, targets = places
     off = _largest_entry(graph.joint - complement.joint.T[views][:, targets])
     if graph.image_labels is not None and complement.image_labels is not None:
         if graph.n_classes != complement.n_classes:
@@ -84,6 +86,13 @@ def _is_transposed(graph: MaskGraph, complement: MaskGraph) -> tuple[bool, str]:
             _largest_entry(graph.target_class_law - complement.class_law[targets]),
         )
     return off <= 1e-12, f"masses and class laws agree within {off:.3g}"
+
+
+def matched(graph: MaskGraph, complement: MaskGraph) -> tuple[np.ndarray, np.ndarray] | None:
+    """Target of the complement for each view, and its view for each target; None where one has no counterpart."""
+    views = _match(graph.view_contents, complement.target_contents, graph.shape[0])
+    targets = _match(graph.target_contents, complement.view_contents, graph.shape[1])
+    return None if views is None or targets is None else (views, targets)
 
 
 def _match(contents: Contents | None, other: Contents | None, size: int) -> np.ndarray | None:
@@ -123,7 +132,7 @@ def tight() -> Objects:
 def _broken() -> dict[str, Objects]:
     world = worlds.mixture(4, 2, 2, 0.2)
     graphs = [MaskGraph.enumerate(world, BlockMasks((1, 4), visible)) for visible in (1, 3)]
-    return {"the complement has the law of the transposed graph": {"graph": graphs[0], "complement": graphs[1]}}
+    return {TRANSPOSED: {"graph": graphs[0], "complement": graphs[1]}}
 
 
 def _sample(rng: np.random.Generator) -> Objects:
@@ -149,7 +158,7 @@ THEOREM = Theorem(
     direction="==",
     scale=lambda: 1.0,
     terms=_terms,
-    assumptions={"the complement has the law of the transposed graph": _is_transposed},
+    assumptions={TRANSPOSED: _is_transposed},
     tight=tight,
     broken=_broken,
     sample=_sample,

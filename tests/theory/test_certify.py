@@ -203,17 +203,18 @@ def test_an_open_assumption_is_undecided(middle):
     ("holds", "slack", "verdict"),
     [
         (False, 1.0, Verdict.INAPPLICABLE),
-        (True, 1.0, Verdict.HOLDS),
-        (True, -1e-14, Verdict.TIGHT),
-        (True, -1.0, Verdict.VIOLATED),
+        (True, 1.0, Verdict.UNDECIDED),
+        (True, -1e-14, Verdict.UNDECIDED),
+        (True, -1.0, Verdict.UNDECIDED),
     ],
 )
-def test_an_assumption_without_balls_is_judged_in_floats(holds, slack, verdict):
+def test_an_assumption_without_balls_is_judged_in_floats_and_carries_no_proof(holds, slack, verdict):
     world = bare(lhs=lambda graph: ball(1.0 + slack), rhs=lambda graph: ball(1.0))
     judged = {"as it were": lambda graph: (holds, "as floats say")}
     proved = certify(**{**world, "theorem": replace(world["theorem"], assumptions=judged)})
     assert proved.verdict is verdict
     assert [(a.name, a.holds, a.measured) for a in proved.assumptions] == [("as it were", holds, "as floats say")]
+    assert "as it were" in proved.note
 
 
 def test_pairs_that_differ_by_round_off_do_not_count_for_the_decoder():
