@@ -34,8 +34,12 @@ def _met(words: str) -> Margin:
 
 def _off(one: Law, two: Law) -> list[Ball]:
     """Absolute differences of two sparse laws, entry by entry."""
-    nothing: Ball = ball(0)
-    return [abs((one[at] if at in one else nothing) - (two[at] if at in two else nothing)) for at in {**one, **two}]
+    return [abs(_mass(one, at) - _mass(two, at)) for at in {**one, **two}]
+
+
+def _mass(law: Law, at: tuple[int, int]) -> Ball:
+    found = law.get(at)
+    return ball(0) if found is None else found
 
 
 def _agreeing(apart: Iterable[Ball], words: str, cost: Ball | None = None) -> Margin:
