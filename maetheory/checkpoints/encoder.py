@@ -205,6 +205,7 @@ class Encoder(nn.Module):
                  head_readout: Literal["cls", "mean"] = "cls") -> None:  # fmt: skip
         super().__init__()
         self.config = config
+        self.code_base = ""  # the name of its dialect, whose rule of initialisation its baselines follow
         self.patch_embed = _PatchEmbed(config)
         if config.cls:
             self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width))

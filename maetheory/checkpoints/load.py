@@ -268,6 +268,7 @@ def _built(reading: _Reading) -> Encoder:
     with torch.device("meta"):
         encoder = Encoder(reading.config, None, head.readout if head else "cls")
     encoder.load_state_dict(reading.tensors, assign=True)
+    encoder.code_base = reading.match.dialect.name
     encoder.head = head.module if head else None
     return encoder.eval()
 

@@ -16,60 +16,86 @@ import torch
 from scipy.stats import t as student_t
 
 from maetheory.checkpoints import Encoder
+from maetheory.checkpoints.initialisations import Initialisation, draw_weights, initialisations_of
+from maetheory.checkpoints.resize import is_sincos
 from maetheory.core import generator
 from maetheory.evaluation.measures import NOTHING, Measure, Measured
 from maetheory.evaluation.populations import HELD, Population
 from maetheory.metrics import Moments, marchenko_pastur, shuffled_columns
 from maetheory.models import MAE, SimMIM, ViT
-from maetheory.models.positions import sincos_positions
-from maetheory.models.vit import initialize
 
-FURTHER = 0.95  # how often the band of random twins holds a further one
+FURTHER = 0.95  # how often the band of untrained networks holds a further one
+TINY = 1e-9  # the rounding error of a mean cosine's distance from 1
 NO_TWIN = "there is no random twin of a callable, whose architecture is not known"
 
 
-def random_twins(encoder: Any, count: int, *, seed: int = 0) -> Iterator[torch.nn.Module]:
-    """Yield `count` random twins, of `seed` and the seeds after it; none where the architecture is not known."""
+def random_twins(
+    encoder: Any, count: int, *, rule: Initialisation | None = None, seed: int = 0
+) -> Iterator[torch.nn.Module]:
+    """Yield `count` untrained networks, of `seed` and the seeds after it; none where the architecture is not known."""
     for number in range(count):
-        twin = random_twin(encoder, seed=seed + number)
+        twin = random_twin(encoder, rule=rule, seed=seed + number)
         if twin is not None:
             yield twin
 
 
-def random_twin(encoder: Any, *, seed: int = 0) -> torch.nn.Module | None:
-    """Return the same architecture, initialised as MAE does and not trained; None where it is not known.
+def random_twin(encoder: Any, *, rule: Initialisation | None = None, seed: int = 0) -> torch.nn.Module | None:
+    """Return an untrained network of the same architecture; None where the architecture is not known.
 
-    Linear maps are Xavier-uniform, biases zero, tokens and learned position tables N(0, 0.02²). A table that holds
-    MAE's fixed sines and cosines is architecture, not training, and is kept.
+    A position table that holds MAE's fixed sines and cosines is architecture, not training, and is kept.
 
     Parameters
     ----------
     encoder : Encoder, ViT, MAE or SimMIM
+    rule : Initialisation, optional
+        How its weights are drawn; by default as the code base of the checkpoint draws them, MAE's where none is known.
     seed : int
-        What the initial weights are drawn from.
+        Of the initial weights.
     """
     if not isinstance(encoder, Encoder | ViT | MAE | SimMIM):
         return None
+    rule = rule or initialisation_rules(encoder)[0]
     device = next(encoder.parameters()).device
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         twin = type(encoder)(encoder.config)  # type: ignore[arg-type]
         if isinstance(twin, Encoder) and isinstance(encoder, Encoder):
-            _start(twin, encoder)
+            twin.code_base = encoder.code_base
+            fixed = _sines(encoder)
+            if fixed is not None:
+                twin.pos_embed = torch.nn.Parameter(fixed.clone(), requires_grad=False)
+        draw_weights(twin, rule)
     return twin.to(device).eval()
 
 
-def of_initialisations(found: Sequence[Measured], most: float | None = None) -> Measured:
-    """Return the mean over random twins, with a band that holds a further twin's limit 95 times in 100.
+def initialisation_rules(encoder: Any) -> tuple[Initialisation, ...]:
+    """Return the initialisation rule of a model's code base, then those that its weights may have been drawn from too.
 
-    ``t s √(1 + 1/k)`` of k twins with standard deviation s, Student's t of k − 1 degrees of freedom, beside the error
-    over images, which all twins share. One twin does not say how far twins differ, and its band is everything.
+    Parameters
+    ----------
+    encoder : Encoder, ViT, MAE or SimMIM
+        Of any other model, whose architecture is not known, there is no rule.
+    """
+    if isinstance(encoder, Encoder):
+        return initialisations_of(encoder.code_base, fixed_positions=_sines(encoder) is not None,
+                                  layer_scale=encoder.config.layer_scale)  # fmt: skip
+    return initialisations_of("maetheory") if isinstance(encoder, ViT | MAE | SimMIM) else ()
+
+
+def of_initialisations(found: Sequence[Measured], most: float | None = None, *, cosines: bool = False) -> Measured:
+    """Return the mean over untrained networks, with a band that holds a further one's limit 95 times in 100.
+
+    ``t s √(1 + 1/k)`` of k networks with standard deviation s, Student's t of k − 1 degrees of freedom, beside the
+    error over images, which all of them share. One network does not say how far others differ, and its band is
+    everything.
 
     Parameters
     ----------
     found : sequence of Measured
     most : float, optional
         Of ranks, which lie between 1 and this: their spread is that of logarithms, and so is the band.
+    cosines : bool, default False
+        Of mean cosines, which end at 1: the spread and the band are those of the logarithm of their distance from 1.
 
     Examples
     --------
@@ -80,40 +106,45 @@ def of_initialisations(found: Sequence[Measured], most: float | None = None) -> 
     """
     if not found:
         return NOTHING
-    k, ranks = len(found), most is not None
     value, own = (float(np.mean([getattr(one, name) for one in found])) for name in ("value", "error"))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        middles = np.array([(one.low + one.high) / 2 for one in found])
-        centres = np.log(middles) if ranks else middles
-        centre, further = float(centres.mean()), np.inf
-        if k > 1:
-            further = student_t.ppf((1 + FURTHER) / 2, k - 1) * float(centres.std(ddof=1)) * np.sqrt(1 + 1 / k)
-        error = float(np.hypot(further, own / np.exp(centre) if ranks else own))
-        low, high = centre - error, centre + error
-        if most is not None:
-            low, high = float(np.clip(np.exp(low), 1, most)), float(np.clip(np.exp(high), 1, most))
+    middles = np.array([(one.low + one.high) / 2 for one in found])
+    if most is not None:
+        low, high = _log_band(middles, own)
+        low, high = float(np.clip(low, 1, most)), float(np.clip(high, 1, most))
+    elif cosines:
+        low, high = (1 - end for end in reversed(_log_band(np.maximum(1 - middles, TINY), own)))
+    else:
+        error = float(np.hypot(_further(middles), own))
+        low, high = float(middles.mean()) - error, float(middles.mean()) + error
     return Measured(value, low, high, (high - low) / 2, found[0].method, found[0].note)
 
 
-@torch.no_grad()
-def _start(twin: Encoder, trained: Encoder) -> None:
-    initialize(twin)
-    if hasattr(twin, "reg_token"):
-        torch.nn.init.normal_(twin.reg_token, std=0.02)
-    if hasattr(twin, "pos_embed"):
-        fixed = _sines(trained)
-        if fixed is not None:
-            twin.pos_embed.copy_(fixed)
+def _further(values: np.ndarray) -> float:
+    """Return how far from their mean a further value lies in 95 of 100 cases."""
+    k = len(values)
+    if k < 2:
+        return np.inf
+    return float(student_t.ppf((1 + FURTHER) / 2, k - 1) * values.std(ddof=1) * np.sqrt(1 + 1 / k))
+
+
+def _log_band(values: np.ndarray, error: float) -> tuple[float, float]:
+    """Return the band of a further positive value, found in logarithms."""
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        logs = np.log(values)
+        centre = float(logs.mean())
+        width = float(np.hypot(_further(logs), error / np.exp(centre)))
+        return float(np.exp(centre - width)), float(np.exp(centre + width))
 
 
 def _sines(encoder: Encoder) -> torch.Tensor | None:
-    """Return the position table of an encoder if it is MAE's fixed one."""
-    config = encoder.config
-    if config.width % 4 or config.position_prefix > 1:
+    """Return the position table of an encoder if it is the fixed one of MAE or MoCo-v3."""
+    config, prefix = encoder.config, encoder.config.position_prefix
+    if config.positions != "table":
         return None
-    fixed = sincos_positions(config.width, config.grid, config.grid)[:, 1 - config.position_prefix :]
-    table = encoder.pos_embed.detach().cpu()
-    return fixed if torch.allclose(table, fixed, atol=1e-3) else None
+    table = encoder.pos_embed.detach()
+    if not any(is_sincos(table[0, prefix:], config.grid, swapped) for swapped in (False, True)):
+        return None
+    return table if prefix <= 1 and not table[:, :prefix].any() else None
 
 
 def shuffled(population: Population, *, seed: int = 0) -> Population:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,11 +12,12 @@ from torch import Tensor
 
 from maetheory.core import InputError, Progress, silent
 from maetheory.data import ImageSet
-from maetheory.evaluation.baselines import NO_TWIN, of_initialisations, random_twins
+from maetheory.evaluation.baselines import NO_TWIN, initialisation_rules, random_twins
 from maetheory.evaluation.curves import NOISE, SELF, SHUFFLED, TWIN, noise_spectrum
 from maetheory.evaluation.encode import Readout
+from maetheory.evaluation.initialisation_span import NO_SPAN, band_over_initialisations, decisive, measure_span, span_of
 from maetheory.evaluation.look import Place, look
-from maetheory.evaluation.measures import NOTHING, QUICK, RANKS, Measure, measures
+from maetheory.evaluation.measures import NOTHING, QUICK, Measure, Measured, measures
 from maetheory.evaluation.populations import Layers
 from maetheory.masks import MaskLaw
 
@@ -57,11 +58,16 @@ def collapse_report(encoder: Any, images: ImageSet | np.ndarray | Tensor, **opti
     DataFrame
         One row per readout, layer, metric and convention: readout, layer, final_norm, metric, convention, value, error,
         low, high, method (how the band was found, and of what), n (rows), images, d, and each baseline, all but noise
-        with ``_low`` and ``_high``; NaN where there is none, `note` says why. The value is that of these images, as its
-        publication defines it; `error` is two standard errors, by which other images as many would change it. Ranks of
-        few images are too low besides, by more than that; the band of a metric of moments is around the value at
-        infinitely many images: with eight times as many rows as dimensions the band of an effective rank held it in
-        91 to 97 of 100 draws, by spectrum. That of a metric of rows or views is around the value itself.
+        with ``_low`` and ``_high``; NaN where there is none, `note` says why. The random-initialisation baseline
+        (random_twin) follows the rule of the checkpoint's code base, random_rule; random_span_low and random_span_high
+        enclose it and those of the other usual rules, of which random_lowest and random_highest reach furthest. The
+        span is of effective_rank and mean_cosine only, from which `verdict` concludes.
+
+        The value is that of these images, as its publication defines it; `error` is two standard errors, by which other
+        images as many would change it. Ranks of few images are too low besides, by more than that; the band of a metric
+        of moments is around the value at infinitely many images: with eight times as many rows as dimensions the band
+        of an effective rank held it in 91 to 97 of 100 draws, by spectrum. That of a metric of rows or views is around
+        the value itself.
     """
     return measure_collapse(encoder, images, **options).table
 
@@ -82,7 +88,7 @@ def measure_collapse(
     batch: int | None = None,
     progress: Progress = silent,
 ) -> Collapse:
-    """Measure the features of a model, beside its random twins, shuffled columns and noise when `full`.
+    """Measure the features of a model, beside untrained networks, shuffled columns and noise when `full`.
 
     Of several layers the last named is measured whole, the others by moments alone.
 
@@ -103,10 +109,12 @@ def measure_collapse(
     law : MaskLaw, optional
         What LiDAR's and mask-pair alignment's four views of an image see; by default a quarter of the patches.
     twins : int, default 5
-        How many random twins, each of which takes as long as the model itself. Their mean is the baseline, and its band
-        holds a further one, so with few it is wide, and with one it is everything.
+        How many untrained networks are drawn by the rule of the checkpoint's code base, each of which takes as long as
+        the model itself. Their mean is the baseline, and its band holds a further one, so with few it is wide, and with
+        one it is everything. Of each other usual rule half as many are drawn, rounded up, and only what `verdict` reads
+        is measured.
     seed : int
-        Of the twins' weights, the groups of images, the shuffles and the masks.
+        Of the initial weights, the groups of images, the shuffles and the masks.
     batch : int, optional
         Images at once; by default as many as memory allows.
     progress : Progress
@@ -126,24 +134,41 @@ def measure_collapse(
     own = look(encoder, images, chosen, full=full, **how)
     seen = [look(twin, images, chosen, full=full, twin=True, **how)
             for twin in (random_twins(encoder, twins, seed=seed) if full else ())]  # fmt: skip
+    spanned = decisive(chosen) if full else ()
+    span = measure_span(encoder, images, spanned, (twins + 1) // 2, **how)
+    rule = next((rule.name for rule in initialisation_rules(encoder)), "") if seen else ""
     rows = []
     for number, place in enumerate(own.places):
         others = [one.places[number] for one in seen]
-        rows += [{"readout": place.readout, "layer": place.layer, "final_norm": final_norm, "metric": measure.metric,
-                  "convention": measure.convention, **_row(place, others, index, measure)}
-                 for index, measure in enumerate(chosen) if place.numbers[index] is not None]  # fmt: skip
+        further = {name: [one.places[number] for one in looks] for name, looks in span.items()}
+        for index, measure in enumerate(chosen):
+            if place.numbers[index] is None:
+                continue
+            twin = band_over_initialisations(measure, [other.numbers[index] for other in others], place.d)
+            ends = dict(NO_SPAN)
+            if seen and measure in spanned:
+                ends = _span(measure, spanned.index(measure), place.d, further, {rule: twin})
+            rows.append({"readout": place.readout, "layer": place.layer, "final_norm": final_norm,
+                         "metric": measure.metric, "convention": measure.convention,
+                         **_row(place, twin, index, measure), "random_rule": rule, **ends})  # fmt: skip
     notes = (*own.notes, *((NO_TWIN,) if full and not seen else ()))
     deepest = [(place, [one.places[number] for one in seen])
                for number, place in enumerate(own.places) if place.spectrum.size]  # fmt: skip
     return Collapse(pd.DataFrame(rows), _spectra(deepest), _growth(deepest), notes)
 
 
-def _row(place: Place, others: Sequence[Place], index: int, measure: Measure) -> dict[str, Any]:
+def _span(measure: Measure, index: int, d: int, further: Mapping[str, Sequence[Place]],
+          own: Mapping[str, Measured]) -> dict[str, Any]:  # fmt: skip
+    """Return the span of a metric over the code base's own rule and all others."""
+    bands = {name: band_over_initialisations(measure, [place.numbers[index] for place in places], d)
+             for name, places in further.items()}  # fmt: skip
+    return span_of({**own, **bands})
+
+
+def _row(place: Place, twin: Measured, index: int, measure: Measure) -> dict[str, Any]:
     """Return a metric's numbers and its baselines'."""
     found = place.numbers[index] or NOTHING
     null = (place.shuffled[index] if place.shuffled else None) or NOTHING
-    twin = of_initialisations([other.numbers[index] or NOTHING for other in others],
-                              float(place.d) if measure.metric in RANKS else None)  # fmt: skip
     n, images, note = place.n if measure.needs == "moments" else place.kept, place.images, found.note
     if measure.needs == "views" and place.views is not None:
         images, q, _ = place.views

@@ -1,8 +1,11 @@
-"""A reading of collapse says no more than the bands allow, and always compared with what.
+"""Answers to two questions about collapse, each with what it is compared with and no surer than the bands allow.
 
-Complete collapse: all images get one direction. The mean cosine is near 1 and the spread of directions near 0.
-Dimensional collapse: images differ, but in few directions. The effective rank lies below that of the random twin, and
-below that of shuffled columns, which have the same marginals and the same mean vector.
+Complete collapse: all images get one direction. The mean cosine is near 1, and nearer than that of untrained networks.
+Dimensional collapse: images differ, but in few directions. The effective rank lies below that of untrained networks of
+the same architecture, and below that of shuffled columns, which have the same marginals and the same mean vector.
+
+How many directions an untrained network gives depends on how its weights were drawn, by a factor of two and more. So
+"yes" needs a rank below the baselines of all usual initialisations, not only of the code base's own.
 """
 
 from __future__ import annotations
@@ -20,6 +23,11 @@ from maetheory.evaluation.quoted import banded, number
 COMPLETE = 0.99  # mean cosine from which all images count as one direction
 ONE = 1.05  # effective rank up to which there is one direction
 FEW = 0.5  # share of the effective rank of shuffled columns below which directions are few, where there is no twin
+FEWER = (
+    0.8  # share of the lowest rank of untrained networks below which directions are fewer: libraries differ in details
+)
+NEARER = 0.5  # the same of the distance of a mean cosine from 1
+ROUNDING = 1e-6  # of a mean cosine of float32 features
 SHARED = 0.5  # mean cosine from which one vector carries most of every feature
 
 
@@ -100,7 +108,12 @@ def _complete(cosine: Mapping[Any, Any], spread: Mapping[Any, Any] | None) -> tu
     if np.isnan(low):
         return Answer.UNDECIDED, f"Without a band nothing can be said: {said}{_why(cosine)}."
     if low >= COMPLETE:
-        return Answer.YES, f"All images have one direction: {said}, where 1 is complete collapse{_twin_too(cosine)}."
+        said = f"All images have one direction: {said}, where 1 is complete collapse{_twin_too(cosine)}"
+        reached = cosine.get("random_span_high", np.nan)
+        if 1 - reached <= (1 - low) / NEARER + ROUNDING:
+            return Answer.UNDECIDED, (f"{said}; but untrained networks reach {number(reached)} ("
+                                      f"{cosine['random_highest']})")  # fmt: skip
+        return Answer.YES, f"{said}."
     if high >= COMPLETE:
         return Answer.UNDECIDED, f"Images nearly share one direction, and the band reaches {COMPLETE}: {said}."
     if spread is not None and not np.isnan(spread["value"]):
@@ -120,14 +133,45 @@ def _dimensional(rank: Mapping[Any, Any]) -> tuple[Answer, str]:
         return Answer.UNDECIDED, f"There is nothing to compare with: {said[0].lower()}{said[1:]}."
     sides = [_side(rank, name, side) for name, side in (("random_twin", twin), ("shuffled", null)) if side is not None]
     said += f" {', and '.join(sides)}"
-    if high <= ONE:
-        return Answer.YES, f"{said}: one direction is all there is."
     if twin is None:
+        if high <= ONE:
+            return Answer.YES, f"{said}: one direction is all there is."
         return _without_twin(null, high, rank["shuffled_low"]), f"{said}; there is no random twin to compare with."
-    answer = {"below": Answer.YES, "above": Answer.NO, "within": Answer.UNDECIDED}[twin]
-    if twin == "below" and null in ("within", "above"):
-        answer = Answer.UNDECIDED  # fewer than at random, and yet as many as the marginals allow
-    return answer, f"{said}."
+    if high <= ONE:
+        return _one_direction(rank, said, twin)
+    if twin == "within":
+        return Answer.UNDECIDED, f"{said}."
+    low_end, high_end = (rank.get(f"random_span_{end}", np.nan) for end in ("low", "high"))
+    if twin == "above" and high < np.sqrt(low_end * high_end):
+        return Answer.UNDECIDED, (f"{said}; but other untrained networks have far more: {rank['random_highest']} gives "
+                                  f"up to {number(high_end)}.")  # fmt: skip
+    if twin == "above":
+        return Answer.NO, f"{said}."
+    if not high < _lowest(rank):
+        return Answer.UNDECIDED, f"{said}; but other untrained networks have about as few{_as_few(rank)}."
+    if null in ("within", "above"):
+        return Answer.UNDECIDED, f"{said}: as many as the marginals of the features allow."
+    return Answer.YES, f"{said}."
+
+
+def _one_direction(rank: Mapping[Any, Any], said: str, twin: str) -> tuple[Answer, str]:
+    """Answer where one direction is all there is: it is collapse unless untrained networks may have no more."""
+    said += ": one direction is all there is"
+    if twin == "below" and _band(rank)[1] < _lowest(rank):
+        return Answer.YES, f"{said}."
+    return Answer.UNDECIDED, f"{said}, and untrained networks may have no more{_as_few(rank)}."
+
+
+def _lowest(rank: Mapping[Any, Any]) -> float:
+    """Return the rank below which no usual initialisation comes; of one baseline where no span was measured."""
+    low = rank.get("random_span_low", np.nan)
+    return float(rank["random_twin_low"] if np.isnan(low) else FEWER * low)
+
+
+def _as_few(rank: Mapping[Any, Any]) -> str:
+    """Name the initialisation that reaches lowest, and where it does."""
+    low = rank.get("random_span_low", np.nan)
+    return "" if np.isnan(low) else f": {rank['random_lowest']} gives down to {number(low)}"
 
 
 def _without_twin(null: str | None, high: float, null_low: float) -> Answer:

@@ -1,0 +1,182 @@
+"""Initialisation rules: the distributions from which each code base draws the weights of a Vision Transformer.
+
+The rank of an untrained network's features depends on the rule, by a factor of two and more, so a random-initialisation
+baseline has to follow the rule of the code base that trained the checkpoint. Those of timm 1.0, transformers 5,
+torchvision 0.28 and torch.nn were read in their sources; the others are those of MAE (He et al. 2022), MoCo-v3 (Chen et
+al. 2021), BEiT (Bao et al. 2022), SimMIM (Xie et al. 2022), I-JEPA (Assran et al. 2023) and vit-pytorch. Norms start at
+weight one and bias zero, relative positions at zero, under every rule.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from math import sqrt
+
+import torch
+from torch import Tensor, nn
+
+Law = Callable[[Tensor], object]
+
+
+def _xavier(weight: Tensor) -> None:
+    nn.init.xavier_uniform_(weight)
+
+
+def _pytorch(weight: Tensor) -> None:
+    nn.init.kaiming_uniform_(weight, a=sqrt(5))
+
+
+def _lecun(weight: Tensor) -> None:
+    nn.init.normal_(weight, std=1 / sqrt(weight.shape[1]))
+
+
+def _cut(weight: Tensor, std: float) -> None:
+    """Draw from the normal distribution without what lies beyond one standard deviation, as BEiT does."""
+    nn.init.trunc_normal_(weight, std=std, a=-std, b=std)
+
+
+_normal = partial(nn.init.normal_, std=0.02)  # timm and torchvision cut it at ±2, one hundred standard deviations
+_beit = partial(_cut, std=0.02)
+
+
+@dataclass(frozen=True)
+class Initialisation:
+    """How a code base draws the weights of an untrained Vision Transformer.
+
+    Attributes
+    ----------
+    name : str
+        As a sentence names it: "MAE's Xavier-uniform".
+    linear, patch : callable
+        Fills a matrix (outputs, inputs) of a linear map, of the patch embedding.
+    attention : callable, optional
+        The same for the map to queries, keys and values, where it is another.
+    linear_bias, patch_bias : bool
+        Whether biases are drawn as torch.nn draws them, U(±1/√inputs); else they are zero.
+    cls, positions : float
+        Standard deviation of cls and register tokens, and of a learned position table.
+    rescaled : bool
+        Whether the last map of the attention and of the MLP of block i, from 1, is divided by √(2i).
+    layer_scale : float
+        What LayerScale starts at, where the architecture has one.
+    """
+
+    name: str
+    linear: Law
+    patch: Law
+    attention: Law | None = None
+    linear_bias: bool = False
+    patch_bias: bool = False
+    cls: float = 0.02
+    positions: float = 0.02
+    rescaled: bool = False
+    layer_scale: float = 1.0
+
+
+MAE = Initialisation("MAE's Xavier-uniform", _xavier, _xavier)
+MOCO = Initialisation("MoCo-v3's Xavier-uniform", _xavier, _xavier, cls=1e-6)
+TIMM = Initialisation("timm's normal (0.02)", _normal, _pytorch, patch_bias=True, cls=1e-6, layer_scale=1e-5)
+DINO = Initialisation("DINO's normal (0.02)", _normal, _pytorch, patch_bias=True, layer_scale=1e-5)
+HUGGING_FACE = Initialisation("Hugging Face's normal (0.02)", _normal, _normal)
+HUGGING_FACE_MAE = Initialisation("Hugging Face ViTMAE's normal (0.02)", _normal, _xavier)
+BEIT = Initialisation("BEiT's normal (0.02), rescaled by depth", _beit, _beit, rescaled=True, layer_scale=0.1)
+TIMM_BEIT = Initialisation("timm BEiT's normal (0.02), rescaled by depth", _normal, _pytorch, patch_bias=True,
+                           rescaled=True, layer_scale=0.1)  # fmt: skip
+JEPA = Initialisation("I-JEPA's normal (0.02), rescaled by depth", _normal, _normal, rescaled=True)
+JAX = Initialisation("JAX's Xavier-uniform with LeCun-normal patches", _xavier, _lecun, cls=0.0)
+PYTORCH = Initialisation("PyTorch's default", _pytorch, _pytorch, linear_bias=True, patch_bias=True)
+VIT_PYTORCH = Initialisation("vit-pytorch's, PyTorch's default with tokens of deviation 1", _pytorch, _pytorch,
+                             linear_bias=True, patch_bias=True, cls=1.0, positions=1.0)  # fmt: skip
+TRANSFORMER = Initialisation("torch.nn.TransformerEncoder's", _pytorch, _pytorch, attention=_xavier, linear_bias=True,
+                             patch_bias=True)  # fmt: skip
+USUAL = (MAE, HUGGING_FACE, PYTORCH)  # the widest, the narrowest and a middle one in rank: what any code may have used
+SMALL_SCALE = 1e-5  # of LayerScale, in networks of more than 18 blocks
+CODE_BASES: Mapping[str, tuple[Initialisation, ...]] = {
+    "maetheory": (MAE,),
+    "facebookresearch/mae": (MAE,),
+    "U-MAE": (MAE,),
+    "IcarusWizard/MAE": (PYTORCH,),
+    "lightly": (MAE, JAX),
+    "solo-learn": (TIMM,),
+    "stable-pretraining": (TIMM,),
+    "mmpretrain": (JAX, TIMM),
+    "MoCo-v3": (MOCO,),
+    "facebookresearch/dinov2": (TIMM,),
+    "DINO": (DINO,),
+    "MSN": (DINO, JEPA),
+    "I-JEPA": (JEPA,),
+    "timm": (TIMM,),
+    "BEiT": (TIMM_BEIT, BEIT),
+    "BEiT v2": (BEIT,),
+    "SimMIM": (BEIT,),
+    "Hugging Face ViTMAE": (HUGGING_FACE_MAE,),
+    "Hugging Face ViT": (HUGGING_FACE,),
+    "Hugging Face I-JEPA": (HUGGING_FACE,),
+    "Hugging Face DINOv2": (HUGGING_FACE,),
+    "torchvision": (JAX,),
+    "torch.nn.TransformerEncoder": (TRANSFORMER, VIT_PYTORCH),
+    "vit-pytorch": (VIT_PYTORCH,),
+}
+
+
+def initialisations_of(code_base: str, *, fixed_positions: bool = False,
+                       layer_scale: bool = False) -> tuple[Initialisation, ...]:  # fmt: skip
+    """Return a code base's own rule first, then the others that an untrained network may have been drawn from.
+
+    Parameters
+    ----------
+    code_base : str
+        Name of its dialect; of an unknown one the own rule is MAE's.
+    fixed_positions : bool
+        Whether positions are MAE's table of sines and cosines: such a network of Hugging Face is a ViTMAE.
+    layer_scale : bool
+        Whether the architecture has a LayerScale; its small initial value is then one more rule.
+
+    Examples
+    --------
+    >>> [rule.name for rule in initialisations_of("timm")][:2]
+    ["timm's normal (0.02)", "MAE's Xavier-uniform"]
+    """
+    own = CODE_BASES.get(code_base, (MAE,))
+    if own == (HUGGING_FACE,) and fixed_positions:
+        own = (HUGGING_FACE_MAE,)
+    if layer_scale and own[0].layer_scale > SMALL_SCALE:
+        small = replace(own[0], layer_scale=SMALL_SCALE, name=f"{own[0].name} with LayerScale {SMALL_SCALE:g}")
+        own = (*own, small)
+    return tuple(dict.fromkeys((*own, *USUAL)))
+
+
+@torch.no_grad()
+def draw_weights(module: nn.Module, rule: Initialisation) -> None:
+    """Draw every weight of a Vision Transformer anew, from torch's generator; fixed position tables stay."""
+    for name, child in module.named_modules():
+        if isinstance(child, nn.Linear | nn.Conv2d):
+            _draw(name, child, rule)
+    for name, parameter in module.named_parameters():
+        if name.endswith("ls1.gamma") or name.endswith("ls2.gamma"):
+            nn.init.constant_(parameter, rule.layer_scale)
+        elif parameter.requires_grad and name.endswith("pos_embed"):
+            nn.init.normal_(parameter, std=rule.positions)
+        elif name.endswith(("cls_token", "reg_token", "mask_token")):
+            nn.init.normal_(parameter, std=rule.cls)
+
+
+def _draw(name: str, child: nn.Linear | nn.Conv2d, rule: Initialisation) -> None:
+    weight = child.weight.data.flatten(1)  # a view: the patch convolution is a linear map
+    patch = isinstance(child, nn.Conv2d)
+    attention = rule.attention or rule.linear
+    law = rule.patch if patch else attention if name.endswith("qkv") else rule.linear
+    law(weight)
+    block = re.search(r"blocks\.(\d+)\.(?:attn\.proj|mlp\.fc2)$", name)
+    if rule.rescaled and block:
+        weight /= sqrt(2 * (int(block[1]) + 1))
+    if child.bias is None:
+        return
+    if rule.patch_bias if patch else rule.linear_bias:
+        bound = 1 / sqrt(weight.shape[1])
+        nn.init.uniform_(child.bias, -bound, bound)
+    else:
+        nn.init.zeros_(child.bias)
