@@ -18,8 +18,8 @@ from time import perf_counter
 import numpy as np
 from scipy.sparse.linalg import svds
 
-from maetheory.empirical.identities import numbered
-from maetheory.empirical.sample import Sample
+from maetheory.empirical.tokens.hashing import numbered
+from maetheory.empirical.tokens.sample import Sample
 
 K, MASKS, LARGEST = 32, 10, 160_000
 
@@ -51,9 +51,17 @@ def ours(n: int) -> dict[str, object]:
     del sides
     start = perf_counter()
     found = graph.spectrum(K)
-    return {"shape": matrix.shape, "edges": matrix.nnz, "build": build, "solve": perf_counter() - start,
-            "reading": found.reading, "enclosure": found.enclosure, "peak": peak(), "values": found.values.tolist(),
-            "matvecs": found.matvecs}  # fmt: skip
+    return {
+        "shape": matrix.shape,
+        "edges": matrix.nnz,
+        "build": build,
+        "solve": perf_counter() - start,
+        "reading": found.reading,
+        "enclosure": found.enclosure,
+        "peak": peak(),
+        "values": found.values.tolist(),
+        "matvecs": found.matvecs,
+    }
 
 
 def scipys(n: int) -> dict[str, object]:
@@ -87,10 +95,12 @@ def main(largest: int = LARGEST) -> None:
         mine, theirs = in_a_process("ours", n), in_a_process("scipys", n)
         rows.append((mine["build"], mine["solve"], mine["peak"]))
         off = np.abs(np.subtract(mine["values"], theirs["values"])).max()
-        print(f"{mine['shape'][0]:9,d}  {mine['shape'][1]:9,d}  {mine['edges']:9,d}  {mine['build']:7.1f}  "
-              f"{mine['solve']:7.1f}  {mine['matvecs']:8,d}  {mine['peak']:8.2f}  {theirs['solve']:8.1f}  "
-              f"{theirs['peak']:7.2f}  {off:9.1e}   enclosure {mine['enclosure']:.1e}, {mine['reading']}",
-              flush=True)  # fmt: skip
+        print(
+            f"{mine['shape'][0]:9,d}  {mine['shape'][1]:9,d}  {mine['edges']:9,d}  {mine['build']:7.1f}  "
+            f"{mine['solve']:7.1f}  {mine['matvecs']:8,d}  {mine['peak']:8.2f}  {theirs['solve']:8.1f}  "
+            f"{theirs['peak']:7.2f}  {off:9.1e}   enclosure {mine['enclosure']:.1e}, {mine['reading']}",
+            flush=True,
+        )
     for name, costs in zip(("build", "solve"), zip(*rows)):
         print(f"{name} grows like N^{exponent(sizes, list(costs)):.2f}")
 

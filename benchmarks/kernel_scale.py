@@ -25,7 +25,7 @@ import torch.distributed as dist
 from scipy.sparse.linalg import svds
 
 from maetheory.data import ImageSet, load_images
-from maetheory.empirical import KernelGraph, Ranks, kernel_graph
+from maetheory.empirical import KernelGraph, ProcessGroup, kernel_graph
 from maetheory.masks import UniformMasks
 
 K, PATCH, LARGEST, SVDS = 32, 4, 12_500, 12_500
@@ -41,23 +41,32 @@ def images(n: int) -> ImageSet:
     return ImageSet(0.5 * patterns[labels] + 0.5 * rng.random((n, 3, 32, 32), np.float32), labels, "patterns")
 
 
-def graph(n: int, ranks: Ranks | None = None) -> KernelGraph:
+def graph(n: int, process_group: ProcessGroup | None = None) -> KernelGraph:
     mask = UniformMasks(64, 16).sample(np.random.default_rng(0), 1)[0]
-    return kernel_graph(images(n), mask, patch=PATCH, device=DEVICE, ranks=ranks)
+    return kernel_graph(images(n), mask, patch=PATCH, device=DEVICE, process_group=process_group)
 
 
-def ours(n: int, ranks: Ranks | None = None) -> dict[str, object]:
+def ours(n: int, process_group: ProcessGroup | None = None) -> dict[str, object]:
     torch.zeros(1, device=DEVICE)  # starts the device, which is nobody's work
     clock, own = now()
-    found = graph(n, ranks)
+    found = graph(n, process_group)
     built = now()
     top = found.spectrum(K)
     solved = now()
     build, solve = (built[0] - clock, built[1] - own), (solved[0] - built[0], solved[1] - built[1])
-    return {"build": build, "solve": solve, "peak": peak(), "products": top.matvecs, "enclosure": top.enclosure,
-            "values": top.values.tolist(), "reading": top.reading, "kept": found.table.kept,
-            "table": 4e-9 * (found.table if ranks is None else found.table.mine).size, "rounding": found.table.rounding,
-            "self_pairs": float(found.self_pairs)}  # fmt: skip
+    return {
+        "build": build,
+        "solve": solve,
+        "peak": peak(),
+        "products": top.matvecs,
+        "enclosure": top.enclosure,
+        "values": top.values.tolist(),
+        "reading": top.reading,
+        "kept": found.table.kept,
+        "table": 4e-9 * (found.table if process_group is None else found.table.mine).size,
+        "rounding": found.table.rounding,
+        "self_pairs": float(found.self_pair_fraction),
+    }
 
 
 def share(n: int) -> None:
@@ -65,7 +74,7 @@ def share(n: int) -> None:
     dist.init_process_group("gloo")
     if DEVICE == "cuda":
         torch.cuda.set_device(dist.get_rank() % torch.cuda.device_count())
-    print(json.dumps({"number": dist.get_rank()} | ours(n, Ranks.of())), flush=True)
+    print(json.dumps({"number": dist.get_rank()} | ours(n, ProcessGroup.of())), flush=True)
     dist.destroy_process_group()
 
 
@@ -103,10 +112,13 @@ def shared(n: int = LARGEST) -> None:
         one_thread = os.environ | {"OMP_NUM_THREADS": "1"}  # torchrun says so of two processes, not of one
         done = subprocess.run([*words, "share", str(n)], stdout=subprocess.PIPE, check=True, text=True, env=one_thread)
         for one in sorted(map(json.loads, done.stdout.splitlines()), key=lambda each: each["number"]):
-            print(f"{n:,d} images, process {one['number']} of {count}, load {os.getloadavg()[0]:.1f}: build "
-                  f"{one['build'][0]:.1f} / {one['build'][1]:.1f}  solve {one['solve'][0]:.1f} / "
-                  f"{one['solve'][1]:.1f}  products {one['products']}  peak GiB {one['peak']:.2f}  "
-                  f"table GB {one['table']:.2f} kept {one['kept']}  {one['reading']}", flush=True)  # fmt: skip
+            print(
+                f"{n:,d} images, process {one['number']} of {count}, load {os.getloadavg()[0]:.1f}: build "
+                f"{one['build'][0]:.1f} / {one['build'][1]:.1f}  solve {one['solve'][0]:.1f} / "
+                f"{one['solve'][1]:.1f}  products {one['products']}  peak GiB {one['peak']:.2f}  "
+                f"table GB {one['table']:.2f} kept {one['kept']}  {one['reading']}",
+                flush=True,
+            )
             alone = one["values"] if alone is None else alone
             print(f"largest difference from one process: {np.abs(np.subtract(one['values'], alone)).max():.1e}")
 
@@ -123,19 +135,28 @@ def main(largest: int = LARGEST) -> None:
         mine = in_a_process("ours", n)
         which = 0 if DEVICE == "cuda" else 1  # the clock of a GPU, which works while the process waits
         rows.append((mine["build"][which], mine["solve"][which], mine["peak"]))
-        print(f"{n:7,d}  build {mine['build'][0]:.1f} / {mine['build'][1]:.1f}  solve {mine['solve'][0]:.1f} / "
-              f"{mine['solve'][1]:.1f}  products {mine['products']}  peak GiB {mine['peak']:.2f}  table GB "
-              f"{mine['table']:.2f} kept {mine['kept']}  enclosure {mine['enclosure']:.1e}  entries' rounding "
-              f"{mine['rounding']:.1e}  32nd {mine['values'][-1]:.4f}  self pairs {mine['self_pairs']:.3f}  "
-              f"{mine['reading']}", flush=True)  # fmt: skip
+        print(
+            f"{n:7,d}  build {mine['build'][0]:.1f} / {mine['build'][1]:.1f}  solve {mine['solve'][0]:.1f} / "
+            f"{mine['solve'][1]:.1f}  products {mine['products']}  peak GiB {mine['peak']:.2f}  table GB "
+            f"{mine['table']:.2f} kept {mine['kept']}  enclosure {mine['enclosure']:.1e}  entries' rounding "
+            f"{mine['rounding']:.1e}  32nd {mine['values'][-1]:.4f}  self pairs {mine['self_pairs']:.3f}  "
+            f"{mine['reading']}",
+            flush=True,
+        )
         if n <= SVDS:
             theirs = in_a_process("scipys", n)
             off = np.abs(np.subtract(mine["values"], theirs["values"])).max()
-            print(f"         svds {theirs['solve'][0]:.1f} / {theirs['solve'][1]:.1f}  peak GiB {theirs['peak']:.2f}  "
-                  f"largest difference {off:.1e}", flush=True)  # fmt: skip
+            print(
+                f"         svds {theirs['solve'][0]:.1f} / {theirs['solve'][1]:.1f}  peak GiB {theirs['peak']:.2f}  "
+                f"largest difference {off:.1e}",
+                flush=True,
+            )
     for name, costs in zip(("build", "solve", "memory"), zip(*rows)):
-        print(f"{name} grows like N^{exponent(sizes, list(costs)):.2f}; its last step like "
-              f"N^{exponent(sizes[-2:], list(costs)[-2:]):.2f}", flush=True)  # fmt: skip
+        print(
+            f"{name} grows like N^{exponent(sizes, list(costs)):.2f}; its last step like "
+            f"N^{exponent(sizes[-2:], list(costs)[-2:]):.2f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

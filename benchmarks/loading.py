@@ -32,7 +32,7 @@ from sklearn.datasets import load_sample_images
 from torch.utils.data import DataLoader, Dataset
 
 from maetheory.data import FolderStream
-from maetheory.data.decode import planes, random_view, read_rgb
+from maetheory.data.decode import random_resized_crop_and_flip, read_rgb, to_chw
 
 WORKERS, BATCH, SIZE = 2, 64, 224
 AHEAD = 6  # batches either loader may have waiting
@@ -63,7 +63,7 @@ def decode(paths: list[Path], viewed: bool) -> int:
     for path in paths:
         image = read_rgb(path)
         if viewed:
-            planes(random_view(image, SIZE, rng))
+            to_chw(random_resized_crop_and_flip(image, SIZE, rng))
     return len(paths)
 
 
@@ -78,7 +78,7 @@ class Views(Dataset[np.ndarray]):
 
     def __getitem__(self, i: int) -> np.ndarray:
         """Return one view, uint8 (3, 224, 224)."""
-        return planes(random_view(read_rgb(self.paths[i]), SIZE, np.random.default_rng(i)))
+        return to_chw(random_resized_crop_and_flip(read_rgb(self.paths[i]), SIZE, np.random.default_rng(i)))
 
 
 def seconds(job: Callable[[], object]) -> float:

@@ -55,8 +55,13 @@ class Turns:
 def ratios(every: int) -> tuple[np.ndarray, float, float]:
     config, steps = PRESETS["cifar10-small"], (4 * max(STEPS // (4 * every), 4) + 1) * every
     vit = config.encoder
-    images = torch.randint(0, 256, (every * BATCH, vit.channels, vit.image_size, vit.image_size), dtype=torch.uint8,
-                           generator=torch.Generator().manual_seed(0))  # fmt: skip
+    images = torch.randint(
+        0,
+        256,
+        (every * BATCH, vit.channels, vit.image_size, vit.image_size),
+        dtype=torch.uint8,
+        generator=torch.Generator().manual_seed(0),
+    )
     noise = ImageSet(images.numpy(), np.zeros(len(images), np.int64), "noise")
     recipe = TrainConfig(config, uniformity_weight=0.01, epochs=steps // every, batch=BATCH, save_seconds=1e9)
     turns = Turns(every)

@@ -23,8 +23,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from maetheory.data import ImageSet
 from maetheory.masks import UniformMasks
-from maetheory.models import MAE, MAEConfig, draw_masks, preset
-from maetheory.training import TrainConfig, TrainStep, fabric_of, train
+from maetheory.models import MAE, MAEConfig, preset, sample_masks
+from maetheory.training import TrainConfig, TrainStep, make_fabric, train
 
 ON_GPU = torch.cuda.is_available()
 DEVICE = torch.device("cuda" if ON_GPU else "cpu")
@@ -73,7 +73,7 @@ def counted(config: MAEConfig, recipe: TrainConfig, few: int) -> tuple[float, fl
     """Return FLOPs and bytes of a step of a few images; what backward needs is counted once for each storage."""
     model, vit, law = MAE(config).to(DEVICE), config.encoder, recipe.law()
     images = torch.rand(few, vit.channels, vit.image_size, vit.image_size, device=DEVICE)
-    masks = draw_masks(law, few, torch.Generator(DEVICE).manual_seed(0))
+    masks = sample_masks(law, few, torch.Generator(DEVICE).manual_seed(0))
     visible = law.n_visible if isinstance(law, UniformMasks) else None
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):  # the fused one is not counted
         model(images, masks, visible).loss.backward()
@@ -121,8 +121,14 @@ def main() -> None:
         flops, moved = work(config, recipe)
         clock = Clock()
         with tempfile.TemporaryDirectory() as out:
-            train(recipe, ImageSet(pixels, np.zeros(batch, int), "noise"), out=out, callbacks=[clock], compiled=ON_GPU,
-                  fabric=fabric_of(DEVICE.type, precision="bf16-mixed" if ON_GPU else "32-true"))  # fmt: skip
+            train(
+                recipe,
+                ImageSet(pixels, np.zeros(batch, int), "noise"),
+                out=out,
+                callbacks=[clock],
+                compiled=ON_GPU,
+                fabric=make_fabric(DEVICE.type, precision="bf16-mixed" if ON_GPU else "32-true"),
+            )
         speed, bandwidth = np.median(clock.speeds, axis=0)
         floor, measured = max(flops / speed, moved / bandwidth), float(np.median(clock.steps))
         cells = [flops / 1e9, moved / 1e6, speed / 1e9, bandwidth / 1e9, 1e3 * floor, 1e3 * measured, floor / measured]

@@ -18,8 +18,8 @@ import torch.distributed as dist
 from graph_scale import MASKS, K, peak
 
 from maetheory.empirical import ShardedGraph
-from maetheory.empirical.identities import numbered
-from maetheory.empirical.ranks import Ranks
+from maetheory.empirical.parallel.process_group import ProcessGroup
+from maetheory.empirical.tokens.hashing import numbered
 
 LARGEST, ROUNDS = 160_000, 5
 
@@ -53,11 +53,11 @@ def rate(job: object, size: float) -> float:
 def measured(n: int) -> dict[str, object]:
     """What this process of a group measures."""
     dist.init_process_group("gloo")
-    ranks = Ranks.of()
-    views, targets = share(n, ranks.number, ranks.count)
+    process_group = ProcessGroup.of()
+    views, targets = share(n, process_group.number, process_group.count)
     labels = np.arange(len(views)) % 10
     before, start, busy = peak(), perf_counter(), process_time()
-    graph = ShardedGraph.of_pairs(views, targets, labels, np.full(MASKS, 1 / MASKS))
+    graph = ShardedGraph.from_hashes(views, targets, labels, np.full(MASKS, 1 / MASKS))
     block = graph.normalized_block
     build, built = perf_counter() - start, process_time() - busy
     start, busy = perf_counter(), process_time()
@@ -67,15 +67,26 @@ def measured(n: int) -> dict[str, object]:
     x, y, adjoint = np.ones(block.shape[1]), np.ones(block.shape[0]), block.T.tocsr()
     rows = views.reshape(-1, 2)
     answer = {
-        "shape": graph.shape, "edges": graph.n_edges, "own": block.nnz, "components": graph.n_components,
-        "build": build, "build busy": built, "solve": solve, "solve busy": solved, "before": before, "peak": most,
-        "values": found.values.tolist(), "reading": found.reading, "matvecs": found.matvecs,
-        "forward": rate(lambda: block @ x, block.nnz), "backward": rate(lambda: adjoint @ y, block.nnz),
+        "shape": graph.shape,
+        "edges": graph.n_edges,
+        "own": block.nnz,
+        "components": graph.n_components,
+        "build": build,
+        "build busy": built,
+        "solve": solve,
+        "solve busy": solved,
+        "before": before,
+        "peak": most,
+        "values": found.values.tolist(),
+        "reading": found.reading,
+        "matvecs": found.matvecs,
+        "forward": rate(lambda: block @ x, block.nnz),
+        "backward": rate(lambda: adjoint @ y, block.nnz),
         "numbering": rate(lambda: numbered(rows), len(rows)),
         "bytes": (block.data.nbytes + block.indices.nbytes + block.indptr.nbytes) / block.nnz,
-    }  # fmt: skip
+    }
     dist.destroy_process_group()
-    return answer | {"number": ranks.number}
+    return answer | {"number": process_group.number}
 
 
 def in_processes(count: int, n: int) -> list[dict]:
@@ -88,13 +99,15 @@ def main(n: int = LARGEST) -> None:
     values = None
     for count in (1, 2):
         for one in in_processes(count, n):
-            print(f"{count} processes, number {one['number']}: {one['shape'][0]:,} x {one['shape'][1]:,}, "
-                  f"{one['own']:,} of {one['edges']:,} edges, {one['components']} components; "
-                  f"build {one['build']:.1f} s ({one['build busy']:.1f} busy), solve {one['solve']:.1f} s "
-                  f"({one['solve busy']:.1f} busy), {one['matvecs']} products; {one['before']:.2f} GiB before, at most "
-                  f"{one['peak']:.2f}; {one['bytes']:.1f} bytes per edge, products {one['forward']:.3g} and "
-                  f"{one['backward']:.3g} edges/s, numbering {one['numbering']:.3g}/s; {one['reading']}",
-                  flush=True)  # fmt: skip
+            print(
+                f"{count} processes, number {one['number']}: {one['shape'][0]:,} x {one['shape'][1]:,}, "
+                f"{one['own']:,} of {one['edges']:,} edges, {one['components']} components; "
+                f"build {one['build']:.1f} s ({one['build busy']:.1f} busy), solve {one['solve']:.1f} s "
+                f"({one['solve busy']:.1f} busy), {one['matvecs']} products; {one['before']:.2f} GiB before, at most "
+                f"{one['peak']:.2f}; {one['bytes']:.1f} bytes per edge, products {one['forward']:.3g} and "
+                f"{one['backward']:.3g} edges/s, numbering {one['numbering']:.3g}/s; {one['reading']}",
+                flush=True,
+            )
             if values is not None:
                 print(f"largest difference from one process: {np.abs(np.subtract(one['values'], values)).max():.1e}")
         values = one["values"] if count == 1 else values

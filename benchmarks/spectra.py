@@ -121,7 +121,9 @@ def certificate_share(case: Case) -> float:
 
         return run
 
-    with mock.patch.multiple(solve, _left_out=watched(solve._left_out), _reported=watched(solve._reported)):
+    with mock.patch.multiple(
+        solve, _bound_missed=watched(solve._bound_missed), _certified_spectrum=watched(solve._certified_spectrum)
+    ):
         whole = timed(lambda: spectrum(case.matrix, case.k).values)[0]
     return sum(spent) / whole
 

@@ -23,7 +23,7 @@ import torch
 
 from maetheory.data import ImageSet
 from maetheory.models import MAE, PRESETS, MAEConfig
-from maetheory.training import TrainConfig, TrainStep, fabric_of, train
+from maetheory.training import TrainConfig, TrainStep, make_fabric, train
 
 ROUNDS = 15
 WARM_UP = 2
@@ -216,7 +216,7 @@ def run_ours(
     recipe = TrainConfig(config, uniformity_weight=0.01, epochs=1, batch=batch, save_seconds=1e9)
     few = ImageSet(images[: steps * batch].numpy(), np.zeros(steps * batch, np.int64), "noise")
     with tempfile.TemporaryDirectory() as out:
-        fabric = fabric_of(DEVICE.type, precision="bf16-mixed" if ON_GPU else "32-true")
+        fabric = make_fabric(DEVICE.type, precision="bf16-mixed" if ON_GPU else "32-true")
         train(recipe, few, out=out, callbacks=[callback], fabric=fabric, compiled=compiled)
 
 
@@ -250,8 +250,10 @@ def main(*names: str) -> None:
     if not ON_GPU:
         torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    print("| preset | batch | against | eager/eager | compiled/eager | compiled/compiled |\n|---|---|---|---|---|---|",
-          flush=True)  # fmt: skip
+    print(
+        "| preset | batch | against | eager/eager | compiled/eager | compiled/compiled |\n|---|---|---|---|---|---|",
+        flush=True,
+    )
     for name in names or BATCH:
         compare(name)
 

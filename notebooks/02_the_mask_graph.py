@@ -20,13 +20,13 @@ from matplotlib import pyplot as plt
 from maetheory.data import load_images, worlds
 from maetheory.data.paper import paper_numbers
 from maetheory.figures import paper_style
-from maetheory.figures.mask_graph import draw_mask_graphs, mask_graphs, two_classes
+from maetheory.figures.mask_graph import draw_mask_graphs, mask_graphs, two_class_world
 from maetheory.figures.mask_ratio import draw_mask_ratios, mask_ratios
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
 from maetheory.theory import check
-from maetheory.theory.mask_ratio_sweep import mask_ratio_sweep
-from maetheory.theory.solvable_mixture import bayes_error, pair_error, second_eigenvalue, sharp_bound
+from maetheory.theory.statements.closed_form_mixture import bayes_error, pair_error, second_eigenvalue, sharp_bound
+from maetheory.theory.statements.mask_ratio_sweep import mask_ratio_sweep
 
 # %% [markdown]
 # ## A graph one can see
@@ -36,7 +36,7 @@ from maetheory.theory.solvable_mixture import bayes_error, pair_error, second_ei
 # the views alone, joined where they share a target: Figure 1(a) of *How Mask Matters* (Zhang, Wang and Wang 2022).
 
 # %%
-world = two_classes()
+world = two_class_world()
 with paper_style():
     figure, axes = plt.subplots(1, 2, figsize=(6.5, 3.2), layout="constrained")
     draw_mask_graphs(list(axes), mask_graphs(world))

@@ -90,11 +90,11 @@ readings = {
     name: linear_probe(encode(models[name], images), images.labels, features[name][0], test.labels).accuracy
     for name in ("MAE", "U-MAE")
 }
-plane = figures.scatter({name: features[name][0] for name in readings}, test.labels)
+plane = figures.tsne_embedding({name: features[name][0] for name in readings}, test.labels)
 with figures.paper_style():
     figure, axes = plt.subplots(1, 2, figsize=(6.5, 3.2), layout="constrained")
     texts = {name: f"{100 * a.value:.1f} ± {100 * a.error:.1f} %" for name, a in readings.items()}
-    figures.draw_scatter(dict(zip(readings, axes, strict=True)), plane, texts)
+    figures.draw_tsne(dict(zip(readings, axes, strict=True)), plane, texts)
     plt.show()
 
 # %% [markdown]

@@ -29,7 +29,7 @@ from maetheory.core import generator
 from maetheory.data import load_images
 from maetheory.experiments import experiment
 from maetheory.figures.image_mask_ratio import distance_rows, kernel_rows, paper_rows, token_rows
-from maetheory.reports.mask_ratio import mask_ratio_reading, mask_ratio_table
+from maetheory.reports.mask_ratio import mask_ratio_summary, mask_ratio_table
 from maetheory.training import train
 
 torch.set_num_threads(1)
@@ -91,7 +91,7 @@ digits = pd.concat([distances, tokens, kernels, paper_rows()], ignore_index=True
 panels(digits)
 
 # %%
-print(mask_ratio_reading(digits).replace(". ", ".\n").replace("; ", ";\n"))
+print(mask_ratio_summary(digits).replace(". ", ".\n").replace("; ", ";\n"))
 
 # %% [markdown]
 # On digits no reading of "distance" does what the paper's does: none falls and then rises. Under one mask pixels lose
@@ -119,4 +119,4 @@ panels(cifar)
 mask_ratio_table(cifar).set_index("ρ")
 
 # %%
-print(mask_ratio_reading(cifar).replace(". ", ".\n").replace("; ", ";\n"))
+print(mask_ratio_summary(cifar).replace(". ", ".\n").replace("; ", ";\n"))

@@ -29,7 +29,7 @@ from maetheory import figures
 from maetheory.checkpoints import inspect_checkpoint, load_checkpoint
 from maetheory.data import load_images
 from maetheory.evaluation import collapse_report, measure_collapse
-from maetheory.evaluation.verdict import verdict
+from maetheory.evaluation.collapse.verdict import verdict
 from maetheory.experiments import experiment
 from maetheory.figures.collapse import (
     draw_feature_spectra,
@@ -55,8 +55,10 @@ folder = tempfile.TemporaryDirectory()
 
 # %%
 if real:
-    paths = {"MAE, fine-tuned": files / "vit-t-classifier-mae_284_epochs.pt",
-             "supervised": files / "vit-t-classifier-from_scratch.pt"}  # fmt: skip
+    paths = {
+        "MAE, fine-tuned": files / "vit-t-classifier-mae_284_epochs.pt",
+        "supervised": files / "vit-t-classifier-from_scratch.pt",
+    }
     images, test = (load_images("cifar10", split=split, limit=200) for split in ("train", "test"))
 else:
     images, test = (load_images("digits", split=split) for split in ("train", "test"))
@@ -80,11 +82,17 @@ test
 reports = {name: inspect_checkpoint(path) for name, path in paths.items()}
 pd.DataFrame(
     {
-        name: {"dialect": report.dialect, "container": report.container, "heads": report.config.heads,
-               "known from": report.sources["heads"], "decoder": report.decoder, "classifier": str(report.head)}
+        name: {
+            "dialect": report.dialect,
+            "container": report.container,
+            "heads": report.config.heads,
+            "known from": report.sources["heads"],
+            "decoder": report.decoder,
+            "classifier": str(report.head),
+        }
         for name, report in reports.items()
     }
-)  # fmt: skip
+)
 
 # %% [markdown]
 # ## Measure
@@ -98,8 +106,9 @@ pd.DataFrame(
 # %%
 loaded = {name: load_checkpoint(path, heads=None if real else 4)[0] for name, path in paths.items()}
 chosen = ("effective_rank", "stable_rank", "mean_cosine", "direction_std")
-found = {name: measure_collapse(encoder, test, layers="all", metrics=chosen, full=True)
-         for name, encoder in loaded.items()}  # fmt: skip
+found = {
+    name: measure_collapse(encoder, test, layers="all", metrics=chosen, full=True) for name, encoder in loaded.items()
+}
 pd.concat({name: compact_table(one.table) for name, one in found.items()}, names=["file", ""]).droplevel(1)
 
 # %% [markdown]
@@ -172,8 +181,15 @@ for name, one in found.items():
 torch.manual_seed(0)
 channels, labels = images.images.shape[1], torch.as_tensor(images.labels)
 pixels = torch.as_tensor(images.images).float() / (255 if real else 1)
-net = nn.Sequential(nn.Conv2d(channels, 32, 3, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 3, 2, 1), nn.ReLU(),
-                    nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(256, 64))  # fmt: skip
+net = nn.Sequential(
+    nn.Conv2d(channels, 32, 3, 2, 1),
+    nn.ReLU(),
+    nn.Conv2d(32, 64, 3, 2, 1),
+    nn.ReLU(),
+    nn.AdaptiveAvgPool2d(2),
+    nn.Flatten(),
+    nn.Linear(256, 64),
+)
 before, classifier = copy.deepcopy(net), nn.Linear(64, 10)
 optimiser = torch.optim.Adam([*net.parameters(), *classifier.parameters()], 3e-3)
 for _ in range(30):
@@ -182,8 +198,10 @@ for _ in range(30):
     loss.backward()
     optimiser.step()
 
-tables = {name: collapse_report(model, test, full=True, metrics=chosen[:3]).set_index("metric")
-          for name, model in (("before training", before), ("after", net))}  # fmt: skip
+tables = {
+    name: collapse_report(model, test, full=True, metrics=chosen[:3]).set_index("metric")
+    for name, model in (("before training", before), ("after", net))
+}
 pd.concat({name: table[["value", "low", "high", "shuffled", "noise"]] for name, table in tables.items()}).round(3)
 
 # %% [markdown]

@@ -16,10 +16,10 @@ import pandas as pd
 from matplotlib import pyplot as plt
 
 from maetheory import figures
-from maetheory.reports import own_table, paper_table, published, verdicts
+from maetheory.reports import claim_verdicts, own_results_table, paper_table, read_published_ledgers
 
 pd.set_option("display.width", 160, "display.max_columns", 20, "display.max_rows", 100, "display.max_colwidth", 60)
-ledger = published("../figures")
+ledger = read_published_ledgers("../figures")
 ledger.groupby("experiment").agg(models=("cell", "nunique"), seeds=("seed", "nunique"), records=("value", "size"))
 
 # %% [markdown]
@@ -44,7 +44,7 @@ paper_table(ledger, "table2").drop(columns="recipe")
 # standard errors over test images where there is one seed.
 
 # %%
-own_table(ledger).drop(columns="recipe")
+own_results_table(ledger).drop(columns="recipe")
 
 # %% [markdown]
 # ## What follows from it
@@ -55,7 +55,7 @@ own_table(ledger).drop(columns="recipe")
 # size, not about the paper's.
 
 # %%
-verdicts(ledger).round(3)
+claim_verdicts(ledger).round(3)
 
 # %% [markdown]
 # ## The weight and the form of the uniformity term

@@ -16,8 +16,10 @@ torch.set_num_threads(1)
 
 def _declare_torchvision_operators() -> None:
     """Importing torchvision beside a CPU torch fails unless its two compiled operators are at least declared."""
-    for schema in ("nms(Tensor dets, Tensor scores, float iou) -> Tensor",
-                   "qnms(Tensor dets, Tensor scores, float iou) -> Tensor"):  # fmt: skip
+    for schema in (
+        "nms(Tensor dets, Tensor scores, float iou) -> Tensor",
+        "qnms(Tensor dets, Tensor scores, float iou) -> Tensor",
+    ):
         try:
             torch.library.define(f"torchvision::{schema.split('(')[0]}", schema[schema.index("(") :])
         except RuntimeError:

@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 
 from maetheory.cli import app
 from maetheory.experiments.mask_laws import seed_agreement
-from maetheory.reports import published, rewrite, tables_block
+from maetheory.reports import markdown_block, read_published_ledgers, replace_marked_block
 
 FIGURES = Path(__file__).resolve().parents[1] / "figures"
 README = (FIGURES.parent / "README.md").read_text()
@@ -27,13 +27,24 @@ FOUND = {
 }  # rows of the README's first tables: readout and metric
 
 
-GRAPH_SCORES = {"φ": "pair_label_error", "α": "view_label_error", "λ_{k+1}": "next_eigenvalue",
-                "connectivity": "connectivity", "φ/(1 − λ)": "residual_bound", "certificate": "certificate",
-                "4φ/(1 − λ) + 2α": "image_bound"}  # fmt: skip
-SCORE_NAMES = {f"{name}, {source} graphs": f"{'tokens' if source == 'token' else source} {score}"
-               for source in ("token", "kernel") for name, score in GRAPH_SCORES.items()} | {
-    "mask ratio": "mask_ratio", "relative distance (the paper's)": "relative_distance",
-    "reconstruction loss, after training": "reconstruction_loss"}  # fmt: skip
+GRAPH_SCORES = {
+    "φ": "pair_label_error",
+    "α": "view_label_error",
+    "λ_{k+1}": "next_eigenvalue",
+    "connectivity": "connectivity",
+    "φ/(1 − λ)": "residual_bound",
+    "certificate": "certificate",
+    "4φ/(1 − λ) + 2α": "image_bound",
+}
+SCORE_NAMES = {
+    f"{name}, {source} graphs": f"{'tokens' if source == 'token' else source} {score}"
+    for source in ("token", "kernel")
+    for name, score in GRAPH_SCORES.items()
+} | {
+    "mask ratio": "mask_ratio",
+    "relative distance (the paper's)": "relative_distance",
+    "reconstruction loss, after training": "reconstruction_loss",
+}
 
 
 def test_the_ten_lines_print_what_stands_below_them(capsys: pytest.CaptureFixture[str]) -> None:
@@ -74,7 +85,7 @@ def test_every_command_and_file_named_is_there() -> None:
 def test_the_tables_are_those_of_the_published_ledgers(tmp_path: Path) -> None:
     again = tmp_path / "README.md"
     again.write_text(README)
-    assert not rewrite(again, tables_block(published(FIGURES)))
+    assert not replace_marked_block(again, markdown_block(read_published_ledgers(FIGURES)))
 
 
 def test_correlations_of_mask_laws_are_those_of_the_figures() -> None:
@@ -91,7 +102,7 @@ def test_correlations_of_mask_laws_are_those_of_the_figures() -> None:
 
 
 def test_seeds_order_mask_laws_as_alike_as_is_said() -> None:
-    ledger, words = published(FIGURES), " ".join(README.split())
+    ledger, words = read_published_ledgers(FIGURES), " ".join(README.split())
     digits, cifar10 = (
         [f"{seed_agreement(ledger[ledger.experiment == name], readout):.2f}" for readout in ("cls", "mean")]
         for name in ("mask-laws-digits", "mask-laws-cifar10")
@@ -121,9 +132,13 @@ def test_the_mask_ratio_table_is_that_of_the_figure() -> None:
     assert len(rows) >= 7
     for ratio, cells in rows:
         intra, inter, relative, _, paper, features, *graphs = (cell.strip(" *") for cell in cells.split("|"))
-        shown = {("pixels, one mask", "intra"): intra, ("pixels, one mask", "inter"): inter,
-                 ("pixels, one mask", "relative"): relative, ("paper", "relative"): paper,
-                 ("features, one mask", "relative"): features}  # fmt: skip
+        shown = {
+            ("pixels, one mask", "intra"): intra,
+            ("pixels, one mask", "inter"): inter,
+            ("pixels, one mask", "relative"): relative,
+            ("paper", "relative"): paper,
+            ("features, one mask", "relative"): features,
+        }
         names = ("alpha", "phi", "next", "bound")
         shown |= {("token graphs", name): cell for name, cell in zip(names, graphs[:4], strict=True)}
         shown |= {("kernel graphs", name): cell for name, cell in zip(names, graphs[4:], strict=True)}
@@ -135,7 +150,7 @@ def test_the_mask_ratio_table_is_that_of_the_figure() -> None:
 
 @pytest.mark.parametrize("experiment", ["digits", "cifar10-small"])
 def test_what_it_found_is_what_the_ledger_holds(experiment: str) -> None:
-    ledger = published(FIGURES)
+    ledger = read_published_ledgers(FIGURES)
     ledger = ledger[ledger.experiment == experiment]
     head, rows = re.search(
         rf"\| [^|\n]*`[^|\n`]*{experiment}`[^|\n]* \| (random .*) \|\n\|[-|]+\n((?:\|.*\n)+)", README
@@ -158,7 +173,7 @@ def test_what_it_found_is_what_the_ledger_holds(experiment: str) -> None:
 
 
 def test_ranks_of_tin20_are_those_of_its_ledger() -> None:
-    ledger = published(FIGURES)
+    ledger = read_published_ledgers(FIGURES)
     ledger = ledger[(ledger.experiment == "tin20") & (ledger.readout == "cls") & (ledger.metric == "effective_rank")]
     random, mae, umae, simmim, usimmim = (
         f"{values.mean():.1f} ± {values.std():.1f}"
@@ -171,7 +186,7 @@ def test_ranks_of_tin20_are_those_of_its_ledger() -> None:
 
 
 def test_sweeps_of_digits_are_those_of_their_ledgers() -> None:
-    ledger, words = published(FIGURES), " ".join(README.split())
+    ledger, words = read_published_ledgers(FIGURES), " ".join(README.split())
 
     def shown(experiment: str, cell: str, readout: str, metric: str, scale: float, digits: int) -> str:
         here = ledger[(ledger.experiment == experiment) & (ledger.cell == cell) & (ledger.readout == readout)]
@@ -181,12 +196,17 @@ def test_sweeps_of_digits_are_those_of_their_ledgers() -> None:
 
     weights = ("MAE", "squares 0.001", "squares 0.1", "squares 1", "gaussian 0.1", "coding-rate 0.2")
     none, least, tenth, one, gaussian, coding = (
-        {(readout, metric): shown("digits-uniformity", cell, readout, metric, scale, digits)
-         for readout, metric, scale, digits in (("cls", "effective_rank", 1, 1), ("cls", "linear_probe", 100, 1),
-                                                ("mean", "linear_probe", 100, 1),
-                                                ("hidden pixels", "reconstruction_loss", 1, 3))}
+        {
+            (readout, metric): shown("digits-uniformity", cell, readout, metric, scale, digits)
+            for readout, metric, scale, digits in (
+                ("cls", "effective_rank", 1, 1),
+                ("cls", "linear_probe", 100, 1),
+                ("mean", "linear_probe", 100, 1),
+                ("hidden pixels", "reconstruction_loss", 1, 3),
+            )
+        }
         for cell in weights
-    )  # fmt: skip
+    )
     rank, cls, mean, pixels = none
     assert f"effective rank of cls rises from {none[rank]} to {one[rank]}" in words
     assert f"probe on cls is {none[cls]} % without, {least[cls]} at 0.001 and {one[cls]} at 1" in words

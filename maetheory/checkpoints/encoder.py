@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from maetheory.core import InputError
 from maetheory.models import split_mask
-from maetheory.models.vit import last, take
+from maetheory.models.vit import gather_tokens, last
 
 Activation = Literal["gelu", "gelu-tanh", "quick-gelu", "swiglu"]
 
@@ -80,14 +80,18 @@ class EncoderConfig:
 
     def __post_init__(self) -> None:
         if self.image_size % self.patch:
-            raise InputError(f"the patch size must divide the image size, but {self.patch} does not divide "
-                             f"{self.image_size}")  # fmt: skip
+            raise InputError(
+                f"the patch size must divide the image size, but {self.patch} does not divide {self.image_size}"
+            )
         if self.inner % self.heads:
-            raise InputError(f"the heads must divide the attention's width, but {self.heads} does not divide "
-                             f"{self.inner}")  # fmt: skip
+            raise InputError(
+                f"the heads must divide the attention's width, but {self.heads} does not divide {self.inner}"
+            )
         if len(self.mean) != self.channels or len(self.std) != self.channels:
-            raise InputError(f"mean and std must have one value for each of {self.channels} channels, but they are "
-                             f"{self.mean} and {self.std}")  # fmt: skip
+            raise InputError(
+                f"mean and std must have one value for each of {self.channels} channels, but they are "
+                f"{self.mean} and {self.std}"
+            )
 
     @property
     def grid(self) -> int:
@@ -100,7 +104,7 @@ class EncoderConfig:
         return self.grid**2
 
     @property
-    def prefix(self) -> int:
+    def n_prefix_tokens(self) -> int:
         """Tokens before the patches: cls and registers."""
         return int(self.cls) + self.registers
 
@@ -129,7 +133,7 @@ class _Attention(nn.Module):
         self.q_norm = nn.LayerNorm(size, config.eps) if config.qk_norm else nn.Identity()
         self.k_norm = nn.LayerNorm(size, config.eps) if config.qk_norm else nn.Identity()
         if config.positions == "relative":
-            self.relative_position_bias_table = nn.Parameter(_relative_table(config))
+            self.relative_position_bias_table = nn.Parameter(_relative_position_bias_table(config))
 
     def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
         """Map (B, t, d) to (B, t, d) with `bias` (B or 1, heads or 1, t or 1, t) added to the logits."""
@@ -184,10 +188,10 @@ class _Block(nn.Module):
         return x + (thought if kept is None else kept[:, 1, None, None] * thought)
 
 
-class _SharedBias(nn.Module):
+class _SharedRelativePositionBias(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self.relative_position_bias_table = nn.Parameter(_relative_table(config))
+        self.relative_position_bias_table = nn.Parameter(_relative_position_bias_table(config))
 
 
 class Encoder(nn.Module):
@@ -201,8 +205,9 @@ class Encoder(nn.Module):
     head_readout : "cls" or "mean"
     """
 
-    def __init__(self, config: EncoderConfig, head: nn.Module | None = None,
-                 head_readout: Literal["cls", "mean"] = "cls") -> None:  # fmt: skip
+    def __init__(
+        self, config: EncoderConfig, head: nn.Module | None = None, head_readout: Literal["cls", "mean"] = "cls"
+    ) -> None:
         super().__init__()
         self.config = config
         self.code_base = ""  # the name of its dialect, whose rule of initialisation its baselines follow
@@ -214,7 +219,7 @@ class Encoder(nn.Module):
         if config.positions == "table":
             self.pos_embed = nn.Parameter(torch.zeros(1, config.position_prefix + config.n_patches, config.width))
         if config.positions == "shared relative":
-            self.rel_pos_bias = _SharedBias(config)
+            self.rel_pos_bias = _SharedRelativePositionBias(config)
         self.norm_pre = nn.LayerNorm(config.width, config.eps) if config.norm_pre else nn.Identity()
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.depth))
         eps = config.eps if config.final_eps is None else config.final_eps
@@ -224,9 +229,9 @@ class Encoder(nn.Module):
         self.head_readout = head_readout
 
     @property
-    def prefix(self) -> int:
+    def n_prefix_tokens(self) -> int:
         """Tokens before the patches."""
-        return self.config.prefix
+        return self.config.n_prefix_tokens
 
     @property
     def has_cls(self) -> bool:
@@ -252,20 +257,20 @@ class Encoder(nn.Module):
             depth + 1 times; as for `models.ViT`, rows that show fewer patches than others are padded and nobody looks
             at the padding.
         """
-        tokens = self.patch_embed(self._standardised(images))  # (B, C, H, W) -> (B, p, d)
-        before = self._before(len(tokens))
+        tokens = self.patch_embed(self._normalize(images))  # (B, C, H, W) -> (B, p, d)
+        before = self._prefix_tokens(len(tokens))
         if self.config.positions == "table":
             n = self.config.position_prefix
             tokens = tokens + self.pos_embed[:, n:]
             before = torch.cat([before[:, :n] + self.pos_embed[:, :n], before[:, n:]], 1) if n else before
-        places, present = None, None
+        indices, valid = None, None
         if mask is not None:
-            places, present = split_mask(mask, self.config.n_patches)[0]
-            tokens = take(tokens, places)
+            indices, valid = split_mask(mask, self.config.n_patches)[0]
+            tokens = gather_tokens(tokens, indices)
         x = self.norm_pre(torch.cat([before, tokens], 1))
         yield x
         for i, block in enumerate(self.blocks):
-            x = block(x, self._bias(block, places, present), None if kept is None else kept[:, i])
+            x = block(x, self._bias(block, indices, valid), None if kept is None else kept[:, i])
             yield x
 
     def hidden_states(self, images: Tensor, mask: Tensor | None = None) -> list[Tensor]:
@@ -287,47 +292,49 @@ class Encoder(nn.Module):
         if self.head is None:
             raise InputError("this checkpoint holds no classifier, so there are no logits; its features can be encoded")
         tokens = self(images, kept=kept)
-        read = tokens[:, 0] if self.head_readout == "cls" else tokens[:, self.prefix :].mean(1)
+        read = tokens[:, 0] if self.head_readout == "cls" else tokens[:, self.n_prefix_tokens :].mean(1)
         return self.head(self.fc_norm(read))
 
-    def _standardised(self, images: Tensor) -> Tensor:
+    def _normalize(self, images: Tensor) -> Tensor:
         c = self.config
         if images.ndim != 4 or images.shape[1:] != (c.channels, c.image_size, c.image_size):
-            raise InputError(f"images must have shape (B, {c.channels}, {c.image_size}, {c.image_size}), but theirs is "
-                             f"{tuple(images.shape)}")  # fmt: skip
+            raise InputError(
+                f"images must have shape (B, {c.channels}, {c.image_size}, {c.image_size}), but theirs is "
+                f"{tuple(images.shape)}"
+            )
         dtype = self.patch_embed.proj.weight.dtype
         images = images.to(dtype) / 255 if images.dtype == torch.uint8 else images.to(dtype)
         mean, std = (torch.tensor(v, dtype=dtype, device=images.device).view(1, -1, 1, 1) for v in (c.mean, c.std))
         return (images - mean) / std
 
-    def _before(self, b: int) -> Tensor:
+    def _prefix_tokens(self, b: int) -> Tensor:
         parts = [getattr(self, name) for name in ("cls_token", "reg_token") if hasattr(self, name)]
         empty = self.patch_embed.proj.weight.new_zeros(1, 0, self.config.width)
         return torch.cat([empty, *parts], 1).expand(b, -1, -1)
 
-    def _bias(self, block: nn.Module, places: Tensor | None, present: Tensor | None) -> Tensor | None:
+    def _bias(self, block: nn.Module, indices: Tensor | None, valid: Tensor | None) -> Tensor | None:
         """Return what is added to a block's logits: relative positions, and −∞ at padding."""
         bias: Tensor | None = None
         if self.config.positions in ("relative", "shared relative"):
             owner: Any = block.attn if self.config.positions == "relative" else self.rel_pos_bias
             table: Tensor = owner.relative_position_bias_table
-            index = relative_positions(self.config.grid, self.config.cls).to(table.device)
+            index = relative_position_index(self.config.grid, self.config.cls).to(table.device)
             bias = table[index].permute(2, 0, 1)[None]  # (t, t, h) -> (1, h, t, t)
-            if places is not None:
-                seen = F.pad(places + self.prefix, (self.prefix, 0))
-                seen[:, : self.prefix] = torch.arange(self.prefix, device=seen.device)
+            if indices is not None:
+                seen = F.pad(indices + self.n_prefix_tokens, (self.n_prefix_tokens, 0))
+                seen[:, : self.n_prefix_tokens] = torch.arange(self.n_prefix_tokens, device=seen.device)
                 bias = table[index[seen[:, :, None], seen[:, None, :]]].permute(
                     0, 3, 1, 2
                 )  # (B, t, t, h) -> (B, h, t, t)
-        if present is not None:
-            keys = F.pad(present, (self.prefix, 0), value=True)[:, None, None, :]
+        if valid is not None:
+            keys = F.pad(valid, (self.n_prefix_tokens, 0), value=True)[:, None, None, :]
             blocked = torch.zeros(keys.shape, dtype=self.patch_embed.proj.weight.dtype, device=keys.device)
             blocked = blocked.masked_fill(~keys, float("-inf"))
             bias = blocked if bias is None else bias + blocked
         return bias
 
 
-def relative_positions(grid: int, cls: bool) -> Tensor:
+def relative_position_index(grid: int, cls: bool) -> Tensor:
     """Return BEiT's index (t, t) of a bias table of (2 grid − 1)² rows, and three more for cls (Bao et al. 2022)."""
     axis = torch.arange(grid)
     place = torch.stack(torch.meshgrid(axis, axis, indexing="ij")).flatten(1)  # (2, p)
@@ -341,5 +348,5 @@ def relative_positions(grid: int, cls: bool) -> Tensor:
     return full
 
 
-def _relative_table(config: EncoderConfig) -> Tensor:
+def _relative_position_bias_table(config: EncoderConfig) -> Tensor:
     return torch.zeros((2 * config.grid - 1) ** 2 + 3 * config.cls, config.heads)

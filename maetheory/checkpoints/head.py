@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from maetheory.checkpoints.encoder import EncoderConfig
 
 
-class FoundHead(NamedTuple):
+class ClassifierHead(NamedTuple):
     """A classifier without its values yet; `tensors` has those under the names of `module`."""
 
     module: nn.Module
@@ -20,7 +20,7 @@ class FoundHead(NamedTuple):
     readout: Literal["cls", "mean"]
 
 
-def found_head(tensors: Mapping[str, Tensor], config: EncoderConfig, readout: str) -> FoundHead | None:
+def find_classifier_head(tensors: Mapping[str, Tensor], config: EncoderConfig, readout: str) -> ClassifierHead | None:
     """Return the classifier among canonical tensors, None where there is none that reads one token's width.
 
     ``head.weight`` is a linear map; ``head.0.running_mean`` and ``head.1.weight`` are MAE's linear probe, a batch norm
@@ -36,20 +36,30 @@ def found_head(tensors: Mapping[str, Tensor], config: EncoderConfig, readout: st
     layers: list[tuple[nn.Module, dict[str, Tensor]]] = [(linear, values)]
     if probe:
         norm = nn.BatchNorm1d(config.width, eps=1e-6, affine=False)
-        layers.insert(0, (norm, {"running_mean": tensors["head.0.running_mean"],
-                                 "running_var": tensors["head.0.running_var"],
-                                 "num_batches_tracked": torch.tensor(0)}))  # fmt: skip
+        layers.insert(
+            0,
+            (
+                norm,
+                {
+                    "running_mean": tensors["head.0.running_mean"],
+                    "running_var": tensors["head.0.running_var"],
+                    "num_batches_tracked": torch.tensor(0),
+                },
+            ),
+        )
     own_norm = config.norm == "final" and "fc_norm.weight" in tensors
     if own_norm:
-        layers.insert(0, (nn.LayerNorm(config.width, config.eps),
-                          {kind: tensors[f"fc_norm.{kind}"] for kind in ("weight", "bias")}))  # fmt: skip
+        layers.insert(
+            0,
+            (nn.LayerNorm(config.width, config.eps), {kind: tensors[f"fc_norm.{kind}"] for kind in ("weight", "bias")}),
+        )
     reads: Literal["cls", "mean"] = "mean" if own_norm or config.norm == "pooled" or readout == "mean" else "cls"
     if len(layers) == 1:
-        return FoundHead(linear, values, len(weight), reads)
+        return ClassifierHead(linear, values, len(weight), reads)
     named = {f"{i}.{name}": value for i, (_, own) in enumerate(layers) for name, value in own.items()}
-    return FoundHead(nn.Sequential(*(layer for layer, _ in layers)), named, len(weight), reads)
+    return ClassifierHead(nn.Sequential(*(layer for layer, _ in layers)), named, len(weight), reads)
 
 
-def is_head(name: str, config: EncoderConfig) -> bool:
+def is_head_key(name: str, config: EncoderConfig) -> bool:
     """Whether a canonical name belongs to the classifier."""
     return name.startswith("head.") or (config.norm == "final" and name.startswith("fc_norm."))

@@ -18,7 +18,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-Law = Callable[[Tensor], object]
+WeightInitializer = Callable[[Tensor], object]
 
 
 def _xavier(weight: Tensor) -> None:
@@ -33,13 +33,13 @@ def _lecun(weight: Tensor) -> None:
     nn.init.normal_(weight, std=1 / sqrt(weight.shape[1]))
 
 
-def _cut(weight: Tensor, std: float) -> None:
+def _truncated_normal(weight: Tensor, std: float) -> None:
     """Draw from the normal distribution without what lies beyond one standard deviation, as BEiT does."""
     nn.init.trunc_normal_(weight, std=std, a=-std, b=std)
 
 
 _normal = partial(nn.init.normal_, std=0.02)  # timm and torchvision cut it at ±2, one hundred standard deviations
-_beit = partial(_cut, std=0.02)
+_beit = partial(_truncated_normal, std=0.02)
 
 
 @dataclass(frozen=True)
@@ -58,21 +58,21 @@ class Initialisation:
         Whether biases are drawn as torch.nn draws them, U(±1/√inputs); else they are zero.
     cls, positions : float
         Standard deviation of cls and register tokens, and of a learned position table.
-    rescaled : bool
+    depth_rescaled : bool
         Whether the last map of the attention and of the MLP of block i, from 1, is divided by √(2i).
     layer_scale : float
         What LayerScale starts at, where the architecture has one.
     """
 
     name: str
-    linear: Law
-    patch: Law
-    attention: Law | None = None
+    linear: WeightInitializer
+    patch: WeightInitializer
+    attention: WeightInitializer | None = None
     linear_bias: bool = False
     patch_bias: bool = False
     cls: float = 0.02
     positions: float = 0.02
-    rescaled: bool = False
+    depth_rescaled: bool = False
     layer_scale: float = 1.0
 
 
@@ -82,19 +82,37 @@ TIMM = Initialisation("timm's normal (0.02)", _normal, _pytorch, patch_bias=True
 DINO = Initialisation("DINO's normal (0.02)", _normal, _pytorch, patch_bias=True, layer_scale=1e-5)
 HUGGING_FACE = Initialisation("Hugging Face's normal (0.02)", _normal, _normal)
 HUGGING_FACE_MAE = Initialisation("Hugging Face ViTMAE's normal (0.02)", _normal, _xavier)
-BEIT = Initialisation("BEiT's normal (0.02), rescaled by depth", _beit, _beit, rescaled=True, layer_scale=0.1)
-TIMM_BEIT = Initialisation("timm BEiT's normal (0.02), rescaled by depth", _normal, _pytorch, patch_bias=True,
-                           rescaled=True, layer_scale=0.1)  # fmt: skip
-JEPA = Initialisation("I-JEPA's normal (0.02), rescaled by depth", _normal, _normal, rescaled=True)
+BEIT = Initialisation("BEiT's normal (0.02), rescaled by depth", _beit, _beit, depth_rescaled=True, layer_scale=0.1)
+TIMM_BEIT = Initialisation(
+    "timm BEiT's normal (0.02), rescaled by depth",
+    _normal,
+    _pytorch,
+    patch_bias=True,
+    depth_rescaled=True,
+    layer_scale=0.1,
+)
+JEPA = Initialisation("I-JEPA's normal (0.02), rescaled by depth", _normal, _normal, depth_rescaled=True)
 JAX = Initialisation("JAX's Xavier-uniform with LeCun-normal patches", _xavier, _lecun, cls=0.0)
 PYTORCH = Initialisation("PyTorch's default", _pytorch, _pytorch, linear_bias=True, patch_bias=True)
-VIT_PYTORCH = Initialisation("vit-pytorch's, PyTorch's default with tokens of deviation 1", _pytorch, _pytorch,
-                             linear_bias=True, patch_bias=True, cls=1.0, positions=1.0)  # fmt: skip
-TRANSFORMER = Initialisation("torch.nn.TransformerEncoder's", _pytorch, _pytorch, attention=_xavier, linear_bias=True,
-                             patch_bias=True)  # fmt: skip
-USUAL = (MAE, HUGGING_FACE, PYTORCH)  # the widest, the narrowest and a middle one in rank: what any code may have used
-SMALL_SCALE = 1e-5  # of LayerScale, in networks of more than 18 blocks
-CODE_BASES: Mapping[str, tuple[Initialisation, ...]] = {
+VIT_PYTORCH = Initialisation(
+    "vit-pytorch's, PyTorch's default with tokens of deviation 1",
+    _pytorch,
+    _pytorch,
+    linear_bias=True,
+    patch_bias=True,
+    cls=1.0,
+    positions=1.0,
+)
+TRANSFORMER = Initialisation(
+    "torch.nn.TransformerEncoder's", _pytorch, _pytorch, attention=_xavier, linear_bias=True, patch_bias=True
+)
+COMMON_RULES = (
+    MAE,
+    HUGGING_FACE,
+    PYTORCH,
+)  # the widest, the narrowest and a middle one in rank: what any code may have used
+SMALL_LAYER_SCALE = 1e-5  # of LayerScale, in networks of more than 18 blocks
+RULES_BY_DIALECT: Mapping[str, tuple[Initialisation, ...]] = {
     "maetheory": (MAE,),
     "facebookresearch/mae": (MAE,),
     "U-MAE": (MAE,),
@@ -122,8 +140,9 @@ CODE_BASES: Mapping[str, tuple[Initialisation, ...]] = {
 }
 
 
-def initialisations_of(code_base: str, *, fixed_positions: bool = False,
-                       layer_scale: bool = False) -> tuple[Initialisation, ...]:  # fmt: skip
+def initialisation_rules_of(
+    code_base: str, *, fixed_positions: bool = False, layer_scale: bool = False
+) -> tuple[Initialisation, ...]:
     """Return a code base's own rule first, then the others that an untrained network may have been drawn from.
 
     Parameters
@@ -137,24 +156,26 @@ def initialisations_of(code_base: str, *, fixed_positions: bool = False,
 
     Examples
     --------
-    >>> [rule.name for rule in initialisations_of("timm")][:2]
+    >>> [rule.name for rule in initialisation_rules_of("timm")][:2]
     ["timm's normal (0.02)", "MAE's Xavier-uniform"]
     """
-    own = CODE_BASES.get(code_base, (MAE,))
+    own = RULES_BY_DIALECT.get(code_base, (MAE,))
     if own == (HUGGING_FACE,) and fixed_positions:
         own = (HUGGING_FACE_MAE,)
-    if layer_scale and own[0].layer_scale > SMALL_SCALE:
-        small = replace(own[0], layer_scale=SMALL_SCALE, name=f"{own[0].name} with LayerScale {SMALL_SCALE:g}")
+    if layer_scale and own[0].layer_scale > SMALL_LAYER_SCALE:
+        small = replace(
+            own[0], layer_scale=SMALL_LAYER_SCALE, name=f"{own[0].name} with LayerScale {SMALL_LAYER_SCALE:g}"
+        )
         own = (*own, small)
-    return tuple(dict.fromkeys((*own, *USUAL)))
+    return tuple(dict.fromkeys((*own, *COMMON_RULES)))
 
 
 @torch.no_grad()
-def draw_weights(module: nn.Module, rule: Initialisation) -> None:
+def apply_initialisation(module: nn.Module, rule: Initialisation) -> None:
     """Draw every weight of a Vision Transformer anew, from torch's generator; fixed position tables stay."""
     for name, child in module.named_modules():
         if isinstance(child, nn.Linear | nn.Conv2d):
-            _draw(name, child, rule)
+            _initialize_layer(name, child, rule)
     for name, parameter in module.named_parameters():
         if name.endswith("ls1.gamma") or name.endswith("ls2.gamma"):
             nn.init.constant_(parameter, rule.layer_scale)
@@ -164,14 +185,14 @@ def draw_weights(module: nn.Module, rule: Initialisation) -> None:
             nn.init.normal_(parameter, std=rule.cls)
 
 
-def _draw(name: str, child: nn.Linear | nn.Conv2d, rule: Initialisation) -> None:
+def _initialize_layer(name: str, child: nn.Linear | nn.Conv2d, rule: Initialisation) -> None:
     weight = child.weight.data.flatten(1)  # a view: the patch convolution is a linear map
     patch = isinstance(child, nn.Conv2d)
     attention = rule.attention or rule.linear
     law = rule.patch if patch else attention if name.endswith("qkv") else rule.linear
     law(weight)
     block = re.search(r"blocks\.(\d+)\.(?:attn\.proj|mlp\.fc2)$", name)
-    if rule.rescaled and block:
+    if rule.depth_rescaled and block:
         weight /= sqrt(2 * (int(block[1]) + 1))
     if child.bias is None:
         return

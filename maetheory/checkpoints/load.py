@@ -11,30 +11,31 @@ import torch
 from torch import Tensor
 
 from maetheory.checkpoints.device import usable_device
-from maetheory.checkpoints.dialect import Dialect, Fact
-from maetheory.checkpoints.dialects import DIALECTS
+from maetheory.checkpoints.dialects.catalogue import DIALECTS
+from maetheory.checkpoints.dialects.dialect import ConfigValue, Dialect
+from maetheory.checkpoints.dialects.infer import infer_config
+from maetheory.checkpoints.dialects.match import DialectMatch, match_dialects, to_canonical_names
+from maetheory.checkpoints.dialects.unrecognised import no_encoder_error
 from maetheory.checkpoints.encoder import Encoder, EncoderConfig
-from maetheory.checkpoints.head import FoundHead, found_head, is_head
-from maetheory.checkpoints.infer import infer
-from maetheory.checkpoints.match import Match, matches, translated
-from maetheory.checkpoints.read import Contents, read
-from maetheory.checkpoints.refuse import no_encoder
+from maetheory.checkpoints.head import ClassifierHead, find_classifier_head, is_head_key
+from maetheory.checkpoints.reading.checkpoint import read
+from maetheory.checkpoints.reading.contents import CheckpointContents
+from maetheory.checkpoints.reading.training_arguments import decoder_status, training_arguments
 from maetheory.checkpoints.report import Head, LoadReport
-from maetheory.checkpoints.resize import resized_positions
-from maetheory.checkpoints.trained import decoder_of, trained_with
+from maetheory.checkpoints.resize_positions import resize_position_embedding
 from maetheory.core import InputError
 
-TOKENS = ("cls_token", "reg_token", "pos_embed")
+TOKEN_PARAMETERS = ("cls_token", "reg_token", "pos_embed")
 
 
-class _Reading(NamedTuple):
+class _CompleteMatch(NamedTuple):
     """A match that holds every tensor of an encoder and nothing unexplained."""
 
-    match: Match
+    match: DialectMatch
     config: EncoderConfig
     sources: dict[str, str]
     tensors: dict[str, Tensor]
-    head: FoundHead | None
+    head: ClassifierHead | None
     left: dict[str, int]
     notes: tuple[str, ...]
 
@@ -84,8 +85,9 @@ def load_checkpoint(
         something nobody wrote down is needed; the sentence names the argument to pass.
     """
     contents = read(path)
-    encoder, report = load_contents(contents, heads=heads, dialect=dialect, image_size=image_size, weights=weights,
-                                    eps=eps, mean=mean, std=std)  # fmt: skip
+    encoder, report = load_contents(
+        contents, heads=heads, dialect=dialect, image_size=image_size, weights=weights, eps=eps, mean=mean, std=std
+    )
     device = usable_device(device)
     try:
         return encoder.to(device), report
@@ -100,7 +102,7 @@ def inspect_checkpoint(path: str | Path, **options: Any) -> LoadReport:
 
 
 def load_contents(
-    contents: Contents,
+    contents: CheckpointContents,
     *,
     heads: int | None = None,
     dialect: str | None = None,
@@ -113,15 +115,15 @@ def load_contents(
 ) -> tuple[Encoder, LoadReport]:
     """Load what was read; arguments and errors as for `load_checkpoint`."""
     arguments = {"heads": heads, "image_size": image_size, "eps": eps, "mean": mean, "std": std}
-    reading = _best(contents, _named(dialects, dialect), weights, arguments)
+    reading = _best_match(contents, _select_dialects(dialects, dialect), weights, arguments)
     size = image_size or reading.config.image_size
     if size != reading.config.image_size:
-        reading = _resized(reading, size)
-    encoder = _built(reading)
-    return encoder, _reported(contents, reading)
+        reading = _resize_positions(reading, size)
+    encoder = _build_encoder(reading)
+    return encoder, _make_report(contents, reading)
 
 
-def _named(dialects: Sequence[Dialect], name: str | None) -> Sequence[Dialect]:
+def _select_dialects(dialects: Sequence[Dialect], name: str | None) -> Sequence[Dialect]:
     if name is None:
         return dialects
     chosen = [dialect for dialect in dialects if dialect.name == name]
@@ -131,9 +133,9 @@ def _named(dialects: Sequence[Dialect], name: str | None) -> Sequence[Dialect]:
     return chosen
 
 
-def _best(
-    contents: Contents, dialects: Sequence[Dialect], weights: str | None, arguments: Mapping[str, Any]
-) -> _Reading:
+def _best_match(
+    contents: CheckpointContents, dialects: Sequence[Dialect], weights: str | None, arguments: Mapping[str, Any]
+) -> _CompleteMatch:
     """Return the reading of the first dialect that explains every key.
 
     Raises
@@ -141,47 +143,51 @@ def _best(
     InputError
         If none does, or a later dialect explains the same state dict as other tensors.
     """
-    whole: list[_Reading] = []
+    whole: list[_CompleteMatch] = []
     wrong: list[InputError] = []
-    for match in matches(contents, dialects, weights):
+    for match in match_dialects(contents, dialects, weights):
         try:
-            whole.append(_reading(match, contents, arguments))
+            whole.append(_complete_match(match, contents, arguments))
         except InputError as error:
             wrong.append(error)
     if not whole:
-        raise wrong[0] if wrong else no_encoder(contents, dialects)
+        raise wrong[0] if wrong else no_encoder_error(contents, dialects)
     first = whole[0]
     for other in whole[1:]:
-        if (other.match.weights, other.match.prefix) == (first.match.weights, first.match.prefix) and not _same(
+        if (other.match.weights, other.match.prefix) == (first.match.weights, first.match.prefix) and not _same_tensors(
             first.tensors, other.tensors
         ):
-            raise InputError(f"this file can be read as {first.match.dialect.name} and as {other.match.dialect.name}, "
-                             "and they differ: pass dialect= (--dialect)")  # fmt: skip
+            raise InputError(
+                f"this file can be read as {first.match.dialect.name} and as {other.match.dialect.name}, "
+                "and they differ: pass dialect= (--dialect)"
+            )
     return first
 
 
-def _same(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+def _same_tensors(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
     return one.keys() == other.keys() and all(
         value is other[name] or torch.equal(value, other[name]) for name, value in one.items()
     )
 
 
-def _reading(match: Match, contents: Contents, arguments: Mapping[str, Any]) -> _Reading:
+def _complete_match(match: DialectMatch, contents: CheckpointContents, arguments: Mapping[str, Any]) -> _CompleteMatch:
     try:
-        tensors, left = translated(match)
-        tensors, converted = _single(tensors)
-        facts: Mapping[str, Fact] = match.dialect.facts(contents, tensors)
+        tensors, left = to_canonical_names(match)
+        tensors, converted = _to_float32(tensors)
+        config_values: Mapping[str, ConfigValue] = match.dialect.config_values(contents, tensors)
         told = match.dialect.notes(contents, tensors)
     except (KeyError, IndexError, RuntimeError, AttributeError, TypeError) as error:
-        raise InputError(f"these weights are no whole Vision Transformer as {match.dialect.name} writes them: "
-                         f"{type(error).__name__} {error}") from error  # fmt: skip
-    config, sources, notes = infer(tensors, facts, match.dialect.defaults, arguments)
-    head = found_head(tensors, config, match.dialect.head_readout)
-    kept, filled, left = _strict(tensors, config, head, left)
-    return _Reading(match, config, sources, kept, head, left, (*notes, *told, *converted, *filled))
+        raise InputError(
+            f"these weights are no whole Vision Transformer as {match.dialect.name} writes them: "
+            f"{type(error).__name__} {error}"
+        ) from error
+    config, sources, notes = infer_config(tensors, config_values, match.dialect.defaults, arguments)
+    head = find_classifier_head(tensors, config, match.dialect.head_readout)
+    kept, filled, left = _check_state_dict(tensors, config, head, left)
+    return _CompleteMatch(match, config, sources, kept, head, left, (*notes, *told, *converted, *filled))
 
 
-def _single(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+def _to_float32(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """Return float32 tensors, tokens of three dimensions, and what was converted.
 
     Raises
@@ -189,20 +195,26 @@ def _single(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str
     InputError
         If a tensor holds NaN or infinity.
     """
-    kinds = sorted({str(value.dtype).removeprefix("torch.") for value in tensors.values()
-                    if value.is_floating_point() and value.dtype != torch.float32})  # fmt: skip
+    kinds = sorted(
+        {
+            str(value.dtype).removeprefix("torch.")
+            for value in tensors.values()
+            if value.is_floating_point() and value.dtype != torch.float32
+        }
+    )
     single = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
     bad = [name for name, value in single.items() if value.is_floating_point() and not value.isfinite().all()]
     if bad:
         raise InputError(f"{len(bad)} tensors of this file hold NaN or infinity, among them {', '.join(bad[:10])}")
-    for name in TOKENS:
+    for name in TOKEN_PARAMETERS:
         if name in single and single[name].ndim in (1, 2):
             single[name] = single[name].reshape(1, -1, single[name].shape[-1])
     return single, (f"{' and '.join(kinds)} weights became float32",) if kinds else ()
 
 
-def _strict(tensors: Mapping[str, Tensor], config: EncoderConfig, head: FoundHead | None,
-            left: Mapping[str, int]) -> tuple[dict[str, Tensor], list[str], dict[str, int]]:  # fmt: skip
+def _check_state_dict(
+    tensors: Mapping[str, Tensor], config: EncoderConfig, head: ClassifierHead | None, left: Mapping[str, int]
+) -> tuple[dict[str, Tensor], list[str], dict[str, int]]:
     """Return exactly the encoder's tensors, notes on biases that are zero because nobody wrote them, and what is left.
 
     Raises
@@ -213,44 +225,62 @@ def _strict(tensors: Mapping[str, Tensor], config: EncoderConfig, head: FoundHea
     with torch.device("meta"):
         wanted = Encoder(config).state_dict()
     left = dict(left)
-    names = set(tensors) - {name for name in tensors if is_head(name, config)}
+    names = set(tensors) - {name for name in tensors if is_head_key(name, config)}
     if head is None and (unused := len(tensors) - len(names)):
         left["a head that reads no single token of the encoder"] = unused
     missing, unexpected = sorted(set(wanted) - names), sorted(names - set(wanted))
-    zero = [name for name in missing if name.endswith("bias") and name.removesuffix("bias") + "weight" in names
-            and not any(_family(name) == _family(other) for other in names)]  # fmt: skip
+    zero = [
+        name
+        for name in missing
+        if name.endswith("bias")
+        and name.removesuffix("bias") + "weight" in names
+        and not any(_parameter_kind(name) == _parameter_kind(other) for other in names)
+    ]
     if bare := next((name for name in zero if "norm" in name), None):
-        raise InputError(f"the norms of this file have no bias ({bare} is missing), so they may be RMS norms, which no "
-                         "encoder here computes")  # fmt: skip
-    problems = [f"{len(found)} are {what}: {', '.join(found[:10])}{' …' if len(found) > 10 else ''}"
-                for what, found in (("missing", [n for n in missing if n not in zero]), ("unexpected", unexpected))
-                if found]  # fmt: skip
+        raise InputError(
+            f"the norms of this file have no bias ({bare} is missing), so they may be RMS norms, which no "
+            "encoder here computes"
+        )
+    problems = [
+        f"{len(found)} are {what}: {', '.join(found[:10])}{' …' if len(found) > 10 else ''}"
+        for what, found in (("missing", [n for n in missing if n not in zero]), ("unexpected", unexpected))
+        if found
+    ]
     if problems:
-        raise InputError(f"these weights are no whole Vision Transformer: of its {len(wanted)} names "
-                         f"{' and '.join(problems)}")  # fmt: skip
+        raise InputError(
+            f"these weights are no whole Vision Transformer: of its {len(wanted)} names {' and '.join(problems)}"
+        )
     for name in sorted(set(wanted) - set(zero)):
         if tensors[name].shape != wanted[name].shape or not tensors[name].is_floating_point():
-            raise InputError(f"{name} must hold real numbers of shape {tuple(wanted[name].shape)}, but this file's is "
-                             f"{tensors[name].dtype} {tuple(tensors[name].shape)}")  # fmt: skip
+            raise InputError(
+                f"{name} must hold real numbers of shape {tuple(wanted[name].shape)}, but this file's is "
+                f"{tensors[name].dtype} {tuple(tensors[name].shape)}"
+            )
     kept = {name: tensors[name] if name in tensors else torch.zeros(wanted[name].shape) for name in wanted}
     notes = [f"the file leaves out {len(zero)} biases, which are zero, as {zero[0]}"] if zero else []
     return kept, notes, left
 
 
-def _family(name: str) -> str:
+def _parameter_kind(name: str) -> str:
     """Return a name with its block number taken out: the same parameter of every block."""
     parts = name.split(".")
     return ".".join("i" if part.isdigit() else part for part in parts)
 
 
-def _resized(reading: _Reading, size: int) -> _Reading:
+def _resize_positions(reading: _CompleteMatch, size: int) -> _CompleteMatch:
     config = replace(reading.config, image_size=size)
     if reading.config.positions != "table":
-        raise InputError(f"relative positions are of one image size only, {reading.config.image_size}, but image_size= "
-                         f"(--image-size) is {size}")  # fmt: skip
-    table, how = resized_positions(reading.tensors["pos_embed"], config.position_prefix, config.grid,
-                                   antialias=reading.match.dialect.antialias,
-                                   offset=reading.match.dialect.offset)  # fmt: skip
+        raise InputError(
+            f"relative positions are of one image size only, {reading.config.image_size}, but image_size= "
+            f"(--image-size) is {size}"
+        )
+    table, how = resize_position_embedding(
+        reading.tensors["pos_embed"],
+        config.position_prefix,
+        config.grid,
+        antialias=reading.match.dialect.antialias,
+        interpolate_offset=reading.match.dialect.interpolate_offset,
+    )
     old, new = reading.config.grid, config.grid
     note = f"positions of {old} x {old} patches became {new} x {new}: {how}"
     return reading._replace(
@@ -261,7 +291,7 @@ def _resized(reading: _Reading, size: int) -> _Reading:
     )
 
 
-def _built(reading: _Reading) -> Encoder:
+def _build_encoder(reading: _CompleteMatch) -> Encoder:
     head = reading.head
     if head is not None:
         head.module.load_state_dict(head.tensors)
@@ -273,18 +303,32 @@ def _built(reading: _Reading) -> Encoder:
     return encoder.eval()
 
 
-def _reported(contents: Contents, reading: _Reading) -> LoadReport:
+def _make_report(contents: CheckpointContents, reading: _CompleteMatch) -> LoadReport:
     match, head = reading.match, reading.head
     notes = list(reading.notes)
     where = match.where or "the top of the file"
     if match.averaged:
         where += ", a running average of the trained weights"
-    if match.others:
-        listed = ", ".join(f"{path or 'the top'} ({n} tensors)" for path, n in list(match.others.items())[:10])
+    if match.other_state_dicts:
+        listed = ", ".join(
+            f"{path or 'the top'} ({n} tensors)" for path, n in list(match.other_state_dicts.items())[:10]
+        )
         notes.append(f"the file also holds {listed}; weights= (--weights) chooses")
     return LoadReport(
-        str(contents.path), contents.sha256, contents.container, match.dialect.name, match.dialect.about, where,
-        match.prefix, match.wrappers, contents.globals, reading.config, reading.sources, reading.left,
-        decoder_of(reading.left, (*match.inside, *match.outside)), Head(head.classes, head.readout) if head else None,
-        tuple(notes), trained_with(contents),
-    )  # fmt: skip
+        str(contents.path),
+        contents.sha256,
+        contents.container,
+        match.dialect.name,
+        match.dialect.about,
+        where,
+        match.prefix,
+        match.wrappers,
+        contents.globals,
+        reading.config,
+        reading.sources,
+        reading.left,
+        decoder_status(reading.left, (*match.inside, *match.other_keys)),
+        Head(head.classes, head.readout) if head else None,
+        tuple(notes),
+        training_arguments(contents),
+    )

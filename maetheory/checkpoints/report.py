@@ -74,7 +74,7 @@ class LoadReport:
             ("sha256", self.sha256),
             ("written by", f"{self.dialect}: {self.about}"),
             ("weights", self.weights),
-            ("names", _names(self.prefix, self.wrappers)),
+            ("names", _describe_key_names(self.prefix, self.wrappers)),
             ("pickled", ", ".join(self.globals) + " (none was run)" if self.globals else "nothing but plain values"),
             *((f"  {name}", f"{value} ({self.sources[name]})") for name, value in asdict(self.config).items()),
             ("decoder", self.decoder),
@@ -89,6 +89,6 @@ class LoadReport:
         return "\n".join(f"{name:<19}{value}" for name, value in lines)
 
 
-def _names(prefix: str, wrappers: tuple[str, ...]) -> str:
+def _describe_key_names(prefix: str, wrappers: tuple[str, ...]) -> str:
     before = f"behind the prefix {prefix}" if prefix else "without a prefix"
     return f"{before}, inside {' '.join(wrappers)}" if wrappers else before

@@ -1,7 +1,10 @@
 """The command line: parse, call, print."""
 
-from maetheory.cli import training, tables, checkpoints, probing, graph, mask_ratio, theory, data  # isort: skip  # as shown
-from maetheory.cli.program import app, main, run
+from maetheory.cli import checkpoints, data, graph, mask_ratio, tables, theory, training
+
+from maetheory.cli import probe as probing  # isort: skip  # as shown
+from maetheory.cli.program import app, main, run_command
+from maetheory.core.renames import renamed
 
 __all__ = [
     "app",
@@ -11,8 +14,15 @@ __all__ = [
     "main",
     "mask_ratio",
     "probing",
-    "run",
+    "run_command",
     "tables",
     "theory",
     "training",
 ]
+
+__getattr__ = renamed(
+    __name__,
+    {
+        "run": "run_command",
+    },
+)

@@ -9,8 +9,8 @@ import typer
 
 from maetheory.cli.options import Data, Device, DialectName, Heads, ImageSize, Json, Seed, Weights
 from maetheory.cli.program import app
-from maetheory.cli.terminal import show, terminal, watched
-from maetheory.core import check_folder
+from maetheory.cli.terminal import print_result, show_progress, terminal_options
+from maetheory.core import check_writable
 
 
 @app.command()
@@ -26,7 +26,7 @@ def inspect(
     from maetheory.checkpoints import inspect_checkpoint
 
     report = inspect_checkpoint(checkpoint, heads=heads, dialect=dialect, weights=weights, image_size=image_size)
-    show(report.to_dict(), as_json, lambda: str(report))
+    print_result(report.to_dict(), as_json, lambda: str(report))
 
 
 @app.command()
@@ -58,17 +58,31 @@ def collapse(
     from maetheory.checkpoints.device import usable_device
     from maetheory.data import load_images
     from maetheory.reports.collapse import collapse_document, collapse_text
-    from maetheory.reports.collapse_folder import write_collapse
+    from maetheory.reports.collapse_files import write_collapse_report
     from maetheory.reports.diagnosis import diagnose
 
     if out is not None:
-        check_folder(out)
-    loading = {"heads": heads, "dialect": dialect, "weights": weights, "image_size": image_size,
-               "device": usable_device(device or "cpu")}  # fmt: skip
-    with watched() as progress:
+        check_writable(out)
+    load_options = {
+        "heads": heads,
+        "dialect": dialect,
+        "weights": weights,
+        "image_size": image_size,
+        "device": usable_device(device or "cpu"),
+    }
+    with show_progress() as progress:
         images = load_images(data or "digits", split="test", limit=limit, progress=progress)
-        found = diagnose(checkpoints, images, readouts=readout, layers=layer, final_norm=final_norm, twins=twins,
-                         seed=seed or 0, progress=progress, **loading)  # fmt: skip
+        found = diagnose(
+            checkpoints,
+            images,
+            readouts=readout,
+            layers=layer,
+            final_norm=final_norm,
+            twins=twins,
+            seed=seed or 0,
+            progress=progress,
+            **load_options,
+        )
         if out is not None:
-            write_collapse(out, found)
-    show(collapse_document(found), as_json, lambda: collapse_text(found, **terminal()))
+            write_collapse_report(out, found)
+    print_result(collapse_document(found), as_json, lambda: collapse_text(found, **terminal_options()))

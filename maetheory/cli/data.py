@@ -10,7 +10,7 @@ import typer
 
 from maetheory.cli.options import Json
 from maetheory.cli.program import app
-from maetheory.cli.terminal import show, watched
+from maetheory.cli.terminal import print_result, show_progress
 
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List data sets, or fetch one.")
 app.add_typer(data_app, name="data")
@@ -22,7 +22,7 @@ def data_list(as_json: Json = False) -> None:
     from maetheory.data import DATASETS
 
     document = {name: asdict(what) for name, what in DATASETS.items()}
-    show(document, as_json, lambda: "\n".join(f"{name}\t{what.description}" for name, what in DATASETS.items()))
+    print_result(document, as_json, lambda: "\n".join(f"{name}\t{what.description}" for name, what in DATASETS.items()))
 
 
 @data_app.command("fetch")
@@ -34,6 +34,6 @@ def data_fetch(
     """Download a data set, checked against its hash; never leaves half of it."""
     from maetheory.data import fetch
 
-    with watched() as progress:
+    with show_progress() as progress:
         where = fetch(name, out, progress=progress)
-    show({"path": str(where)}, as_json, lambda: str(where))
+    print_result({"path": str(where)}, as_json, lambda: str(where))

@@ -9,8 +9,8 @@ import typer
 
 from maetheory.cli.options import Data, Device, Json, Seed
 from maetheory.cli.program import app
-from maetheory.cli.terminal import show, terminal, watched
-from maetheory.core import check_folder
+from maetheory.cli.terminal import print_result, show_progress, terminal_options
+from maetheory.core import check_writable
 
 
 @app.command()
@@ -55,24 +55,25 @@ def graph(
 
     from maetheory.checkpoints.device import usable_device
     from maetheory.data import load_images
-    from maetheory.empirical import Ranks
-    from maetheory.reports.graph import graph_document, graph_text, write_graph
-    from maetheory.reports.graph_study import GraphPlan, study
-    from maetheory.training import fabric_of
+    from maetheory.empirical import ProcessGroup
+    from maetheory.reports.graph import graph_document, graph_text, write_graph_report
+    from maetheory.reports.graph_study import GraphConfig, study_graph
+    from maetheory.training import make_fabric
 
     if out is not None:
-        check_folder(out)
+        check_writable(out)
     if device is not None:
         usable_device(device, torch.float64)
-    plan = GraphPlan(kind, mask_ratio, law, patch, k, positions, codes, masks, views, targets, bandwidth, device,
-                     seed or 0)  # fmt: skip
-    fabric = fabric_of("cpu")
+    plan = GraphConfig(
+        kind, mask_ratio, law, patch, k, positions, codes, masks, views, targets, bandwidth, device, seed or 0
+    )
+    fabric = make_fabric("cpu")
     fabric.launch()
-    with watched() as progress:
+    with show_progress() as progress:
         images = load_images(data or "digits", limit=limit, progress=progress)
-        ranks = Ranks.of() if fabric.world_size > 1 else None
-        found = study(plan, images, ranks=ranks, progress=progress)
+        process_group = ProcessGroup.of() if fabric.world_size > 1 else None
+        found = study_graph(plan, images, process_group=process_group, progress=progress)
         if out is not None and fabric.is_global_zero:
-            write_graph(out, found)
+            write_graph_report(out, found)
     if fabric.is_global_zero:
-        show(graph_document(found), as_json, lambda: graph_text(found, **terminal()))
+        print_result(graph_document(found), as_json, lambda: graph_text(found, **terminal_options()))

@@ -10,8 +10,8 @@ import typer
 
 from maetheory.cli.options import Data, Json, Seed
 from maetheory.cli.program import app
-from maetheory.cli.terminal import show, watched
-from maetheory.core import InputError, check_folder
+from maetheory.cli.terminal import print_result, show_progress
+from maetheory.core import InputError, check_writable
 
 
 @app.command("mask-ratio")
@@ -35,23 +35,34 @@ def mask_ratio(
     from maetheory.core import generator
     from maetheory.data import load_images
     from maetheory.figures import image_mask_ratios, masked_pair
-    from maetheory.figures.image_mask_ratio import RATIOS, patch_of, quarter
-    from maetheory.reports.mask_ratio import mask_ratio_reading, write_mask_ratio
+    from maetheory.figures.image_mask_ratio import RATIOS, coarse_patch_size, encoder_patch_size
+    from maetheory.reports.mask_ratio import mask_ratio_summary, write_mask_ratio_figures
 
     if checkpoint is None and readout is not None:
         raise InputError("--readout is of a checkpoint's features; name one with --checkpoint, or leave it out")
-    check_folder(out)
+    check_writable(out)
     encoder = None if checkpoint is None else load_checkpoint(checkpoint)[0]
-    with watched() as progress:
+    with show_progress() as progress:
         images, test = (
             load_images(data or "digits", split=split, limit=limit, progress=progress) for split in ("train", "test")
         )
-        side = patch or (quarter(test) if encoder is None else patch_of(encoder, test))
-        frame = image_mask_ratios(images, test, side, graph_patch=graph_patch, encoder=encoder,
-                                  readout=readout or "cls", ratios=ratio or RATIOS, seed=seed or 0,  # type: ignore[arg-type]
-                                  progress=progress)  # fmt: skip
-        written = write_mask_ratio(out, frame, masked_pair(test, side, generator(seed or 0, "masked pair")))
-    reading = mask_ratio_reading(frame)
-    document = {"reading": reading, "figures": [str(path) for path in written],
-                "numbers": json.loads(frame.to_json(orient="records"))}  # fmt: skip
-    show(document, as_json, lambda: "\n".join([reading, *map(str, written)]))
+        side = patch or (coarse_patch_size(test) if encoder is None else encoder_patch_size(encoder, test))
+        frame = image_mask_ratios(
+            images,
+            test,
+            side,
+            graph_patch=graph_patch,
+            encoder=encoder,
+            readout=readout or "cls",  # type: ignore[arg-type]  # the option admits these values only
+            ratios=ratio or RATIOS,
+            seed=seed or 0,
+            progress=progress,
+        )
+        written = write_mask_ratio_figures(out, frame, masked_pair(test, side, generator(seed or 0, "masked pair")))
+    reading = mask_ratio_summary(frame)
+    document = {
+        "reading": reading,
+        "figures": [str(path) for path in written],
+        "numbers": json.loads(frame.to_json(orient="records")),
+    }
+    print_result(document, as_json, lambda: "\n".join([reading, *map(str, written)]))

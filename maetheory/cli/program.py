@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from maetheory import __version__
-from maetheory.cli.terminal import Stopped
+from maetheory.cli.terminal import ResumableInterrupt
 from maetheory.core import InputError
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # click's, wherever this typer keeps its click
-DONE, VIOLATED, BAD_INPUT, OUR_FAULT, INTERRUPTED = 0, 1, 2, 70, 130
+DONE, VIOLATED, BAD_INPUT, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 70, 130
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,38 +26,38 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; exit 0 done, 1 VIOLATED, 2 bad input, 70 our own fault, 130 interrupted."""
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run_command(sys.argv[1:]))
 
 
-def run(words: list[str]) -> int:
+def run_command(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
     try:
-        code = app(words, standalone_mode=False)
+        code = app(arguments, standalone_mode=False)
         if code == INTERRUPTED:  # typer's way to say that it caught Ctrl-C
-            return _complain("interrupted", INTERRUPTED)
+            return _print_error("interrupted", INTERRUPTED)
         return code if isinstance(code, int) else DONE
     except (InputError, UsageError) as error:
-        return _complain(error.format_message() if isinstance(error, UsageError) else str(error), BAD_INPUT)
+        return _print_error(error.format_message() if isinstance(error, UsageError) else str(error), BAD_INPUT)
     except OSError as error:
-        return _complain(f"{error.filename or 'a file'} cannot be used: {error.strerror or error}", BAD_INPUT)
-    except Stopped as error:
-        return _complain(f"{error} with: {_again(words)}" if str(error) else "interrupted", INTERRUPTED)
+        return _print_error(f"{error.filename or 'a file'} cannot be used: {error.strerror or error}", BAD_INPUT)
+    except ResumableInterrupt as error:
+        return _print_error(f"{error} with: {_resume_command(arguments)}" if str(error) else "interrupted", INTERRUPTED)
     except (KeyboardInterrupt, typer.Abort):
-        return _complain("interrupted", INTERRUPTED)
+        return _print_error("interrupted", INTERRUPTED)
     except Exception as error:
         import traceback
 
         traceback.print_exc()
-        return _complain(f"this is our fault, please report it: {type(error).__name__}: {error}", OUR_FAULT)
+        return _print_error(f"this is our fault, please report it: {type(error).__name__}: {error}", INTERNAL_ERROR)
 
 
-def _again(words: list[str]) -> str:
+def _resume_command(arguments: list[str]) -> str:
     """Return the command that goes on where this one was stopped; `reproduce` always does."""
-    missing = ["--resume"] if words[0] in ("train", "probe") and "--resume" not in words else []
-    return shlex.join(["maetheory", *words, *missing])
+    missing = ["--resume"] if arguments[0] in ("train", "probe") and "--resume" not in arguments else []
+    return shlex.join(["maetheory", *arguments, *missing])
 
 
-def _complain(sentence: str, code: int) -> int:
+def _print_error(sentence: str, code: int) -> int:
     print(f"maetheory: {sentence}", file=sys.stderr)
     return code
 

@@ -13,16 +13,16 @@ from typing import Any
 from maetheory.core import Progress
 
 
-class Stopped(Exception):
+class ResumableInterrupt(Exception):
     """Ctrl-C with a sentence that says how to go on; typer would swallow the sentence of a KeyboardInterrupt."""
 
 
-def show(document: Any, as_json: bool, text: Callable[[], str]) -> None:
+def print_result(document: Any, as_json: bool, text: Callable[[], str]) -> None:
     """Print the document as JSON, or its text."""
     print(json.dumps(document, indent=1, default=float) if as_json else text())
 
 
-def terminal() -> dict[str, Any]:
+def terminal_options() -> dict[str, Any]:
     """Return how wide and colourful the terminal is."""
     from rich.console import Console
 
@@ -31,7 +31,7 @@ def terminal() -> dict[str, Any]:
 
 
 @contextmanager
-def watched() -> Iterator[Progress]:
+def show_progress() -> Iterator[Progress]:
     """Show progress while something long runs, and let its Ctrl-C say how to go on.
 
     A bar with time left on a terminal, a line every ten seconds elsewhere; always on standard error.
@@ -41,21 +41,28 @@ def watched() -> Iterator[Progress]:
     from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
-    bar = Bar(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
-              TimeRemainingColumn(), console=console, transient=True,
-              redirect_stdout=False, redirect_stderr=False)  # fmt: skip
+    bar = Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
     try:
         if console.is_terminal:
             with bar:  # stopped also on an error: it hides the cursor
                 task = bar.add_task("", total=None)
                 yield lambda done, total, message: bar.update(task, completed=done, total=total, description=message)
         else:
-            yield _plain_progress()
+            yield _line_progress()
     except KeyboardInterrupt as error:
-        raise Stopped(str(error)) from error
+        raise ResumableInterrupt(str(error)) from error
 
 
-def _plain_progress() -> Progress:
+def _line_progress() -> Progress:
     began, first, job = time.monotonic(), 0, 0
     last = began
 

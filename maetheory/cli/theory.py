@@ -9,15 +9,15 @@ import typer
 
 from maetheory.cli.options import Json, Seed
 from maetheory.cli.program import DONE, VIOLATED, app
-from maetheory.cli.terminal import show, terminal, watched
-from maetheory.core import check_folder
+from maetheory.cli.terminal import print_result, show_progress, terminal_options
+from maetheory.core import check_writable
 
 
 @app.command()
 def check(
     slugs: Annotated[list[str] | None, typer.Argument(help="Theorems by slug; all by default.")] = None,
     worlds: Annotated[int, typer.Option(help="Worlds to draw at random per theorem.")] = 40,
-    searching: Annotated[
+    search_worlds: Annotated[
         bool,
         typer.Option(
             "--search",
@@ -25,7 +25,7 @@ def check(
             "how to replay the lowest: theory.replay with its seed and number.",
         ),
     ] = False,
-    certifying: Annotated[
+    with_certificates: Annotated[
         bool, typer.Option("--certify", help="Also prove the verdicts of worlds of few nodes, in ball arithmetic.")
     ] = False,
     seed: Seed = 0,
@@ -40,24 +40,24 @@ def check(
     Slack is relative to the size of the terms; tightness is 1 - |slack| / larger side, the smaller side over the
     larger, 1 at equality.
     """
-    from maetheory.reports import append
-    from maetheory.reports.checks import check_records, checks_document, checks_text
+    from maetheory.reports import append_records
+    from maetheory.reports.theorem_checks import check_records, checks_document, checks_text
     from maetheory.theory import THEOREMS, search
-    from maetheory.theory.certificates import certificates
-    from maetheory.theory.survey import chosen, survey
+    from maetheory.theory.certified.survey import certify_theorems
+    from maetheory.theory.survey import select_theorems, survey
 
     if out is not None:
-        check_folder(out)
-    theorems = chosen(THEOREMS, slugs or ())
-    with watched() as progress:
+        check_writable(out)
+    theorems = select_theorems(THEOREMS, slugs or ())
+    with show_progress() as progress:
         how: Any = {"worlds": worlds, "seed": seed or 0, "progress": progress}
         rows = survey(theorems, **how)
-        proved = certificates(theorems, **how) if certifying else ()
-        found = [search(theorem, **how) for theorem in theorems if searching]
+        proved = certify_theorems(theorems, **how) if with_certificates else ()
+        found = [search(theorem, **how) for theorem in theorems if search_worlds]
     if out is not None:
-        append(out / "checks.jsonl", check_records(rows, seed=seed or 0))
+        append_records(out / "checks.jsonl", check_records(rows, seed=seed or 0))
     document = checks_document(rows, found, proved)
-    show(document, as_json, lambda: checks_text(rows, found, proved, **terminal()))
+    print_result(document, as_json, lambda: checks_text(rows, found, proved, **terminal_options()))
     return VIOLATED if document["violated"] else DONE
 
 
@@ -68,9 +68,9 @@ def figure(
     as_json: Json = False,
 ) -> None:
     """Draw the figures of the theory."""
-    from maetheory.figures.gallery import draw_gallery
+    from maetheory.figures.theory_figures import draw_theory_figures
 
-    check_folder(out)
-    with watched() as progress:
-        written = [str(path) for path in draw_gallery(names or (), out, progress=progress)]
-    show({"figures": written}, as_json, lambda: "\n".join(written))
+    check_writable(out)
+    with show_progress() as progress:
+        written = [str(path) for path in draw_theory_figures(names or (), out, progress=progress)]
+    print_result({"figures": written}, as_json, lambda: "\n".join(written))

@@ -11,7 +11,7 @@ import typer
 
 from maetheory.cli.options import Data, Json, Seed
 from maetheory.cli.program import app
-from maetheory.cli.terminal import show, watched
+from maetheory.cli.terminal import print_result, show_progress
 
 
 @app.command()
@@ -42,16 +42,29 @@ def reproduce(
 
     chosen = experiment(preset)
     if epochs is not None:
-        chosen = chosen.of_epochs(epochs)
+        chosen = chosen.with_epochs(epochs)
     if seed is not None:
         chosen = replace(chosen, seeds=(seed,))
     folder = out or Path("runs") / preset
-    with watched() as progress:
-        done = run_experiment(chosen, out=folder, root=data, figures_to=figures, progress=progress, compiled=compiled,
-                              workers=workers, finetuned=finetune, precision=precision)  # fmt: skip
-    document = {"reading": done.reading, "page": str(done.page), "figures": [str(path) for path in done.figures],
-                "ledger": json.loads(done.ledger.to_json(orient="records"))}  # fmt: skip
-    show(document, as_json, lambda: f"{done.reading}\nreport: {done.page}")
+    with show_progress() as progress:
+        done = run_experiment(
+            chosen,
+            out=folder,
+            root=data,
+            figures_to=figures,
+            progress=progress,
+            compiled=compiled,
+            workers=workers,
+            finetuned=finetune,
+            precision=precision,
+        )
+    document = {
+        "reading": done.reading,
+        "page": str(done.page),
+        "figures": [str(path) for path in done.figures],
+        "ledger": json.loads(done.ledger.to_json(orient="records")),
+    }
+    print_result(document, as_json, lambda: f"{done.reading}\nreport: {done.page}")
 
 
 @app.command()
@@ -98,24 +111,47 @@ def train(
     """
     from maetheory.data import load_or_stream
     from maetheory.models import preset as architecture
-    from maetheory.training import TrainConfig, fabric_of
+    from maetheory.training import TrainConfig, make_fabric
     from maetheory.training import train as run_training
 
     model = architecture(preset)
     if patch is not None:
         model = replace(model, encoder=replace(model.encoder, patch=patch))
     config = TrainConfig(
-        model, objective=objective, uniformity_weight=uniformity_weight, mask_ratio=mask_ratio,  # type: ignore[arg-type]
-        mask_law=mask_law, epochs=epochs, batch=batch, base_lr=base_lr, warmup_epochs=warmup_epochs, seed=seed or 0,  # type: ignore[arg-type]
-    )  # fmt: skip
-    fabric = fabric_of(accelerator, devices, nodes, precision, strategy=strategy)
-    with watched() as progress:
-        images = load_or_stream(data or "digits", config.model.encoder.image_size, limit=limit, stream=stream,
-                                progress=progress)  # fmt: skip
-        done = run_training(config, images, out=out, resume=resume, fabric=fabric, compiled=compiled,
-                            tensorboard=tensorboard, progress=progress)  # fmt: skip
+        model,
+        objective=objective,  # type: ignore[arg-type]  # `TrainConfig` refuses other values
+        uniformity_weight=uniformity_weight,
+        mask_ratio=mask_ratio,
+        mask_law=mask_law,  # type: ignore[arg-type]  # `TrainConfig` refuses other values
+        epochs=epochs,
+        batch=batch,
+        base_lr=base_lr,
+        warmup_epochs=warmup_epochs,
+        seed=seed or 0,
+    )
+    fabric = make_fabric(accelerator, devices, nodes, precision, strategy=strategy)
+    with show_progress() as progress:
+        images = load_or_stream(
+            data or "digits", config.model.encoder.image_size, limit=limit, stream=stream, progress=progress
+        )
+        done = run_training(
+            config,
+            images,
+            out=out,
+            resume=resume,
+            fabric=fabric,
+            compiled=compiled,
+            tensorboard=tensorboard,
+            progress=progress,
+        )
     if not fabric.is_global_zero:
         return
-    document = {"checkpoint": str(done.checkpoint), "loss": done.loss, "steps": done.steps,
-                "skipped": len(done.skipped)}  # fmt: skip
-    show(document, as_json, lambda: f"loss {done.loss:.4f} after {done.steps} steps; checkpoint {done.checkpoint}")
+    document = {
+        "checkpoint": str(done.checkpoint),
+        "loss": done.loss,
+        "steps": done.steps,
+        "skipped": len(done.skipped),
+    }
+    print_result(
+        document, as_json, lambda: f"loss {done.loss:.4f} after {done.steps} steps; checkpoint {done.checkpoint}"
+    )

@@ -30,7 +30,7 @@ class Estimate(float):
     error: float
     sampled: bool
 
-    def __new__(cls, value: float, error: float = 0.0, sampled: bool = False) -> Estimate:  # noqa: D102
+    def __new__(cls, value: float, error: float = 0.0, sampled: bool = False) -> Estimate:
         self = super().__new__(cls, value)
         if error < 0:
             raise ValueError(f"an error is never negative, but {error} was given")

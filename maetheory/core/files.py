@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from maetheory.core.complaint import InputError
+from maetheory.core.errors import InputError
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path` atomically, on failure it is removed.
 
     Raises
@@ -24,7 +24,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with replacing(Path(folder) / "a.txt") as part:
+    ...     with atomic_write(Path(folder) / "a.txt") as part:
     ...         _ = part.write_text("whole")
     ...     (Path(folder) / "a.txt").read_text()
     'whole'
@@ -44,7 +44,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def check_folder(path: str | Path) -> None:
+def check_writable(path: str | Path) -> None:
     """Complain before long work, and without leaving a trace, where `make_folder` would complain after it.
 
     Raises

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from maetheory.core.complaint import InputError
+from maetheory.core.errors import InputError
 
 
-def free_memory() -> int:
+def available_memory() -> int:
     """Return the bytes that programs may still take, caches that give way included."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
@@ -24,7 +24,8 @@ def check_memory(needed: float, what: str, remedy: str) -> None:
     --------
     >>> check_memory(1e3, "a small thing", "take none")
     """
-    free = free_memory()
+    free = available_memory()
     if needed > free:
-        raise InputError(f"{what} would take about {needed / 1e9:.2g} GB of memory, but {free / 1e9:.2g} GB are free: "
-                         f"{remedy}")  # fmt: skip
+        raise InputError(
+            f"{what} would take about {needed / 1e9:.2g} GB of memory, but {free / 1e9:.2g} GB are free: {remedy}"
+        )

@@ -1,9 +1,10 @@
 """Images and finite worlds as NumPy arrays: what comes in before anything is masked, trained or proved."""
 
+from maetheory.core.renames import renamed
 from maetheory.data.images import ImageSet
-from maetheory.data.render import draw_images, render
 from maetheory.data.sources import DATASETS, fetch, load_images, load_or_stream
 from maetheory.data.stream import FolderStream
+from maetheory.data.world_images import render, sample_images
 from maetheory.data.worlds import FiniteWorld
 
 __all__ = [
@@ -11,9 +12,16 @@ __all__ = [
     "FiniteWorld",
     "FolderStream",
     "ImageSet",
-    "draw_images",
     "fetch",
     "load_images",
     "load_or_stream",
     "render",
+    "sample_images",
 ]
+
+__getattr__ = renamed(
+    __name__,
+    {
+        "draw_images": "sample_images",
+    },
+)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from maetheory.core import InputError, Progress, silent
-from maetheory.data.images import ImageSet, balanced, check_split
+from maetheory.data.images import ImageSet, check_split, class_balanced_indices
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
@@ -23,7 +23,7 @@ FILES = {"train": tuple(f"data_batch_{i}.bin" for i in range(1, 6)), "test": ("t
 ALL_FILES = FILES["train"] + FILES["test"]
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
-_RECORDS, _RECORD = 10_000, 1 + 3 * 32 * 32
+_RECORDS_PER_FILE, _RECORD_BYTES = 10_000, 1 + 3 * 32 * 32
 
 
 def cifar10(split: str = "train", root: str | os.PathLike[str] | None = None, limit: int | None = None) -> ImageSet:
@@ -54,16 +54,18 @@ def cifar10(split: str = "train", root: str | os.PathLike[str] | None = None, li
     Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images (University of Toronto).
     """
     check_split(split)
-    folder = _locate(root)
-    records = [_records(folder / name) for name in FILES["train" if split == "train" else "test"]]
+    folder = _locate_folder(root)
+    records = [_read_records(folder / name) for name in FILES["train" if split == "train" else "test"]]
     labels = np.concatenate([part[:, 0] for part in records]).astype(np.int64)
     if labels.max() >= len(CLASSES):
         raise InputError(f"{folder} holds label {labels.max()}, but CIFAR-10 has the labels 0 to 9")
-    kept = balanced(labels, limit)
+    kept = class_balanced_indices(labels, limit)
     images = np.empty((len(kept), 3, 32, 32), np.uint8)
     for i, part in enumerate(records):
-        inside = kept // _RECORDS == i
-        images[inside] = part[kept[inside] % _RECORDS, 1:].reshape(-1, 3, 32, 32)  # (n, 3072) -> (n, 3, 32, 32)
+        inside = kept // _RECORDS_PER_FILE == i
+        images[inside] = part[kept[inside] % _RECORDS_PER_FILE, 1:].reshape(
+            -1, 3, 32, 32
+        )  # (n, 3072) -> (n, 3, 32, 32)
     return ImageSet(images, labels[kept], "cifar10", split, CLASSES)
 
 
@@ -98,23 +100,23 @@ def fetch_cifar10(root: str | os.PathLike[str] | None = None, progress: Progress
     InputError
         If the download fails, its hash is wrong, or the place cannot be written.
     """
-    place = _places(root)[0]
+    place = _search_folders(root)[0]
     found = find_cifar10(place)
     if found is not None:
         for name in ALL_FILES:
-            _records(found / name)
+            _read_records(found / name)
         return found
     try:
-        return unpack(_download(place, progress), place / FOLDER)
+        return unpack_archive(_download(place, progress), place / FOLDER)
     except InputError:
         raise
     except (OSError, ValueError) as error:
         raise InputError(
-            f"CIFAR-10 could not be fetched into {place}: {_reason(error)}; by hand, put {ARCHIVE} from {URL} there"
+            f"CIFAR-10 could not be fetched into {place}: {_error_reason(error)}; by hand, put {ARCHIVE} from {URL} there"
         ) from error
 
 
-def unpack(archive: Path, folder: Path) -> Path:
+def unpack_archive(archive: Path, folder: Path) -> Path:
     """Unpack the binary files of CIFAR-10, and only these, so that `folder` appears whole or not at all.
 
     Raises
@@ -152,21 +154,23 @@ def _copy_member(archive: Path, members: tarfile.TarFile, name: str, target: Pat
         shutil.copyfileobj(source, copy)
         copy.flush()
         os.fsync(copy.fileno())
-    _records(target)
+    _read_records(target)
 
 
-def _records(path: Path) -> np.ndarray:
+def _read_records(path: Path) -> np.ndarray:
     """Return the file as (10000, 3073) bytes, read only where they are used."""
     if not path.is_file():
         raise InputError(f"CIFAR-10 needs the file {path}, which is missing")
-    size, whole = path.stat().st_size, _RECORDS * _RECORD
+    size, whole = path.stat().st_size, _RECORDS_PER_FILE * _RECORD_BYTES
     if size != whole:
         what = "is truncated" if size < whole else "is not CIFAR-10"
-        raise InputError(f"{path} {what}: it has {size} bytes where {_RECORDS} records of {_RECORD} make {whole}")
-    return np.memmap(path, np.uint8, "r", shape=(_RECORDS, _RECORD))
+        raise InputError(
+            f"{path} {what}: it has {size} bytes where {_RECORDS_PER_FILE} records of {_RECORD_BYTES} make {whole}"
+        )
+    return np.memmap(path, np.uint8, "r", shape=(_RECORDS_PER_FILE, _RECORD_BYTES))
 
 
-def _places(root: str | os.PathLike[str] | None) -> list[Path]:
+def _search_folders(root: str | os.PathLike[str] | None) -> list[Path]:
     """Where to look, most wanted first."""
     if root is not None:
         return [Path(root).expanduser()]
@@ -176,33 +180,33 @@ def _places(root: str | os.PathLike[str] | None) -> list[Path]:
     return [*([Path(chosen).expanduser()] if chosen else []), Path(pooch.os_cache("maetheory"))]
 
 
-def _locate(root: str | os.PathLike[str] | None) -> Path:
-    places = _places(root)
+def _locate_folder(root: str | os.PathLike[str] | None) -> Path:
+    places = _search_folders(root)
     for place in places:
         folder = find_cifar10(place)
         if folder is not None:
             return folder
         if (place / ARCHIVE).is_file():
-            return _unpack_local(place)
+            return _unpack_local_archive(place)
     looked = " or ".join(map(str, places))
     if any((place / name).exists() for place in places for name in ("cifar-10-batches-py", "cifar-10-python.tar.gz")):
         raise InputError(f"{looked} holds CIFAR-10 as pickles, but the binary version ({ARCHIVE}) is needed")
     raise InputError(f"CIFAR-10 is not in {looked}; `maetheory data fetch cifar10` downloads it (162 MiB)")
 
 
-def _unpack_local(place: Path) -> Path:
+def _unpack_local_archive(place: Path) -> Path:
     import pooch
 
     found = pooch.file_hash(str(place / ARCHIVE), alg="md5")
     if found != MD5:
         raise InputError(f"{place / ARCHIVE} has the MD5 sum {found}, but the official archive has {MD5}")
     try:
-        return unpack(place / ARCHIVE, place / FOLDER)
+        return unpack_archive(place / ARCHIVE, place / FOLDER)
     except OSError as error:
-        raise InputError(f"{place / ARCHIVE} could not be unpacked beside itself: {_reason(error)}") from error
+        raise InputError(f"{place / ARCHIVE} could not be unpacked beside itself: {_error_reason(error)}") from error
 
 
-class _ByteCount:
+class _PoochProgressBar:
     """What pooch asks of a progress bar, passed on as steps of ours."""
 
     def __init__(self, progress: Progress, message: str) -> None:
@@ -226,14 +230,14 @@ def _download(place: Path, progress: Progress) -> Path:
     level = logger.level
     logger.setLevel("WARNING")  # what it would print is told through `progress`
     try:
-        bar = _ByteCount(progress, "downloading CIFAR-10")
+        bar = _PoochProgressBar(progress, "downloading CIFAR-10")
         downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 18)
         return Path(pooch.retrieve(URL, f"md5:{MD5}", fname=ARCHIVE, path=place, downloader=downloader))
     finally:
         logger.setLevel(level)
 
 
-def _reason(error: Exception) -> str:
+def _error_reason(error: Exception) -> str:
     import requests
 
     if isinstance(error, requests.HTTPError) and error.response is not None:

@@ -8,8 +8,8 @@ import os
 import numpy as np
 from PIL import Image
 
-AREA = (0.2, 1.0)
-ASPECT = (3 / 4, 4 / 3)
+CROP_AREA_RANGE = (0.2, 1.0)
+CROP_ASPECT_RANGE = (3 / 4, 4 / 3)
 
 
 class UndecodableError(Exception):
@@ -29,12 +29,12 @@ def read_rgb(path: str | os.PathLike[str]) -> Image.Image:
     """
     try:
         with Image.open(path) as image:
-            return _as_rgb(image)
+            return _to_rgb(image)
     except Exception as error:  # on a damaged file the decoders raise nearly anything
         raise UndecodableError(f"{type(error).__name__}: {error}") from error
 
 
-def header_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+def size_from_header(path: str | os.PathLike[str]) -> tuple[int, int] | None:
     """Return (H, W) as the file's header states it, or None where there is no readable header."""
     try:
         with Image.open(path) as image:
@@ -43,7 +43,7 @@ def header_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
         return None
 
 
-def centre_view(image: Image.Image, size: int) -> Image.Image:
+def resize_and_center_crop(image: Image.Image, size: int) -> Image.Image:
     """Return the evaluation view: shorter side to 8/7 of `size` by bicubic resampling, then the central square.
 
     An image that is `size` x `size` already is returned as it is, so that small data sets keep their own pixels.
@@ -63,19 +63,19 @@ def centre_view(image: Image.Image, size: int) -> Image.Image:
     return image.resize((width, height), Image.Resampling.BICUBIC).crop((left, top, left + size, top + size))
 
 
-def random_view(image: Image.Image, size: int, rng: np.random.Generator) -> Image.Image:
+def random_resized_crop_and_flip(image: Image.Image, size: int, rng: np.random.Generator) -> Image.Image:
     """Return the training view: a random window, resized to `size` x `size` (bicubic), mirrored half of the time.
 
     Notes
     -----
     He et al. 2022 (MAE), RandomResizedCrop(0.2, 1) and horizontal flip.
     """
-    left, top, width, height = random_window(image.width, image.height, rng)
+    left, top, width, height = random_crop_box(image.width, image.height, rng)
     window = image.crop((left, top, left + width, top + height)).resize((size, size), Image.Resampling.BICUBIC)
     return window.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else window
 
 
-def random_window(width: int, height: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
+def random_crop_box(width: int, height: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
     """Draw (left, top, width, height) of a window inside a `width` x `height` image.
 
     Its share of the area is uniform in 0.2..1 and the logarithm of its aspect ratio uniform in ±log(4/3); what does
@@ -87,26 +87,26 @@ def random_window(width: int, height: int, rng: np.random.Generator) -> tuple[in
 
     Examples
     --------
-    >>> random_window(300, 10, np.random.default_rng(0))
+    >>> random_crop_box(300, 10, np.random.default_rng(0))
     (143, 0, 13, 10)
     """
     for _ in range(10):
-        area = width * height * rng.uniform(*AREA)
-        aspect = math.exp(rng.uniform(math.log(ASPECT[0]), math.log(ASPECT[1])))
+        area = width * height * rng.uniform(*CROP_AREA_RANGE)
+        aspect = math.exp(rng.uniform(math.log(CROP_ASPECT_RANGE[0]), math.log(CROP_ASPECT_RANGE[1])))
         w, h = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
         if 0 < w <= width and 0 < h <= height:
             return int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1)), w, h
-    w = min(width, round(height * ASPECT[1]))
-    h = min(height, round(width / ASPECT[0]))
+    w = min(width, round(height * CROP_ASPECT_RANGE[1]))
+    h = min(height, round(width / CROP_ASPECT_RANGE[0]))
     return (width - w) // 2, (height - h) // 2, w, h
 
 
-def planes(image: Image.Image) -> np.ndarray:
+def to_chw(image: Image.Image) -> np.ndarray:
     """Return the pixels as uint8 planes, shape (3, H, W)."""
     return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))  # (H, W, 3) -> (3, H, W)
 
 
-def _as_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise ValueError("floating-point pixels have no stated range")
     if image.mode.startswith("I"):  # 16-bit gray, whose conversion would saturate

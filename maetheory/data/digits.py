@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from maetheory.core import InputError
-from maetheory.data.images import ImageSet, balanced, check_split
+from maetheory.data.images import ImageSet, check_split, class_balanced_indices
 
 
 def digits(split: str = "train", limit: int | None = None) -> ImageSet:
@@ -51,6 +51,6 @@ def digits(split: str = "train", limit: int | None = None) -> ImageSet:
     testing = np.zeros(len(labels), dtype=bool)
     testing[np.argsort(labels, kind="stable")[::5]] = True
     chosen = np.flatnonzero(~testing if split == "train" else testing)
-    chosen = chosen[balanced(labels[chosen], limit)]
+    chosen = chosen[class_balanced_indices(labels[chosen], limit)]
     images = (pixels[chosen, None] / 16).astype(np.float32)  # (1797, 8, 8) -> (N, 1, 8, 8)
     return ImageSet(images, labels[chosen], "digits", split, tuple("0123456789"))

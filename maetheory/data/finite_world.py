@@ -50,8 +50,8 @@ class FiniteWorld:
         values = values[:, None] if values.ndim == 1 else values
         _check_states(states, values)
         object.__setattr__(self, "states", states.astype(np.int64))
-        object.__setattr__(self, "probability", _checked_law(self.probability, len(states)))
-        object.__setattr__(self, "labels", _checked_labels(self.labels, len(states)))
+        object.__setattr__(self, "probability", _validated_probability(self.probability, len(states)))
+        object.__setattr__(self, "labels", _validated_labels(self.labels, len(states)))
         object.__setattr__(self, "values", values)
 
     @property
@@ -81,11 +81,13 @@ def _check_states(states: np.ndarray, values: np.ndarray) -> None:
     if values.ndim != 2 or not np.isfinite(values).all():
         raise InputError(f"values must be finite of shape (alphabet, s), but they have shape {values.shape}")
     if states.min() < 0 or states.max() >= len(values):
-        raise InputError(f"states must be symbols from 0 to {len(values) - 1}, one per row of values, "
-                         f"but they run from {states.min()} to {states.max()}")  # fmt: skip
+        raise InputError(
+            f"states must be symbols from 0 to {len(values) - 1}, one per row of values, "
+            f"but they run from {states.min()} to {states.max()}"
+        )
 
 
-def _checked_law(probability: np.ndarray, n_states: int) -> np.ndarray:
+def _validated_probability(probability: np.ndarray, n_states: int) -> np.ndarray:
     law = np.asarray(probability, float)
     if law.shape != (n_states,):
         raise InputError(f"probability must have shape ({n_states},), one per state, but its shape is {law.shape}")
@@ -96,7 +98,7 @@ def _checked_law(probability: np.ndarray, n_states: int) -> np.ndarray:
     return law / law.sum()
 
 
-def _checked_labels(labels: np.ndarray | None, n_states: int) -> np.ndarray | None:
+def _validated_labels(labels: np.ndarray | None, n_states: int) -> np.ndarray | None:
     if labels is None:
         return None
     labels = np.asarray(labels)
@@ -105,6 +107,8 @@ def _checked_labels(labels: np.ndarray | None, n_states: int) -> np.ndarray | No
         or not np.issubdtype(labels.dtype, np.integer)
         or not 0 <= labels.min() <= labels.max() < MAX_CLASSES
     ):
-        raise InputError(f"labels must be {n_states} integers from 0 to {MAX_CLASSES - 1}, one per state, "
-                         f"but they are {labels.dtype} of shape {labels.shape}")  # fmt: skip
+        raise InputError(
+            f"labels must be {n_states} integers from 0 to {MAX_CLASSES - 1}, one per state, "
+            f"but they are {labels.dtype} of shape {labels.shape}"
+        )
     return labels.astype(np.int64)

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from maetheory.core import InputError, Progress, silent
-from maetheory.data.decode import UndecodableError, centre_view, header_size, planes, read_rgb
-from maetheory.data.images import ImageSet, balanced, check_split
+from maetheory.data.decode import UndecodableError, read_rgb, resize_and_center_crop, size_from_header, to_chw
+from maetheory.data.images import ImageSet, check_split, class_balanced_indices
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 DEFAULT_SIZE = 224
-MAX_BYTES = 8 << 30
+MAX_ARRAY_BYTES = 8 << 30
 
-_PLACES = {"train": ("train",), "val": ("val", "test"), "test": ("test", "val")}
+_SPLIT_FOLDERS = {"train": ("train",), "val": ("val", "test"), "test": ("test", "val")}
 
 
 class SkippedFilesWarning(UserWarning):
@@ -27,7 +27,7 @@ class SkippedFilesWarning(UserWarning):
 
 
 @dataclass(frozen=True, eq=False)
-class Listing:
+class ImageFileList:
     """The files of one split, sorted, with their classes.
 
     Parameters
@@ -47,13 +47,13 @@ class Listing:
     labels: np.ndarray
     class_names: tuple[str, ...]
 
-    def limit(self, n: int | None) -> Listing:
+    def limit(self, n: int | None) -> ImageFileList:
         """Return at most `n` files, classes balanced, as `ImageSet.limit` does."""
-        kept = balanced(self.labels, n)
-        return Listing(self.folder, tuple(self.files[i] for i in kept), self.labels[kept], self.class_names)
+        kept = class_balanced_indices(self.labels, n)
+        return ImageFileList(self.folder, tuple(self.files[i] for i in kept), self.labels[kept], self.class_names)
 
 
-def load_folder(
+def load_image_folder(
     root: str | os.PathLike[str],
     split: str = "train",
     size: int | None = None,
@@ -62,7 +62,7 @@ def load_folder(
 ) -> ImageSet:
     """Decode an image folder into one array; `FolderStream` is for folders too large for that.
 
-    Every image is seen from its centre (`centre_view`). Files that are no readable images are left out, named in
+    Every image is seen from its centre (`resize_and_center_crop`). Files that are no readable images are left out, named in
     ``skipped`` and in one `SkippedFilesWarning`.
 
     Parameters
@@ -88,18 +88,18 @@ def load_folder(
     InputError
         If the layout is not as above, a class is empty, no file can be decoded, or the array would pass 8 GiB.
     """
-    listing = list_folder(root, split).limit(limit)
+    listing = list_image_files(root, split).limit(limit)
     paths = [str(listing.folder / file) for file in listing.files]
-    height, width = (_side(size), _side(size)) if size is not None else _common_size(paths)
-    if 3 * height * width * len(paths) > MAX_BYTES:
+    height, width = (_check_size(size), _check_size(size)) if size is not None else _common_size(paths)
+    if 3 * height * width * len(paths) > MAX_ARRAY_BYTES:
         raise InputError(
-            f"{len(paths)} images of {height}x{width} under {listing.folder} pass the {MAX_BYTES >> 30} GiB of one "
+            f"{len(paths)} images of {height}x{width} under {listing.folder} pass the {MAX_ARRAY_BYTES >> 30} GiB of one "
             "array; give a limit, or stream them with FolderStream"
         )
     images = np.empty((len(paths), 3, height, width), np.uint8)
     reasons = _decode_into(images, paths, progress)
     skipped = {file: reason for file, reason in zip(listing.files, reasons) if reason}
-    warn_of_skipped(listing, skipped)
+    warn_skipped_files(listing, skipped)
     kept = np.array([not reason for reason in reasons])
     images = images[kept] if skipped else images
     name = Path(root).expanduser().resolve().name
@@ -108,10 +108,10 @@ def load_folder(
 
 def is_image_folder(root: Path) -> bool:
     """Return whether `root` holds train/, val/ or test/ with class folders in it."""
-    return any(_subfolders(root / split) for split in _PLACES)
+    return any(_subfolders(root / split) for split in _SPLIT_FOLDERS)
 
 
-def list_folder(root: str | os.PathLike[str], split: str = "train") -> Listing:
+def list_image_files(root: str | os.PathLike[str], split: str = "train") -> ImageFileList:
     """Return the files and classes of one split without opening any.
 
     Raises
@@ -120,7 +120,7 @@ def list_folder(root: str | os.PathLike[str], split: str = "train") -> Listing:
         If there is no such split with class folders, a class folder holds no image, or a class is not in ``train/``.
     """
     root = Path(root).expanduser()
-    places = _PLACES[check_split(split)]
+    places = _SPLIT_FOLDERS[check_split(split)]
     folder = next((root / place for place in places if _subfolders(root / place)), None)
     if folder is None:
         wanted = " or ".join(f"{place}/CLASS/*.jpg" for place in places)
@@ -130,15 +130,15 @@ def list_folder(root: str | os.PathLike[str], split: str = "train") -> Listing:
     strangers = [name for name in present if name not in set(class_names)]
     if strangers:
         raise InputError(f"the class folder {folder / strangers[0]} has no counterpart in {root / 'train'}")
-    files = {name: _images_below(folder, name) for name in present}
+    files = {name: _image_files_below(folder, name) for name in present}
     empty = [name for name in present if not files[name]]
     if empty:
-        raise InputError(f"the class folder {folder / empty[0]} holds no image ({', '.join(SUFFIXES)})")
+        raise InputError(f"the class folder {folder / empty[0]} holds no image ({', '.join(IMAGE_SUFFIXES)})")
     labels = np.repeat([class_names.index(name) for name in present], [len(files[name]) for name in present])
-    return Listing(folder, tuple(file for name in present for file in files[name]), labels, class_names)
+    return ImageFileList(folder, tuple(file for name in present for file in files[name]), labels, class_names)
 
 
-def warn_of_skipped(listing: Listing, skipped: Mapping[str, str]) -> None:
+def warn_skipped_files(listing: ImageFileList, skipped: Mapping[str, str]) -> None:
     """Warn once with the number of files left out and the first names; all of them left out is an error."""
     if not skipped:
         return
@@ -150,7 +150,7 @@ def warn_of_skipped(listing: Listing, skipped: Mapping[str, str]) -> None:
     warnings.warn(sentence, SkippedFilesWarning, stacklevel=3)
 
 
-def _side(size: int) -> int:
+def _check_size(size: int) -> int:
     if size < 1:
         raise InputError(f"size must be a positive number of pixels, but {size} was given")
     return size
@@ -162,11 +162,13 @@ def _subfolders(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and entry.name[0] != "."))
 
 
-def _images_below(folder: Path, name: str) -> list[str]:
+def _image_files_below(folder: Path, name: str) -> list[str]:
     found = []
     for place, _, files in os.walk(folder / name):
         inside = os.path.relpath(place, folder)
-        found += [os.path.join(inside, file) for file in files if file[0] != "." and file.lower().endswith(SUFFIXES)]
+        found += [
+            os.path.join(inside, file) for file in files if file[0] != "." and file.lower().endswith(IMAGE_SUFFIXES)
+        ]
     return sorted(found)
 
 
@@ -174,7 +176,7 @@ def _common_size(paths: Sequence[str]) -> tuple[int, int]:
     """Return (H, W) if all readable headers agree, else the default square."""
     common = None
     for path in paths:
-        size = header_size(path)
+        size = size_from_header(path)
         if common and size and size != common:
             return DEFAULT_SIZE, DEFAULT_SIZE
         common = common or size
@@ -194,7 +196,7 @@ def _decode_into(images: np.ndarray, paths: Sequence[str], progress: Progress) -
         except UndecodableError as error:
             return str(error)
         as_it_is = (image.height, image.width) == images.shape[2:]
-        images[i] = planes(image if as_it_is else centre_view(image, images.shape[2]))
+        images[i] = to_chw(image if as_it_is else resize_and_center_crop(image, images.shape[2]))
         return ""
 
     reasons = []

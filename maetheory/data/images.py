@@ -94,7 +94,7 @@ class ImageSet:
         >>> images.take([2, 0]).labels.tolist()
         [2, 0]
         """
-        chosen = _positions(np.asarray(indices), len(self))
+        chosen = _check_indices(np.asarray(indices), len(self))
         return replace(self, images=self.images[chosen], labels=self.labels[chosen])
 
     def limit(self, n: int | None) -> ImageSet:
@@ -108,11 +108,11 @@ class ImageSet:
         InputError
             If `n` is not a positive integer.
         """
-        kept = balanced(self.labels, n)
+        kept = class_balanced_indices(self.labels, n)
         return self if len(kept) == len(self) else self.take(kept)
 
 
-def balanced(labels: np.ndarray, limit: int | None) -> np.ndarray:
+def class_balanced_indices(labels: np.ndarray, limit: int | None) -> np.ndarray:
     """Return the positions, ascending, of at most `limit` labels that represent the classes equally.
 
     Every class gives its first label, then every class its second, until `limit` is reached; a class that has run
@@ -131,7 +131,7 @@ def balanced(labels: np.ndarray, limit: int | None) -> np.ndarray:
 
     Examples
     --------
-    >>> balanced(np.array([0, 0, 0, 0, 1]), 3).tolist()
+    >>> class_balanced_indices(np.array([0, 0, 0, 0, 1]), 3).tolist()
     [0, 1, 4]
     """
     if limit is None:
@@ -140,7 +140,7 @@ def balanced(labels: np.ndarray, limit: int | None) -> np.ndarray:
     _, counts = np.unique(labels, return_counts=True)
     rank = np.empty(len(labels), dtype=np.int64)
     rank[order] = np.concatenate([np.arange(count) for count in counts]) if len(counts) else 0
-    return np.sort(np.lexsort((labels, rank))[: _positive(limit)])
+    return np.sort(np.lexsort((labels, rank))[: _check_limit(limit)])
 
 
 def check_split(split: str) -> str:
@@ -150,7 +150,7 @@ def check_split(split: str) -> str:
     return split
 
 
-def _positive(limit: int) -> int:
+def _check_limit(limit: int) -> int:
     try:
         number = as_index(limit)
     except TypeError:
@@ -160,7 +160,7 @@ def _positive(limit: int) -> int:
     return number
 
 
-def _positions(indices: np.ndarray, n: int) -> np.ndarray:
+def _check_indices(indices: np.ndarray, n: int) -> np.ndarray:
     if indices.dtype == bool:
         if indices.shape != (n,):
             raise InputError(f"a selection by bools needs shape ({n},), one per image, but it has {indices.shape}")

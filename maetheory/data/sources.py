@@ -11,15 +11,15 @@ from types import MappingProxyType
 from maetheory.core import REFERENCES, InputError, Progress, silent
 from maetheory.data import cifar10 as cifar
 from maetheory.data.digits import digits
-from maetheory.data.folder import is_image_folder, list_folder, load_folder
+from maetheory.data.folder import is_image_folder, list_image_files, load_image_folder
 from maetheory.data.images import ImageSet, check_split
 from maetheory.data.stream import FolderStream
 
-RESIDENT_BYTES = 2 << 30
+MAX_IN_MEMORY_BYTES = 2 << 30
 
 
 @dataclass(frozen=True)
-class Dataset:
+class DatasetInfo:
     """What a named source holds, where it is from, and on which terms."""
 
     description: str
@@ -27,14 +27,14 @@ class Dataset:
     licence: str
 
 
-DATASETS: Mapping[str, Dataset] = MappingProxyType(
+DATASETS: Mapping[str, DatasetInfo] = MappingProxyType(
     {
-        "digits": Dataset(
+        "digits": DatasetInfo(
             "1797 handwritten digits of 8x8 gray pixels, 10 classes; comes with scikit-learn, nothing to fetch",
             str(REFERENCES["digits"]),
             "CC BY 4.0",
         ),
-        "cifar10": Dataset(
+        "cifar10": DatasetInfo(
             "60000 colour photographs of 32x32 pixels, 10 classes; 162 MiB to fetch",
             f"{REFERENCES['cifar-10']}, {cifar.URL}",
             "none stated by the authors, who ask for citation",
@@ -57,7 +57,7 @@ def load_images(
     ----------
     source : str or path
         "digits" (comes with scikit-learn), "cifar10", a folder that holds ``cifar-10-batches-bin/`` or its ``*.bin``
-        files, or an image folder with ``train/CLASS/*.jpg`` and ``val/`` or ``test/`` (see `load_folder`).
+        files, or an image folder with ``train/CLASS/*.jpg`` and ``val/`` or ``test/`` (see `load_image_folder`).
     split : {"train", "test", "val"}
         Which part; for "digits" and "cifar10" the validation set is the test set.
     root : path, optional
@@ -91,7 +91,7 @@ def load_images(
     if cifar.find_cifar10(place):
         return cifar.cifar10(split, place, limit)
     if is_image_folder(place):
-        return load_folder(place, split, limit=limit, progress=progress)
+        return load_image_folder(place, split, limit=limit, progress=progress)
     what = "holds neither" if place.is_dir() else "is none of these"
     raise InputError(
         f"images come from {', '.join(DATASETS)} or a folder with cifar-10-batches-bin/ or train/CLASS/*.jpg, "
@@ -135,10 +135,10 @@ def load_or_stream(
             raise InputError(f"only a folder with train/CLASS/*.jpg can be streamed, but {source!s} is none")
         return load_images(source, limit=limit, progress=progress)
     if stream is None:
-        stream = 3 * size * size * len(list_folder(place).limit(limit).files) > RESIDENT_BYTES
+        stream = 3 * size * size * len(list_image_files(place).limit(limit).files) > MAX_IN_MEMORY_BYTES
     if stream:
         return FolderStream(place, size=size, train=True, limit=limit)
-    return load_folder(place, size=size, limit=limit, progress=progress)
+    return load_image_folder(place, size=size, limit=limit, progress=progress)
 
 
 def fetch(name: str, root: str | os.PathLike[str] | None = None, progress: Progress = silent) -> Path:

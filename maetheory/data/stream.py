@@ -18,8 +18,14 @@ from multiprocessing.heap import Arena
 import numpy as np
 
 from maetheory.core import InputError, generator
-from maetheory.data.decode import UndecodableError, centre_view, planes, random_view, read_rgb
-from maetheory.data.folder import DEFAULT_SIZE, Listing, list_folder, warn_of_skipped
+from maetheory.data.decode import (
+    UndecodableError,
+    random_resized_crop_and_flip,
+    read_rgb,
+    resize_and_center_crop,
+    to_chw,
+)
+from maetheory.data.folder import DEFAULT_SIZE, ImageFileList, list_image_files, warn_skipped_files
 
 TRIES = 100  # stand-ins drawn for one undecodable file before giving up
 _NO_IMAGES = np.empty(0, np.uint8)
@@ -31,13 +37,13 @@ class FolderStream:
     """Batches of an image folder, decoded in worker processes.
 
     What an epoch yields depends on the files, `seed` and the number of the epoch alone, not on `workers`. A training
-    stream shuffles and takes random windows (`random_view`); an evaluation stream keeps the order of the listing and
-    takes central views (`centre_view`), the same in every epoch.
+    stream shuffles and takes random windows (`random_resized_crop_and_flip`); an evaluation stream keeps the order of the listing and
+    takes central views (`resize_and_center_crop`), the same in every epoch.
 
     Parameters
     ----------
     root : path
-        An image folder as in `load_folder`.
+        An image folder as in `load_image_folder`.
     split : {"train", "val", "test"}
     size : int, default 224
         Side of the decoded square in pixels.
@@ -75,7 +81,7 @@ class FolderStream:
     workers: int | None = None
     shard: tuple[int, int] = (0, 1)
     limit: int | None = None
-    listing: Listing = field(init=False, repr=False)
+    listing: ImageFileList = field(init=False, repr=False)
     skipped: MutableMapping[str, str] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -86,7 +92,7 @@ class FolderStream:
         rank, parts = self.shard
         if not 0 <= rank < parts:
             raise InputError(f"shard must be (r, w) with 0 <= r < w, but {self.shard} was given")
-        object.__setattr__(self, "listing", list_folder(self.root, self.split).limit(self.limit))
+        object.__setattr__(self, "listing", list_image_files(self.root, self.split).limit(self.limit))
         if self.n_images < 1:
             raise InputError(f"{len(self.listing.files)} images are too few for {parts} parts")
 
@@ -123,7 +129,7 @@ class FolderStream:
             if len(decoded.labels):
                 yield decoded.images, decoded.labels
         self.skipped.update(skipped)
-        warn_of_skipped(self.listing, skipped)
+        warn_skipped_files(self.listing, skipped)
 
     def picked(self, picks: Iterable[tuple[int, np.ndarray]], seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield images and labels of chosen files, batch after batch, each as many as were chosen.
@@ -153,9 +159,9 @@ class FolderStream:
             whole = self._filled(decoded, chosen, epoch, seed) if decoded.skipped else decoded
             yield whole.images, whole.labels
 
-    def warn(self) -> None:
+    def warn_skipped(self) -> None:
         """Warn once with the number of files in `skipped`."""
-        warn_of_skipped(self.listing, self.skipped)
+        warn_skipped_files(self.listing, self.skipped)
 
     def _filled(self, decoded: _Decoded, chosen: np.ndarray, epoch: int, seed: int) -> _Decoded:
         """Return the batch with stand-ins where files could not be decoded."""
@@ -225,11 +231,11 @@ def _decode(job: _Job, room: np.ndarray | None = None) -> _Decoded:
             skipped[file] = str(error)
             continue
         if job.stream is None:
-            view = centre_view(image, job.size)
+            view = resize_and_center_crop(image, job.size)
         else:  # each image has its own random stream, so that it does not matter who decodes it after what
             seed, epoch, numbers = job.stream
-            view = random_view(image, job.size, generator(seed, "view", epoch, numbers[i]))
-        images[i] = planes(view)
+            view = random_resized_crop_and_flip(image, job.size, generator(seed, "view", epoch, numbers[i]))
+        images[i] = to_chw(view)
     if not skipped:
         return _Decoded(images, job.labels, skipped)
     kept = np.array([file not in skipped for file in job.files])

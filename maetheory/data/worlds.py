@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 MAX_STATES = 4_000_000
-_TIE = 1e-12
+_TIE_TOLERANCE = 1e-12
 
 
 def mixture(n_patches: int, alphabet: int, n_classes: int, noise: float, seed: int | None = None) -> FiniteWorld:
@@ -71,7 +71,7 @@ def mixture(n_patches: int, alphabet: int, n_classes: int, noise: float, seed: i
     for c, prototype in enumerate(prototypes):
         flips = (states != prototype).sum(1)
         likelihood[:, c] = (1.0 - noise) ** (n_patches - flips) * (noise / (alphabet - 1)) ** flips
-    return FiniteWorld(states, likelihood.mean(1), _bayes_labels(likelihood), _ramp(alphabet))
+    return FiniteWorld(states, likelihood.mean(1), _bayes_labels(likelihood), _evenly_spaced_values(alphabet))
 
 
 def independent(n_patches: int, alphabet: int, seed: int | None = None) -> FiniteWorld:
@@ -102,7 +102,7 @@ def independent(n_patches: int, alphabet: int, seed: int | None = None) -> Finit
     if seed is not None:
         laws = generator(seed, "independent").dirichlet(np.ones(alphabet), n_patches)
     probability = laws[np.arange(n_patches), states].prod(1)  # (S, n) -> (S,)
-    return FiniteWorld(states, probability, states[:, 0], _ramp(alphabet))
+    return FiniteWorld(states, probability, states[:, 0], _evenly_spaced_values(alphabet))
 
 
 def markov(n_patches: int, alphabet: int, stay: float) -> FiniteWorld:
@@ -138,7 +138,7 @@ def markov(n_patches: int, alphabet: int, stay: float) -> FiniteWorld:
     moves = (np.diff(states, axis=1) != 0).sum(1)  # (S, n) -> (S,)
     step = (1.0 - stay) / (alphabet - 1)
     probability = stay ** (n_patches - 1 - moves) * step**moves / alphabet
-    return FiniteWorld(states, probability, states[:, 0], _ramp(alphabet))
+    return FiniteWorld(states, probability, states[:, 0], _evenly_spaced_values(alphabet))
 
 
 def duplicates(n_patches: int, alphabet: int) -> FiniteWorld:
@@ -160,7 +160,7 @@ def duplicates(n_patches: int, alphabet: int) -> FiniteWorld:
     _check_counts(n_patches, alphabet)
     symbols = np.arange(alphabet)
     states = np.repeat(symbols[:, None], n_patches, axis=1)  # (S, n)
-    return FiniteWorld(states, np.full(alphabet, 1.0 / alphabet), symbols, _ramp(alphabet))
+    return FiniteWorld(states, np.full(alphabet, 1.0 / alphabet), symbols, _evenly_spaced_values(alphabet))
 
 
 def gaussian(n_patches: int, alphabet: int, correlation: float) -> FiniteWorld:
@@ -237,7 +237,7 @@ def from_images(images: ImageSet, patch: int, alphabet: int, seed: int = 0) -> F
     pixels = images.images / 255.0 if images.images.dtype == np.uint8 else images.images.astype(float)
     patches = patchify(pixels, patch)  # (N, C, H, W) -> (N, n, s)
     _check_counts(patches.shape[1], alphabet)
-    symbols, values = _codebook(patches.reshape(-1, patches.shape[2]), alphabet, seed)
+    symbols, values = _quantise_patches(patches.reshape(-1, patches.shape[2]), alphabet, seed)
     rows = np.column_stack([symbols.reshape(patches.shape[:2]), images.labels])  # (N, n + 1)
     distinct, count = np.unique(rows, axis=0, return_counts=True)
     return FiniteWorld(distinct[:, :-1], count / len(rows), distinct[:, -1], values)
@@ -286,8 +286,10 @@ def all_states(n_patches: int, alphabet: int) -> np.ndarray:
     """
     _check_counts(n_patches, alphabet)
     if alphabet**n_patches > MAX_STATES:
-        raise InputError(f"{alphabet} symbols on {n_patches} patches make {alphabet**n_patches:,} states, more than "
-                         f"the {MAX_STATES:,} that can be listed: take fewer patches or symbols")  # fmt: skip
+        raise InputError(
+            f"{alphabet} symbols on {n_patches} patches make {alphabet**n_patches:,} states, more than "
+            f"the {MAX_STATES:,} that can be listed: take fewer patches or symbols"
+        )
     codes = np.arange(alphabet**n_patches)
     return codes[:, None] // alphabet ** np.arange(n_patches)[::-1] % alphabet  # (S, n)
 
@@ -299,7 +301,7 @@ def _check_counts(n_patches: int, alphabet: int) -> None:
         raise InputError(f"alphabet must be at least 2, but it is {alphabet}")
 
 
-def _codebook(patches: np.ndarray, alphabet: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _quantise_patches(patches: np.ndarray, alphabet: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Symbol of each patch, shape (patches,), and mean patch of each symbol, shape (symbols, s)."""
     distinct, symbol = np.unique(patches, axis=0, return_inverse=True)
     if len(distinct) <= alphabet:
@@ -324,9 +326,9 @@ def _prototypes(n_patches: int, alphabet: int, n_classes: int, seed: int | None)
 def _bayes_labels(weight: np.ndarray) -> np.ndarray:
     """Argmax of each row, ties within 1e-12 of the row's sum to the lowest class."""
     total = weight.sum(1, keepdims=True)
-    return np.argmax(weight >= weight.max(1, keepdims=True) - _TIE * total, axis=1)
+    return np.argmax(weight >= weight.max(1, keepdims=True) - _TIE_TOLERANCE * total, axis=1)
 
 
-def _ramp(alphabet: int) -> np.ndarray:
+def _evenly_spaced_values(alphabet: int) -> np.ndarray:
     """Pixel values 0, …, 1 in equal steps, shape (alphabet, 1)."""
     return np.linspace(0.0, 1.0, alphabet)[:, None]

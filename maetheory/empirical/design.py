@@ -12,16 +12,16 @@ import pandas as pd
 
 from maetheory.core import InputError, Progress, silent
 from maetheory.data.images import ImageSet
-from maetheory.empirical.average import KernelAverage, average_over_masks
-from maetheory.empirical.bands import bands
-from maetheory.empirical.bracket import Band
-from maetheory.empirical.graph_scores import GraphParts, GraphScores, graph_scores, mean_scores
-from maetheory.empirical.kernel_numbers import KernelNumbers
-from maetheory.empirical.regions import REGION_CODES, region_sample
+from maetheory.empirical.graph_scores import BoundInputs, GraphScores, graph_scores, mean_scores
+from maetheory.empirical.kernel.mask_average import KernelAverage, average_over_masks
+from maetheory.empirical.kernel.summary import KernelGraphSummary
+from maetheory.empirical.tokens.graph_intervals import bands
+from maetheory.empirical.tokens.intervals import IntervalEstimate
+from maetheory.empirical.tokens.regions import REGION_CODES, region_sample
 from maetheory.masks import MaskLaw, patchify
 from maetheory.metrics import class_distances
 
-PARTS = 3  # of the image bound, each with a third of the risk
+N_BOUND_INPUTS = 3  # of the image bound, each with a third of the risk
 
 
 @final
@@ -53,7 +53,7 @@ _GRAPH = {
     "image_bound": Score(-1, "4φ/(1 − λ_{k+1}) + 2α bounds the error on images (S3 i)"),
 }
 
-SCORES: Mapping[str, Score] = MappingProxyType(
+HYPOTHESES: Mapping[str, Score] = MappingProxyType(
     {f"{source} {name}": score for source in ("tokens", "kernel") for name, score in _GRAPH.items()}
     | {
         "mask_ratio": Score(+1, "a rival: hide more, the task gets harder"),
@@ -90,19 +90,19 @@ class LawScores:
     mask_ratio: float
     tokens: GraphScores
     kernel: GraphScores
-    relative_distance: Band
+    relative_distance: IntervalEstimate
     k: int
     n_images: int
     n_masks: int
 
-    def bands(self) -> dict[str, Band]:
-        """Return every number under its name in `SCORES`."""
+    def bands(self) -> dict[str, IntervalEstimate]:
+        """Return every number under its name in `HYPOTHESES`."""
         graphs = {
             f"{source} {name}": getattr(getattr(self, source), name)
             for source in ("tokens", "kernel")
             for name in _GRAPH
         }
-        ratio = Band(self.mask_ratio, self.mask_ratio, self.mask_ratio, True, "")
+        ratio = IntervalEstimate(self.mask_ratio, self.mask_ratio, self.mask_ratio, True, "")
         return graphs | {"mask_ratio": ratio, "relative_distance": self.relative_distance}
 
 
@@ -166,16 +166,24 @@ def score_law(
     if not 1 <= k < len(images):
         raise InputError(f"k must be from 1 to {len(images) - 1}, one less than there are images, but it is {k}")
     count = k + len(masses)  # eigenvalues that the certificate needs
-    average = average_over_masks(images, law, masks=n_masks, k=min(count, len(images)) - 1, patch=patch, factor=factor,
-                                 seed=seed, progress=progress)  # fmt: skip
-    counted = [_counted(images, law, mask, patch, codes, count, seed) for mask in average.masks]
-    tokens = mean_scores([graph_scores(GraphParts(*parts, masses, k)) for parts in counted])
+    average = average_over_masks(
+        images,
+        law,
+        masks=n_masks,
+        k=min(count, len(images)) - 1,
+        patch=patch,
+        factor=factor,
+        seed=seed,
+        progress=progress,
+    )
+    counted = [_token_bound_inputs(images, law, mask, patch, codes, count, seed) for mask in average.masks]
+    tokens = mean_scores([graph_scores(BoundInputs(*parts, masses, k)) for parts in counted])
     return LawScores(
         law=name or repr(law),
         patch=patch,
         mask_ratio=law.mask_ratio,
         tokens=tokens,
-        kernel=mean_scores([graph_scores(GraphParts(*_blurred(one), masses, k)) for one in average.each]),
+        kernel=mean_scores([graph_scores(BoundInputs(*_kernel_bound_inputs(one), masses, k)) for one in average.each]),
         relative_distance=_relative_distance(images, average, patch),
         k=k,
         n_images=len(images),
@@ -190,19 +198,33 @@ def score_table(laws: Iterable[LawScores]) -> pd.DataFrame:
     predicts a better probe, -1 where it predicts a worse one), k, n_images, n_masks.
     """
     rows: list[dict[str, Any]] = [
-        {"law": law.law, "patch": law.patch, "mask_ratio": law.mask_ratio, "score": name, "value": band.value,
-         "low": band.low, "high": band.high, "decided": band.decided, "why": band.why,
-         "direction": SCORES[name].direction, "k": law.k, "n_images": law.n_images, "n_masks": law.n_masks}
+        {
+            "law": law.law,
+            "patch": law.patch,
+            "mask_ratio": law.mask_ratio,
+            "score": name,
+            "value": band.value,
+            "low": band.low,
+            "high": band.high,
+            "decided": band.decided,
+            "why": band.why,
+            "direction": HYPOTHESES[name].direction,
+            "k": law.k,
+            "n_images": law.n_images,
+            "n_masks": law.n_masks,
+        }
         for law in laws
         for name, band in law.bands().items()
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows)
 
 
-_Parts = tuple[Band, Band, Band, tuple[Band, ...]]
+_Parts = tuple[IntervalEstimate, IntervalEstimate, IntervalEstimate, tuple[IntervalEstimate, ...]]
 
 
-def _counted(images: ImageSet, law: MaskLaw, mask: np.ndarray, patch: int, codes: int, count: int, seed: int) -> _Parts:
+def _token_bound_inputs(
+    images: ImageSet, law: MaskLaw, mask: np.ndarray, patch: int, codes: int, count: int, seed: int
+) -> _Parts:
     """Parts of the graph of regions under a mask: φ, α, φ again, and eigenvalues, 0 beyond the smaller side.
 
     Values are those of the graph counted, all of one graph, so that bounds made of them hold for it.
@@ -210,37 +232,41 @@ def _counted(images: ImageSet, law: MaskLaw, mask: np.ndarray, patch: int, codes
     sample = region_sample(images, law, mask, patch=patch, codes=codes, seed=seed)
     known = min(count, *sample.shape)
     if known < 2:
-        raise InputError("under one mask every image shows the same, or hides the same; choose a law that shows and "
-                         "hides what differs")  # fmt: skip
-    found, graph = bands(sample, known - 1, confidence=1 - 0.05 / PARTS, seed=seed), sample.graph
-    phi = _valued(found.phi, float(graph.pair_label_error()))
+        raise InputError(
+            "under one mask every image shows the same, or hides the same; choose a law that shows and "
+            "hides what differs"
+        )
+    found, graph = bands(sample, known - 1, confidence=1 - 0.05 / N_BOUND_INPUTS, seed=seed), sample.graph
+    phi = _with_value(found.phi, float(graph.pair_label_error()))
     plug_in = graph.spectrum(known).values ** 2
-    eigenvalues = [_valued(band, float(value)) for band, value in zip(found.eigenvalues, plug_in, strict=True)]
-    beyond = [Band(0.0, 0.0, 0.0, True, "")] * (count - known)
-    return phi, _valued(found.alpha, float(graph.label_error())), phi, (*eigenvalues, *beyond)
+    eigenvalues = [_with_value(band, float(value)) for band, value in zip(found.eigenvalues, plug_in, strict=True)]
+    beyond = [IntervalEstimate(0.0, 0.0, 0.0, True, "")] * (count - known)
+    return phi, _with_value(found.alpha, float(graph.label_error())), phi, (*eigenvalues, *beyond)
 
 
-def _valued(band: Band, value: float) -> Band:
+def _with_value(band: IntervalEstimate, value: float) -> IntervalEstimate:
     return replace(band, value=float(np.clip(value, band.low, band.high)))
 
 
-def _blurred(numbers: KernelNumbers) -> _Parts:
+def _kernel_bound_inputs(numbers: KernelGraphSummary) -> _Parts:
     """Parts of a kernel graph, with what they may be off by rounding and by values that the solver left out."""
     phi, alpha, own = (
-        Band(each.value, max(each.low, 0.0), each.high, True, "")
+        IntervalEstimate(each.value, max(each.low, 0.0), each.high, True, "")
         for each in (numbers.pair_label_error, numbers.view_label_error, numbers.graph_pair_label_error)
     )
     eigenvalues = tuple(
-        Band(each.value, max(each.low, 0.0), min(max(each.high, numbers.left_out), 1.0), True, "")
+        IntervalEstimate(
+            each.value, max(each.low, 0.0), min(max(each.high, numbers.missed_eigenvalue_bound), 1.0), True, ""
+        )
         for each in numbers.values
     )
     return phi, alpha, own, eigenvalues
 
 
-def _relative_distance(images: ImageSet, average: KernelAverage, patch: int) -> Band:
+def _relative_distance(images: ImageSet, average: KernelAverage, patch: int) -> IntervalEstimate:
     patches = patchify(images.images, patch)  # (n, p, c)
     views = (patches[:, mask].reshape(len(patches), -1).astype(np.float64) for mask in average.masks)
     found = class_distances(views, images.labels).relative
     if not np.isfinite(found.error):
-        return Band(found.value, 0.0, np.inf, False, "without one image or mask nothing is left apart")
-    return Band(found.value, found.low, found.high, True, "")
+        return IntervalEstimate(found.value, 0.0, np.inf, False, "without one image or mask nothing is left apart")
+    return IntervalEstimate(found.value, found.low, found.high, True, "")

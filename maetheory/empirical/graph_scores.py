@@ -9,7 +9,7 @@ from typing import final
 
 import numpy as np
 
-from maetheory.empirical.bracket import Band, student_margin
+from maetheory.empirical.tokens.intervals import IntervalEstimate, student_half_width
 
 ROUNDING = 1e-12  # of an eigenvalue that is 1
 _UNBOUNDED = ("residual_bound", "image_bound")
@@ -17,7 +17,7 @@ _UNBOUNDED = ("residual_bound", "image_bound")
 
 @final
 @dataclass(frozen=True)
-class GraphParts:
+class BoundInputs:
     """What the bounds are made of, under one mask.
 
     Attributes
@@ -33,10 +33,10 @@ class GraphParts:
     k : int
     """
 
-    pair_label_error: Band
-    view_label_error: Band
-    graph_pair_label_error: Band
-    eigenvalues: tuple[Band, ...]
+    pair_label_error: IntervalEstimate
+    view_label_error: IntervalEstimate
+    graph_pair_label_error: IntervalEstimate
+    eigenvalues: tuple[IntervalEstimate, ...]
     masses: np.ndarray
     k: int
 
@@ -64,16 +64,16 @@ class GraphScores:
         4φ/(1 − λ_{k+1}) + 2α, S3 (i) for whole images.
     """
 
-    pair_label_error: Band
-    view_label_error: Band
-    connectivity: Band
-    next_eigenvalue: Band
-    residual_bound: Band
-    certificate: Band
-    image_bound: Band
+    pair_label_error: IntervalEstimate
+    view_label_error: IntervalEstimate
+    connectivity: IntervalEstimate
+    next_eigenvalue: IntervalEstimate
+    residual_bound: IntervalEstimate
+    certificate: IntervalEstimate
+    image_bound: IntervalEstimate
 
 
-def graph_scores(parts: GraphParts) -> GraphScores:
+def graph_scores(parts: BoundInputs) -> GraphScores:
     """Compute the scores of one mask; a bound's band covers it wherever those of all its parts cover theirs."""
     phi, alpha, graph_phi = parts.pair_label_error, parts.view_label_error, parts.graph_pair_label_error
     following, second = parts.eigenvalues[parts.k], parts.eigenvalues[1]
@@ -84,24 +84,24 @@ def graph_scores(parts: GraphParts) -> GraphScores:
     return GraphScores(
         pair_label_error=phi,
         view_label_error=alpha,
-        connectivity=Band(1 - second.value, 1 - second.high, 1 - second.low, second.decided, second.why),
+        connectivity=IntervalEstimate(1 - second.value, 1 - second.high, 1 - second.low, second.decided, second.why),
         next_eigenvalue=following,
-        residual_bound=_increasing(_residual, graph_phi, following),
-        certificate=_increasing(certified, graph_phi, *parts.eigenvalues),
+        residual_bound=_monotone_interval(_residual_bound, graph_phi, following),
+        certificate=_monotone_interval(certified, graph_phi, *parts.eigenvalues),
         image_bound=image_bound(phi, following, alpha),
     )
 
 
-def image_bound(phi: Band, following: Band, alpha: Band) -> Band:
+def image_bound(phi: IntervalEstimate, following: IntervalEstimate, alpha: IntervalEstimate) -> IntervalEstimate:
     """Return the band of 4φ/(1 − λ_{k+1}) + 2α, S3 (i), which increases in all three.
 
     Examples
     --------
-    >>> zero, half, one = (Band(end, end, end, True, "") for end in (0.0, 0.5, 1.0))
+    >>> zero, half, one = (IntervalEstimate(end, end, end, True, "") for end in (0.0, 0.5, 1.0))
     >>> image_bound(zero, zero, half).value, image_bound(half, one, zero).value
     (1.0, inf)
     """
-    return _increasing(lambda p, v, a: 4 * _residual(p, v) + 2 * a, phi, following, alpha)
+    return _monotone_interval(lambda p, v, a: 4 * _residual_bound(p, v) + 2 * a, phi, following, alpha)
 
 
 def spectral_certificate(phi: float, eigenvalues: np.ndarray, masses: np.ndarray, k: int) -> float:
@@ -136,36 +136,40 @@ def spectral_certificate(phi: float, eigenvalues: np.ndarray, masses: np.ndarray
 def mean_scores(each: Sequence[GraphScores]) -> GraphScores:
     """Average over masks drawn from their law: the mean of the bands, widened by Student's error of the mean."""
     return GraphScores(
-        **{field.name: mean_band([getattr(one, field.name) for one in each],
-                                 math.inf if field.name in _UNBOUNDED else 1.0) for field in fields(GraphScores)}
-    )  # fmt: skip
+        **{
+            field.name: mean_interval(
+                [getattr(one, field.name) for one in each], math.inf if field.name in _UNBOUNDED else 1.0
+            )
+            for field in fields(GraphScores)
+        }
+    )
 
 
-def mean_band(under_each: Sequence[Band], most: float = math.inf) -> Band:
+def mean_interval(under_each: Sequence[IntervalEstimate], most: float = math.inf) -> IntervalEstimate:
     """Return the mean under m masks of a number from 0 to `most`, decided where it is under each of them.
 
     Examples
     --------
-    >>> mean_band([Band(0.2, 0.1, 0.3, True, ""), Band(0.4, 0.3, 0.5, True, "")]).value.__round__(9)
+    >>> mean_interval([IntervalEstimate(0.2, 0.1, 0.3, True, ""), IntervalEstimate(0.4, 0.3, 0.5, True, "")]).value.__round__(9)
     0.3
     """
     value, low, high = (np.array([getattr(band, end) for band in under_each]) for end in ("value", "low", "high"))
     unclear = [band.why for band in under_each if not band.decided]
     why = f"under {len(unclear)} of {len(under_each)} masks: {unclear[0]}" if unclear else ""
-    margin = student_margin(value) if np.isfinite(value).all() else 0.0
+    margin = student_half_width(value) if np.isfinite(value).all() else 0.0
     least = max(float(low.mean()) - margin, 0.0)
-    return Band(float(value.mean()), least, min(float(high.mean()) + margin, most), not unclear, why)
+    return IntervalEstimate(float(value.mean()), least, min(float(high.mean()) + margin, most), not unclear, why)
 
 
-def _residual(phi: float, following: float) -> float:
+def _residual_bound(phi: float, following: float) -> float:
     return phi / (1 - following) if following < 1 - ROUNDING else math.inf
 
 
-def _increasing(function: Callable[..., float], *parts: Band) -> Band:
+def _monotone_interval(function: Callable[..., float], *parts: IntervalEstimate) -> IntervalEstimate:
     """Band of a function that increases in all its arguments."""
     value, low, high = (function(*(getattr(part, end) for part in parts)) for end in ("value", "low", "high"))
     unclear = [part.why for part in parts if not part.decided]
     decided = not unclear and math.isinf(high) == math.isinf(low)
     if math.isinf(high):
         unclear.append("the next eigenvalue may be 1, where there is no bound")
-    return Band(value, low, high, decided, "; ".join(unclear))
+    return IntervalEstimate(value, low, high, decided, "; ".join(unclear))

@@ -1,25 +1,26 @@
 """From a model and images to features, and from features to numbers one can quote."""
 
-from maetheory.evaluation.baselines import random_twin
-from maetheory.evaluation.bounds import bounds
-from maetheory.evaluation.collapse import Collapse, collapse_report, measure_collapse
-from maetheory.evaluation.encode import encode
-from maetheory.evaluation.encoded_graph import EncodedGraph, encode_graph
-from maetheory.evaluation.finetune import Finetuned, finetune
-from maetheory.evaluation.finetune_recipe import FinetuneConfig
-from maetheory.evaluation.mask_views import mask_pair_alignment
+from maetheory.core.renames import renamed
+from maetheory.evaluation.bounds.check_bounds import bounds
+from maetheory.evaluation.bounds.encoded_graph import EncodedGraph, encode_graph
+from maetheory.evaluation.collapse.baselines import random_init_model
+from maetheory.evaluation.collapse.report import CollapseMeasurements, collapse_report, measure_collapse
+from maetheory.evaluation.features.encode import encode
+from maetheory.evaluation.features.masked_views import mask_pair_alignment
+from maetheory.evaluation.features.reconstruction import reconstruction_loss
 from maetheory.evaluation.masked_distances import masked_distances
-from maetheory.evaluation.probe_recipe import ProbeConfig
-from maetheory.evaluation.probing import knn_probe, linear_probe
+from maetheory.evaluation.probes.finetune import FinetuneResult, finetune
+from maetheory.evaluation.probes.finetune_config import FinetuneConfig
+from maetheory.evaluation.probes.linear_and_knn import knn_probe, linear_probe
+from maetheory.evaluation.probes.probe_config import ProbeConfig
+from maetheory.evaluation.probes.sgd_probe import sgd_probe
 from maetheory.evaluation.rank_correlation import RankCorrelation, rank_correlations
-from maetheory.evaluation.reconstruction import reconstruction_loss
-from maetheory.evaluation.stepwise_probe import stepwise_probe
 
 __all__ = [
-    "Collapse",
+    "CollapseMeasurements",
     "EncodedGraph",
     "FinetuneConfig",
-    "Finetuned",
+    "FinetuneResult",
     "ProbeConfig",
     "RankCorrelation",
     "bounds",
@@ -32,8 +33,18 @@ __all__ = [
     "mask_pair_alignment",
     "masked_distances",
     "measure_collapse",
-    "random_twin",
+    "random_init_model",
     "rank_correlations",
     "reconstruction_loss",
-    "stepwise_probe",
+    "sgd_probe",
 ]
+
+__getattr__ = renamed(
+    __name__,
+    {
+        "Collapse": "CollapseMeasurements",
+        "Finetuned": "FinetuneResult",
+        "random_twin": "random_init_model",
+        "stepwise_probe": "sgd_probe",
+    },
+)

@@ -9,7 +9,7 @@ import numpy as np
 
 from maetheory.core import InputError, generator
 from maetheory.data import ImageSet
-from maetheory.evaluation.encode import Readout, depth_of, encode
+from maetheory.evaluation.features.encode import Readout, encode, encoder_depth
 from maetheory.masks import UniformMasks, patchify, visible_count
 from maetheory.metrics import ClassDistances, class_distances
 from maetheory.models import MAE, SimMIM
@@ -69,12 +69,16 @@ def masked_distances(
     if masks not in MASKS:
         raise InputError(f'masks must be "one" for each pair or each image\'s "own", but it is {masks!r}')
     patches = patchify(images.images[:1], patch).shape[1]
-    drawn = _drawn(patches, mask_ratio, n_masks, len(images) if masks == "own" else None, seed)
-    views = _pixels(images, patch, drawn) if encoder is None else _features(images, patches, encoder, readout, drawn)
+    drawn = _draw_masks(patches, mask_ratio, n_masks, len(images) if masks == "own" else None, seed)
+    views = (
+        _pixel_views(images, patch, drawn)
+        if encoder is None
+        else _feature_views(images, patches, encoder, readout, drawn)
+    )
     return class_distances(views, images.labels)
 
 
-def _drawn(patches: int, ratio: float, n_masks: int, n_images: int | None, seed: int) -> Iterator[np.ndarray]:
+def _draw_masks(patches: int, ratio: float, n_masks: int, n_images: int | None, seed: int) -> Iterator[np.ndarray]:
     """Yield masks of shape (p,), or (n_images, p)."""
     if n_masks < 1:
         raise InputError(f"n_masks must be at least 1, but it is {n_masks}")
@@ -86,7 +90,7 @@ def _drawn(patches: int, ratio: float, n_masks: int, n_images: int | None, seed:
         yield whole if n_images is not None else whole[0]
 
 
-def _pixels(images: ImageSet, patch: int, masks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+def _pixel_views(images: ImageSet, patch: int, masks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     pixels = patchify(images.images, patch)  # (N, p, c)
     scaled = pixels.astype(np.float32) / (255 if pixels.dtype == np.uint8 else 1)
     for mask in masks:
@@ -94,20 +98,22 @@ def _pixels(images: ImageSet, patch: int, masks: Iterator[np.ndarray]) -> Iterat
         yield seen.reshape(len(seen), -1)
 
 
-def _features(
+def _feature_views(
     images: ImageSet, patches: int, encoder: Any, readout: Readout, masks: Iterator[np.ndarray]
 ) -> Iterator[np.ndarray]:
     if readout not in ("cls", "mean"):
         raise InputError(f"the readout must be 'cls' or 'mean', one vector for an image, but it is {readout!r}")
-    known = grid_of(encoder) ** 2
+    known = patches_per_side(encoder) ** 2
     if known != patches:
-        raise InputError(f"the encoder must cut images into as many patches as the masks do, but it has {known} and "
-                         f"they have {patches}")  # fmt: skip
+        raise InputError(
+            f"the encoder must cut images into as many patches as the masks do, but it has {known} and "
+            f"they have {patches}"
+        )
     for mask in masks:
         yield encode(encoder, images, readout=readout, mask=mask).numpy()
 
 
-def grid_of(encoder: Any) -> int:
+def patches_per_side(encoder: Any) -> int:
     """Return how many patches a Vision Transformer sees along a side.
 
     Raises
@@ -115,7 +121,7 @@ def grid_of(encoder: Any) -> int:
     InputError
         If the encoder is another callable.
     """
-    if depth_of(encoder) is None:
+    if encoder_depth(encoder) is None:
         raise InputError("features of masked images need a Vision Transformer, because a callable takes no mask")
     vit = encoder.encoder if isinstance(encoder, MAE | SimMIM) else encoder
     return int(vit.config.image_size // vit.config.patch)

@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 
 from maetheory.core import InputError, generator
 
-FEWEST = 4
+MIN_ITEMS = 4
 PERMUTATIONS = 10_000
 
 
@@ -92,15 +92,17 @@ def rank_correlations(
     0.943
     """
     n = _checked(scores, measured)
-    left = {name: _ranks(values) for name, values in scores.items()}
-    right = {name: _ranks(values) for name, values in measured.items()}
-    held = None if control is None else _ranks(np.asarray(control, dtype=float))
+    left = {name: _unit_ranks(values) for name, values in scores.items()}
+    right = {name: _unit_ranks(values) for name, values in measured.items()}
+    control_ranks = None if control is None else _unit_ranks(np.asarray(control, dtype=float))
     rng = generator(seed, "permutations")
     orders = rng.permuted(np.broadcast_to(np.arange(n), (permutations, n)), axis=1)  # (q, n)
     shuffled = {(a, b): right[b][orders] @ left[a] for a in left for b in right}  # (q, n) @ (n,) -> (q,)
     best = np.max([np.abs(each) for each in shuffled.values()], axis=0)  # (q,)
     return {
-        (a, b): _correlation(a, left[a], right[b], held, np.abs(shuffled[a, b]), best, b) for a in left for b in right
+        (a, b): _correlation(a, left[a], right[b], control_ranks, np.abs(shuffled[a, b]), best, b)
+        for a in left
+        for b in right
     }
 
 
@@ -109,9 +111,11 @@ def _checked(scores: Mapping[str, np.ndarray], measured: Mapping[str, np.ndarray
     if not scores or not measured:
         raise InputError("a rank correlation needs at least one score and one measured quantity")
     sizes = {len(values) for values in everything.values()}
-    if len(sizes) > 1 or min(sizes) < FEWEST:
-        raise InputError(f"rank correlations need the same {FEWEST} items or more everywhere, but there are "
-                         f"{', '.join(map(str, sorted(sizes)))}")  # fmt: skip
+    if len(sizes) > 1 or min(sizes) < MIN_ITEMS:
+        raise InputError(
+            f"rank correlations need the same {MIN_ITEMS} items or more everywhere, but there are "
+            f"{', '.join(map(str, sorted(sizes)))}"
+        )
     for name, values in everything.items():
         bad = np.isnan(values) if name in scores else ~np.isfinite(values)
         if bad.any():
@@ -121,7 +125,7 @@ def _checked(scores: Mapping[str, np.ndarray], measured: Mapping[str, np.ndarray
     return sizes.pop()
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
+def _unit_ranks(values: np.ndarray) -> np.ndarray:
     """Return mid-ranks, centred and of unit length; zeros where all are tied."""
     ranks = rankdata(values)
     centred = ranks - ranks.mean()
@@ -129,33 +133,41 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return centred / size if size > 0 else centred
 
 
-def _correlation(name: str, left: np.ndarray, right: np.ndarray, held: np.ndarray | None, by_chance: np.ndarray,
-                 best: np.ndarray, what: str) -> RankCorrelation:  # fmt: skip
+def _correlation(
+    name: str,
+    left: np.ndarray,
+    right: np.ndarray,
+    control_ranks: np.ndarray | None,
+    permuted_values: np.ndarray,
+    best: np.ndarray,
+    what: str,
+) -> RankCorrelation:
     if not left.any() or not right.any():
         constant = name if not left.any() else what
-        return RankCorrelation(np.nan, -1.0, 1.0, 1.0, 1.0, np.nan, f"{constant} is the same for all {len(left)}, "
-                               "so it ranks nothing")  # fmt: skip
+        return RankCorrelation(
+            np.nan, -1.0, 1.0, 1.0, 1.0, np.nan, f"{constant} is the same for all {len(left)}, so it ranks nothing"
+        )
     value = float(np.clip(left @ right, -1, 1))
-    low, high = _interval(value, len(left), by_chance)
-    p, p_adjusted = (_share(chance, abs(value)) for chance in (by_chance, best))
-    return RankCorrelation(value, low, high, p, p_adjusted, _partial(value, left, right, held))
+    low, high = _interval(value, len(left), permuted_values)
+    p, p_adjusted = (_permutation_p_value(chance, abs(value)) for chance in (permuted_values, best))
+    return RankCorrelation(value, low, high, p, p_adjusted, _partial_correlation(value, left, right, control_ranks))
 
 
-def _share(by_chance: np.ndarray, value: float) -> float:
-    return float((1 + (by_chance >= value - 1e-9).sum()) / (1 + len(by_chance)))
+def _permutation_p_value(permuted_values: np.ndarray, value: float) -> float:
+    return float((1 + (permuted_values >= value - 1e-9).sum()) / (1 + len(permuted_values)))
 
 
-def _interval(value: float, n: int, by_chance: np.ndarray) -> tuple[float, float]:
+def _interval(value: float, n: int, permuted_values: np.ndarray) -> tuple[float, float]:
     most = 1 - 6 / (n**3 - n)  # half a step below 1
-    chance = float(np.quantile(by_chance, 0.95, method="higher"))
+    chance = float(np.quantile(permuted_values, 0.95, method="higher"))
     half = np.arctanh(min(chance, most)) * np.sqrt(1 + value**2 / 2)
     centre = np.arctanh(np.clip(value, -most, most))
     return min(float(np.tanh(centre - half)), value), max(float(np.tanh(centre + half)), value)
 
 
-def _partial(value: float, left: np.ndarray, right: np.ndarray, held: np.ndarray | None) -> float:
-    if held is None:
+def _partial_correlation(value: float, left: np.ndarray, right: np.ndarray, control_ranks: np.ndarray | None) -> float:
+    if control_ranks is None:
         return np.nan
-    a, b = float(left @ held), float(right @ held)
+    a, b = float(left @ control_ranks), float(right @ control_ranks)
     rest = (1 - a**2) * (1 - b**2)
     return (value - a * b) / float(np.sqrt(rest)) if rest > 1e-12 else np.nan

@@ -2,7 +2,7 @@
 
 from maetheory.experiments.experiment import Cell, Experiment
 from maetheory.experiments.presets import EXPERIMENTS, experiment
-from maetheory.experiments.reproduce import Reproduction, reproduce
+from maetheory.experiments.reproduction import Reproduction, reproduce
 from maetheory.experiments.run import run
 
 __all__ = ["EXPERIMENTS", "Cell", "Experiment", "Reproduction", "experiment", "reproduce", "run"]

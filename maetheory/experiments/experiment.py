@@ -64,7 +64,7 @@ class Experiment:
     finetune : FinetuneConfig or None
         How its models are fine-tuned where that is asked for, each with its own seed; None has no recipe for it.
     presentation : str
-        How what was measured is shown: a name in `maetheory.experiments.reproduce.PRESENTATIONS`.
+        How what was measured is shown: a name in `maetheory.experiments.reproduction.PRESENTATIONS`.
     """
 
     name: str
@@ -83,19 +83,21 @@ class Experiment:
         """Return (cell, seed, recipe) of every model, seeds outermost: half of the work is a fair comparison too."""
         return [(cell, seed, replace(cell.recipe, seed=seed)) for seed in self.seeds for cell in self.cells]
 
-    def of_epochs(self, epochs: int) -> Experiment:
+    def with_epochs(self, epochs: int) -> Experiment:
         """Return the same experiment trained for so many epochs; warm-up is a tenth of them, or what it was if less."""
-        return replace(self, cells=tuple(replace(cell, recipe=_of_epochs(cell.recipe, epochs)) for cell in self.cells))
+        return replace(
+            self, cells=tuple(replace(cell, recipe=_recipe_with_epochs(cell.recipe, epochs)) for cell in self.cells)
+        )
 
 
-def _of_epochs(recipe: TrainConfig, epochs: int) -> TrainConfig:
+def _recipe_with_epochs(recipe: TrainConfig, epochs: int) -> TrainConfig:
     if epochs == recipe.epochs:
         return recipe
     return replace(recipe, epochs=epochs, warmup_epochs=min(epochs / 10, recipe.warmup_epochs))
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class MeasuredExperiment:
     """An experiment that has been trained and measured: what a presentation needs.
 
     Attributes
@@ -119,7 +121,7 @@ class Measured:
     figures: Path
 
     @property
-    def resident(self) -> ImageSet:
+    def training_images(self) -> ImageSet:
         """Training images, in memory.
 
         Raises
@@ -128,13 +130,15 @@ class Measured:
             If they are streamed.
         """
         if not isinstance(self.images, ImageSet):
-            raise InputError(f"the report of {self.experiment.name} needs its training images in memory, but they are "
-                             "streamed; set a train_limit")  # fmt: skip
+            raise InputError(
+                f"the report of {self.experiment.name} needs its training images in memory, but they are "
+                "streamed; set a train_limit"
+            )
         return self.images
 
 
 @dataclass(frozen=True)
-class Presented:
+class Presentation:
     """What a presentation leaves: the page, the figures, a one-line reading."""
 
     page: Path

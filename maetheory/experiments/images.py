@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from maetheory.core import InputError
 from maetheory.data import FolderStream, ImageSet, load_images, load_or_stream
-from maetheory.data.folder import is_image_folder, load_folder
-from maetheory.evaluation.encode import Readout, encoded
+from maetheory.data.folder import is_image_folder, load_image_folder
+from maetheory.evaluation.features.encode import Readout, encode_batches
 from maetheory.experiments.experiment import FOLDER, Experiment
 
 
-def images_of(experiment: Experiment, root: str | Path | None) -> tuple[ImageSet | FolderStream, ImageSet]:
+def load_experiment_images(experiment: Experiment, root: str | Path | None) -> tuple[ImageSet | FolderStream, ImageSet]:
     """Return training and test images.
 
     Raises
@@ -26,13 +26,17 @@ def images_of(experiment: Experiment, root: str | Path | None) -> tuple[ImageSet
         If they cannot be read, a folder is needed and none is given, or a place is given for images that are built in.
     """
     if experiment.source == FOLDER:
-        return _in_folder(experiment, root)
+        return _load_folder_images(experiment, root)
     root = None if root == experiment.source else root
     if root is not None and experiment.source == "digits":
-        raise InputError(f"the preset {experiment.name} has its images built in, so {root} would not be read; leave it "
-                         "out, or choose a preset that reads data")  # fmt: skip
-    return (load_images(experiment.source, split="train", root=root, limit=experiment.train_limit),
-            load_images(experiment.source, split="test", root=root, limit=experiment.test_limit))  # fmt: skip
+        raise InputError(
+            f"the preset {experiment.name} has its images built in, so {root} would not be read; leave it "
+            "out, or choose a preset that reads data"
+        )
+    return (
+        load_images(experiment.source, split="train", root=root, limit=experiment.train_limit),
+        load_images(experiment.source, split="test", root=root, limit=experiment.test_limit),
+    )
 
 
 def features_and_labels(
@@ -51,24 +55,26 @@ def features_and_labels(
     """
     if isinstance(images, ImageSet):
         images = images.limit(limit)
-        parts = [features for _, features in encoded(model, images, readouts=readouts)]
+        parts = [features for _, features in encode_batches(model, images, readouts=readouts)]
         labels = images.labels
     else:
         fewest = min((number for number in (limit, images.limit) if number is not None), default=None)
         parts, labelled = [], []
         for pixels, of_batch in replace(images, train=False, limit=fewest):
-            parts += [features for _, features in encoded(model, pixels, readouts=readouts)]
+            parts += [features for _, features in encode_batches(model, pixels, readouts=readouts)]
             labelled.append(of_batch)
         labels = np.concatenate(labelled)
     return [torch.cat(each) for each in zip(*parts, strict=True)], labels
 
 
-def _in_folder(experiment: Experiment, root: str | Path | None) -> tuple[ImageSet | FolderStream, ImageSet]:
+def _load_folder_images(experiment: Experiment, root: str | Path | None) -> tuple[ImageSet | FolderStream, ImageSet]:
     wanted = f"the preset {experiment.name} reads a folder with train/CLASS/*.jpg and val/CLASS/*.jpg"
     if root is None:
         raise InputError(f"{wanted}; say where it is with --data DIR")
     if not is_image_folder(Path(root).expanduser()):
         raise InputError(f"{wanted}, but {root} is none")
     size = experiment.cells[0].recipe.model.encoder.image_size
-    return (load_or_stream(root, size, limit=experiment.train_limit, stream=experiment.stream),
-            load_folder(root, "val", size=size, limit=experiment.test_limit))  # fmt: skip
+    return (
+        load_or_stream(root, size, limit=experiment.train_limit, stream=experiment.stream),
+        load_image_folder(root, "val", size=size, limit=experiment.test_limit),
+    )

@@ -15,36 +15,51 @@ from maetheory.evaluation import RankCorrelation, rank_correlations
 from maetheory.experiments.experiment import Cell
 from maetheory.training import TrainConfig
 
-SCORED = 2000  # images at most that scores look at
+MAX_SCORED_IMAGES = 2000  # images at most that scores look at
 READOUTS = ("cls", "mean")
-TRAINED = "reconstruction_loss"
-AFTER_TRAINING = Score(-1, "a rival that needs the model: the loss on hidden pixels of test images")
+LOSS_SCORE = "reconstruction_loss"
+LOSS_SCORE_DIRECTION = Score(-1, "a rival that needs the model: the loss on hidden pixels of test images")
 COLUMNS = ("score", "readout", "rho", "low", "high", "p", "p_adjusted", "partial", "least_seed", "most_seed", "why")
 
 
-def mask_laws(recipe: TrainConfig, laws: Sequence[tuple[str, float, int]]) -> tuple[Cell, ...]:
+def mask_law_cells(recipe: TrainConfig, laws: Sequence[tuple[str, float, int]]) -> tuple[Cell, ...]:
     """Return a cell for each (mask law, mask ratio, patch size), and an untrained one for each patch size."""
     patches = sorted({patch for _, _, patch in laws})
     untrained = [
-        Cell(f"untrained patch {patch}", _under(recipe, "uniform", 0.5, patch), trained=False) for patch in patches
+        Cell(f"untrained patch {patch}", _recipe_with_mask_law(recipe, "uniform", 0.5, patch), trained=False)
+        for patch in patches
     ]
-    return (*untrained, *(Cell(f"{law} {ratio:g} patch {patch}", _under(recipe, law, ratio, patch))
-                          for law, ratio, patch in laws))  # fmt: skip
+    return (
+        *untrained,
+        *(
+            Cell(f"{law} {ratio:g} patch {patch}", _recipe_with_mask_law(recipe, law, ratio, patch))
+            for law, ratio, patch in laws
+        ),
+    )
 
 
-def _under(recipe: TrainConfig, law: str, ratio: float, patch: int) -> TrainConfig:
+def _recipe_with_mask_law(recipe: TrainConfig, law: str, ratio: float, patch: int) -> TrainConfig:
     model = replace(recipe.model, encoder=replace(recipe.model.encoder, patch=patch))
     return replace(recipe, model=model, mask_law=law, mask_ratio=ratio)  # type: ignore[arg-type]
 
 
-def law_scores(cells: Sequence[Cell], images: ImageSet, *, n_masks: int = 8, seed: int = 0,
-               progress: Progress = silent) -> pd.DataFrame:  # fmt: skip
+def score_mask_laws(
+    cells: Sequence[Cell], images: ImageSet, *, n_masks: int = 8, seed: int = 0, progress: Progress = silent
+) -> pd.DataFrame:
     """Score the law of every trained cell on images of training: the `score_table`, law being the cell's name."""
-    seen, found, cells = images.limit(min(SCORED, len(images))), [], [cell for cell in cells if cell.trained]
+    seen, found, cells = images.limit(min(MAX_SCORED_IMAGES, len(images))), [], [cell for cell in cells if cell.trained]
     for number, cell in enumerate(cells):
         progress(number, len(cells), f"scoring {cell.name}")
-        found.append(score_law(seen, cell.recipe.law(), patch=cell.recipe.model.encoder.patch, name=cell.name,
-                               n_masks=n_masks, seed=seed))  # fmt: skip
+        found.append(
+            score_law(
+                seen,
+                cell.recipe.law(),
+                patch=cell.recipe.model.encoder.patch,
+                name=cell.name,
+                n_masks=n_masks,
+                seed=seed,
+            )
+        )
     return score_table(found)
 
 
@@ -54,7 +69,7 @@ def score_correlations(scores: pd.DataFrame, ledger: pd.DataFrame, *, seed: int 
     Parameters
     ----------
     scores : DataFrame
-        As `law_scores` returns it.
+        As `score_mask_laws` returns it.
     ledger : DataFrame
         As `run` returns it, its trained cells being the laws of `scores`.
     seed : int
@@ -71,14 +86,19 @@ def score_correlations(scores: pd.DataFrame, ledger: pd.DataFrame, *, seed: int 
     """
     accuracy = _accuracies(ledger[ledger.objective != "random"])
     laws = accuracy.index
-    turned = {str(name): part.set_index("law").loc[laws].eval("value * direction").to_numpy()
-              for name, part in scores.groupby("score", sort=False)}  # fmt: skip
-    loss = ledger[ledger.metric == TRAINED].groupby("cell").value.mean()
-    turned[TRAINED] = AFTER_TRAINING.direction * loss.loc[laws].to_numpy()
+    turned = {
+        str(name): part.set_index("law").loc[laws].eval("value * direction").to_numpy()
+        for name, part in scores.groupby("score", sort=False)
+    }
+    loss = ledger[ledger.metric == LOSS_SCORE].groupby("cell").value.mean()
+    turned[LOSS_SCORE] = LOSS_SCORE_DIRECTION.direction * loss.loc[laws].to_numpy()
     ratio = scores.drop_duplicates("law").set_index("law").mask_ratio.loc[laws].to_numpy()
     means = {readout: accuracy[readout].mean(axis=1).to_numpy() for readout in READOUTS}
     found = rank_correlations(turned, means, control=ratio, seed=seed)
-    rows = [_row(*pair, one, _of_single_seeds(turned[pair[0]], accuracy[pair[1]])) for pair, one in found.items()]
+    rows = [
+        _correlation_row(*pair, one, _single_seed_extremes(turned[pair[0]], accuracy[pair[1]]))
+        for pair, one in found.items()
+    ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -93,7 +113,7 @@ def seed_agreement(ledger: pd.DataFrame, readout: str) -> float:
     return float(ranks[above].mean()) if len(above[0]) else float("nan")
 
 
-def above_untrained(ledger: pd.DataFrame, readout: str) -> int:
+def count_above_untrained(ledger: pd.DataFrame, readout: str) -> int:
     """Count the laws whose mean accuracy lies above that of the untrained network of their patch size."""
     probes = ledger[(ledger.metric == "linear_probe") & (ledger.readout == readout)]
     mean = probes.groupby("cell").value.mean()
@@ -107,11 +127,11 @@ def _accuracies(ledger: pd.DataFrame) -> pd.DataFrame:
     return probes.pivot_table(index="cell", columns=["readout", "seed"], values="value", sort=False)
 
 
-def _of_single_seeds(score: np.ndarray, accuracy: pd.DataFrame) -> tuple[float, float]:
+def _single_seed_extremes(score: np.ndarray, accuracy: pd.DataFrame) -> tuple[float, float]:
     each = {str(seed): accuracy[seed].to_numpy() for seed in accuracy}
     found = [one.value for one in rank_correlations({"score": score}, each, permutations=1).values()]
     return min(found), max(found)
 
 
-def _row(score: str, readout: str, one: RankCorrelation, seeds: tuple[float, float]) -> tuple[object, ...]:
+def _correlation_row(score: str, readout: str, one: RankCorrelation, seeds: tuple[float, float]) -> tuple[object, ...]:
     return (score, readout, one.value, one.low, one.high, one.p, one.p_adjusted, one.partial, *seeds, one.why)

@@ -9,11 +9,11 @@ from types import MappingProxyType
 from maetheory.core import InputError
 from maetheory.evaluation import FinetuneConfig
 from maetheory.experiments.experiment import FOLDER, Experiment
-from maetheory.experiments.mask_laws import mask_laws
-from maetheory.experiments.mask_ratios import mask_ratios
-from maetheory.experiments.objectives import objectives
-from maetheory.experiments.paper import PAPER
-from maetheory.experiments.sweeps import uniformity_sweep
+from maetheory.experiments.mask_laws import mask_law_cells
+from maetheory.experiments.mask_ratios import mask_ratio_cells
+from maetheory.experiments.objectives import objective_cells
+from maetheory.experiments.paper_presets import PAPER_EXPERIMENTS
+from maetheory.experiments.uniformity_sweep import uniformity_sweep_cells
 from maetheory.models import PRESETS
 from maetheory.training import TrainConfig
 
@@ -28,7 +28,7 @@ CIFAR10_FINETUNE = FinetuneConfig(
     epochs=10, batch=128, base_lr=2e-3, warmup_epochs=1, layer_decay=0.75, mixup=0, cutmix=0, crop=4, flip=True
 )
 RATIOS = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9)
-TIN20 = replace(
+TINY_IMAGENET20 = replace(
     CIFAR10_SMALL,
     model=replace(CIFAR10_SMALL.model, encoder=replace(CIFAR10_SMALL.model.encoder, image_size=64, patch=8)),
 )
@@ -46,23 +46,30 @@ def _twelve_laws(patch: int) -> tuple[tuple[str, float, int], ...]:
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
-        "digits": Experiment("digits", "digits", objectives(DIGITS, 0.1), seeds=(0, 1, 2), finetune=DIGITS_FINETUNE),
+        "digits": Experiment(
+            "digits", "digits", objective_cells(DIGITS, 0.1), seeds=(0, 1, 2), finetune=DIGITS_FINETUNE
+        ),
         "cifar10-small": Experiment(
             "cifar10-small",
             "cifar10",
-            objectives(CIFAR10_SMALL, 0.01, simmim=True),
+            objective_cells(CIFAR10_SMALL, 0.01, simmim=True),
             seeds=(0, 1, 2),
             train_limit=20_000,
             watch=1,
             finetune=CIFAR10_FINETUNE,
         ),
         "digits-uniformity": Experiment(
-            "digits-uniformity", "digits", uniformity_sweep(DIGITS), seeds=(0, 1, 2), watch=60, presentation="sweep"
+            "digits-uniformity",
+            "digits",
+            uniformity_sweep_cells(DIGITS),
+            seeds=(0, 1, 2),
+            watch=60,
+            presentation="sweep",
         ),
         "mask-laws-digits": Experiment(
             "mask-laws-digits",
             "digits",
-            mask_laws(DIGITS, _twelve_laws(2)),
+            mask_law_cells(DIGITS, _twelve_laws(2)),
             seeds=(0, 1, 2),
             watch=60,
             presentation="mask laws",
@@ -70,7 +77,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
         "mask-laws-cifar10": Experiment(
             "mask-laws-cifar10",
             "cifar10",
-            mask_laws(CIFAR10_SMALL, _twelve_laws(4)),
+            mask_law_cells(CIFAR10_SMALL, _twelve_laws(4)),
             seeds=(0, 1, 2),
             train_limit=10_000,
             watch=6,
@@ -79,7 +86,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
         "mask-ratio-digits": Experiment(
             "mask-ratio-digits",
             "digits",
-            mask_ratios(DIGITS, RATIOS),
+            mask_ratio_cells(DIGITS, RATIOS),
             seeds=(0, 1, 2),
             watch=60,
             presentation="mask ratios",
@@ -87,7 +94,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
         "mask-ratio-cifar10": Experiment(
             "mask-ratio-cifar10",
             "cifar10",
-            mask_ratios(CIFAR10_SMALL, RATIOS),
+            mask_ratio_cells(CIFAR10_SMALL, RATIOS),
             seeds=(0,),
             train_limit=10_000,
             test_limit=3_000,
@@ -97,12 +104,12 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
         "tin20": Experiment(
             "tin20",
             FOLDER,
-            objectives(TIN20, 0.01, simmim=True),
+            objective_cells(TINY_IMAGENET20, 0.01, simmim=True),
             seeds=(0, 1, 2),
             watch=1,
             finetune=replace(CIFAR10_FINETUNE, crop=8),
         ),
-        **PAPER,
+        **PAPER_EXPERIMENTS,
     }
 )
 

@@ -1,13 +1,13 @@
 """The paper's figures: each file computes a table of what is drawn, then draws exactly that table."""
 
-from maetheory.figures.features import draw_scatter, scatter
+from maetheory.core.renames import renamed
 from maetheory.figures.image_mask_ratio import image_mask_ratios
-from maetheory.figures.image_mask_ratio_panels import SHAPE as MASK_RATIO_SHAPE
-from maetheory.figures.image_mask_ratio_panels import SIZE as MASK_RATIO_SIZE
+from maetheory.figures.image_mask_ratio_panels import FIGURE_SIZE as MASK_RATIO_SIZE
+from maetheory.figures.image_mask_ratio_panels import PANEL_GRID as MASK_RATIO_SHAPE
 from maetheory.figures.image_mask_ratio_panels import draw_image_mask_ratios
 from maetheory.figures.masking import draw_masked_images, masked_images, masked_pair
 from maetheory.figures.score_against_accuracy import (
-    GRID_OF_SCORES,
+    SCORE_GRID,
     draw_score_against_accuracy,
     score_against_accuracy,
 )
@@ -18,21 +18,22 @@ from maetheory.figures.spectra import (
     log_spectra,
 )
 from maetheory.figures.style import COLOURS, paper_style, save_figure
-from maetheory.figures.training import draw_training, training_curves
+from maetheory.figures.training import draw_training_curves, training_curves
+from maetheory.figures.tsne import draw_tsne, tsne_embedding
 from maetheory.figures.uniformity_sweep import draw_uniformity_sweep, uniformity_sweep
 
 __all__ = [
     "COLOURS",
-    "GRID_OF_SCORES",
     "MASK_RATIO_SHAPE",
     "MASK_RATIO_SIZE",
+    "SCORE_GRID",
     "draw_effective_ranks",
     "draw_image_mask_ratios",
     "draw_log_spectra",
     "draw_masked_images",
-    "draw_scatter",
     "draw_score_against_accuracy",
-    "draw_training",
+    "draw_training_curves",
+    "draw_tsne",
     "draw_uniformity_sweep",
     "effective_ranks",
     "image_mask_ratios",
@@ -41,8 +42,18 @@ __all__ = [
     "masked_pair",
     "paper_style",
     "save_figure",
-    "scatter",
     "score_against_accuracy",
     "training_curves",
+    "tsne_embedding",
     "uniformity_sweep",
 ]
+
+__getattr__ = renamed(
+    __name__,
+    {
+        "GRID_OF_SCORES": "SCORE_GRID",
+        "draw_scatter": "draw_tsne",
+        "draw_training": "draw_training_curves",
+        "scatter": "tsne_embedding",
+    },
+)

@@ -9,10 +9,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from maetheory.figures.style import COLOURS, VERDICTS
+from maetheory.figures.style import COLOURS, VERDICT_STYLES
 
 UNIFORMITY_WEIGHT = 0.1
-SHOWN: Mapping[str, tuple[str, str]] = MappingProxyType(
+PANELS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "reconstruction-bounds-asymmetric-alignment": ("theorem 3.2, norms 1", "linear"),
         "asymmetric-alignment-bounds-alignment": ("theorem 3.3, norms 1", "linear"),
@@ -40,7 +40,7 @@ def bounds_through_training(*, epochs: int | None = None, looks: int = 14, seed:
     Parameters
     ----------
     epochs : int, optional
-        Of `maetheory.evaluation.watched_world.RECIPE` by default.
+        Of `maetheory.evaluation.bounds.toy_training.TOY_CONFIG` by default.
     looks : int
     seed : int
         Of images, weights and batches.
@@ -48,21 +48,23 @@ def bounds_through_training(*, epochs: int | None = None, looks: int = 14, seed:
     Returns
     -------
     DataFrame
-        objective, then as `BoundsWatch.records`.
+        objective, then as `BoundsCallback.records`.
     """
-    frames = [table[table.slug.isin(SHOWN)].assign(objective=name)
-              for name, table in watched_tables(epochs, looks, seed).items()]  # fmt: skip
+    frames = [
+        table[table.slug.isin(PANELS)].assign(objective=name)
+        for name, table in train_and_check(epochs, looks, seed).items()
+    ]
     table = pd.concat(frames, ignore_index=True)
     return table[["objective", *(column for column in table.columns if column != "objective")]]
 
 
-def watched_tables(epochs: int | None, looks: int, seed: int) -> dict[str, pd.DataFrame]:
+def train_and_check(epochs: int | None, looks: int, seed: int) -> dict[str, pd.DataFrame]:
     """Return what was measured while an MAE and a U-MAE were trained, arguments as `bounds_through_training`."""
-    from maetheory.evaluation import watched_world  # torch and Lightning take seconds to import
+    from maetheory.evaluation.bounds import toy_training  # torch and Lightning take seconds to import
 
-    length = watched_world.RECIPE.epochs if epochs is None else epochs
+    length = toy_training.TOY_CONFIG.epochs if epochs is None else epochs
     return {
-        name: watched_world.watched_run(
+        name: toy_training.train_toy_mae(
             weight, measured_weight=UNIFORMITY_WEIGHT, epochs=length, looks=looks, seed=seed
         ).table
         for name, weight in (("MAE", 0.0), ("U-MAE", UNIFORMITY_WEIGHT))
@@ -71,7 +73,7 @@ def watched_tables(epochs: int | None, looks: int, seed: int) -> dict[str, pd.Da
 
 def draw_bounds_through_training(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     """Draw a panel per theorem: left side solid, right side dashed marked by the verdict of each look."""
-    for ax, (slug, (title, scale)) in zip(axes, SHOWN.items(), strict=True):
+    for ax, (slug, (title, scale)) in zip(axes, PANELS.items(), strict=True):
         part = frame[frame.slug == slug]
         for objective, run in part.groupby("objective", sort=False):
             _draw_sides(ax, run, COLOURS[str(objective)])
@@ -93,15 +95,22 @@ def _draw_sides(ax: Axes, run: pd.DataFrame, colour: str) -> None:
     ax.plot(run.step, run.lhs, color=colour, lw=1.3)
     ax.plot(run.step, run.rhs, color=colour, lw=1.0, ls="--")
     for verdict, looks in run.groupby("verdict"):
-        ax.scatter(looks.step, looks.rhs, s=9, color=colour, marker=VERDICTS[str(verdict)][1], lw=0.7, zorder=3)
+        ax.scatter(looks.step, looks.rhs, s=9, color=colour, marker=VERDICT_STYLES[str(verdict)][1], lw=0.7, zorder=3)
 
 
 def _legend(ax: Axes, frame: pd.DataFrame) -> None:
     lines = [Line2D([], [], color=COLOURS[name], lw=1.3, label=name) for name in frame.objective.unique()]
-    sides = [Line2D([], [], color="black", lw=1.3, label="left side"),
-             Line2D([], [], color="black", lw=1.0, ls="--", label="right side")]  # fmt: skip
-    marks = [Line2D([], [], color="black", marker=VERDICTS[name][1], ls="", ms=4, label=name)
-             for name in VERDICTS if name in set(frame.verdict)]  # fmt: skip
-    parts = [Line2D([], [], color="black", lw=0.7, label="S1: alignment"),
-             Line2D([], [], color="black", lw=0.7, ls=":", label="S1: bias")]  # fmt: skip
+    sides = [
+        Line2D([], [], color="black", lw=1.3, label="left side"),
+        Line2D([], [], color="black", lw=1.0, ls="--", label="right side"),
+    ]
+    marks = [
+        Line2D([], [], color="black", marker=VERDICT_STYLES[name][1], ls="", ms=4, label=name)
+        for name in VERDICT_STYLES
+        if name in set(frame.verdict)
+    ]
+    parts = [
+        Line2D([], [], color="black", lw=0.7, label="S1: alignment"),
+        Line2D([], [], color="black", lw=0.7, ls=":", label="S1: bias"),
+    ]
     ax.figure.legend(handles=[*lines, *sides, *parts, *marks], loc="outside lower center", ncols=5, fontsize=8)

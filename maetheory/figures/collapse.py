@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from maetheory.figures.style import CYCLE
+from maetheory.figures.style import COLOUR_CYCLE
 
-LOOKS: Mapping[str, dict[str, Any]] = {
+LINE_STYLES: Mapping[str, dict[str, Any]] = {
     "checkpoint": {"color": "#0072b2", "lw": 1.8},
     "random twin": {"color": "#7f7f7f", "lw": 1.2},
     "shuffled": {"color": "#009e73", "lw": 1.2, "ls": "--"},
     "noise": {"color": "#e69f00", "lw": 1.2, "ls": ":"},
 }
-_RESOLUTION = 1e-6
+_RELATIVE_RESOLUTION = 1e-6
 
 
 def feature_spectra(spectra: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def feature_spectra(spectra: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
     Parameters
     ----------
-    spectra : mapping from checkpoint to `Collapse.spectra`
+    spectra : mapping from checkpoint to `CollapseMeasurements.spectra`
 
     Returns
     -------
@@ -34,7 +34,7 @@ def feature_spectra(spectra: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """
     whole = pd.concat([frame.assign(checkpoint=name) for name, frame in spectra.items()], ignore_index=True)
     first = whole.groupby(["checkpoint", "readout", "who"]).singular_value.transform("max")
-    kept = whole[whole.singular_value > _RESOLUTION * first].reset_index(drop=True)
+    kept = whole[whole.singular_value > _RELATIVE_RESOLUTION * first].reset_index(drop=True)
     return kept[["checkpoint", "readout", "layer", "who", "index", "singular_value"]]
 
 
@@ -45,9 +45,14 @@ def draw_feature_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     for place, (ax, (readout, name)) in enumerate(zip(axes, panels, strict=True)):
         part = frame[(frame.readout == readout) & (frame.checkpoint == name)]
         for who, group in part.groupby("who", sort=False):
-            ax.plot(group["index"], group.singular_value, label=_called(str(who)), **LOOKS[str(who)])
-        ax.set(yscale="log", ylim=(bottom, top), xlim=(0, frame["index"].max() + 1), xlabel="index of singular value",
-               title=f"{name}\n{readout}")  # fmt: skip
+            ax.plot(group["index"], group.singular_value, label=_legend_label(str(who)), **LINE_STYLES[str(who)])
+        ax.set(
+            yscale="log",
+            ylim=(bottom, top),
+            xlim=(0, frame["index"].max() + 1),
+            xlabel="index of singular value",
+            title=f"{name}\n{readout}",
+        )
         if place % frame.checkpoint.nunique() == 0:
             ax.set_ylabel("singular value / √n")
     axes[0].legend(fontsize=7)
@@ -60,7 +65,7 @@ def layer_ranks(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
     Parameters
     ----------
-    tables : mapping from checkpoint to `Collapse.table`
+    tables : mapping from checkpoint to `CollapseMeasurements.table`
 
     Returns
     -------
@@ -76,7 +81,7 @@ def draw_layer_ranks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     """Draw a panel for each checkpoint: a line and its limit's band for each readout, its random twin dashed."""
     top = np.nanmax([frame.high.max(), frame.value.max(), frame.random_twin.max()]) * 1.05
     for ax, (name, part) in zip(axes, frame.groupby("checkpoint", sort=False), strict=True):
-        for colour, (readout, group) in zip(CYCLE, part.groupby("readout", sort=False), strict=False):
+        for colour, (readout, group) in zip(COLOUR_CYCLE, part.groupby("readout", sort=False), strict=False):
             layer = group.layer.astype(int)
             ax.fill_between(layer, group.low, group.high, color=colour, alpha=0.2, lw=0, label=f"{readout}, n → ∞")
             ax.plot(layer, group.value, color=colour, marker="o", ms=2.5, label=str(readout))
@@ -92,7 +97,7 @@ def rank_growth(growths: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
     Parameters
     ----------
-    growths : mapping from checkpoint to `Collapse.growth`
+    growths : mapping from checkpoint to `CollapseMeasurements.growth`
 
     Returns
     -------
@@ -107,11 +112,19 @@ def rank_growth(growths: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def draw_rank_growth(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     """Draw a panel for each checkpoint: effective rank against the number of images, the random twin dashed."""
     for ax, (name, part) in zip(axes, frame.groupby("checkpoint", sort=False), strict=True):
-        for colour, (readout, both) in zip(CYCLE, part.groupby("readout", sort=False), strict=False):
+        for colour, (readout, both) in zip(COLOUR_CYCLE, part.groupby("readout", sort=False), strict=False):
             for who, group in both.groupby("who", sort=False):
                 own = who == "checkpoint"
-                ax.plot(group.images, group.value, color=colour, marker="o", ms=2.5, ls="-" if own else "--",
-                        lw=1.5 if own else 1, label=str(readout) if own else f"{readout}, {who}")  # fmt: skip
+                ax.plot(
+                    group.images,
+                    group.value,
+                    color=colour,
+                    marker="o",
+                    ms=2.5,
+                    ls="-" if own else "--",
+                    lw=1.5 if own else 1,
+                    label=str(readout) if own else f"{readout}, {who}",
+                )
         ax.set(title=str(name), xlabel="images", xscale="log", ylim=(0, frame.value.max() * 1.05))
         sizes = part.images.unique()
         ax.set_xticks(sizes, [str(size) for size in sizes])
@@ -120,5 +133,5 @@ def draw_rank_growth(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     axes[0].legend(fontsize=7)
 
 
-def _called(who: str) -> str:
+def _legend_label(who: str) -> str:
     return {"shuffled": "shuffled columns", "noise": "noise (Marchenko–Pastur)"}.get(who, who)

@@ -10,18 +10,18 @@ from matplotlib.axes import Axes
 
 from maetheory.core import generator
 from maetheory.data import worlds
-from maetheory.figures.style import CYCLE
+from maetheory.figures.style import COLOUR_CYCLE
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
-from maetheory.theory.certificate_bounds_downstream_error import certificate
-from maetheory.theory.excess_loss_bounds_downstream_error import excess_bound
-from maetheory.theory.probe import probe_residual
-from maetheory.theory.spectral_contrast_is_factorisation import minimiser
-from maetheory.theory.spectral_features_bound_downstream_error import spectral_bound
+from maetheory.theory.statements.certificate_bounds_downstream_error import certificate_bound
+from maetheory.theory.statements.exact_probe import probe_residual
+from maetheory.theory.statements.excess_loss_bounds_downstream_error import excess_bound
+from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
+from maetheory.theory.statements.spectral_features_bound_downstream_error import spectral_bound
 
 BOUNDS = ("spectral features", "excess loss", "certificate")
-_LARGEST = 2.0
-_NOISES = (0.0, 0.01, 0.1, 1.0)
+_MAX_DRAWN = 2.0
+_NOISE_LEVELS = (0.0, 0.01, 0.1, 1.0)
 
 
 def downstream_bounds(*, n_worlds: int = 40, seed: int = 0) -> pd.DataFrame:
@@ -47,17 +47,19 @@ def downstream_bounds(*, n_worlds: int = 40, seed: int = 0) -> pd.DataFrame:
         world = worlds.mixture(5, max(2, classes), classes, float(rng.uniform(0.01, 0.2)), seed=number)
         graph = MaskGraph.enumerate(world, UniformMasks(5, int(rng.integers(1, 5))), "dropped")
         best = minimiser(graph, classes)
-        for noise in _NOISES:
+        for noise in _NOISE_LEVELS:
             features = best + noise * np.sqrt(np.mean(best**2)) * rng.normal(size=best.shape)
             values = {
                 "excess loss": float(excess_bound(graph, features)),
-                "certificate": float(certificate(graph, features)),
+                "certificate": float(certificate_bound(graph, features)),
             }
             if noise == 0:
                 values["spectral features"] = float(spectral_bound(graph, classes))
             residual = probe_residual(graph, features)
-            rows += [{"world": number, "noise": noise, "bound": name, "residual": residual, "value": value}
-                     for name, value in values.items()]  # fmt: skip
+            rows += [
+                {"world": number, "noise": noise, "bound": name, "residual": residual, "value": value}
+                for name, value in values.items()
+            ]
     return pd.DataFrame(rows)
 
 
@@ -65,14 +67,26 @@ def draw_downstream_bounds(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     """Draw one panel per bound: bound against residual, equality as a line, the trivial bound 1 dotted."""
     for ax, name in zip(axes, BOUNDS, strict=True):
         part = frame[frame.bound == name]
-        for noise, colour in zip(_NOISES, CYCLE, strict=False):
+        for noise, colour in zip(_NOISE_LEVELS, COLOUR_CYCLE, strict=False):
             here = part[part.noise == noise]
-            ax.scatter(here.residual, here.value.clip(upper=_LARGEST), s=12, lw=0, alpha=0.8, color=colour,
-                       label="none" if noise == 0 else f"{noise:g}")  # fmt: skip
+            ax.scatter(
+                here.residual,
+                here.value.clip(upper=_MAX_DRAWN),
+                s=12,
+                lw=0,
+                alpha=0.8,
+                color=colour,
+                label="none" if noise == 0 else f"{noise:g}",
+            )
         ax.plot([0, 1], [0, 1], color="black", lw=0.8)
         ax.axhline(1.0, color="black", lw=0.8, ls=":")
-        ax.set(xlim=(-0.04, 1), ylim=(-0.08, _LARGEST + 0.08), title=name, xlabel="residual")
+        ax.set(xlim=(-0.04, 1), ylim=(-0.08, _MAX_DRAWN + 0.08), title=name, xlabel="residual")
         ax.set_yticks([0, 0.5, 1, 1.5, 2], ["0", "½", "1", "1½", "≥ 2"])
     axes[0].set_ylabel("bound")
-    axes[0].figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=4,
-                          title="noise added to spectral features", handletextpad=0.1)  # fmt: skip
+    axes[0].figure.legend(
+        *axes[1].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=4,
+        title="noise added to spectral features",
+        handletextpad=0.1,
+    )

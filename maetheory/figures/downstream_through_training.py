@@ -9,27 +9,27 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from maetheory.figures.bounds_through_training import watched_tables
-from maetheory.figures.style import CYCLE
+from maetheory.figures.bounds_through_training import train_and_check
+from maetheory.figures.style import COLOUR_CYCLE
 from maetheory.graph import MaskGraph
 from maetheory.theory import check
-from maetheory.theory.spectral_features_bound_downstream_error import spectral_bound
+from maetheory.theory.statements.spectral_features_bound_downstream_error import spectral_bound
 
-FREE, FREE_WEIGHT = "free f, targets follow", 3.0
-EXCESS, CERTIFICATE = "excess-loss-bounds-downstream-error", "certificate-bounds-downstream-error"
-OF_VIEWS, OF_IMAGES = "probe-residual-bounds-view-error", "probe-residual-bounds-image-error"
+FREE_FEATURES, FREE_WEIGHT = "free f, targets follow", 3.0
+EXCESS_SLUG, CERTIFICATE_SLUG = "excess-loss-bounds-downstream-error", "certificate-bounds-downstream-error"
+VIEW_ERROR_SLUG, IMAGE_ERROR_SLUG = "probe-residual-bounds-view-error", "probe-residual-bounds-image-error"
 LINES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
-        "spectral": ("i, of spectral features", CYCLE[0], "-."),
-        "excess": ("ii, excess of contrast", CYCLE[1], "--"),
-        "certificate": ("iii, certificate", CYCLE[2], "--"),
+        "spectral": ("i, of spectral features", COLOUR_CYCLE[0], "-."),
+        "excess": ("ii, excess of contrast", COLOUR_CYCLE[1], "--"),
+        "certificate": ("iii, certificate", COLOUR_CYCLE[2], "--"),
         "residual": ("residual of the probe", "black", "-"),
-        "image_error": ("error on images", CYCLE[3], "-"),
+        "image_error": ("error on images", COLOUR_CYCLE[3], "-"),
     }
 )
 """Columns drawn, each with its label, colour and line."""
 
-_LARGEST = 1.5
+_MAX_DRAWN = 1.5
 
 
 def downstream_through_training(
@@ -45,7 +45,7 @@ def downstream_through_training(
     Parameters
     ----------
     epochs : int, optional
-        Of MAE and U-MAE; of `maetheory.evaluation.watched_world.RECIPE` by default.
+        Of MAE and U-MAE; of `maetheory.evaluation.bounds.toy_training.RECIPE` by default.
     steps : int
         Of free features.
     looks, seed : int
@@ -55,40 +55,55 @@ def downstream_through_training(
     DataFrame
         kind, step, residual, spectral, excess (infinite where it says nothing), certificate, view_error, image_error.
     """
-    from maetheory.evaluation import watched_world  # torch and Lightning take seconds to import
-    from maetheory.evaluation.free_features import train_free_features
+    from maetheory.evaluation.bounds import toy_training  # torch and Lightning take seconds to import
+    from maetheory.evaluation.bounds.unconstrained_features import train_unconstrained_features
 
-    graph = watched_world.prototype_graph()
-    free = train_free_features(graph, 16, weight=FREE_WEIGHT, steps=steps, looks=looks, seed=seed)
-    rows = [{"kind": FREE, "step": one.step, **_measured(graph, one.features)} for one in free]
+    graph = toy_training.toy_mask_graph()
+    free = train_unconstrained_features(graph, 16, weight=FREE_WEIGHT, steps=steps, looks=looks, seed=seed)
+    rows = [{"kind": FREE_FEATURES, "step": one.step, **_check_bounds(graph, one.features)} for one in free]
     spectral = float(spectral_bound(graph, 16))
-    for name, table in watched_tables(epochs, looks, seed).items():
+    for name, table in train_and_check(epochs, looks, seed).items():
         for step, look in table.groupby("step"):
             sides = look.set_index("slug")
-            rows.append({"kind": name, "step": step, "residual": sides.lhs[CERTIFICATE], "spectral": spectral,
-                         "excess": sides.rhs[EXCESS], "certificate": sides.rhs[CERTIFICATE],
-                         "view_error": sides.lhs[OF_VIEWS], "image_error": sides.lhs[OF_IMAGES]})  # fmt: skip
+            rows.append(
+                {
+                    "kind": name,
+                    "step": step,
+                    "residual": sides.lhs[CERTIFICATE_SLUG],
+                    "spectral": spectral,
+                    "excess": sides.rhs[EXCESS_SLUG],
+                    "certificate": sides.rhs[CERTIFICATE_SLUG],
+                    "view_error": sides.lhs[VIEW_ERROR_SLUG],
+                    "image_error": sides.lhs[IMAGE_ERROR_SLUG],
+                }
+            )
     return pd.DataFrame(rows)
 
 
-def _measured(graph: MaskGraph, features: Any) -> dict[str, float]:
+def _check_bounds(graph: MaskGraph, features: Any) -> dict[str, float]:
     excess, certificate, views, images = (
-        check(slug, graph, features=features) for slug in (EXCESS, CERTIFICATE, OF_VIEWS, OF_IMAGES)
+        check(slug, graph, features=features)
+        for slug in (EXCESS_SLUG, CERTIFICATE_SLUG, VIEW_ERROR_SLUG, IMAGE_ERROR_SLUG)
     )
-    return {"residual": float(excess.lhs), "spectral": float(spectral_bound(graph, features.shape[1])),
-            "excess": float(excess.rhs), "certificate": float(certificate.rhs), "view_error": float(views.lhs),
-            "image_error": float(images.lhs)}  # fmt: skip
+    return {
+        "residual": float(excess.lhs),
+        "spectral": float(spectral_bound(graph, features.shape[1])),
+        "excess": float(excess.rhs),
+        "certificate": float(certificate.rhs),
+        "view_error": float(views.lhs),
+        "image_error": float(images.lhs),
+    }
 
 
 def draw_downstream_through_training(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     """Draw a panel per kind of features: residual, bounds and image error against the step; dotted, the trivial 1."""
     for ax, (kind, part) in zip(axes, frame.groupby("kind", sort=False), strict=True):
         for column, (label, colour, line) in LINES.items():
-            ax.plot(part.step, part[column].clip(upper=_LARGEST), color=colour, ls=line, lw=1.2, label=label)
+            ax.plot(part.step, part[column].clip(upper=_MAX_DRAWN), color=colour, ls=line, lw=1.2, label=label)
         ax.axhline(1.0, color="black", lw=0.8, ls=":")
         ax.set_xscale("symlog", linthresh=1, linscale=0.5)
         ax.set_xticks([0, 1, 10, 100, 1000], ["0", "1", "10", "100", "1000"])
         ax.minorticks_off()
-        ax.set(title=str(kind), xlabel="step", ylim=(0, _LARGEST + 0.05), xlim=(0, 1.3 * part.step.max()))
-        ax.set_yticks([0, 0.5, 1, _LARGEST], ["0", "½", "1", "≥ 1½"])
+        ax.set(title=str(kind), xlabel="step", ylim=(0, _MAX_DRAWN + 0.05), xlim=(0, 1.3 * part.step.max()))
+        ax.set_yticks([0, 0.5, 1, _MAX_DRAWN], ["0", "½", "1", "≥ 1½"])
     axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)

@@ -16,10 +16,10 @@ import pandas as pd
 from maetheory.core import Estimate, InputError, Progress, silent
 from maetheory.data import ImageSet
 from maetheory.data.paper import paper_numbers
-from maetheory.empirical import Band, average_over_masks, bands_by_mask, fit_codebook, token_sample
+from maetheory.empirical import IntervalEstimate, average_over_masks, fit_codebook, mean_graph_intervals, token_sample
 from maetheory.evaluation import masked_distances
-from maetheory.evaluation.encode import Readout
-from maetheory.evaluation.masked_distances import grid_of
+from maetheory.evaluation.features.encode import Readout
+from maetheory.evaluation.masked_distances import patches_per_side
 from maetheory.masks import UniformMasks, patchify, visible_count
 from maetheory.metrics import ClassDistances
 
@@ -28,12 +28,12 @@ COLUMNS = ("source", "number", "asked", "rho", "value", "low", "high", "decided"
 PAPER = "paper"
 PIXELS, FEATURES = ("pixels, one mask", "pixels, own masks"), ("features, one mask", "features, own masks")
 TOKENS, KERNEL = "token graphs", "kernel graphs"
-TRAINED = ("trained at ρ, cls", "trained at ρ, mean of patches")
-DISTANCES, CHANGE = ("intra", "inter", "relative"), "change"
-LEAST = 0.7  # where the paper's relative distance is least
-SHARED = 4  # times as many masks where a mask is of all images, whose errors masks decide, and costs little
-LIMIT = 1000  # images in pairs
-CODES = 2  # of a patch in token graphs: more, and few views meet
+TRAINED_READOUTS = ("trained at ρ, cls", "trained at ρ, mean of patches")
+DISTANCES, CHANGE_FROM_MINIMUM = ("intra", "inter", "relative"), "change"
+PAPER_MINIMUM = 0.7  # where the paper's relative distance is least
+SHARED_MASK_FACTOR = 4  # times as many masks where a mask is of all images, whose errors masks decide, and costs little
+MAX_PAIR_IMAGES = 1000  # images in pairs
+N_CODES = 2  # of a patch in token graphs: more, and few views meet
 
 
 def image_mask_ratios(
@@ -77,11 +77,11 @@ def image_mask_ratios(
         If there are fewer than two classes or, of a class, two test images; a ratio leaves nothing visible or nothing
         hidden; or patches do not fit images or encoder.
     """
-    coarse = quarter(images) if graph_patch is None else graph_patch
-    few, k = images.limit(LIMIT), images.n_classes if k is None else k
+    coarse = coarse_patch_size(images) if graph_patch is None else graph_patch
+    few, k = images.limit(MAX_PAIR_IMAGES), images.n_classes if k is None else k
     how: dict[str, Any] = {"ratios": ratios, "seed": seed, "progress": progress}
     parts = [
-        distance_rows(test.limit(LIMIT), patch, encoder=encoder, readout=readout, **how),
+        distance_rows(test.limit(MAX_PAIR_IMAGES), patch, encoder=encoder, readout=readout, **how),
         token_rows(images, coarse, k=k, **how),
         kernel_rows(few, coarse, k=k, **how),
         paper_rows(),
@@ -89,20 +89,20 @@ def image_mask_ratios(
     return pd.concat(parts, ignore_index=True)
 
 
-def quarter(images: ImageSet) -> int:
+def coarse_patch_size(images: ImageSet) -> int:
     """Return the side of a patch of which about four lie along an image.
 
     Examples
     --------
     >>> import numpy as np
-    >>> quarter(ImageSet(np.zeros((1, 3, 32, 48), np.uint8), np.array([0]), "black"))
+    >>> coarse_patch_size(ImageSet(np.zeros((1, 3, 32, 48), np.uint8), np.array([0]), "black"))
     8
     """
     common = math.gcd(*images.shape[2:])
     return next(patch for patch in range(max(min(images.shape[2:]) // 4, 1), 0, -1) if common % patch == 0)
 
 
-def patch_of(encoder: Any, images: ImageSet) -> int:
+def encoder_patch_size(encoder: Any, images: ImageSet) -> int:
     """Return the side of a patch of these images that an encoder, which fits them to its own size, makes of them.
 
     Raises
@@ -110,10 +110,12 @@ def patch_of(encoder: Any, images: ImageSet) -> int:
     InputError
         If the encoder is no Vision Transformer or does not cut these images into whole patches.
     """
-    grid, sides = grid_of(encoder), set(images.shape[2:])
+    grid, sides = patches_per_side(encoder), set(images.shape[2:])
     if len(sides) > 1 or images.shape[2] % grid:
-        raise InputError(f"the encoder cuts an image into {grid} x {grid} patches, which images of {images.shape[2]} x "
-                         f"{images.shape[3]} pixels have not; give square ones of a multiple of {grid}")  # fmt: skip
+        raise InputError(
+            f"the encoder cuts an image into {grid} x {grid} patches, which images of {images.shape[2]} x "
+            f"{images.shape[3]} pixels have not; give square ones of a multiple of {grid}"
+        )
     return int(images.shape[2] // grid)
 
 
@@ -148,20 +150,21 @@ def distance_rows(
         that at 0.7, where the paper's is least, with the error of the difference; asked the ratio asked for and rho the
         share that is hidden; low and high two standard errors.
     """
-    kinds = [(PIXELS[0], "one", None, SHARED * n_masks), (PIXELS[1], "own", None, n_masks)]
+    kinds = [(PIXELS[0], "one", None, SHARED_MASK_FACTOR * n_masks), (PIXELS[1], "own", None, n_masks)]
     if encoder is not None:
         kinds += [(FEATURES[0], "one", encoder, n_masks), (FEATURES[1], "own", encoder, n_masks)]
     p, rows, grid = _n_patches(images, patch), [], [(ratio, kind) for kind in kinds for ratio in ratios]
     found: dict[tuple[str, float], ClassDistances] = {}
     for done, (ratio, (name, masks, seen_by, many)) in enumerate(grid):
         progress(done, len(grid), f"distances of {name}, mask ratio {ratio:g}")
-        found[name, ratio] = masked_distances(images, patch, ratio, masks=masks, encoder=seen_by, readout=readout,
-                                              n_masks=many, seed=seed)  # fmt: skip
+        found[name, ratio] = masked_distances(
+            images, patch, ratio, masks=masks, encoder=seen_by, readout=readout, n_masks=many, seed=seed
+        )
     for (name, ratio), one in found.items():
         hidden = 1 - visible_count(p, ratio) / p if ratio else 0.0
         numbers = {number: getattr(one, number) for number in DISTANCES}
-        if LEAST in ratios:
-            numbers[CHANGE] = one.change(found[name, LEAST])
+        if PAPER_MINIMUM in ratios:
+            numbers[CHANGE_FROM_MINIMUM] = one.change(found[name, PAPER_MINIMUM])
         rows += [_row(name, number, ratio, hidden, value) for number, value in numbers.items()]
     return _table(rows)
 
@@ -171,7 +174,7 @@ def token_rows(
     patch: int,
     *,
     k: int,
-    codes: int = CODES,
+    codes: int = N_CODES,
     ratios: Sequence[float] = RATIOS,
     n_masks: int = 8,
     seed: int = 0,
@@ -202,14 +205,19 @@ def token_rows(
         `COLUMNS`: number is "alpha", "alpha2", "phi", "next" (λ_{k+1}) or "bound"; decided is False where the sample
         cannot tell.
     """
-    _two_classes(images)
+    _check_two_classes(images)
     p, book, rows = _n_patches(images, patch), fit_codebook(images, patch, codes, seed=seed), []
     for done, ratio in enumerate(ratios):
         progress(done, len(ratios), f"token graphs at mask ratio {ratio:g}")
         law = UniformMasks(p, visible_count(p, ratio))
-        found = bands_by_mask(token_sample(images, law, codebook=book, n_masks=n_masks, seed=seed), k, seed=seed)
-        numbers = {"alpha": found.alpha, "alpha2": found.alpha2, "phi": found.phi, "next": found.following,
-                   "bound": found.sharp_bound}  # fmt: skip
+        found = mean_graph_intervals(token_sample(images, law, codebook=book, n_masks=n_masks, seed=seed), k, seed=seed)
+        numbers = {
+            "alpha": found.alpha,
+            "alpha2": found.alpha2,
+            "phi": found.phi,
+            "next": found.following,
+            "bound": found.sharp_bound,
+        }
         rows += [_row(TOKENS, name, ratio, law.mask_ratio, band) for name, band in numbers.items()]
     return _table(rows)
 
@@ -240,14 +248,19 @@ def kernel_rows(
         `COLUMNS`: "alpha" (of a vote of other images' views, an overestimate), "alpha2", "phi" (of different images),
         "next", "bound"; low and high are two standard errors over masks, for these images.
     """
-    _two_classes(images)
+    _check_two_classes(images)
     p, rows = _n_patches(images, patch), []
     for done, ratio in enumerate(ratios):
         progress(done, len(ratios), f"kernel graphs at mask ratio {ratio:g}")
         law = UniformMasks(p, visible_count(p, ratio))
         found = average_over_masks(images, law, masks=n_masks, k=k, patch=patch, factor=factor, seed=seed)
-        numbers = {"alpha": found.view_label_error, "alpha2": found.target_label_error, "phi": found.pair_label_error,
-                   "next": found.values[k], "bound": found.sharp_bound}  # fmt: skip
+        numbers = {
+            "alpha": found.view_label_error,
+            "alpha2": found.target_label_error,
+            "phi": found.pair_label_error,
+            "next": found.values[k],
+            "bound": found.sharp_bound,
+        }
         rows += [_row(KERNEL, name, ratio, law.mask_ratio, number) for name, number in numbers.items()]
     return _table(rows)
 
@@ -256,9 +269,14 @@ def paper_rows() -> pd.DataFrame:
     """Return the paper's distances as it draws them, in `COLUMNS`; it states no errors."""
     numbers = paper_numbers("mask_ratio").rename(columns=lambda name: name.removesuffix("_class_distance"))
     numbers = numbers.rename(columns={"relative_distance": "relative"})
-    numbers[CHANGE] = numbers.relative - float(numbers.relative[numbers.mask_ratio == LEAST].iloc[0])
-    rows = [_row(PAPER, number, record["mask_ratio"], record["mask_ratio"], Estimate(record[number]))
-            for record in numbers.to_dict("records") for number in (*DISTANCES, CHANGE)]  # fmt: skip
+    numbers[CHANGE_FROM_MINIMUM] = numbers.relative - float(
+        numbers.relative[numbers.mask_ratio == PAPER_MINIMUM].iloc[0]
+    )
+    rows = [
+        _row(PAPER, number, record["mask_ratio"], record["mask_ratio"], Estimate(record[number]))
+        for record in numbers.to_dict("records")
+        for number in (*DISTANCES, CHANGE_FROM_MINIMUM)
+    ]
     return _table(rows)
 
 
@@ -279,26 +297,27 @@ def accuracy_rows(ledger: pd.DataFrame) -> pd.DataFrame:
     probes, rows = ledger[ledger.metric == "linear_probe"], []
     ratios = probes.training.map(lambda recipe: float(recipe["mask_ratio"]))
     for (readout, ratio), part in probes.groupby(["readout", ratios]):
-        source = TRAINED[0] if readout == "cls" else TRAINED[1]
+        source = TRAINED_READOUTS[0] if readout == "cls" else TRAINED_READOUTS[1]
         one = len(part) == 1
         error = float(part.error.iloc[0]) if one else 2 * float(part.value.std(ddof=1)) / math.sqrt(len(part))
         rows.append(_row(source, "accuracy", ratio, ratio, Estimate(100 * float(part.value.mean()), 100 * error)))
     return _table(rows)
 
 
-def _two_classes(images: ImageSet) -> None:
+def _check_two_classes(images: ImageSet) -> None:
     if images.labels.min() == images.labels.max():
-        raise InputError(f"label errors need images of at least two classes, but all {len(images)} have the label "
-                         f"{images.labels[0]}")  # fmt: skip
+        raise InputError(
+            f"label errors need images of at least two classes, but all {len(images)} have the label {images.labels[0]}"
+        )
 
 
 def _n_patches(images: ImageSet, patch: int) -> int:
     return int(patchify(images.images[:1], patch).shape[1])
 
 
-def _row(source: str, number: str, asked: float, rho: float, found: Band | Estimate) -> tuple[Any, ...]:
+def _row(source: str, number: str, asked: float, rho: float, found: IntervalEstimate | Estimate) -> tuple[Any, ...]:
     value = float(found) if isinstance(found, Estimate) else found.value
-    decided = not isinstance(found, Band) or found.decided
+    decided = not isinstance(found, IntervalEstimate) or found.decided
     return source, number, asked, rho, value, found.low, found.high, decided
 
 

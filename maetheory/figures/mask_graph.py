@@ -10,19 +10,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from maetheory.data.finite_world import FiniteWorld
-from maetheory.figures.style import CLASSES
+from maetheory.figures.style import CLASS_COLOURS
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
 
 MASK_GRAPH, AUGMENTATION_GRAPH = "mask graph", "augmentation graph"
-BETWEEN = -1
+BETWEEN_CLASSES = -1
 
-_BETWEEN_LOOK: dict[str, Any] = {"color": "black", "ls": (0, (2.5, 1.2)), "alpha": 0.85}
+_BETWEEN_STYLE: dict[str, Any] = {"color": "black", "ls": (0, (2.5, 1.2)), "alpha": 0.85}
 _IMAGES = ((0, 0, 1), (0, 1, 0), (0, 1, 1), (0, 1, 2), (2, 3, 2), (2, 2, 3), (2, 3, 3))
 _LABELS = (0, 0, 0, 0, 1, 1, 1)
 
 
-def two_classes() -> FiniteWorld:
+def two_class_world() -> FiniteWorld:
     """Return seven equally likely images of three patches: one class shows symbols 0 and 1, the other 2 and 3.
 
     The fourth image, of the first class, shows a symbol of the second: through it the classes touch.
@@ -36,7 +36,7 @@ def mask_graphs(world: FiniteWorld | None = None, *, n_visible: int = 2) -> pd.D
     Parameters
     ----------
     world : FiniteWorld, optional
-        With labels; :func:`two_classes` by default.
+        With labels; :func:`two_class_world` by default.
     n_visible : int
         Visible patches.
 
@@ -46,12 +46,12 @@ def mask_graphs(world: FiniteWorld | None = None, *, n_visible: int = 2) -> pd.D
         graph, kind ("node" or "edge"), name, label (class of a node; of an edge if both ends share it, else −1), weight
         (probability), x, y and for an edge x_end, y_end.
     """
-    world = two_classes() if world is None else world
+    world = two_class_world() if world is None else world
     graph = MaskGraph.enumerate(world, UniformMasks(world.n_patches, n_visible), "dropped")
     views = _nodes(graph.view_contents.symbols, graph.view_labels, graph.degrees[0])  # type: ignore[union-attr]
     targets = _nodes(graph.target_contents.symbols, graph.target_labels, graph.degrees[1])  # type: ignore[union-attr]
-    left, right = _column(views, 0.0), _column(targets, 1.0)
-    around = _circle(views)
+    left, right = _column_layout(views, 0.0), _column_layout(targets, 1.0)
+    around = _circle_layout(views)
     edges = _edges(left, right, graph.joint.toarray())
     pairs = _edges(around, around, np.triu(graph.pair_law.toarray(), 1) * 2)
     parts = {MASK_GRAPH: [edges, left, right], AUGMENTATION_GRAPH: [pairs, around]}
@@ -63,24 +63,24 @@ def _nodes(symbols: np.ndarray, labels: np.ndarray, degrees: np.ndarray) -> pd.D
     return pd.DataFrame({"kind": "node", "name": names, "label": labels, "weight": degrees})
 
 
-def _ranks(nodes: pd.DataFrame) -> np.ndarray:
+def _sorted_positions(nodes: pd.DataFrame) -> np.ndarray:
     """Place of each node when they are ordered by class, then by name, from 0."""
     return nodes.sort_values(["label", "name"]).index.argsort()
 
 
-def _column(nodes: pd.DataFrame, x: float) -> pd.DataFrame:
-    return nodes.assign(x=x, y=1.0 - (_ranks(nodes) + 0.5) / len(nodes))
+def _column_layout(nodes: pd.DataFrame, x: float) -> pd.DataFrame:
+    return nodes.assign(x=x, y=1.0 - (_sorted_positions(nodes) + 0.5) / len(nodes))
 
 
-def _circle(nodes: pd.DataFrame) -> pd.DataFrame:
-    angle = np.pi / 2 + 2 * np.pi * (_ranks(nodes) + 0.5) / len(nodes)  # the first class on the left
+def _circle_layout(nodes: pd.DataFrame) -> pd.DataFrame:
+    angle = np.pi / 2 + 2 * np.pi * (_sorted_positions(nodes) + 0.5) / len(nodes)  # the first class on the left
     return nodes.assign(x=np.cos(angle), y=np.sin(angle))
 
 
 def _edges(start: pd.DataFrame, end: pd.DataFrame, weight: np.ndarray) -> pd.DataFrame:
     i, j = np.nonzero(weight)
     a, b = start.iloc[i].reset_index(), end.iloc[j].reset_index()
-    label = np.where(a.label == b.label, a.label, BETWEEN)
+    label = np.where(a.label == b.label, a.label, BETWEEN_CLASSES)
     ends = {"x": a.x, "y": a.y, "x_end": b.x, "y_end": b.y}
     return pd.DataFrame({"kind": "edge", "name": a.name + "–" + b.name, "label": label, "weight": weight[i, j], **ends})
 
@@ -103,20 +103,20 @@ def draw_mask_graphs(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
 
 def _draw_edges(ax: Axes, edges: pd.DataFrame) -> None:
     for edge in edges.sort_values("weight").itertuples():
-        within = edge.label != BETWEEN
-        look: dict[str, Any] = {"color": CLASSES[edge.label], "alpha": 0.5} if within else _BETWEEN_LOOK
+        within = edge.label != BETWEEN_CLASSES
+        look: dict[str, Any] = {"color": CLASS_COLOURS[edge.label], "alpha": 0.5} if within else _BETWEEN_STYLE
         width = 0.6 + 4.5 * edge.weight / edges.weight.max()
         ax.plot([edge.x, edge.x_end], [edge.y, edge.y_end], lw=width, zorder=1, solid_capstyle="butt", **look)
 
 
 def _draw_nodes(ax: Axes, nodes: pd.DataFrame) -> None:
-    ax.scatter(nodes.x, nodes.y, c=[CLASSES[label] for label in nodes.label], s=230, edgecolors="white", zorder=2)
+    ax.scatter(nodes.x, nodes.y, c=[CLASS_COLOURS[label] for label in nodes.label], s=230, edgecolors="white", zorder=2)
     for node in nodes.itertuples():
         ax.annotate(node.name, (node.x, node.y), ha="center", va="center_baseline", color="white", fontsize=8, zorder=3)
 
 
 def _legend(ax: Axes) -> None:
-    for label, colour in enumerate(CLASSES[:2]):
+    for label, colour in enumerate(CLASS_COLOURS[:2]):
         ax.scatter([], [], color=colour, s=40, label=f"class {label}")
-    ax.plot([], [], lw=1.2, label="between classes", **_BETWEEN_LOOK)
+    ax.plot([], [], lw=1.2, label="between classes", **_BETWEEN_STYLE)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3, handletextpad=0.4, columnspacing=1)

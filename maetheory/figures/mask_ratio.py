@@ -8,15 +8,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from maetheory.data import worlds
-from maetheory.figures.style import CYCLE
-from maetheory.theory.mask_ratio_sweep import mask_ratio_sweep
+from maetheory.figures.style import COLOUR_CYCLE
+from maetheory.theory.statements.mask_ratio_sweep import mask_ratio_sweep
 
 LABELS = {"alpha": "$\\alpha$", "alpha2": "$\\alpha_2$", "phi": "$\\phi$"}
 SPECTRUM = {"lambda_k": "$\\lambda_k$", "lambda_next": "$\\lambda_{k+1}$", "tail": "tail"}
 BOUNDS = {"bound": "bound"}
 
 _MARKERS = (("o", 3.5), ("s", 5.0), ("^", 3.5))
-_COLOUR = {name: CYCLE[i] for names in (LABELS, SPECTRUM, BOUNDS) for i, name in enumerate(names)}
+_COLOUR = {name: COLOUR_CYCLE[i] for names in (LABELS, SPECTRUM, BOUNDS) for i, name in enumerate(names)}
 
 
 def mask_ratios(world: worlds.FiniteWorld | None = None, *, k: int = 2, positions: str = "dropped") -> pd.DataFrame:
@@ -38,11 +38,18 @@ def mask_ratios(world: worlds.FiniteWorld | None = None, *, k: int = 2, position
     """
     world = worlds.mixture(8, 2, 2, 0.1) if world is None else world
     rows = [
-        {"rho": row.mask_ratio, "alpha": row.alpha, "alpha2": row.alpha2, "phi": row.phi,
-         "lambda_k": row.last_eigenvalue, "lambda_next": row.next_eigenvalue, "tail": row.tail,
-         "bound": row.sharp_bound}
+        {
+            "rho": row.mask_ratio,
+            "alpha": row.alpha,
+            "alpha2": row.alpha2,
+            "phi": row.phi,
+            "lambda_k": row.last_eigenvalue,
+            "lambda_next": row.next_eigenvalue,
+            "tail": row.tail,
+            "bound": row.sharp_bound,
+        }
         for row in mask_ratio_sweep(world, k, positions)
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows).sort_values("rho", ignore_index=True)
 
 
@@ -52,13 +59,22 @@ def draw_mask_ratios(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     for ax, (names, mirrored) in zip(axes, panels, strict=True):
         for (name, label), (marker, size) in zip(names.items(), _MARKERS, strict=False):
             ax.plot(frame.rho, frame[name], color=_COLOUR[name], marker=marker, ms=size, lw=1.2, label=label)
-        ax.scatter(1 - frame.rho, frame[mirrored], s=48, facecolors="none", edgecolors=_COLOUR[mirrored], lw=0.9,
-                   zorder=4, label=f"{names[mirrored]} at $1-\\rho$")  # fmt: skip
+        ax.scatter(
+            1 - frame.rho,
+            frame[mirrored],
+            s=48,
+            facecolors="none",
+            edgecolors=_COLOUR[mirrored],
+            lw=0.9,
+            zorder=4,
+            label=f"{names[mirrored]} at $1-\\rho$",
+        )
         ax.axvline(0.5, color="black", lw=0.6, alpha=0.4)
         ax.set(xlabel="mask ratio $\\rho$", xlim=(0, 1))
         ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "¼", "½", "¾", "1"])
-        ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.27), ncols=2, fontsize=8, handlelength=1.3,
-                  columnspacing=0.9)  # fmt: skip
+        ax.legend(
+            loc="upper center", bbox_to_anchor=(0.45, -0.27), ncols=2, fontsize=8, handlelength=1.3, columnspacing=0.9
+        )
     for ax, title in zip(axes, ("label errors", "spectrum", "$4\\phi/(1-\\lambda_{k+1}) + 2\\alpha$"), strict=True):
         ax.set_title(title)
     axes[2].set_ylim(bottom=0)

@@ -14,7 +14,7 @@ from maetheory.masks import UniformMasks
 from maetheory.masks.grid import patchify, unpatchify
 
 RATIOS = (0.0, 0.25, 0.5, 0.75, 0.95)
-_HIDDEN = 0.55
+_HIDDEN_GREY = 0.55
 
 
 def masked_images(
@@ -39,8 +39,11 @@ def masked_images(
         image, label, mask_ratio, row, column, red, green, blue; NaN where hidden.
     """
     patches = patchify(_scaled(images), patch)  # (N, C, H, W) -> (N, p, c)
-    drawn = {ratio: _masks(patches.shape[1], _seen(patches.shape[1], ratio), len(images), rng) for ratio in ratios}
-    return _shown(images, patches, patch, drawn)
+    drawn = {
+        ratio: _sample_masks(patches.shape[1], _n_visible(patches.shape[1], ratio), len(images), rng)
+        for ratio in ratios
+    }
+    return _pixel_table(images, patches, patch, drawn)
 
 
 def masked_pair(
@@ -74,35 +77,35 @@ def masked_pair(
     pair = images.take(chosen)
     patches = patchify(_scaled(pair), patch)
     rank = rng.permutation(patches.shape[1])  # (p,)
-    masks = {ratio: np.tile(rank < _seen(len(rank), ratio), (2, 1)) for ratio in ratios}
-    return _shown(pair, patches, patch, masks).round(4)  # finer than eight bits, and a short table
+    masks = {ratio: np.tile(rank < _n_visible(len(rank), ratio), (2, 1)) for ratio in ratios}
+    return _pixel_table(pair, patches, patch, masks).round(4)  # finer than eight bits, and a short table
 
 
 def _scaled(images: ImageSet) -> np.ndarray:
     return images.images / 255.0 if images.images.dtype == np.uint8 else images.images.astype(float)
 
 
-def _seen(n_patches: int, ratio: float) -> int:
+def _n_visible(n_patches: int, ratio: float) -> int:
     return max(1, round((1 - ratio) * n_patches))
 
 
-def _shown(images: ImageSet, patches: np.ndarray, patch: int, masks: Mapping[float, np.ndarray]) -> pd.DataFrame:
+def _pixel_table(images: ImageSet, patches: np.ndarray, patch: int, masks: Mapping[float, np.ndarray]) -> pd.DataFrame:
     """Lay out the patches (n, p, c) of images under the masks (n, p) of each ratio."""
     grid = (images.shape[2] // patch, images.shape[3] // patch)
     parts = []
     for ratio, mask in masks.items():
         shown = unpatchify(np.where(mask[:, :, None], patches, np.nan), patch, grid)
-        parts += [_frame(i, int(images.labels[i]), ratio, image) for i, image in enumerate(shown)]
+        parts += [_image_table(i, int(images.labels[i]), ratio, image) for i, image in enumerate(shown)]
     return pd.concat(parts, ignore_index=True)
 
 
-def _masks(n_patches: int, n_visible: int, n: int, rng: np.random.Generator) -> np.ndarray:
+def _sample_masks(n_patches: int, n_visible: int, n: int, rng: np.random.Generator) -> np.ndarray:
     if n_visible == n_patches:
         return np.ones((n, n_patches), dtype=bool)
     return UniformMasks(n_patches, n_visible).sample(rng, n)
 
 
-def _frame(number: int, label: int, ratio: float, image: np.ndarray) -> pd.DataFrame:
+def _image_table(number: int, label: int, ratio: float, image: np.ndarray) -> pd.DataFrame:
     colours = np.broadcast_to(image, (3, *image.shape[1:])) if len(image) == 1 else image
     row, column = np.indices(image.shape[1:]).reshape(2, -1)
     frame = pd.DataFrame({"image": number, "label": label, "mask_ratio": ratio, "row": row, "column": column})
@@ -116,7 +119,9 @@ def draw_masked_images(axes: np.ndarray, frame: pd.DataFrame) -> None:
             ax: Axes = axes[image, column]
             side = (part.row.max() + 1, part.column.max() + 1, 3)
             pixels = part[["red", "green", "blue"]].to_numpy().reshape(side)
-            ax.imshow(np.where(np.isnan(pixels), np.array([_HIDDEN, _HIDDEN, 0.7]), pixels), interpolation="nearest")
+            ax.imshow(
+                np.where(np.isnan(pixels), np.array([_HIDDEN_GREY, _HIDDEN_GREY, 0.7]), pixels), interpolation="nearest"
+            )
             ax.set(xticks=[], yticks=[])
             ax.grid(visible=False)
             if image == 0:

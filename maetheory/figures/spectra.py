@@ -13,7 +13,7 @@ from maetheory.figures.style import COLOURS
 from maetheory.metrics import effective_rank
 
 OURS, PAPER = "ours", "paper"
-_RESOLUTION = 1e-6
+_RELATIVE_RESOLUTION = 1e-6
 
 
 def log_spectra(features: Mapping[str, Sequence[np.ndarray]], *, first: int = 101) -> pd.DataFrame:
@@ -36,13 +36,23 @@ def log_spectra(features: Mapping[str, Sequence[np.ndarray]], *, first: int = 10
     for objective, runs in features.items():
         for seed, z in enumerate(runs):
             s = np.linalg.svd(np.asarray(z, np.float64), compute_uv=False)[:first] / np.sqrt(len(z))
-            resolved = s[s > _RESOLUTION * s[0]]
-            rows += [{"source": OURS, "objective": objective, "seed": seed, "index": i,
-                      "log_singular_value": float(np.log(v))} for i, v in enumerate(resolved)]  # fmt: skip
+            resolved = s[s > _RELATIVE_RESOLUTION * s[0]]
+            rows += [
+                {
+                    "source": OURS,
+                    "objective": objective,
+                    "seed": seed,
+                    "index": i,
+                    "log_singular_value": float(np.log(v)),
+                }
+                for i, v in enumerate(resolved)
+            ]
     paper = paper_numbers("figure1b")
     for objective, column in zip(("random", "MAE", "U-MAE"), paper.columns[1:], strict=True):
-        rows += [{"source": PAPER, "objective": objective, "seed": 0, "index": index, "log_singular_value": value}
-                 for index, value in zip(paper["index"], paper[column], strict=True)]  # fmt: skip
+        rows += [
+            {"source": PAPER, "objective": objective, "seed": 0, "index": index, "log_singular_value": value}
+            for index, value in zip(paper["index"], paper[column], strict=True)
+        ]
     return pd.DataFrame(rows)
 
 
@@ -55,13 +65,13 @@ def draw_log_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
             colour = COLOURS[str(objective)]
             ax.fill_between(by_index.mean().index, by_index.min(), by_index.max(), color=colour, alpha=0.2, lw=0)
             ax.plot(by_index.mean(), color=colour, label=str(objective), marker="o" if source == PAPER else "", ms=2.5)
-        ax.set(xlabel="index of singular value", title=_title(source, "Fig. 1(b), read off"))
+        ax.set(xlabel="index of singular value", title=_panel_title(source, "Fig. 1(b), read off"))
     axes[0].set_ylabel("ln(singular value / √N)")
     axes[1].set_ylabel("ln(singular value)")
     axes[0].legend()
 
 
-def _title(source: str, where: str) -> str:
+def _panel_title(source: str, where: str) -> str:
     return "this run" if source == OURS else f"paper, {where}"
 
 
@@ -102,10 +112,17 @@ def draw_effective_ranks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
                 ax.scatter(np.full(len(seeds), place), seeds, s=10, color="black", zorder=3)
         tops = part.groupby("objective", sort=False).effective_rank.max()
         for place, (value, top) in enumerate(zip(means, tops, strict=True)):
-            ax.annotate(f"{value:.1f}", (place, top), ha="center", va="bottom", xytext=(0, 4),
-                        textcoords="offset points", fontsize=8)  # fmt: skip
+            ax.annotate(
+                f"{value:.1f}",
+                (place, top),
+                ha="center",
+                va="bottom",
+                xytext=(0, 4),
+                textcoords="offset points",
+                fontsize=8,
+            )
         ax.set_xticks(range(len(means)), list(means.index))
         ax.set_ylim(0, float(part.effective_rank.max()) * 1.18)
         ax.grid(axis="x", visible=False)
-        ax.set(title=_title(source, "Fig. 1(c)"))
+        ax.set(title=_panel_title(source, "Fig. 1(c)"))
     axes[0].set_ylabel("effective rank")

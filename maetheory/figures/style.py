@@ -12,15 +12,21 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from maetheory.core import replacing
+from maetheory.core import atomic_write
 
 COLOURS = {"random": "#7f7f7f", "MAE": "#d55e00", "U-MAE": "#0072b2", "SimMIM": "#e69f00", "U-SimMIM": "#56b4e9"}
-CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-CLASSES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
-VERDICTS = {"HOLDS": ("#0072b2", "o"), "TIGHT": ("#000000", "D"), "VACUOUS": ("#e69f00", "x"),
-            "UNDECIDED": ("#7f7f7f", "s"), "VIOLATED": ("#d55e00", "X"), "INAPPLICABLE": ("#bbbbbb", ".")}  # fmt: skip
+COLOUR_CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+CLASS_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+VERDICT_STYLES = {
+    "HOLDS": ("#0072b2", "o"),
+    "TIGHT": ("#000000", "D"),
+    "VACUOUS": ("#e69f00", "x"),
+    "UNDECIDED": ("#7f7f7f", "s"),
+    "VIOLATED": ("#d55e00", "X"),
+    "INAPPLICABLE": ("#bbbbbb", "."),
+}
 
-_SETTINGS: dict[Any, Any] = {
+_RC_PARAMS: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.spines.top": False,
@@ -39,7 +45,7 @@ _SETTINGS: dict[Any, Any] = {
 def paper_style() -> Iterator[None]:
     """Draw inside this block to get the house style, and leave no figure open."""
     before = set(plt.get_fignums())
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(_RC_PARAMS):
         try:
             yield
         finally:
@@ -51,9 +57,9 @@ def save_figure(figure: Figure, frame: pd.DataFrame, folder: Path, name: str) ->
     """Write ``name.svg``, ``name.png`` and the numbers drawn as ``name.csv``, each atomically."""
     written = []
     for suffix in ("svg", "png"):
-        with replacing(folder / f"{name}.{suffix}") as part:
+        with atomic_write(folder / f"{name}.{suffix}") as part:
             figure.savefig(part, metadata={"Date": None} if suffix == "svg" else {"Software": None})
         written.append(folder / f"{name}.{suffix}")
-    with replacing(folder / f"{name}.csv") as part:
+    with atomic_write(folder / f"{name}.csv") as part:
         frame.to_csv(part, index=False, float_format="%.8g")
     return [*written, folder / f"{name}.csv"]

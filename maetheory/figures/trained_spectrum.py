@@ -13,24 +13,24 @@ from matplotlib.axes import Axes
 
 from maetheory.graph import MaskGraph
 from maetheory.theory import check
-from maetheory.theory.effective_rank_grows_with_uniformity import predicted_spectrum, ranks
-from maetheory.theory.expectations import eigenvalues, weighted_rows
+from maetheory.theory.statements.effective_rank_grows_with_uniformity import predicted_spectrum, rank_measures
+from maetheory.theory.statements.graph_quantities import eigenvalues, weighted_rows
 
-BOUND = "effective-rank-grows-with-uniformity"
-FOLLOWED, PIXELS, U_MAE = "free f, targets follow", "free f, pixels", "U-MAE, cls"
+BOUND_SLUG = "effective-rank-grows-with-uniformity"
+FREE_TARGETS, FIXED_TARGETS, U_MAE_CLS = "free f, targets follow", "free f, pixels", "U-MAE, cls"
 KINDS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {FOLLOWED: ("#0072b2", "o"), PIXELS: ("#d55e00", "s"), U_MAE: ("#009e73", "^")}
+    {FREE_TARGETS: ("#0072b2", "o"), FIXED_TARGETS: ("#d55e00", "s"), U_MAE_CLS: ("#009e73", "^")}
 )
 """What is trained, each with a colour and a mark."""
 
 FREE_WEIGHTS = (0.03, 0.3, 1.0, 3.0, 30.0)
-TRAINED_WEIGHTS = (0.01, 0.1, 1.0)
+U_MAE_WEIGHTS = (0.01, 0.1, 1.0)
 
 
 def trained_spectra(
     *,
     free_weights: Sequence[float] = FREE_WEIGHTS,
-    trained_weights: Sequence[float] = TRAINED_WEIGHTS,
+    trained_weights: Sequence[float] = U_MAE_WEIGHTS,
     steps: int = 1500,
     epochs: int | None = None,
     seed: int = 0,
@@ -49,7 +49,7 @@ def trained_spectra(
     steps : int
         Of free features.
     epochs : int, optional
-        Of U-MAE; of `maetheory.evaluation.watched_world.RECIPE` by default.
+        Of U-MAE; of `maetheory.evaluation.bounds.toy_training.TOY_CONFIG` by default.
     seed : int
 
     Returns
@@ -59,36 +59,53 @@ def trained_spectra(
         and the same in each row of a weight: verdict, loss and bound of the statement, rank and predicted_rank
         (effective ranks).
     """
-    from maetheory.evaluation import encode_graph, watched_world  # torch and Lightning take seconds to import
-    from maetheory.evaluation.free_features import train_free_features
+    from maetheory.evaluation import encode_graph
+    from maetheory.evaluation.bounds import toy_training  # torch and Lightning take seconds to import
+    from maetheory.evaluation.bounds.unconstrained_features import train_unconstrained_features
 
-    graph = watched_world.prototype_graph()
-    pixels = watched_world.pixel_targets()
+    graph = toy_training.toy_mask_graph()
+    pixels = toy_training.toy_pixel_targets()
     parts = []
     for weight in free_weights:
-        followed, = train_free_features(graph, 16, weight=weight, steps=steps, seed=seed)  # fmt: skip
-        predicting, = train_free_features(graph, 9, weight=weight, lipschitz=0.5, targets=pixels, steps=steps,
-                                          seed=seed)  # fmt: skip
-        parts += [_part(graph, FOLLOWED, followed, weight, 1.0), _part(graph, PIXELS, predicting, weight, 0.5)]
-    length = watched_world.RECIPE.epochs if epochs is None else epochs
+        (followed,) = train_unconstrained_features(graph, 16, weight=weight, steps=steps, seed=seed)
+        (predicting,) = train_unconstrained_features(
+            graph, 9, weight=weight, lipschitz=0.5, targets=pixels, steps=steps, seed=seed
+        )
+        parts += [
+            _spectrum_rows(graph, FREE_TARGETS, followed, weight, 1.0),
+            _spectrum_rows(graph, FIXED_TARGETS, predicting, weight, 0.5),
+        ]
+    length = toy_training.TOY_CONFIG.epochs if epochs is None else epochs
     for weight in trained_weights:
-        model = watched_world.watched_run(weight, epochs=length, looks=1, fit_steps=0, slugs=(), seed=seed).model
+        model = toy_training.train_toy_mae(weight, epochs=length, looks=1, fit_steps=0, slugs=(), seed=seed).model
         seen = encode_graph(model, graph, weight=weight, fit_steps=0)
-        parts.append(_part(graph, U_MAE, seen, seen.weight or weight, seen.lipschitz))
+        parts.append(_spectrum_rows(graph, U_MAE_CLS, seen, seen.weight or weight, seen.lipschitz))
     return pd.concat(parts, ignore_index=True)
 
 
-def _part(graph: MaskGraph, kind: str, found: Any, weight: float, lipschitz: float) -> pd.DataFrame:
-    said = check(BOUND, graph, features=found.features, h=found.h, targets=found.targets, weight=weight,
-                 lipschitz=lipschitz)  # fmt: skip
+def _spectrum_rows(graph: MaskGraph, kind: str, found: Any, weight: float, lipschitz: float) -> pd.DataFrame:
+    said = check(
+        BOUND_SLUG, graph, features=found.features, h=found.h, targets=found.targets, weight=weight, lipschitz=lipschitz
+    )
     k = found.features.shape[1]
     size = np.linalg.svd(weighted_rows(graph, found.features), compute_uv=False) ** 2  # (k,)
     lam = np.minimum(eigenvalues(graph, k), 1.0)
     predicted = predicted_spectrum(lam, weight=weight, lipschitz=lipschitz, energy=float(size.sum()))
-    return pd.DataFrame({"kind": kind, "weight": weight, "lipschitz": lipschitz, "index": np.arange(1, k + 1),
-                         "found": size, "predicted": predicted, "verdict": said.verdict.value, "loss": float(said.lhs),
-                         "bound": float(said.rhs), "rank": ranks(size)["effective rank"],
-                         "predicted_rank": ranks(predicted)["effective rank"]})  # fmt: skip
+    return pd.DataFrame(
+        {
+            "kind": kind,
+            "weight": weight,
+            "lipschitz": lipschitz,
+            "index": np.arange(1, k + 1),
+            "found": size,
+            "predicted": predicted,
+            "verdict": said.verdict.value,
+            "loss": float(said.lhs),
+            "bound": float(said.rhs),
+            "rank": rank_measures(size)["effective rank"],
+            "predicted_rank": rank_measures(predicted)["effective rank"],
+        }
+    )
 
 
 def draw_trained_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:

@@ -33,7 +33,7 @@ def training_curves(logs: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]) -
     return pd.DataFrame(rows, columns=["objective", "seed", "epoch", "effective_rank"])
 
 
-def draw_training(ax: Axes, frame: pd.DataFrame) -> None:
+def draw_training_curves(ax: Axes, frame: pd.DataFrame) -> None:
     """Draw a thin line per seed and a thick one for the mean over seeds."""
     for objective, group in frame.groupby("objective", sort=False):
         colour = COLOURS[str(objective)]

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import pandas as pd
 from matplotlib.axes import Axes
 
-from maetheory.figures.style import CYCLE
+from maetheory.figures.style import COLOUR_CYCLE
 from maetheory.training import TrainConfig
 
 MEASURES = (
@@ -17,14 +17,19 @@ MEASURES = (
     ("linear_probe", "mean"),
     ("reconstruction_loss", "hidden pixels"),
 )
-PLAIN = "squares"
-LINES = (PLAIN, "squares mean")
+U_MAE_TERM = "squares"
+TERMS_WITH_LINES = (U_MAE_TERM, "squares mean")
 _LABELS: Mapping[str, str] = MappingProxyType(
-    {PLAIN: "U-MAE's, of cls", "squares mean": "U-MAE's, of mean patches", "squares authors": "U-MAE's, all pairs",
-     "gaussian": "Wang and Isola's", "coding-rate": "M-MAE's coding rate"}
-)  # fmt: skip
-_MARKS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    dict(zip(_LABELS, zip(CYCLE, ("o", "s", "x", "^", "D"), strict=False), strict=False))
+    {
+        U_MAE_TERM: "U-MAE's, of cls",
+        "squares mean": "U-MAE's, of mean patches",
+        "squares authors": "U-MAE's, all pairs",
+        "gaussian": "Wang and Isola's",
+        "coding-rate": "M-MAE's coding rate",
+    }
+)
+_TERM_STYLES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    dict(zip(_LABELS, zip(COLOUR_CYCLE, ("o", "s", "x", "^", "D"), strict=False), strict=False))
 )
 _TITLES = ("effective rank, cls", "linear probe of cls, %", "linear probe of mean, %", "squared error, hidden pixels")
 
@@ -44,16 +49,25 @@ def uniformity_sweep(ledger: pd.DataFrame) -> pd.DataFrame:
         for probes), spread (standard deviation over seeds, NaN for one), seeds. Weight 0 belongs to U-MAE's own term.
     """
     recipes = [TrainConfig.from_dict(training) for training in ledger.training]
-    named = ledger.assign(term=[recipe.uniformity_term for recipe in recipes],
-                          weight=[recipe.uniformity_weight for recipe in recipes])  # fmt: skip
+    named = ledger.assign(
+        term=[recipe.uniformity_term for recipe in recipes], weight=[recipe.uniformity_weight for recipe in recipes]
+    )
     rows = []
     for metric, readout in MEASURES:
         scale = 100 if metric == "linear_probe" else 1
         part = named[(named.metric == metric) & (named.readout == readout)]
         for (term, weight), seeds in part.groupby(["term", "weight"]):
-            rows.append({"term": term, "weight": weight, "metric": metric, "readout": readout,
-                         "value": scale * seeds.value.mean(), "spread": scale * seeds.value.std(ddof=1),
-                         "seeds": len(seeds)})  # fmt: skip
+            rows.append(
+                {
+                    "term": term,
+                    "weight": weight,
+                    "metric": metric,
+                    "readout": readout,
+                    "value": scale * seeds.value.mean(),
+                    "spread": scale * seeds.value.std(ddof=1),
+                    "seeds": len(seeds),
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -67,7 +81,17 @@ def draw_uniformity_sweep(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
             if plain.seeds > 1:
                 ax.axhspan(plain.value - plain.spread, plain.value + plain.spread, color="black", alpha=0.08, lw=0)
         for term, rows in part[part.weight > 0].groupby("term", sort=False):
-            colour, mark = _MARKS[str(term)]
-            ax.errorbar(rows.weight, rows.value, rows.spread.fillna(0), color=colour, marker=mark, ms=4, capsize=2,
-                        lw=1.2 if term in LINES else 0, elinewidth=0.8, label=_LABELS[str(term)])  # fmt: skip
+            colour, mark = _TERM_STYLES[str(term)]
+            ax.errorbar(
+                rows.weight,
+                rows.value,
+                rows.spread.fillna(0),
+                color=colour,
+                marker=mark,
+                ms=4,
+                capsize=2,
+                lw=1.2 if term in TERMS_WITH_LINES else 0,
+                elinewidth=0.8,
+                label=_LABELS[str(term)],
+            )
         ax.set(xscale="log", xlabel="weight λ", title=title)

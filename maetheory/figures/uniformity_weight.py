@@ -10,17 +10,17 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from maetheory.data import worlds
-from maetheory.figures.style import CYCLE
+from maetheory.figures.style import COLOUR_CYCLE
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
-from maetheory.theory.effective_rank_grows_with_uniformity import predicted_spectrum, ranks
-from maetheory.theory.expectations import eigenvalues
+from maetheory.theory.statements.effective_rank_grows_with_uniformity import predicted_spectrum, rank_measures
+from maetheory.theory.statements.graph_quantities import eigenvalues
 
-SHOWN = (0.1, 0.5, 1.0, 3.0, 30.0)
+SHOWN_WEIGHTS = (0.1, 0.5, 1.0, 3.0, 30.0)
 _MEASURES = ("effective rank", "participation ratio", "stable rank")
 
 
-def chain() -> MaskGraph:
+def markov_chain_graph() -> MaskGraph:
     """Return the graph of chains of six three-valued patches, half of them visible, positions dropped."""
     return MaskGraph.enumerate(worlds.markov(6, 3, 0.7), UniformMasks(6, 3), "dropped")
 
@@ -31,7 +31,7 @@ def predicted_spectra(graph: MaskGraph | None = None, *, k: int = 16) -> pd.Data
     Parameters
     ----------
     graph : MaskGraph, optional
-        :func:`chain` by default.
+        :func:`markov_chain_graph` by default.
     k : int
         Number of features.
 
@@ -41,12 +41,12 @@ def predicted_spectra(graph: MaskGraph | None = None, *, k: int = 16) -> pd.Data
         weight, index (1 to k), share (s_i / Σ s), and effective rank, participation ratio and stable rank of that
         weight, the same in each of its rows.
     """
-    lam = np.minimum(eigenvalues(chain() if graph is None else graph, k), 1.0)
+    lam = np.minimum(eigenvalues(markov_chain_graph() if graph is None else graph, k), 1.0)
     parts = []
     for weight in np.geomspace(1e-3, 1e2, 61):
         size = predicted_spectrum(lam, weight=float(weight), lipschitz=1.0, energy=1.0)
         parts.append(
-            pd.DataFrame({"weight": weight, "index": np.arange(1, k + 1), "share": size}).assign(**ranks(size))
+            pd.DataFrame({"weight": weight, "index": np.arange(1, k + 1), "share": size}).assign(**rank_measures(size))
         )
     return pd.concat(parts, ignore_index=True)
 
@@ -54,15 +54,15 @@ def predicted_spectra(graph: MaskGraph | None = None, *, k: int = 16) -> pd.Data
 def draw_predicted_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     """Draw spectra at five weights on the first axes, three ranks against the weight on the second."""
     weights = frame.weight.unique()
-    shades = colormaps["viridis"](np.linspace(0.0, 0.85, len(SHOWN)))
-    for shade, wanted in zip(shades, SHOWN, strict=True):
+    shades = colormaps["viridis"](np.linspace(0.0, 0.85, len(SHOWN_WEIGHTS)))
+    for shade, wanted in zip(shades, SHOWN_WEIGHTS, strict=True):
         part = frame[frame.weight == weights[np.argmin(np.abs(np.log(weights / wanted)))]]
         axes[0].plot(part["index"], part.share, color=shade, marker="o", ms=3, label=f"{wanted:g}")
     axes[0].set(xlabel="index $i$", ylabel="$s_i / \\sum s$", title="spectrum of the best features")
     axes[0].set_xticks([1, 4, 8, 12, 16])
     axes[0].legend(title="weight λ")
     by_weight = frame.drop_duplicates("weight")
-    for measure, colour in zip(_MEASURES, CYCLE, strict=False):
+    for measure, colour in zip(_MEASURES, COLOUR_CYCLE, strict=False):
         axes[1].plot(by_weight.weight, by_weight[measure], color=colour, label=measure)
     axes[1].axhline(frame["index"].max(), color="black", lw=0.6, ls=":")
     axes[1].set(xscale="log", xlabel="uniformity weight λ", title="dimensions in use", ylim=(0, None))

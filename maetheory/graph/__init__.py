@@ -7,7 +7,7 @@ components, and how often labels disagree. `MaskGraphEmbedding` lays the views o
 
 from typing import TYPE_CHECKING, Any
 
-from maetheory.graph.contents import Contents
+from maetheory.core.renames import renamed
 from maetheory.graph.functionals import (
     alignment_loss,
     asymmetric_alignment,
@@ -23,14 +23,15 @@ from maetheory.graph.functionals import (
     uniformity_loss,
 )
 from maetheory.graph.mask_graph import MaskGraph
+from maetheory.graph.node_contents import NodeContents
 
 if TYPE_CHECKING:
     from maetheory.graph.embedding import MaskGraphEmbedding
 
 __all__ = [
-    "Contents",
     "MaskGraph",
     "MaskGraphEmbedding",
+    "NodeContents",
     "alignment_loss",
     "asymmetric_alignment",
     "best_prediction",
@@ -46,9 +47,12 @@ __all__ = [
 ]
 
 
+_old_name = renamed(__name__, {"Contents": "NodeContents"})
+
+
 def __getattr__(name: str) -> Any:
     if name == "MaskGraphEmbedding":  # scikit-learn takes a second to import, and few need it
         from maetheory.graph.embedding import MaskGraphEmbedding
 
         return MaskGraphEmbedding
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _old_name(name)

@@ -117,8 +117,9 @@ class MaskGraphEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
 def _rows(X: Any, n_targets: int) -> sparse.csr_array:
     rows = sparse.csr_array(X if sparse.issparse(X) else np.atleast_2d(np.asarray(X, dtype=float)))
     if rows.shape[1] != n_targets:
-        raise InputError(f"views must be rows over the {n_targets} targets of the fitted graph, but their shape is "
-                         f"{rows.shape}")  # fmt: skip
+        raise InputError(
+            f"views must be rows over the {n_targets} targets of the fitted graph, but their shape is {rows.shape}"
+        )
     if not np.isfinite(rows.data).all() or (rows.data < 0).any():
         raise InputError("views must be finite and non-negative rows, but one has a negative or non-finite entry")
     empty = np.flatnonzero(np.asarray(rows.sum(axis=1)) == 0)

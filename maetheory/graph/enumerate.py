@@ -10,9 +10,9 @@ from scipy import sparse
 
 from maetheory.core import InputError
 from maetheory.data.finite_world import FiniteWorld
-from maetheory.graph.contents import Contents
+from maetheory.graph.node_contents import NodeContents
 from maetheory.masks import MaskLaw
-from maetheory.masks.views import padded_symbols, view_identities, visible_places
+from maetheory.masks.views import padded_symbols, view_identities, visible_indices
 
 MAX_PAIRS = 20_000_000
 
@@ -28,15 +28,15 @@ class Enumeration:
     image_views, image_targets : csr_array, shapes (S, N1) and (S, N2)
         Joint laws of the image and its view, and of the image and its target.
     image_labels : ndarray of int, shape (S,), or None
-    views, targets : Contents
+    views, targets : NodeContents
     """
 
     joint: sparse.csr_array
     image_views: sparse.csr_array
     image_targets: sparse.csr_array
     image_labels: np.ndarray | None
-    views: Contents
-    targets: Contents
+    views: NodeContents
+    targets: NodeContents
 
 
 def enumerate_pairs(world: FiniteWorld, law: MaskLaw, positions: str = "kept") -> Enumeration:
@@ -51,12 +51,13 @@ def enumerate_pairs(world: FiniteWorld, law: MaskLaw, positions: str = "kept") -
         million pairs of state and mask.
     """
     if world.n_patches != law.n_patches:
-        raise InputError(f"the mask law must cover the world's {world.n_patches} patches, "
-                         f"but it covers {law.n_patches}")  # fmt: skip
+        raise InputError(
+            f"the mask law must cover the world's {world.n_patches} patches, but it covers {law.n_patches}"
+        )
     masks, mask_probability = law.support()
     masks, mask_probability = masks[mask_probability > 0], mask_probability[mask_probability > 0]
-    alive = world.probability * mask_probability.min() > 0  # neither zero nor lost to underflow
-    states, probability = world.states[alive], world.probability[alive]
+    possible = world.probability * mask_probability.min() > 0  # neither zero nor lost to underflow
+    states, probability = world.states[possible], world.probability[possible]
     _check_pairs(len(states), len(masks))
     view, first_view = view_identities(states, masks, positions)  # (S, m)
     target, first_target = view_identities(states, ~masks, positions)  # (S, m)
@@ -64,10 +65,10 @@ def enumerate_pairs(world: FiniteWorld, law: MaskLaw, positions: str = "kept") -
     image = np.repeat(np.arange(len(states), dtype=np.int32), len(masks))
     view, target = view.astype(np.int32).ravel(), target.astype(np.int32).ravel()
     return Enumeration(
-        joint=_law(weight, view, target),
-        image_views=_law(weight, image, view),
-        image_targets=_law(weight, image, target),
-        image_labels=None if world.labels is None else world.labels[alive],
+        joint=joint_law(weight, view, target),
+        image_views=joint_law(weight, image, view),
+        image_targets=joint_law(weight, image, target),
+        image_labels=None if world.labels is None else world.labels[possible],
         views=_contents(states, masks, first_view, positions, world.values),
         targets=_contents(states, ~masks, first_target, positions, world.values),
     )
@@ -75,20 +76,24 @@ def enumerate_pairs(world: FiniteWorld, law: MaskLaw, positions: str = "kept") -
 
 def _check_pairs(n_states: int, n_masks: int) -> None:
     if n_states * n_masks > MAX_PAIRS:
-        raise InputError(f"{n_states:,} states x {n_masks:,} masks are {n_states * n_masks:,} pairs, more than the "
-                         f"{MAX_PAIRS:,} that are enumerated: take fewer patches or states, or draw masks with "
-                         "law.sample and count the pairs of a sampled graph")  # fmt: skip
+        raise InputError(
+            f"{n_states:,} states x {n_masks:,} masks are {n_states * n_masks:,} pairs, more than the "
+            f"{MAX_PAIRS:,} that are enumerated: take fewer patches or states, or draw masks with "
+            "law.sample and count the pairs of a sampled graph"
+        )
 
 
-def _law(weight: np.ndarray, row: np.ndarray, column: np.ndarray) -> sparse.csr_array:
+def joint_law(weight: np.ndarray, row: np.ndarray, column: np.ndarray) -> sparse.csr_array:
     """Sum weights over equal (row, column); every row and column occurs."""
     shape = (int(row.max()) + 1, int(column.max()) + 1)
     return sparse.csr_array(sparse.coo_array((weight, (row, column)), shape=shape))
 
 
-def _contents(states: np.ndarray, masks: np.ndarray, first: np.ndarray, positions: str, values: np.ndarray) -> Contents:
+def _contents(
+    states: np.ndarray, masks: np.ndarray, first: np.ndarray, positions: str, values: np.ndarray
+) -> NodeContents:
     """Read each view off the first (state, mask) that shows it."""
     state, mask = np.divmod(first, len(masks))
-    places = visible_places(masks)[mask]  # (N, w)
+    places = visible_indices(masks)[mask]  # (N, w)
     symbols = padded_symbols(states)[state[:, None], places] - 1  # (N, w)
-    return Contents(symbols, masks[mask] if positions == "kept" else None, values)
+    return NodeContents(symbols, masks[mask] if positions == "kept" else None, values)

@@ -35,7 +35,7 @@ def reconstruction_loss(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) ->
     1.0
     """
     h, targets = on_views(graph, h), on_targets(graph, targets)
-    return _mean_square_gap(graph.joint, h, targets)
+    return _mean_squared_distance(graph.joint, h, targets)
 
 
 def asymmetric_alignment(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray) -> float:
@@ -73,7 +73,7 @@ def positive_pair_distance(graph: MaskGraph, h: np.ndarray) -> float:
     >>> positive_pair_distance(graph, np.array([[1.0], [3.0]]))
     2.0
     """
-    return 2.0 * _mean_square_gap(graph.joint, on_views(graph, h), conditional_mean(graph, h))
+    return 2.0 * _mean_squared_distance(graph.joint, on_views(graph, h), conditional_mean(graph, h))
 
 
 def uniformity_loss(graph: MaskGraph, f: np.ndarray) -> float:
@@ -116,7 +116,7 @@ def best_prediction(graph: MaskGraph, targets: np.ndarray) -> np.ndarray:
 
 def irreducible_loss(graph: MaskGraph, targets: np.ndarray) -> float:
     """E Var(x₂ | x₁) = min_h L_MAE(h); ≥ 0, a property of data and mask law."""
-    return _mean_square_gap(graph.joint, best_prediction(graph, targets), on_targets(graph, targets))
+    return _mean_squared_distance(graph.joint, best_prediction(graph, targets), on_targets(graph, targets))
 
 
 def target_variance(graph: MaskGraph, targets: np.ndarray) -> float:
@@ -180,11 +180,12 @@ def _rows(features: np.ndarray, n: int, what: str) -> np.ndarray:
 
 def _check_widths(a: np.ndarray, b: np.ndarray) -> None:
     if a.shape[1] != b.shape[1]:
-        raise InputError(f"views and targets must have equally many columns, but they have {a.shape[1]} "
-                         f"and {b.shape[1]}")  # fmt: skip
+        raise InputError(
+            f"views and targets must have equally many columns, but they have {a.shape[1]} and {b.shape[1]}"
+        )
 
 
-def _mean_square_gap(joint: sparse.csr_array, a: np.ndarray, b: np.ndarray) -> float:
+def _mean_squared_distance(joint: sparse.csr_array, a: np.ndarray, b: np.ndarray) -> float:
     """Σ M_ij ‖a_i − b_j‖², in chunks of pairs so that memory stays flat."""
     _check_widths(a, b)
     rows = np.repeat(np.arange(joint.shape[0]), np.diff(joint.indptr))

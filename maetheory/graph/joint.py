@@ -12,7 +12,7 @@ from maetheory.core import InputError
 from maetheory.data.finite_world import MAX_CLASSES
 
 
-def checked_joint(joint: Any) -> sparse.csr_array:
+def check_joint(joint: Any) -> sparse.csr_array:
     """Return a joint law as a new sparse array that sums to one, or raise InputError saying what is off."""
     law = _as_sparse(joint)
     law.sum_duplicates()
@@ -41,7 +41,7 @@ def _as_sparse(joint: Any) -> sparse.csr_array:
     raise InputError(f"joint must be a real matrix of shape (N1, N2), but it is {joint.dtype} {joint.shape}")
 
 
-def checked_labels(labels: Sequence[int] | np.ndarray | None, n: int, each: str = "row of joint") -> np.ndarray | None:
+def check_labels(labels: Sequence[int] | np.ndarray | None, n: int, each: str = "row of joint") -> np.ndarray | None:
     """Return labels as integers, None as None, or raise InputError saying what is off."""
     if labels is None:
         return None
@@ -51,6 +51,8 @@ def checked_labels(labels: Sequence[int] | np.ndarray | None, n: int, each: str 
         or not np.issubdtype(labels.dtype, np.integer)
         or not 0 <= labels.min() <= labels.max() < MAX_CLASSES
     ):
-        raise InputError(f"labels must be {n} integers from 0 to {MAX_CLASSES - 1}, one per {each}, "
-                         f"but they are {labels.dtype} of shape {labels.shape}")  # fmt: skip
+        raise InputError(
+            f"labels must be {n} integers from 0 to {MAX_CLASSES - 1}, one per {each}, "
+            f"but they are {labels.dtype} of shape {labels.shape}"
+        )
     return labels.astype(np.int64)

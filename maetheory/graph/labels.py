@@ -28,7 +28,7 @@ def bayes_labels(law: np.ndarray) -> np.ndarray:
     return near_best.argmax(1)
 
 
-def disagreement(law: np.ndarray, labels: np.ndarray, n_terms: int) -> Estimate:
+def label_disagreement(law: np.ndarray, labels: np.ndarray, n_terms: int) -> Estimate:
     """Probability that a node's label differs from the label of the image behind it.
 
     A sum of `n_terms` non-negative numbers, so its round-off is at most ε·n_terms times itself: zero is exact.
@@ -38,7 +38,7 @@ def disagreement(law: np.ndarray, labels: np.ndarray, n_terms: int) -> Estimate:
     return Estimate(value, _EPS * n_terms * value)
 
 
-def pair_disagreement(joint: sparse.csr_array, labels: np.ndarray) -> Estimate:
+def pair_label_disagreement(joint: sparse.csr_array, labels: np.ndarray) -> Estimate:
     """Probability φ that two views sharing a target, drawn independently given it, have different labels.
 
     Given a target, its mass minus that of one class is off by at most ε times the number of its views.

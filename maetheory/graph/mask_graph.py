@@ -14,10 +14,10 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from maetheory.core import Estimate, InputError
 from maetheory.data.finite_world import FiniteWorld
-from maetheory.graph.contents import Contents
 from maetheory.graph.enumerate import enumerate_pairs
-from maetheory.graph.joint import checked_joint, checked_labels
-from maetheory.graph.labels import bayes_labels, class_law, disagreement, pair_disagreement
+from maetheory.graph.joint import check_joint, check_labels
+from maetheory.graph.labels import bayes_labels, class_law, label_disagreement, pair_label_disagreement
+from maetheory.graph.node_contents import NodeContents
 from maetheory.masks import MaskLaw
 from maetheory.spectra import Spectrum, spectrum
 
@@ -39,7 +39,7 @@ class MaskGraph:
         Joint laws of the image x̄ and its view, and of x̄ and its target.
     image_labels : ndarray of int, shape (S,), or None
         y(x̄), if the images have labels.
-    view_contents, target_contents : Contents or None
+    view_contents, target_contents : NodeContents or None
         What views and targets show, if the graph came from a world.
 
     Notes
@@ -58,8 +58,8 @@ class MaskGraph:
     image_views: sparse.csr_array
     image_targets: sparse.csr_array
     image_labels: np.ndarray | None = None
-    view_contents: Contents | None = None
-    target_contents: Contents | None = None
+    view_contents: NodeContents | None = None
+    target_contents: NodeContents | None = None
 
     @classmethod
     def enumerate(cls, world: FiniteWorld, law: MaskLaw, positions: str = "kept") -> MaskGraph:
@@ -99,9 +99,9 @@ class MaskGraph:
         InputError
             If any of this fails; the message says where.
         """
-        law = checked_joint(joint)
+        law = check_joint(joint)
         image_views = sparse.csr_array(sparse.diags_array(law.sum(1)))
-        return cls(law, image_views, law, checked_labels(labels, law.shape[0]))
+        return cls(law, image_views, law, check_labels(labels, law.shape[0]))
 
     def transpose(self) -> MaskGraph:
         """Exchange views and targets: the graph of the complementary masks, M_{1−ρ} = M_ρᵀ."""
@@ -189,24 +189,26 @@ class MaskGraph:
         """Ā = D₁^-½ A D₁^-½ = Ā_M Ā_Mᵀ, the normalised augmentation graph, shape (N1, N1); raises as `pair_law`."""
         entries = int((np.bincount(self.joint.indices).astype(np.int64) ** 2).sum())
         if min(entries, self.shape[0] ** 2) > MAX_PAIR_ENTRIES:
-            raise InputError(f"the pair law of {self.shape[0]:,} views would take up to {entries:,} entries, more than "
-                             f"{MAX_PAIR_ENTRIES:,}: use `normalized`, whose square it is")  # fmt: skip
+            raise InputError(
+                f"the pair law of {self.shape[0]:,} views would take up to {entries:,} entries, more than "
+                f"{MAX_PAIR_ENTRIES:,}: use `normalized`, whose square it is"
+            )
         return sparse.csr_array(self.normalized_matrix @ self.normalized_matrix.T)
 
     @cached_property
     def class_law(self) -> np.ndarray:
         """Joint law of the view and the label of its image, shape (N1, r); InputError without labels."""
-        return class_law(self.image_views, self._labels())
+        return class_law(self.image_views, self._require_labels())
 
     @cached_property
     def target_class_law(self) -> np.ndarray:
         """Joint law of the target and the label of its image, shape (N2, r); InputError without labels."""
-        return class_law(self.image_targets, self._labels())
+        return class_law(self.image_targets, self._require_labels())
 
     @property
     def n_classes(self) -> int:
         """Largest image label plus one; InputError without labels."""
-        return int(self._labels().max()) + 1
+        return int(self._require_labels().max()) + 1
 
     @cached_property
     def view_labels(self) -> np.ndarray:
@@ -220,15 +222,15 @@ class MaskGraph:
 
     def label_error(self) -> Estimate:
         """α = Pr[y(x₁) ≠ y(x̄)], in [0, 1 − 1/r], lower is better; InputError without labels."""
-        return disagreement(self.class_law, self.view_labels, self.image_views.nnz)
+        return label_disagreement(self.class_law, self.view_labels, self.image_views.nnz)
 
     def target_label_error(self) -> Estimate:
         """α₂ = Pr[y(x₂) ≠ y(x̄)], in [0, 1 − 1/r], lower is better; InputError without labels."""
-        return disagreement(self.target_class_law, self.target_labels, self.image_targets.nnz)
+        return label_disagreement(self.target_class_law, self.target_labels, self.image_targets.nnz)
 
     def pair_label_error(self) -> Estimate:
         """φ = Pr[y(x₁) ≠ y(x₁⁺)] of two views sharing a target, lower is better; InputError without labels."""
-        return pair_disagreement(self.joint, self.view_labels)
+        return pair_label_disagreement(self.joint, self.view_labels)
 
     def targets(self, embedding: str = "zero") -> np.ndarray:
         """Pixels x₂ of every target, shape (N2, n·s) for "zero", (N2, w·s) for "packed".
@@ -244,27 +246,27 @@ class MaskGraph:
         InputError
             If the graph did not come from a world, or the embedding does not fit it.
         """
-        return _shown(self.target_contents, "targets in pixels").embedded(embedding)
+        return _require_contents(self.target_contents, "targets in pixels").embedded(embedding)
 
     def view_features(self, embedding: str = "zero") -> np.ndarray:
         """Pixels of every view, embedded as in `targets`, shape (N1, n·s) or (N1, w·s)."""
-        return _shown(self.view_contents, "views in pixels").embedded(embedding)
+        return _require_contents(self.view_contents, "views in pixels").embedded(embedding)
 
     @cached_property
     def target_masks(self) -> np.ndarray:
         """Number of the mask of each target, shape (N2,), from 0; InputError where the graph does not know it."""
-        masks = _shown(self.target_contents, "masks").masks
+        masks = _require_contents(self.target_contents, "masks").masks
         if masks is None:
             raise InputError("the mask of a target is known only with positions kept, but they were dropped")
         return np.unique(masks, axis=0, return_inverse=True)[1].ravel()
 
-    def _labels(self) -> np.ndarray:
+    def _require_labels(self) -> np.ndarray:
         if self.image_labels is None:
             raise InputError("this needs the labels of the images, but the graph was built without labels")
         return self.image_labels
 
 
-def _shown(contents: Contents | None, what: str) -> Contents:
+def _require_contents(contents: NodeContents | None, what: str) -> NodeContents:
     if contents is None:
         raise InputError(f"{what} need a graph enumerated from a world, but this one came from a joint law")
     return contents

@@ -5,12 +5,13 @@ at least one patch and hides at least one. On small grids a law knows its whole 
 what makes mask graphs exact.
 """
 
+from maetheory.core.renames import renamed
 from maetheory.masks.bernoulli import BernoulliMasks
 from maetheory.masks.block import BlockMasks
+from maetheory.masks.factory import make_mask_law
 from maetheory.masks.grid import patchify, unpatchify
 from maetheory.masks.law import MaskLaw, visible_count
 from maetheory.masks.listed import ListedMasks
-from maetheory.masks.named import named_law
 from maetheory.masks.uniform import UniformMasks
 from maetheory.masks.views import view_identities
 
@@ -20,9 +21,16 @@ __all__ = [
     "ListedMasks",
     "MaskLaw",
     "UniformMasks",
-    "named_law",
+    "make_mask_law",
     "patchify",
     "unpatchify",
     "view_identities",
     "visible_count",
 ]
+
+__getattr__ = renamed(
+    __name__,
+    {
+        "named_law": "make_mask_law",
+    },
+)

@@ -33,14 +33,14 @@ class BernoulliMasks(MaskLaw):
             raise InputError(f"p_visible must lie strictly between 0 and 1, but it is {self.p_visible}")
 
     @property
-    def _mass(self) -> float:
+    def _conditioning_probability(self) -> float:
         """Probability that the coins alone show something and hide something."""
         return 1.0 - (1.0 - self.p_visible) ** self.n_patches - self.p_visible**self.n_patches
 
     @property
     def mask_ratio(self) -> float:
         """Expected hidden share: 1 − (p_visible − p_visibleⁿ) / P(something seen and something hidden)."""
-        return 1.0 - (self.p_visible - self.p_visible**self.n_patches) / self._mass
+        return 1.0 - (self.p_visible - self.p_visible**self.n_patches) / self._conditioning_probability
 
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """Draw `n` masks, shape (n, n_patches), patch by patch from the conditional law.
@@ -70,4 +70,4 @@ class BernoulliMasks(MaskLaw):
         """p^seen (1 − p)^hidden over the conditioning mass; 0 for all-visible and all-hidden masks."""
         seen = check_masks(masks, self.n_patches).sum(1)
         raw = self.p_visible**seen * (1.0 - self.p_visible) ** (self.n_patches - seen)
-        return np.where((seen > 0) & (seen < self.n_patches), raw / self._mass, 0.0)
+        return np.where((seen > 0) & (seen < self.n_patches), raw / self._conditioning_probability, 0.0)

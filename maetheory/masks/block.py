@@ -41,8 +41,10 @@ class BlockMasks(MaskLaw):
         if isinstance(self.grid, int):
             object.__setattr__(self, "grid", (self.grid, self.grid))
         if not 1 <= self.n_visible < self.n_patches:
-            raise InputError(f"n_visible must lie between 1 and rows x columns - 1 = {self.n_patches - 1}, "
-                             f"but it is {self.n_visible}")  # fmt: skip
+            raise InputError(
+                f"n_visible must lie between 1 and rows x columns - 1 = {self.n_patches - 1}, "
+                f"but it is {self.n_visible}"
+            )
 
     @property
     def shape(self) -> tuple[int, int]:

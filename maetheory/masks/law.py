@@ -83,8 +83,10 @@ def visible_count(n_patches: int, mask_ratio: float) -> int:
     visible = int(n_patches * (1.0 - mask_ratio) + 1e-9)
     if not 1 <= visible < n_patches:
         left = "nothing visible" if visible < 1 else "nothing hidden"
-        raise InputError(f"mask ratio {mask_ratio} leaves {left} of {n_patches} patches; choose it between "
-                         f"{1 / n_patches:.3g} and {1 - 1 / n_patches:.3g}")  # fmt: skip
+        raise InputError(
+            f"mask ratio {mask_ratio} leaves {left} of {n_patches} patches; choose it between "
+            f"{1 / n_patches:.3g} and {1 - 1 / n_patches:.3g}"
+        )
     return visible
 
 
@@ -99,5 +101,7 @@ def check_masks(masks: np.ndarray, n_patches: int) -> np.ndarray:
 def check_support_size(count: int) -> None:
     """Raise InputError when a support is too large to list."""
     if count > MAX_SUPPORT:
-        raise InputError(f"this mask law has {count:,} masks, more than the {MAX_SUPPORT:,} that can be listed: "
-                         "draw masks with sample() instead")  # fmt: skip
+        raise InputError(
+            f"this mask law has {count:,} masks, more than the {MAX_SUPPORT:,} that can be listed: "
+            "draw masks with sample() instead"
+        )

@@ -59,23 +59,23 @@ class ListedMasks(MaskLaw):
     @property
     def mask_ratio(self) -> float:
         """The expected share of hidden patches."""
-        return float(self._law @ (~self.masks).mean(1))
+        return float(self._probability @ (~self.masks).mean(1))
 
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """Draw `n` of the masks, shape (n, n_patches)."""
-        return self.masks[rng.choice(len(self.masks), n, p=self._law)]
+        return self.masks[rng.choice(len(self.masks), n, p=self._probability)]
 
     def support(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the distinct masks of positive probability and their probabilities."""
-        alive = self._law > 0
-        return self.masks[alive], self._law[alive]
+        alive = self._probability > 0
+        return self.masks[alive], self._probability[alive]
 
     def probability(self, masks: np.ndarray) -> np.ndarray:
         """Return the probability of each mask, 0 where it is not listed."""
-        known = {mask.tobytes(): weight for mask, weight in zip(self.masks, self._law, strict=True)}
+        known = {mask.tobytes(): weight for mask, weight in zip(self.masks, self._probability, strict=True)}
         return np.array([known.get(mask.tobytes(), 0.0) for mask in check_masks(masks, self.n_patches)])
 
     @property
-    def _law(self) -> np.ndarray:
+    def _probability(self) -> np.ndarray:
         assert self.weights is not None
         return self.weights

@@ -30,8 +30,9 @@ class UniformMasks(MaskLaw):
 
     def __post_init__(self) -> None:
         if not 1 <= self.n_visible < self.n_patches:
-            raise InputError(f"n_visible must lie between 1 and n_patches - 1 = {self.n_patches - 1}, "
-                             f"but it is {self.n_visible}")  # fmt: skip
+            raise InputError(
+                f"n_visible must lie between 1 and n_patches - 1 = {self.n_patches - 1}, but it is {self.n_visible}"
+            )
 
     @property
     def mask_ratio(self) -> float:

@@ -7,8 +7,8 @@ import numpy as np
 from maetheory.core import InputError
 from maetheory.masks.law import check_masks
 
-POSITIONS = ("kept", "dropped")
-_LARGEST_CODE = 2**62
+POSITION_MODES = ("kept", "dropped")
+_MAX_CODE = 2**62
 
 
 def view_identities(states: np.ndarray, masks: np.ndarray, positions: str = "kept") -> tuple[np.ndarray, np.ndarray]:
@@ -43,16 +43,16 @@ def view_identities(states: np.ndarray, masks: np.ndarray, positions: str = "kep
     >>> view_identities(states, masks, "dropped")[0].tolist()
     [[0, 1], [1, 0]]
     """
-    if positions not in POSITIONS:
+    if positions not in POSITION_MODES:
         raise InputError(f'positions must be "kept" or "dropped", but it is {positions!r}')
     masks = check_masks(masks, np.shape(states)[1])
-    symbols, places = padded_symbols(states), visible_places(masks)
+    symbols, places = padded_symbols(states), visible_indices(masks)
     base = int(symbols.max(initial=0)) + 1
     start = np.arange(len(masks)) if positions == "kept" else np.zeros(len(masks), np.int64)
     code = np.tile(start, (len(states), 1))  # (S, m)
     bound = len(masks) if positions == "kept" else 1
     for column in places.T:
-        if bound * base > _LARGEST_CODE:
+        if bound * base > _MAX_CODE:
             code = np.unique(code, return_inverse=True)[1].reshape(code.shape)
             bound = code.size
         code *= base
@@ -62,12 +62,12 @@ def view_identities(states: np.ndarray, masks: np.ndarray, positions: str = "kep
     return identity.reshape(code.shape), first
 
 
-def visible_places(masks: np.ndarray) -> np.ndarray:
+def visible_indices(masks: np.ndarray) -> np.ndarray:
     """Return the visible patches of each mask in patch order, shape (m, w), padded with −1 to the widest mask.
 
     Examples
     --------
-    >>> visible_places(np.array([[True, False, True], [False, True, False]])).tolist()
+    >>> visible_indices(np.array([[True, False, True], [False, True, False]])).tolist()
     [[0, 2], [1, -1]]
     """
     masks = np.asarray(masks, bool)

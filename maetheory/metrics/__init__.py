@@ -4,20 +4,21 @@ Features are ``Z`` (N, D), one row per image. What is a function of second momen
 singular value decomposition, or `Moments`, which add up over batches and processes and state their squaring error.
 """
 
+from maetheory.core.renames import renamed
 from maetheory.metrics.alignment import alignment, graph_alignment, mask_alignment
 from maetheory.metrics.alpha_req import PowerLawFit, alpha_req
+from maetheory.metrics.augmentation_confusion import acr, arc
 from maetheory.metrics.baselines import marchenko_pastur, shuffled_columns
 from maetheory.metrics.cka import linear_cka
 from maetheory.metrics.class_distances import ClassDistances, class_distances
 from maetheory.metrics.coherence import coherence
-from maetheory.metrics.confusion import acr, arc
 from maetheory.metrics.conventions import CONVENTIONS, Convention
 from maetheory.metrics.cosines import direction_std, mean_cosine, self_cluster, umae_uniformity
 from maetheory.metrics.effective_rank import effective_rank, rankme
 from maetheory.metrics.lidar import lidar
 from maetheory.metrics.matrix_entropy import kernel_entropy, matrix_entropy, vendi
+from maetheory.metrics.moment_metrics import MOMENT_METRICS
 from maetheory.metrics.moments import Moments
-from maetheory.metrics.of_moments import OF_MOMENTS
 from maetheory.metrics.ranks import condition_number, iso_score, nesum, participation_ratio, stable_rank
 from maetheory.metrics.spectrum import covariance_eigenvalues, singular_values
 from maetheory.metrics.twonn import twonn
@@ -26,7 +27,7 @@ from maetheory.metrics.uniformity import uniformity
 
 __all__ = [
     "CONVENTIONS",
-    "OF_MOMENTS",
+    "MOMENT_METRICS",
     "ClassDistances",
     "Convention",
     "Moments",
@@ -65,3 +66,10 @@ __all__ = [
     "uniformity",
     "vendi",
 ]
+
+__getattr__ = renamed(
+    __name__,
+    {
+        "OF_MOMENTS": "MOMENT_METRICS",
+    },
+)

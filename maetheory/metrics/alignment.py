@@ -9,8 +9,8 @@ import numpy as np
 import scipy.sparse
 
 from maetheory.core import InputError
-from maetheory.metrics.conventions import choose
-from maetheory.metrics.rows import grouped, pointed_rows
+from maetheory.metrics.conventions import get_convention
+from maetheory.metrics.validation import check_views, unit_rows
 
 
 def alignment(Z1: Any, Z2: Any, *, a: float = 2.0, convention: str | None = None) -> float:
@@ -40,8 +40,8 @@ def alignment(Z1: Any, Z2: Any, *, a: float = 2.0, convention: str | None = None
     >>> alignment([[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [0.0, 3.0]])
     1.0
     """
-    choose("alignment", convention)
-    first, second = pointed_rows(Z1, "Z1"), pointed_rows(Z2, "Z2")
+    get_convention("alignment", convention)
+    first, second = unit_rows(Z1, "Z1"), unit_rows(Z2, "Z2")
     if first.shape != second.shape:
         raise InputError(f"Z1 and Z2 must be paired row by row, but their shapes are {first.shape} and {second.shape}")
     if not a > 0:
@@ -70,7 +70,7 @@ def mask_alignment(Z: Any, *, a: float = 2.0) -> float:
     >>> mask_alignment([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [0.0, 2.0]]])
     1.0
     """
-    views = grouped(Z)
+    views = check_views(Z)
     pairs = combinations(range(views.shape[1]), 2)
     return float(np.mean([alignment(views[:, i], views[:, j], a=a) for i, j in pairs]))
 
@@ -97,7 +97,7 @@ def graph_alignment(Z: Any, weights: Any, *, a: float = 2.0) -> float:
     >>> graph_alignment([[1.0, 0.0], [0.0, 1.0]], [[0.5, 0.0], [0.5, 0.0]])
     1.0
     """
-    unit = pointed_rows(Z)
+    unit = unit_rows(Z)
     pairs = scipy.sparse.coo_array(weights)
     if pairs.shape != (len(unit), len(unit)):
         raise InputError(f"weights must be a {len(unit)} by {len(unit)} matrix, but their shape is {pairs.shape}")

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maetheory.core import InputError
-from maetheory.metrics.conventions import choose
+from maetheory.metrics.conventions import get_convention
 from maetheory.metrics.spectrum import row_count, singular_values
-from maetheory.metrics.squaring import delta
+from maetheory.metrics.squaring_error import relative_squaring_error
 
 RANGES = ((10, 99), (3, 99), (5, 49), (5, 99), (11, 99))
 """Ranks between which power laws have been fitted, ours first; no range is canonical."""
@@ -81,19 +81,19 @@ def alpha_req(Z: Any, *, ranks: tuple[int, int] | None = None, convention: str |
     >>> round(fit.alpha, 9), fit.range, round(fit.r2, 9)
     (1.5, (10, 50), 1.0)
     """
-    chosen = choose("alpha_req", convention)
+    chosen = get_convention("alpha_req", convention)
     first, last = ranks or ((6, 100) if chosen.name == "reptrix" else RANGES[0])
     if not 1 <= first < last:
         raise InputError(f"ranks must be a first and a last rank with 1 <= first < last, but {(first, last)} was given")
     values = singular_values(Z, centred=True)
     values = values[values > 0]
     logs = 2 * np.log(values) - np.log(row_count(Z) - 1)  # of the covariance eigenvalues
-    slack = -np.log1p([-delta(Z, top=value) for value in values])
-    sweep = tuple((span, _fit(logs, slack, *span).alpha) for span in RANGES)
-    return replace(_fit(logs, slack, int(first), int(last)), sweep=sweep)
+    log_error = -np.log1p([-relative_squaring_error(Z, top=value) for value in values])
+    sweep = tuple((span, _fit(logs, log_error, *span).alpha) for span in RANGES)
+    return replace(_fit(logs, log_error, int(first), int(last)), sweep=sweep)
 
 
-def _fit(logs: NDArray[np.float64], slack: NDArray[np.float64], first: int, last: int) -> PowerLawFit:
+def _fit(logs: NDArray[np.float64], log_error: NDArray[np.float64], first: int, last: int) -> PowerLawFit:
     last = min(last, len(logs))
     if last - first < 2:
         return PowerLawFit(np.nan, np.nan, (first, last), np.nan)
@@ -111,5 +111,5 @@ def _fit(logs: NDArray[np.float64], slack: NDArray[np.float64], first: int, last
         float(y_mean - slope * x_mean),
         (first, last),
         float(r2),
-        float(np.abs(pull) @ slack[first - 1 : last]),
+        float(np.abs(pull) @ log_error[first - 1 : last]),
     )

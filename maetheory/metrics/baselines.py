@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy.integrate import cumulative_trapezoid
 
 from maetheory.core import InputError
-from maetheory.metrics.rows import Floats, finite_rows
+from maetheory.metrics.validation import Floats, check_features
 
-_ANGLES = 200_001
+_N_ANGLES = 200_001
 
 
 def shuffled_columns(Z: Any, rng: np.random.Generator) -> Floats:
@@ -36,7 +36,7 @@ def shuffled_columns(Z: Any, rng: np.random.Generator) -> Floats:
     >>> np.sort(Z[:, 1])
     array([1., 3., 5.])
     """
-    return rng.permuted(finite_rows(Z), axis=0)
+    return rng.permuted(check_features(Z), axis=0)
 
 
 def marchenko_pastur(n: int, d: int) -> NDArray[np.float64]:
@@ -70,7 +70,7 @@ def marchenko_pastur(n: int, d: int) -> NDArray[np.float64]:
         raise InputError(f"n and d must be positive, but {n} and {d} were given")
     short, long = min(n, d), max(n, d)
     ratio = short / long
-    angle = np.linspace(0, np.pi, _ANGLES)  # x = 1 + γ + 2√γ cos θ turns the density into 2 sin²θ / (π x)
+    angle = np.linspace(0, np.pi, _N_ANGLES)  # x = 1 + γ + 2√γ cos θ turns the density into 2 sin²θ / (π x)
     x = 1 + ratio + 2 * np.sqrt(ratio) * np.cos(angle)
     density = np.divide(2 * np.sin(angle) ** 2, np.pi * x, out=np.zeros_like(x), where=x > 0)
     above = cumulative_trapezoid(density, angle, initial=0)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from maetheory.core import InputError
-from maetheory.metrics.conventions import choose
-from maetheory.metrics.rows import Floats, finite_rows
+from maetheory.metrics.conventions import get_convention
+from maetheory.metrics.validation import Floats, check_features
 
 
 def linear_cka(X: Any, Y: Any, *, convention: str | None = None) -> float:
@@ -43,17 +43,17 @@ def linear_cka(X: Any, Y: Any, *, convention: str | None = None) -> float:
     >>> round(linear_cka(X, -2 * X[:, ::-1] + 1), 9)
     1.0
     """
-    debiased = choose("linear_cka", convention).name == "debiased"
-    first, second = (_centred(side, name, 4 if debiased else 2) for side, name in ((X, "X"), (Y, "Y")))
+    debiased = get_convention("linear_cka", convention).name == "debiased"
+    first, second = (_centre_and_scale(side, name, 4 if debiased else 2) for side, name in ((X, "X"), (Y, "Y")))
     if len(first) != len(second):
         raise InputError(f"X and Y must hold the same images, but have {len(first)} and {len(second)} rows")
-    product = _unbiased if debiased else _plain
+    product = _unbiased_hsic if debiased else _biased_hsic
     square = product(first, first) * product(second, second)
     return product(first, second) / float(np.sqrt(square)) if square > 0 else float("nan")
 
 
-def _centred(Z: Any, name: str, least: int) -> Floats:
-    rows = finite_rows(Z, name, least=least)
+def _centre_and_scale(Z: Any, name: str, min_rows: int) -> Floats:
+    rows = check_features(Z, name, min_rows=min_rows)
     centred = rows - rows.mean(axis=0)
     size = np.abs(centred).max()
     if size <= np.finfo(float).eps * len(rows) * np.abs(rows).max():
@@ -61,17 +61,17 @@ def _centred(Z: Any, name: str, least: int) -> Floats:
     return centred / size
 
 
-def _plain(X: Floats, Y: Floats) -> float:
+def _biased_hsic(X: Floats, Y: Floats) -> float:
     if len(X) < X.shape[1]:
         return float(np.vdot(X @ X.T, Y @ Y.T))
     return float(np.square(X.T @ Y).sum())  # (D, N) @ (N, D') -> (D, D')
 
 
-def _unbiased(X: Floats, Y: Floats) -> float:
+def _unbiased_hsic(X: Floats, Y: Floats) -> float:
     """Return ``HSIC₁`` of Song et al. 2012, Eq. 5, without the (N, N) kernel matrices."""
     n = len(X)
     own_x, own_y = np.square(X).sum(axis=1), np.square(Y).sum(axis=1)  # the diagonals that are left out
     row_x, row_y = X @ X.sum(axis=0) - own_x, Y @ Y.sum(axis=0) - own_y
-    trace = _plain(X, Y) - own_x @ own_y
+    trace = _biased_hsic(X, Y) - own_x @ own_y
     whole = row_x.sum() * row_y.sum() / ((n - 1) * (n - 2))
     return float(trace + whole - 2 * (row_x @ row_y) / (n - 2)) / (n * (n - 3))

@@ -9,8 +9,8 @@ from typing import Any, final
 import numpy as np
 
 from maetheory.core import Estimate, InputError
-from maetheory.metrics.rows import array
 from maetheory.metrics.uncertainty import jackknife_error
+from maetheory.metrics.validation import as_array
 
 _TILE = 1024
 
@@ -28,17 +28,17 @@ class ClassDistances:
         Of two images of different classes.
     relative : Estimate
         intra / inter: 0 where classes are points, 1 where they cannot be told apart; lower is better.
-    without_image : ndarray, shape (N, 3)
+    leave_one_image_out : ndarray, shape (N, 3)
         The three without each image in turn.
-    without_mask : ndarray, shape (m, 3)
+    leave_one_mask_out : ndarray, shape (m, 3)
         And without each mask; with one mask that is the values themselves.
     """
 
     intra: Estimate
     inter: Estimate
     relative: Estimate
-    without_image: np.ndarray = field(repr=False)
-    without_mask: np.ndarray = field(repr=False)
+    leave_one_image_out: np.ndarray = field(repr=False)
+    leave_one_mask_out: np.ndarray = field(repr=False)
 
     def change(self, other: ClassDistances) -> Estimate:
         """Return by how much the relative distance is more than another of the same images, with two standard errors.
@@ -51,13 +51,17 @@ class ClassDistances:
         InputError
             If the other is of another number of images, or of masks where both have several.
         """
-        masks = {len(one.without_mask) for one in (self, other)} - {1}
-        if len(self.without_image) != len(other.without_image) or len(masks) > 1:
-            raise InputError("a change of distances is between the same images under as many masks, but there are "
-                             f"{_counted(self)} and {_counted(other)}")  # fmt: skip
-        over_images = (self.without_image - other.without_image)[:, 2]
-        over_masks = (self.without_mask - other.without_mask)[:, 2]
-        return Estimate(self.relative.value - other.relative.value, _error(over_images, over_masks), sampled=True)
+        masks = {len(one.leave_one_mask_out) for one in (self, other)} - {1}
+        if len(self.leave_one_image_out) != len(other.leave_one_image_out) or len(masks) > 1:
+            raise InputError(
+                "a change of distances is between the same images under as many masks, but there are "
+                f"{_size_phrase(self)} and {_size_phrase(other)}"
+            )
+        over_images = (self.leave_one_image_out - other.leave_one_image_out)[:, 2]
+        over_masks = (self.leave_one_mask_out - other.leave_one_mask_out)[:, 2]
+        return Estimate(
+            self.relative.value - other.relative.value, _two_standard_errors(over_images, over_masks), sampled=True
+        )
 
 
 def class_distances(views: Iterable[Any], labels: np.ndarray) -> ClassDistances:
@@ -94,8 +98,8 @@ def class_distances(views: Iterable[Any], labels: np.ndarray) -> ClassDistances:
     >>> found.intra.value, found.inter.value
     (1.0, 10.0)
     """
-    labels, counts = _classes(labels)
-    sums = np.array([_sums(Z, labels) for Z in views])  # (m, 2, N)
+    labels, counts = _encode_labels(labels)
+    sums = np.array([_distance_sums(Z, labels) for Z in views])  # (m, 2, N)
     if not len(sums):
         raise InputError("distances need at least one view of the images, but none was given")
     own = counts[labels]  # (N,)
@@ -104,50 +108,55 @@ def class_distances(views: Iterable[Any], labels: np.ndarray) -> ClassDistances:
     mean, m = sums.mean(0), len(sums)
     if mean[1].sum() == 0:
         raise InputError("all images look alike under these views, so there are no distances to compare")
-    values = _three(mean.sum(1) / pairs)
-    images = _three(((mean.sum(1)[:, None] - 2 * mean) / (pairs[:, None] - 2 * partners)).T)  # (N, 2) -> (N, 3)
-    masks = _three((totals.sum(0) - totals) / ((m - 1) * pairs)) if m > 1 else values[None]  # (m, 3)
-    errors = [_error(images[:, i], masks[:, i]) for i in range(3)]
+    values = _with_ratio(mean.sum(1) / pairs)
+    images = _with_ratio(((mean.sum(1)[:, None] - 2 * mean) / (pairs[:, None] - 2 * partners)).T)  # (N, 2) -> (N, 3)
+    masks = _with_ratio((totals.sum(0) - totals) / ((m - 1) * pairs)) if m > 1 else values[None]  # (m, 3)
+    errors = [_two_standard_errors(images[:, i], masks[:, i]) for i in range(3)]
     intra, inter, relative = (Estimate(*pair, sampled=True) for pair in zip(values, errors, strict=True))
     return ClassDistances(intra, inter, relative, images, masks)
 
 
-def _three(means: np.ndarray) -> np.ndarray:
+def _with_ratio(means: np.ndarray) -> np.ndarray:
     """Return intra, inter and their quotient, (..., 2) -> (..., 3); NaN where nothing is left apart."""
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.where(means[..., 1] > 0, means[..., 0] / means[..., 1], np.nan)
     return np.stack([means[..., 0], means[..., 1], relative], -1)
 
 
-def _error(over_images: np.ndarray, over_masks: np.ndarray) -> float:
+def _two_standard_errors(over_images: np.ndarray, over_masks: np.ndarray) -> float:
     """Return two standard errors; infinite where what is left without an image or a mask has no value."""
     if not (np.isfinite(over_images).all() and np.isfinite(over_masks).all()):
         return np.inf
     return 2 * float(np.hypot(jackknife_error(over_images), jackknife_error(over_masks)))
 
 
-def _counted(found: ClassDistances) -> str:
-    return f"{len(found.without_image)} images under {len(found.without_mask)}"
+def _size_phrase(found: ClassDistances) -> str:
+    return f"{len(found.leave_one_image_out)} images under {len(found.leave_one_mask_out)}"
 
 
-def _classes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _encode_labels(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return labels counted without a gap, and how many images each class has."""
     present, numbered, counts = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
     if len(present) < 2:
-        raise InputError(f"distances between classes need at least two classes, but every label is {present[0]}"
-                         if len(present) else "distances between classes need images, but there are none")  # fmt: skip
+        raise InputError(
+            f"distances between classes need at least two classes, but every label is {present[0]}"
+            if len(present)
+            else "distances between classes need images, but there are none"
+        )
     if counts.min() < 2:
-        raise InputError(f"distances within a class need two images of each class, but class "
-                         f"{present[counts.argmin()]} has {counts.min()}")  # fmt: skip
+        raise InputError(
+            f"distances within a class need two images of each class, but class "
+            f"{present[counts.argmin()]} has {counts.min()}"
+        )
     return numbered, counts
 
 
-def _sums(Z: Any, labels: np.ndarray) -> np.ndarray:
+def _distance_sums(Z: Any, labels: np.ndarray) -> np.ndarray:
     """Sum each image's distances to the others of its class, and to all of other classes; (N, d) -> (2, N).
 
     By inner products of centred rows: a distance is off by about √ε of a row's length at most, where two rows coincide.
     """
-    rows = array(Z)
+    rows = as_array(Z)
     if rows.ndim != 2 or len(rows) != len(labels):
         raise InputError(f"each view must have shape ({len(labels)}, d), a row per label, but one has {rows.shape}")
     rows = rows.astype(np.float64)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from maetheory.metrics.conventions import choose
-from maetheory.metrics.rows import finite_rows, round_off
+from maetheory.metrics.conventions import get_convention
+from maetheory.metrics.validation import check_features, rounding_floor
 
 
 def coherence(Z: Any, *, convention: str | None = None) -> float:
@@ -40,10 +40,10 @@ def coherence(Z: Any, *, convention: str | None = None) -> float:
     >>> round(coherence(np.ones((4, 2))), 9)
     1.0
     """
-    chosen = choose("coherence", convention)
-    rows = finite_rows(Z)
+    chosen = get_convention("coherence", convention)
+    rows = check_features(Z)
     left, values, _ = scipy.linalg.svd(rows, full_matrices=False, check_finite=False)
-    kept = values > round_off(rows)
+    kept = values > rounding_floor(rows)
     rank = int(kept.sum())
     if rank == 0:
         return float("nan")

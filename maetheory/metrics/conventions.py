@@ -105,7 +105,7 @@ CONVENTIONS: Mapping[str, tuple[Convention, ...]] = MappingProxyType(
 """For each metric its conventions, the default first."""
 
 
-def choose(metric: str, name: str | None) -> Convention:
+def get_convention(metric: str, name: str | None) -> Convention:
     """Return the convention of `metric` called `name`, or its default when `name` is None.
 
     Raises
@@ -115,7 +115,7 @@ def choose(metric: str, name: str | None) -> Convention:
 
     Examples
     --------
-    >>> choose("rankme", None).epsilon
+    >>> get_convention("rankme", None).epsilon
     1e-07
     """
     known = CONVENTIONS[metric]

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from maetheory.metrics.conventions import choose
-from maetheory.metrics.moments import Moments, enough, pointed
-from maetheory.metrics.rows import finite_rows, pointed_rows
+from maetheory.metrics.conventions import get_convention
+from maetheory.metrics.moments import Moments, require_nonzero_rows, require_rows
 from maetheory.metrics.spectrum import column_count
-from maetheory.metrics.squaring import delta, stated
+from maetheory.metrics.squaring_error import relative_squaring_error, with_squaring_error
+from maetheory.metrics.validation import check_features, unit_rows
 
 
 def mean_cosine(Z: Any, *, convention: str | None = None) -> float:
@@ -23,7 +23,7 @@ def mean_cosine(Z: Any, *, convention: str | None = None) -> float:
     Z : array or tensor (N, D), or Moments
         The features, no row zero.
     convention : str, optional
-        ``"off-diagonal"`` (default, pairs i ≠ j) or ``"with-diagonal"`` (all pairs).
+        ``"error_bound-diagonal"`` (default, pairs i ≠ j) or ``"with-diagonal"`` (all pairs).
 
     Raises
     ------
@@ -35,17 +35,17 @@ def mean_cosine(Z: Any, *, convention: str | None = None) -> float:
     >>> mean_cosine([[1.0, 0.0], [0.0, 1.0]])
     0.0
     """
-    chosen = choose("mean_cosine", convention)
+    chosen = get_convention("mean_cosine", convention)
     if isinstance(Z, Moments):
-        n, total = pointed(Z).count, Z.direction_sum
+        n, total = require_nonzero_rows(Z).count, Z.direction_sum
     else:
-        unit = pointed_rows(Z)
+        unit = unit_rows(Z)
         n, total = len(unit), unit.sum(axis=0)
     square = float(total @ total)
-    off = 2 * delta(Z, directions=True) * np.sqrt(square)  # Σẑ itself is off by less than δ
+    error_bound = 2 * relative_squaring_error(Z, directions=True) * np.sqrt(square)  # Σẑ itself is off by less than δ
     if chosen.name == "with-diagonal":
-        return stated(Z, square / n**2, off / n**2)
-    return stated(Z, (square - n) / (n * (n - 1)), off / (n * (n - 1)))
+        return with_squaring_error(Z, square / n**2, error_bound / n**2)
+    return with_squaring_error(Z, (square - n) / (n * (n - 1)), error_bound / (n * (n - 1)))
 
 
 def umae_uniformity(Z: Any, *, normalize: bool = True, diagonal: bool = False, convention: str | None = None) -> float:
@@ -81,13 +81,15 @@ def umae_uniformity(Z: Any, *, normalize: bool = True, diagonal: bool = False, c
     >>> umae_uniformity([[1.0, 0.0], [0.0, 2.0]], diagonal=True)
     0.5
     """
-    choose("umae_uniformity", convention)
-    n, second, fourth = _squared_products(Z, normalize)
+    get_convention("umae_uniformity", convention)
+    n, second, fourth = _second_and_fourth_moments(Z, normalize)
     square = float(np.vdot(second, second))
-    off = delta(Z, directions=normalize) * (2 * np.sqrt(square * len(second)) + np.trace(second))
+    error_bound = relative_squaring_error(Z, directions=normalize) * (
+        2 * np.sqrt(square * len(second)) + np.trace(second)
+    )
     if diagonal:
-        return stated(Z, square / n**2, off / n**2)
-    return stated(Z, (square - fourth) / (n * (n - 1)), off / (n * (n - 1)))
+        return with_squaring_error(Z, square / n**2, error_bound / n**2)
+    return with_squaring_error(Z, (square - fourth) / (n * (n - 1)), error_bound / (n * (n - 1)))
 
 
 def self_cluster(Z: Any, *, convention: str | None = None) -> float:
@@ -117,11 +119,11 @@ def self_cluster(Z: Any, *, convention: str | None = None) -> float:
     >>> round(self_cluster([[1.0, 1.0], [2.0, 2.0]]), 9)
     1.0
     """
-    choose("self_cluster", convention)
+    get_convention("self_cluster", convention)
     mean, d = umae_uniformity(Z), column_count(Z)
     if d == 1:
         return float("nan")
-    return stated(Z, (d * mean - 1) / (d - 1), d * getattr(mean, "error", 0.0) / (d - 1))
+    return with_squaring_error(Z, (d * mean - 1) / (d - 1), d * getattr(mean, "error", 0.0) / (d - 1))
 
 
 def direction_std(Z: Any, *, convention: str | None = None) -> float:
@@ -150,22 +152,22 @@ def direction_std(Z: Any, *, convention: str | None = None) -> float:
     >>> round(direction_std([[1.0, 0.0], [0.0, 1.0]]), 6)
     0.707107
     """
-    choose("direction_std", convention)
+    get_convention("direction_std", convention)
     if not isinstance(Z, Moments):
-        return float(pointed_rows(Z).std(axis=0, ddof=1).mean())
-    n = pointed(Z).count
-    variance = (np.diag(Z.direction_second) - Z.direction_sum**2 / n) / (n - 1)
+        return float(unit_rows(Z).std(axis=0, ddof=1).mean())
+    n = require_nonzero_rows(Z).count
+    variance = (np.diag(Z.direction_second_moment) - Z.direction_sum**2 / n) / (n - 1)
     deviation, error = np.sqrt(np.maximum(variance, 0)), Z.direction_error / (n - 1)
-    off = np.where(variance > error, error / np.maximum(deviation, np.sqrt(error)), np.sqrt(2 * error))
-    return stated(Z, float(deviation.mean()), float(off.mean()))
+    error_bound = np.where(variance > error, error / np.maximum(deviation, np.sqrt(error)), np.sqrt(2 * error))
+    return with_squaring_error(Z, float(deviation.mean()), float(error_bound.mean()))
 
 
-def _squared_products(Z: Any, normalize: bool) -> tuple[int, Any, float]:
+def _second_and_fourth_moments(Z: Any, normalize: bool) -> tuple[int, Any, float]:
     if isinstance(Z, Moments):
-        moments = pointed(Z) if normalize else enough(Z)
+        moments = require_nonzero_rows(Z) if normalize else require_rows(Z)
         n = moments.count
-        return (n, moments.direction_second, float(n)) if normalize else (n, moments.second, moments.fourth)
-    rows = pointed_rows(Z) if normalize else finite_rows(Z)
+        return (n, moments.direction_second_moment, float(n)) if normalize else (n, moments.second, moments.fourth)
+    rows = unit_rows(Z) if normalize else check_features(Z)
     n, d = rows.shape
     fourth = float(n) if normalize else float((np.einsum("nd,nd->n", rows, rows) ** 2).sum())
     gram = rows.T @ rows if d <= n else rows @ rows.T  # the same Frobenius norm, from the smaller side

@@ -7,9 +7,15 @@ from typing import Any
 import numpy as np
 from scipy.special import entr
 
-from maetheory.metrics.conventions import Convention, choose
+from maetheory.metrics.conventions import Convention, get_convention
 from maetheory.metrics.spectrum import singular_values
-from maetheory.metrics.squaring import delta, entropy_slack, root_slack, square_slack, stated
+from maetheory.metrics.squaring_error import (
+    entropy_error,
+    relative_squaring_error,
+    sum_error,
+    sum_of_squares_error,
+    with_squaring_error,
+)
 
 
 def effective_rank(Z: Any, *, convention: str | None = None) -> float:
@@ -42,7 +48,7 @@ def effective_rank(Z: Any, *, convention: str | None = None) -> float:
     >>> effective_rank(np.ones((4, 3)))
     1.0
     """
-    return _exponential_entropy(Z, choose("effective_rank", convention))
+    return _exponential_entropy(Z, get_convention("effective_rank", convention))
 
 
 def rankme(Z: Any, *, convention: str | None = None) -> float:
@@ -74,17 +80,17 @@ def rankme(Z: Any, *, convention: str | None = None) -> float:
     >>> round(rankme(np.eye(5)), 4)
     5.0
     """
-    return _exponential_entropy(Z, choose("rankme", convention))
+    return _exponential_entropy(Z, get_convention("rankme", convention))
 
 
 def _exponential_entropy(Z: Any, convention: Convention) -> float:
     values = singular_values(Z, centred=convention.centred)
     if not values.any():
         return 0.0
-    scaled, error = values / values[0], delta(Z, top=values[0])
+    scaled, error = values / values[0], relative_squaring_error(Z, top=values[0])
     weights = scaled**2 if convention.squared else scaled
     shares = weights / weights.sum() + convention.epsilon
     rank = float(np.exp(entr(shares).sum()))  # entr(0) = 0: a zero tail is silent
-    slack = square_slack(scaled, error) if convention.squared else root_slack(scaled, error)
-    off = entropy_slack(len(shares), slack, float(weights.sum()))
-    return stated(Z, rank, min(rank * np.expm1(off), float(len(shares))))
+    weight_error = sum_of_squares_error(scaled, error) if convention.squared else sum_error(scaled, error)
+    error_bound = entropy_error(len(shares), weight_error, float(weights.sum()))
+    return with_squaring_error(Z, rank, min(rank * np.expm1(error_bound), float(len(shares))))

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.special import entr
 
 from maetheory.core import InputError
-from maetheory.metrics.conventions import choose
-from maetheory.metrics.rows import Floats, grouped
+from maetheory.metrics.conventions import get_convention
+from maetheory.metrics.validation import Floats, check_views
 
 
 def lidar(Z: Any, *, delta: float = 1e-4, convention: str | None = None) -> float:
@@ -47,10 +47,10 @@ def lidar(Z: Any, *, delta: float = 1e-4, convention: str | None = None) -> floa
     >>> round(lidar(means), 5)
     3.0
     """
-    chosen = choose("lidar", convention)
+    chosen = get_convention("lidar", convention)
     if not delta > 0:
         raise InputError(f"delta must be positive, but {delta} was given")
-    values = _discriminants(grouped(Z), delta)
+    values = _discriminant_eigenvalues(check_views(Z), delta)
     if not values.any():
         return 0.0
     if chosen.name == "stable-pretraining":
@@ -60,7 +60,7 @@ def lidar(Z: Any, *, delta: float = 1e-4, convention: str | None = None) -> floa
     return float(np.exp(entr(shares).sum()))
 
 
-def _discriminants(Z: Floats, delta: float) -> NDArray[np.float64]:
+def _discriminant_eigenvalues(Z: Floats, delta: float) -> NDArray[np.float64]:
     n, q, d = Z.shape
     means = Z.mean(axis=1)
     between = means - means.mean(axis=0)
@@ -70,8 +70,9 @@ def _discriminants(Z: Floats, delta: float) -> NDArray[np.float64]:
     try:
         root = scipy.linalg.cholesky(scatter, lower=True)
     except np.linalg.LinAlgError:
-        raise InputError(f"delta {delta:g} is lost in the rounding of features this large; scale them down, or take a "
-                         "larger delta") from None  # fmt: skip
+        raise InputError(
+            f"delta {delta:g} is lost in the rounding of features this large; scale them down, or take a larger delta"
+        ) from None
     whitened = scipy.linalg.solve_triangular(root, between.T / np.sqrt(n - 1), lower=True)  # (D, D) \ (D, n)
     values = scipy.linalg.svdvals(whitened) ** 2
     return np.pad(values, (0, d - len(values)))

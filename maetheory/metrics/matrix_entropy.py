@@ -10,10 +10,15 @@ from numpy.typing import NDArray
 from scipy.special import entr
 
 from maetheory.core import InputError
-from maetheory.metrics.conventions import choose
-from maetheory.metrics.rows import finite_rows
-from maetheory.metrics.spectrum import direction_values, singular_values
-from maetheory.metrics.squaring import delta, entropy_slack, square_slack, stated
+from maetheory.metrics.conventions import get_convention
+from maetheory.metrics.spectrum import direction_singular_values, singular_values
+from maetheory.metrics.squaring_error import (
+    entropy_error,
+    relative_squaring_error,
+    sum_of_squares_error,
+    with_squaring_error,
+)
+from maetheory.metrics.validation import check_features
 
 
 def matrix_entropy(Z: Any, *, alpha: float = 1.0, convention: str | None = None) -> float:
@@ -49,9 +54,9 @@ def matrix_entropy(Z: Any, *, alpha: float = 1.0, convention: str | None = None)
     >>> round(matrix_entropy(np.eye(4), alpha=2, convention="giraldo-2014"), 9)
     2.0
     """
-    chosen = choose("matrix_entropy", convention)
+    chosen = get_convention("matrix_entropy", convention)
     if chosen.name == "giraldo-2014":
-        return _entropy(Z, direction_values(Z), True, alpha, unit=float(np.log(2)))
+        return _entropy(Z, direction_singular_values(Z), True, alpha, unit=float(np.log(2)))
     return _entropy(Z, singular_values(Z, centred=chosen.centred), False, alpha)
 
 
@@ -80,9 +85,9 @@ def vendi(Z: Any, *, alpha: float = 1.0) -> float:
     >>> round(vendi(np.eye(4)), 9)
     4.0
     """
-    entropy = _entropy(Z, direction_values(Z), True, alpha)
+    entropy = _entropy(Z, direction_singular_values(Z), True, alpha)
     score = float(np.exp(entropy))
-    return stated(Z, score, score * np.expm1(getattr(entropy, "error", 0.0)))
+    return with_squaring_error(Z, score, score * np.expm1(getattr(entropy, "error", 0.0)))
 
 
 def kernel_entropy(K: Any, *, alpha: float = 1.0) -> float:
@@ -105,7 +110,7 @@ def kernel_entropy(K: Any, *, alpha: float = 1.0) -> float:
     >>> kernel_entropy([[1.0, 1.0], [1.0, 1.0]])
     0.0
     """
-    K = finite_rows(K, "K", least=1)
+    K = check_features(K, "K", min_rows=1)
     if K.shape[0] != K.shape[1] or not np.allclose(K, K.T, rtol=1e-6, atol=1e-12 * np.abs(K).max()):
         raise InputError(f"K must be a symmetric kernel matrix, but its shape is {K.shape} or it is not symmetric")
     values = scipy.linalg.eigvalsh(K)
@@ -133,11 +138,13 @@ def spectral_entropy(weights: NDArray[np.float64], alpha: float) -> float:
 
 def _entropy(Z: Any, values: NDArray[np.float64], directions: bool, alpha: float, unit: float = 1.0) -> float:
     top = float(values[0]) or 1.0
-    error = delta(Z, directions=directions, top=top)
+    error = relative_squaring_error(Z, directions=directions, top=top)
     weights = (values / top) ** 2
     entropy = spectral_entropy(weights, alpha)
     total = float(weights.sum())
     shares = weights / (total or 1.0)
     power_sum = float(shares.max() if np.isinf(alpha) else (shares[shares > 0] ** alpha).sum())
-    off = entropy_slack(len(values), square_slack(values, error), total, alpha, power_sum) if error else 0.0
-    return stated(Z, entropy / unit, off / unit)
+    error_bound = (
+        entropy_error(len(values), sum_of_squares_error(values, error), total, alpha, power_sum) if error else 0.0
+    )
+    return with_squaring_error(Z, entropy / unit, error_bound / unit)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maetheory.core import InputError
-from maetheory.metrics.rows import Floats, directions, finite_rows, refuse_zero_rows
+from maetheory.metrics.validation import Floats, check_features, check_no_zero_rows, normalize_rows
 
 _TILE = 4096
 _PRECISIONS = {"float64": np.float64, "float32": np.float32}
@@ -39,7 +39,7 @@ class Moments:
         Σzzᵀ.
     direction_sum : ndarray (D,)
         Σẑ.
-    direction_second : ndarray (D, D)
+    direction_second_moment : ndarray (D, D)
         Σẑẑᵀ.
     fourth : float
         Σ‖z‖⁴, the diagonal that pair averages of unnormalised features leave out.
@@ -68,7 +68,7 @@ class Moments:
         self.sum: NDArray[np.float64] = np.zeros(self.d)
         self.second: NDArray[np.float64] = np.zeros((self.d, self.d))
         self.direction_sum: NDArray[np.float64] = np.zeros(self.d)
-        self.direction_second: NDArray[np.float64] = np.zeros((self.d, self.d))
+        self.direction_second_moment: NDArray[np.float64] = np.zeros((self.d, self.d))
         self._rounding = 0.0  # Σ ε ‖z‖², ε that of the precision each tile was multiplied in
         self._direction_rounding = 0.0
         self._spectra: dict[str, NDArray[np.float64]] = {}
@@ -101,14 +101,14 @@ class Moments:
             If `batch` is not (N, D), holds NaN or infinity, or numbers whose fourth power overflows; nothing of it is
             then added.
         """
-        rows = finite_rows(batch, "batch", least=0, dtype=None)
+        rows = check_features(batch, "batch", min_rows=0, dtype=None)
         if rows.shape[1] != self.d:
             raise InputError(f"batch has {rows.shape[1]} columns, but these moments are over {self.d} dimensions")
         if rows.dtype.itemsize >= 8 and max(rows.max(initial=0), -rows.min(initial=0)) > 1e70:
             raise InputError("batch has entries above 1e70, whose fourth powers overflow; scale the features down")
-        room = _Room(min(len(rows), _TILE), self.d, _PRECISIONS[self.precision])
+        buffers = _TileBuffers(min(len(rows), _TILE), self.d, _PRECISIONS[self.precision])
         for start in range(0, len(rows), _TILE):
-            self._add(rows[start : start + _TILE], room)
+            self._add_tile(rows[start : start + _TILE], buffers)
         self._spectra.clear()
         return self
 
@@ -117,13 +117,13 @@ class Moments:
         if not isinstance(other, Moments) or other.d != self.d:
             found = f"{other.d} dimensions" if isinstance(other, Moments) else type(other).__name__
             raise InputError(f"other must be Moments over {self.d} dimensions, but it is {found}")
-        self._take(self.pack() + other.pack())
+        self._load_packed(self.pack() + other.pack())
         return self
 
     def pack(self) -> NDArray[np.float64]:
         """Return everything as one vector; such vectors add up as moments merge, so an all-reduce merges processes."""
         scalars = [self.count, self.zero_rows, self.fourth, self._rounding, self._direction_rounding]
-        parts = [self.sum, self.direction_sum, self.second.ravel(), self.direction_second.ravel()]
+        parts = [self.sum, self.direction_sum, self.second.ravel(), self.direction_second_moment.ravel()]
         return np.concatenate([scalars, *parts])
 
     @classmethod
@@ -139,7 +139,7 @@ class Moments:
         if 2 * d * d + 2 * d + 5 != len(packed):
             raise InputError(f"packed must hold 2D² + 2D + 5 numbers for some D, but holds {len(packed)}")
         moments = cls(d, precision=precision)
-        moments._take(packed)
+        moments._load_packed(packed)
         return moments
 
     def scatter(self) -> NDArray[np.float64]:
@@ -150,73 +150,73 @@ class Moments:
     def _growth(self) -> float:
         return float(64 + np.sqrt(self.d) + np.sqrt(self.count / _TILE))
 
-    def _take(self, packed: NDArray[np.float64]) -> None:
+    def _load_packed(self, packed: NDArray[np.float64]) -> None:
         d = self.d
         self.count, self.zero_rows = int(packed[0]), int(packed[1])
         self.fourth, self._rounding, self._direction_rounding = (float(number) for number in packed[2:5])
         self.sum, self.direction_sum = packed[5 : 5 + d].copy(), packed[5 + d : 5 + 2 * d].copy()
-        self.second, self.direction_second = packed[5 + 2 * d :].reshape(2, d, d).copy()
+        self.second, self.direction_second_moment = packed[5 + 2 * d :].reshape(2, d, d).copy()
         self._spectra.clear()
 
-    def _add(self, rows: Floats, room: _Room) -> None:
-        tile = room.widened(rows)
+    def _add_tile(self, rows: Floats, buffers: _TileBuffers) -> None:
+        tile = buffers.cast(rows)
         squares = np.einsum("nd,nd->n", tile, tile)
-        if self.precision == "float32" and not _safe(squares):
-            room = _Room(len(rows), self.d, np.float64)
-            tile = room.widened(rows)
+        if self.precision == "float32" and not _in_float32_range(squares):
+            buffers = _TileBuffers(len(rows), self.d, np.float64)
+            tile = buffers.cast(rows)
             squares = np.einsum("nd,nd->n", tile, tile)
-        unit = room.scaled(tile, 1 / np.sqrt(squares)) if _safe(squares) else directions(tile)
+        unit = buffers.scale_rows(tile, 1 / np.sqrt(squares)) if _in_float32_range(squares) else normalize_rows(tile)
         zero = int((~tile.any(axis=1)).sum()) if squares.min() < 1e-30 else 0
         epsilon = float(np.finfo(tile.dtype).eps)
         self.count += len(tile)
         self.zero_rows += zero
         self.fourth += float(np.square(squares, dtype=np.float64).sum())
         self.sum += tile.sum(axis=0, dtype=np.float64)
-        self.second += room.product(tile)
+        self.second += buffers.gram(tile)
         self.direction_sum += unit.sum(axis=0, dtype=np.float64)
-        self.direction_second += room.product(unit)
+        self.direction_second_moment += buffers.gram(unit)
         self._rounding += epsilon * float(squares.sum(dtype=np.float64))
         self._direction_rounding += epsilon * (len(tile) - zero)
 
 
-class _Room:
+class _TileBuffers:
     """Where the copies and products of one tile after another are written: asking for memory anew costs a fifth."""
 
     def __init__(self, n: int, d: int, dtype: type) -> None:
         self.tile: Floats = np.empty((n, d), dtype)
         self.unit: Floats = np.empty((n, d), dtype)
-        self.square: Floats = np.empty((d, d), dtype)
+        self.gram_buffer: Floats = np.empty((d, d), dtype)
 
-    def widened(self, rows: Floats) -> Floats:
+    def cast(self, rows: Floats) -> Floats:
         """Return `rows` (n, D) in the format of this room."""
         if rows.dtype == self.tile.dtype:
             return rows
         self.tile[: len(rows)] = rows
         return self.tile[: len(rows)]
 
-    def scaled(self, tile: Floats, factors: Floats) -> Floats:
+    def scale_rows(self, tile: Floats, factors: Floats) -> Floats:
         """Return the rows of `tile` (n, D) times `factors` (n,)."""
         return np.multiply(tile, factors[:, None], out=self.unit[: len(tile)])
 
-    def product(self, tile: Floats) -> Floats:
+    def gram(self, tile: Floats) -> Floats:
         """Return ``tileᵀ tile``, (D, n) @ (n, D) -> (D, D); the next call overwrites it."""
-        return np.matmul(tile.T, tile, out=self.square)
+        return np.matmul(tile.T, tile, out=self.gram_buffer)
 
 
-def enough(moments: Moments, least: int = 2) -> Moments:
-    """Return `moments` if they saw at least `least` rows, else raise InputError."""
-    if moments.count < least:
+def require_rows(moments: Moments, min_rows: int = 2) -> Moments:
+    """Return `moments` if they saw at least `min_rows` rows, else raise InputError."""
+    if moments.count < min_rows:
         found = f"{moments.count} row" + ("" if moments.count == 1 else "s")
-        raise InputError(f"these moments saw {found}, but this metric needs at least {least}")
+        raise InputError(f"these moments saw {found}, but this metric needs at least {min_rows}")
     return moments
 
 
-def pointed(moments: Moments) -> Moments:
+def require_nonzero_rows(moments: Moments) -> Moments:
     """Return `moments` if they saw at least two rows and none of them zero, else raise InputError."""
-    refuse_zero_rows(enough(moments).zero_rows, moments.count)
+    check_no_zero_rows(require_rows(moments).zero_rows, moments.count)
     return moments
 
 
-def _safe(squares: Floats) -> bool:
+def _in_float32_range(squares: Floats) -> bool:
     """Say whether squared lengths are far enough from overflow and underflow in float32, and none is zero."""
     return bool(squares.min() > 1e-30 and squares.max() < 1e30)

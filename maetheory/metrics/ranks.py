@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from maetheory.metrics.conventions import choose
+from maetheory.metrics.conventions import get_convention
 from maetheory.metrics.spectrum import column_count, row_count, singular_values
-from maetheory.metrics.squaring import delta, square_slack, stated
+from maetheory.metrics.squaring_error import relative_squaring_error, sum_of_squares_error, with_squaring_error
 
 
 def stable_rank(Z: Any, *, convention: str | None = None) -> float:
@@ -37,12 +37,12 @@ def stable_rank(Z: Any, *, convention: str | None = None) -> float:
     >>> stable_rank([[2.0, 0.0], [0.0, 1.0]])
     1.25
     """
-    values = singular_values(Z, centred=choose("stable_rank", convention).centred)
+    values = singular_values(Z, centred=get_convention("stable_rank", convention).centred)
     if values[0] == 0:
         return 0.0
     rank = float(np.square(values / values[0]).sum())
-    error = delta(Z, top=float(values[0]))
-    return stated(Z, rank, square_slack(values, error) + rank * error)
+    error = relative_squaring_error(Z, top=float(values[0]))
+    return with_squaring_error(Z, rank, sum_of_squares_error(values, error) + rank * error)
 
 
 def participation_ratio(Z: Any, *, convention: str | None = None) -> float:
@@ -73,21 +73,21 @@ def participation_ratio(Z: Any, *, convention: str | None = None) -> float:
     >>> round(participation_ratio([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]), 9)
     2.0
     """
-    chosen = choose("participation_ratio", convention)
+    chosen = get_convention("participation_ratio", convention)
     values = singular_values(Z, centred=chosen.centred)
     if values[0] == 0:
         return 0.0
     weights = np.square(values / values[0])
     total, squares = float(weights.sum()), float(np.square(weights).sum())
-    ratio, error = total**2 / squares, delta(Z, top=float(values[0]))
-    off = ratio * (2 * square_slack(values, error) / total + 4 * error * total / squares)
+    ratio, error = total**2 / squares, relative_squaring_error(Z, top=float(values[0]))
+    error_bound = ratio * (2 * sum_of_squares_error(values, error) / total + 4 * error * total / squares)
     if chosen.name != "corrected":
-        return stated(Z, ratio, off)
+        return with_squaring_error(Z, ratio, error_bound)
     n = row_count(Z) - 1
     below = n - ratio
     if below == 0:
         return np.inf
-    return stated(Z, ((n + 1) * ratio - 2) / below, off * (n * (n + 1) - 2) / below**2)
+    return with_squaring_error(Z, ((n + 1) * ratio - 2) / below, error_bound * (n * (n + 1) - 2) / below**2)
 
 
 def nesum(Z: Any, *, convention: str | None = None) -> float:
@@ -116,7 +116,7 @@ def nesum(Z: Any, *, convention: str | None = None) -> float:
     >>> round(nesum([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]), 9)
     2.0
     """
-    choose("nesum", convention)
+    get_convention("nesum", convention)
     return stable_rank(Z, convention="centred")
 
 
@@ -145,11 +145,11 @@ def condition_number(Z: Any, *, convention: str | None = None) -> float:
     >>> condition_number([[1.0, 1.0], [1.0, 1.0]])
     inf
     """
-    values = singular_values(Z, centred=choose("condition_number", convention).centred)
+    values = singular_values(Z, centred=get_convention("condition_number", convention).centred)
     if values[-1] == 0:
-        return stated(Z, np.inf, np.inf)
+        return with_squaring_error(Z, np.inf, np.inf)
     number = float(values[0] / values[-1])
-    return stated(Z, number, number * delta(Z, top=float(values[-1])))
+    return with_squaring_error(Z, number, number * relative_squaring_error(Z, top=float(values[-1])))
 
 
 def iso_score(Z: Any, *, convention: str | None = None) -> float:
@@ -178,9 +178,9 @@ def iso_score(Z: Any, *, convention: str | None = None) -> float:
     >>> round(iso_score([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]), 9)
     1.0
     """
-    choose("iso_score", convention)
+    get_convention("iso_score", convention)
     ratio = participation_ratio(Z)
     d = column_count(Z)
     if d == 1:
         return np.nan
-    return stated(Z, max(ratio - 1, 0.0) / (d - 1), getattr(ratio, "error", 0.0) / (d - 1))
+    return with_squaring_error(Z, max(ratio - 1, 0.0) / (d - 1), getattr(ratio, "error", 0.0) / (d - 1))

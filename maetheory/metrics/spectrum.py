@@ -8,8 +8,8 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from maetheory.metrics.moments import Moments, enough, pointed
-from maetheory.metrics.rows import finite_rows, pointed_rows, round_off
+from maetheory.metrics.moments import Moments, require_nonzero_rows, require_rows
+from maetheory.metrics.validation import check_features, rounding_floor, unit_rows
 
 
 def singular_values(Z: Any, *, centred: bool = False) -> NDArray[np.float64]:
@@ -40,18 +40,18 @@ def singular_values(Z: Any, *, centred: bool = False) -> NDArray[np.float64]:
     array([4., 3.])
     """
     if isinstance(Z, Moments):
-        return _roots(enough(Z), "centred" if centred else "second", Z.error)
-    rows = finite_rows(Z)
-    floor = round_off(rows)
+        return _singular_values_of_moments(require_rows(Z), "centred" if centred else "second", Z.error)
+    rows = check_features(Z)
+    floor = rounding_floor(rows)
     values = scipy.linalg.svdvals(rows - rows.mean(axis=0) if centred else rows, check_finite=False)
     return np.where(values > floor, values, 0.0)
 
 
-def direction_values(Z: Any) -> NDArray[np.float64]:
+def direction_singular_values(Z: Any) -> NDArray[np.float64]:
     """Return the singular values of the rows at unit length, as `singular_values` does; no row may be zero."""
     if isinstance(Z, Moments):
-        return _roots(pointed(Z), "direction", Z.direction_error)
-    return singular_values(pointed_rows(Z))
+        return _singular_values_of_moments(require_nonzero_rows(Z), "direction", Z.direction_error)
+    return singular_values(unit_rows(Z))
 
 
 def covariance_eigenvalues(Z: Any) -> NDArray[np.float64]:
@@ -67,12 +67,12 @@ def row_count(Z: Any) -> int:
 
 def column_count(Z: Any) -> int:
     """Return D, the dimension of features or of what moments saw."""
-    return Z.d if isinstance(Z, Moments) else finite_rows(Z).shape[1]
+    return Z.d if isinstance(Z, Moments) else check_features(Z).shape[1]
 
 
-def _roots(moments: Moments, which: str, error: float) -> NDArray[np.float64]:
+def _singular_values_of_moments(moments: Moments, which: str, error: float) -> NDArray[np.float64]:
     if which not in moments._spectra:  # decomposed once, forgotten when more rows come
-        matrices = {"second": moments.second, "direction": moments.direction_second}
+        matrices = {"second": moments.second, "direction": moments.direction_second_moment}
         matrix = moments.scatter() if which == "centred" else matrices[which]
         squares = scipy.linalg.eigvalsh(matrix)[::-1][: min(moments.count, moments.d)]
         moments._spectra[which] = np.sqrt(np.where(squares > error, squares, 0.0))

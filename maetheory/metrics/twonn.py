@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from maetheory.core import InputError
-from maetheory.metrics.conventions import choose
-from maetheory.metrics.neighbours import nearest
-from maetheory.metrics.rows import finite_rows
+from maetheory.metrics.conventions import get_convention
+from maetheory.metrics.nearest_neighbours import nearest_neighbours
+from maetheory.metrics.validation import check_features
 
 
 def twonn(Z: Any, *, discard: float = 0.1, convention: str | None = None) -> float:
@@ -44,16 +44,16 @@ def twonn(Z: Any, *, discard: float = 0.1, convention: str | None = None) -> flo
     >>> round(twonn(plane))
     2
     """
-    chosen = choose("twonn", convention)
+    chosen = get_convention("twonn", convention)
     if not 0 <= discard < 1:
         raise InputError(f"discard must be a share in [0, 1), but {discard} was given")
-    rows = finite_rows(Z)
+    rows = check_features(Z)
     rows = np.unique(rows - rows.mean(0), axis=0)  # what centring makes equal has no distance either
     n = len(rows)
     if n < 3:
         raise InputError(f"Z has {n} distinct rows, but two nearest neighbours need at least 3")
     scale = np.frexp(np.abs(rows).max())[1]
-    distance = nearest(np.ldexp(rows, -scale), 2)[1]  # a power of two rounds nothing
+    distance = nearest_neighbours(np.ldexp(rows, -scale), 2)[1]  # a power of two rounds nothing
     logarithm = np.sort(np.log(distance[:, 1] / distance[:, 0]))
     kept = min(int(n * (1 - discard)), n - 1)  # ln(1 − F) is infinite at i = n
     order = np.arange(1, kept + 1) - (1 if chosen.name == "scikit-dimension" else 0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from maetheory.core import Estimate, InputError
 from maetheory.metrics.moments import Moments
-from maetheory.metrics.rows import array
+from maetheory.metrics.validation import as_array
 
 Metric = Callable[[Any], float]
 
@@ -64,18 +64,18 @@ def jackknife(metric: Metric, parts: Sequence[Moments], *, corrected: bool = Fal
         raise InputError(f"parts must hold at least two disjoint sets of images, but holds {g}")
     packed = [part.pack() for part in parts]
     whole = np.sum(packed, axis=0)
-    left = np.array([float(metric(Moments.unpack(whole - part))) for part in packed])
-    error = jackknife_error(left)
+    leave_one_out = np.array([float(metric(Moments.unpack(whole - part))) for part in packed])
+    error = jackknife_error(leave_one_out)
     value = float(metric(Moments.unpack(whole)))
     if corrected:
-        value = g * value - (g - 1) * float(left.mean())
+        value = g * value - (g - 1) * float(leave_one_out.mean())
     return Estimate(value, 2 * error, sampled=True)
 
 
-def jackknife_error(left: Any) -> float:
+def jackknife_error(leave_one_out: Any) -> float:
     """Return one standard error from the values (g,) that are left when each of g parts is left out in turn."""
-    left, g = np.asarray(left, np.float64), len(left)
-    return float(np.sqrt((g - 1) / g * np.square(left - left.mean()).sum()))
+    leave_one_out, g = np.asarray(leave_one_out, np.float64), len(leave_one_out)
+    return float(np.sqrt((g - 1) / g * np.square(leave_one_out - leave_one_out.mean()).sum()))
 
 
 def bootstrap(metric: Metric, Z: Any, rng: np.random.Generator, *, draws: int = 100) -> Estimate:
@@ -113,7 +113,7 @@ def bootstrap(metric: Metric, Z: Any, rng: np.random.Generator, *, draws: int = 
     """
     if draws < 2:
         raise InputError(f"draws must be at least 2, but {draws} was given")
-    Z = array(Z)
+    Z = as_array(Z)
     value = float(metric(Z))
     again = [float(metric(Z[rng.integers(len(Z), size=len(Z))])) for _ in range(draws)]
     return Estimate(value, 2 * float(np.std(again, ddof=1)), sampled=True)
@@ -148,7 +148,7 @@ def growth(
     >>> [n for n, rank in growth(effective_rank, rng.normal(size=(64, 8)), rng)]
     [4, 8, 16, 32, 64]
     """
-    Z = array(Z)
+    Z = as_array(Z)
     chosen = sizes if sizes is not None else [len(Z) >> k for k in range(4, -1, -1) if len(Z) >> k >= 2]
     wrong = [size for size in chosen if not 2 <= size <= len(Z)]
     if wrong:

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.spatial.distance import pdist
 
 from maetheory.core import InputError
-from maetheory.metrics.conventions import choose
-from maetheory.metrics.rows import Floats, pointed_rows
+from maetheory.metrics.conventions import get_convention
+from maetheory.metrics.validation import Floats, unit_rows
 
 _TILE = 1024
 
@@ -44,18 +44,18 @@ def uniformity(Z: Any, *, t: float = 2.0, convention: str | None = None) -> floa
     >>> round(uniformity([[1.0, 0.0], [0.0, 1.0]]), 9)
     -4.0
     """
-    chosen = choose("uniformity", convention)
+    chosen = get_convention("uniformity", convention)
     if not t > 0:
         raise InputError(f"t must be positive, but {t} was given")
-    unit = pointed_rows(Z)
+    unit = unit_rows(Z)
     n = len(unit)
-    total = 2 * _potential(unit, t)
+    total = 2 * _sum_of_gaussian_potentials(unit, t)
     if chosen.name == "with-diagonal":
         return float(np.log((total + n) / n**2))
     return float(np.log(total / (n * (n - 1))))
 
 
-def _potential(unit: Floats, t: float) -> float:
+def _sum_of_gaussian_potentials(unit: Floats, t: float) -> float:
     total = 0.0
     for start in range(0, len(unit), _TILE):
         tile, rest = unit[start : start + _TILE], unit[start + _TILE :]

@@ -2,14 +2,15 @@
 
 `ViT` is the encoder, named parameter for parameter as in the published MAE code, so that checkpoints need no
 translation. `MAE` puts a light decoder on it and predicts hidden patches; `SimMIM` shows the encoder mask tokens
-instead. Neither ever draws a mask: `masking.draw_masks` does, on the device, from the same laws as `maetheory.masks`.
+instead. Neither ever draws a mask: `masking.sample_masks` does, on the device, from the same laws as `maetheory.masks`.
 """
 
+from maetheory.core.renames import renamed
 from maetheory.models.linear import LinearMAE
-from maetheory.models.losses import reconstruction, uniformity
+from maetheory.models.losses import reconstruction_loss, uniformity
 from maetheory.models.mae import MAE, MAEConfig, MAEOutput
-from maetheory.models.masking import draw_masks
-from maetheory.models.penalties import coding_rate, gaussian_potential, penalty
+from maetheory.models.masking import sample_masks
+from maetheory.models.penalties import coding_rate, gaussian_potential, uniformity_penalty
 from maetheory.models.presets import PRESETS, preset
 from maetheory.models.simmim import SimMIM
 from maetheory.models.vit import ViT, ViTConfig, patch_mean, split_mask
@@ -24,12 +25,21 @@ __all__ = [
     "ViT",
     "ViTConfig",
     "coding_rate",
-    "draw_masks",
     "gaussian_potential",
     "patch_mean",
-    "penalty",
     "preset",
-    "reconstruction",
+    "reconstruction_loss",
+    "sample_masks",
     "split_mask",
     "uniformity",
+    "uniformity_penalty",
 ]
+
+__getattr__ = renamed(
+    __name__,
+    {
+        "draw_masks": "sample_masks",
+        "penalty": "uniformity_penalty",
+        "reconstruction": "reconstruction_loss",
+    },
+)

@@ -46,8 +46,9 @@ class LinearMAE(nn.Module):
         super().__init__()
         if size < 1 or (width is not None and width < 1):
             raise InputError(f"size and width must be at least 1, but they are {size} and {width}")
-        self.encoder = nn.Parameter(torch.eye(size) if width is None else torch.empty(width, size),
-                                    requires_grad=width is not None)  # fmt: skip
+        self.encoder = nn.Parameter(
+            torch.eye(size) if width is None else torch.empty(width, size), requires_grad=width is not None
+        )
         self.decoder = nn.Parameter(torch.empty(size, size if width is None else width))
         for matrix in (self.encoder, self.decoder):
             if matrix.requires_grad:
@@ -69,8 +70,10 @@ class LinearMAE(nn.Module):
         if images.ndim != 2 or images.shape[1] != size:
             raise InputError(f"images must be flattened to (B, {size}), but their shape is {tuple(images.shape)}")
         if visible.dtype != torch.bool or visible.shape not in ((size,), images.shape):
-            raise InputError(f"the mask must be boolean of shape ({size},) or {tuple(images.shape)}, but it is "
-                             f"{visible.dtype} {tuple(visible.shape)}")  # fmt: skip
+            raise InputError(
+                f"the mask must be boolean of shape ({size},) or {tuple(images.shape)}, but it is "
+                f"{visible.dtype} {tuple(visible.shape)}"
+            )
         predicted = self.features(images, visible) @ self.decoder.T  # (B, k) @ (k, D) -> (B, D)
         return torch.where(visible, 0.0, predicted)
 

@@ -10,16 +10,16 @@ from torch.nn import functional as F
 
 from maetheory.core import InputError
 
-Convention = Literal["off-diagonal", "authors"]
+PairConvention = Literal["off-diagonal", "authors"]
 
 
-def reconstruction(prediction: Tensor, target: Tensor, present: Tensor | None = None, *, power: int = 2) -> Tensor:
+def reconstruction_loss(prediction: Tensor, target: Tensor, valid: Tensor | None = None, *, power: int = 2) -> Tensor:
     """Mean error per value over the hidden patches of each image, then over images (He et al. 2022).
 
     Parameters
     ----------
     prediction, target : Tensor, shape (B, hidden, c)
-    present : Tensor of bool, shape (B, hidden), optional
+    valid : Tensor of bool, shape (B, hidden), optional
         False where a row is padded.
     power : 1 or 2
         Absolute (SimMIM) or squared (MAE) error.
@@ -30,12 +30,12 @@ def reconstruction(prediction: Tensor, target: Tensor, present: Tensor | None = 
         In squared (or absolute) standardised pixel units; lower is better.
     """
     error = (prediction - target).abs().pow(power).mean(-1)  # (B, hidden, c) -> (B, hidden)
-    if present is None:
+    if valid is None:
         return error.mean()
-    return ((error * present).sum(1) / present.sum(1)).mean()
+    return ((error * valid).sum(1) / valid.sum(1)).mean()
 
 
-def uniformity(z: Tensor, *, normalize: bool = True, convention: Convention = "off-diagonal") -> Tensor:
+def uniformity(z: Tensor, *, normalize: bool = True, convention: PairConvention = "off-diagonal") -> Tensor:
     """U-MAE's uniformity, the mean squared inner product of two images' features (Zhang et al. 2022, Eq. 11).
 
     Parameters

@@ -9,9 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from maetheory.core import InputError
-from maetheory.models.losses import reconstruction, standardized_patches
+from maetheory.models.losses import reconstruction_loss, standardized_patches
 from maetheory.models.positions import sincos_positions
-from maetheory.models.vit import Block, Visible, ViT, ViTConfig, initialize, split_mask, take, with_cls
+from maetheory.models.vit import (
+    Block,
+    PatchSubset,
+    ViT,
+    ViTConfig,
+    gather_tokens,
+    initialize_weights,
+    prepend_cls,
+    split_mask,
+)
 
 
 @dataclass(frozen=True)
@@ -35,8 +44,9 @@ class MAEConfig:
 
     def __post_init__(self) -> None:
         if self.decoder_width % self.decoder_heads:
-            raise InputError(f"decoder heads must divide its width, but {self.decoder_heads} does not divide "
-                             f"{self.decoder_width}")  # fmt: skip
+            raise InputError(
+                f"decoder heads must divide its width, but {self.decoder_heads} does not divide {self.decoder_width}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return nested plain values, ready for JSON."""
@@ -103,8 +113,8 @@ class MAE(nn.Module):
             for _ in range(config.decoder_depth)
         )
         self.decoder_norm = nn.LayerNorm(config.decoder_width, vit.eps)
-        self.decoder_pred = nn.Linear(config.decoder_width, vit.patch_values)
-        initialize(self)
+        self.decoder_pred = nn.Linear(config.decoder_width, vit.patch_dim)
+        initialize_weights(self)
 
     def forward(self, images: Tensor, mask: Tensor, n_visible: int | None = None) -> MAEOutput:
         """Encode the visible patches and predict the hidden ones.
@@ -124,15 +134,15 @@ class MAE(nn.Module):
             If shapes do not fit, or a row of the mask shows nothing or hides nothing.
         """
         visible, hidden = split_mask(mask, self.config.encoder.n_patches, n_visible)
-        if hidden.places.shape[1] == 0:
+        if hidden.indices.shape[1] == 0:
             raise InputError("every row of the mask must hide at least one patch")
         patches = self.encoder.patches(images)
         latent = self._encode(patches, visible)
         prediction = self._decode(latent, visible, hidden)
-        target = take(patches, hidden.places)  # (B, p, c) -> (B, hidden, c)
+        target = gather_tokens(patches, hidden.indices)  # (B, p, c) -> (B, hidden, c)
         if self.config.norm_pixels:
             target = standardized_patches(target)
-        return MAEOutput(reconstruction(prediction, target, hidden.present), prediction, latent)
+        return MAEOutput(reconstruction_loss(prediction, target, hidden.valid), prediction, latent)
 
     def encode(self, images: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return encoder tokens (B, 1 + v, d) after the final norm; without a mask every patch is seen."""
@@ -142,25 +152,25 @@ class MAE(nn.Module):
         """Predict the hidden patches, (B, hidden, c) as in `MAEOutput`, from any tokens (B, 1 + visible, d)."""
         return self._decode(latent, *split_mask(mask, self.config.encoder.n_patches))
 
-    def _encode(self, patches: Tensor, visible: Visible) -> Tensor:
+    def _encode(self, patches: Tensor, visible: PatchSubset) -> Tensor:
         tokens = self.encoder.embed(patches, visible)
-        keys = None if visible.present is None else with_cls(visible.present)
+        key_mask = None if visible.valid is None else prepend_cls(visible.valid)
         for block in self.encoder.blocks:
-            tokens = block(tokens, keys)
+            tokens = block(tokens, key_mask)
         return self.encoder.norm(tokens)
 
-    def _decode(self, latent: Tensor, visible: Visible, hidden: Visible) -> Tensor:
+    def _decode(self, latent: Tensor, visible: PatchSubset, hidden: PatchSubset) -> Tensor:
         """Predict the hidden patches from latent tokens (B, 1 + v, d), giving (B, hidden, c)."""
         embedded = self.decoder_embed(latent)  # (B, 1 + v, d) -> (B, 1 + v, e)
         position = self.decoder_pos_embed[0]
-        seen = embedded[:, 1:] + position[1:][visible.places]
+        seen = embedded[:, 1:] + position[1:][visible.indices]
         cls = embedded[:, :1] + position[:1]
-        guess = self.mask_token + position[1:][hidden.places]  # (B, hidden, e)
+        guess = self.mask_token + position[1:][hidden.indices]  # (B, hidden, e)
         tokens = torch.cat([cls, seen.to(guess.dtype), guess], dim=1)  # attention does not mind the order
-        keys = None
-        if visible.present is not None and hidden.present is not None:
-            keys = torch.cat([with_cls(visible.present), hidden.present], dim=1)
+        key_mask = None
+        if visible.valid is not None and hidden.valid is not None:
+            key_mask = torch.cat([prepend_cls(visible.valid), hidden.valid], dim=1)
         start = tokens.shape[1] - guess.shape[1]  # nobody reads what the last block makes of the visible tokens
         for i, block in enumerate(self.decoder_blocks, 1):
-            tokens = block(tokens, keys, start if i == len(self.decoder_blocks) else 0)
+            tokens = block(tokens, key_mask, start if i == len(self.decoder_blocks) else 0)
         return self.decoder_pred(self.decoder_norm(tokens[:, -guess.shape[1] :]))

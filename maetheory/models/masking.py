@@ -9,7 +9,7 @@ from maetheory.core import InputError
 from maetheory.masks import BernoulliMasks, BlockMasks, MaskLaw, UniformMasks
 
 
-def draw_masks(law: MaskLaw, n: int, generator: torch.Generator) -> Tensor:
+def sample_masks(law: MaskLaw, n: int, generator: torch.Generator) -> Tensor:
     """Draw `n` masks of a law on the generator's device.
 
     Parameters

@@ -15,14 +15,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from maetheory.core import InputError
-from maetheory.models.losses import Convention, uniformity
+from maetheory.models.losses import PairConvention, uniformity
 
-Form = Literal["squares", "gaussian", "coding-rate"]
-FORMS: tuple[Form, ...] = ("squares", "gaussian", "coding-rate")
+UniformityForm = Literal["squares", "gaussian", "coding-rate"]
+UNIFORMITY_FORMS: tuple[UniformityForm, ...] = ("squares", "gaussian", "coding-rate")
 
 
-def penalty(
-    z: Tensor, *, form: Form = "squares", normalize: bool = True, convention: Convention = "off-diagonal"
+def uniformity_penalty(
+    z: Tensor, *, form: UniformityForm = "squares", normalize: bool = True, convention: PairConvention = "off-diagonal"
 ) -> Tensor:
     """What a training run adds, times its weight, to the reconstruction loss; lower is more uniform.
 
@@ -52,10 +52,10 @@ def penalty(
         return gaussian_potential(z, convention=convention)
     if form == "coding-rate":
         return -coding_rate(z)
-    raise InputError(f"the form of uniformity must be one of {', '.join(FORMS)}, but it is {form!r}")
+    raise InputError(f"the form of uniformity must be one of {', '.join(UNIFORMITY_FORMS)}, but it is {form!r}")
 
 
-def gaussian_potential(z: Tensor, *, t: float = 2.0, convention: Convention = "off-diagonal") -> Tensor:
+def gaussian_potential(z: Tensor, *, t: float = 2.0, convention: PairConvention = "off-diagonal") -> Tensor:
     """Uniformity of Wang and Isola (2020), ln mean exp(−t‖ẑᵢ − ẑⱼ‖²) over pairs of L2-normalised rows.
 
     Parameters

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from maetheory.core import InputError
-from maetheory.models.losses import reconstruction, standardized_patches
+from maetheory.models.losses import reconstruction_loss, standardized_patches
 from maetheory.models.mae import MAEConfig, MAEOutput
-from maetheory.models.vit import ViT, initialize, split_mask, take
+from maetheory.models.vit import ViT, gather_tokens, initialize_weights, split_mask
 
 
 class SimMIM(nn.Module):
@@ -25,21 +25,21 @@ class SimMIM(nn.Module):
         self.config = config
         self.encoder = ViT(config.encoder)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, config.encoder.width))
-        self.head = nn.Linear(config.encoder.width, config.encoder.patch_values)
-        initialize(self)
+        self.head = nn.Linear(config.encoder.width, config.encoder.patch_dim)
+        initialize_weights(self)
 
     def forward(self, images: Tensor, mask: Tensor, n_visible: int | None = None) -> MAEOutput:
         """Predict the hidden patches; as in `MAE.forward`, but `latent` holds every place, (B, 1 + p, d)."""
         _, hidden = split_mask(mask, self.config.encoder.n_patches, n_visible)
-        if hidden.places.shape[1] == 0:
+        if hidden.indices.shape[1] == 0:
             raise InputError("every row of the mask must hide at least one patch")
         patches = self.encoder.patches(images)
         latent = self._tokens(patches, mask)
-        prediction = self.head(take(latent[:, 1:], hidden.places))  # (B, p, d) -> (B, hidden, c)
-        target = take(patches, hidden.places)  # (B, p, c) -> (B, hidden, c)
+        prediction = self.head(gather_tokens(latent[:, 1:], hidden.indices))  # (B, p, d) -> (B, hidden, c)
+        target = gather_tokens(patches, hidden.indices)  # (B, p, c) -> (B, hidden, c)
         if self.config.norm_pixels:
             target = standardized_patches(target)
-        return MAEOutput(reconstruction(prediction, target, hidden.present, power=1), prediction, latent)
+        return MAEOutput(reconstruction_loss(prediction, target, hidden.valid, power=1), prediction, latent)
 
     def encode(self, images: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return encoder tokens (B, 1 + p, d) after the final norm; hidden places hold mask tokens."""

@@ -52,8 +52,9 @@ class ViTConfig:
 
     def __post_init__(self) -> None:
         if self.patch < 1 or self.image_size % self.patch:
-            raise InputError(f"the patch size must divide the image size, but {self.patch} does not divide "
-                             f"{self.image_size}")  # fmt: skip
+            raise InputError(
+                f"the patch size must divide the image size, but {self.patch} does not divide {self.image_size}"
+            )
         if self.width % self.heads:
             raise InputError(f"the heads must divide the width, but {self.heads} does not divide {self.width}")
         if self.positions not in ("sincos", "learned"):
@@ -72,23 +73,23 @@ class ViTConfig:
         return self.grid**2
 
     @property
-    def patch_values(self) -> int:
+    def patch_dim(self) -> int:
         """Values of a patch, c."""
         return self.patch**2 * self.channels
 
 
-class Visible(NamedTuple):
+class PatchSubset(NamedTuple):
     """Which patches each image of a batch shows, in raster order.
 
-    `places` (B, v) are patch numbers; where counts differ, rows are padded and `present` (B, v) is False there.
+    `indices` (B, v) are patch numbers; where counts differ, rows are padded and `valid` (B, v) is False there.
     """
 
-    places: Tensor
-    present: Tensor | None
+    indices: Tensor
+    valid: Tensor | None
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention; `keys` says which tokens may be looked at."""
+    """Multi-head self-attention; `key_mask` says which tokens may be looked at."""
 
     def __init__(self, width: int, heads: int, qkv_bias: bool) -> None:
         super().__init__()
@@ -96,11 +97,11 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width, bias=qkv_bias)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, keys: Tensor | None = None, start: int = 0) -> Tensor:
+    def forward(self, x: Tensor, key_mask: Tensor | None = None, start: int = 0) -> Tensor:
         """Map (B, t, d) to (B, t - start, d): what the tokens from `start` on gather from all of them."""
         b, t, d = x.shape
         q, k, v = self.qkv(x).view(b, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4)  # (B, t, 3d) -> 3 x (B, h, t, d/h)
-        allowed = None if keys is None else keys[:, None, None, :]  # (B, t) -> (B, 1, 1, t)
+        allowed = None if key_mask is None else key_mask[:, None, None, :]  # (B, t) -> (B, 1, 1, t)
         mixed = F.scaled_dot_product_attention(q[:, :, start:], k, v, attn_mask=allowed)
         return self.proj(mixed.transpose(1, 2).reshape(b, t - start, d))
 
@@ -128,9 +129,9 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(width, eps)
         self.mlp = MLP(width, int(width * mlp_ratio))
 
-    def forward(self, x: Tensor, keys: Tensor | None = None, start: int = 0) -> Tensor:
-        """Map (B, t, d) to (B, t - start, d), the tokens from `start` on; none looks where `keys` (B, t) is False."""
-        x = x[:, start:] + self.attn(self.norm1(x), keys, start)
+    def forward(self, x: Tensor, key_mask: Tensor | None = None, start: int = 0) -> Tensor:
+        """Map (B, t, d) to (B, t - start, d), the tokens from `start` on; none looks where `key_mask` (B, t) is False."""
+        x = x[:, start:] + self.attn(self.norm1(x), key_mask, start)
         return x + self.mlp(self.norm2(x))
 
 
@@ -174,7 +175,7 @@ class ViT(nn.Module):
             for _ in range(config.depth)
         )
         self.norm = nn.LayerNorm(config.width, config.eps)
-        initialize(self)
+        initialize_weights(self)
 
     def patches(self, images: Tensor) -> Tensor:
         """Cut images (B, C, H, W), uint8 or in [0, 1], into standardised patches (B, p, c)."""
@@ -190,15 +191,17 @@ class ViT(nn.Module):
         cells = images.reshape(-1, channels, g, s, g, s).permute(0, 2, 4, 3, 5, 1)  # (B, C, H, W) -> (B, g, g, s, s, C)
         return cells.reshape(-1, g * g, s * s * channels)
 
-    def embed(self, patches: Tensor, visible: Visible | None = None) -> Tensor:
+    def embed(self, patches: Tensor, visible: PatchSubset | None = None) -> Tensor:
         """Turn patches (B, p, c) into tokens (B, 1 + v, d): cls first, then only the visible patches."""
         position = self.pos_embed[:, 1:]
         if visible is not None:
-            if len(visible.places) != len(patches):
-                raise InputError(f"the mask must have one row for each of the {len(patches)} images, but it has "
-                                 f"{len(visible.places)}")  # fmt: skip
-            patches = take(patches, visible.places)  # (B, p, c) -> (B, v, c)
-            position = position[0][visible.places]  # (p, d) -> (B, v, d)
+            if len(visible.indices) != len(patches):
+                raise InputError(
+                    f"the mask must have one row for each of the {len(patches)} images, but it has "
+                    f"{len(visible.indices)}"
+                )
+            patches = gather_tokens(patches, visible.indices)  # (B, p, c) -> (B, v, c)
+            position = position[0][visible.indices]  # (p, d) -> (B, v, d)
         tokens = self.patch_embed(patches) + position
         cls = (self.cls_token + self.pos_embed[:, :1]).expand(len(tokens), -1, -1)
         return torch.cat([cls, tokens], dim=1)
@@ -220,9 +223,9 @@ class ViT(nn.Module):
         visible = None if mask is None else split_mask(mask, self.config.n_patches)[0]
         tokens = self.embed(self.patches(images), visible)
         yield tokens
-        keys = with_cls(visible.present) if visible is not None and visible.present is not None else None
+        key_mask = prepend_cls(visible.valid) if visible is not None and visible.valid is not None else None
         for block in self.blocks:
-            tokens = block(tokens, keys)
+            tokens = block(tokens, key_mask)
             yield tokens
 
     def hidden_states(self, images: Tensor, mask: Tensor | None = None) -> list[Tensor]:
@@ -239,7 +242,7 @@ def last(states: Iterator[Tensor]) -> Tensor:
     return deque(states, maxlen=1).pop()
 
 
-def initialize(module: nn.Module) -> None:
+def initialize_weights(module: nn.Module) -> None:
     """Initialise as MAE does: Xavier-uniform linear maps, zero biases, N(0, 0.02²) tokens and learned tables."""
     for child in module.modules():
         if isinstance(child, nn.Linear | nn.Conv2d):
@@ -251,25 +254,25 @@ def initialize(module: nn.Module) -> None:
             nn.init.normal_(parameter, std=0.02)
 
 
-def take(tokens: Tensor, index: Tensor) -> Tensor:
+def gather_tokens(tokens: Tensor, index: Tensor) -> Tensor:
     """Pick rows `index` (B, v) of tokens (B, t, d), giving (B, v, d)."""
     return tokens.gather(1, index[..., None].expand(-1, -1, tokens.shape[-1]))
 
 
-def patch_mean(tokens: Tensor, present: Tensor | None = None, prefix: int = 1) -> Tensor:
+def patch_mean(tokens: Tensor, valid: Tensor | None = None, n_prefix_tokens: int = 1) -> Tensor:
     """Average the patch tokens of (B, prefix + v, d) over those present (B, v), or over all, giving (B, d)."""
-    patches = tokens[:, prefix:]
-    if present is None:
+    patches = tokens[:, n_prefix_tokens:]
+    if valid is None:
         return patches.mean(1)
-    return (patches * present[..., None]).sum(1) / present.sum(1, keepdim=True)  # (B, v, d) -> (B, d)
+    return (patches * valid[..., None]).sum(1) / valid.sum(1, keepdim=True)  # (B, v, d) -> (B, d)
 
 
-def with_cls(present: Tensor) -> Tensor:
+def prepend_cls(valid: Tensor) -> Tensor:
     """Prepend the always present cls token to a (B, v) table of presence."""
-    return F.pad(present, (1, 0), value=True)
+    return F.pad(valid, (1, 0), value=True)
 
 
-def split_mask(mask: Tensor, n_patches: int, n_visible: int | None = None) -> tuple[Visible, Visible]:
+def split_mask(mask: Tensor, n_patches: int, n_visible: int | None = None) -> tuple[PatchSubset, PatchSubset]:
     """Split a mask into its visible and its hidden patches.
 
     Parameters
@@ -291,17 +294,17 @@ def split_mask(mask: Tensor, n_patches: int, n_visible: int | None = None) -> tu
         )
     order = torch.argsort((~mask).to(torch.uint8), dim=1, stable=True)  # visible first, raster order within
     if n_visible is not None:
-        return Visible(order[:, :n_visible], None), Visible(order[:, n_visible:], None)
+        return PatchSubset(order[:, :n_visible], None), PatchSubset(order[:, n_visible:], None)
     counts = mask.sum(1)
     fewest, most = int(counts.min()), int(counts.max())
     if fewest < 1 or most > n_patches:
         raise InputError("every row of the mask must show at least one patch")
     if fewest == most:
-        return Visible(order[:, :most], None), Visible(order[:, most:], None)
+        return PatchSubset(order[:, :most], None), PatchSubset(order[:, most:], None)
     place = torch.arange(n_patches, device=mask.device)
-    seen = Visible(order[:, :most], place[:most] < counts[:, None])
+    seen = PatchSubset(order[:, :most], place[:most] < counts[:, None])
     back = order.flip(1)[:, : n_patches - fewest]  # hidden patches last to first
     hidden_counts = n_patches - counts
-    present = place[: n_patches - fewest] < hidden_counts[:, None]
-    raster = torch.argsort(torch.where(present, back, n_patches), dim=1, stable=True)
-    return seen, Visible(back.gather(1, raster), present)
+    valid = place[: n_patches - fewest] < hidden_counts[:, None]
+    raster = torch.argsort(torch.where(valid, back, n_patches), dim=1, stable=True)
+    return seen, PatchSubset(back.gather(1, raster), valid)

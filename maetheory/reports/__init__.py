@@ -1,29 +1,49 @@
 """What was measured, kept with its provenance and shown beside the paper's numbers."""
 
-from maetheory.reports.block import rewrite, tables_block
-from maetheory.reports.claims import Verdict, compare, verdicts
-from maetheory.reports.ledger import append, read
+from maetheory.core.renames import renamed
+from maetheory.reports.claims import ClaimVerdict, claim_verdicts, compare_objectives
+from maetheory.reports.ledger import append_records, read_ledger
+from maetheory.reports.markdown_block import markdown_block, replace_marked_block
 from maetheory.reports.page import Section, write_page
-from maetheory.reports.paper_tables import own_table, paper_table
-from maetheory.reports.published import publish, published
-from maetheory.reports.tables import accuracy_table, mean_and_spread, percent, with_spread
+from maetheory.reports.paper_tables import own_results_table, paper_table
+from maetheory.reports.published_ledgers import publish_ledger, read_published_ledgers
+from maetheory.reports.tables import accuracy_table, format_mean_and_std, format_percent, mean_and_std
 
 __all__ = [
+    "ClaimVerdict",
     "Section",
-    "Verdict",
     "accuracy_table",
-    "append",
-    "compare",
-    "mean_and_spread",
-    "own_table",
+    "append_records",
+    "claim_verdicts",
+    "compare_objectives",
+    "format_mean_and_std",
+    "format_percent",
+    "markdown_block",
+    "mean_and_std",
+    "own_results_table",
     "paper_table",
-    "percent",
-    "publish",
-    "published",
-    "read",
-    "rewrite",
-    "tables_block",
-    "verdicts",
-    "with_spread",
+    "publish_ledger",
+    "read_ledger",
+    "read_published_ledgers",
+    "replace_marked_block",
     "write_page",
 ]
+
+__getattr__ = renamed(
+    __name__,
+    {
+        "Verdict": "ClaimVerdict",
+        "append": "append_records",
+        "compare": "compare_objectives",
+        "mean_and_spread": "mean_and_std",
+        "own_table": "own_results_table",
+        "percent": "format_percent",
+        "publish": "publish_ledger",
+        "published": "read_published_ledgers",
+        "read": "read_ledger",
+        "rewrite": "replace_marked_block",
+        "tables_block": "markdown_block",
+        "verdicts": "claim_verdicts",
+        "with_spread": "format_mean_and_std",
+    },
+)

@@ -20,19 +20,19 @@ from scipy import stats
 
 CONFIRMED, REFUTED, UNDECIDED, NOT_RUN = "confirmed", "refuted", "undecided", "not run"
 CONFIDENCE = 0.95
-PAIRS = (("MAE", "U-MAE"), ("SimMIM", "U-SimMIM"))
-METRICS: Mapping[str, str] = MappingProxyType(
+OBJECTIVE_PAIRS = (("MAE", "U-MAE"), ("SimMIM", "U-SimMIM"))
+CLAIM_METRICS: Mapping[str, str] = MappingProxyType(
     {
         "linear_probe": "linear probing accuracy",
         "fine_tuning": "fine-tuning accuracy",
         "effective_rank": "effective rank",
     }
 )
-_ALIKE = ["seed", "epochs", "train_images", "test_images"]
+_PAIRING_COLUMNS = ["seed", "epochs", "train_images", "test_images"]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ClaimVerdict:
     """What the evidence says of "`better` is larger than `plain`".
 
     Attributes
@@ -52,7 +52,7 @@ class Verdict:
     seeds: int
 
     @property
-    def word(self) -> str:
+    def label(self) -> str:
         """One of "confirmed", "refuted", "undecided" and "not run"."""
         if not self.seeds:
             return NOT_RUN
@@ -70,7 +70,7 @@ class Verdict:
         return "one seed: test images alone" if self.seeds else ""
 
 
-def compare(ledger: pd.DataFrame, plain: str, better: str, *, metric: str, readout: str) -> Verdict:
+def compare_objectives(ledger: pd.DataFrame, plain: str, better: str, *, metric: str, readout: str) -> ClaimVerdict:
     """Judge one claim on the records of one experiment.
 
     Parameters
@@ -91,25 +91,25 @@ def compare(ledger: pd.DataFrame, plain: str, better: str, *, metric: str, reado
     >>> alike = {"epochs": 6, "train_images": 9, "test_images": 9, "readout": "cls", "metric": "linear_probe"}
     >>> ledger = pd.DataFrame([{**alike, "cell": cell, "seed": seed, "value": value, "error": 0.02}
     ...                        for seed in (0, 1) for cell, value in (("MAE", 0.5), ("U-MAE", 0.6))])
-    >>> compare(ledger, "MAE", "U-MAE", metric="linear_probe", readout="cls").word
+    >>> compare_objectives(ledger, "MAE", "U-MAE", metric="linear_probe", readout="cls").label
     'confirmed'
     """
     if ledger.empty:
-        return Verdict(plain, better, np.nan, np.nan, 0)
+        return ClaimVerdict(plain, better, np.nan, np.nan, 0)
     part = ledger[(ledger.metric == metric) & (ledger.readout == readout)].dropna(subset=["value"])
     one, two = (part[part.cell == name] for name in (plain, better))
-    pairs = one.merge(two, on=_ALIKE, suffixes=("_plain", "_better"))
+    pairs = one.merge(two, on=_PAIRING_COLUMNS, suffixes=("_plain", "_better"))
     gains = (pairs.value_better - pairs.value_plain).to_numpy(float)
     n = len(gains)
     if not n:
-        return Verdict(plain, better, np.nan, np.nan, 0)
+        return ClaimVerdict(plain, better, np.nan, np.nan, 0)
     error = float(np.hypot(pairs.error_plain, pairs.error_better).mean())
     if n > 1:
         error = max(error, float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * gains.std(ddof=1) / np.sqrt(n)))
-    return Verdict(plain, better, float(gains.mean()), error, n)
+    return ClaimVerdict(plain, better, float(gains.mean()), error, n)
 
 
-def verdicts(ledger: pd.DataFrame) -> pd.DataFrame:
+def claim_verdicts(ledger: pd.DataFrame) -> pd.DataFrame:
     """Judge every claim on every experiment that measured an objective beside its U- form.
 
     Parameters
@@ -124,16 +124,25 @@ def verdicts(ledger: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for name, part in ledger.groupby("experiment", sort=False) if len(ledger) else ():
-        for plain, better in PAIRS:
+        for plain, better in OBJECTIVE_PAIRS:
             if not {plain, better} <= set(part.cell):
                 continue
-            for metric, words in METRICS.items():
+            for metric, words in CLAIM_METRICS.items():
                 scale = 100 if words.endswith("accuracy") else 1
                 for readout in sorted(set(part[part.metric == metric].readout) & {"cls", "mean"}):
-                    found = compare(part, plain, better, metric=metric, readout=readout)
-                    rows.append({"experiment": name, "dataset": part.dataset.iloc[0],
-                                 "claim": f"{better} over {plain}, {words}", "readout": readout,
-                                 "difference": scale * found.difference, "error": scale * found.error,
-                                 "seeds": found.seeds, "rule": found.rule, "verdict": found.word})  # fmt: skip
+                    found = compare_objectives(part, plain, better, metric=metric, readout=readout)
+                    rows.append(
+                        {
+                            "experiment": name,
+                            "dataset": part.dataset.iloc[0],
+                            "claim": f"{better} over {plain}, {words}",
+                            "readout": readout,
+                            "difference": scale * found.difference,
+                            "error": scale * found.error,
+                            "seeds": found.seeds,
+                            "rule": found.rule,
+                            "verdict": found.label,
+                        }
+                    )
     columns = ["experiment", "dataset", "claim", "readout", "difference", "error", "seeds", "rule", "verdict"]
     return pd.DataFrame(rows, columns=columns)

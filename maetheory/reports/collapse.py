@@ -9,12 +9,24 @@ from typing import Any
 import pandas as pd
 
 from maetheory.core import provenance
-from maetheory.evaluation.quoted import banded, number
-from maetheory.reports.console import console_of
+from maetheory.evaluation.collapse.formatting import format_interval, number
+from maetheory.reports.console import capturing_console
 from maetheory.reports.diagnosis import Diagnosis
 
-COMPACT = ("effective_rank", "rankme", "stable_rank", "participation_ratio", "alpha_req", "twonn", "mean_cosine",
-           "direction_std", "umae_uniformity", "uniformity", "lidar", "mask_pair_alignment")  # fmt: skip
+COMPACT_METRICS = (
+    "effective_rank",
+    "rankme",
+    "stable_rank",
+    "participation_ratio",
+    "alpha_req",
+    "twonn",
+    "mean_cosine",
+    "direction_std",
+    "umae_uniformity",
+    "uniformity",
+    "lidar",
+    "mask_pair_alignment",
+)
 LEGEND = (
     "Brackets: two standard errors around what infinitely many images would give, so they need not hold the value of "
     "these; of uniformity, TwoNN, coherence, LiDAR and mask-pair alignment around the value, for other images as many. "
@@ -22,7 +34,7 @@ LEGEND = (
     "Shuffled: each column shuffled by itself. Noise: Gaussian rows of the same shape, whose spectrum is "
     "Marchenko and Pastur's. Values of ranks grow with the number of images: compare them at equal n."
 )
-_NARROWEST = 100
+_MIN_WIDTH = 100
 
 
 def collapse_text(found: Sequence[Diagnosis], *, colour: bool = False, width: int = 0) -> str:
@@ -38,7 +50,7 @@ def collapse_text(found: Sequence[Diagnosis], *, colour: bool = False, width: in
     """
     from rich.text import Text
 
-    console = console_of(max(width, _NARROWEST), colour=colour)
+    console = capturing_console(max(width, _MIN_WIDTH), colour=colour)
     with console.capture() as captured:
         for one in found:
             console.print(Text(f"{one.name}: {one.report.dialect}, sha256 {one.report.sha256[:12]}…", style="bold"))
@@ -46,26 +58,36 @@ def collapse_text(found: Sequence[Diagnosis], *, colour: bool = False, width: in
                 console.print(str(finding), markup=False)
             for note in one.notes:
                 console.print(f"note: {note}", markup=False)
-            console.print(_table(compact_table(one.measured.table)))
+            console.print(_rich_table(compact_table(one.measured.table)))
             if one.measured.table.layer.nunique() > 1:
                 console.print("\neffective rank by layer", markup=False)
-                console.print(_table(layer_table(one.measured.table)))
+                console.print(_rich_table(layer_table(one.measured.table)))
             console.print()
         console.print(LEGEND)
     return captured.get().rstrip()
 
 
-def compact_table(table: pd.DataFrame, metrics: Sequence[str] | None = COMPACT) -> pd.DataFrame:
+def compact_table(table: pd.DataFrame, metrics: Sequence[str] | None = COMPACT_METRICS) -> pd.DataFrame:
     """Return the last layer's metrics, each under its publication's convention, as texts beside their baselines."""
     last = table[table.layer == table.layer.iloc[-1]].drop_duplicates(["readout", "metric"])
     rows = []
     for record in last.to_dict("records"):
         if metrics is not None and record["metric"] not in metrics:
             continue
-        beside = {title: number(record[name]) for name, title in
-                  (("random_twin", "random twin"), ("shuffled", "shuffled"), ("noise", "noise"))}  # fmt: skip
-        rows.append({"readout": record["readout"], "metric": record["metric"], "value": banded(record), **beside,
-                     "n": str(record["n"]), "d": str(record["d"])})  # fmt: skip
+        beside = {
+            title: number(record[name])
+            for name, title in (("random_twin", "random twin"), ("shuffled", "shuffled"), ("noise", "noise"))
+        }
+        rows.append(
+            {
+                "readout": record["readout"],
+                "metric": record["metric"],
+                "value": format_interval(record),
+                **beside,
+                "n": str(record["n"]),
+                "d": str(record["d"]),
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -77,14 +99,14 @@ def layer_table(table: pd.DataFrame) -> pd.DataFrame:
         row = {"layer": str(layer)}
         for record in group.to_dict("records"):
             row |= {
-                record["readout"]: banded(record),
+                record["readout"]: format_interval(record),
                 f"{record['readout']}, random twin": number(record["random_twin"]),
             }
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _table(frame: pd.DataFrame) -> Any:
+def _rich_table(frame: pd.DataFrame) -> Any:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -99,37 +121,51 @@ def collapse_records(found: Sequence[Diagnosis]) -> list[dict[str, Any]]:
     """Return one flat record per checkpoint, readout, layer, metric and convention; what is not finite is null."""
     origin = provenance(seed=found[0].seed, device=found[0].device)
     return [
-        {"experiment": "collapse", "checkpoint": one.report.path, "name": one.name, "sha256": one.report.sha256,
-         "dialect": one.report.dialect, "dataset": one.dataset, "seed": one.seed, **plain(record), "provenance": origin}
+        {
+            "experiment": "collapse",
+            "checkpoint": one.report.path,
+            "name": one.name,
+            "sha256": one.report.sha256,
+            "dialect": one.report.dialect,
+            "dataset": one.dataset,
+            "seed": one.seed,
+            **json_ready(record),
+            "provenance": origin,
+        }
         for one in found
         for record in one.measured.table.to_dict("records")
-    ]  # fmt: skip
+    ]
 
 
 def collapse_document(found: Sequence[Diagnosis]) -> dict[str, Any]:
     """Return everything as one JSON-ready document."""
-    records = [{k: v for k, v in record.items() if k != "provenance"}
-               for record in collapse_records(found)]  # fmt: skip
+    records = [{k: v for k, v in record.items() if k != "provenance"} for record in collapse_records(found)]
     return {
         "dataset": found[0].dataset,
         "seed": found[0].seed,
         "checkpoints": [
-            {"checkpoint": one.report.path, "name": one.name, "sha256": one.report.sha256,
-             "load": plain(one.report.to_dict()), "reading": plain([finding.to_dict() for finding in one.reading]),
-             "notes": list(one.notes), "growth": plain(one.measured.growth.to_dict("records"))}
+            {
+                "checkpoint": one.report.path,
+                "name": one.name,
+                "sha256": one.report.sha256,
+                "load": json_ready(one.report.to_dict()),
+                "reading": json_ready([finding.to_dict() for finding in one.reading]),
+                "notes": list(one.notes),
+                "growth": json_ready(one.measured.growth.to_dict("records")),
+            }
             for one in found
         ],
         "records": records,
         "provenance": provenance(seed=found[0].seed, device=found[0].device),
-    }  # fmt: skip
+    }
 
 
-def plain(thing: Any) -> Any:
+def json_ready(thing: Any) -> Any:
     """Return nested values as JSON has them: what is not a finite number is null, what JSON does not know a text."""
     if isinstance(thing, Mapping):
-        return {str(name): plain(value) for name, value in thing.items()}
+        return {str(name): json_ready(value) for name, value in thing.items()}
     if isinstance(thing, list | tuple):
-        return [plain(value) for value in thing]
+        return [json_ready(value) for value in thing]
     if hasattr(thing, "item"):
         thing = thing.item()
     if isinstance(thing, float):

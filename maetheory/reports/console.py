@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def console_of(width: int, *, colour: bool) -> Console:
+def capturing_console(width: int, *, colour: bool) -> Console:
     """Return a console of so many columns whose `capture` gives what was printed.
 
     Parameters

@@ -12,8 +12,8 @@ from maetheory.checkpoints import LoadReport, inspect_checkpoint, load_checkpoin
 from maetheory.checkpoints.device import device_name
 from maetheory.core import InputError, Progress, silent
 from maetheory.data import ImageSet
-from maetheory.evaluation import Collapse, measure_collapse
-from maetheory.evaluation.verdict import Finding, verdict
+from maetheory.evaluation import CollapseMeasurements, measure_collapse
+from maetheory.evaluation.collapse.verdict import Finding, verdict
 
 Layer = int | Literal["last", "all"]
 
@@ -24,10 +24,10 @@ class Diagnosis:
 
     name: str
     report: LoadReport
-    measured: Collapse
+    measured: CollapseMeasurements
     dataset: str
     seed: int
-    fitting: str = ""
+    resize_note: str = ""
     device: str = "cpu"
 
     @property
@@ -38,7 +38,7 @@ class Diagnosis:
     @property
     def notes(self) -> tuple[str, ...]:
         """What to know before quoting: from loading, then from measuring."""
-        return (*self.report.notes, *([self.fitting] if self.fitting else []), *self.measured.notes)
+        return (*self.report.notes, *([self.resize_note] if self.resize_note else []), *self.measured.notes)
 
 
 def diagnose(
@@ -51,7 +51,7 @@ def diagnose(
     twins: int = 5,
     seed: int = 0,
     progress: Progress = silent,
-    **loading: Any,
+    **load_options: Any,
 ) -> list[Diagnosis]:
     """Load and measure checkpoints one after the other, under every convention and beside every baseline.
 
@@ -72,30 +72,48 @@ def diagnose(
     InputError
         If a checkpoint cannot be read or measured; the sentence names its file.
     """
-    chosen = layer_of(layers)
+    chosen = parse_layer(layers)
     for path in paths:
-        with _naming(path):
-            inspect_checkpoint(path, **loading)
+        with _name_file_in_errors(path):
+            inspect_checkpoint(path, **load_options)
     found = []
-    for number, (path, name) in enumerate(zip(paths, names_of(paths), strict=True), 1):
+    for number, (path, name) in enumerate(zip(paths, unique_names(paths), strict=True), 1):
         which = f"{name}, " + (f"{number} of {len(paths)}, " if len(paths) > 1 else "")
 
         def told(done: int, total: int, message: str, which: str = which) -> None:
             progress(done, total, which + message)
 
-        with _naming(path):
-            encoder, report = load_checkpoint(path, **loading)
-            measured = measure_collapse(encoder, images, readouts=readouts or None, layers=chosen, full=True,
-                                        conventions="all", final_norm=final_norm, twins=twins, seed=seed,
-                                        progress=told)  # fmt: skip
+        with _name_file_in_errors(path):
+            encoder, report = load_checkpoint(path, **load_options)
+            measured = measure_collapse(
+                encoder,
+                images,
+                readouts=readouts or None,
+                layers=chosen,
+                full=True,
+                conventions="all",
+                final_norm=final_norm,
+                twins=twins,
+                seed=seed,
+                progress=told,
+            )
         data = f"{images.name}/{images.split}" if images.split else images.name
-        found.append(Diagnosis(name, report, measured, data, seed, fitting_note(images, report),
-                               device_name(loading.get("device", "cpu"))))  # fmt: skip
+        found.append(
+            Diagnosis(
+                name,
+                report,
+                measured,
+                data,
+                seed,
+                resize_note(images, report),
+                device_name(load_options.get("device", "cpu")),
+            )
+        )
     return found
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def _name_file_in_errors(path: Path) -> Iterator[None]:
     """Let a complaint name the file it is about."""
     try:
         yield
@@ -103,12 +121,12 @@ def _naming(path: Path) -> Iterator[None]:
         raise error if str(path) in str(error) else InputError(f"{path}: {error}") from error
 
 
-def layer_of(text: str | int) -> Layer:
+def parse_layer(text: str | int) -> Layer:
     """Return "last", "all" or the number of a layer.
 
     Examples
     --------
-    >>> layer_of("all"), layer_of("3")
+    >>> parse_layer("all"), parse_layer("3")
     ('all', 3)
     """
     if text in ("last", "all"):
@@ -116,25 +134,29 @@ def layer_of(text: str | int) -> Layer:
     try:
         return int(text)
     except ValueError:
-        raise InputError(f"the layer must be 'last', 'all', a number from 0, or one below 0 that counts from the end, "
-                         f"but it is {text!r}") from None  # fmt: skip
+        raise InputError(
+            f"the layer must be 'last', 'all', a number from 0, or one below 0 that counts from the end, "
+            f"but it is {text!r}"
+        ) from None
 
 
-def names_of(paths: Sequence[Path]) -> list[str]:
+def unique_names(paths: Sequence[Path]) -> list[str]:
     """Return a short name for each path, none twice.
 
     Examples
     --------
-    >>> names_of([Path("a/last.pt"), Path("b/last.pt"), Path("c/mae.pt")])
+    >>> unique_names([Path("a/last.pt"), Path("b/last.pt"), Path("c/mae.pt")])
     ['a/last', 'b/last', 'mae']
     """
     stems = [path.stem if path.suffix else path.name for path in paths]
-    longer = [f"{path.absolute().parent.name}/{stem}" if stems.count(stem) > 1 else stem
-              for path, stem in zip(paths, stems, strict=True)]  # fmt: skip
+    longer = [
+        f"{path.absolute().parent.name}/{stem}" if stems.count(stem) > 1 else stem
+        for path, stem in zip(paths, stems, strict=True)
+    ]
     return [name if longer.count(name) == 1 else f"{name} ({i + 1})" for i, name in enumerate(longer)]
 
 
-def fitting_note(images: Any, report: LoadReport) -> str:
+def resize_note(images: Any, report: LoadReport) -> str:
     """Say what was done to images that do not fit the encoder; empty when they fit."""
     _, channels, height, width = images.shape
     side, wanted = report.config.image_size, report.config.channels

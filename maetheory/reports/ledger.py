@@ -9,26 +9,26 @@ from typing import Any
 
 import pandas as pd
 
-from maetheory.core import InputError, replacing
+from maetheory.core import InputError, atomic_write
 
-KEY = ("experiment", "cell", "objective", "seed", "readout", "metric")
+KEY_COLUMNS = ("experiment", "cell", "objective", "seed", "readout", "metric")
 
 
-def append(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
-    """Add records to a ledger, atomically; a record replaces the one of the same `KEY`."""
-    kept = {tuple(record.get(name) for name in KEY): record for record in _lines(path)}
+def append_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Add records to a ledger, atomically; a record replaces the one of the same `KEY_COLUMNS`."""
+    kept = {tuple(record.get(name) for name in KEY_COLUMNS): record for record in _read_records(path)}
     for record in records:
-        kept[tuple(record.get(name) for name in KEY)] = dict(record)
-    with replacing(path) as part:
+        kept[tuple(record.get(name) for name in KEY_COLUMNS)] = dict(record)
+    with atomic_write(path) as part:
         part.write_text("".join(json.dumps(record, sort_keys=True) + "\n" for record in kept.values()))
 
 
-def read(path: Path) -> pd.DataFrame:
+def read_ledger(path: Path) -> pd.DataFrame:
     """Return a ledger as a table; empty when there is none yet."""
-    return pd.DataFrame(_lines(path))
+    return pd.DataFrame(_read_records(path))
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
+def _read_records(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     try:

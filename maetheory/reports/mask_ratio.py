@@ -10,15 +10,24 @@ import numpy as np
 import pandas as pd
 
 from maetheory import figures
-from maetheory.evaluation.quoted import banded, number
-from maetheory.figures.image_mask_ratio import CHANGE, FEATURES, KERNEL, LEAST, PAPER, PIXELS, TOKENS, TRAINED
+from maetheory.evaluation.collapse.formatting import format_interval, number
+from maetheory.figures.image_mask_ratio import (
+    CHANGE_FROM_MINIMUM,
+    FEATURES,
+    KERNEL,
+    PAPER,
+    PAPER_MINIMUM,
+    PIXELS,
+    TOKENS,
+    TRAINED_READOUTS,
+)
 
 COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "intra, pixels": (PIXELS[0], "intra"),
         "inter, pixels": (PIXELS[0], "inter"),
         "intra / inter, pixels": (PIXELS[0], "relative"),
-        "less that at 0.7": (PIXELS[0], CHANGE),
+        "less that at 0.7": (PIXELS[0], CHANGE_FROM_MINIMUM),
         "intra / inter, features": (FEATURES[0], "relative"),
         "intra / inter, paper": (PAPER, "relative"),
         "α, tokens": (TOKENS, "alpha"),
@@ -29,11 +38,11 @@ COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "φ, kernel": (KERNEL, "phi"),
         "λ next, kernel": (KERNEL, "next"),
         "bound, kernel": (KERNEL, "bound"),
-        "linear probe, cls, %": (TRAINED[0], "accuracy"),
-        "linear probe, mean, %": (TRAINED[1], "accuracy"),
+        "linear probe, cls, %": (TRAINED_READOUTS[0], "accuracy"),
+        "linear probe, mean, %": (TRAINED_READOUTS[1], "accuracy"),
     }
 )
-UNDECIDED = "?"
+UNDECIDED_MARK = "?"
 
 
 def mask_ratio_table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -48,22 +57,24 @@ def mask_ratio_table(frame: pd.DataFrame) -> pd.DataFrame:
     >>> mask_ratio_table(paper_rows()).to_dict("records")[4]
     {'ρ': 0.7, 'intra / inter, paper': '0.883'}
     """
-    found = {(row["asked"], row["source"], row["number"]): _text(row) for row in frame.to_dict("records")}
-    rows = [{"ρ": asked} | {name: found.get((asked, *where), "–") for name, where in COLUMNS.items()}
-            for asked in sorted(set(frame.asked))]  # fmt: skip
+    found = {(row["asked"], row["source"], row["number"]): _format_cell(row) for row in frame.to_dict("records")}
+    rows = [
+        {"ρ": asked} | {name: found.get((asked, *where), "–") for name, where in COLUMNS.items()}
+        for asked in sorted(set(frame.asked))
+    ]
     table = pd.DataFrame(rows)
     return table.loc[:, [name for name in table if set(table[name]) != {"–"}]]
 
 
-def _text(row: Mapping[str, object]) -> str:
+def _format_cell(row: Mapping[str, object]) -> str:
     if row["low"] == row["value"] == row["high"]:
         return f"{row['value']:.4g}"
     if not np.isfinite(float(row["high"])):  # type: ignore[arg-type]
-        return f"{number(float(row['value']))} [{number(float(row['low']))}, ∞]{UNDECIDED}"  # type: ignore[arg-type]
-    return banded(row) + ("" if row["decided"] else UNDECIDED)
+        return f"{number(float(row['value']))} [{number(float(row['low']))}, ∞]{UNDECIDED_MARK}"  # type: ignore[arg-type]
+    return format_interval(row) + ("" if row["decided"] else UNDECIDED_MARK)
 
 
-def course(frame: pd.DataFrame, source: str, name: str) -> str:
+def trend_sentence(frame: pd.DataFrame, source: str, name: str) -> str:
     """Say in words how a number runs as the ratio grows: where its least value is, and whether errors allow another.
 
     Neighbours share images and masks, so that their errors are not independent; that of a difference is taken as if
@@ -72,13 +83,13 @@ def course(frame: pd.DataFrame, source: str, name: str) -> str:
     Examples
     --------
     >>> from maetheory.figures.image_mask_ratio import paper_rows
-    >>> course(paper_rows(), "paper", "relative")
+    >>> trend_sentence(paper_rows(), "paper", "relative")
     'falls from 0.886 to 0.883 at ρ = 0.7, then rises to 0.892'
     """
     part = frame[(frame.source == source) & (frame.number == name)].sort_values("rho")
     value = part.value.to_numpy()
     if len(value) < 2 or not np.isfinite(value).all():
-        return f"is {_ends(value)}"
+        return f"is {_format_range(value)}"
     error = ((part.high - part.low) / 2).to_numpy()
     least = int(value.argmin())
 
@@ -93,16 +104,16 @@ def course(frame: pd.DataFrame, source: str, name: str) -> str:
         return f"rises from {first} to {last}"
     if above(0):
         return f"falls from {first} to {last}"
-    return f"is {_ends(value)} and does not change beyond its errors"
+    return f"is {_format_range(value)} and does not change beyond its errors"
 
 
-def _ends(value: np.ndarray) -> str:
+def _format_range(value: np.ndarray) -> str:
     """Return the least and the largest value as a text, or the one value there is."""
     low, high = (number(float(end)) if np.isfinite(end) else "∞" for end in (value.min(), value.max()))
     return low if low == high else f"{low} to {high}"
 
 
-def against_paper(frame: pd.DataFrame, source: str) -> tuple[str, str]:
+def directions_around_paper_minimum(frame: pd.DataFrame, source: str) -> tuple[str, str]:
     """Say what intra / inter does up to ρ = 0.7, where the paper's is least, and from there: falls, rises or is level.
 
     From the first ratio to 0.7 and from 0.7 to the last, by changes and their own errors, which are much smaller than
@@ -111,42 +122,48 @@ def against_paper(frame: pd.DataFrame, source: str) -> tuple[str, str]:
     Examples
     --------
     >>> from maetheory.figures.image_mask_ratio import paper_rows
-    >>> against_paper(paper_rows(), "paper")
+    >>> directions_around_paper_minimum(paper_rows(), "paper")
     ('falls', 'rises')
     """
-    part = frame[(frame.source == source) & (frame.number == CHANGE)].sort_values("asked")
-    return _step(part.iloc[0], ("falls", "rises")), _step(part.iloc[-1], ("rises", "falls"))
+    part = frame[(frame.source == source) & (frame.number == CHANGE_FROM_MINIMUM)].sort_values("asked")
+    return _direction(part.iloc[0], ("falls", "rises")), _direction(part.iloc[-1], ("rises", "falls"))
 
 
-def _on_both_sides(frame: pd.DataFrame, source: str) -> bool:
+def _has_ratios_on_both_sides(frame: pd.DataFrame, source: str) -> bool:
     """Say whether there are ratios below the paper's least and above it."""
-    asked = frame[(frame.source == source) & (frame.number == CHANGE)].asked
-    return bool(asked.min() < LEAST < asked.max())
+    asked = frame[(frame.source == source) & (frame.number == CHANGE_FROM_MINIMUM)].asked
+    return bool(asked.min() < PAPER_MINIMUM < asked.max())
 
 
-def _step(row: pd.Series, words: tuple[str, str]) -> str:
+def _direction(row: pd.Series, words: tuple[str, str]) -> str:
     """Name an end that is above the middle, or below it, beyond the error of the change."""
     if row.low > 1e-12:
         return words[0]
     return words[1] if row.high < -1e-12 else "is level"
 
 
-def mask_ratio_reading(frame: pd.DataFrame) -> str:
+def mask_ratio_summary(frame: pd.DataFrame) -> str:
     """Say of each reading of "distance" whether intra / inter falls and rises as the paper's, and how graphs' runs."""
-    sources = [source for source in (*PIXELS, *FEATURES)
-               if ((frame.source == source) & (frame.number == CHANGE)).any()]  # fmt: skip
-    sources = [source for source in sources if _on_both_sides(frame, source)]
-    steps = {source: against_paper(frame, source) for source in sources}
-    said = [f"{source}: {before} to ρ = {LEAST}, then {after}" for source, (before, after) in steps.items()]
+    sources = [
+        source
+        for source in (*PIXELS, *FEATURES)
+        if ((frame.source == source) & (frame.number == CHANGE_FROM_MINIMUM)).any()
+    ]
+    sources = [source for source in sources if _has_ratios_on_both_sides(frame, source)]
+    steps = {source: directions_around_paper_minimum(frame, source) for source in sources}
+    said = [f"{source}: {before} to ρ = {PAPER_MINIMUM}, then {after}" for source, (before, after) in steps.items()]
     alike = [source for source, step in steps.items() if step == ("falls", "rises")]
     verdict = f"As in the paper only: {', '.join(alike)}." if alike else "The paper's falls, then rises: none of them."
-    graphs = [f"{name} of {source} {course(frame, source, number)}" for source in (TOKENS, KERNEL)
-              for number, name in (("alpha", "α"), ("bound", "the bound"))]  # fmt: skip
+    graphs = [
+        f"{name} of {source} {trend_sentence(frame, source, number)}"
+        for source in (TOKENS, KERNEL)
+        for number, name in (("alpha", "α"), ("bound", "the bound"))
+    ]
     distances = f"intra / inter, {'; '.join(said)}. {verdict} " if said else ""
     return f"{distances}{'; '.join(graphs)}."
 
 
-def write_mask_ratio(folder: Path, frame: pd.DataFrame, pair: pd.DataFrame | None) -> list[Path]:
+def write_mask_ratio_figures(folder: Path, frame: pd.DataFrame, pair: pd.DataFrame | None) -> list[Path]:
     """Draw the panels, and the pair of images where it may be shown, into `folder`; return what was written."""
     from matplotlib import pyplot as plt
 

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from maetheory.core import replacing
+from maetheory.core import atomic_write
 
-_STYLE = """
+_CSS = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
 h1{font-size:1.7rem} h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid #ddd}
 img{max-width:100%;height:auto} .table{overflow-x:auto}
@@ -31,9 +31,11 @@ class Section(NamedTuple):
     tables: Sequence[pd.DataFrame] = ()
 
 
-def write_page(path: Path, title: str, lead: str, sections: Sequence[Section], record: Mapping[str, Any]) -> Path:
+def write_page(
+    path: Path, title: str, introduction: str, sections: Sequence[Section], record: Mapping[str, Any]
+) -> Path:
     """Write the page atomically and return where it is; `record` is the provenance shown at its end."""
-    body = [f"<h1>{html.escape(title)}</h1>", f"<p>{html.escape(lead)}</p>"]
+    body = [f"<h1>{html.escape(title)}</h1>", f"<p>{html.escape(introduction)}</p>"]
     for section in sections:
         body.append(f"<h2>{html.escape(section.title)}</h2>")
         if section.text:
@@ -49,8 +51,8 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section], r
     page = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
-        f"<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
+        f"<style>{_CSS}</style></head><body>{''.join(body)}</body></html>\n"
     )
-    with replacing(path) as part:
+    with atomic_write(path) as part:
         part.write_text(page, encoding="utf-8")
     return path

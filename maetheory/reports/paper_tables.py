@@ -8,14 +8,20 @@ from typing import Any
 import pandas as pd
 
 from maetheory.data.paper import paper_numbers
-from maetheory.data.paper.cells import TABLES, experiment_of, experiments_of
+from maetheory.data.paper.experiment_names import TABLES, experiment_name, experiment_names
 from maetheory.reports.claims import NOT_RUN
-from maetheory.reports.tables import METRICS, percent
+from maetheory.reports.tables import TASK_METRICS, format_percent
 from maetheory.training import TrainConfig
 
-NOTHING = "–"
+EMPTY_CELL = "–"
 OBJECTIVES = ("random", "MAE", "U-MAE", "SimMIM", "U-SimMIM")
-_HOW = {"readout": NOTHING, "seeds": NOTHING, "epochs": NOTHING, "images": NOTHING, "recipe": NOTHING}
+_NO_RUN_DETAILS = {
+    "readout": EMPTY_CELL,
+    "seeds": EMPTY_CELL,
+    "epochs": EMPTY_CELL,
+    "images": EMPTY_CELL,
+    "recipe": EMPTY_CELL,
+}
 
 
 def paper_table(ledger: pd.DataFrame, table: str) -> pd.DataFrame:
@@ -24,7 +30,7 @@ def paper_table(ledger: pd.DataFrame, table: str) -> pd.DataFrame:
     Parameters
     ----------
     ledger : DataFrame
-        Published records; those of the experiments `experiment_of` names count.
+        Published records; those of the experiments `experiment_name` names count.
     table : "table1" or "table2"
 
     Returns
@@ -36,17 +42,22 @@ def paper_table(ledger: pd.DataFrame, table: str) -> pd.DataFrame:
     """
     rows: list[dict[str, Any]] = []
     for cell in paper_numbers(table).itertuples():
-        start = {"task": cell.task, "dataset": cell.dataset, "backbone": cell.backbone, "method": cell.method,
-                 "paper": f"{cell.accuracy_percent:.1f}"}  # fmt: skip
-        name = experiment_of(table, cell.dataset, cell.backbone)
+        start = {
+            "task": cell.task,
+            "dataset": cell.dataset,
+            "backbone": cell.backbone,
+            "method": cell.method,
+            "paper": f"{cell.accuracy_percent:.1f}",
+        }
+        name = experiment_name(table, cell.dataset, cell.backbone)
         found = ledger[
-            (ledger.experiment == name) & (ledger.cell == cell.method) & (ledger.metric == METRICS[cell.task])
+            (ledger.experiment == name) & (ledger.cell == cell.method) & (ledger.metric == TASK_METRICS[cell.task])
         ]
-        rows += [start | ours for ours in _ours(found)] or [start | {"ours": NOT_RUN, **_HOW}]
+        rows += [start | ours for ours in _own_cells(found)] or [start | {"ours": NOT_RUN, **_NO_RUN_DETAILS}]
     return pd.DataFrame(rows)
 
 
-def own_table(ledger: pd.DataFrame) -> pd.DataFrame:
+def own_results_table(ledger: pd.DataFrame) -> pd.DataFrame:
     """Return the accuracies of published comparisons that are no cell of the paper.
 
     Returns
@@ -55,45 +66,72 @@ def own_table(ledger: pd.DataFrame) -> pd.DataFrame:
         task, experiment, dataset, backbone, readout, one text per objective as in `paper_table`, seeds, epochs, images,
         recipe.
     """
-    theirs = {name for table in TABLES for name in experiments_of(table)}
+    theirs = {name for table in TABLES for name in experiment_names(table)}
     rows = []
-    tasks = {metric: task for task, metric in METRICS.items()}
+    tasks = {metric: task for task, metric in TASK_METRICS.items()}
     found = ledger[ledger.metric.isin(tasks) & ledger.cell.isin(OBJECTIVES) & ~ledger.experiment.isin(theirs)]
     for (metric, experiment, readout), part in found.groupby(["metric", "experiment", "readout"], sort=False):
         cells = {cell: one for cell, one in part.groupby("cell", sort=False)}
         if not {"MAE", "U-MAE"} <= set(cells):
             continue
         trained = part[part.cell != "random"]
-        texts = {name: accuracy(cells[name]) if name in cells else NOTHING for name in OBJECTIVES}
-        rows.append({"task": tasks[metric], "experiment": experiment, "dataset": part.dataset.iloc[0],
-                     "backbone": _backbone(trained.training.iloc[0]), "readout": readout, **texts,
-                     **_how(trained)})  # fmt: skip
-    return pd.DataFrame(rows, columns=["task", "experiment", "dataset", "backbone", "readout", *OBJECTIVES, "seeds",
-                                       "epochs", "images", "recipe"])  # fmt: skip
+        texts = {name: format_accuracy(cells[name]) if name in cells else EMPTY_CELL for name in OBJECTIVES}
+        rows.append(
+            {
+                "task": tasks[metric],
+                "experiment": experiment,
+                "dataset": part.dataset.iloc[0],
+                "backbone": _backbone_name(trained.training.iloc[0]),
+                "readout": readout,
+                **texts,
+                **_run_details(trained),
+            }
+        )
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "task",
+            "experiment",
+            "dataset",
+            "backbone",
+            "readout",
+            *OBJECTIVES,
+            "seeds",
+            "epochs",
+            "images",
+            "recipe",
+        ],
+    )
 
 
-def accuracy(records: pd.DataFrame) -> str:
+def format_accuracy(records: pd.DataFrame) -> str:
     """Return percent: mean ± standard deviation over seeds, or for one seed ± two standard errors over test images."""
     if len(records) > 1:
-        return percent(list(records.value))
+        return format_percent(list(records.value))
     return f"{100 * records.value.iloc[0]:.1f} ± {100 * records.error.iloc[0]:.1f}"
 
 
-def _ours(found: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{"ours": accuracy(part), "readout": readout, **_how(part)}
-            for readout, part in found.groupby("readout", sort=False)]  # fmt: skip
+def _own_cells(found: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {"ours": format_accuracy(part), "readout": readout, **_run_details(part)}
+        for readout, part in found.groupby("readout", sort=False)
+    ]
 
 
-def _how(records: pd.DataFrame) -> dict[str, str]:
+def _run_details(records: pd.DataFrame) -> dict[str, str]:
     pairs = sorted({f"{row.train_images} + {row.test_images}" for row in records.itertuples()})
-    return {"seeds": str(records.seed.nunique()), "epochs": _listed(sorted(set(records.epochs))),
-            "images": _listed(pairs), "recipe": "; or ".join(sorted(set(records.recipe)))}  # fmt: skip
+    return {
+        "seeds": str(records.seed.nunique()),
+        "epochs": _join(sorted(set(records.epochs))),
+        "images": _join(pairs),
+        "recipe": "; or ".join(sorted(set(records.recipe))),
+    }
 
 
-def _listed(values: Iterable[Any]) -> str:
+def _join(values: Iterable[Any]) -> str:
     return ", ".join(map(str, values))
 
 
-def _backbone(training: dict[str, Any]) -> str:
+def _backbone_name(training: dict[str, Any]) -> str:
     vit = TrainConfig.from_dict(training).model.encoder
     return f"ViT {vit.width} wide, {vit.depth} deep, patch {vit.patch} of {vit.image_size}"

@@ -12,37 +12,37 @@ import pandas as pd
 from maetheory.core import Estimate
 from maetheory.data.paper import paper_numbers
 
-METRICS: Mapping[str, str] = MappingProxyType({"linear probing": "linear_probe", "fine-tuning": "fine_tuning"})
+TASK_METRICS: Mapping[str, str] = MappingProxyType({"linear probing": "linear_probe", "fine-tuning": "fine_tuning"})
 """What a task of the paper is called in a ledger."""
 
 
-def mean_and_spread(values: Sequence[float]) -> Estimate:
+def mean_and_std(values: Sequence[float]) -> Estimate:
     """Mean over seeds ± their standard deviation (n − 1); one seed has no spread to show."""
     spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
     return Estimate(float(np.mean(values)), spread, sampled=True)
 
 
-def with_spread(values: Sequence[float]) -> str:
+def format_mean_and_std(values: Sequence[float]) -> str:
     """Mean over seeds to a tenth, with the spread where there are several.
 
     Examples
     --------
-    >>> with_spread([25.0, 26.0]), with_spread([25.0])
+    >>> format_mean_and_std([25.0, 26.0]), format_mean_and_std([25.0])
     ('25.5 ± 0.7', '25.0')
     """
-    estimate = mean_and_spread(values)
+    estimate = mean_and_std(values)
     return f"{estimate.value:.1f}" + (f" ± {estimate.error:.1f}" if len(values) > 1 else "")
 
 
-def percent(values: Sequence[float]) -> str:
+def format_percent(values: Sequence[float]) -> str:
     """Mean of shares in percent, with the spread over seeds where there are several.
 
     Examples
     --------
-    >>> percent([0.5, 0.52]), percent([0.5])
+    >>> format_percent([0.5, 0.52]), format_percent([0.5])
     ('51.0 ± 1.4', '50.0')
     """
-    return with_spread([100 * value for value in values])
+    return format_mean_and_std([100 * value for value in values])
 
 
 def accuracy_table(ledger: pd.DataFrame, *, dataset: str) -> pd.DataFrame:
@@ -60,19 +60,29 @@ def accuracy_table(ledger: pd.DataFrame, *, dataset: str) -> pd.DataFrame:
     DataFrame
         who, task, readout, dataset, seeds, and one text per objective (mean ± standard deviation over seeds).
     """
-    tasks = {metric: task for task, metric in METRICS.items()} | {"knn_probe": "20-NN"}
+    tasks = {metric: task for task, metric in TASK_METRICS.items()} | {"knn_probe": "20-NN"}
     probes = ledger[ledger.metric.isin(tasks)]
     rows: list[dict[Any, Any]] = []
     for (metric, readout), group in probes.groupby(["metric", "readout"]):
-        row = {"who": "this run", "task": tasks[str(metric)], "readout": readout, "dataset": dataset,
-               "seeds": group.seed.nunique()}  # fmt: skip
+        row = {
+            "who": "this run",
+            "task": tasks[str(metric)],
+            "readout": readout,
+            "dataset": dataset,
+            "seeds": group.seed.nunique(),
+        }
         for objective, runs in group.groupby("objective", sort=False):
-            row[str(objective)] = percent(list(runs.value))
+            row[str(objective)] = format_percent(list(runs.value))
         rows.append(row)
     paper = paper_numbers("table1")
     paper = paper[paper.task.isin({row["task"] for row in rows}) & (paper.dataset == "CIFAR-10")]
     for (task, backbone), group in paper.groupby(["task", "backbone"], sort=False):
-        row = {"who": "paper", "task": task, "readout": "not stated", "dataset": f"CIFAR-10, {backbone}",
-               "seeds": "not stated"}  # fmt: skip
+        row = {
+            "who": "paper",
+            "task": task,
+            "readout": "not stated",
+            "dataset": f"CIFAR-10, {backbone}",
+            "seeds": "not stated",
+        }
         rows.append(row | {r.method: f"{r.accuracy_percent:.1f}" for r in group.itertuples()})
     return pd.DataFrame(rows).fillna("–")

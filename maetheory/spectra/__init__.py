@@ -6,22 +6,23 @@ found, and a bound on what it left out. `certify` gives the same of triplets fou
 `density` see the whole spectrum through random vectors, with standard errors.
 """
 
-from maetheory.spectra.components import Block, components
-from maetheory.spectra.density import Curve, Density, density
-from maetheory.spectra.enclose import Bracket, enclosure, missed_below, residual_block
-from maetheory.spectra.lanczos import Quadrature, lanczos, missed_below_by_lanczos
-from maetheory.spectra.products import Products
+from maetheory.core.renames import renamed
+from maetheory.spectra.components import Component, components
+from maetheory.spectra.counting_operator import Products
+from maetheory.spectra.density import Curve, SpectralDensity, density
+from maetheory.spectra.enclose import NormBounds, enclosure, missed_below, residual_block
+from maetheory.spectra.lanczos import GaussQuadrature, lanczos, missed_below_by_lanczos
 from maetheory.spectra.result import Spectrum
 from maetheory.spectra.solve import certify, spectrum
 from maetheory.spectra.trace import tail, trace
 
 __all__ = [
-    "Block",
-    "Bracket",
+    "Component",
     "Curve",
-    "Density",
+    "GaussQuadrature",
+    "NormBounds",
     "Products",
-    "Quadrature",
+    "SpectralDensity",
     "Spectrum",
     "certify",
     "components",
@@ -35,3 +36,13 @@ __all__ = [
     "tail",
     "trace",
 ]
+
+__getattr__ = renamed(
+    __name__,
+    {
+        "Block": "Component",
+        "Bracket": "NormBounds",
+        "Density": "SpectralDensity",
+        "Quadrature": "GaussQuadrature",
+    },
+)

@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from maetheory.spectra.products import Array
+from maetheory.spectra.counting_operator import Array
 
 Indices = NDArray[np.integer]
 
 
 @dataclass(frozen=True)
-class Block:
+class Component:
     """One connected component: its rows and columns in the whole matrix, and its entries as a CSR triple."""
 
     rows: Indices
     columns: Indices
     data: Array
     indices: Indices
-    pointers: Indices
+    indptr: Indices
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -33,18 +33,18 @@ class Block:
     @property
     def matrix(self) -> Any:
         """The component as a CSR array."""
-        return sparse.csr_array((self.data, self.indices, self.pointers), shape=self.shape)
+        return sparse.csr_array((self.data, self.indices, self.indptr), shape=self.shape)
 
     @property
     def dense(self) -> Array:
         """The component as an array."""
         full = np.zeros(self.shape)
-        row = np.repeat(np.arange(len(self.rows)), np.diff(self.pointers))
+        row = np.repeat(np.arange(len(self.rows)), np.diff(self.indptr))
         full[row, self.indices] = self.data
         return full
 
 
-def components(matrix: Any) -> list[Block]:
+def components(matrix: Any) -> list[Component]:
     """Split a sparse matrix into the connected components of its bipartite graph, rows against columns.
 
     Parameters
@@ -64,12 +64,12 @@ def components(matrix: Any) -> list[Block]:
     """
     matrix = _canonical(matrix)
     n1, n2 = matrix.shape
-    pointers = np.append(matrix.indptr, np.full(n2, matrix.nnz, dtype=matrix.indptr.dtype))
-    bipartite = sparse.csr_array((matrix.data, matrix.indices + n1, pointers), shape=(n1 + n2, n1 + n2))
+    indptr = np.append(matrix.indptr, np.full(n2, matrix.nnz, dtype=matrix.indptr.dtype))
+    bipartite = sparse.csr_array((matrix.data, matrix.indices + n1, indptr), shape=(n1 + n2, n1 + n2))
     n, labels = csgraph.connected_components(bipartite, directed=False)
     if n == 1:
-        return [Block(np.arange(n1), np.arange(n2), matrix.data, matrix.indices, matrix.indptr)]
-    return _cut(matrix, np.asarray(labels[:n1]), np.asarray(labels[n1:]), int(n))
+        return [Component(np.arange(n1), np.arange(n2), matrix.data, matrix.indices, matrix.indptr)]
+    return _split_by_label(matrix, np.asarray(labels[:n1]), np.asarray(labels[n1:]), int(n))
 
 
 def _canonical(matrix: Any) -> Any:
@@ -82,29 +82,29 @@ def _canonical(matrix: Any) -> Any:
     return matrix
 
 
-def _cut(matrix: Any, row_label: Indices, column_label: Indices, n: int) -> list[Block]:
-    rows, row_start = _grouped(row_label, n)
-    columns, column_start = _grouped(column_label, n)
+def _split_by_label(matrix: Any, row_label: Indices, column_label: Indices, n: int) -> list[Component]:
+    rows, row_start = _group_by_label(row_label, n)
+    columns, column_start = _group_by_label(column_label, n)
     local = np.empty(len(columns), dtype=matrix.indices.dtype)
     local[columns] = np.arange(len(columns)) - np.repeat(column_start[:-1], np.diff(column_start))
     by_component = matrix[rows]
-    pointers, indices, data = by_component.indptr, local[by_component.indices], by_component.data
+    indptr, indices, data = by_component.indptr, local[by_component.indices], by_component.data
     blocks = []
     for c in np.flatnonzero((np.diff(row_start) > 0) & (np.diff(column_start) > 0)):
         first, last = row_start[c], row_start[c + 1]
-        begin, end = pointers[first], pointers[last]
+        begin, end = indptr[first], indptr[last]
         blocks.append(
-            Block(
+            Component(
                 rows[first:last],
                 columns[column_start[c] : column_start[c + 1]],
                 data[begin:end],
                 indices[begin:end],
-                pointers[first : last + 1] - begin,
+                indptr[first : last + 1] - begin,
             )
         )
     return blocks
 
 
-def _grouped(label: Indices, n: int) -> tuple[Indices, Indices]:
+def _group_by_label(label: Indices, n: int) -> tuple[Indices, Indices]:
     """Return the members sorted by group, and where each of the n groups starts (n + 1 numbers)."""
     return np.argsort(label, kind="stable"), np.append(0, np.cumsum(np.bincount(label, minlength=n)))

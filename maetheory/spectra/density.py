@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from maetheory.core import Estimate, InputError, Progress, generator, silent
+from maetheory.spectra.counting_operator import Array, Products
 from maetheory.spectra.lanczos import lanczos
-from maetheory.spectra.products import Array, Products
 
 PROBES = 16
 STEPS = 48
@@ -26,7 +26,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Density:
+class SpectralDensity:
     """The singular values of a matrix as r random vectors see them.
 
     Attributes
@@ -63,7 +63,7 @@ class Density:
         )  # (r, bins)
         return Curve((edges[1:] + edges[:-1]) / 2, seen.mean(axis=0), _standard_error(seen))
 
-    def smoothed(self, at: Array, width: float) -> Curve:
+    def smooth(self, at: Array, width: float) -> Curve:
         """Estimate the density at points, each singular value spread to a Gaussian of standard deviation `width`.
 
         The integral over the whole line is 1. Steps resolve features no finer than about the norm over their number.
@@ -77,7 +77,7 @@ class Density:
 
 def density(
     operator: Any, *, probes: int = PROBES, steps: int = STEPS, seed: int = 0, progress: Progress = silent
-) -> Density:
+) -> SpectralDensity:
     """Estimate the density of all singular values of B by stochastic Lanczos quadrature.
 
     Parameters
@@ -96,7 +96,7 @@ def density(
     Returns
     -------
     Density
-        Gauss rules; their `sum`, `counts` and `smoothed` carry standard errors.
+        Gauss rules; their `sum`, `counts` and `smooth` carry standard errors.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def density(
         nodes[j, : len(rule.nodes)] = np.sqrt(rule.nodes.clip(min=0.0))
         weights[j, : len(rule.nodes)] = rule.weights
         progress(j + 1, probes, "random vectors seen")
-    return Density(nodes, weights, count, products.count)
+    return SpectralDensity(nodes, weights, count, products.count)
 
 
 def _standard_error(seen: Array) -> Array:

@@ -8,20 +8,20 @@ import numpy as np
 from scipy.stats import chi2
 
 from maetheory.core import InputError
-from maetheory.spectra.products import EPS, Array, Products
+from maetheory.spectra.counting_operator import EPS, Array, Products
 
 PROBES = 8
 POWER = 16
-FAILURE = 1e-6
+FAILURE_PROBABILITY = 1e-6
 
 
 @dataclass(frozen=True)
-class Bracket:
-    """Two bounds on a norm: lower certain, upper wrong with probability at most `failure`."""
+class NormBounds:
+    """Two bounds on a norm: lower certain, upper wrong with probability at most `failure_probability`."""
 
     lower: float
     upper: float
-    failure: float
+    failure_probability: float
 
 
 def residual_block(products: Products, values: Array, left: Array, right: Array) -> Array:
@@ -68,7 +68,7 @@ def enclosure(residual: Array, left: Array, right: Array, norm: float) -> float:
         return float("inf")
     rows, k = residual.shape
     rounding = EPS * np.sqrt(k * rows) * norm
-    return float(np.sqrt(_top(residual.T @ residual) / smallest) + rounding)
+    return float(np.sqrt(_largest_eigenvalue(residual.T @ residual) / smallest) + rounding)
 
 
 def missed_below(
@@ -78,9 +78,9 @@ def missed_below(
     rng: np.random.Generator,
     probes: int = PROBES,
     power: int = POWER,
-    failure: float = FAILURE,
+    failure_probability: float = FAILURE_PROBABILITY,
     norm: float = 0.0,
-) -> Bracket:
+) -> NormBounds:
     """Bracket ‖B(I − VVᵀ)‖, which bounds σ_{k+1}(B) for any k columns V.
 
     One side only is deflated: deflating both bounds σ_{2k+1} only (B = I₂, u = e₁, v = e₂ would give 0). With
@@ -97,7 +97,7 @@ def missed_below(
         Must not have been used to compute `right`.
     probes, power : int
         Gaussian probes r and power steps q.
-    failure : float
+    failure_probability : float
         Probability p, between 0 and 1, that the upper bound is wrong.
     norm : float
         The norm of B, if known, to scale the rounding; the bracket's own lower bound serves otherwise.
@@ -110,7 +110,7 @@ def missed_below(
     Raises
     ------
     InputError
-        If `failure` is not inside (0, 1), or `probes` or `power` is below 1.
+        If `failure_probability` is not inside (0, 1), or `probes` or `power` is below 1.
 
     References
     ----------
@@ -123,9 +123,9 @@ def missed_below(
     >>> bool(0.45 < bracket.lower <= 0.5 <= bracket.upper < 0.55)
     True
     """
-    if not 0.0 < failure < 1.0 or probes < 1 or power < 1:
+    if not 0.0 < failure_probability < 1.0 or probes < 1 or power < 1:
         raise InputError(
-            f"failure is {failure}, probes {probes} and power {power}, but a probability inside (0, 1) and counts "
+            f"failure is {failure_probability}, probes {probes} and power {power}, but a probability inside (0, 1) and counts "
             "of at least 1 are expected"
         )
     basis = np.linalg.qr(right)[0]  # (N2, k)
@@ -136,29 +136,29 @@ def missed_below(
         block = _deflate(basis, products.backward(products.forward(_deflate(basis, block))))
         size = float(np.linalg.norm(block))
         if size == 0.0:
-            return Bracket(0.0, rounding * norm, failure)
+            return NormBounds(0.0, rounding * norm, failure_probability)
         logscale += np.log(size)
         block /= size
     image = products.forward(block)  # (N1, r)
     total = float(np.sum(image**2))
     if total == 0.0:
-        return Bracket(0.0, rounding * norm, failure)
-    exponent = np.log(total) + 2.0 * logscale - np.log(chi2.ppf(failure, probes))
+        return NormBounds(0.0, rounding * norm, failure_probability)
+    exponent = np.log(total) + 2.0 * logscale - np.log(chi2.ppf(failure_probability, probes))
     upper = float(np.exp(exponent / (4 * power + 2)))
-    lower = _largest_stretch(block, image)
-    return Bracket(lower, max(upper, lower) + rounding * max(lower, norm), failure)
+    lower = _largest_norm_ratio(block, image)
+    return NormBounds(lower, max(upper, lower) + rounding * max(lower, norm), failure_probability)
 
 
 def _deflate(basis: Array, block: Array) -> Array:
     return block - basis @ (basis.T @ block)
 
 
-def _largest_stretch(block: Array, image: Array) -> float:
+def _largest_norm_ratio(block: Array, image: Array) -> float:
     """Largest ‖B z‖ / ‖z‖ over the columns z, a lower bound on the norm."""
     sizes = np.linalg.norm(block, axis=0)
     stretched = np.linalg.norm(image, axis=0)
     return float(np.max(np.divide(stretched, sizes, out=np.zeros_like(sizes), where=sizes > 0)))
 
 
-def _top(gram: Array) -> float:
+def _largest_eigenvalue(gram: Array) -> float:
     return max(float(np.linalg.eigvalsh(gram)[-1]), 0.0)

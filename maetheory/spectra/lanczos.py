@@ -11,26 +11,26 @@ from scipy.linalg import eigh_tridiagonal
 
 from maetheory.core import InputError
 from maetheory.spectra.components import Indices
-from maetheory.spectra.enclose import FAILURE, Bracket
-from maetheory.spectra.products import EPS, Array, Products, is_sparse
+from maetheory.spectra.counting_operator import EPS, Array, Products, is_sparse
+from maetheory.spectra.enclose import FAILURE_PROBABILITY, NormBounds
 
 STEPS = 32
 
 
 @dataclass(frozen=True)
-class Quadrature:
+class GaussQuadrature:
     """Nodes and weights of the Gauss rule that Lanczos finds: Σ weight f(node) ≈ wᵀ f(A) w for a unit vector w."""
 
     nodes: Array
     weights: Array
 
 
-def lanczos(times: Callable[[Array], Array], start: Array, steps: int) -> Quadrature:
+def lanczos(matvec: Callable[[Array], Array], start: Array, steps: int) -> GaussQuadrature:
     """Run Lanczos with full reorthogonalisation on a symmetric matrix.
 
     Parameters
     ----------
-    times : callable
+    matvec : callable
         The product with the matrix, (n,) to (n,).
     start : (n,) array
         Starting vector; normalised here.
@@ -54,21 +54,21 @@ def lanczos(times: Callable[[Array], Array], start: Array, steps: int) -> Quadra
     (array([1., 2., 4.]), array([0.33333333, 0.33333333, 0.33333333]))
     """
     basis = np.empty((min(steps, len(start)), len(start)))  # (m, n)
-    diagonal, beside = np.zeros(len(basis)), np.zeros(len(basis))
-    following = start / np.linalg.norm(start)
+    diagonal, off_diagonal = np.zeros(len(basis)), np.zeros(len(basis))
+    next_vector = start / np.linalg.norm(start)
     for m in range(len(basis)):
-        basis[m] = following
-        image = times(following)
-        diagonal[m] = following @ image
+        basis[m] = next_vector
+        image = matvec(next_vector)
+        diagonal[m] = next_vector @ image
         size = np.linalg.norm(image)
         for _ in range(2):
             image = image - (basis[: m + 1] @ image) @ basis[: m + 1]
-        beside[m] = np.linalg.norm(image)
-        if beside[m] <= EPS * len(start) * size:
+        off_diagonal[m] = np.linalg.norm(image)
+        if off_diagonal[m] <= EPS * len(start) * size:
             break
-        following = image / beside[m]
-    nodes, vectors = eigh_tridiagonal(diagonal[: m + 1], beside[:m])
-    return Quadrature(np.asarray(nodes, dtype=np.float64), vectors[0] ** 2)
+        next_vector = image / off_diagonal[m]
+    nodes, vectors = eigh_tridiagonal(diagonal[: m + 1], off_diagonal[:m])
+    return GaussQuadrature(np.asarray(nodes, dtype=np.float64), vectors[0] ** 2)
 
 
 def missed_below_by_lanczos(
@@ -77,10 +77,10 @@ def missed_below_by_lanczos(
     *,
     rng: np.random.Generator,
     steps: int = STEPS,
-    failure: float = FAILURE,
+    failure_probability: float = FAILURE_PROBABILITY,
     norm: float = 0.0,
     columns: Indices | None = None,
-) -> Bracket:
+) -> NormBounds:
     """Bracket ‖B(I − VVᵀ)‖ as `missed_below` does, with fewer products for the same width.
 
     With λ the square of that norm and ξ the largest Ritz value of m Lanczos steps from a uniformly random direction
@@ -95,8 +95,8 @@ def missed_below_by_lanczos(
     rng : numpy Generator
         Must not have been used to compute `right`.
     steps : int
-        Lanczos steps m, two products each; infinity is the upper bound when too few for `failure`.
-    failure : float
+        Lanczos steps m, two products each; infinity is the upper bound when too few for `failure_probability`.
+    failure_probability : float
         Probability, between 0 and 1, that the upper bound is wrong.
     norm : float
         The norm of B, if known, to scale the rounding; the bracket's own lower bound serves otherwise.
@@ -111,7 +111,7 @@ def missed_below_by_lanczos(
     Raises
     ------
     InputError
-        If `failure` is not inside (0, 1) or `steps` is below 1.
+        If `failure_probability` is not inside (0, 1) or `steps` is below 1.
 
     References
     ----------
@@ -125,28 +125,28 @@ def missed_below_by_lanczos(
     >>> bool(0.4999 < bracket.lower <= 0.5 + 1e-15 and 0.5 <= bracket.upper < 0.53)
     True
     """
-    if not 0.0 < failure < 1.0 or steps < 1:
+    if not 0.0 < failure_probability < 1.0 or steps < 1:
         raise InputError(
-            f"failure is {failure} and steps {steps}, but a probability inside (0, 1) and at least 1 step are expected"
+            f"failure is {failure_probability} and steps {steps}, but a probability inside (0, 1) and at least 1 step are expected"
         )
     side, k = right.shape
     if k >= side:
-        return Bracket(0.0, EPS * np.sqrt(sum(products.shape)) * norm, 0.0)
+        return NormBounds(0.0, EPS * np.sqrt(sum(products.shape)) * norm, 0.0)
     inside: Any = right if is_sparse(right) else np.linalg.qr(right)[0]  # (N2, k)
     adjoint = inside.T.tocsr() if is_sparse(inside) else inside.T
     place = np.arange(side) if columns is None else columns
 
-    def outside(x: Array) -> Array:
+    def project_out(x: Array) -> Array:
         return x - inside @ (adjoint @ x)
 
-    def times(x: Array) -> Array:
+    def matvec(x: Array) -> Array:
         padded = np.zeros(products.shape[1])
         padded[place] = x
-        return outside(products.backward(products.forward(padded))[place])
+        return project_out(products.backward(products.forward(padded))[place])
 
-    start = outside(outside(rng.standard_normal(side)))
-    largest = max(float(lanczos(times, start, steps).nodes[-1]), 0.0)
-    relative = (np.log(1.648 * np.sqrt(side) / failure) / (2 * steps - 1)) ** 2
+    start = project_out(project_out(rng.standard_normal(side)))
+    largest = max(float(lanczos(matvec, start, steps).nodes[-1]), 0.0)
+    relative = (np.log(1.648 * np.sqrt(side) / failure_probability) / (2 * steps - 1)) ** 2
     lost = EPS * np.sqrt(sum(products.shape)) * max(largest, norm**2)  # of the square, so more of a small root
     upper = np.sqrt(largest / (1.0 - relative) + lost) if relative < 1.0 else np.inf
-    return Bracket(float(np.sqrt(max(largest - lost, 0.0))), float(upper), failure)
+    return NormBounds(float(np.sqrt(max(largest - lost, 0.0))), float(upper), failure_probability)

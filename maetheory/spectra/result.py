@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from maetheory.core import Estimate
-from maetheory.spectra.products import Array
+from maetheory.spectra.counting_operator import Array
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,14 @@ class Spectrum:
         ‖H x − σ x‖ of each pair, where H = [[0, B], [Bᵀ, 0]] and x = (u, v) / √2; lower is better.
     missed_below : Estimate
         Upper bound on σ_{k+1}, the largest singular value left out; `sampled` when it came from random probes, and
-        then it fails with probability at most `failure`.
+        then it fails with probability at most `failure_probability`.
     matvecs : int
         Products with B or Bᵀ spent, one per column, the certificate included; 0 when the matrix was solved densely.
     enclosure : float
         Radius within which k singular values of B lie about `values` (that they are the top k is `complete`).
     missed_above : float
         Lower bound on the largest singular value that the right vectors leave out, ‖B(I − VVᵀ)‖.
-    failure : float
+    failure_probability : float
         Probability that `missed_below` is wrong; 0 when nothing was sampled.
 
     Examples
@@ -51,7 +51,7 @@ class Spectrum:
     matvecs: int
     enclosure: float
     missed_above: float
-    failure: float
+    failure_probability: float
 
     def first(self, k: int) -> Spectrum:
         """Return the k largest of these, the others saying what is left out.
@@ -87,7 +87,7 @@ class Spectrum:
 
     @property
     def complete(self) -> bool:
-        """Whether these are the top k and the next one is smaller, up to `failure`; False also means undecided."""
+        """Whether these are the top k and the next one is smaller, up to `failure_probability`; False also means undecided."""
         return bool(self.missed_below <= self.values[-1] - self.enclosure)
 
     @property
@@ -103,7 +103,7 @@ class Spectrum:
     @property
     def reading(self) -> str:
         """One sentence: what the certificate says."""
-        chance = f" (wrong with probability at most {self.failure:.0e})" if self.failure else ""
+        chance = f" (wrong with probability at most {self.failure_probability:.0e})" if self.failure_probability else ""
         if self.missed:
             return f"incomplete: a singular value of at least {self.missed_above:.6g} was left out"
         if self.complete:

@@ -13,21 +13,26 @@ from scipy import sparse
 from scipy.sparse.linalg import ArpackError
 
 from maetheory.core import Estimate, InputError, generator
-from maetheory.spectra.blocks import WIDTH, by_blocks
+from maetheory.spectra.block_golub_kahan import WIDTH, block_golub_kahan_svd
+from maetheory.spectra.component_spectrum import (
+    ComponentSpectrum,
+    MergedSpectrum,
+    merge_components,
+    pad_with_null_vectors,
+)
 from maetheory.spectra.components import components
-from maetheory.spectra.enclose import Bracket, enclosure, residual_block
-from maetheory.spectra.engines import by_arpack
+from maetheory.spectra.counting_operator import Array, Products, explicit, is_sparse
+from maetheory.spectra.enclose import NormBounds, enclosure, residual_block
 from maetheory.spectra.lanczos import STEPS, missed_below_by_lanczos
-from maetheory.spectra.large import Piece, solve_large
-from maetheory.spectra.part import Part, Pool, pad_with_null, pool
-from maetheory.spectra.products import Array, Products, explicit, is_sparse
+from maetheory.spectra.large_components import ComponentMatrix, solve_large_components
 from maetheory.spectra.result import Spectrum
-from maetheory.spectra.small import is_batched, solve_small
-from maetheory.spectra.triplets import Triplets
+from maetheory.spectra.small_components import is_small, solve_small_components
+from maetheory.spectra.solvers import arpack_svd
+from maetheory.spectra.triplets import SingularTriplets
 
 ATTEMPTS = 3
-BLURRED = 1e-2  # of the largest value: below, BᵀB mixes the vectors of values that lie close together
-NOTHING_LEFT = Bracket(0.0, 0.0, 0.0)
+GRAM_BLUR_RATIO = 1e-2  # of the largest value: below, BᵀB mixes the vectors of values that lie close together
+NOTHING_MISSED = NormBounds(0.0, 0.0, 0.0)
 
 
 def spectrum(operator: Any, k: int, *, seed: int = 0) -> Spectrum:
@@ -70,14 +75,16 @@ def spectrum(operator: Any, k: int, *, seed: int = 0) -> Spectrum:
     matrix = explicit(operator)
     k = _checked_count(k, matrix.shape)
     products = Products(matrix)
-    small, large = _split(matrix, k)
+    small, large = _split_small_and_large(matrix, k)
     known = np.concatenate([np.empty(0), *(part.values for part in small)])
     for attempt in range(ATTEMPTS):
-        engine = _arpack_or_blocks if attempt == 0 else partial(by_blocks, width=WIDTH * 2**attempt)
-        parts = [*small, *solve_large(large, k, known, engine, generator(seed, "start", attempt), products)]
-        together = pool(parts, matrix.shape, k)
-        together = replace(together, kept=pad_with_null(together.kept, k, generator(seed, "null")))
-        found = _reported(products, together, _left_out(products, parts, generator(seed, "probe", attempt)))
+        solver = _arpack_or_blocks if attempt == 0 else partial(block_golub_kahan_svd, width=WIDTH * 2**attempt)
+        parts = [*small, *solve_large_components(large, k, known, solver, generator(seed, "start", attempt), products)]
+        together = merge_components(parts, matrix.shape, k)
+        together = replace(together, kept=pad_with_null_vectors(together.kept, k, generator(seed, "null")))
+        found = _certified_spectrum(
+            products, together, _bound_missed(products, parts, generator(seed, "probe", attempt))
+        )
         if not found.missed:
             break
     return found
@@ -122,10 +129,11 @@ def certify(operator: Any, values: Array, left: Array, right: Array, *, seed: in
             f"but {expected[0]}, {expected[1]} and {expected[2]} are expected"
         )
     order = np.argsort(-values, kind="stable")
-    kept = Triplets(left[:, order], values[order], right[:, order])
-    bracket = missed_below_by_lanczos(products, right, rng=generator(seed, "probe"), steps=steps,
-                                      norm=float(values.max()))  # fmt: skip
-    return _reported(products, Pool(kept, 0.0, 0.0), bracket)
+    kept = SingularTriplets(left[:, order], values[order], right[:, order])
+    bracket = missed_below_by_lanczos(
+        products, right, rng=generator(seed, "probe"), steps=steps, norm=float(values.max())
+    )
+    return _certified_spectrum(products, MergedSpectrum(kept, 0.0, 0.0), bracket)
 
 
 def _checked_count(k: int, shape: tuple[int, int]) -> int:
@@ -141,32 +149,32 @@ def _checked_count(k: int, shape: tuple[int, int]) -> int:
     return count
 
 
-def _split(matrix: Any, k: int) -> tuple[list[Part], list[Piece]]:
+def _split_small_and_large(matrix: Any, k: int) -> tuple[list[ComponentSpectrum], list[ComponentMatrix]]:
     """Return the small components, solved, and the large ones with their rows, columns and matrix."""
     if not is_sparse(matrix):
         return [], [(np.arange(matrix.shape[0]), np.arange(matrix.shape[1]), matrix)]
     blocks = components(matrix)
     if len(blocks) == 1:
         return [], [(blocks[0].rows, blocks[0].columns, blocks[0].matrix)]
-    small = [block for block in blocks if is_batched(block.shape)]
-    large = [block for block in blocks if not is_batched(block.shape)]
-    return solve_small(small, k), [(block.rows, block.columns, block.matrix) for block in large]
+    small = [block for block in blocks if is_small(block.shape)]
+    large = [block for block in blocks if not is_small(block.shape)]
+    return solve_small_components(small, k), [(block.rows, block.columns, block.matrix) for block in large]
 
 
-def _arpack_or_blocks(products: Products, k: int, rng: np.random.Generator) -> Triplets:
+def _arpack_or_blocks(products: Products, k: int, rng: np.random.Generator) -> SingularTriplets:
     try:
-        found = by_arpack(products, k, rng)
+        found = arpack_svd(products, k, rng)
     except ArpackError:
-        return by_blocks(products, k, rng)
-    blurred = found.values[-1] < BLURRED * found.values[0]
-    return by_blocks(products, k, rng) if blurred else found
+        return block_golub_kahan_svd(products, k, rng)
+    blurred = found.values[-1] < GRAM_BLUR_RATIO * found.values[0]
+    return block_golub_kahan_svd(products, k, rng) if blurred else found
 
 
-def _left_out(products: Products, parts: Sequence[Part], rng: np.random.Generator) -> Bracket:
+def _bound_missed(products: Products, parts: Sequence[ComponentSpectrum], rng: np.random.Generator) -> NormBounds:
     """Bracket the largest singular value outside what the parts computed; of parts that are sure, nothing."""
-    open_parts = [part for part in parts if not part.sure]
+    open_parts = [part for part in parts if not part.none_missed]
     if not open_parts:
-        return NOTHING_LEFT
+        return NOTHING_MISSED
     norm = max(float(part.values[0]) for part in open_parts)
     columns = np.concatenate([part.columns for part in open_parts])
     if len(open_parts) == 1:
@@ -180,7 +188,7 @@ def _left_out(products: Products, parts: Sequence[Part], rng: np.random.Generato
     return replace(bracket, upper=bracket.upper + max(float(part.errors.max()) for part in open_parts))
 
 
-def _reported(products: Products, together: Pool, bracket: Bracket) -> Spectrum:
+def _certified_spectrum(products: Products, together: MergedSpectrum, bracket: NormBounds) -> Spectrum:
     kept = together.kept
     residual = residual_block(products, kept.values, kept.left, kept.right)
     radius = enclosure(residual, kept.left, kept.right, float(kept.values[0]))
@@ -189,9 +197,9 @@ def _reported(products: Products, together: Pool, bracket: Bracket) -> Spectrum:
         left=kept.left,
         right=kept.right,
         residuals=np.linalg.norm(residual, axis=0),
-        missed_below=Estimate(max(together.dropped_below, bracket.upper), sampled=bracket.failure > 0),
+        missed_below=Estimate(max(together.dropped_below, bracket.upper), sampled=bracket.failure_probability > 0),
         matvecs=products.count,
         enclosure=radius,
         missed_above=max(together.dropped_above, bracket.lower),
-        failure=bracket.failure,
+        failure_probability=bracket.failure_probability,
     )

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from maetheory.core import Estimate, InputError, generator
-from maetheory.spectra.products import EPS, Array, Products, is_sparse
+from maetheory.spectra.counting_operator import EPS, Array, Products, is_sparse
 
 BUDGET = 90
 
@@ -79,7 +79,7 @@ def tail(operator: Any, values: Array, *, budget: int = BUDGET, seed: int = 0) -
     products = Products(operator)
     if isinstance(products.matrix, LinearOperator):
         turned = products if products.shape[0] >= products.shape[1] else products.transposed
-        whole = _trace(_Gram(turned), budget, seed)
+        whole = _trace(_GramOperator(turned), budget, seed)
     else:
         stored = products.matrix.data if is_sparse(products.matrix) else products.matrix
         norm = float(np.sum(stored**2))
@@ -88,7 +88,7 @@ def tail(operator: Any, values: Array, *, budget: int = BUDGET, seed: int = 0) -
     return Estimate(max(whole - float(np.sum(values**2)), 0.0), whole.error + rounding, whole.sampled)
 
 
-class _Gram:
+class _GramOperator:
     """The products with BᵀB."""
 
     def __init__(self, products: Products):
@@ -99,7 +99,7 @@ class _Gram:
         return self.products.backward(self.products.forward(x))
 
 
-def _trace(products: Products | _Gram, budget: int, seed: int) -> Estimate:
+def _trace(products: Products | _GramOperator, budget: int, seed: int) -> Estimate:
     n, columns = products.shape
     if n != columns:
         raise InputError(f"operator has shape {products.shape}, but a trace needs a square matrix")

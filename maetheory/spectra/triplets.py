@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maetheory.spectra.products import Array, Products
+from maetheory.spectra.counting_operator import Array, Products
 
 
 @dataclass(frozen=True)
-class Triplets:
+class SingularTriplets:
     """Singular triplets, values descending: left (N1, j), values (j,), right (N2, j)."""
 
     left: Array
@@ -18,16 +18,16 @@ class Triplets:
     right: Array
 
     @property
-    def transposed(self) -> Triplets:
+    def transposed(self) -> SingularTriplets:
         """The triplets of the transposed matrix."""
-        return Triplets(self.right, self.values, self.left)
+        return SingularTriplets(self.right, self.values, self.left)
 
-    def first(self, count: int) -> Triplets:
+    def first(self, count: int) -> SingularTriplets:
         """The `count` largest."""
-        return Triplets(self.left[:, :count], self.values[:count], self.right[:, :count])
+        return SingularTriplets(self.left[:, :count], self.values[:count], self.right[:, :count])
 
 
-def rayleigh_ritz(products: Products, basis: Array) -> Triplets:
+def rayleigh_ritz(products: Products, basis: Array) -> SingularTriplets:
     """Return the triplets that the orthonormal columns of `basis` (N2, k) contain: the SVD of B basis."""
     left, values, turn = np.linalg.svd(products.forward(basis), full_matrices=False)
-    return Triplets(left, values, basis @ turn.T)
+    return SingularTriplets(left, values, basis @ turn.T)

@@ -12,7 +12,10 @@ from types import MappingProxyType
 from typing import Any
 
 from maetheory.core import InputError
-from maetheory.theory import (
+from maetheory.core.renames import renamed
+from maetheory.theory.certified.certificate import Certificate, certify
+from maetheory.theory.falsify import SearchedWorld, SearchResult, falsify, replay, search
+from maetheory.theory.statements import (
     asymmetric_alignment_bounds_alignment,
     certificate_bounds_downstream_error,
     data_processing_shrinks_spectrum,
@@ -46,11 +49,9 @@ from maetheory.theory import (
     uniformity_approximates_coding_rate,
     votes_beat_views_when_errors_scatter,
 )
-from maetheory.theory.certify import Certificate, certify
-from maetheory.theory.falsify import Found, Search, falsify, replay, search
 from maetheory.theory.theorem import Assumption, Check, Theorem, Verdict, combine
 
-_OF_THE_PAPER: tuple[Theorem, ...] = (
+_PAPER_THEOREMS: tuple[Theorem, ...] = (
     reconstruction_bounds_asymmetric_alignment.THEOREM,
     asymmetric_alignment_bounds_alignment.THEOREM,
     reconstruction_bounds_alignment.THEOREM,
@@ -62,13 +63,13 @@ _OF_THE_PAPER: tuple[Theorem, ...] = (
     umae_bounds_spectral_contrast.THEOREM,
     umae_bounded_by_graph_tail.THEOREM,
     factorisation_bounds_probe_residual.THEOREM,
-    probe_residual_bounds_downstream_error.OF_VIEWS,
-    probe_residual_bounds_downstream_error.OF_IMAGES,
+    probe_residual_bounds_downstream_error.VIEW_ERROR,
+    probe_residual_bounds_downstream_error.IMAGE_ERROR,
     umae_bounds_downstream_error.THEOREM,
     umae_bounds_downstream_error.VACUITY,
     pair_error_bounded_by_label_errors.THEOREM,
 )
-_OURS: tuple[Theorem, ...] = (
+_OWN_THEOREMS: tuple[Theorem, ...] = (
     reconstruction_is_alignment_plus_bias.THEOREM,
     reconstruction_bounds_encoder_alignment_sharply.THEOREM,
     excess_factorisation_bounded_by_umae.THEOREM,
@@ -104,7 +105,9 @@ _OURS: tuple[Theorem, ...] = (
     sampled_spectrum_concentrates.BIAS,
 )
 
-THEOREMS: Mapping[str, Theorem] = MappingProxyType({theorem.slug: theorem for theorem in _OF_THE_PAPER + _OURS})
+THEOREMS: Mapping[str, Theorem] = MappingProxyType(
+    {theorem.slug: theorem for theorem in _PAPER_THEOREMS + _OWN_THEOREMS}
+)
 """Every theorem under its slug, in reading order: the paper's with what answers them, then others of ours."""
 
 
@@ -141,8 +144,8 @@ __all__ = [
     "Assumption",
     "Certificate",
     "Check",
-    "Found",
-    "Search",
+    "SearchResult",
+    "SearchedWorld",
     "Theorem",
     "Verdict",
     "certify",
@@ -152,3 +155,11 @@ __all__ = [
     "replay",
     "search",
 ]
+
+__getattr__ = renamed(
+    __name__,
+    {
+        "Found": "SearchedWorld",
+        "Search": "SearchResult",
+    },
+)

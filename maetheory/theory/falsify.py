@@ -14,17 +14,24 @@ from itertools import islice
 import numpy as np
 
 from maetheory.core import InputError, Progress, generator, silent
-from maetheory.theory.small_worlds import SmallWorld, complexity, coordinates, drawn, moved, simpler
+from maetheory.theory.small_worlds import (
+    SmallWorld,
+    complexity,
+    coordinates,
+    draw_world,
+    simplifications,
+    with_coordinates,
+)
 from maetheory.theory.theorem import SHAPES, Check, Theorem, Verdict
 
-_DESCENTS = 6
-_STEPS = 250
-_DIFFERENCE = 1e-6
-_KEPT = 0.1
+_MAX_DESCENTS = 6
+_STEP_BUDGET = 250
+_FINITE_DIFFERENCE_STEP = 1e-6
+_KEPT_SLACK_FRACTION = 0.1
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchedWorld:
     """A world, what the check said there, and how to get there again.
 
     Attributes
@@ -57,7 +64,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Search:
+class SearchResult:
     """What a search saw.
 
     Attributes
@@ -74,7 +81,7 @@ class Search:
     slug: str
     worlds: int
     applicable: int
-    smallest: Found | None
+    smallest: SearchedWorld | None
 
     @property
     def violated(self) -> bool:
@@ -84,7 +91,7 @@ class Search:
 
 def search(
     theorem: Theorem, *, worlds: int = 200, seed: int = 0, descend: bool = True, progress: Progress = silent
-) -> Search:
+) -> SearchResult:
     """Look for the world of smallest slack.
 
     Parameters
@@ -106,26 +113,26 @@ def search(
     """
     if worlds < 1:
         raise InputError(f"worlds must be at least 1, but {worlds} was given")
-    found: list[Found] = []
+    found: list[SearchedWorld] = []
     for number in range(worlds):
         here = _draw(theorem, seed, number)
         progress(number + 1, worlds, theorem.slug)
         if here is not None:
             found.append(here)
             if here.check.verdict is Verdict.VIOLATED:
-                return Search(theorem.slug, number + 1, len(found), _shrunk(theorem, here))
+                return SearchResult(theorem.slug, number + 1, len(found), _shrink(theorem, here))
     best = sorted(found, key=lambda f: f.relative_slack)[:1]
-    for start in _starts(found) if descend else ():
-        lower = _downhill(theorem, start)
+    for start in _descent_starts(found) if descend else ():
+        lower = _descend(theorem, start)
         best = sorted([*best, lower], key=lambda f: f.relative_slack)[:1]
         if lower.check.verdict is Verdict.VIOLATED:
-            return Search(theorem.slug, worlds, len(found), _shrunk(theorem, lower))
-    return Search(theorem.slug, worlds, len(found), best[0] if best else None)
+            return SearchResult(theorem.slug, worlds, len(found), _shrink(theorem, lower))
+    return SearchResult(theorem.slug, worlds, len(found), best[0] if best else None)
 
 
 def falsify(
     theorem: Theorem, *, worlds: int = 200, seed: int = 0, descend: bool = True, progress: Progress = silent
-) -> Found | None:
+) -> SearchedWorld | None:
     """Return a small world where the theorem is violated, or None if none was found.
 
     Parameters
@@ -159,7 +166,9 @@ def falsify(
     """
     seen = search(theorem, worlds=worlds, seed=seed, descend=descend, progress=progress)
     if seen.smallest is None:
-        theorem.check(**drawn(theorem, generator(seed, theorem.slug, 0)).everything())  # complains if it is not usable
+        theorem.check(
+            **draw_world(theorem, generator(seed, theorem.slug, 0)).everything()
+        )  # complains if it is not usable
         raise InputError(
             f"none of {worlds} worlds met the assumptions of {theorem.slug}: give it sample= or conform=, so that "
             "there is something to search"
@@ -167,7 +176,7 @@ def falsify(
     return seen.smallest if seen.violated else None
 
 
-def replay(theorem: Theorem, *, seed: int, number: int, descend: bool = False) -> Found:
+def replay(theorem: Theorem, *, seed: int, number: int, descend: bool = False) -> SearchedWorld:
     """Return the world that a search found under this seed and number, before any shrinking.
 
     Raises
@@ -178,15 +187,15 @@ def replay(theorem: Theorem, *, seed: int, number: int, descend: bool = False) -
     here = _draw(theorem, seed, number)
     if here is None:
         raise InputError(f"world {number} of seed {seed} does not meet the assumptions of {theorem.slug}")
-    return _downhill(theorem, here) if descend else here
+    return _descend(theorem, here) if descend else here
 
 
-def _draw(theorem: Theorem, seed: int, number: int) -> Found | None:
-    world = drawn(theorem, generator(seed, theorem.slug, number))
-    return _visit(theorem, Found(theorem.slug, seed, number, world, _NOWHERE), world)
+def _draw(theorem: Theorem, seed: int, number: int) -> SearchedWorld | None:
+    world = draw_world(theorem, generator(seed, theorem.slug, number))
+    return _check_at(theorem, SearchedWorld(theorem.slug, seed, number, world, _PLACEHOLDER_CHECK), world)
 
 
-def _visit(theorem: Theorem, last: Found, world: SmallWorld) -> Found | None:
+def _check_at(theorem: Theorem, last: SearchedWorld, world: SmallWorld) -> SearchedWorld | None:
     """Check the theorem at `world`, moved to where its assumptions hold; None where they do not."""
     if theorem.conform is not None:
         conformed = dict(theorem.conform(world.everything()))
@@ -199,75 +208,85 @@ def _visit(theorem: Theorem, last: Found, world: SmallWorld) -> Found | None:
     return None if check.verdict is Verdict.INAPPLICABLE else replace(last, world=world, check=check)
 
 
-def _starts(found: list[Found]) -> list[Found]:
+def _descent_starts(found: list[SearchedWorld]) -> list[SearchedWorld]:
     """The lowest worlds, and the lowest of those that are not yet at equality, where a slope is left to go down."""
     ranked = sorted(found, key=lambda f: f.relative_slack)
     sloping = [f for f in ranked if f.check.verdict is not Verdict.TIGHT]
-    half = _DESCENTS // 2
-    return (ranked[:half] + [f for f in sloping if f not in ranked[:half]])[:_DESCENTS]
+    half = _MAX_DESCENTS // 2
+    return (ranked[:half] + [f for f in sloping if f not in ranked[:half]])[:_MAX_DESCENTS]
 
 
-def _downhill(theorem: Theorem, start: Found) -> Found:
+def _descend(theorem: Theorem, start: SearchedWorld) -> SearchedWorld:
     """Alternate gradient steps with line search and single-coordinate steps until the budget is spent."""
     rng = generator(start.seed, theorem.slug, start.number, "downhill")
-    here, budget, size = replace(start, descended=True), _STEPS, 0.3
+    here, budget, size = replace(start, descended=True), _STEP_BUDGET, 0.3
     while budget > 0 and here.check.verdict is not Verdict.VIOLATED:
         point = coordinates(here.world)
         if not point.size:
             break
-        direction, spent = _slope(theorem, here, point) if rng.random() < 0.3 else (_axis(rng, point), 0)
+        direction, spent = (
+            _steepest_descent(theorem, here, point)
+            if rng.random() < 0.3
+            else (_random_coordinate_direction(rng, point), 0)
+        )
         lower = _line_search(theorem, here, point, direction, size)
         size = min(1.0, 2 * size) if lower is not here else max(1e-4, size / 1.3)
         here, budget = lower, budget - spent - 4
     return here
 
 
-def _axis(rng: np.random.Generator, point: np.ndarray) -> np.ndarray:
+def _random_coordinate_direction(rng: np.random.Generator, point: np.ndarray) -> np.ndarray:
     direction = np.zeros_like(point)
     direction[rng.integers(point.size)] = rng.choice([-1.0, 1.0]) * max(1.0, float(np.abs(point).mean()))
     return direction
 
 
-def _slope(theorem: Theorem, here: Found, point: np.ndarray) -> tuple[np.ndarray, int]:
+def _steepest_descent(theorem: Theorem, here: SearchedWorld, point: np.ndarray) -> tuple[np.ndarray, int]:
     """Direction of steepest descent by forward differences, of the length of the point."""
     gradient = np.zeros_like(point)
     for index in range(point.size):
         shifted = point.copy()
-        shifted[index] += _DIFFERENCE
-        there = _visit(theorem, here, moved(here.world, shifted))
+        shifted[index] += _FINITE_DIFFERENCE_STEP
+        there = _check_at(theorem, here, with_coordinates(here.world, shifted))
         if there is not None and math.isfinite(there.relative_slack):
-            gradient[index] = (there.relative_slack - here.relative_slack) / _DIFFERENCE
+            gradient[index] = (there.relative_slack - here.relative_slack) / _FINITE_DIFFERENCE_STEP
     length = float(np.linalg.norm(gradient))
     return (-gradient * max(1.0, float(np.linalg.norm(point))) / length if length else gradient), point.size
 
 
-def _line_search(theorem: Theorem, here: Found, point: np.ndarray, direction: np.ndarray, size: float) -> Found:
+def _line_search(
+    theorem: Theorem, here: SearchedWorld, point: np.ndarray, direction: np.ndarray, size: float
+) -> SearchedWorld:
     for factor in (1.0, 0.25, 0.03, 0.003):
-        there = _visit(theorem, here, moved(here.world, point + size * factor * direction))
+        there = _check_at(theorem, here, with_coordinates(here.world, point + size * factor * direction))
         if there is not None and there.relative_slack < here.relative_slack:
             return there
     return here
 
 
-def _shrunk(theorem: Theorem, found: Found) -> Found:
+def _shrink(theorem: Theorem, found: SearchedWorld) -> SearchedWorld:
     """Take every simpler neighbour that still violates by a tenth as much, pass after pass until none does.
 
     What is taken has a smaller `complexity`, so there is an end.
     """
-    shapes, floor, going = {**SHAPES, **theorem.shapes}, _KEPT * found.relative_slack, True
+    shapes, floor, going = {**SHAPES, **theorem.shapes}, _KEPT_SLACK_FRACTION * found.relative_slack, True
     while going:
         going, at = False, 0
-        while candidate := next(islice(simpler(found.world, shapes), at, None), None):
-            there = _visit(theorem, found, candidate) if complexity(candidate) < complexity(found.world) else None
-            if there is not None and complexity(there.world) < complexity(found.world) and _still(there, floor):
+        while candidate := next(islice(simplifications(found.world, shapes), at, None), None):
+            there = _check_at(theorem, found, candidate) if complexity(candidate) < complexity(found.world) else None
+            if (
+                there is not None
+                and complexity(there.world) < complexity(found.world)
+                and _still_violated(there, floor)
+            ):
                 found, going = there, True
             else:
                 at += 1
     return found
 
 
-def _still(there: Found, floor: float) -> bool:
+def _still_violated(there: SearchedWorld, floor: float) -> bool:
     return there.check.verdict is Verdict.VIOLATED and there.relative_slack <= floor
 
 
-_NOWHERE = Theorem("nowhere", "0 >= 0", "", (), lambda: 0.0, lambda: 0.0, needs_graph=False).check()
+_PLACEHOLDER_CHECK = Theorem("nowhere", "0 >= 0", "", (), lambda: 0.0, lambda: 0.0, needs_graph=False).check()

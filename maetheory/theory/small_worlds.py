@@ -17,8 +17,8 @@ from maetheory.core import InputError
 from maetheory.graph import MaskGraph
 from maetheory.theory.theorem import SHAPES, Objects, Theorem
 
-MOST = 5
-_LARGEST_LAW = 50_000
+MAX_SIDE = 5
+_MAX_LAW_ENTRIES = 50_000
 
 
 @dataclass(frozen=True)
@@ -43,23 +43,23 @@ class SmallWorld:
 
     def everything(self) -> dict[str, Any]:
         """The objects with the graph, as :meth:`Theorem.check` takes them."""
-        graph = self.graph if self.law is None else _graph(self.law, self.labels)
+        graph = self.graph if self.law is None else _graph_of_law(self.law, self.labels)
         return dict(self.objects) if graph is None else {"graph": graph, **self.objects}
 
     def __str__(self) -> str:
         lines = []
         if self.law is not None:
-            lines.append(_shown("joint", self.law.sum(0)))
+            lines.append(_format_object("joint", self.law.sum(0)))
             if np.count_nonzero(self.law.sum(2)) > len(self.law):
-                lines.append(_shown("images and views", self.law.sum(2)))
+                lines.append(_format_object("images and views", self.law.sum(2)))
             if self.labels is not None:
-                lines.append(_shown("labels", self.labels))
+                lines.append(_format_object("labels", self.labels))
         elif self.graph is not None:
-            lines.append(_shown("joint", self.graph.joint.toarray()))
-        return "\n".join(lines + [_shown(name, value) for name, value in self.objects.items()])
+            lines.append(_format_object("joint", self.graph.joint.toarray()))
+        return "\n".join(lines + [_format_object(name, value) for name, value in self.objects.items()])
 
 
-def written_down(objects: Objects) -> SmallWorld:
+def to_small_world(objects: Objects) -> SmallWorld:
     """Read objects with a graph as a small world; the law is known if every view is its own image."""
     rest = {name: value for name, value in objects.items() if name != "graph"}
     graph = objects.get("graph")
@@ -67,14 +67,14 @@ def written_down(objects: Objects) -> SmallWorld:
         return SmallWorld(rest)
     n1, n2 = graph.shape
     own_image = graph.image_views.shape == (n1, n1) and graph.image_views.nnz == n1
-    if not own_image or n1 * n1 * n2 > _LARGEST_LAW or np.any(graph.image_views.diagonal() == 0):
+    if not own_image or n1 * n1 * n2 > _MAX_LAW_ENTRIES or np.any(graph.image_views.diagonal() == 0):
         return SmallWorld(rest, graph=graph)
     law = np.zeros((n1, n1, n2))
     law[np.arange(n1), np.arange(n1)] = graph.joint.toarray()
     return SmallWorld(rest, law, graph.image_labels)
 
 
-def drawn(theorem: Theorem, rng: np.random.Generator) -> SmallWorld:
+def draw_world(theorem: Theorem, rng: np.random.Generator) -> SmallWorld:
     """Draw a world: the theorem's own, one close to where it is tight, or objects of every kind on a random graph.
 
     Raises
@@ -83,45 +83,47 @@ def drawn(theorem: Theorem, rng: np.random.Generator) -> SmallWorld:
         If the theorem needs an object of unknown shape and brings no ``sample``.
     """
     if theorem.tight is not None and rng.random() < 0.3:
-        near = written_down(theorem.tight())
-        return moved(near, coordinates(near) + 10 ** rng.uniform(-6, 0) * rng.normal(size=coordinates(near).size))
+        near = to_small_world(theorem.tight())
+        return with_coordinates(
+            near, coordinates(near) + 10 ** rng.uniform(-6, 0) * rng.normal(size=coordinates(near).size)
+        )
     if theorem.sample is not None:
-        return written_down(theorem.sample(rng))
-    return _of_every_kind(theorem, rng)
+        return to_small_world(theorem.sample(rng))
+    return _draw_generic_world(theorem, rng)
 
 
-def _of_every_kind(theorem: Theorem, rng: np.random.Generator) -> SmallWorld:
+def _draw_generic_world(theorem: Theorem, rng: np.random.Generator) -> SmallWorld:
     shapes = {**SHAPES, **theorem.shapes}
     unknown = [name for name in theorem.objects if name not in shapes]
     if unknown:
         raise InputError(f"{theorem.slug} needs sample= to be searched, because the shape of {unknown[0]} is unknown")
-    world = _law_of_any_kind(rng) if theorem.needs_graph else SmallWorld({})
+    world = _draw_law(rng) if theorem.needs_graph else SmallWorld({})
     sizes = {} if world.law is None else {"N1": world.law.shape[1], "N2": world.law.shape[2]}
     objects = {}
     for name in theorem.objects:
         for axis in shapes[name]:
             sizes.setdefault(axis, int(rng.integers(1, 4)))
-        objects[name] = _array(tuple(sizes[axis] for axis in shapes[name]), rng)
-    return replace(world, objects=_related(objects, world.law, rng))
+        objects[name] = _draw_array(tuple(sizes[axis] for axis in shapes[name]), rng)
+    return replace(world, objects=_relate_objects(objects, world.law, rng))
 
 
-def _law_of_any_kind(rng: np.random.Generator) -> SmallWorld:
+def _draw_law(rng: np.random.Generator) -> SmallWorld:
     """One image per view or several, dense or sparse or in separate components."""
-    n1, n2 = rng.integers(1, MOST + 1, 2)
+    n1, n2 = rng.integers(1, MAX_SIDE + 1, 2)
     joint = rng.random((n1, n2)) ** rng.integers(1, 5) + 1e-3
     if rng.random() < 0.5:
         side = rng.integers(0, min(n1, n2, 3), n1)[:, None] == rng.integers(0, min(n1, n2, 3), n2)[None, :]
         joint = joint * np.where(side, 1.0, 0.0) + 1e-6 * (np.arange(n1)[:, None] % n2 == np.arange(n2) % n1)
-    n_images = n1 if rng.random() < 0.6 else int(rng.integers(1, MOST))
+    n_images = n1 if rng.random() < 0.6 else int(rng.integers(1, MAX_SIDE))
     share = (
         np.eye(n1)[:, :, None] if n_images == n1 else rng.dirichlet(np.full(n_images, 0.3), (n1, n2)).T.swapaxes(1, 2)
     )
     law = share * joint
     labels = rng.integers(0, rng.integers(1, 4), n_images)
-    return _tidy(SmallWorld({}, law / law.sum(), labels))
+    return _drop_empty_nodes(SmallWorld({}, law / law.sum(), labels))
 
 
-def _array(shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+def _draw_array(shape: tuple[int, ...], rng: np.random.Generator) -> Any:
     if not shape:
         return float(np.exp(rng.normal()))
     kind = rng.integers(4)
@@ -132,7 +134,7 @@ def _array(shape: tuple[int, ...], rng: np.random.Generator) -> Any:
     return rng.normal(size=shape) * (1.0 if kind == 2 else 10 ** rng.uniform(-2, 2))
 
 
-def _related(objects: dict[str, Any], law: np.ndarray | None, rng: np.random.Generator) -> dict[str, Any]:
+def _relate_objects(objects: dict[str, Any], law: np.ndarray | None, rng: np.random.Generator) -> dict[str, Any]:
     """Sometimes let h decode the features, the targets be what h predicts on average, and ε vanish."""
     if {"features", "h"} <= set(objects) and rng.random() < 0.5:
         objects["h"] = objects["features"] @ rng.normal(size=(objects["features"].shape[1], objects["h"].shape[1]))
@@ -153,7 +155,7 @@ def coordinates(world: SmallWorld) -> np.ndarray:
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def moved(world: SmallWorld, point: np.ndarray) -> SmallWorld:
+def with_coordinates(world: SmallWorld, point: np.ndarray) -> SmallWorld:
     """Write `point` back where :func:`coordinates` read it."""
     objects, at = dict(world.objects), 0
     for name, value in _arrays(world):
@@ -178,11 +180,11 @@ def _numbers(world: SmallWorld) -> list[tuple[str, float]]:
     return [(name, value) for name, value in world.objects.items() if isinstance(value, float)]
 
 
-def simpler(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]]) -> Iterator[SmallWorld]:
+def simplifications(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]]) -> Iterator[SmallWorld]:
     """Yield the worlds one step simpler, boldest first: fewer nodes, a flat law, rounder and emptier arrays."""
     for axis, size in _axes(world, shapes).items():
         if size > 1:
-            yield from (without(world, shapes, axis, index) for index in range(size))
+            yield from (drop_index(world, shapes, axis, index) for index in range(size))
     if world.law is not None:
         flat = (world.law > 0).astype(float)
         yield replace(world, law=flat / flat.sum())
@@ -203,10 +205,10 @@ def complexity(world: SmallWorld) -> tuple[int, int, int]:
     numbers = sum(value.size for value in world.objects.values() if isinstance(value, np.ndarray))
     law = np.zeros(1) if world.law is None else world.law[world.law > 0]
     law_size = 0 if world.law is None else world.law.size
-    return numbers + law_size, int(np.ptp(law) > 1e-12), sum(int(_digits(array).sum()) for array in arrays)
+    return numbers + law_size, int(np.ptp(law) > 1e-12), sum(int(_entry_complexity(array).sum()) for array in arrays)
 
 
-def _digits(array: np.ndarray) -> np.ndarray:
+def _entry_complexity(array: np.ndarray) -> np.ndarray:
     """0 for zero, 1 for one, 2 for an integer, 3 and 4 for one and two decimals, 5 for anything else."""
     kinds = [array == 0, array == 1, *(array == np.round(array, places) for places in range(3))]
     return np.select(kinds, list(range(5)), default=5)
@@ -221,7 +223,7 @@ def _axes(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]]) -> dict[str,
     return sizes
 
 
-def without(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]], axis: str, index: int) -> SmallWorld:
+def drop_index(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]], axis: str, index: int) -> SmallWorld:
     """Take one image, view, target or column out, and whatever is left without mass."""
     objects = {
         name: np.delete(value, index, shapes[name].index(axis))
@@ -236,26 +238,26 @@ def without(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]], axis: str,
     labels = np.delete(world.labels, index) if where == 0 and world.labels is not None else world.labels
     if not law.sum() > 0:
         return world
-    return _tidy(SmallWorld(objects, law / law.sum(), labels), shapes)
+    return _drop_empty_nodes(SmallWorld(objects, law / law.sum(), labels), shapes)
 
 
-def _tidy(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]] | None = None) -> SmallWorld:
+def _drop_empty_nodes(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]] | None = None) -> SmallWorld:
     """Drop images, views and targets that have no mass."""
     assert world.law is not None
     for where, axis in enumerate(("images", "N1", "N2")):
         others = tuple(a for a in range(3) if a != where)
         empty = np.flatnonzero(world.law.sum(others) == 0)
         if empty.size:
-            return without(world, shapes or {}, axis, int(empty[0]))
+            return drop_index(world, shapes or {}, axis, int(empty[0]))
     return world
 
 
-def _graph(law: np.ndarray, labels: np.ndarray | None) -> MaskGraph:
+def _graph_of_law(law: np.ndarray, labels: np.ndarray | None) -> MaskGraph:
     joint, views, targets = (sparse.csr_array(law.sum(axis)) for axis in (0, 2, 1))
     return MaskGraph(joint, views, targets, labels)
 
 
-def _shown(name: str, value: Any) -> str:
+def _format_object(name: str, value: Any) -> str:
     if not isinstance(value, np.ndarray):
         return f"{name} = {value:.6g}" if isinstance(value, float) else f"{name} = {value}"
     text = np.array2string(value, precision=4, suppress_small=True, separator=", ", threshold=200)

@@ -80,8 +80,12 @@ def standard_objects(name: str, graph: MaskGraph, predictor: str, seed: int = 0)
         features = spectral_features(graph, _FEATURES)
         h = features @ rng.normal(size=(features.shape[1], d))  # (N1, k) @ (k, d) -> (N1, d)
         return {"h": h, "h_g": targets, "targets": targets, "features": features}
-    return {"h": rng.normal(size=(n1, d)), "h_g": rng.normal(size=(n2, d)), "targets": targets,
-            "features": rng.normal(size=(n1, _FEATURES))}  # fmt: skip
+    return {
+        "h": rng.normal(size=(n1, d)),
+        "h_g": rng.normal(size=(n2, d)),
+        "targets": targets,
+        "features": rng.normal(size=(n1, _FEATURES)),
+    }
 
 
 def spectral_features(graph: MaskGraph, k: int) -> np.ndarray:

@@ -16,15 +16,15 @@ import numpy as np
 
 from maetheory.core import InputError, Progress, generator, silent
 from maetheory.graph import MaskGraph
-from maetheory.theory.small_worlds import drawn
+from maetheory.theory.small_worlds import draw_world
 from maetheory.theory.standard_worlds import GRAPHS, PREDICTORS, standard_objects
 from maetheory.theory.theorem import Assumption, Check, Objects, Theorem, Verdict
 
-STANDARD, TIGHT, BROKEN, DRAWN = "standard", "tight", "broken", "drawn"
+STANDARD, TIGHT, BROKEN, RANDOM = "standard", "tight", "broken", "drawn"
 
 
 @dataclass(frozen=True)
-class Place:
+class NamedWorld:
     """A world under its name.
 
     Attributes
@@ -43,13 +43,13 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Visit:
+class WorldCheck:
     """One check on one world.
 
     Attributes
     ----------
     kind, world : str
-        Kind and name of the :class:`Place`.
+        Kind and name of the :class:`NamedWorld`.
     check : Check
     """
 
@@ -59,7 +59,7 @@ class Visit:
 
 
 @dataclass(frozen=True)
-class Row:
+class TheoremSurvey:
     """One theorem on all its worlds.
 
     Attributes
@@ -69,10 +69,10 @@ class Row:
     """
 
     theorem: Theorem
-    visits: tuple[Visit, ...] = field(repr=False)
+    visits: tuple[WorldCheck, ...] = field(repr=False)
 
     @property
-    def applicable(self) -> tuple[Visit, ...]:
+    def applicable(self) -> tuple[WorldCheck, ...]:
         """Visits where every assumption holds."""
         return tuple(visit for visit in self.visits if visit.check.verdict is not Verdict.INAPPLICABLE)
 
@@ -88,7 +88,7 @@ class Row:
         return any(visit.check.verdict is Verdict.VIOLATED for visit in self.visits)
 
     @property
-    def smallest(self) -> Visit | None:
+    def smallest(self) -> WorldCheck | None:
         """Visit of least relative slack where the claim is not TIGHT; where it always is, the least of those."""
         loose = [visit for visit in self.applicable if visit.check.verdict is not Verdict.TIGHT]
         return min(loose or self.applicable, key=lambda visit: visit.check.relative_slack, default=None)
@@ -96,7 +96,7 @@ class Row:
     @property
     def tightness(self) -> float:
         """Median of `Check.tightness` over applicable worlds that are not the theorem's own; NaN if there is none."""
-        seen = [visit.check.tightness for visit in self.applicable if visit.kind in (STANDARD, DRAWN)]
+        seen = [visit.check.tightness for visit in self.applicable if visit.kind in (STANDARD, RANDOM)]
         return float(np.median(seen)) if seen else math.nan
 
     @property
@@ -106,7 +106,7 @@ class Row:
         return {assumption.name: assumption for assumption in failing}
 
 
-def chosen(theorems: Mapping[str, Theorem], slugs: Iterable[str]) -> tuple[Theorem, ...]:
+def select_theorems(theorems: Mapping[str, Theorem], slugs: Iterable[str]) -> tuple[Theorem, ...]:
     """Return the theorems named, in the order named and each once; all when none is.
 
     Raises
@@ -123,7 +123,7 @@ def chosen(theorems: Mapping[str, Theorem], slugs: Iterable[str]) -> tuple[Theor
 
 def survey(
     theorems: Iterable[Theorem], *, worlds: int = 40, seed: int = 0, progress: Progress = silent
-) -> tuple[Row, ...]:
+) -> tuple[TheoremSurvey, ...]:
     """Check theorems on the standard worlds, on their own, and on drawn ones.
 
     Parameters
@@ -152,52 +152,52 @@ def survey(
         raise InputError(f"worlds and seed must not be negative, but they are {worlds} and {seed}")
     rows, everything = [], tuple(theorems)
     for done, theorem in enumerate(everything, 1):
-        rows.append(Row(theorem, tuple(_visits(theorem, worlds, seed))))
+        rows.append(TheoremSurvey(theorem, tuple(_check_worlds(theorem, worlds, seed))))
         progress(done, len(everything), theorem.slug)
     return tuple(rows)
 
 
-def _visits(theorem: Theorem, worlds: int, seed: int) -> Iterator[Visit]:
-    for place in places(theorem, worlds=worlds, seed=seed):
+def _check_worlds(theorem: Theorem, worlds: int, seed: int) -> Iterator[WorldCheck]:
+    for place in survey_worlds(theorem, worlds=worlds, seed=seed):
         try:
-            yield Visit(place.kind, place.name, theorem.check(**place.objects))
+            yield WorldCheck(place.kind, place.name, theorem.check(**place.objects))
         except InputError:
             if place.kind in (TIGHT, BROKEN):
                 raise  # the theorem's own worlds must fit it; a standard one may lack labels, say
 
 
-def places(theorem: Theorem, *, worlds: int = 40, seed: int = 0) -> Iterator[Place]:
+def survey_worlds(theorem: Theorem, *, worlds: int = 40, seed: int = 0) -> Iterator[NamedWorld]:
     """Yield the worlds a theorem is surveyed on: its own, the standard ones that offer what it needs, drawn ones."""
     if theorem.tight is not None:
-        yield Place(TIGHT, "tight example", theorem.tight())
+        yield NamedWorld(TIGHT, "tight example", theorem.tight())
     for assumption, objects in (theorem.broken() if theorem.broken is not None else {}).items():
-        yield Place(BROKEN, f"broken: {assumption}", objects)
-    for place in (*_standard(theorem, seed), *_drawn(theorem, worlds, seed)):
+        yield NamedWorld(BROKEN, f"broken: {assumption}", objects)
+    for place in (*_standard_worlds(theorem, seed), *_random_worlds(theorem, worlds, seed)):
         try:
-            yield Place(place.kind, place.name, _conformed(theorem, place.objects))
+            yield NamedWorld(place.kind, place.name, _conform(theorem, place.objects))
         except InputError:
             continue  # the theorem's way to meet its assumptions does not understand this world
 
 
-def _standard(theorem: Theorem, seed: int) -> Iterator[Place]:
+def _standard_worlds(theorem: Theorem, seed: int) -> Iterator[NamedWorld]:
     for name in GRAPHS:
         for predictor in PREDICTORS if theorem.objects else PREDICTORS[:1]:
             objects = _objects(name, predictor, seed)
             if set(theorem.objects) <= set(objects):
                 where = f"{name}; {predictor}" if theorem.objects else name
-                yield Place(STANDARD, where, {"graph": _graph(name), **objects})
+                yield NamedWorld(STANDARD, where, {"graph": _graph(name), **objects})
 
 
-def _drawn(theorem: Theorem, worlds: int, seed: int) -> Iterator[Place]:
+def _random_worlds(theorem: Theorem, worlds: int, seed: int) -> Iterator[NamedWorld]:
     for number in range(worlds):
         try:
-            objects = drawn(theorem, generator(seed, theorem.slug, number)).everything()
+            objects = draw_world(theorem, generator(seed, theorem.slug, number)).everything()
         except InputError:
             continue  # the theorem asks for an object whose shape is unknown, and brings no worlds of its own
-        yield Place(DRAWN, f"world {number} of seed {seed}", objects)
+        yield NamedWorld(RANDOM, f"world {number} of seed {seed}", objects)
 
 
-def _conformed(theorem: Theorem, objects: Objects) -> Objects:
+def _conform(theorem: Theorem, objects: Objects) -> Objects:
     if theorem.conform is None:
         return objects
     moved = dict(theorem.conform(dict(objects)))

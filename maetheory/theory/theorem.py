@@ -23,9 +23,9 @@ from maetheory.core import Estimate, InputError
 
 Objects = Mapping[str, Any]
 Side = Callable[..., float]
-Premise = Callable[..., tuple[bool, str]]
+AssumptionFunction = Callable[..., tuple[bool, str]]
 
-TIGHTNESS = 1e-10
+TIGHT_TOLERANCE = 1e-10
 """Equality up to round-off: |slack| at most this many times the scale."""
 
 SHAPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -113,7 +113,7 @@ class Check:
     @property
     def tightness(self) -> float:
         """1 − |slack| / larger side: the smaller side over the larger, 1 where TIGHT, below 0 where signs differ."""
-        if abs(self.slack) <= TIGHTNESS * self.scale:
+        if abs(self.slack) <= TIGHT_TOLERANCE * self.scale:
             return 1.0
         return 1.0 - abs(self.slack) / max(abs(self.lhs.value), abs(self.rhs.value))
 
@@ -194,7 +194,7 @@ class Theorem:
     lhs: Side
     rhs: Side
     direction: str = ">="
-    assumptions: Mapping[str, Premise] = field(default_factory=dict)
+    assumptions: Mapping[str, AssumptionFunction] = field(default_factory=dict)
     optional: tuple[str, ...] = ()
     shapes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     derived: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
@@ -232,28 +232,31 @@ class Theorem:
             if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
                 return self._not_a_number(f"{name} holds a value that is not a finite number")
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            return self._judge(world)
+            return self._evaluate(world)
 
-    def _judge(self, world: dict[str, Any]) -> Check:
-        for name, work_out in self.derived.items():
+    def _evaluate(self, world: dict[str, Any]) -> Check:
+        for name, derive in self.derived.items():
             if name not in world:
-                world[name] = _call(work_out, world)
+                world[name] = call_with_named_objects(derive, world)
         assumptions = tuple(
             Assumption(name, bool(holds), measured)
             for name, premise in self.assumptions.items()
-            for holds, measured in [_call(premise, world)]
+            for holds, measured in [call_with_named_objects(premise, world)]
         )
-        lhs, rhs = _estimate(_call(self.lhs, world)), _estimate(_call(self.rhs, world))
+        lhs, rhs = (
+            _estimate(call_with_named_objects(self.lhs, world)),
+            _estimate(call_with_named_objects(self.rhs, world)),
+        )
         scale = max(abs(lhs.value), abs(rhs.value))
         if self.scale is not None:
-            scale = max(scale, abs(float(_call(self.scale, world))))
+            scale = max(scale, abs(float(call_with_named_objects(self.scale, world))))
         slack = {">=": lhs - rhs, "<=": rhs - lhs, "==": -abs(lhs - rhs)}[self.direction]
-        if -TIGHTNESS * scale <= slack < 0:
+        if -TIGHT_TOLERANCE * scale <= slack < 0:
             slack = 0.0
-        known = _call(self.trivial, world) if callable(self.trivial) else self.trivial
+        known = call_with_named_objects(self.trivial, world) if callable(self.trivial) else self.trivial
         trivial = None if known is None else float(known)
         verdict, note = self._verdict(lhs, rhs, slack, scale, assumptions, trivial)
-        terms = dict(_call(self.terms, world)) if self.terms is not None else {}
+        terms = dict(call_with_named_objects(self.terms, world)) if self.terms is not None else {}
         return Check(self.statement, lhs, rhs, slack, scale, assumptions, verdict, note, self.slug, terms, trivial)
 
     def _verdict(
@@ -271,9 +274,9 @@ class Theorem:
         if math.isnan(slack):
             return Verdict.VIOLATED, "a side is not a number"
         band = lhs.error + rhs.error
-        if band > TIGHTNESS * scale and abs(slack) <= band:
+        if band > TIGHT_TOLERANCE * scale and abs(slack) <= band:
             return Verdict.UNDECIDED, f"the slack lies inside the band of {band:.3g}"
-        if abs(slack) <= TIGHTNESS * scale:
+        if abs(slack) <= TIGHT_TOLERANCE * scale:
             return Verdict.TIGHT, ""
         if slack < 0:
             return Verdict.VIOLATED, ""
@@ -295,7 +298,7 @@ class Theorem:
         sizes: dict[str, tuple[int, str]] = {}
         if graph is not None:
             world["graph"] = graph
-            n1, n2 = _sides(graph)
+            n1, n2 = _graph_shape(graph)
             sizes = {"N1": (n1, "the graph"), "N2": (n2, "the graph")}
         elif self.needs_graph:
             raise InputError(f"{self.slug} needs graph=, a MaskGraph, but none was given")
@@ -310,18 +313,18 @@ class Theorem:
                 if name not in SHAPES:
                     raise InputError(f"{self.slug} does not know {name}=; it takes {takes}")
             elif value is not None:
-                world[name] = _fit(name, value, shapes[name], sizes) if name in shapes else value
+                world[name] = _as_array_of_shape(name, value, shapes[name], sizes) if name in shapes else value
         return world
 
 
-def _sides(graph: Any) -> tuple[int, int]:
+def _graph_shape(graph: Any) -> tuple[int, int]:
     if not hasattr(graph, "joint"):
         raise InputError(f"graph must be a MaskGraph, but a {type(graph).__name__} was given")
     n1, n2 = graph.joint.shape
     return int(n1), int(n2)
 
 
-def _fit(name: str, value: Any, shape: tuple[str, ...], sizes: dict[str, tuple[int, str]]) -> Any:
+def _as_array_of_shape(name: str, value: Any, shape: tuple[str, ...], sizes: dict[str, tuple[int, str]]) -> Any:
     """Return `value` as an array of the named shape, learning the sizes not yet known."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()
@@ -352,14 +355,14 @@ def _estimate(value: float) -> Estimate:
     return value if isinstance(value, Estimate) else Estimate(float(value))
 
 
-def _call(function: Callable[..., Any], world: Objects) -> Any:
+def call_with_named_objects(function: Callable[..., Any], world: Objects) -> Any:
     """Call `function` with those objects of the world that it names."""
-    names = _named(function)
+    names = _argument_names(function)
     return function(**(world if names is None else {name: world[name] for name in names if name in world}))
 
 
 @lru_cache(maxsize=4096)
-def _named(function: Callable[..., Any]) -> tuple[str, ...] | None:
+def _argument_names(function: Callable[..., Any]) -> tuple[str, ...] | None:
     """Names of the arguments, None if it takes whatever there is."""
     parameters = inspect.signature(function).parameters.values()
     return None if any(p.kind is p.VAR_KEYWORD for p in parameters) else tuple(p.name for p in parameters)

@@ -4,14 +4,15 @@ Because nothing random is carried from step to step, a resumed run is the uninte
 same masks as one. The loop knows no evaluation: callbacks look at the model and return numbers to log.
 """
 
+from maetheory.core.renames import renamed
+from maetheory.training.checkpointing import load_run
 from maetheory.training.config import TrainConfig
+from maetheory.training.fabric import make_fabric
 from maetheory.training.loop import TrainResult, TrainStep, fit
-from maetheory.training.masked import train
+from maetheory.training.masked_modelling import train
 from maetheory.training.monitor import CollapseMonitor
-from maetheory.training.processes import fabric_of
 from maetheory.training.schedule import learning_rate
-from maetheory.training.store import load_run
-from maetheory.training.task import Task, check_schedule
+from maetheory.training.task import Task, check_loop_config
 
 __all__ = [
     "CollapseMonitor",
@@ -19,10 +20,18 @@ __all__ = [
     "TrainConfig",
     "TrainResult",
     "TrainStep",
-    "check_schedule",
-    "fabric_of",
+    "check_loop_config",
     "fit",
     "learning_rate",
     "load_run",
+    "make_fabric",
     "train",
 ]
+
+__getattr__ = renamed(
+    __name__,
+    {
+        "check_schedule": "check_loop_config",
+        "fabric_of": "make_fabric",
+    },
+)

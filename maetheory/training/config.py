@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from maetheory.core import InputError
-from maetheory.masks import MaskLaw, named_law
+from maetheory.masks import MaskLaw, make_mask_law
 from maetheory.models import MAEConfig
-from maetheory.models.penalties import FORMS, Form
-from maetheory.training.task import check_schedule
+from maetheory.models.penalties import UNIFORMITY_FORMS, UniformityForm
+from maetheory.training.task import check_loop_config
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class TrainConfig:
     model: MAEConfig = field(default_factory=MAEConfig)
     objective: Literal["mae", "simmim"] = "mae"
     uniformity_weight: float = 0.0
-    uniformity_form: Form = "squares"
+    uniformity_form: UniformityForm = "squares"
     uniformity_readout: Literal["cls", "mean"] = "cls"
     uniformity_convention: Literal["off-diagonal", "authors"] = "off-diagonal"
     uniformity_normalize: bool = True
@@ -76,20 +76,22 @@ class TrainConfig:
         self.law()
         if self.objective not in ("mae", "simmim"):
             raise InputError(f"the objective must be 'mae' or 'simmim', but it is {self.objective!r}")
-        check_schedule(self)
+        check_loop_config(self)
         if not self.uniformity_weight >= 0:
             raise InputError(f"uniformity_weight must not be negative, but it is {self.uniformity_weight}")
         for name, words in (("readout", ("cls", "mean")), ("convention", ("off-diagonal", "authors"))):
             word = getattr(self, f"uniformity_{name}")
             if word not in words:
                 raise InputError(f"the uniformity {name} must be {words[0]!r} or {words[1]!r}, but it is {word!r}")
-        if self.uniformity_form not in FORMS:
+        if self.uniformity_form not in UNIFORMITY_FORMS:
             raise InputError(
-                f"the uniformity form must be one of {', '.join(FORMS)}, but it is {self.uniformity_form!r}"
+                f"the uniformity form must be one of {', '.join(UNIFORMITY_FORMS)}, but it is {self.uniformity_form!r}"
             )
         if self.uniformity_form != "squares" and not self.uniformity_normalize:
-            raise InputError(f"the uniformity form {self.uniformity_form} falls without bound on vectors of any "
-                             "length, so uniformity_normalize must be true")  # fmt: skip
+            raise InputError(
+                f"the uniformity form {self.uniformity_form} falls without bound on vectors of any "
+                "length, so uniformity_normalize must be true"
+            )
 
     def law(self) -> MaskLaw:
         """Return the mask law of the run.
@@ -100,7 +102,7 @@ class TrainConfig:
             If the mask ratio leaves nothing visible or nothing hidden, or the law is unknown.
         """
         side = self.model.encoder.grid
-        return named_law(self.mask_law, (side, side), self.mask_ratio)
+        return make_mask_law(self.mask_law, (side, side), self.mask_ratio)
 
     @property
     def peak_lr(self) -> float:

@@ -17,7 +17,7 @@ Features = str | nn.Module | Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
-class Source:
+class FeatureSource:
     """Where features come from.
 
     Attributes
@@ -37,18 +37,18 @@ class Source:
             raise InputError(f"the readout must be 'cls', 'mean' or 'pooled', but it is {self.readout!r}")
 
     @property
-    def hooked(self) -> bool:
+    def uses_hook(self) -> bool:
         """Whether a module is looked at, rather than a function called."""
         return isinstance(self.features, str | nn.Module)
 
-    def attach(self, model: nn.Module | None, sink: Callable[[Tensor], None]) -> RemovableHandle:
-        """Call `sink` with the features (B, d) of each forward pass of the module, until the handle is removed."""
+    def attach(self, model: nn.Module | None, callback: Callable[[Tensor], None]) -> RemovableHandle:
+        """Call `callback` with the features (B, d) of each forward pass of the module, until the handle is removed."""
         module = self._module(model)
-        return module.register_forward_hook(lambda _, __, output: sink(self.read(output)))
+        return module.register_forward_hook(lambda _, __, output: callback(self.read(output)))
 
     def call(self, *seen: Any, **named: Any) -> Tensor:
         """Return the features of the function, which draws no random number of the run and leaves no gradient."""
-        if self.hooked:
+        if self.uses_hook:
             raise InputError("a module is looked at, not called; give a function of what the hook is given")
         devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
         with torch.random.fork_rng(devices), torch.no_grad():
@@ -56,13 +56,14 @@ class Source:
 
     def read(self, output: Any) -> Tensor:
         """Return features (B, d) of a module's output: a tensor, the first of a tuple, or a model's record."""
-        tokens = _tensor(output, self.readout)
+        tokens = _output_tensor(output, self.readout)
         if tokens.ndim == 2:
             return tokens
         if tokens.ndim != 3 or self.readout == "pooled":
             wanted = "(B, d)" if self.readout == "pooled" else "(B, t, d) or (B, d)"
-            raise InputError(f"the readout {self.readout!r} needs an output {wanted}, but its shape is "
-                             f"{tuple(tokens.shape)}")  # fmt: skip
+            raise InputError(
+                f"the readout {self.readout!r} needs an output {wanted}, but its shape is {tuple(tokens.shape)}"
+            )
         return tokens[:, 0] if self.readout == "cls" else tokens[:, 1:].mean(dim=1)  # (B, t, d) -> (B, d)
 
     def _module(self, model: nn.Module | None) -> nn.Module:
@@ -77,7 +78,7 @@ class Source:
         raise InputError(f"the model has no module {self.features!r}; it has {', '.join(list(modules)[1:20])}, …")
 
 
-def _tensor(output: Any, readout: str) -> Tensor:
+def _output_tensor(output: Any, readout: str) -> Tensor:
     names = ("pooler_output",) if readout == "pooled" else ("latent", "last_hidden_state")
     for name in names:
         if getattr(output, name, None) is not None:
@@ -85,6 +86,7 @@ def _tensor(output: Any, readout: str) -> Tensor:
     if isinstance(output, tuple | list) and output:
         output = output[0]
     if not isinstance(output, Tensor):
-        raise InputError(f"features must be a tensor or the first of a tuple, but the output is a "
-                         f"{type(output).__name__}")  # fmt: skip
+        raise InputError(
+            f"features must be a tensor or the first of a tuple, but the output is a {type(output).__name__}"
+        )
     return output

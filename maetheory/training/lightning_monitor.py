@@ -8,7 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
-from maetheory.training.tally import Tally
+from maetheory.training.running_moments import RunningMoments
 
 if TYPE_CHECKING:
     from maetheory.training.monitor import CollapseMonitor
@@ -23,7 +23,7 @@ class LightningMonitor(Callback):
 
     def __init__(self, monitor: CollapseMonitor) -> None:
         self.monitor = monitor
-        self.validation = Tally()
+        self.validation = RunningMoments()
         self._trainer: Trainer | None = None
         self._handle: RemovableHandle | None = None
 
@@ -45,8 +45,8 @@ class LightningMonitor(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Begin to look."""
         self._trainer = trainer
-        if self.monitor.source.hooked and self._handle is None:
-            self._handle = self.monitor.source.attach(pl_module, self._receive)
+        if self.monitor.source.uses_hook and self._handle is None:
+            self._handle = self.monitor.source.attach(pl_module, self._on_features)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Take the hook away."""
@@ -56,7 +56,7 @@ class LightningMonitor(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin at the step the trainer is at; a restored window stays."""
-        self.monitor.begin(trainer.global_step)
+        self.monitor.reset_if_new_run(trainer.global_step)
         self.monitor.step = trainer.global_step
 
     def on_train_batch_end(
@@ -65,9 +65,9 @@ class LightningMonitor(Callback):
         """Measure when a look is due; while gradients accumulate no step is over."""
         monitor, over = self.monitor, trainer.global_step > (self.monitor.step or 0)
         step = trainer.global_step if over else trainer.global_step + 1
-        if not monitor.source.hooked and monitor.wanted(step):
-            monitor.keep(monitor.source.call(outputs, batch), step)
-        numbers = monitor.finish(step) if over else None
+        if not monitor.source.uses_hook and monitor.in_window(step):
+            monitor.buffer(monitor.source.call(outputs, batch), step)
+        numbers = monitor.end_step(step) if over else None
         if numbers is None:
             return
         named = {f"train_{name}": float(number) for name, number in numbers.items()}
@@ -77,28 +77,33 @@ class LightningMonitor(Callback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget the last validation."""
-        self.validation = Tally()
+        self.validation = RunningMoments()
 
     def on_validation_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int,
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
         dataloader_idx: int = 0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Add the features of a validation batch, where a function gives them."""
-        if not self.monitor.source.hooked:
-            self.validation.add(self.monitor.source.call(outputs, batch))
+        if not self.monitor.source.uses_hook:
+            self.validation.update(self.monitor.source.call(outputs, batch))
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measure the whole validation."""
         monitor = self.monitor
-        numbers = self.validation.everywhere().numbers(monitor.metrics)
+        numbers = self.validation.all_reduce().numbers(monitor.metrics)
         named = {f"val_{monitor.prefix}{name}": float(number) for name, number in numbers.items()}
         pl_module.log_dict(named, on_step=False, on_epoch=True, sync_dist=True)  # equal everywhere: their mean is they
 
-    def _receive(self, z: Tensor) -> None:
+    def _on_features(self, z: Tensor) -> None:
         trainer, monitor = self._trainer, self.monitor
         if trainer is None:
             return
         if trainer.validating or trainer.sanity_checking:
-            self.validation.add(z)
-        elif trainer.training and monitor.wanted(trainer.global_step + 1):
-            monitor.keep(z, trainer.global_step + 1)
+            self.validation.update(z)
+        elif trainer.training and monitor.in_window(trainer.global_step + 1):
+            monitor.buffer(z, trainer.global_step + 1)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from maetheory.core import replacing
+from maetheory.core import atomic_write
 
 
 class Logbook:
@@ -24,27 +24,27 @@ class Logbook:
     def __init__(self, folder: Path, *, step: int = 0, tensorboard: bool = False) -> None:
         self.path = folder / "metrics.jsonl"
         kept = [record for record in read_log(self.path) if record["step"] <= step]
-        with replacing(self.path) as part:
+        with atomic_write(self.path) as part:
             part.write_text("".join(json.dumps(record) + "\n" for record in kept))
-        self._board: Any = None
+        self._tensorboard: Any = None
         if tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+            self._tensorboard = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def write(self, record: dict[str, Any]) -> None:
         """Append one record; it must hold ``step``."""
         with self.path.open("a") as log:
             log.write(json.dumps(record) + "\n")
-        if self._board is not None:
+        if self._tensorboard is not None:
             for name, value in record.items():
                 if isinstance(value, int | float) and name != "step":
-                    self._board.add_scalar(name, value, record["step"])
+                    self._tensorboard.add_scalar(name, value, record["step"])
 
     def close(self) -> None:
         """Flush TensorBoard, if any."""
-        if self._board is not None:
-            self._board.close()
+        if self._tensorboard is not None:
+            self._tensorboard.close()
 
 
 def last_loss(folder: Path) -> float:

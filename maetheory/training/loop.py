@@ -19,13 +19,13 @@ from torch import Tensor, nn
 
 from maetheory.core import InputError, Progress, make_folder, silent
 from maetheory.data import FolderStream, ImageSet
-from maetheory.training import sharding, store
-from maetheory.training.feed import Resident, Streamed, feed_of
+from maetheory.training import checkpointing, sharding
+from maetheory.training.batches import InMemoryBatches, StreamingBatches, batch_source
+from maetheory.training.fabric import fabric_precision, make_fabric
 from maetheory.training.logbook import Logbook, last_loss
-from maetheory.training.processes import fabric_of, precision_of
 from maetheory.training.reproducible import reproducible
 from maetheory.training.schedule import learning_rate
-from maetheory.training.task import Task, numbered_stream
+from maetheory.training.task import Task, step_generator
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class TrainStep:
     total: int
     epoch: float
     model: nn.Module
-    gather: Callable[[], nn.Module] | None = field(default=None, repr=False)
+    gather_full_model: Callable[[], nn.Module] | None = field(default=None, repr=False)
 
     def whole(self) -> nn.Module:
         """Return the model with all its weights: itself, or under FSDP a copy that every process must ask for."""
-        return self.model if self.gather is None else self.gather()
+        return self.model if self.gather_full_model is None else self.gather_full_model()
 
 
 @dataclass(frozen=True)
@@ -75,83 +75,93 @@ def fit(
     tensorboard: bool = False,
 ) -> TrainResult:
     """Run a task to its end, or go on with it; arguments and errors are those of `train`."""
-    fabric = fabric or fabric_of()
+    fabric = fabric or make_fabric()
     fabric.launch()
-    run = _Run(task, feed_of(images), Path(out), resume, fabric, compiled, tensorboard)
-    return run.go(callbacks, progress)
+    run = _TrainingRun(task, batch_source(images), Path(out), resume, fabric, compiled, tensorboard)
+    return run.train_to_end(callbacks, progress)
 
 
-class _Run:
+class _TrainingRun:
     """The state of one run while it lasts."""
 
-    def __init__(self, task: Task, feed: Resident | Streamed, out: Path, resume: bool,
-                 fabric: Fabric, compiled: bool, tensorboard: bool) -> None:  # fmt: skip
+    def __init__(
+        self,
+        task: Task,
+        feed: InMemoryBatches | StreamingBatches,
+        out: Path,
+        resume: bool,
+        fabric: Fabric,
+        compiled: bool,
+        tensorboard: bool,
+    ) -> None:
         self.task, self.feed, self.out, self.fabric = task, feed, out, fabric
         self.config = config = task.config
-        self.shared = sharding.shares_weights(fabric)
-        self.local = _local_batch(task, feed, fabric)
+        self.sharded = sharding.uses_fsdp(fabric)
+        self.local = _local_batch_size(task, feed, fabric)
         self.batch = min(config.batch, len(feed))
         self.steps_per_epoch = len(feed) // self.batch
         self.total = config.epochs * self.steps_per_epoch
         self.step = 0
-        self.bare = task.build()
-        saved = _saved(out, resume, task, len(feed), precision_of(fabric))
-        self.precision: str | None = precision_of(fabric)
+        self.unwrapped_model = task.build()
+        saved = _checkpoint_to_resume(out, resume, task, len(feed), fabric_precision(fabric))
+        self.precision: str | None = fabric_precision(fabric)
         self.threads = torch.get_num_threads() if saved is None or saved.threads is None else saved.threads
         if saved is not None:
-            self.bare.load_state_dict({name: value.clone() for name, value in saved.weights.items()}, assign=True)
+            self.unwrapped_model.load_state_dict(
+                {name: value.clone() for name, value in saved.weights.items()}, assign=True
+            )
             self.step, self.precision = saved.step, saved.precision
-        self.fed = feed.walk(self._picks(), config.seed, fabric.device)
-        self.skeleton = sharding.skeleton_of(self.bare) if self.shared else None
-        model = cast(nn.Module, torch.compile(self.bare)) if compiled else self.bare
+        self.batch_iterator = feed.batches(self._epoch_indices(), config.seed, fabric.device)
+        self.meta_model = sharding.meta_copy(self.unwrapped_model) if self.sharded else None
+        model = cast(nn.Module, torch.compile(self.unwrapped_model)) if compiled else self.unwrapped_model
         self.model = fabric.setup_module(model)  # moves it to the device, or only this process's part
-        self.inner = task.optimizer(self.bare)
-        self.optimizer = cast(Any, fabric.setup_optimizers(self.inner))
+        self.unwrapped_optimizer = task.optimizer(self.unwrapped_model)
+        self.optimizer = cast(Any, fabric.setup_optimizers(self.unwrapped_optimizer))
         if saved is not None:
-            store.restore_optimizer(self.bare, self.inner, saved.optimizer)
+            checkpointing.restore_optimizer(self.unwrapped_model, self.unwrapped_optimizer, saved.optimizer)
         self.book = Logbook(out, step=self.step, tensorboard=tensorboard) if fabric.is_global_zero else None
 
-    def go(self, callbacks: Sequence[Callback], progress: Progress) -> TrainResult:
+    def train_to_end(self, callbacks: Sequence[Callback], progress: Progress) -> TrainResult:
         """Run the steps that are left."""
         loss, saved_at, began, first = last_loss(self.out), time.monotonic(), time.monotonic(), self.step
         self.model.train()
         with _deferred_interrupt() as asked, closing(self), reproducible(self.fabric.device, self.threads):
             while self.step < self.total:
-                record = self._advance()
+                record = self._train_step()
                 loss = record["loss"]
                 self._log(record, callbacks)
                 rate = (self.step - first) * self.batch / (time.monotonic() - began)
                 if self.fabric.is_global_zero:
                     progress(self.step, self.total, f"loss {loss:.4f}, {rate:,.0f} images/s")
-                due, stop = self._agree(time.monotonic() - saved_at >= self.config.save_seconds, asked.is_set())
+                due, stop = self._any_process(time.monotonic() - saved_at >= self.config.save_seconds, asked.is_set())
                 if (due or stop) and self.step < self.total:
                     self._save()
                     saved_at = time.monotonic()
                 if stop and self.step < self.total:
-                    raise self._stopped()
+                    raise self._interruption()
             checkpoint = self._save()
             if asked.is_set():  # during the last step: what would come after this run shall not begin
-                raise self._stopped()
-        self.feed.warn()
-        return TrainResult(self._whole().eval(), self.out, checkpoint, loss, self.step, self.feed.skipped)
+                raise self._interruption()
+        self.feed.warn_skipped()
+        return TrainResult(self._full_model().eval(), self.out, checkpoint, loss, self.step, self.feed.skipped)
 
-    def _stopped(self) -> KeyboardInterrupt:
+    def _interruption(self) -> KeyboardInterrupt:
         return KeyboardInterrupt(f"stopped after step {self.step} of {self.total}; resume to go on")
 
     def close(self) -> None:
         """Close the log and end the decoding processes."""
-        self.fed.close()
+        self.batch_iterator.close()
         if self.book is not None:
             self.book.close()
 
-    def _agree(self, *flags: bool) -> tuple[bool, ...]:
+    def _any_process(self, *flags: bool) -> tuple[bool, ...]:
         """Return for each flag whether any process raises it: clocks differ, but all must save after the same step."""
         if self.fabric.world_size == 1:
             return flags
         raised = torch.tensor(flags, dtype=torch.float32, device=self.fabric.device)
         return tuple(bool(flag) for flag in cast(Tensor, self.fabric.all_reduce(raised, reduce_op="sum")))
 
-    def _advance(self) -> dict[str, Any]:
+    def _train_step(self) -> dict[str, Any]:
         """Take one optimiser step and return what to log."""
         config = self.config
         rate = learning_rate(
@@ -170,7 +180,7 @@ class _Run:
             for name, mean in zip(parts, means.tolist(), strict=True):
                 sums[name] = sums.get(name, 0.0) + mean / len(micro)
         if not isfinite(sums["loss"]):
-            raise self._diverged(f"the loss is {sums['loss']}")
+            raise self._divergence_error(f"the loss is {sums['loss']}")
         if config.clip:
             self.fabric.clip_gradients(self.model, self.optimizer, max_norm=config.clip)
         self.optimizer.step()
@@ -181,19 +191,21 @@ class _Run:
     def _micro_batches(self) -> list[tuple[Tensor, Tensor, tuple[Tensor, ...]]]:
         """Return this process's share of the step's images and labels, and of what is drawn for all processes alike."""
         draws = self.task.draws(self.step, self.batch, self.fabric.device)
-        return [(*next(self.fed), tuple(rows[share] for rows in draws)) for share in self._shares()]
+        return [
+            (*next(self.batch_iterator), tuple(rows[share] for rows in draws)) for share in self._micro_batch_slices()
+        ]
 
-    def _picks(self) -> Iterator[tuple[int, Tensor]]:
+    def _epoch_indices(self) -> Iterator[tuple[int, Tensor]]:
         """Yield (epoch, numbers of the images) of this process's micro-batches from the present step to the last."""
         first, order = self.step, torch.empty(0)
         for step in range(first, self.total):
             epoch, position = divmod(step, self.steps_per_epoch)
             if step == first or position == 0:
-                order = torch.randperm(len(self.feed), generator=numbered_stream(self.config.seed, 2 * epoch, "cpu"))
+                order = torch.randperm(len(self.feed), generator=step_generator(self.config.seed, 2 * epoch, "cpu"))
             index = order[position * self.batch : (position + 1) * self.batch]
-            yield from ((epoch, index[share]) for share in self._shares())
+            yield from ((epoch, index[share]) for share in self._micro_batch_slices())
 
-    def _shares(self) -> Iterator[slice]:
+    def _micro_batch_slices(self) -> Iterator[slice]:
         """Yield where this process's part of each micro-batch lies in the global batch."""
         size = self.local // self.config.accumulate
         for i in range(self.config.accumulate):
@@ -201,47 +213,63 @@ class _Run:
             yield slice(start, start + size)
 
     def _log(self, record: dict[str, Any], callbacks: Sequence[Callback]) -> None:
-        seen = TrainStep(self.step, self.total, record["epoch"], self.bare, self._whole if self.shared else None)
+        train_step = TrainStep(
+            self.step, self.total, record["epoch"], self.unwrapped_model, self._full_model if self.sharded else None
+        )
         extra: dict[str, float] = {}
-        with self._plainly():
+        with self._explain_sharding_errors():
             for callback in callbacks:
-                extra.update(callback(seen) or {})
+                extra.update(callback(train_step) or {})
         self.model.train()
-        if self.shared:
-            sharding.reshard(self.bare)
+        if self.sharded:
+            sharding.reshard(self.unwrapped_model)
         due = self.step % self.config.log_every == 0 or self.step == self.total or bool(extra)
         if due and self.book is not None:
             self.book.write(record | extra)
 
-    def _whole(self) -> nn.Module:
-        return self.bare if self.skeleton is None else sharding.whole_model(self.skeleton, self.bare)
+    def _full_model(self) -> nn.Module:
+        return (
+            self.unwrapped_model
+            if self.meta_model is None
+            else sharding.gather_full_model(self.meta_model, self.unwrapped_model)
+        )
 
     @contextmanager
-    def _plainly(self) -> Iterator[None]:
+    def _explain_sharding_errors(self) -> Iterator[None]:
         """Say in plain words what torch says of a callback that takes a part of the weights for all of them."""
         try:
             yield
         except (RuntimeError, AssertionError) as error:
-            if self.shared and any(word in str(error) for word in ("DTensor", "FSDP")):
-                raise InputError("under fsdp each process holds a part of the model, which a callback cannot call or "
-                                 "copy; take its whole() in place of its model") from error  # fmt: skip
+            if self.sharded and any(word in str(error) for word in ("DTensor", "FSDP")):
+                raise InputError(
+                    "under fsdp each process holds a part of the model, which a callback cannot call or "
+                    "copy; take its whole() in place of its model"
+                ) from error
             raise
 
-    def _diverged(self, what: str) -> InputError:
-        kept = store.checkpoints(self.out)
+    def _divergence_error(self, what: str) -> InputError:
+        kept = checkpointing.list_checkpoints(self.out)
         good = f"the last good checkpoint is {kept[-1]}" if kept else "there is no checkpoint before it"
         return InputError(f"{what} at step {self.step}, so training stopped; {good}; lower base_lr or set clip")
 
     def _save(self) -> Path:
         folder = self.out / f"step-{self.step:08d}"
-        finite = all(torch.isfinite(sharding.own(parameter)).all() for parameter in self.bare.parameters())
-        if self._agree(not finite)[0]:
-            raise self._diverged("a weight is not finite")
+        finite = all(torch.isfinite(sharding.own(parameter)).all() for parameter in self.unwrapped_model.parameters())
+        if self._any_process(not finite)[0]:
+            raise self._divergence_error("a weight is not finite")
         if self.fabric.is_global_zero and not (folder / "state.json").exists():
-            store.save(self.out, self.step, self.task.record(), self.bare, self.inner, len(self.feed),
-                       self.precision, self.threads)  # fmt: skip
-        elif self.shared:
-            store.take_part(self.bare, self.inner)
+            checkpointing.save(
+                self.out,
+                self.step,
+                self.task.record(),
+                self.unwrapped_model,
+                self.unwrapped_optimizer,
+                len(self.feed),
+                self.precision,
+                self.threads,
+            )
+        elif self.sharded:
+            checkpointing.gather_for_save(self.unwrapped_model, self.unwrapped_optimizer)
         self.fabric.barrier()
         return folder
 
@@ -268,34 +296,43 @@ def _deferred_interrupt() -> Iterator[threading.Event]:
         signal.signal(signal.SIGTERM, ended)
 
 
-def _local_batch(task: Task, feed: Resident | Streamed, fabric: Fabric) -> int:
+def _local_batch_size(task: Task, feed: InMemoryBatches | StreamingBatches, fabric: Fabric) -> int:
     batch, micro = min(task.config.batch, len(feed)), task.config.accumulate
     shares = fabric.world_size * micro
     if getattr(fabric.strategy.precision, "scaler", None) is not None:
-        raise InputError(f"precision {precision_of(fabric)} scales its loss by a factor that no checkpoint here keeps; "
-                         "take bf16-mixed or 32-true")  # fmt: skip
+        raise InputError(
+            f"precision {fabric_precision(fabric)} scales its loss by a factor that no checkpoint here keeps; "
+            "take bf16-mixed or 32-true"
+        )
     task.check(feed.shape, feed.name, batch // shares, shares)
     if batch % shares:
-        raise InputError(f"the batch of {batch} must divide evenly among {fabric.world_size} processes x "
-                         f"{micro} micro-batches")  # fmt: skip
+        raise InputError(
+            f"the batch of {batch} must divide evenly among {fabric.world_size} processes x {micro} micro-batches"
+        )
     return batch // fabric.world_size
 
 
-def _saved(out: Path, resume: bool, task: Task, images: int, precision: str) -> store.Saved | None:
+def _checkpoint_to_resume(
+    out: Path, resume: bool, task: Task, images: int, precision: str
+) -> checkpointing.TrainingCheckpoint | None:
     """Return the checkpoint to go on from, None for a fresh run, or complain."""
     make_folder(out)
-    found = store.checkpoints(out)
+    found = checkpointing.list_checkpoints(out)
     if not found:
         return None
     if not resume:
         raise InputError(f"{out} already holds a run; resume it, or choose another folder")
-    saved = store.load(found[-1])
+    saved = checkpointing.read_checkpoint(found[-1])
     if saved.images not in (None, images):
-        raise InputError(f"the run in {out} was made with {saved.images} images, not {images}; resume it with its own, "
-                         "or choose another folder")  # fmt: skip
+        raise InputError(
+            f"the run in {out} was made with {saved.images} images, not {images}; resume it with its own, "
+            "or choose another folder"
+        )
     if saved.precision not in (None, precision):
-        raise InputError(f"the run in {out} was made with precision {saved.precision}, not {precision}; resume it with "
-                         "its own, or choose another folder")  # fmt: skip
+        raise InputError(
+            f"the run in {out} was made with precision {saved.precision}, not {precision}; resume it with "
+            "its own, or choose another folder"
+        )
     try:
         ours, theirs = (json.loads(json.dumps(record)) for record in (task.record(), task.read(saved.record)))
     except (AttributeError, KeyError, TypeError) as error:
@@ -304,6 +341,8 @@ def _saved(out: Path, resume: bool, task: Task, images: int, precision: str) -> 
         ours.pop(name), theirs.pop(name)
     if ours != theirs:
         changed = ", ".join(sorted(name for name in ours if ours[name] != theirs.get(name)))
-        raise InputError(f"the run in {out} was made with another configuration ({changed} differ); resume it with its "
-                         "own, or choose another folder")  # fmt: skip
+        raise InputError(
+            f"the run in {out} was made with another configuration ({changed} differ); resume it with its "
+            "own, or choose another folder"
+        )
     return saved

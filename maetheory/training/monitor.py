@@ -10,9 +10,9 @@ from torch import Tensor, distributed, nn
 from torch.utils.hooks import RemovableHandle
 
 from maetheory.core import InputError
-from maetheory.metrics import OF_MOMENTS
-from maetheory.training.feature_source import Features, Readout, Source
-from maetheory.training.tally import Tally, widened
+from maetheory.metrics import MOMENT_METRICS
+from maetheory.training.feature_source import Features, FeatureSource, Readout
+from maetheory.training.running_moments import RunningMoments, at_least_float32
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
@@ -87,17 +87,17 @@ class CollapseMonitor:
         for name, number in (("every", every), ("window", window)):
             if number < 1:
                 raise InputError(f"{name} must be at least 1, but it is {number}")
-        unknown = [name for name in metrics if name not in OF_MOMENTS]
+        unknown = [name for name in metrics if name not in MOMENT_METRICS]
         if unknown:
-            raise InputError(f"metrics must be among {', '.join(OF_MOMENTS)}, but {unknown[0]!r} was given")
+            raise InputError(f"metrics must be among {', '.join(MOMENT_METRICS)}, but {unknown[0]!r} was given")
         self.every, self.metrics, self.window, self.prefix = every, tuple(metrics), window, prefix
-        self.source = Source(features, readout)
+        self.source = FeatureSource(features, readout)
         self.latest: dict[str, float] | None = None
         self.step: int | None = None
-        self._last: int | None = None  # the run's last step, where it is known
-        self._batches: list[tuple[int, Tensor]] = []
+        self._final_step: int | None = None  # the run's last step, where it is known
+        self._buffered: list[tuple[int, Tensor]] = []
         self._handle: RemovableHandle | None = None
-        self._root: nn.Module | None = None
+        self._model: nn.Module | None = None
         self._fabric: Fabric | None = None
 
     def update(self, z: Tensor, step: int) -> dict[str, float] | None:
@@ -122,10 +122,10 @@ class CollapseMonitor:
         InputError
             If `z` is not a matrix with the same d in the whole window.
         """
-        self.begin(step)
-        if self.wanted(step):
-            self.keep(z, step)
-        return self.finish(step)
+        self.reset_if_new_run(step)
+        if self.in_window(step):
+            self.buffer(z, step)
+        return self.end_step(step)
 
     def attach(self, model: nn.Module | None = None, fabric: Fabric | None = None) -> Self:
         """Look at `model` from now on; with a `fabric` log the numbers by its loggers; return self.
@@ -137,10 +137,10 @@ class CollapseMonitor:
         """
         self.detach()
         looked_at = self.source.features
-        self._root = looked_at if model is None and isinstance(looked_at, nn.Module) else model
+        self._model = looked_at if model is None and isinstance(looked_at, nn.Module) else model
         self._fabric = fabric
-        if self.source.hooked:
-            self._handle = self.source.attach(model, self._receive)
+        if self.source.uses_hook:
+            self._handle = self.source.attach(model, self._on_features)
         return self
 
     def detach(self) -> None:
@@ -149,18 +149,18 @@ class CollapseMonitor:
             self._handle.remove()
         self._handle = None
 
-    def __call__(self, seen: TrainStep) -> dict[str, float] | None:
+    def __call__(self, train_step: TrainStep) -> dict[str, float] | None:
         """Serve as a callback of `maetheory.training.train`; looks at the last step too, but never at the first."""
-        self._last = seen.total
-        if self.source.hooked and self._root is not seen.model:
-            self.begin(seen.step)
-            self.attach(seen.model)
-            self.step = seen.step
+        self._final_step = train_step.total
+        if self.source.uses_hook and self._model is not train_step.model:
+            self.reset_if_new_run(train_step.step)
+            self.attach(train_step.model)
+            self.step = train_step.step
             return None
-        if not self.source.hooked and self.wanted(seen.step):
-            self.keep(self.source.call(seen), seen.step)
-        numbers = self.finish(seen.step)
-        if seen.step == seen.total:
+        if not self.source.uses_hook and self.in_window(train_step.step):
+            self.buffer(self.source.call(train_step), train_step.step)
+        numbers = self.end_step(train_step.step)
+        if train_step.step == train_step.total:
             self.detach()
         return numbers
 
@@ -170,9 +170,9 @@ class CollapseMonitor:
         The numbers are in `latest`, and in the logs of the Fabric that `attach` was given.
         """
         step = (self.step or 0) + 1
-        if not self.source.hooked and self.wanted(step):
-            self.keep(self.source.call(*outputs, **named), step)
-        numbers = self.finish(step)
+        if not self.source.uses_hook and self.in_window(step):
+            self.buffer(self.source.call(*outputs, **named), step)
+        numbers = self.end_step(step)
         if numbers is not None and self._fabric is not None:
             self._fabric.log_dict(numbers, step)
 
@@ -194,7 +194,9 @@ class CollapseMonitor:
         InputError
             If lightning is not installed.
         """
-        self.source = Source(self.source.features if features is None else features, readout or self.source.readout)
+        self.source = FeatureSource(
+            self.source.features if features is None else features, readout or self.source.readout
+        )
         try:
             from maetheory.training.lightning_monitor import LightningMonitor
         except ImportError as error:
@@ -203,52 +205,55 @@ class CollapseMonitor:
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint must hold for the next look to be the same; features are kept as tensors."""
-        return {"step": self.step, "latest": self.latest, "batches": [(step, z.cpu()) for step, z in self._batches]}
+        return {"step": self.step, "latest": self.latest, "batches": [(step, z.cpu()) for step, z in self._buffered]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Undo `state_dict`; where there are several processes the window begins anew, being another for each."""
         self.step, self.latest = state["step"], state["latest"]
         several = distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
-        self._batches = [] if several else [(step, z) for step, z in state["batches"]]
+        self._buffered = [] if several else [(step, z) for step, z in state["batches"]]
 
-    def begin(self, step: int) -> None:
+    def reset_if_new_run(self, step: int) -> None:
         """Forget another run, if `step` is not one that can follow."""
         if self.step is not None and step < self.step:
-            self.step, self._batches = None, []
+            self.step, self._buffered = None, []
 
-    def wanted(self, step: int) -> bool:
+    def in_window(self, step: int) -> bool:
         """Whether the next look is less than a window away."""
         left = -step % self.every
-        return min(left, left if self._last is None else self._last - step) < self.window
+        return min(left, left if self._final_step is None else self._final_step - step) < self.window
 
-    def keep(self, z: Tensor, step: int) -> None:
+    def buffer(self, z: Tensor, step: int) -> None:
         """Put the features (B, d) of a step aside for the next look, where they are."""
-        self._forget(step - self.window)
-        self._batches.append((step, widened(z).clone()))
+        self._drop_before(step - self.window)
+        self._buffered.append((step, at_least_float32(z).clone()))
 
-    def finish(self, step: int) -> dict[str, float] | None:
+    def end_step(self, step: int) -> dict[str, float] | None:
         """End a step, and return the numbers if a look is due."""
         skipped = self.step is not None and self.step // self.every < step // self.every
         self.step = step
-        if not (skipped or step % self.every == 0 or step == self._last):
+        if not (skipped or step % self.every == 0 or step == self._final_step):
             return None
-        self._forget(step - self.window)
-        tally = Tally()
-        for _, z in self._batches:
-            tally.add(z)
-        numbers = tally.everywhere().numbers(self.metrics)
+        self._drop_before(step - self.window)
+        tally = RunningMoments()
+        for _, z in self._buffered:
+            tally.update(z)
+        numbers = tally.all_reduce().numbers(self.metrics)
         if not numbers["n"]:
-            warnings.warn(f"the monitor saw no features up to step {step}: {self.source.features!r} did not run in "
-                          "training, or is part of a compiled model, which runs no hooks", stacklevel=2)  # fmt: skip
-        self._forget(step + 1 - self.window)
+            warnings.warn(
+                f"the monitor saw no features up to step {step}: {self.source.features!r} did not run in "
+                "training, or is part of a compiled model, which runs no hooks",
+                stacklevel=2,
+            )
+        self._drop_before(step + 1 - self.window)
         self.latest = {self.prefix + name: number for name, number in numbers.items()}
         return self.latest
 
-    def _forget(self, until: int) -> None:
-        self._batches = [(step, z) for step, z in self._batches if step > until]
+    def _drop_before(self, until: int) -> None:
+        self._buffered = [(step, z) for step, z in self._buffered if step > until]
 
-    def _receive(self, z: Tensor) -> None:
+    def _on_features(self, z: Tensor) -> None:
         """Take features from the hook, those of training alone: a model that is being evaluated is in eval mode."""
         step = (self.step or 0) + 1
-        if self._root is not None and self._root.training and self.wanted(step):
-            self.keep(z, step)
+        if self._model is not None and self._model.training and self.in_window(step):
+            self.buffer(z, step)

@@ -17,12 +17,12 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from maetheory.core import InputError
 
 
-def sharing(processes: int) -> ModelParallelStrategy:
+def fsdp_strategy(processes: int) -> ModelParallelStrategy:
     """Return the strategy that shares weights, gradients and moments among so many processes (FSDP)."""
-    return ModelParallelStrategy(shard, data_parallel_size=processes, tensor_parallel_size=1)
+    return ModelParallelStrategy(shard_model, data_parallel_size=processes, tensor_parallel_size=1)
 
 
-def shares_weights(fabric: Fabric) -> bool:
+def uses_fsdp(fabric: Fabric) -> bool:
     """Whether a Fabric shares the weights among its processes.
 
     Raises
@@ -35,7 +35,7 @@ def shares_weights(fabric: Fabric) -> bool:
     return isinstance(fabric.strategy, ModelParallelStrategy)
 
 
-def shard(model: nn.Module, mesh: DeviceMesh) -> nn.Module:
+def shard_model(model: nn.Module, mesh: DeviceMesh) -> nn.Module:
     """Share each block of a model, and what is outside blocks, among the processes of a mesh, in place."""
     warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")  # nobody writes into an output
     for module in reversed(list(model.modules())):
@@ -55,14 +55,14 @@ def full(tensor: Tensor) -> Tensor:
     return tensor.full_tensor().detach() if isinstance(tensor, DTensor) else tensor.detach()
 
 
-def placed_as(parameter: Tensor, whole: Tensor) -> Tensor:
+def distribute_like(parameter: Tensor, whole: Tensor) -> Tensor:
     """Move a tensor to where a parameter of its shape is; every process must do so for a shared one."""
     if isinstance(parameter, DTensor):
         return distribute_tensor(whole.to(parameter.device), parameter.device_mesh, parameter.placements)
     return whole.to(parameter.device)
 
 
-def skeleton_of(model: nn.Module) -> nn.Module:
+def meta_copy(model: nn.Module) -> nn.Module:
     """Return a copy of a model whose weights take no memory."""
     empty = {
         id(parameter): nn.Parameter(torch.empty_like(parameter, device="meta"), parameter.requires_grad)
@@ -71,7 +71,7 @@ def skeleton_of(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model, cast("dict[int, object]", empty))
 
 
-def whole_model(skeleton: nn.Module, model: nn.Module) -> nn.Module:
+def gather_full_model(skeleton: nn.Module, model: nn.Module) -> nn.Module:
     """Return a copy, made from the skeleton, with all weights of a shared model; every process must ask for it."""
     whole = copy.deepcopy(skeleton)
     whole.load_state_dict({name: full(value).clone() for name, value in model.state_dict().items()}, assign=True)

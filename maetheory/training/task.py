@@ -11,37 +11,37 @@ from torch import Tensor, nn
 
 from maetheory.core import InputError
 
-COUNTS = ("epochs", "batch", "accumulate", "log_every")
-NOT_NEGATIVE = ("warmup_epochs", "weight_decay", "clip", "seed", "save_seconds")
+POSITIVE_FIELDS = ("epochs", "batch", "accumulate", "log_every")
+NON_NEGATIVE_FIELDS = ("warmup_epochs", "weight_decay", "clip", "seed", "save_seconds")
 
 
-class Schedule(Protocol):
+class LoopConfig(Protocol):
     """The numbers that every training recipe has, as `TrainConfig` explains them."""
 
     @property
-    def epochs(self) -> int: ...  # noqa: D102
+    def epochs(self) -> int: ...
     @property
-    def batch(self) -> int: ...  # noqa: D102
+    def batch(self) -> int: ...
     @property
-    def base_lr(self) -> float: ...  # noqa: D102
+    def base_lr(self) -> float: ...
     @property
-    def warmup_epochs(self) -> float: ...  # noqa: D102
+    def warmup_epochs(self) -> float: ...
     @property
-    def weight_decay(self) -> float: ...  # noqa: D102
+    def weight_decay(self) -> float: ...
     @property
-    def beta1(self) -> float: ...  # noqa: D102
+    def beta1(self) -> float: ...
     @property
-    def beta2(self) -> float: ...  # noqa: D102
+    def beta2(self) -> float: ...
     @property
-    def clip(self) -> float: ...  # noqa: D102
+    def clip(self) -> float: ...
     @property
-    def accumulate(self) -> int: ...  # noqa: D102
+    def accumulate(self) -> int: ...
     @property
-    def seed(self) -> int: ...  # noqa: D102
+    def seed(self) -> int: ...
     @property
-    def log_every(self) -> int: ...  # noqa: D102
+    def log_every(self) -> int: ...
     @property
-    def save_seconds(self) -> float: ...  # noqa: D102
+    def save_seconds(self) -> float: ...
 
 
 class Task(Protocol):
@@ -52,7 +52,7 @@ class Task(Protocol):
     """
 
     @property
-    def config(self) -> Schedule:
+    def config(self) -> LoopConfig:
         """The numbers of the run."""
 
     def record(self) -> dict[str, Any]:
@@ -76,12 +76,13 @@ class Task(Protocol):
     def draws(self, step: int, n: int, device: torch.device) -> tuple[Tensor, ...]:
         """Return what a step of `n` images draws, each tensor with one row for each image of the global batch."""
 
-    def losses(self, model: nn.Module, images: Tensor, labels: Tensor, draws: tuple[Tensor, ...],
-               fabric: Fabric) -> dict[str, Tensor]:  # fmt: skip
+    def losses(
+        self, model: nn.Module, images: Tensor, labels: Tensor, draws: tuple[Tensor, ...], fabric: Fabric
+    ) -> dict[str, Tensor]:
         """Return scalars to log by name, of a part of the global batch and its draws; ``loss`` is minimised."""
 
 
-def check_schedule(config: Schedule) -> None:
+def check_loop_config(config: LoopConfig) -> None:
     """Refuse numbers that no recipe can have.
 
     Raises
@@ -89,14 +90,14 @@ def check_schedule(config: Schedule) -> None:
     InputError
         That says which, and what would be right.
     """
-    for name in COUNTS:
+    for name in POSITIVE_FIELDS:
         if getattr(config, name) < 1:
             raise InputError(f"{name} must be at least 1, but it is {getattr(config, name)}")
     if config.batch % config.accumulate:
         raise InputError(f"accumulate must divide the batch, but {config.accumulate} does not divide {config.batch}")
     if not 0 < config.base_lr < inf:
         raise InputError(f"base_lr must be positive, but it is {config.base_lr}")
-    for name in NOT_NEGATIVE:
+    for name in NON_NEGATIVE_FIELDS:
         if not getattr(config, name) >= 0:
             raise InputError(f"{name} must not be negative, but it is {getattr(config, name)}")
     for name in ("beta1", "beta2"):
@@ -104,7 +105,7 @@ def check_schedule(config: Schedule) -> None:
             raise InputError(f"{name} must be at least 0 and below 1, but it is {getattr(config, name)}")
 
 
-def numbered_stream(seed: int, number: int, device: torch.device | str) -> torch.Generator:
+def step_generator(seed: int, number: int, device: torch.device | str) -> torch.Generator:
     """Return the generator of one numbered stream below a seed, on a device."""
     mixed = (seed * 0x9E3779B97F4A7C15 + number * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**63
     return torch.Generator(device).manual_seed(mixed)

@@ -24,9 +24,12 @@ pytest.importorskip("timm", reason="needs timm: pip install maetheory[timm]")
 
 from mae_peers import MAE_ViT, ViT_Classifier, facebook, facebook_decoder, scattered, timm_states
 
-IMAGENET = (torch.tensor((0.485, 0.456, 0.406)).view(3, 1, 1), torch.tensor((0.229, 0.224, 0.225)).view(3, 1, 1))
+IMAGENET_MEAN_STD = (
+    torch.tensor((0.485, 0.456, 0.406)).view(3, 1, 1),
+    torch.tensor((0.229, 0.224, 0.225)).view(3, 1, 1),
+)
 IMAGES = torch.rand(5, 3, 16, 16, generator=torch.Generator().manual_seed(1))
-SEEN = (IMAGES - IMAGENET[0]) / IMAGENET[1]
+SEEN = (IMAGES - IMAGENET_MEAN_STD[0]) / IMAGENET_MEAN_STD[1]
 
 
 def close(ours: Tensor, theirs: Tensor) -> None:
@@ -67,8 +70,13 @@ def test_pretrained_mae_with_and_without_its_decoder(tmp_path: Path) -> None:
     assert report.dialect == "facebookresearch/mae"
     assert report.decoder == "whole"
     assert report.left == {"the decoder": len(facebook_decoder())}
-    assert report.trained == {"model": "mae_vit_base_patch16", "epoch": 399, "blr": 1.5e-4, "mask_ratio": 0.75,
-                              "norm_pix_loss": True}  # fmt: skip
+    assert report.trained == {
+        "model": "mae_vit_base_patch16",
+        "epoch": 399,
+        "blr": 1.5e-4,
+        "mask_ratio": 0.75,
+        "norm_pix_loss": True,
+    }
     assert "argparse.Namespace" in report.globals
     encoder, report = loaded(tmp_path, {"model": state}, heads=4)
     same_states(encoder, peer)
@@ -112,8 +120,12 @@ def test_a_linear_probe_brings_its_batch_norm(tmp_path: Path) -> None:
 
 def test_umae_leaves_its_online_probe(tmp_path: Path) -> None:
     peer = facebook()
-    probe = {"fc_norm.weight": torch.ones(48), "fc_norm.bias": torch.zeros(48), "fc.weight": torch.zeros(7, 48),
-             "fc.bias": torch.zeros(7)}  # fmt: skip
+    probe = {
+        "fc_norm.weight": torch.ones(48),
+        "fc_norm.bias": torch.zeros(48),
+        "fc.weight": torch.zeros(7, 48),
+        "fc.bias": torch.zeros(7),
+    }
     encoder, report = loaded(tmp_path, {"model": peer.state_dict() | facebook_decoder() | probe}, heads=4)
     same_states(encoder, peer)
     assert report.dialect == "U-MAE"

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from maetheory.checkpoints import Encoder, EncoderConfig, LoadReport, load_checkpoint, load_contents
-from maetheory.checkpoints.dialect import Dialect
-from maetheory.checkpoints.mae_dialects import MAE_DIALECTS
-from maetheory.checkpoints.read import Contents
+from maetheory.checkpoints.dialects.dialect import Dialect
+from maetheory.checkpoints.dialects.mae import MAE_DIALECTS
+from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.core import InputError
 from maetheory.models.positions import sincos_positions
 
@@ -26,8 +26,8 @@ def state(seed: int = 0) -> dict[str, Tensor]:
     return {name: torch.randn(value.shape, generator=generator) for name, value in Encoder(CONFIG).state_dict().items()}
 
 
-def contents(tree: Any, **more: Any) -> Contents:
-    return Contents(Path("file.pth"), "torch zip", "0" * 64, (), tree, **more)
+def contents(tree: Any, **more: Any) -> CheckpointContents:
+    return CheckpointContents(Path("file.pth"), "torch zip", "0" * 64, (), tree, **more)
 
 
 def loaded(tree: Any, **options: Any) -> tuple[Encoder, LoadReport]:
@@ -75,17 +75,23 @@ def test_weights_that_are_not_finite(value: float) -> None:
 @pytest.mark.parametrize(
     ("tree", "sentence"),
     [
-        ({f"layer{i}.0.conv1.weight": torch.zeros(4, 4, 3, 3) for i in range(4)},
-         "a convolutional network (layer0.0.conv1.weight …), not a Vision Transformer"),
+        (
+            {f"layer{i}.0.conv1.weight": torch.zeros(4, 4, 3, 3) for i in range(4)},
+            "a convolutional network (layer0.0.conv1.weight …), not a Vision Transformer",
+        ),
         ({"state_dict": {"bert.embeddings.word_embeddings.weight": torch.zeros(9, 4)}}, "a text model (bert."),
-        ({"model": {"layers.0.blocks.0.attn.qkv.weight": torch.zeros(9, 4), "norm.weight": torch.zeros(2)}},
-         "hierarchical transformer such as Swin (layers.0"),
+        (
+            {"model": {"layers.0.blocks.0.attn.qkv.weight": torch.zeros(9, 4), "norm.weight": torch.zeros(2)}},
+            "hierarchical transformer such as Swin (layers.0",
+        ),
         ({"epoch": 3, "loss": 0.5}, "holds no named tensors, only epoch, loss"),
         ([1, 2], "holds no named tensors, only list"),
-        ({"some": {"w": torch.zeros(2)}}, "1 tensors at some (w …) that are no Vision Transformer of a known dialect; "
-                                          "tried were maetheory, U-MAE"),
+        (
+            {"some": {"w": torch.zeros(2)}},
+            "1 tensors at some (w …) that are no Vision Transformer of a known dialect; tried were maetheory, U-MAE",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_vision_transformer(tree: Any, sentence: str) -> None:
     with pytest.raises(InputError) as error:
         loaded(tree)
@@ -130,8 +136,13 @@ def test_averaged_weights_are_said_and_others_can_be_chosen() -> None:
 
 def test_two_dialects_that_disagree_need_a_name() -> None:
     one = Dialect("one", "nobody", (r"cls_token",), weights=("model",))
-    flipped = Dialect("flipped", "nobody", (r"cls_token",), weights=("model",),
-                      convert=lambda tensors: {name: -value for name, value in tensors.items()})  # fmt: skip
+    flipped = Dialect(
+        "flipped",
+        "nobody",
+        (r"cls_token",),
+        weights=("model",),
+        convert=lambda tensors: {name: -value for name, value in tensors.items()},
+    )
     with pytest.raises(InputError, match=r"as one and as flipped, and they differ: pass dialect= \(--dialect\)"):
         loaded({"model": state()}, dialects=(one, flipped))
     assert same(loaded({"model": state()}, dialects=(one, flipped), dialect="one")[0], state())

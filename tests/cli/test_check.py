@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maetheory.cli import run
+from maetheory.cli import run_command
 from maetheory.graph.functionals import mean_square, reconstruction_loss
 from maetheory.theory import THEOREMS, Theorem, Verdict, replay
 from maetheory.theory.survey import BROKEN, survey
@@ -36,7 +36,7 @@ def strict(text: str) -> dict:
 
 
 def answer(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
-    assert run(["check", *words]) == code
+    assert run_command(["check", *words]) == code
     return capsys.readouterr().out
 
 
@@ -93,7 +93,7 @@ def test_a_side_that_is_not_a_number_is_a_violation_and_null(monkeypatch, capsys
 
 
 def test_a_search_is_found_again_from_seed_and_number(capsys, monkeypatch):
-    monkeypatch.setattr(import_module("maetheory.theory.falsify"), "_STEPS", 12)
+    monkeypatch.setattr(import_module("maetheory.theory.falsify"), "_STEP_BUDGET", 12)
     words = (PAIRS, "--search", "--worlds", "5", "--seed", "2")
     (found,) = strict(answer(capsys, *words, "--json"))["searches"]
     least = found["smallest"]
@@ -146,7 +146,7 @@ def test_checks_are_kept_with_their_provenance_once(tmp_path: Path, capsys):
     ],
 )
 def test_bad_input_is_one_sentence_and_2(words, sentence, capsys):
-    assert run(["check", *words]) == 2
+    assert run_command(["check", *words]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert sentence in captured.err

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from maetheory.checkpoints import Encoder, EncoderConfig, load_checkpoint
-from maetheory.cli import run
+from maetheory.cli import run_command
 from maetheory.data import load_images
 from maetheory.evaluation import encode
 from maetheory.metrics import CONVENTIONS, rankme
-from maetheory.reports.collapse_folder import FILES
+from maetheory.reports.collapse_files import FILES
 
 SMALL = ["--heads", "3", "--limit", "40", "--twins", "1"]
 
@@ -46,20 +46,25 @@ def strict(text: str) -> dict:
 def test_one_document_with_the_origin_of_every_number(
     checkpoints: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["collapse", *checkpoints, *SMALL, "--seed", "2", "--json"]) == 0
+    assert run_command(["collapse", *checkpoints, *SMALL, "--seed", "2", "--json"]) == 0
     captured = capsys.readouterr()
     document = strict(captured.out)
     assert [one["name"] for one in document["checkpoints"]] == ["one/mae", "two/mae"]
     assert {one["load"]["config"]["heads"] for one in document["checkpoints"]} == {3}
     assert {finding["question"] for finding in document["checkpoints"][0]["reading"]} == {
-        "complete collapse", "dimensional collapse"}  # fmt: skip
+        "complete collapse",
+        "dimensional collapse",
+    }
     assert "their one channel was repeated 3 times" in document["checkpoints"][0]["notes"]
     conventions = {(name, c.name) for name, known in CONVENTIONS.items() for c in known}
     found = {(row["metric"], row["convention"]) for row in document["records"]}
     assert found - {("mask_pair_alignment", "wang-isola-2020")} <= conventions
     assert len({row["sha256"] for row in document["records"]}) == 2
-    (row,) = [r for r in document["records"] if (r["metric"], r["convention"], r["readout"], r["name"])
-              == ("rankme", "garrido-2023", "mean", "two/mae")]  # fmt: skip
+    (row,) = [
+        r
+        for r in document["records"]
+        if (r["metric"], r["convention"], r["readout"], r["name"]) == ("rankme", "garrido-2023", "mean", "two/mae")
+    ]
     encoder, report = load_checkpoint(checkpoints[1], heads=3)
     z = encode(encoder, load_images("digits", split="test", limit=40), readout="mean").double().numpy()
     assert row["value"] == pytest.approx(rankme(z), rel=1e-9)
@@ -71,7 +76,7 @@ def test_one_document_with_the_origin_of_every_number(
 
 
 def test_the_text_reads_first_and_fits_a_terminal(checkpoints: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["collapse", checkpoints[0], *SMALL, "--readout", "mean", "--layer", "all"]) == 0
+    assert run_command(["collapse", checkpoints[0], *SMALL, "--readout", "mean", "--layer", "all"]) == 0
     text = capsys.readouterr().out
     assert text.index("mean, complete collapse:") < text.index("mean, dimensional collapse:") < text.index("rankme")
     assert "random twin" in text
@@ -85,7 +90,7 @@ def test_a_folder_holds_everything_and_is_replaced(
     checkpoints: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert run(["collapse", *checkpoints, *SMALL, "--out", str(out), "--json", "--layer", "all"]) == 0
+    assert run_command(["collapse", *checkpoints, *SMALL, "--out", str(out), "--json", "--layer", "all"]) == 0
     document = strict(capsys.readouterr().out)
     assert {path.name for path in out.iterdir()} == set(FILES)
     (out / "notes.txt").write_text("mine")
@@ -104,7 +109,7 @@ def test_a_folder_holds_everything_and_is_replaced(
     table = (out / "table.tex").read_text()
     assert table.count(r"\\") == 1 + 2 * 2 * 17 + 2 * 2
     assert r"effective\_rank" in table
-    assert run(["collapse", checkpoints[0], *SMALL, "--out", str(out), "--readout", "mean"]) == 0
+    assert run_command(["collapse", checkpoints[0], *SMALL, "--out", str(out), "--readout", "mean"]) == 0
     assert {path.name for path in out.iterdir()} == {name for name in FILES if "layers" not in name} | {"notes.txt"}
 
 
@@ -114,7 +119,7 @@ def test_a_bad_checkpoint_among_several_is_named_and_nothing_is_written(
     bad = tmp_path / "bad.pth"
     torch.save({"a": torch.ones(3)}, bad)
     out = tmp_path / "out"
-    assert run(["collapse", checkpoints[0], str(bad), checkpoints[1], *SMALL, "--out", str(out)]) == 2
+    assert run_command(["collapse", checkpoints[0], str(bad), checkpoints[1], *SMALL, "--out", str(out)]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert str(bad) in captured.err
@@ -127,9 +132,14 @@ def test_a_bad_checkpoint_among_several_is_named_and_nothing_is_written(
     [("latex_table", OSError(28, "No space left on device"), 2), ("write_page", KeyboardInterrupt(), 130)],
 )
 def test_what_stood_in_the_folder_stands_when_writing_fails(
-    where: str, fails: BaseException, code: int, checkpoints: list[str], tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    where: str,
+    fails: BaseException,
+    code: int,
+    checkpoints: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     command = ["collapse", checkpoints[0], *SMALL, "--out", str(tmp_path), "--readout", "mean"]
     for name in FILES:
         (tmp_path / name).write_text(f"the old {name}")
@@ -137,8 +147,8 @@ def test_what_stood_in_the_folder_stands_when_writing_fails(
     def failing(*_: object, **__: object) -> None:
         raise fails
 
-    monkeypatch.setattr(f"maetheory.reports.collapse_folder.{where}", failing)
-    assert run(command) == code
+    monkeypatch.setattr(f"maetheory.reports.collapse_files.{where}", failing)
+    assert run_command(command) == code
     assert capsys.readouterr().err.splitlines()[-1].startswith("maetheory: ")
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {name: f"the old {name}" for name in FILES}
 
@@ -150,7 +160,7 @@ def test_ctrl_c_while_encoding_is_130(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Encoder, "states", stopped)
-    assert run(["collapse", checkpoints[0], *SMALL]) == 130
+    assert run_command(["collapse", checkpoints[0], *SMALL]) == 130
     assert capsys.readouterr().err == "maetheory: interrupted\n"
 
 
@@ -171,7 +181,7 @@ def test_ctrl_c_while_encoding_is_130(
 def test_bad_input_is_one_sentence_and_2(
     words: list[str], sentence: str, checkpoints: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["collapse", checkpoints[0], "--heads", "3", "--limit", "8", *words]) == 2
+    assert run_command(["collapse", checkpoints[0], "--heads", "3", "--limit", "8", *words]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert sentence in captured.err
@@ -188,11 +198,14 @@ def test_real_checkpoints_beside_what_learned_nothing(
     path = real_data / "checkpoints" / "cifar10-vit-tiny" / f"vit-t-classifier-{name}.pt"
     if not path.exists():
         pytest.skip(f"{path} is not there")
-    assert run(["collapse", str(path), "--data", "cifar10", "--limit", "400", "--twins", "2", "--json"]) == 0
+    assert run_command(["collapse", str(path), "--data", "cifar10", "--limit", "400", "--twins", "2", "--json"]) == 0
     document = strict(capsys.readouterr().out)
     for readout in ("cls", "mean"):
-        (row,) = [r for r in document["records"] if (r["readout"], r["metric"], r["convention"])
-                  == (readout, "rankme", "garrido-2023")]  # fmt: skip
+        (row,) = [
+            r
+            for r in document["records"]
+            if (r["readout"], r["metric"], r["convention"]) == (readout, "rankme", "garrido-2023")
+        ]
         assert 0 < row["high"] - row["low"] < 5
         assert row["random_twin"] < row["value"] < row["shuffled"] < row["noise"]
         assert row["n"] == 400

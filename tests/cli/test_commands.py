@@ -8,25 +8,25 @@ from pathlib import Path
 import pytest
 from safetensors import SafetensorError
 
-from maetheory.cli import run
+from maetheory.cli import run_command
 
 TINY = ["--epochs", "1", "--batch", "64", "--limit", "128", "--warmup-epochs", "0"]
 
 
 def test_train_probe_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / "run")
-    assert run(["train", "--out", out, "--json", *TINY]) == 0
+    assert run_command(["train", "--out", out, "--json", *TINY]) == 0
     assert json.loads(capsys.readouterr().out)["steps"] == 2
-    assert run(["probe", out, "--json", "--limit", "100"]) == 0
+    assert run_command(["probe", out, "--json", "--limit", "100"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert 0 <= document["accuracy"] <= 1
     assert document["n_test"] == 100
-    assert run(["probe", out, "--mode", "knn", "--readout", "mean", "--limit", "100"]) == 0
+    assert run_command(["probe", out, "--mode", "knn", "--readout", "mean", "--limit", "100"]) == 0
     assert "nearest neighbours" in capsys.readouterr().out
 
 
 def test_data_list(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["data", "list", "--json"]) == 0
+    assert run_command(["data", "list", "--json"]) == 0
     assert {"digits", "cifar10"} <= set(json.loads(capsys.readouterr().out))
 
 
@@ -79,7 +79,7 @@ def test_bad_input_is_one_sentence_and_2(
     (tmp_path / "file").write_text("")
     (tmp_path / "empty").mkdir()
     names = {"file": str(tmp_path / "file"), "empty": str(tmp_path / "empty")}
-    assert run([word.format(**names) for word in words]) == 2
+    assert run_command([word.format(**names) for word in words]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert sentence.format(**names) in captured.err
@@ -91,21 +91,21 @@ def test_bad_input_is_one_sentence_and_2(
 def test_missing_and_truncated_cifar_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["reproduce", "--preset", "cifar10-small", "--data", str(tmp_path), "--out", str(tmp_path / "run")]
     (tmp_path / "data_batch_1.bin").write_bytes(bytes(3073))
-    assert run(command) == 2
+    assert run_command(command) == 2
     sentence = capsys.readouterr().err
     assert "data_batch_1.bin is truncated: it has 3073 bytes" in sentence
     assert sentence.count("\n") == 1
     with (tmp_path / "data_batch_1.bin").open("wb") as whole:
         whole.truncate(10_000 * 3073)
-    assert run(command) == 2
+    assert run_command(command) == 2
     assert "data_batch_2.bin, which is missing" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
 def test_nan_loss_is_one_sentence_and_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run"
-    assert run(["train", *TINY, "--uniformity-weight", "nan", "--out", str(out)]) == 2
-    assert run(["train", *TINY, "--base-lr", "1e30", "--epochs", "3", "--out", str(out)]) == 2
+    assert run_command(["train", *TINY, "--uniformity-weight", "nan", "--out", str(out)]) == 2
+    assert run_command(["train", *TINY, "--base-lr", "1e30", "--epochs", "3", "--out", str(out)]) == 2
     sentence = capsys.readouterr().err.splitlines()[-1]
     assert "not finite" in sentence or "the loss is" in sentence
     assert "no checkpoint before it" in sentence
@@ -114,15 +114,15 @@ def test_nan_loss_is_one_sentence_and_2(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_resume_wants_the_same_recipe_and_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["train", "--out", str(tmp_path / "run"), "--json", *TINY]
-    assert run(command) == 0
+    assert run_command(command) == 0
     loss = json.loads(capsys.readouterr().out)["loss"]
-    assert run([*command, "--resume"]) == 0
+    assert run_command([*command, "--resume"]) == 0
     assert json.loads(capsys.readouterr().out)["loss"] == loss
-    assert run(command) == 2
+    assert run_command(command) == 2
     assert "already holds a run" in capsys.readouterr().err
-    assert run([*command, "--resume", "--mask-ratio", "0.5"]) == 2
+    assert run_command([*command, "--resume", "--mask-ratio", "0.5"]) == 2
     assert "another configuration (mask_ratio differ)" in capsys.readouterr().err
-    assert run([*command, "--resume", "--limit", "64"]) == 2
+    assert run_command([*command, "--resume", "--limit", "64"]) == 2
     captured = capsys.readouterr()
     assert "made with 128 images, not 64" in captured.err
     assert captured.out == ""
@@ -133,7 +133,7 @@ def test_our_own_fault_is_70(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         raise RuntimeError("cannot happen")
 
     monkeypatch.setattr("maetheory.data.DATASETS", property(broken))
-    assert run(["data", "list"]) == 70
+    assert run_command(["data", "list"]) == 70
     assert "our fault" in capsys.readouterr().err
 
 
@@ -142,7 +142,7 @@ def test_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         raise KeyboardInterrupt("stopped after step 5 of 12; resume to go on")
 
     monkeypatch.setattr("maetheory.training.train", stopped)
-    assert run(["train", *TINY]) == 130
+    assert run_command(["train", *TINY]) == 130
     again = f"maetheory train {' '.join(TINY)} --resume"
     assert capsys.readouterr().err.strip() == f"maetheory: stopped after step 5 of 12; resume to go on with: {again}"
 
@@ -151,9 +151,9 @@ def test_an_interrupt_always_says_so(monkeypatch: pytest.MonkeyPatch, capsys: py
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("maetheory.reports.rewrite", stopped)
-    monkeypatch.setattr("maetheory.reports.tables_block", stopped)
-    assert run(["table", "--published", str(Path(__file__).parents[2] / "figures")]) == 130
+    monkeypatch.setattr("maetheory.reports.replace_marked_block", stopped)
+    monkeypatch.setattr("maetheory.reports.markdown_block", stopped)
+    assert run_command(["table", "--published", str(Path(__file__).parents[2] / "figures")]) == 130
     assert capsys.readouterr().err == "maetheory: interrupted\n"
 
 
@@ -164,8 +164,8 @@ def test_full_disk_is_one_sentence_and_2(
     def full(*_: object, **__: object) -> None:
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr("maetheory.training.store.save_file", full)
-    assert run([*command, "--out", str(tmp_path / "run")]) == 2
+    monkeypatch.setattr("maetheory.training.checkpointing.save_file", full)
+    assert run_command([*command, "--out", str(tmp_path / "run")]) == 2
     sentence = capsys.readouterr().err.splitlines()[-1]
     assert "No space left on device" in sentence
     assert not [path for path in tmp_path.rglob("*") if "step-" in path.name or "part" in path.name]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maetheory.cli import run
+from maetheory.cli import run_command
 from maetheory.data import ImageSet, load_images, worlds
 from maetheory.empirical import average_over_masks, bands, fit_codebook, token_sample
 from maetheory.graph import MaskGraph
@@ -32,7 +32,7 @@ def strict(text: str) -> dict:
 
 
 def answer(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    assert run(["graph", *words]) == 0
+    assert run_command(["graph", *words]) == 0
     return capsys.readouterr().out
 
 
@@ -105,12 +105,12 @@ def test_out_leaves_the_document_and_the_text(tmp_path: Path, capsys: pytest.Cap
 def test_memory_that_is_not_there_is_refused_before_it_is_taken(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("maetheory.core.memory.free_memory", lambda: 1000)
+    monkeypatch.setattr("maetheory.core.memory.available_memory", lambda: 1000)
     monkeypatch.setattr("maetheory.reports.graph_study.fit_codebook", None)
     monkeypatch.setattr("maetheory.data.worlds.from_images", None)
     monkeypatch.setattr("maetheory.reports.graph_study.average_over_masks", None)
     for words in (EXACT, TOKENS, KERNEL):
-        assert run(["graph", *words]) == 2
+        assert run_command(["graph", *words]) == 2
         captured = capsys.readouterr()
         assert "of memory, but 1e-06 GB are free: take fewer images" in captured.err
         assert captured.err.count("\n") == 1
@@ -152,7 +152,7 @@ def test_memory_that_is_not_there_is_refused_before_it_is_taken(
     ],
 )
 def test_bad_input_is_one_sentence_and_2(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["graph", *words]) == 2
+    assert run_command(["graph", *words]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert sentence in captured.err
@@ -164,7 +164,7 @@ def test_a_graph_too_large_to_enumerate_is_refused_with_its_size_before_anything
 ) -> None:
     monkeypatch.setattr("maetheory.reports.graph_study.MAX_PAIRS", 350)
     monkeypatch.setattr("maetheory.data.worlds.from_images", None)
-    assert run(["graph", *EXACT]) == 2
+    assert run_command(["graph", *EXACT]) == 2
     said = capsys.readouterr().err
     assert "up to 60 states x 6 masks are 360 pairs, more than the 350 that are enumerated: take at most 58" in said
     assert "a sample with kind tokens" in said
@@ -174,7 +174,7 @@ def test_one_class_has_no_label_to_miss(monkeypatch: pytest.MonkeyPatch, capsys:
     images = load_images("digits", limit=200)
     ones = ImageSet(images.images[images.labels == 0], np.zeros(20, np.int64), "zeros")
     monkeypatch.setattr("maetheory.data.load_images", lambda *_, **__: ones)
-    assert run(["graph"]) == 2
+    assert run_command(["graph"]) == 2
     assert "all 20 images have one label, so no label can be wrong" in capsys.readouterr().err
 
 
@@ -183,7 +183,7 @@ def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
         raise KeyboardInterrupt
 
     monkeypatch.setattr("maetheory.reports.graph_study.token_sample", stopped)
-    assert run(["graph", *TOKENS]) == 130
+    assert run_command(["graph", *TOKENS]) == 130
     assert capsys.readouterr().err == "maetheory: interrupted\n"
 
 
@@ -191,12 +191,14 @@ def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 def test_two_processes_print_one_document_with_the_numbers_of_one_sample() -> None:
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     words = ["-m", "maetheory", "graph", *TOKENS, "--positions", "dropped", "--k", "2", "--json"]
-    done = subprocess.run([sys.executable, "-W", "ignore", *torchrun, *words], capture_output=True, text=True,
-                          timeout=300, check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", *torchrun, *words], capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stderr
     found, images = strict(done.stdout), load_images("digits", limit=80)
-    sample = token_sample(images, UniformMasks(4, 2), codebook=fit_codebook(images, 4, 3), n_masks=5,
-                          positions="dropped")  # fmt: skip
+    sample = token_sample(
+        images, UniformMasks(4, 2), codebook=fit_codebook(images, 4, 3), n_masks=5, positions="dropped"
+    )
     graph = sample.graph
     assert (found["views"], found["targets"], found["edges"]) == (*graph.shape, graph.joint.nnz)
     assert [found[name]["value"] for name in NAMES] == pytest.approx(
@@ -211,10 +213,17 @@ def test_two_processes_print_the_kernel_graph_of_one() -> None:
     words = ["-m", "maetheory", "graph", "--kind", "kernel", "--limit", "300", "--masks", "2", "--k", "3", "--json"]
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     one, two = (
-        strict(subprocess.run([sys.executable, "-W", "ignore", *start, *words], capture_output=True, text=True,
-                              timeout=300, check=True).stdout)
+        strict(
+            subprocess.run(
+                [sys.executable, "-W", "ignore", *start, *words],
+                capture_output=True,
+                text=True,
+                timeout=300,
+                check=True,
+            ).stdout
+        )
         for start in ([], torchrun)
-    )  # fmt: skip
+    )
     assert "shared by 2 processes" in two["meaning"]
     for name in NAMES:
         assert two[name]["value"] == pytest.approx(one[name]["value"], abs=1e-10)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from maetheory.checkpoints import Encoder, EncoderConfig
-from maetheory.cli import run
+from maetheory.cli import run_command
 
 
 @pytest.fixture
@@ -21,11 +21,13 @@ def checkpoint(tmp_path: Path) -> str:
 
 
 def test_inspect_as_text_and_as_a_document(checkpoint: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["inspect", checkpoint, "--heads", "3"]) == 0
+    assert run_command(["inspect", checkpoint, "--heads", "3"]) == 0
     text = capsys.readouterr().out
     for line in ("written by", "heads            3 (argument)", "trained with       epoch 4", "cannot reconstruct"):
         assert line in text
-    assert run(["inspect", checkpoint, "--heads", "3", "--image-size", "16", "--weights", "model", "--json"]) == 0
+    assert (
+        run_command(["inspect", checkpoint, "--heads", "3", "--image-size", "16", "--weights", "model", "--json"]) == 0
+    )
     document = json.loads(capsys.readouterr().out)
     assert document["config"]["image_size"] == 16
     assert document["sources"]["heads"] == "argument"
@@ -46,7 +48,7 @@ def test_inspect_as_text_and_as_a_document(checkpoint: str, capsys: pytest.Captu
 def test_what_is_missing_is_named(
     words: list[str], sentence: str, checkpoint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["inspect", checkpoint, *words]) == 2
+    assert run_command(["inspect", checkpoint, *words]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert sentence in captured.err
@@ -54,7 +56,7 @@ def test_what_is_missing_is_named(
 
 
 def test_probe_takes_any_checkpoint(checkpoint: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["probe", checkpoint, "--heads", "3", "--readout", "mean", "--limit", "100", "--json"]) == 0
+    assert run_command(["probe", checkpoint, "--heads", "3", "--readout", "mean", "--limit", "100", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["accuracy"] > 0.3  # digits are ten classes, and random features know some of them
     assert document["checkpoint"] == checkpoint

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from maetheory.core import replacing
+from maetheory.core import atomic_write
 
 
 def test_failure_keeps_the_old_file(tmp_path: Path) -> None:
@@ -14,7 +14,7 @@ def test_failure_keeps_the_old_file(tmp_path: Path) -> None:
     target.write_text("old")
 
     def half_written() -> None:
-        with replacing(target) as part:
+        with atomic_write(target) as part:
             part.write_text("ne")
             raise OSError(28, "No space left on device")
 
@@ -25,7 +25,7 @@ def test_failure_keeps_the_old_file(tmp_path: Path) -> None:
 
 
 def test_new_file_has_ordinary_permissions_and_suffix(tmp_path: Path) -> None:
-    with replacing(tmp_path / "deep" / "a.png") as part:
+    with atomic_write(tmp_path / "deep" / "a.png") as part:
         assert part.suffix == ".png"
         part.write_bytes(b"x")
     assert (tmp_path / "deep" / "a.png").stat().st_mode & 0o777 == 0o644

@@ -157,7 +157,7 @@ def archive(small_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 def test_unpacks_only_what_it_knows(archive: Path, small_world: Path, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    folder = cifar10.unpack(archive, tmp_path / "in" / "x")
+    folder = cifar10.unpack_archive(archive, tmp_path / "in" / "x")
     assert sorted(file.name for file in folder.iterdir()) == sorted(cifar10.ALL_FILES)
     assert [file.name for file in folder.parent.iterdir()] == ["x"]
     assert [file.name for file in tmp_path.iterdir()] == ["in"]
@@ -172,10 +172,10 @@ def test_damaged_archives_leave_nothing(archive: Path, small_world: Path, tmp_pa
     (tmp_path / "page.tar.gz").write_text("<html>not found</html>")
     for name in ("cut", "torn", "page"):
         with pytest.raises(InputError, match=r"is not a whole tar\.gz archive|holds no file"):
-            cifar10.unpack(tmp_path / f"{name}.tar.gz", tmp_path / "out")
+            cifar10.unpack_archive(tmp_path / f"{name}.tar.gz", tmp_path / "out")
     few = _archive(small_world, tmp_path / "few.tar.gz", without="data_batch_3.bin")
     with pytest.raises(InputError, match=r"holds no file cifar-10-batches-bin/data_batch_3\.bin"):
-        cifar10.unpack(few, tmp_path / "out")
+        cifar10.unpack_archive(few, tmp_path / "out")
     assert sorted(file.name for file in tmp_path.iterdir()) == [
         "cut.tar.gz",
         "few.tar.gz",
@@ -199,12 +199,12 @@ def test_full_disk_leaves_nothing(archive: Path, tmp_path: Path, monkeypatch: py
 
 def test_second_process_finds_the_folder_there(archive: Path, small_world: Path, tmp_path: Path) -> None:
     folder = _links(small_world, tmp_path / cifar10.FOLDER)
-    assert cifar10.unpack(archive, folder) == folder
+    assert cifar10.unpack_archive(archive, folder) == folder
     assert (folder / "test_batch.bin").is_symlink()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "notes.txt").write_text("mine")
     with pytest.raises(OSError):
-        cifar10.unpack(archive, tmp_path / "other")
+        cifar10.unpack_archive(archive, tmp_path / "other")
     assert [file.name for file in (tmp_path / "other").iterdir()] == ["notes.txt"]
 
 

@@ -15,8 +15,8 @@ from PIL import Image
 from maetheory.core import InputError
 from maetheory.data import folder as folder_module
 from maetheory.data import load_images
-from maetheory.data.decode import centre_view, random_view, random_window, read_rgb
-from maetheory.data.folder import SkippedFilesWarning, list_folder, load_folder
+from maetheory.data.decode import random_crop_box, random_resized_crop_and_flip, read_rgb, resize_and_center_crop
+from maetheory.data.folder import SkippedFilesWarning, list_image_files, load_image_folder
 
 
 def _noise(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -94,19 +94,19 @@ def test_layout_mistakes_are_named(birds: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="images has no counterpart in"):
         load_images(birds, split="val")
     with pytest.raises(InputError, match="split must be"):
-        list_folder(birds, "dev")
+        list_image_files(birds, "dev")
     with pytest.raises(InputError, match="positive number of pixels"):
-        load_folder(tmp_path / "flat", size=0)
+        load_image_folder(tmp_path / "flat", size=0)
 
 
 def test_sizes_that_differ_become_squares(birds: Path) -> None:
     _put(birds / "train" / "wren" / "big.png", _noise(40, 30))
     assert load_images(birds).shape == (10, 3, 224, 224)
-    assert load_folder(birds, size=16).shape == (10, 3, 16, 16)
+    assert load_image_folder(birds, size=16).shape == (10, 3, 16, 16)
 
 
 def test_too_large_for_one_array(birds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder_module, "MAX_BYTES", 9 * 90 - 1)
+    monkeypatch.setattr(folder_module, "MAX_ARRAY_BYTES", 9 * 90 - 1)
     with pytest.raises(InputError, match="give a limit, or stream"):
         load_images(birds)
     assert len(load_images(birds, limit=8)) == 8
@@ -207,7 +207,7 @@ def test_evaluation_view_is_torchvisions(shape: tuple[int, int], size: int) -> N
     image = Image.fromarray(_smooth(*shape))
     bicubic = transforms.InterpolationMode.BICUBIC
     theirs = transforms.Compose([transforms.Resize(int(size / 0.875), bicubic), transforms.CenterCrop(size)])(image)
-    ours = centre_view(image, size)
+    ours = resize_and_center_crop(image, size)
     assert ours.size == (size, size)
     if shape == (size, size):
         assert ours is image  # untouched, where torchvision would enlarge and cut
@@ -217,7 +217,7 @@ def test_evaluation_view_is_torchvisions(shape: tuple[int, int], size: int) -> N
 
 def test_evaluation_view_is_centred() -> None:
     """On a ramp the mean of the view is the middle shade, up to the half pixel an odd margin costs and rounding."""
-    view = np.asarray(centre_view(Image.fromarray(_smooth(120, 180)), 64)).astype(float)
+    view = np.asarray(resize_and_center_crop(Image.fromarray(_smooth(120, 180)), 64)).astype(float)
     assert view[:, :, 0].mean() == pytest.approx(127.0, abs=0.5 * 255 / 109 + 0.5)  # 180 pixels became 109
     assert view[:, :, 1].mean() == pytest.approx(127.0, abs=0.5 * 255 / 73 + 0.5)
 
@@ -225,7 +225,7 @@ def test_evaluation_view_is_centred() -> None:
 def test_random_windows_follow_their_law() -> None:
     """In a wide square nothing is rejected for height alone: compare with the law conditioned on fitting."""
     rng, other = np.random.default_rng(0), np.random.default_rng(1)
-    windows = np.array([random_window(1000, 1000, rng) for _ in range(4000)])
+    windows = np.array([random_crop_box(1000, 1000, rng) for _ in range(4000)])
     left, top, width, height = windows.T
     assert left.min() >= 0
     assert (left + width).max() <= 1000
@@ -244,17 +244,17 @@ def test_random_windows_follow_their_law() -> None:
 @pytest.mark.parametrize(("width", "height"), [(1000, 10), (10, 1000), (1, 1), (1, 7)])
 def test_extreme_shapes_fall_back_to_the_centre(width: int, height: int) -> None:
     for seed in range(20):
-        left, top, w, h = random_window(width, height, np.random.default_rng(seed))
+        left, top, w, h = random_crop_box(width, height, np.random.default_rng(seed))
         assert 0 <= left <= left + w <= width
         assert 0 <= top <= top + h <= height
         assert min(w, h) >= 1
-    left, top, w, h = random_window(1000, 10, np.random.default_rng(0))
+    left, top, w, h = random_crop_box(1000, 10, np.random.default_rng(0))
     assert (w, h, left) == (13, 10, (1000 - 13) // 2)
 
 
 def test_training_view_mirrors_half_of_the_time() -> None:
     image, rng = Image.fromarray(_smooth(50, 50)), np.random.default_rng(0)
-    views = [np.asarray(random_view(image, 8, rng)).astype(int) for _ in range(400)]
+    views = [np.asarray(random_resized_crop_and_flip(image, 8, rng)).astype(int) for _ in range(400)]
     assert {view.shape for view in views} == {(8, 8, 3)}
     mirrored = sum(bool(view[:, 0, 0].mean() > view[:, -1, 0].mean()) for view in views)
     assert abs(mirrored - 200) < 5 * 10  # five standard deviations of a fair coin

@@ -16,7 +16,7 @@ from PIL import Image
 
 from maetheory.core import InputError
 from maetheory.data import FolderStream
-from maetheory.data.folder import SkippedFilesWarning, load_folder
+from maetheory.data.folder import SkippedFilesWarning, load_image_folder
 
 Batches = list[tuple[np.ndarray, np.ndarray]]
 
@@ -66,7 +66,7 @@ def test_evaluation_keeps_the_order(fish: Path) -> None:
 
 def test_evaluation_equals_the_array(noisy: Path) -> None:
     streamed = np.concatenate([images for images, _ in FolderStream(noisy, size=16, batch=4, workers=0)])
-    np.testing.assert_array_equal(streamed, load_folder(noisy, size=16).images)
+    np.testing.assert_array_equal(streamed, load_image_folder(noisy, size=16).images)
 
 
 def test_training_shuffles_each_image_in_once(fish: Path) -> None:
@@ -196,9 +196,7 @@ def test_unguarded_script_is_told(noisy: Path, tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
-    assert (
-        done.stderr.rstrip().splitlines()[-1].startswith("maetheory.core.complaint.InputError: the decoding processes")
-    )
+    assert done.stderr.rstrip().splitlines()[-1].startswith("maetheory.core.errors.InputError: the decoding processes")
 
 
 def test_real_folder(real_data: Path) -> None:

@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 from maetheory.core import InputError
 from maetheory.data import ImageSet, load_images
-from maetheory.data.images import balanced
+from maetheory.data.images import class_balanced_indices
 
 
 def _set(n: int = 6, dtype: type = np.uint8) -> ImageSet:
@@ -91,12 +91,12 @@ def _first_come(labels: list[int], limit: int) -> list[int]:
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=30), st.integers(1, 40))
 def test_limit_deals_the_classes_evenly(labels: list[int], limit: int) -> None:
-    assert balanced(np.array(labels), limit).tolist() == _first_come(labels, limit)
+    assert class_balanced_indices(np.array(labels), limit).tolist() == _first_come(labels, limit)
 
 
 def test_limit_is_nested_and_none_keeps_all() -> None:
     images = load_images("digits")
-    small, large = (set(balanced(images.labels, n).tolist()) for n in (57, 100))
+    small, large = (set(class_balanced_indices(images.labels, n).tolist()) for n in (57, 100))
     assert small < large
     assert images.limit(None) is images
     assert np.bincount(images.limit(57).labels).tolist() == [6] * 7 + [5] * 3

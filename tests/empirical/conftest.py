@@ -35,10 +35,13 @@ def in_two_processes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str,
         (where / "task.pickle").write_bytes(pickle.dumps(task))
         (where / "share.py").write_text(BEFORE + script + AFTER)
         started = [
-            subprocess.Popen([sys.executable, "-W", "ignore", str(where / "share.py"), str(number), str(where)],
-                             stderr=subprocess.PIPE, text=True)
+            subprocess.Popen(
+                [sys.executable, "-W", "ignore", str(where / "share.py"), str(number), str(where)],
+                stderr=subprocess.PIPE,
+                text=True,
+            )
             for number in (0, 1)
-        ]  # fmt: skip
+        ]
         try:
             for process in started:
                 said = process.communicate(timeout=240)[1]

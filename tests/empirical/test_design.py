@@ -10,7 +10,7 @@ import pytest
 from maetheory.core import InputError
 from maetheory.data import ImageSet, worlds
 from maetheory.empirical import (
-    SCORES,
+    HYPOTHESES,
     GraphScores,
     LawScores,
     average_over_masks,
@@ -18,12 +18,12 @@ from maetheory.empirical import (
     score_law,
     score_table,
 )
-from maetheory.empirical.bracket import Band
-from maetheory.empirical.graph_scores import GraphParts, graph_scores, mean_band, spectral_certificate
+from maetheory.empirical.graph_scores import BoundInputs, graph_scores, mean_interval, spectral_certificate
+from maetheory.empirical.tokens.intervals import IntervalEstimate
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
-from maetheory.theory import solvable_mixture as closed
-from maetheory.theory.certificate_bounds_downstream_error import certificate
+from maetheory.theory.statements import closed_form_mixture as closed
+from maetheory.theory.statements.certificate_bounds_downstream_error import certificate_bound
 
 NOISE, N, V = 0.2, 6, 3
 
@@ -71,7 +71,7 @@ def test_kernel_numbers_are_means_over_the_same_masks(scored: LawScores) -> None
     assert found.connectivity.value == pytest.approx(1 - average.values[1].value, abs=1e-6)
     assert found.image_bound.value == pytest.approx(average.sharp_bound.value, rel=1e-5)
     assert found.residual_bound.value == pytest.approx(average.graph_bound.value / 4, rel=1e-5)
-    assert found.certificate.value <= found.residual_bound.value + 1e-9
+    assert found.certificate_bound.value <= found.residual_bound.value + 1e-9
 
 
 def test_regions_of_few_values_lose_nothing() -> None:
@@ -95,46 +95,46 @@ def test_the_certificate_of_spectral_features_is_that_of_the_theorem(seed: int) 
     eigenvalues = np.append(found.values**2, np.zeros(4))
     masses = np.sort(np.bincount(np.arange(7) % 3, graph.degrees[0]))[::-1]
     bound = spectral_certificate(float(graph.pair_label_error()), eigenvalues, masses, k)
-    assert bound == pytest.approx(float(certificate(graph, features)), abs=1e-6)
+    assert bound == pytest.approx(float(certificate_bound(graph, features)), abs=1e-6)
     labels = (np.arange(7)[:, None] % 3 == np.arange(3)) * np.sqrt(graph.degrees[0])[:, None]
     residual = ((labels - found.left[:, :k] @ (found.left[:, :k].T @ labels)) ** 2).sum()
     assert residual <= bound + 1e-9
 
 
-def exact(value: float) -> Band:
-    return Band(value, value, value, True, "")
+def exact(value: float) -> IntervalEstimate:
+    return IntervalEstimate(value, value, value, True, "")
 
 
 def test_bounds_reach_from_end_to_end_of_their_parts() -> None:
-    phi, following = Band(0.1, 0.05, 0.2, True, ""), Band(0.5, 0.4, 0.6, False, "few images")
-    parts = GraphParts(phi, exact(0.05), phi, (exact(1.0), exact(0.8), following, exact(0.0)), np.array([0.5, 0.5]), 2)
+    phi, following = IntervalEstimate(0.1, 0.05, 0.2, True, ""), IntervalEstimate(0.5, 0.4, 0.6, False, "few images")
+    parts = BoundInputs(phi, exact(0.05), phi, (exact(1.0), exact(0.8), following, exact(0.0)), np.array([0.5, 0.5]), 2)
     found = graph_scores(parts)
     assert (found.residual_bound.low, found.residual_bound.high) == pytest.approx((0.05 / 0.6, 0.2 / 0.4))
     assert found.image_bound.value == pytest.approx(4 * 0.1 / 0.5 + 0.1)
     assert (found.image_bound.decided, found.image_bound.why) == (False, "few images")
     assert found.connectivity.value == pytest.approx(0.2)
-    joined = graph_scores(GraphParts(phi, phi, phi, (exact(1.0),) * 4, np.array([0.5, 0.5]), 2))
+    joined = graph_scores(BoundInputs(phi, phi, phi, (exact(1.0),) * 4, np.array([0.5, 0.5]), 2))
     assert joined.residual_bound.value == np.inf
     assert "may be 1" in joined.residual_bound.why
 
 
 def test_the_mean_over_masks_is_as_wide_as_masks_differ() -> None:
-    found = mean_band([exact(0.2), exact(0.4)], 1.0)
+    found = mean_interval([exact(0.2), exact(0.4)], 1.0)
     assert found.value == pytest.approx(0.3)
     assert (found.low, found.high) == (0.0, 1.0)  # Student's quantile for one degree of freedom is 12.7
-    many = mean_band([exact(v) for v in (0.2, 0.3, 0.4) * 10])
+    many = mean_interval([exact(v) for v in (0.2, 0.3, 0.4) * 10])
     half = 2.0452296 * np.std([0.2, 0.3, 0.4] * 10, ddof=1) / np.sqrt(30)
     assert (many.low, many.high) == pytest.approx((0.3 - half, 0.3 + half))
-    assert mean_band([exact(np.inf), exact(1.0)]).value == np.inf
+    assert mean_interval([exact(np.inf), exact(1.0)]).value == np.inf
 
 
 def test_every_score_says_which_way_it_predicts(scored: LawScores) -> None:
     table = score_table([scored, scored])
-    assert list(table.score) == list(SCORES) * 2
+    assert list(table.score) == list(HYPOTHESES) * 2
     assert set(table.direction) == {-1, 1}
     assert (table.low <= table.value).all()
     assert (table.value <= table.high).all()
-    assert set(SCORES) == {
+    assert set(HYPOTHESES) == {
         f"{source} {field.name}" for source in ("tokens", "kernel") for field in fields(GraphScores)
     } | {
         "mask_ratio",

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from maetheory.empirical import SCORES
+from maetheory.empirical import HYPOTHESES
 from maetheory.experiments import EXPERIMENTS, Reproduction, reproduce
-from maetheory.experiments.mask_law_page import reading
-from maetheory.experiments.mask_laws import above_untrained, mask_laws, score_correlations, seed_agreement
+from maetheory.experiments.mask_law_page import summary_sentence
+from maetheory.experiments.mask_laws import count_above_untrained, mask_law_cells, score_correlations, seed_agreement
 
 LAWS = (*(("uniform", ratio, 4) for ratio in (0.25, 0.5, 0.75)), ("block", 0.5, 4))
 
@@ -25,24 +25,37 @@ def planted(seeds: int = 3, noise: float = 0.0) -> tuple[pd.DataFrame, pd.DataFr
     """
     rng, laws = np.random.default_rng(2), [f"uniform {0.05 * i:g} patch 2" for i in range(1, 13)]
     scores = pd.DataFrame(
-        [(law, name, i / 20, 0.5 if "bound" in name else rng.random(), SCORES[name].direction)
-         for i, law in enumerate(laws, 1) for name in SCORES],
+        [
+            (law, name, i / 20, 0.5 if "bound" in name else rng.random(), HYPOTHESES[name].direction)
+            for i, law in enumerate(laws, 1)
+            for name in HYPOTHESES
+        ],
         columns=["law", "score", "mask_ratio", "value", "direction"],
-    )  # fmt: skip
+    )
     phi = scores[scores.score == "tokens pair_label_error"].set_index("law").value
-    rows = [(law, "MAE", seed, readout, "linear_probe", 1 - phi[law] / 2 + noise * rng.normal())
-            for law in laws for seed in range(seeds) for readout in ("cls", "mean")]  # fmt: skip
-    rows += [(law, "MAE", seed, "hidden pixels", "reconstruction_loss", rng.random()) for law in laws
-             for seed in range(seeds)]  # fmt: skip
-    rows += [("untrained patch 2", "random", seed, readout, "linear_probe", 0.75) for seed in range(seeds)
-             for readout in ("cls", "mean")]  # fmt: skip
+    rows = [
+        (law, "MAE", seed, readout, "linear_probe", 1 - phi[law] / 2 + noise * rng.normal())
+        for law in laws
+        for seed in range(seeds)
+        for readout in ("cls", "mean")
+    ]
+    rows += [
+        (law, "MAE", seed, "hidden pixels", "reconstruction_loss", rng.random())
+        for law in laws
+        for seed in range(seeds)
+    ]
+    rows += [
+        ("untrained patch 2", "random", seed, readout, "linear_probe", 0.75)
+        for seed in range(seeds)
+        for readout in ("cls", "mean")
+    ]
     return scores, pd.DataFrame(rows, columns=["cell", "objective", "seed", "readout", "metric", "value"])
 
 
 def test_a_planted_score_has_correlation_1_in_its_own_direction() -> None:
     scores, ledger = planted()
     found = score_correlations(scores, ledger)
-    assert len(found) == 2 * (len(SCORES) + 1)
+    assert len(found) == 2 * (len(HYPOTHESES) + 1)
     right = found[found.score == "tokens pair_label_error"]
     assert right.rho.to_numpy() == pytest.approx(1)
     assert right[["least_seed", "most_seed"]].to_numpy() == pytest.approx(1)
@@ -52,11 +65,11 @@ def test_a_planted_score_has_correlation_1_in_its_own_direction() -> None:
     flat = found[found.score.str.contains("bound")]
     assert flat.rho.isna().all()
     assert flat.why.str.contains("is the same for all 12, so it ranks nothing").all()
-    words = reading(found, ledger)
+    words = summary_sentence(found, ledger)
     assert words.startswith("12 mask laws, of which")
     assert "these predict accuracy: tokens pair_label_error (cls) 1.00" in words
     backwards = ledger.assign(value=np.where(ledger.metric == "linear_probe", 1 - ledger.value, ledger.value))
-    assert "these point the wrong way: tokens pair_label_error (cls) -1.00" in reading(
+    assert "these point the wrong way: tokens pair_label_error (cls) -1.00" in summary_sentence(
         score_correlations(scores, backwards), backwards
     )
 
@@ -66,17 +79,21 @@ def test_seeds_that_disagree_are_told() -> None:
     assert seed_agreement(ledger, "cls") == pytest.approx(1)
     noisy = planted(noise=100.0)[1]
     assert abs(seed_agreement(noisy, "cls")) < 0.5
-    assert "no score predicts" in reading(score_correlations(scores, noisy), noisy)
+    assert "no score predicts" in summary_sentence(score_correlations(scores, noisy), noisy)
     assert np.isnan(seed_agreement(planted(seeds=1)[1], "cls"))
 
 
 def test_laws_are_compared_with_the_untrained_network_of_their_patch_size() -> None:
     ledger = planted()[1]
     means = ledger[(ledger.readout == "cls") & (ledger.objective == "MAE")].groupby("cell").value.mean()
-    assert above_untrained(ledger, "cls") == (means > 0.75).sum()
-    cells = mask_laws(EXPERIMENTS["digits"].cells[0].recipe, (("block", 0.5, 2), ("uniform", 0.75, 4)))
-    assert [cell.name for cell in cells] == ["untrained patch 2", "untrained patch 4", "block 0.5 patch 2",
-                                             "uniform 0.75 patch 4"]  # fmt: skip
+    assert count_above_untrained(ledger, "cls") == (means > 0.75).sum()
+    cells = mask_law_cells(EXPERIMENTS["digits"].cells[0].recipe, (("block", 0.5, 2), ("uniform", 0.75, 4)))
+    assert [cell.name for cell in cells] == [
+        "untrained patch 2",
+        "untrained patch 4",
+        "block 0.5 patch 2",
+        "uniform 0.75 patch 4",
+    ]
     assert [cell.trained for cell in cells] == [False, False, True, True]
     assert cells[3].recipe.law().n_patches == 4
 
@@ -89,18 +106,19 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Reproduction:
 def again(out: Path) -> Reproduction:
     preset = EXPERIMENTS["mask-laws-digits"]
     recipe = replace(preset.cells[-1].recipe, epochs=1, batch=64, warmup_epochs=0.5)
-    small = replace(preset, cells=mask_laws(recipe, LAWS), seeds=(0,), train_limit=100, test_limit=60, watch=1)
+    small = replace(preset, cells=mask_law_cells(recipe, LAWS), seeds=(0,), train_limit=100, test_limit=60, watch=1)
     return reproduce(small, out=out, workers=1)
 
 
 @pytest.mark.slow
 def test_the_study_leaves_figure_table_and_page(done: Reproduction) -> None:
     assert {path.name for path in done.figures} == {
-        *(f"score_against_accuracy.{suffix}" for suffix in ("svg", "png", "csv")), "score_correlations.csv"
-    }  # fmt: skip
-    assert done.reading.startswith("4 mask laws, of which")
+        *(f"score_against_accuracy.{suffix}" for suffix in ("svg", "png", "csv")),
+        "score_correlations.csv",
+    }
+    assert done.summary_sentence.startswith("4 mask laws, of which")
     drawn = pd.read_csv(next(path for path in done.figures if path.name == "score_against_accuracy.csv"))
-    assert len(drawn) == 4 * 2 * (len(SCORES) + 1)
+    assert len(drawn) == 4 * 2 * (len(HYPOTHESES) + 1)
     assert drawn.accuracy.between(0, 1).all()
     assert "data:image/png;base64," in done.page.read_text()
 
@@ -109,6 +127,6 @@ def test_the_study_leaves_figure_table_and_page(done: Reproduction) -> None:
 def test_a_second_call_scores_nothing_again(done: Reproduction) -> None:
     table = done.page.parent / "mask_law_scores.csv"
     stamp, before = table.stat().st_mtime_ns, {path: path.read_bytes() for path in done.figures}
-    assert again(done.page.parent).reading == done.reading
+    assert again(done.page.parent).summary_sentence == done.summary_sentence
     assert table.stat().st_mtime_ns == stamp
     assert {path: path.read_bytes() for path in done.figures} == before

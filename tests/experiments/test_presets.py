@@ -12,23 +12,23 @@ from PIL import Image
 
 from maetheory.core import InputError
 from maetheory.data import FolderStream
-from maetheory.data.folder import load_folder
+from maetheory.data.folder import load_image_folder
 from maetheory.data.paper import paper_numbers
-from maetheory.data.paper.cells import TABLES, experiment_of, experiments_of
+from maetheory.data.paper.experiment_names import TABLES, experiment_name, experiment_names
 from maetheory.evaluation import encode
 from maetheory.experiments import EXPERIMENTS, experiment, run
-from maetheory.experiments.images import features_and_labels, images_of
-from maetheory.experiments.sweeps import uniformity_sweep
+from maetheory.experiments.images import features_and_labels, load_experiment_images
+from maetheory.experiments.uniformity_sweep import uniformity_sweep_cells
 from maetheory.models import MAEConfig, ViTConfig
-from maetheory.training.store import build
+from maetheory.training.checkpointing import build_model
 
-ALL = [name for table in TABLES for name in experiments_of(table)]
+ALL = [name for table in TABLES for name in experiment_names(table)]
 
 
 def test_every_row_of_the_paper_has_its_cells() -> None:
     for table in TABLES:
         for row in paper_numbers(table).itertuples():
-            cells = experiment(experiment_of(table, row.dataset, row.backbone)).cells
+            cells = experiment(experiment_name(table, row.dataset, row.backbone)).cells
             assert row.method in {cell.objective for cell in cells}
     assert len(ALL) == 7
 
@@ -59,10 +59,10 @@ def test_the_settings_are_the_papers(name: str) -> None:
 
 def test_shorter_runs_keep_the_share_of_warm_up() -> None:
     tiny = experiment("table1-cifar10-tiny")
-    assert [cell.recipe.warmup_epochs for cell in tiny.of_epochs(1000).cells] == [100] * 3
-    assert tiny.of_epochs(2000) == tiny
-    assert experiment("table1-imagenet1k-base").of_epochs(200).cells[0].recipe.warmup_epochs == 40
-    assert experiment("digits").of_epochs(100).cells[0].recipe.warmup_epochs == 5
+    assert [cell.recipe.warmup_epochs for cell in tiny.with_epochs(1000).cells] == [100] * 3
+    assert tiny.with_epochs(2000) == tiny
+    assert experiment("table1-imagenet1k-base").with_epochs(200).cells[0].recipe.warmup_epochs == 40
+    assert experiment("digits").with_epochs(100).cells[0].recipe.warmup_epochs == 5
 
 
 def test_tin20_is_cifar_small_on_larger_images() -> None:
@@ -78,7 +78,7 @@ def test_tin20_is_cifar_small_on_larger_images() -> None:
 def test_a_folder_must_be_named_and_be_one(tmp_path: Path) -> None:
     for root, words in ((None, "say where it is with --data DIR"), (tmp_path, f"but {tmp_path} is none")):
         with pytest.raises(InputError, match="the preset tin20 reads a folder with train/CLASS") as caught:
-            images_of(experiment("tin20"), root)
+            load_experiment_images(experiment("tin20"), root)
         assert str(caught.value).endswith(words)
 
 
@@ -88,7 +88,7 @@ def test_the_sweep_varies_one_knob_at_a_time() -> None:
     plain = EXPERIMENTS["digits"].cells[1].recipe
     assert cells[0].recipe == plain
     names = ("uniformity_weight", "uniformity_form", "uniformity_readout", "uniformity_convention")
-    for cell in uniformity_sweep(plain)[1:]:
+    for cell in uniformity_sweep_cells(plain)[1:]:
         assert replace(cell.recipe, **{name: getattr(plain, name) for name in names}) == plain
         assert sum(getattr(cell.recipe, name) != getattr(plain, name) for name in names[1:]) <= 1
     assert "squares 0.1" in {cell.name for cell in cells}
@@ -126,11 +126,11 @@ def test_a_folder_is_trained_on_and_measured(folder: Path, tmp_path: Path, strea
 
 @pytest.mark.parametrize("limit", [None, 60])
 def test_a_stream_is_probed_from_its_centre_in_its_own_order(folder: Path, limit: int | None) -> None:
-    model = build(
+    model = build_model(
         replace(experiment("tin20").cells[0].recipe, model=MAEConfig(ViTConfig(16, 4, 3, 16, 1, 2), 16, 1, 2))
     )
     stream = FolderStream(folder, size=16, train=True, workers=0, limit=70)
-    central = load_folder(folder, size=16, limit=70)
+    central = load_image_folder(folder, size=16, limit=70)
     held, read = (features_and_labels(model, images, ("cls", "mean"), limit) for images in (central, stream))
     assert [len(features) for features in held[0]] == [limit or 70] * 2
     np.testing.assert_array_equal(held[1], read[1])

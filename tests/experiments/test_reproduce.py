@@ -15,9 +15,9 @@ from maetheory.checkpoints import load_checkpoint
 from maetheory.core import InputError
 from maetheory.data import load_images
 from maetheory.evaluation import FinetuneConfig
-from maetheory.evaluation.finetune import accuracy_on
+from maetheory.evaluation.probes.finetune import evaluate_accuracy
 from maetheory.experiments import EXPERIMENTS, Reproduction, experiment, reproduce
-from maetheory.experiments.objectives import objectives
+from maetheory.experiments.objectives import objective_cells
 
 OBJECTIVES = ("random", "MAE", "U-MAE", "SimMIM", "U-SimMIM")
 
@@ -32,7 +32,7 @@ def again(out: Path, *, finetuned: bool = False, precision: str = "bf16-mixed") 
     recipe = replace(digits.cells[0].recipe, epochs=2, batch=64, warmup_epochs=0.5)
     small = replace(
         digits,
-        cells=objectives(recipe, 0.1, simmim=True),
+        cells=objective_cells(recipe, 0.1, simmim=True),
         seeds=(0, 1),
         train_limit=192,
         test_limit=96,
@@ -102,7 +102,7 @@ def test_fine_tuned_afterwards_and_once(done: Reproduction, tmp_path: Path) -> N
     assert tuned.recipe.nunique() == 1
     assert json.loads((out / "finetuned/u-mae-seed1/step-00000006/config.json").read_text())["seed"] == 1
     encoder = load_checkpoint(out / "finetuned" / "u-mae-seed1")[0]
-    hits = accuracy_on(encoder, load_images("digits", split="test", limit=96))
+    hits = evaluate_accuracy(encoder, load_images("digits", split="test", limit=96))
     [row] = tuned[(tuned.objective == "U-MAE") & (tuned.seed == 1)].itertuples()
     assert row.value == hits.value
     assert "fine-tuning" in (out / "report.html").read_text()

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from maetheory.evaluation import Collapse, measure_collapse
+from maetheory.evaluation import CollapseMeasurements, measure_collapse
 from maetheory.figures.collapse import (
     draw_feature_spectra,
     draw_layer_ranks,
@@ -21,15 +21,17 @@ from maetheory.models import MAE, MAEConfig, ViTConfig
 
 
 @pytest.fixture(scope="module")
-def measured() -> dict[str, Collapse]:
+def measured() -> dict[str, CollapseMeasurements]:
     images = np.random.default_rng(0).random((40, 1, 8, 8)).astype(np.float32)
     names = ("effective_rank", "mean_cosine")
     models = {width: MAE(MAEConfig(ViTConfig(8, 2, 1, width=width, depth=2, heads=2), 16, 1, 2)) for width in (16, 24)}
-    return {f"width {width}": measure_collapse(model, images, layers="all", full=True, metrics=names)
-            for width, model in models.items()}  # fmt: skip
+    return {
+        f"width {width}": measure_collapse(model, images, layers="all", full=True, metrics=names)
+        for width, model in models.items()
+    }
 
 
-def test_spectra_are_those_measured_and_share_their_scales(measured: dict[str, Collapse]) -> None:
+def test_spectra_are_those_measured_and_share_their_scales(measured: dict[str, CollapseMeasurements]) -> None:
     frame = feature_spectra({name: one.spectra for name, one in measured.items()})
     pd.testing.assert_frame_equal(frame, feature_spectra({name: one.spectra for name, one in measured.items()}))
     own = frame[(frame.checkpoint == "width 24") & (frame.who == "checkpoint") & (frame.readout == "cls")]
@@ -44,7 +46,7 @@ def test_spectra_are_those_measured_and_share_their_scales(measured: dict[str, C
     assert not plt.get_fignums()
 
 
-def test_layers_and_growth_are_drawn_for_every_checkpoint(measured: dict[str, Collapse]) -> None:
+def test_layers_and_growth_are_drawn_for_every_checkpoint(measured: dict[str, CollapseMeasurements]) -> None:
     layers = layer_ranks({name: one.table for name, one in measured.items()})
     assert layers.groupby("checkpoint").layer.apply(list).tolist() == [[0, 0, 1, 1, 2, 2]] * 2
     growth = rank_growth({name: one.growth for name, one in measured.items()})

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from maetheory.cli import run
+from maetheory.cli import run_command
 from maetheory.core import InputError, generator
 from maetheory.data import ImageSet, load_images
 from maetheory.figures import (
@@ -21,24 +21,29 @@ from maetheory.figures import (
     paper_style,
 )
 from maetheory.figures.image_mask_ratio import (
-    CHANGE,
+    CHANGE_FROM_MINIMUM,
     COLUMNS,
     FEATURES,
     KERNEL,
     PAPER,
     PIXELS,
     TOKENS,
-    TRAINED,
+    TRAINED_READOUTS,
     accuracy_rows,
+    coarse_patch_size,
     distance_rows,
+    encoder_patch_size,
     kernel_rows,
     paper_rows,
-    patch_of,
-    quarter,
     token_rows,
 )
 from maetheory.models import MAE, PRESETS
-from maetheory.reports.mask_ratio import against_paper, course, mask_ratio_reading, mask_ratio_table
+from maetheory.reports.mask_ratio import (
+    directions_around_paper_minimum,
+    mask_ratio_summary,
+    mask_ratio_table,
+    trend_sentence,
+)
 
 RATIOS = (0.3, 0.7, 0.8)
 
@@ -56,9 +61,18 @@ def frame(digits: ImageSet) -> pd.DataFrame:
 
 def ledger() -> pd.DataFrame:
     accuracies = {(0.25, 0): 0.8, (0.25, 1): 0.9, (0.75, 0): 0.7}
-    rows = [{"metric": "linear_probe", "readout": readout, "training": {"mask_ratio": ratio}, "seed": seed,
-             "value": value, "error": 0.01}
-            for (ratio, seed), value in accuracies.items() for readout in ("cls", "mean")]  # fmt: skip
+    rows = [
+        {
+            "metric": "linear_probe",
+            "readout": readout,
+            "training": {"mask_ratio": ratio},
+            "seed": seed,
+            "value": value,
+            "error": 0.01,
+        }
+        for (ratio, seed), value in accuracies.items()
+        for readout in ("cls", "mean")
+    ]
     return pd.DataFrame([*rows, {"metric": "effective_rank", "readout": "cls", "value": 3.0}])
 
 
@@ -66,14 +80,14 @@ def test_every_source_has_its_numbers_within_their_bands(frame):
     assert list(frame.columns) == list(COLUMNS)
     counted = frame.groupby("source").number.nunique().to_dict()
     assert counted == {name: 4 for name in (*PIXELS, *FEATURES, PAPER)} | {TOKENS: 5, KERNEL: 5} | dict.fromkeys(
-        TRAINED, 1
+        TRAINED_READOUTS, 1
     )
     assert (frame.low <= frame.value).all()
     assert (frame.value <= frame.high).all()
     ours = frame[frame.source != PAPER]
     assert (ours.high > ours.low).mean() > 0.9
     assert sorted(set(ours.rho)) == [0.25, 0.3125, 0.75, 0.8125]  # trained at 1/4 and 3/4; of 16 patches 11, 4, 3 seen
-    changes = frame[(frame.number == CHANGE) & (frame.asked == 0.7)]
+    changes = frame[(frame.number == CHANGE_FROM_MINIMUM) & (frame.asked == 0.7)]
     assert (changes[["value", "low", "high"]] == 0).all(axis=None)
 
 
@@ -85,17 +99,17 @@ def test_computing_twice_gives_the_same_table(digits):
 
 
 def test_accuracies_are_means_over_seeds_with_two_standard_errors_or_over_images(frame):
-    rows = frame[frame.source == TRAINED[0]].set_index("rho")
+    rows = frame[frame.source == TRAINED_READOUTS[0]].set_index("rho")
     assert rows.value.to_dict() == pytest.approx({0.25: 85.0, 0.75: 70.0})
     assert (rows.high - rows.value).to_dict() == pytest.approx({0.25: 10.0, 0.75: 1.0})
 
 
 def test_drawing_changes_nothing_leaves_no_figure_open_and_hides_what_is_not_known(frame):
     opened = plt.get_fignums()
-    for part, missing in ((frame, 0), (frame[~frame.source.isin([*FEATURES, *TRAINED])], 2)):
+    for part, missing in ((frame, 0), (frame[~frame.source.isin([*FEATURES, *TRAINED_READOUTS])], 2)):
         before = part.copy()
         with paper_style():
-            _, axes = plt.subplots(*image_mask_ratio_panels.SHAPE)
+            _, axes = plt.subplots(*image_mask_ratio_panels.PANEL_GRID)
             draw_image_mask_ratios(axes, part)
             assert sum(not ax.get_visible() for ax in axes.ravel()) == missing
         pd.testing.assert_frame_equal(part, before)
@@ -109,8 +123,11 @@ def test_two_classes_of_the_same_images_are_one_and_disjoint_classes_are_apart()
     found = distance_rows(twice, 2, ratios=(0.5,), n_masks=2)
     relative = found[(found.number == "relative") & (found.source == PIXELS[0])].value
     assert float(relative.iloc[0]) == pytest.approx(60 / 59, rel=1e-6)
-    flat = ImageSet(np.repeat(np.array([0, 255], np.uint8), 60)[:, None, None, None] * np.ones((1, 1, 8, 8), np.uint8),
-                    np.repeat([0, 1], 60), "flat")  # fmt: skip
+    flat = ImageSet(
+        np.repeat(np.array([0, 255], np.uint8), 60)[:, None, None, None] * np.ones((1, 1, 8, 8), np.uint8),
+        np.repeat([0, 1], 60),
+        "flat",
+    )
     found = distance_rows(flat, 2, ratios=(0.0, 0.5), n_masks=2).set_index(["source", "number", "asked"])
     assert found.value[PIXELS[0], "relative", 0.5] == pytest.approx(0, abs=1e-6)
     assert found.value[PIXELS[0], "inter", 0.0] == pytest.approx(8)
@@ -139,32 +156,40 @@ def test_the_table_and_the_words_say_what_the_numbers_say(frame):
     assert table["ρ"].tolist() == [0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9]
     assert table.set_index("ρ").loc[0.7, "intra / inter, paper"] == "0.883"
     assert table.set_index("ρ").loc[0.25, "linear probe, cls, %"].startswith("85")
-    reading = mask_ratio_reading(frame)
+    reading = mask_ratio_summary(frame)
     assert reading.startswith("intra / inter, pixels, one mask: ")
     assert "α of kernel graphs rises" in reading
-    far = frame[frame.number != CHANGE]
-    assert mask_ratio_reading(far).startswith("α of token graphs")
-    for ends, words in (((0.1, 0.2), ("falls", "rises")), ((-0.2, -0.1), ("rises", "falls")),
-                        ((-0.1, 0.1), ("is level", "is level"))):  # fmt: skip
-        assert against_paper(frame.assign(low=ends[0], high=ends[1]), PIXELS[0]) == words
+    far = frame[frame.number != CHANGE_FROM_MINIMUM]
+    assert mask_ratio_summary(far).startswith("α of token graphs")
+    for ends, words in (
+        ((0.1, 0.2), ("falls", "rises")),
+        ((-0.2, -0.1), ("rises", "falls")),
+        ((-0.1, 0.1), ("is level", "is level")),
+    ):
+        assert directions_around_paper_minimum(frame.assign(low=ends[0], high=ends[1]), PIXELS[0]) == words
     flat = paper_rows().assign(value=1.0, low=0.9, high=1.1)
-    assert course(flat, PAPER, "relative") == "is 1.00 and does not change beyond its errors"
-    assert course(flat.query("asked == 0.7"), PAPER, "relative") == "is 1.00"
-    assert course(flat.assign(value=np.inf, high=np.inf), PAPER, "relative") == "is ∞"
+    assert trend_sentence(flat, PAPER, "relative") == "is 1.00 and does not change beyond its errors"
+    assert trend_sentence(flat.query("asked == 0.7"), PAPER, "relative") == "is 1.00"
+    assert trend_sentence(flat.assign(value=np.inf, high=np.inf), PAPER, "relative") == "is ∞"
     few = frame[frame.asked.isin([0.3, 0.7])]
-    assert mask_ratio_reading(few).startswith("α of token graphs"), "nothing lies beyond the paper's least"
-    for values, words in (((1, 2, 3), "rises from 1.00 to 3.00"), ((3, 2, 1), "falls from 3.00 to 1.00"),
-                          ((3, 1, 2), "falls from 3.00 to 1.00 at ρ = 0.4, then rises to 2.00")):  # fmt: skip
+    assert mask_ratio_summary(few).startswith("α of token graphs"), "nothing lies beyond the paper's least"
+    for values, words in (
+        ((1, 2, 3), "rises from 1.00 to 3.00"),
+        ((3, 2, 1), "falls from 3.00 to 1.00"),
+        ((3, 1, 2), "falls from 3.00 to 1.00 at ρ = 0.4, then rises to 2.00"),
+    ):
         few = paper_rows().query("number == 'relative'").head(3).assign(value=values, low=values, high=values)
-        assert course(few, PAPER, "relative") == words
+        assert trend_sentence(few, PAPER, "relative") == words
 
 
 def test_patches_follow_the_encoder_or_are_quarters(digits):
-    assert quarter(digits) == patch_of(MAE(PRESETS["digits"]), digits) == 2
+    assert coarse_patch_size(digits) == encoder_patch_size(MAE(PRESETS["digits"]), digits) == 2
     large = ImageSet(np.zeros((2, 3, 64, 64), np.uint8), np.array([0, 1]), "large")
-    assert patch_of(MAE(PRESETS["cifar10-small"]), large) == 8
+    assert encoder_patch_size(MAE(PRESETS["cifar10-small"]), large) == 8
     with pytest.raises(InputError, match="which images of 6 x 6 pixels have not"):
-        patch_of(MAE(PRESETS["digits"]), ImageSet(np.zeros((2, 1, 6, 6), np.uint8), np.array([0, 1]), "small"))
+        encoder_patch_size(
+            MAE(PRESETS["digits"]), ImageSet(np.zeros((2, 1, 6, 6), np.uint8), np.array([0, 1]), "small")
+        )
 
 
 @pytest.mark.parametrize("ratio", [0.0, 1.0, 0.99])
@@ -185,7 +210,7 @@ def test_graphs_and_distances_of_one_class_are_refused(digits):
 
 def test_the_command_leaves_figures_and_numbers(tmp_path: Path, capsys):
     ratios = [word for ratio in RATIOS for word in ("--ratio", str(ratio))]
-    assert run(["mask-ratio", *ratios, "--limit", "40", "--out", str(tmp_path), "--json"]) == 0
+    assert run_command(["mask-ratio", *ratios, "--limit", "40", "--out", str(tmp_path), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == sorted(Path(path).name for path in document["figures"])
@@ -195,5 +220,5 @@ def test_the_command_leaves_figures_and_numbers(tmp_path: Path, capsys):
 
 
 def test_the_command_refuses_what_it_cannot_use(tmp_path: Path, capsys):
-    assert run(["mask-ratio", "--limit", "40", "--patch", "3", "--out", str(tmp_path)]) == 2
+    assert run_command(["mask-ratio", "--limit", "40", "--patch", "3", "--out", str(tmp_path)]) == 2
     assert "3 does not divide 8x8" in capsys.readouterr().err

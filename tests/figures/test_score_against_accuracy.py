@@ -8,24 +8,38 @@ import pandas as pd
 import pytest
 
 from maetheory import figures
-from maetheory.figures.score_against_accuracy import short
+from maetheory.figures.score_against_accuracy import abbreviate_law
 
 LAWS = ("uniform 0.5 patch 2", "block 0.75 patch 4")
 
 
 def tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    scores = pd.DataFrame([(law, name, 1.0 + i, 0.5, 3.0, direction) for i, law in enumerate(LAWS)
-                           for name, direction in (("one", -1), ("two", 1))],
-                          columns=["law", "score", "value", "low", "high", "direction"])  # fmt: skip
-    rows = [(law, "MAE", seed, readout, "linear_probe", 0.6 + 0.1 * i + 0.02 * seed) for i, law in enumerate(LAWS)
-            for seed in (0, 1) for readout in ("cls", "mean")]  # fmt: skip
+    scores = pd.DataFrame(
+        [
+            (law, name, 1.0 + i, 0.5, 3.0, direction)
+            for i, law in enumerate(LAWS)
+            for name, direction in (("one", -1), ("two", 1))
+        ],
+        columns=["law", "score", "value", "low", "high", "direction"],
+    )
+    rows = [
+        (law, "MAE", seed, readout, "linear_probe", 0.6 + 0.1 * i + 0.02 * seed)
+        for i, law in enumerate(LAWS)
+        for seed in (0, 1)
+        for readout in ("cls", "mean")
+    ]
     rows += [(law, "MAE", seed, "hidden pixels", "reconstruction_loss", 0.3) for law in LAWS for seed in (0, 1)]
     rows += [("untrained patch 2", "random", 0, readout, "linear_probe", 0.5) for readout in ("cls", "mean")]
     rows += [("untrained patch 2", "random", 0, "hidden pixels", "reconstruction_loss", 2.0)]
     ledger = pd.DataFrame(rows, columns=["cell", "objective", "seed", "readout", "metric", "value"])
-    rho = pd.DataFrame([(name, readout, 0.5, -0.2, 0.8) for name in ("one", "two", "reconstruction_loss")
-                        for readout in ("cls", "mean")],
-                       columns=["score", "readout", "rho", "low", "high"])  # fmt: skip
+    rho = pd.DataFrame(
+        [
+            (name, readout, 0.5, -0.2, 0.8)
+            for name in ("one", "two", "reconstruction_loss")
+            for readout in ("cls", "mean")
+        ],
+        columns=["score", "readout", "rho", "low", "high"],
+    )
     return scores, ledger, rho
 
 
@@ -53,7 +67,7 @@ def test_better_is_to_the_right_and_no_figure_stays_open() -> None:
         hidden = axes[3].axison
     assert titles[0] == "one\ncls: ρ = 0.50 [-0.20, 0.80]\nmean: ρ = 0.50 [-0.20, 0.80]"
     assert turned == [True, False, True]
-    assert labels == {short(law, "patch 2") for law in LAWS} == {"u50", "k75 p4"}
+    assert labels == {abbreviate_law(law, "patch 2") for law in LAWS} == {"u50", "k75 p4"}
     assert not hidden
     assert not plt.get_fignums()
 

@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from maetheory.cli import run
+from maetheory.cli import run_command
 from maetheory.data import worlds
-from maetheory.evaluation import watched_world
+from maetheory.evaluation.bounds import toy_training
 from maetheory.figures import mask_graph, mask_ratio
-from maetheory.figures.bounds_through_training import SHOWN, bounds_through_training
+from maetheory.figures.bounds_through_training import PANELS, bounds_through_training
 from maetheory.figures.downstream_through_training import downstream_through_training
-from maetheory.figures.gallery import GALLERY, draw_gallery
+from maetheory.figures.slack_and_tightness import slacks
 from maetheory.figures.style import paper_style
-from maetheory.figures.tightness import slacks
+from maetheory.figures.theory_figures import THEORY_FIGURES, draw_theory_figures
 from maetheory.figures.trained_spectrum import trained_spectra
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
@@ -37,8 +37,8 @@ SMALL = {
 
 
 def computed(name: str) -> pd.DataFrame:
-    watched_world._run.cache_clear()
-    return SMALL.get(name, GALLERY[name].compute)()
+    toy_training._run.cache_clear()
+    return SMALL.get(name, THEORY_FIGURES[name].compute)()
 
 
 @cache
@@ -46,15 +46,15 @@ def table(name: str) -> pd.DataFrame:
     return computed(name)
 
 
-@pytest.mark.parametrize("name", GALLERY)
+@pytest.mark.parametrize("name", THEORY_FIGURES)
 def test_computing_twice_gives_the_same_table(name):
     pd.testing.assert_frame_equal(table(name), computed(name))
 
 
-@pytest.mark.parametrize("name", GALLERY)
+@pytest.mark.parametrize("name", THEORY_FIGURES)
 def test_drawing_changes_nothing_and_leaves_no_figure_open(name):
     before, opened = table(name).copy(), plt.get_fignums()
-    plate = GALLERY[name]
+    plate = THEORY_FIGURES[name]
     with paper_style():
         _, axes = plt.subplots(1, plate.panels)
         plate.draw(axes if plate.panels == 1 else list(axes), table(name))
@@ -65,35 +65,35 @@ def test_drawing_changes_nothing_and_leaves_no_figure_open(name):
 
 
 def test_the_command_writes_three_files_per_figure_and_says_so(tmp_path: Path, capsys):
-    assert run(["figure", "mask_graph", "--out", str(tmp_path), "--json"]) == 0
+    assert run_command(["figure", "mask_graph", "--out", str(tmp_path), "--json"]) == 0
     written = [Path(path) for path in json.loads(capsys.readouterr().out)["figures"]]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in written)
     assert {path.suffix for path in written} == {".svg", ".png", ".csv"}
     assert all(0 < path.stat().st_size < 300_000 for path in written)
-    again = draw_gallery(["mask_graph"], tmp_path / "again")
+    again = draw_theory_figures(["mask_graph"], tmp_path / "again")
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in written]
 
 
 def test_an_unknown_figure_is_one_sentence_and_2(tmp_path: Path, capsys):
-    assert run(["figure", "mask_graph", "nope", "--out", str(tmp_path / "new")]) == 2
+    assert run_command(["figure", "mask_graph", "nope", "--out", str(tmp_path / "new")]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert f"there is no figure 'nope'; the figures are: {', '.join(GALLERY)}" in captured.err
+    assert f"there is no figure 'nope'; the figures are: {', '.join(THEORY_FIGURES)}" in captured.err
     assert not (tmp_path / "new").exists()
 
 
 def test_the_mask_graph_drawn_is_the_graph_of_the_world():
     frame = mask_graph.mask_graphs()
-    graph = MaskGraph.enumerate(mask_graph.two_classes(), UniformMasks(3, 2), "dropped")
+    graph = MaskGraph.enumerate(mask_graph.two_class_world(), UniformMasks(3, 2), "dropped")
     bipartite = frame[frame.graph == mask_graph.MASK_GRAPH]
     edges = bipartite[bipartite.kind == "edge"]
     assert len(edges) == graph.joint.nnz
     assert edges.weight.sum() == pytest.approx(1, abs=1e-14)
-    assert edges[edges.label == mask_graph.BETWEEN].name.tolist() == ["01–2"]
+    assert edges[edges.label == mask_graph.BETWEEN_CLASSES].name.tolist() == ["01–2"]
     induced = frame[(frame.graph == mask_graph.AUGMENTATION_GRAPH) & (frame.kind == "edge")]
     loops = graph.pair_law.diagonal().sum()
     assert induced.weight.sum() == pytest.approx(1 - loops, abs=1e-14)
-    across = induced[induced.label == mask_graph.BETWEEN].weight.sum()
+    across = induced[induced.label == mask_graph.BETWEEN_CLASSES].weight.sum()
     assert across == pytest.approx(graph.pair_label_error(), abs=1e-14)
 
 
@@ -148,7 +148,7 @@ def test_sampled_bands_hold_the_exact_number_and_the_plug_in_flatters():
 
 def test_no_theorem_is_violated_while_models_learn():
     frame = table("bounds_through_training")
-    assert set(frame.slug) == set(SHOWN)
+    assert set(frame.slug) == set(PANELS)
     assert set(frame.verdict) <= {"HOLDS", "TIGHT", "VACUOUS", "INAPPLICABLE"}
     split = frame[frame.slug == "alignment-split"]
     assert (split.verdict == "TIGHT").all()

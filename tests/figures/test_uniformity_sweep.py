@@ -12,8 +12,8 @@ from matplotlib import pyplot as plt
 
 from maetheory.data import load_images
 from maetheory.experiments import experiment
-from maetheory.experiments.experiment import Measured
-from maetheory.experiments.present_sweep import present_sweep, sweep_reading
+from maetheory.experiments.experiment import MeasuredExperiment
+from maetheory.experiments.uniformity_sweep_page import present_sweep, sweep_summary
 from maetheory.figures import draw_uniformity_sweep, uniformity_sweep
 from maetheory.figures.uniformity_sweep import MEASURES
 
@@ -27,10 +27,23 @@ def planted(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
         for j, (metric, readout) in enumerate(MEASURES):
             for seed in seeds:
                 value = 0.01 * (i + 20 * j) + 0.001 * seed**2
-                rows.append({"experiment": SWEEP.name, "cell": cell.name, "objective": cell.objective, "seed": seed,
-                             "dataset": "digits", "train_images": 10, "test_images": 5, "readout": readout,
-                             "training": replace(cell.recipe, seed=seed).to_dict(), "metric": metric, "value": value,
-                             "error": 0.1, "recipe": "a probe"})  # fmt: skip
+                rows.append(
+                    {
+                        "experiment": SWEEP.name,
+                        "cell": cell.name,
+                        "objective": cell.objective,
+                        "seed": seed,
+                        "dataset": "digits",
+                        "train_images": 10,
+                        "test_images": 5,
+                        "readout": readout,
+                        "training": replace(cell.recipe, seed=seed).to_dict(),
+                        "metric": metric,
+                        "value": value,
+                        "error": 0.1,
+                        "recipe": "a probe",
+                    }
+                )
     return pd.DataFrame(rows)
 
 
@@ -50,8 +63,8 @@ def test_means_and_spreads_of_every_cell() -> None:
 def test_one_seed_has_no_spread() -> None:
     frame = uniformity_sweep(planted((0,)))
     assert frame.spread.isna().all()
-    assert "±" not in sweep_reading(frame)
-    assert sweep_reading(frame).endswith("(1 seed)")
+    assert "±" not in sweep_summary(frame)
+    assert sweep_summary(frame).endswith("(1 seed)")
 
 
 def test_drawn_are_the_numbers_and_the_level_without() -> None:
@@ -72,7 +85,7 @@ def test_drawn_are_the_numbers_and_the_level_without() -> None:
 
 def test_the_page_shows_figure_and_table(tmp_path: Path) -> None:
     images = load_images("digits", limit=10)
-    shown = present_sweep(Measured(SWEEP, planted(), images, images, tmp_path, tmp_path / "figures"))
+    shown = present_sweep(MeasuredExperiment(SWEEP, planted(), images, images, tmp_path, tmp_path / "figures"))
     assert {path.name for path in shown.figures} == {f"uniformity_sweep.{end}" for end in ("svg", "png", "csv")}
     page = shown.page.read_text()
     assert page.count("data:image/png;base64,") == 1

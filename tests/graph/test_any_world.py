@@ -18,13 +18,17 @@ def any_world(draw: st.DrawFn) -> FiniteWorld:
     n, alphabet = draw(st.integers(2, 4)), draw(st.integers(2, 3))
     seed = draw(st.integers(0, 10**6))
     noise = draw(st.sampled_from([0.0, 1e-9, 0.1, 0.5]))
-    return draw(st.sampled_from([
-        worlds.random(n, alphabet, 3, seed, n_states=min(5, alphabet**n)),
-        worlds.mixture(n, alphabet, 2, noise, seed),
-        worlds.markov(n, alphabet, 1 - noise),
-        worlds.independent(n, alphabet, seed),
-        worlds.duplicates(n, alphabet),
-    ]))  # fmt: skip
+    return draw(
+        st.sampled_from(
+            [
+                worlds.random(n, alphabet, 3, seed, n_states=min(5, alphabet**n)),
+                worlds.mixture(n, alphabet, 2, noise, seed),
+                worlds.markov(n, alphabet, 1 - noise),
+                worlds.independent(n, alphabet, seed),
+                worlds.duplicates(n, alphabet),
+            ]
+        )
+    )
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

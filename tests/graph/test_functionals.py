@@ -55,9 +55,9 @@ def slow(joint: list[list[float]], h: list, h_g: list, x: list) -> dict[str, flo
             found["unif"] += d1[i] * d1[k] * dot(h[i], h[k]) ** 2
     # half the mean squared distance of two independent targets
     found["variance"] = sum(d2[j] * d2[k] * far(x[j], x[k]) for j in targets for k in targets) / 2
-    found["best"] = sum(
-        joint[i][j] * joint[i][k] / d1[i] * far(x[j], x[k]) for i in views for j in targets for k in targets
-    ) / 2  # fmt: skip
+    found["best"] = (
+        sum(joint[i][j] * joint[i][k] / d1[i] * far(x[j], x[k]) for i in views for j in targets for k in targets) / 2
+    )
     return found
 
 

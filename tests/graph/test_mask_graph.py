@@ -105,8 +105,12 @@ def test_label_errors_are_their_definitions() -> None:
         name2 = {target: int(mass[1] > mass[0] + 1e-12 * mass.sum()) for target, mass in second.items()}
         assert graph.label_error() == pytest.approx(sum(w for v, _, y, w in triples if name[v] != y), abs=1e-13)
         assert graph.target_label_error() == pytest.approx(sum(w for _, t, y, w in triples if name2[t] != y), abs=1e-13)
-        phi = sum(w * u / second[t].sum() for v, t, _, w in triples for v2, t2, _, u in triples
-                  if t == t2 and name[v] != name[v2])  # fmt: skip
+        phi = sum(
+            w * u / second[t].sum()
+            for v, t, _, w in triples
+            for v2, t2, _, u in triples
+            if t == t2 and name[v] != name[v2]
+        )
         assert graph.pair_label_error() == pytest.approx(phi, abs=1e-13)
         assert graph.pair_label_error() <= 2 * graph.label_error() + 2 * graph.target_label_error()
 

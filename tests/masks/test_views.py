@@ -7,7 +7,7 @@ import pytest
 
 from maetheory.core import InputError
 from maetheory.masks import BernoulliMasks, view_identities
-from maetheory.masks.views import visible_places
+from maetheory.masks.views import visible_indices
 
 
 def slow_name(state: np.ndarray, mask: np.ndarray, j: int, positions: str) -> tuple:
@@ -54,7 +54,7 @@ def test_dropped_positions_keep_length_and_order() -> None:
 
 
 def test_places_are_padded() -> None:
-    assert visible_places(np.array([[False, True, True], [True, False, False]])).tolist() == [[1, 2], [0, -1]]
+    assert visible_indices(np.array([[False, True, True], [True, False, False]])).tolist() == [[1, 2], [0, -1]]
 
 
 @pytest.mark.parametrize(("positions", "patches", "words"), [("lost", 2, "kept"), ("kept", 3, "shape")])

@@ -122,8 +122,10 @@ def test_the_error_of_a_change_leaves_out_an_image_or_a_mask_of_both(views):
 
 
 def _images():
-    return [lambda views, i=i: by_pairs([np.delete(Z, i, 0) for Z in views], np.delete(LABELS, i))
-            for i in range(len(LABELS))]  # fmt: skip
+    return [
+        lambda views, i=i: by_pairs([np.delete(Z, i, 0) for Z in views], np.delete(LABELS, i))
+        for i in range(len(LABELS))
+    ]
 
 
 def _masks():

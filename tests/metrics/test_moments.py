@@ -32,7 +32,7 @@ def test_the_sums_are_what_they_say():
     moments = Moments(2).update(Z)
     unit = [z / np.sqrt(z[0] ** 2 + z[1] ** 2) for z in Z]
     np.testing.assert_allclose(moments.second, sum(np.outer(z, z) for z in Z))
-    np.testing.assert_allclose(moments.direction_second, sum(np.outer(u, u) for u in unit))
+    np.testing.assert_allclose(moments.direction_second_moment, sum(np.outer(u, u) for u in unit))
     np.testing.assert_allclose(moments.sum, sum(Z))
     np.testing.assert_allclose(moments.direction_sum, sum(unit))
     assert moments.fourth == pytest.approx(sum((z @ z) ** 2 for z in Z))
@@ -94,7 +94,7 @@ def spectra(kind, n, d, seed=0):
     return Z.astype(np.float32)
 
 
-OF_MOMENTS = {
+MOMENT_METRICS = {
     "effective_rank": metrics.effective_rank,
     "rankme": metrics.rankme,
     "reptrix": lambda Z: metrics.rankme(Z, convention="reptrix"),
@@ -123,7 +123,7 @@ OF_MOMENTS = {
 def test_every_metric_lies_within_its_stated_squaring_error(kind, shape, precision):
     Z = spectra(kind, *shape)
     moments = Moments(shape[1], precision=precision).update(Z)
-    for name, metric in OF_MOMENTS.items():
+    for name, metric in MOMENT_METRICS.items():
         exact, found = metric(Z.astype(float)), metric(moments)
         if np.isinf(found) or (kind == "constant" and name in ("reptrix", "participation_ratio", "nesum", "iso_score")):
             continue  # infinite, or 0 / 0 that both sides call zero
@@ -135,7 +135,7 @@ def test_the_stated_error_is_small_where_the_spectrum_stands_clear():
     Z = spectra("even", 3000, 24)
     for precision, bound in (("float64", 1e-9), ("float32", 0.02)):
         moments = Moments(24, precision=precision).update(Z)
-        for name, metric in OF_MOMENTS.items():
+        for name, metric in MOMENT_METRICS.items():
             slow = 1e4 if name == "entropy of order 1/2" else 1  # its modulus of continuity is a root
             assert metric(moments).error <= slow * bound * max(1, abs(metric(moments))), name
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from maetheory.masks import UniformMasks, patchify
-from maetheory.models import MAE, MAEConfig, ViTConfig, draw_masks
+from maetheory.models import MAE, MAEConfig, ViTConfig, sample_masks
 from maetheory.models.vit import Block
 
 transformers = pytest.importorskip("transformers", "5.23", reason="needs transformers 5.23: pip install maetheory[hf]")
@@ -105,7 +105,7 @@ def noise_of(mask: Tensor) -> Tensor:
 def example(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(1)
     images = torch.rand(5, 3, 12, 12, generator=generator, dtype=dtype)
-    return images, draw_masks(UniformMasks(16, VISIBLE), 5, generator)
+    return images, sample_masks(UniformMasks(16, VISIBLE), 5, generator)
 
 
 @pytest.mark.parametrize("norm_pixels", [False, True], ids=["pixels", "normalised pixels"])

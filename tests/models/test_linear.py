@@ -12,8 +12,8 @@ from maetheory.data import worlds
 from maetheory.masks import UniformMasks
 from maetheory.models import LinearMAE
 from maetheory.theory import Verdict, check
-from maetheory.theory.linear_mae_is_reduced_rank_regression import optimum
-from maetheory.theory.shared_linear_mae_is_regression_row_by_row import shared_optimum
+from maetheory.theory.statements.linear_mae_is_reduced_rank_regression import linear_mae_optimum
+from maetheory.theory.statements.shared_linear_mae_is_regression_row_by_row import shared_linear_mae_optimum
 
 EPS = np.finfo(float).eps
 
@@ -39,7 +39,7 @@ def test_one_mask_reaches_reduced_rank_regression(k: int) -> None:
     torch.manual_seed(0)
     images = weighted_images(worlds.mixture(6, 2, 4, 0.1, seed=1))
     visible = np.array([True, True, True, False, False, False])
-    model, best = LinearMAE(6, k).double(), optimum(images, visible, k)
+    model, best = LinearMAE(6, k).double(), linear_mae_optimum(images, visible, k)
     start = model.loss(torch.from_numpy(images), torch.from_numpy(visible)).item()
     descend(model, torch.from_numpy(images), torch.from_numpy(visible), 0.1, 1500)
     encoder, decoder = (matrix.detach().numpy() for matrix in (model.encoder, model.decoder))
@@ -52,8 +52,16 @@ def test_one_mask_reaches_reduced_rank_regression(k: int) -> None:
     assert start > 1.1 * best.loss
     said = check("linear-mae-optimum", images=images, visible=visible, encoder=encoder, decoder=decoder)
     assert said.verdict is Verdict.TIGHT
-    assert check("linear-mae-optimum", images=images, visible=visible, encoder=encoder[::-1] * [1, -1, 1, 1, 1, 1],
-                 decoder=decoder).verdict is Verdict.HOLDS  # fmt: skip
+    assert (
+        check(
+            "linear-mae-optimum",
+            images=images,
+            visible=visible,
+            encoder=encoder[::-1] * [1, -1, 1, 1, 1, 1],
+            decoder=decoder,
+        ).verdict
+        is Verdict.HOLDS
+    )
 
 
 def _pick(chosen: np.ndarray) -> np.ndarray:
@@ -69,7 +77,7 @@ def test_shared_weights_reach_the_optimum_row_by_row() -> None:
     torch.manual_seed(0)
     images = weighted_images(worlds.mixture(5, 2, 3, 0.1, seed=2))
     masks, law = UniformMasks(5, 2).support()
-    best = shared_optimum(images, masks, law)
+    best = shared_linear_mae_optimum(images, masks, law)
     model = LinearMAE(5).double()
     rows, shown = np.repeat(images, len(masks), axis=0), np.tile(masks, (len(images), 1))
     moment = images.T @ images / len(images)
@@ -82,8 +90,10 @@ def test_shared_weights_reach_the_optimum_row_by_row() -> None:
     assert -round_off <= loss - best.loss <= bound + round_off
     assert bound < 1e-9 * best.loss
     weights = model.decoder.detach().numpy()
-    assert check("shared-linear-mae-optimum", images=images, visible=masks, mask_law=law,
-                 weights=weights).verdict is Verdict.TIGHT  # fmt: skip
+    assert (
+        check("shared-linear-mae-optimum", images=images, visible=masks, mask_law=law, weights=weights).verdict
+        is Verdict.TIGHT
+    )
     for pixel in range(5):
         others = np.arange(5) != pixel
         distance = np.abs(weights[pixel, others] - best.weights[pixel, others]).max()
@@ -107,17 +117,21 @@ def test_hidden_values_do_not_enter_and_visible_ones_do_not_count() -> None:
     for image, mask in zip(images, visible, strict=True):
         for j in range(4):
             if not mask[j]:
-                guess = sum(model.decoder[j, a] * model.encoder[a, i] * image[i] for a in range(2) for i in range(4)
-                            if mask[i])  # fmt: skip
+                guess = sum(
+                    model.decoder[j, a] * model.encoder[a, i] * image[i] for a in range(2) for i in range(4) if mask[i]
+                )
                 slow += (image[j] - guess) ** 2 / 3
     torch.testing.assert_close(model.loss(images, visible), torch.as_tensor(slow))
 
 
-@pytest.mark.parametrize(("images", "mask", "says"), [
-    (torch.zeros(2, 1, 2, 2), torch.ones(4, dtype=torch.bool), r"flattened to \(B, 4\)"),
-    (torch.zeros(2, 4), torch.ones(4), "boolean"),
-    (torch.zeros(2, 4), torch.ones(2, dtype=torch.bool), r"shape \(4,\)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("images", "mask", "says"),
+    [
+        (torch.zeros(2, 1, 2, 2), torch.ones(4, dtype=torch.bool), r"flattened to \(B, 4\)"),
+        (torch.zeros(2, 4), torch.ones(4), "boolean"),
+        (torch.zeros(2, 4), torch.ones(2, dtype=torch.bool), r"shape \(4,\)"),
+    ],
+)
 def test_shapes_that_do_not_fit_are_named(images: torch.Tensor, mask: torch.Tensor, says: str) -> None:
     with pytest.raises(InputError, match=says):
         LinearMAE(4)(images, mask)

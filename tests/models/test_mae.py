@@ -7,13 +7,13 @@ import torch
 
 from maetheory.core import InputError
 from maetheory.masks import BernoulliMasks, UniformMasks
-from maetheory.models import MAE, MAEConfig, SimMIM, ViTConfig, draw_masks
+from maetheory.models import MAE, MAEConfig, SimMIM, ViTConfig, sample_masks
 
 CONFIG = MAEConfig(ViTConfig(8, 2, 1, width=32, depth=2, heads=2), decoder_width=16, decoder_depth=2, decoder_heads=2)
 
 
 def masks(n: int, law: object = None, seed: int = 0) -> torch.Tensor:
-    return draw_masks(law or UniformMasks(16, 4), n, torch.Generator().manual_seed(seed))  # type: ignore[arg-type]
+    return sample_masks(law or UniformMasks(16, 4), n, torch.Generator().manual_seed(seed))  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
@@ -51,8 +51,9 @@ def test_hidden_pixels_never_reach_the_prediction(kind: type) -> None:
 def test_loss_is_the_mean_squared_error_of_hidden_patches() -> None:
     model, images, mask = MAE(CONFIG).eval(), torch.rand(3, 1, 8, 8), masks(3)
     out = model(images, mask)
-    patches = torch.stack([(2 * images[:, 0, 2 * r : 2 * r + 2, 2 * c : 2 * c + 2] - 1).flatten(1)
-                           for r in range(4) for c in range(4)], 1)  # fmt: skip
+    patches = torch.stack(
+        [(2 * images[:, 0, 2 * r : 2 * r + 2, 2 * c : 2 * c + 2] - 1).flatten(1) for r in range(4) for c in range(4)], 1
+    )
     target = torch.stack([patches[i][~mask[i]] for i in range(3)])
     torch.testing.assert_close(out.loss, ((out.prediction - target) ** 2).mean())
 

@@ -11,8 +11,8 @@ import torch
 
 from maetheory import metrics
 from maetheory.core import InputError
-from maetheory.models import coding_rate, gaussian_potential, penalty, uniformity
-from maetheory.models.penalties import FORMS
+from maetheory.models import coding_rate, gaussian_potential, uniformity, uniformity_penalty
+from maetheory.models.penalties import UNIFORMITY_FORMS
 
 EPS = float(np.finfo(np.float32).eps)
 
@@ -41,22 +41,22 @@ def rows(n: int, d: int) -> np.ndarray:
     return np.random.default_rng(n).normal(size=(n, d)) + 0.5
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", UNIFORMITY_FORMS)
 @pytest.mark.parametrize("authors", [False, True])
 @pytest.mark.parametrize("shape", [(9, 3), (3, 9)])
 def test_is_the_slow_sum(form: str, authors: bool, shape: tuple[int, int]) -> None:
     z = rows(*shape)
-    ours = penalty(torch.tensor(z), form=form, convention="authors" if authors else "off-diagonal")  # type: ignore[arg-type]
+    ours = uniformity_penalty(torch.tensor(z), form=form, convention="authors" if authors else "off-diagonal")  # type: ignore[arg-type]
     assert float(ours) == pytest.approx(ORACLES[form](z, authors), abs=100 * EPS)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", UNIFORMITY_FORMS)
 @pytest.mark.parametrize("authors", [False, True])
 @pytest.mark.parametrize("shape", [(9, 3), (3, 9)])
 def test_gradient_is_the_difference_quotient_of_the_slow_sum(form: str, authors: bool, shape: tuple[int, int]) -> None:
     z, h = rows(*shape), 1e-5
     tracked = torch.tensor(z, dtype=torch.float32, requires_grad=True)
-    penalty(tracked, form=form, convention="authors" if authors else "off-diagonal").backward()  # type: ignore[arg-type]
+    uniformity_penalty(tracked, form=form, convention="authors" if authors else "off-diagonal").backward()  # type: ignore[arg-type]
     slopes = np.empty_like(z)
     for place in np.ndindex(*z.shape):
         up, down = z.copy(), z.copy()
@@ -67,11 +67,11 @@ def test_gradient_is_the_difference_quotient_of_the_slow_sum(form: str, authors:
     np.testing.assert_allclose(tracked.grad.numpy(), slopes, rtol=0, atol=100 * EPS * max(1.0, np.abs(slopes).max()))
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", UNIFORMITY_FORMS)
 def test_length_of_features_does_not_count(form: str) -> None:
     z = torch.tensor(rows(6, 4))
     scaled = z * torch.tensor([[0.1], [3.0], [1.0], [7.0], [2.0], [0.5]])
-    one, two = (float(penalty(each, form=form)) for each in (z, scaled))  # type: ignore[arg-type]
+    one, two = (float(uniformity_penalty(each, form=form)) for each in (z, scaled))  # type: ignore[arg-type]
     assert one == pytest.approx(two, abs=100 * EPS)
 
 
@@ -94,12 +94,12 @@ def test_uniformity_is_the_second_order_of_the_coding_rate() -> None:
         assert -100 * EPS <= remainder <= 1 / (3 * distortion**3) + 100 * EPS
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", UNIFORMITY_FORMS)
 def test_refusals(form: str) -> None:
     with pytest.raises(InputError, match="at least 2 rows"):
-        penalty(torch.ones(1, 3), form=form)  # type: ignore[arg-type]
+        uniformity_penalty(torch.ones(1, 3), form=form)  # type: ignore[arg-type]
     if form != "coding-rate":
         with pytest.raises(InputError, match="convention"):
-            penalty(torch.ones(2, 3), form=form, convention="else")  # type: ignore[arg-type]
+            uniformity_penalty(torch.ones(2, 3), form=form, convention="else")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="form of uniformity must be one of squares, gaussian, coding-rate"):
-        penalty(torch.ones(2, 3), form="cubes")  # type: ignore[arg-type]
+        uniformity_penalty(torch.ones(2, 3), form="cubes")  # type: ignore[arg-type]

@@ -21,10 +21,16 @@ def renamed(state: Mapping[str, Tensor], *pairs: tuple[str, str], before: str = 
 
 
 OPENMMLAB = (
-    (r"^blocks\.", "layers."), (r"^patch_embed\.proj", "patch_embed.projection"), (r"\.norm(\d)\.", r".ln\1."),
-    (r"\.mlp\.fc1\.", ".ffn.layers.0.0."), (r"\.mlp\.fc2\.", ".ffn.layers.1."), (r"^norm\.", "ln1."),
-    (r"^fc_norm\.", "ln2."), (r"\.ls1\.gamma", ".attn.gamma1.weight"), (r"\.ls2\.gamma", ".ffn.gamma2.weight"),
-)  # fmt: skip
+    (r"^blocks\.", "layers."),
+    (r"^patch_embed\.proj", "patch_embed.projection"),
+    (r"\.norm(\d)\.", r".ln\1."),
+    (r"\.mlp\.fc1\.", ".ffn.layers.0.0."),
+    (r"\.mlp\.fc2\.", ".ffn.layers.1."),
+    (r"^norm\.", "ln1."),
+    (r"^fc_norm\.", "ln2."),
+    (r"\.ls1\.gamma", ".attn.gamma1.weight"),
+    (r"\.ls2\.gamma", ".ffn.gamma2.weight"),
+)
 
 
 class OneOfLayers(nn.Module):
@@ -89,8 +95,17 @@ class Rearranged(nn.Module):
 class ViT(nn.Module):
     """vit-pytorch's ViT for images of 16 x 16 in patches of 4 x 4."""
 
-    def __init__(self, dim: int = 48, heads: int = 2, dim_head: int = 64, *, channels: int = 3, pool: str = "cls",
-                 patch_norm: bool = True, dropout: bool = True) -> None:  # fmt: skip
+    def __init__(
+        self,
+        dim: int = 48,
+        heads: int = 2,
+        dim_head: int = 64,
+        *,
+        channels: int = 3,
+        pool: str = "cls",
+        patch_norm: bool = True,
+        dropout: bool = True,
+    ) -> None:
         super().__init__()
         n, values = int(pool == "cls"), channels * 16
         norms = (nn.LayerNorm(values), nn.LayerNorm(dim)) if patch_norm else ()
@@ -114,16 +129,22 @@ class ViT(nn.Module):
 
 
 PRENORM = (
-    (r"(layers\.\d+\.0)\.to_", r"\1.fn.to_"), (r"(layers\.\d+\.1)\.net\.0\.", r"\1.norm."),
-    (r"(layers\.\d+\.1)\.net\.1\.", r"\1.fn.net.0."), (r"(layers\.\d+\.1)\.net\.4\.", r"\1.fn.net.3."),
-    (r"^mlp_head\.", "mlp_head.1."), (r"^transformer\.norm\.", "mlp_head.0."),
-)  # fmt: skip
+    (r"(layers\.\d+\.0)\.to_", r"\1.fn.to_"),
+    (r"(layers\.\d+\.1)\.net\.0\.", r"\1.norm."),
+    (r"(layers\.\d+\.1)\.net\.1\.", r"\1.fn.net.0."),
+    (r"(layers\.\d+\.1)\.net\.4\.", r"\1.fn.net.3."),
+    (r"^mlp_head\.", "mlp_head.1."),
+    (r"^transformer\.norm\.", "mlp_head.0."),
+)
 YEARS = {
     2024: (),
     2022: PRENORM,
-    2020: (*PRENORM, (r"layers\.(\d+)\.([01])\.(norm|fn)\.", r"layers.\1.\2.fn.\3."),
-           (r"^to_patch_embedding\.1\.", "patch_to_embedding.")),
-}  # fmt: skip
+    2020: (
+        *PRENORM,
+        (r"layers\.(\d+)\.([01])\.(norm|fn)\.", r"layers.\1.\2.fn.\3."),
+        (r"^to_patch_embedding\.1\.", "patch_to_embedding."),
+    ),
+}
 
 
 class OnTorch(nn.Module):

@@ -23,20 +23,33 @@ def scattered(module: Any, seed: int = 0) -> Any:
 def facebook(*, classes: int = 0, pool: str = "token", width: int = 48, heads: int = 4, side: int = 16) -> Any:
     """Return the encoder of facebookresearch/mae, which subclasses timm's."""
     return scattered(
-        VisionTransformer(side, 4, embed_dim=width, depth=3, num_heads=heads, num_classes=classes, global_pool=pool,
-                          norm_layer=partial(nn.LayerNorm, eps=1e-6))
-    )  # fmt: skip
+        VisionTransformer(
+            side,
+            4,
+            embed_dim=width,
+            depth=3,
+            num_heads=heads,
+            num_classes=classes,
+            global_pool=pool,
+            norm_layer=partial(nn.LayerNorm, eps=1e-6),
+        )
+    )
 
 
 def facebook_decoder(width: int = 48, rows: int = 17) -> dict[str, Tensor]:
     """Return the names of its decoder."""
     block = {f"decoder_blocks.0.{name}": value for name, value in Block(24, 3, qkv_bias=True).state_dict().items()}
     return {
-        "mask_token": torch.zeros(1, 1, 24), "decoder_pos_embed": torch.zeros(1, rows, 24),
-        "decoder_embed.weight": torch.zeros(24, width), "decoder_embed.bias": torch.zeros(24), **block,
-        "decoder_norm.weight": torch.ones(24), "decoder_norm.bias": torch.zeros(24),
-        "decoder_pred.weight": torch.zeros(48, 24), "decoder_pred.bias": torch.zeros(48),
-    }  # fmt: skip
+        "mask_token": torch.zeros(1, 1, 24),
+        "decoder_pos_embed": torch.zeros(1, rows, 24),
+        "decoder_embed.weight": torch.zeros(24, width),
+        "decoder_embed.bias": torch.zeros(24),
+        **block,
+        "decoder_norm.weight": torch.ones(24),
+        "decoder_norm.bias": torch.zeros(24),
+        "decoder_pred.weight": torch.zeros(48, 24),
+        "decoder_pred.bias": torch.zeros(48),
+    }
 
 
 def timm_states(model: Any, images: Tensor) -> list[Tensor]:

@@ -13,7 +13,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from maetheory.checkpoints import Encoder, LoadReport, load_checkpoint
-from maetheory.checkpoints.dialect import IMAGENET
+from maetheory.checkpoints.dialects.dialect import IMAGENET_MEAN_STD
 
 Scale = tuple[tuple[float, ...], tuple[float, ...]]
 IMAGES = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(1))
@@ -39,7 +39,7 @@ def close(ours: Tensor, theirs: Tensor) -> None:
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5 * max(1.0, float(theirs.abs().max())))
 
 
-def same_states(encoder: Encoder, model: Any, scale: Scale = IMAGENET, images: Tensor = IMAGES) -> None:
+def same_states(encoder: Encoder, model: Any, scale: Scale = IMAGENET_MEAN_STD, images: Tensor = IMAGES) -> None:
     """Compare what enters the first block, what leaves each, and the last norm, where the peer's own forward has it."""
     theirs: list[Tensor] = []
     hooks = [model.blocks[0].register_forward_pre_hook(lambda module, inputs: theirs.append(inputs[0]))]

@@ -9,20 +9,29 @@ from math import isnan, sqrt
 import pandas as pd
 import pytest
 
-from maetheory.reports import Verdict, compare, verdicts
+from maetheory.reports import ClaimVerdict, claim_verdicts, compare_objectives
 
 T = {2: 12.706204736174707, 3: 4.302652729749462, 5: 2.7764451051977934}  # 97.5 % of Student's t, n − 1 degrees
 
 
 def records(cell: str, values: Sequence[float], *, error: float = 0.01, **changes: object) -> list[dict[str, object]]:
-    common = {"experiment": "planted", "dataset": "cifar10", "cell": cell, "epochs": 6, "train_images": 100,
-              "test_images": 50, "readout": "cls", "metric": "linear_probe", "error": error}  # fmt: skip
+    common = {
+        "experiment": "planted",
+        "dataset": "cifar10",
+        "cell": cell,
+        "epochs": 6,
+        "train_images": 100,
+        "test_images": 50,
+        "readout": "cls",
+        "metric": "linear_probe",
+        "error": error,
+    }
     return [common | {"seed": seed, "value": value} | changes for seed, value in enumerate(values)]
 
 
-def judged(plain: Sequence[float], better: Sequence[float], **changes: object) -> Verdict:
+def judged(plain: Sequence[float], better: Sequence[float], **changes: object) -> ClaimVerdict:
     ledger = pd.DataFrame(records("MAE", plain, **changes) + records("U-MAE", better, **changes))
-    return compare(ledger, "MAE", "U-MAE", metric="linear_probe", readout="cls")
+    return compare_objectives(ledger, "MAE", "U-MAE", metric="linear_probe", readout="cls")
 
 
 @pytest.mark.parametrize(
@@ -35,17 +44,17 @@ def judged(plain: Sequence[float], better: Sequence[float], **changes: object) -
         ((0.50, 0.60), (0.51, 0.63), "undecided"),  # two seeds need differences that agree to a twelfth
     ],
 )
-def test_seeds_decide(plain: Sequence[float], better: Sequence[float], word: str) -> None:
+def test_seeds_decide(plain: Sequence[float], better: Sequence[float], label: str) -> None:
     found = judged(plain, better, error=1e-4)
-    assert found.word == word
+    assert found.label == label
     assert found.rule == f"{len(plain)} seeds, paired"
-    assert judged(plain, better, error=0.3).word == "undecided"  # whatever seeds say of images that say nothing
+    assert judged(plain, better, error=0.3).label == "undecided"  # whatever seeds say of images that say nothing
 
 
 def test_seeds_that_agree_by_chance_prove_nothing() -> None:
     """One more of 360 images right in each of two seeds: the spread over seeds is 0, the error over images is not."""
     found = judged([330 / 360, 328 / 360], [331 / 360, 329 / 360], error=0.03)
-    assert (found.word, found.error) == ("undecided", pytest.approx(0.03 * sqrt(2)))
+    assert (found.label, found.error) == ("undecided", pytest.approx(0.03 * sqrt(2)))
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])
@@ -63,28 +72,32 @@ def test_the_interval_is_students(n: int) -> None:
 def test_one_seed_decides_nothing(gain: float) -> None:
     """Its error is of test images alone; in cifar10-small ranks of other seeds differ by ten times as much."""
     ledger = pd.DataFrame(records("MAE", [0.5], error=0.03) + records("U-MAE", [0.5 + gain], error=0.04))
-    found = compare(ledger, "MAE", "U-MAE", metric="linear_probe", readout="cls")
+    found = compare_objectives(ledger, "MAE", "U-MAE", metric="linear_probe", readout="cls")
     assert found.error == pytest.approx(0.05)
-    assert found.word == "undecided"
+    assert found.label == "undecided"
     assert found.rule == "one seed: test images alone"
 
 
 def test_what_is_missing_was_not_run() -> None:
     ledger = pd.DataFrame(records("MAE", [0.5, 0.5]))
     for part in (ledger, pd.DataFrame()):
-        found = compare(part, "MAE", "U-MAE", metric="linear_probe", readout="cls")
-        assert (found.word, found.seeds, found.rule) == ("not run", 0, "")
+        found = compare_objectives(part, "MAE", "U-MAE", metric="linear_probe", readout="cls")
+        assert (found.label, found.seeds, found.rule) == ("not run", 0, "")
         assert isnan(found.difference)
-    assert compare(ledger, "MAE", "U-MAE", metric="linear_probe", readout="mean").word == "not run"
-    assert verdicts(ledger).empty
-    assert verdicts(pd.DataFrame()).empty
+    assert compare_objectives(ledger, "MAE", "U-MAE", metric="linear_probe", readout="mean").label == "not run"
+    assert claim_verdicts(ledger).empty
+    assert claim_verdicts(pd.DataFrame()).empty
 
 
 @pytest.mark.parametrize("change", [{"epochs": 3}, {"train_images": 99}, {"test_images": 49}])
 def test_only_models_trained_and_tested_alike_are_paired(change: dict[str, object]) -> None:
     other = records("U-MAE", [0.9, 0.9], **change)
-    assert compare(pd.DataFrame(records("MAE", [0.5, 0.5]) + other), "MAE", "U-MAE", metric="linear_probe",
-                   readout="cls").word == "not run"  # fmt: skip
+    assert (
+        compare_objectives(
+            pd.DataFrame(records("MAE", [0.5, 0.5]) + other), "MAE", "U-MAE", metric="linear_probe", readout="cls"
+        ).label
+        == "not run"
+    )
 
 
 def test_seeds_that_only_one_of_them_has_do_not_count() -> None:
@@ -104,7 +117,7 @@ def test_every_claim_of_a_comparison_is_judged_and_a_sweep_is_none() -> None:
         for record in records(cell, [value, value + 0.01], metric=metric, readout=readout)
     ]
     ledger += records("MAE", [0.5, 0.5], experiment="sweep") + records("squares 0.1", [0.6, 0.7], experiment="sweep")
-    found = verdicts(pd.DataFrame(ledger)).set_index(["claim", "readout"])
+    found = claim_verdicts(pd.DataFrame(ledger)).set_index(["claim", "readout"])
     assert len(found) == 8
     assert set(found.experiment) == {"planted"}
     for plain, better in (("MAE", "U-MAE"), ("SimMIM", "U-SimMIM")):

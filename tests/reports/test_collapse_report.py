@@ -13,9 +13,9 @@ import torch
 from maetheory.checkpoints import Encoder, EncoderConfig
 from maetheory.core import InputError
 from maetheory.data import ImageSet
-from maetheory.reports.collapse import collapse_document, collapse_text, compact_table, layer_table, plain
-from maetheory.reports.collapse_folder import escaped, latex_table
-from maetheory.reports.diagnosis import Diagnosis, diagnose, layer_of, names_of
+from maetheory.reports.collapse import collapse_document, collapse_text, compact_table, json_ready, layer_table
+from maetheory.reports.collapse_files import escape_latex, latex_table
+from maetheory.reports.diagnosis import Diagnosis, diagnose, parse_layer, unique_names
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[Diagnosis]:
 
 
 def test_names_are_short_and_never_twice() -> None:
-    assert names_of([Path("runs/a"), Path("b/last.pt")]) == ["a", "last"]
-    assert names_of([Path("x/a/m.pt"), Path("y/a/m.pt")]) == ["a/m (1)", "a/m (2)"]
+    assert unique_names([Path("runs/a"), Path("b/last.pt")]) == ["a", "last"]
+    assert unique_names([Path("x/a/m.pt"), Path("y/a/m.pt")]) == ["a/m (1)", "a/m (2)"]
 
 
 def test_images_that_do_not_fit_are_said_to_be_resized(found: list[Diagnosis]) -> None:
@@ -38,8 +38,11 @@ def test_images_that_do_not_fit_are_said_to_be_resized(found: list[Diagnosis]) -
 
 
 def test_what_is_no_number_is_null(found: list[Diagnosis]) -> None:
-    assert plain({"a": np.float64("nan"), "b": [np.int64(3), float("inf")], "c": (Path("x"), None, True)}) == {
-        "a": None, "b": [3, None], "c": ["x", None, True]}  # fmt: skip
+    assert json_ready({"a": np.float64("nan"), "b": [np.int64(3), float("inf")], "c": (Path("x"), None, True)}) == {
+        "a": None,
+        "b": [3, None],
+        "c": ["x", None, True],
+    }
     document = json.loads(json.dumps(collapse_document(found), allow_nan=False))
     infinite = [row for row in document["records"] if row["note"] == "a direction is missing"]
     assert all(row["value"] is None for row in infinite)
@@ -58,15 +61,15 @@ def test_tables_hold_the_last_layer_and_every_layer(found: list[Diagnosis]) -> N
 
 
 def test_latex_prints_every_name_as_it_is(found: list[Diagnosis]) -> None:
-    assert escaped(r"a\b_c{}%") == r"a\textbackslash{}b\_c\{\}\%"
+    assert escape_latex(r"a\b_c{}%") == r"a\textbackslash{}b\_c\{\}\%"
     assert r"a\_b \& [bold]c & cls" in latex_table(found)
     assert "a_b & [bold]c: facebookresearch/mae" in collapse_text(found)
 
 
 def test_layers_are_words_or_numbers() -> None:
-    assert [layer_of(text) for text in ("last", "all", "-1", 2)] == ["last", "all", -1, 2]
+    assert [parse_layer(text) for text in ("last", "all", "-1", 2)] == ["last", "all", -1, 2]
     with pytest.raises(InputError, match="but it is 'x'"):
-        layer_of("x")
+        parse_layer("x")
 
 
 def test_a_complaint_names_its_file_once(tmp_path: Path) -> None:

@@ -36,10 +36,10 @@ def clustered() -> np.ndarray:
 def test_brackets_hold_the_norm_of_the_deflated_matrix(clustered, bracket, deflated):
     right = np.linalg.svd(clustered)[2][:deflated].T
     truth = np.linalg.norm(clustered @ (np.eye(80) - right @ right.T), 2)
-    found = bracket(Products(clustered), right, rng=np.random.default_rng(1), failure=1e-6)
+    found = bracket(Products(clustered), right, rng=np.random.default_rng(1), failure_probability=1e-6)
     assert 0.9 * truth < found.lower <= truth + 1e-14
     assert truth - 1e-14 <= found.upper < 1.1 * truth
-    assert found.failure == 1e-6
+    assert found.failure_probability == 1e-6
 
 
 @pytest.mark.parametrize("bracket", BRACKETS)
@@ -49,7 +49,7 @@ def test_upper_bounds_fail_no_more_often_than_promised(bracket):
     effort = {"probes": 1, "power": 1} if bracket is missed_below else {"steps": 3}
     none = np.empty((30, 0))
     upper = [
-        bracket(Products(matrix), none, rng=np.random.default_rng(seed), failure=0.5, **effort).upper
+        bracket(Products(matrix), none, rng=np.random.default_rng(seed), failure_probability=0.5, **effort).upper
         for seed in range(200)
     ]
     wrong = np.mean(np.array(upper) < 1 - 1e-12)
@@ -128,9 +128,11 @@ def test_dependent_vectors_enclose_nothing():
 
 @pytest.mark.parametrize("bracket", BRACKETS)
 @pytest.mark.parametrize("failure", [0.0, 1.0, np.nan])
-def test_an_impossible_probability_is_refused(bracket, failure):
+def test_an_impossible_probability_is_refused(bracket, failure_probability):
     with pytest.raises(InputError, match=r"^failure is"):
-        bracket(Products(np.eye(3)), np.eye(3)[:, :1], rng=np.random.default_rng(0), failure=failure)
+        bracket(
+            Products(np.eye(3)), np.eye(3)[:, :1], rng=np.random.default_rng(0), failure_probability=failure_probability
+        )
 
 
 def test_shapes_that_do_not_fit_are_refused():

@@ -127,7 +127,7 @@ def test_all_values_of_a_matrix_that_does_not_fit_into_memory_are_refused(form):
 
 
 def test_an_array_that_is_in_memory_anyway_is_decomposed_whole(monkeypatch, rng):
-    monkeypatch.setattr("maetheory.spectra.engines.LARGEST_ENTRIES", 10)
+    monkeypatch.setattr("maetheory.spectra.solvers.LARGEST_ENTRIES", 10)
     matrix = rng.normal(size=(70, 80))
     np.testing.assert_allclose(spectrum(matrix, 60).values, np.linalg.svd(matrix)[1][:60], atol=1e-12)
     with pytest.raises(InputError, match="ask for 17 at most"):

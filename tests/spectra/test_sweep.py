@@ -5,7 +5,8 @@ import pytest
 from scipy import sparse
 from scipy.sparse.linalg import aslinearoperator
 
-from maetheory.spectra import certify, engines, small, spectrum
+from maetheory.spectra import certify, small_components, spectrum
+from maetheory.spectra import solvers as engines
 
 EPS = np.finfo(float).eps
 KINDS = ["uniform", "decaying", "tied", "nearly tied", "deficient", "repeated"]
@@ -15,7 +16,7 @@ KINDS = ["uniform", "decaying", "tied", "nearly tied", "deficient", "repeated"]
 def every_engine(monkeypatch):
     """Draw the lines between engines so low that matrices of this size reach all of them."""
     monkeypatch.setattr(engines, "DENSE_SIDE", 8)
-    monkeypatch.setattr(small, "DENSE_SIDE", 8)
+    monkeypatch.setattr(small_components, "DENSE_SIDE", 8)
     monkeypatch.setattr(engines, "GRAM_SIDE", 20)
 
 

@@ -125,7 +125,7 @@ def test_counts_of_separated_clusters():
 def test_the_smoothed_density_is_the_sum_of_its_bumps():
     values = np.repeat([1.0, 0.4], [20, 80])
     at = np.linspace(-1.0, 2.5, 701)
-    curve = density(matrix_with(values, 120, 100), probes=40).smoothed(at, 0.1)
+    curve = density(matrix_with(values, 120, 100), probes=40).smooth(at, 0.1)
     truth = np.mean(np.exp(-((at[:, None] - values) ** 2) / 0.02), axis=1) / np.sqrt(0.02 * np.pi)
     assert (np.abs(curve.value - truth) <= 4 * curve.error + 1e-9).all()
     assert np.sum(curve.value) * 0.005 == pytest.approx(1.0, abs=1e-9)

@@ -15,16 +15,16 @@ from maetheory.data.finite_world import FiniteWorld
 from maetheory.graph import MaskGraph
 from maetheory.masks import ListedMasks, UniformMasks
 from maetheory.theory import THEOREMS, Theorem, Verdict, certify, check
-from maetheory.theory.ball_graph import BallGraph
-from maetheory.theory.ball_probe import independent_columns
-from maetheory.theory.balls import around, as_stored, ball, matrix, precision
-from maetheory.theory.certified_downstream import _cost_of_nearly_leading, _leading
-from maetheory.theory.certified_graph_premises import images_known_exactly
-from maetheory.theory.certified_premises import Margin
-from maetheory.theory.certified_sides import Sides
-from maetheory.theory.certified_sides_of_ours import CERTIFIED
-from maetheory.theory.spectral_contrast_is_factorisation import minimiser
-from maetheory.theory.theorem import _call
+from maetheory.theory.certified.assumptions import Margin
+from maetheory.theory.certified.balls import as_stored, ball, ball_around, ball_matrix, precision
+from maetheory.theory.certified.graph import BallGraph
+from maetheory.theory.certified.graph_assumptions import images_known_exactly
+from maetheory.theory.certified.labels_and_ranks import _cost_of_nearly_leading, _spans_leading_eigenvectors
+from maetheory.theory.certified.own_statements import CERTIFIED_SIDES
+from maetheory.theory.certified.probe import independent_columns
+from maetheory.theory.certified.sides import Sides
+from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
+from maetheory.theory.theorem import call_with_named_objects
 
 SPECTRAL, DUAL, GROWS = (
     "spectral-features-bound-downstream-error",
@@ -89,14 +89,14 @@ def test_a_cost_is_part_of_the_scale():
     assert verdicts == [Verdict.VIOLATED, Verdict.UNDECIDED]
 
 
-@pytest.mark.parametrize("slug", sorted(CERTIFIED))
+@pytest.mark.parametrize("slug", sorted(CERTIFIED_SIDES))
 def test_no_theorem_leaves_an_assumption_to_floats(slug):
-    assert set(THEOREMS[slug].assumptions) <= set(CERTIFIED[slug].premises)
+    assert set(THEOREMS[slug].assumptions) <= set(CERTIFIED_SIDES[slug].premises)
 
 
-@pytest.mark.parametrize("slug", [s for s in sorted(CERTIFIED) if THEOREMS[s].assumptions and THEOREMS[s].tight])
+@pytest.mark.parametrize("slug", [s for s in sorted(CERTIFIED_SIDES) if THEOREMS[s].assumptions and THEOREMS[s].tight])
 def test_an_assumption_taken_out_of_the_balls_takes_the_proof_with_it(slug):
-    theorem, sides = THEOREMS[slug], CERTIFIED[slug]
+    theorem, sides = THEOREMS[slug], CERTIFIED_SIDES[slug]
     for name in theorem.assumptions:
         kept = {other: premise for other, premise in sides.premises.items() if other != name}
         found = certify(theorem, sides=replace(sides, premises=kept), **theorem.tight())
@@ -111,8 +111,8 @@ def small_gap(labels, features):
 
 def planted(slug, off):
     """The ball version with another right side."""
-    sides = CERTIFIED[slug]
-    return replace(sides, rhs=lambda **world: _call(sides.rhs, world) + ball(off))
+    sides = CERTIFIED_SIDES[slug]
+    return replace(sides, rhs=lambda **world: call_with_named_objects(sides.rhs, world) + ball(off))
 
 
 def test_nearly_leading_eigenvectors_prove_nothing_across_a_gap_as_small():
@@ -151,7 +151,7 @@ def test_the_cost_of_nearly_leading_eigenvectors_covers_the_residual(off):
         graph = MaskGraph.from_joint(joint / joint.sum(), rng.integers(0, 2, 5))
         features = minimiser(graph, 2) + off * rng.normal(size=(5, 2))
         with precision(106):
-            margin = _leading(BallGraph(graph), matrix(features), {"features": features})
+            margin = _spans_leading_eigenvectors(BallGraph(graph), ball_matrix(features), {"features": features})
         found = check(SPECTRAL, graph, features=features)
         assert found.lhs <= float(found.rhs.value) + float(margin.cost.abs_upper()) + 1e-12
         leak, short = (
@@ -207,7 +207,7 @@ def test_uniform_masks_carry_a_proof(positions):
 
 
 def test_too_many_parts_to_compare_are_open(monkeypatch):
-    monkeypatch.setattr("maetheory.theory.label_error_grows_with_mask_ratio._MOST_PARTS", 3)
+    monkeypatch.setattr("maetheory.theory.statements.label_error_grows_with_mask_ratio._MAX_PARTS", 3)
     graph, other = (MaskGraph.enumerate(bits_world(), UniformMasks(4, k), "dropped") for k in (3, 1))
     found = certify(GROWS, graph, hides_more=other)
     assert found.verdict is Verdict.UNDECIDED
@@ -324,7 +324,7 @@ def test_nearly_independent_views_and_targets_tell_their_cost():
     nearly = np.outer([0.25, 0.75], [0.3, 0.7]) + np.array([[off, -off], [-off, off]])
     slug = BIAS
     with precision(106):
-        sides = CERTIFIED[slug]
+        sides = CERTIFIED_SIDES[slug]
         graph = BallGraph(MaskGraph.from_joint(nearly))
         margin = sides.premises["view and target are independent"](graph, 5)
         apart = abs(sides.lhs(graph, 5) - sides.rhs(graph, 5))
@@ -434,4 +434,4 @@ def test_as_stored_rounds_nothing():
     assert as_stored(np.array([2**63 - 1])).tolist() == [2**63 - 1]
     with precision(53):
         assert ball(2**90 + 1) - 2**90 == 1
-        assert not around(ball(0), ball(1)).is_exact()
+        assert not ball_around(ball(0), ball(1)).is_exact()

@@ -15,7 +15,7 @@ from maetheory.graph.functionals import (
 )
 from maetheory.testing import assert_holds
 from maetheory.theory import THEOREMS, Theorem, falsify, replay, search
-from maetheory.theory.small_worlds import coordinates, drawn, moved, written_down
+from maetheory.theory.small_worlds import coordinates, draw_world, to_small_world, with_coordinates
 
 PAIRS, DOWNSTREAM = "pair-error-bounded-by-label-errors", "umae-bounds-downstream-error"
 
@@ -95,8 +95,8 @@ def test_what_cannot_be_drawn_is_asked_for():
 
 @pytest.mark.parametrize("number", range(10))
 def test_reading_a_world_as_a_vector_and_writing_it_back_changes_nothing(number):
-    world = drawn(THEOREMS[DOWNSTREAM], np.random.default_rng(number))
-    back = moved(world, coordinates(world))
+    world = draw_world(THEOREMS[DOWNSTREAM], np.random.default_rng(number))
+    back = with_coordinates(world, coordinates(world))
     np.testing.assert_allclose(back.law, world.law, rtol=1e-12)
     for name, value in world.objects.items():
         np.testing.assert_array_equal(back.objects[name], value)
@@ -107,11 +107,11 @@ def test_reading_a_world_as_a_vector_and_writing_it_back_changes_nothing(number)
 
 def test_a_graph_of_own_images_is_written_down_and_another_is_kept():
     tight = THEOREMS["reconstruction-bounds-asymmetric-alignment"].tight()
-    world = written_down(tight)
+    world = to_small_world(tight)
     np.testing.assert_array_equal(world.law.sum(0), tight["graph"].joint.toarray())
     shared = THEOREMS["probe-residual-bounds-image-error"].tight()
-    assert written_down(shared).law is None
-    assert written_down(shared).everything()["graph"] is shared["graph"]
+    assert to_small_world(shared).law is None
+    assert to_small_world(shared).everything()["graph"] is shared["graph"]
 
 
 def test_progress_is_told_of_every_world():

@@ -51,8 +51,14 @@ def loader() -> DataLoader:
 
 def trainer(folder: Path, callbacks: list[Any], **words: Any) -> Any:
     quiet = {"enable_progress_bar": False, "enable_model_summary": False, "logger": CSVLogger(folder)}
-    return lightning.Trainer(accelerator="cpu", devices=1, callbacks=callbacks, num_sanity_val_steps=1,
-                             default_root_dir=folder, **quiet | words)  # fmt: skip
+    return lightning.Trainer(
+        accelerator="cpu",
+        devices=1,
+        callbacks=callbacks,
+        num_sanity_val_steps=1,
+        default_root_dir=folder,
+        **quiet | words,
+    )
 
 
 def logged(run: Any) -> list[dict[str, float]]:
@@ -71,8 +77,9 @@ def fitted(folder: Path, monitor: CollapseMonitor | None, features: Any = "encod
 @pytest.mark.parametrize("features", ["encoder", lambda outputs, batch: outputs["z"]])
 def test_fit_logs_training_and_validation_and_is_not_changed(tmp_path: Path, features: Any) -> None:
     _, alone = fitted(tmp_path / "alone", None, max_epochs=2, enable_checkpointing=False)
-    run, net = fitted(tmp_path / "watched", CollapseMonitor(every=5, window=2), features, max_epochs=2,
-                      enable_checkpointing=False)  # fmt: skip
+    run, net = fitted(
+        tmp_path / "watched", CollapseMonitor(every=5, window=2), features, max_epochs=2, enable_checkpointing=False
+    )
     assert all(torch.equal(alone.state_dict()[name], net.state_dict()[name]) for name in alone.state_dict())
     lines = logged(run)
     train = [line for line in lines if "train_n" in line]
@@ -92,8 +99,14 @@ def test_fit_logs_training_and_validation_and_is_not_changed(tmp_path: Path, fea
 
 def test_micro_batches_of_a_step_are_one_step(tmp_path: Path) -> None:
     for i, features in enumerate(("encoder", lambda outputs, batch: outputs["z"])):
-        run, _ = fitted(tmp_path / str(i), CollapseMonitor(every=2, window=1), features, max_epochs=1,
-                        accumulate_grad_batches=2, enable_checkpointing=False)  # fmt: skip
+        run, _ = fitted(
+            tmp_path / str(i),
+            CollapseMonitor(every=2, window=1),
+            features,
+            max_epochs=1,
+            accumulate_grad_batches=2,
+            enable_checkpointing=False,
+        )
         train = [line for line in logged(run) if "train_n" in line]
         assert [(line["step"], line["train_n"]) for line in train] == [(2, 16), (4, 16)]
 

@@ -19,10 +19,10 @@ from lightning_fabric import Fabric
 from maetheory.core import InputError
 from maetheory.data import ImageSet, load_images
 from maetheory.models import MAEConfig, ViTConfig
-from maetheory.training import TrainConfig, TrainStep, fabric_of, load_run, masked, train
+from maetheory.training import TrainConfig, TrainStep, load_run, make_fabric, masked_modelling, train
+from maetheory.training.checkpointing import build_model, list_checkpoints, read_checkpoint, run_precision
 from maetheory.training.logbook import read_log
-from maetheory.training.store import build, checkpoints, load, trained_in
-from maetheory.training.task import numbered_stream
+from maetheory.training.task import step_generator
 
 MODEL = MAEConfig(
     ViTConfig(8, 2, 1, width=16, depth=2, heads=2, positions="learned"),
@@ -96,15 +96,22 @@ def test_uniformity_of_means_leaves_padding_and_hidden_places_out(
         seen.append(z.detach())
         return z.sum() * 0
 
-    monkeypatch.setattr("maetheory.training.masked.penalty", note)
+    monkeypatch.setattr("maetheory.training.masked_modelling.penalty", note)
     masks: list[torch.Tensor] = []
-    draw = masked.draw_masks
-    monkeypatch.setattr(masked, "draw_masks", lambda *words: masks.append(draw(*words)) or masks[-1])
-    config = replace(CONFIG, objective=objective, mask_law="bernoulli", uniformity_readout="mean", epochs=1,
-                     batch=256, save_seconds=0.0)  # fmt: skip
+    draw = masked_modelling.sample_masks
+    monkeypatch.setattr(masked_modelling, "sample_masks", lambda *words: masks.append(draw(*words)) or masks[-1])
+    config = replace(
+        CONFIG,
+        objective=objective,
+        mask_law="bernoulli",
+        uniformity_readout="mean",
+        epochs=1,
+        batch=256,
+        save_seconds=0.0,
+    )
     train(config, digits, out=tmp_path)
-    order = torch.randperm(256, generator=numbered_stream(0, 0, "cpu"))
-    pixels, model = torch.from_numpy(digits.images)[order], build(config)
+    order = torch.randperm(256, generator=step_generator(0, 0, "cpu"))
+    pixels, model = torch.from_numpy(digits.images)[order], build_model(config)
     with torch.no_grad():
         for i in (0, 100, 255):
             row = masks[0][i : i + 1]
@@ -125,11 +132,16 @@ def test_the_recipe_says_what_is_weighed(
     tmp_path: Path, digits: ImageSet, changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[dict[str, object]] = []
-    monkeypatch.setattr(masked, "penalty", lambda z, **words: told.append(words) or z.sum() * 0 + 2)
+    monkeypatch.setattr(masked_modelling, "penalty", lambda z, **words: told.append(words) or z.sum() * 0 + 2)
     config = replace(CONFIG, epochs=1, batch=256, **changes)  # type: ignore[arg-type]
     train(config, digits, out=tmp_path)
-    assert told == [{"form": config.uniformity_form, "normalize": config.uniformity_normalize,
-                     "convention": config.uniformity_convention}]  # fmt: skip
+    assert told == [
+        {
+            "form": config.uniformity_form,
+            "normalize": config.uniformity_normalize,
+            "convention": config.uniformity_convention,
+        }
+    ]
     (line,) = read_log(tmp_path / "metrics.jsonl")
     assert line["uniformity"] == 2
     assert line["loss"] == pytest.approx(line["reconstruction"] + 0.2)
@@ -210,7 +222,9 @@ def test_nan_stops_with_the_step_and_the_last_good_checkpoint(tmp_path: Path, di
     with pytest.raises(InputError, match=r"loss is nan at step 4.*no checkpoint before it"):
         train(CONFIG, digits, out=tmp_path / "never", callbacks=[poison])
     tmp_path /= "often"
-    assert all(torch.isfinite(value).all() for value in load_run(checkpoints(tmp_path)[0])[0].state_dict().values())
+    assert all(
+        torch.isfinite(value).all() for value in load_run(list_checkpoints(tmp_path)[0])[0].state_dict().values()
+    )
 
 
 def test_refusals(tmp_path: Path, digits: ImageSet) -> None:
@@ -232,37 +246,37 @@ def test_a_run_keeps_its_precision(tmp_path: Path, digits: ImageSet) -> None:
     """Other arithmetic gives other weights, so a checkpoint says its own and is not resumed in another."""
     few = replace(CONFIG, epochs=1)
     for name in ("bf16-mixed", "32-true"):
-        train(few, digits, out=tmp_path / name, fabric=fabric_of("cpu", precision=name))
-        assert trained_in(tmp_path / name) == name
+        train(few, digits, out=tmp_path / name, fabric=make_fabric("cpu", precision=name))
+        assert run_precision(tmp_path / name) == name
     assert not same_weights(tmp_path / "bf16-mixed", tmp_path / "32-true")
     with pytest.raises(InputError, match="was made with precision bf16-mixed, not 32-true"):
-        train(few, digits, out=tmp_path / "bf16-mixed", resume=True, fabric=fabric_of("cpu"))
+        train(few, digits, out=tmp_path / "bf16-mixed", resume=True, fabric=make_fabric("cpu"))
 
 
 def test_what_an_older_run_did_not_record_stays_unknown(tmp_path: Path, digits: ImageSet) -> None:
     with pytest.raises(KeyboardInterrupt):
         train(CONFIG, digits, out=tmp_path, callbacks=[StopAt(5)])
-    state = checkpoints(tmp_path)[-1] / "state.json"
+    state = list_checkpoints(tmp_path)[-1] / "state.json"
     state.write_text(json.dumps({k: v for k, v in json.loads(state.read_text()).items() if k != "precision"}))
-    train(CONFIG, digits, out=tmp_path, resume=True, fabric=fabric_of("cpu", precision="bf16-mixed"))
-    assert trained_in(tmp_path) is None
+    train(CONFIG, digits, out=tmp_path, resume=True, fabric=make_fabric("cpu", precision="bf16-mixed"))
+    assert run_precision(tmp_path) is None
 
 
 @pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])
 def test_resumed_is_uninterrupted_in_every_precision(tmp_path: Path, digits: ImageSet, precision: str) -> None:
     def fabric() -> Fabric:
-        return fabric_of("cpu", precision=precision)
+        return make_fabric("cpu", precision=precision)
 
     train(CONFIG, digits, out=tmp_path / "whole", fabric=fabric())
     with pytest.raises(KeyboardInterrupt):
         train(CONFIG, digits, out=tmp_path / "cut", fabric=fabric(), callbacks=[StopAt(5)])
     train(CONFIG, digits, out=tmp_path / "cut", fabric=fabric(), resume=True)
-    one, two = (load(checkpoints(tmp_path / name)[-1]).weights for name in ("whole", "cut"))
+    one, two = (read_checkpoint(list_checkpoints(tmp_path / name)[-1]).weights for name in ("whole", "cut"))
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
 def test_a_scaled_loss_is_refused(tmp_path: Path, digits: ImageSet) -> None:
-    fabric = fabric_of("cpu", precision="bf16-mixed")
+    fabric = make_fabric("cpu", precision="bf16-mixed")
     fabric.strategy.precision.scaler = object()  # type: ignore[attr-defined]
     with pytest.raises(InputError, match="take bf16-mixed or 32-true"):
         train(CONFIG, digits, out=tmp_path, fabric=fabric)
@@ -277,7 +291,7 @@ def test_full_disk_leaves_the_last_checkpoint_whole(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("maetheory.training.store.save_file", full)
+    monkeypatch.setattr("maetheory.training.checkpointing.save_file", full)
     with pytest.raises(OSError, match="No space left"):
         train(CONFIG, digits, out=tmp_path, resume=True)
     assert load_run(tmp_path)[2] == 5

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from maetheory.core import InputError
 from maetheory.data import ImageSet, load_images
 from maetheory.evaluation import encode
-from maetheory.metrics import OF_MOMENTS, effective_rank, mean_cosine, participation_ratio, umae_uniformity
+from maetheory.metrics import MOMENT_METRICS, effective_rank, mean_cosine, participation_ratio, umae_uniformity
 from maetheory.models import MAEConfig, ViTConfig
 from maetheory.training import CollapseMonitor, TrainConfig, TrainStep, load_run, train
 from maetheory.training.logbook import read_log
@@ -85,9 +85,9 @@ def test_a_look_that_was_stepped_over_is_made_up_for() -> None:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_any_float_format_is_measured_and_none_is_changed(dtype: torch.dtype) -> None:
     z = batches(1, d=16)[0].to(dtype).requires_grad_()  # a power law needs twelve eigenvalues
-    numbers = CollapseMonitor(every=1, metrics=tuple(OF_MOMENTS)).update(z, 1)
+    numbers = CollapseMonitor(every=1, metrics=tuple(MOMENT_METRICS)).update(z, 1)
     assert numbers is not None
-    for name, measure in OF_MOMENTS.items():
+    for name, measure in MOMENT_METRICS.items():
         assert numbers[name] == pytest.approx(float(measure(z.detach().double().numpy())), rel=1e-9)
     assert (z.dtype, z.grad, z.requires_grad) == (dtype, None, True)
 
@@ -328,8 +328,11 @@ def test_two_processes_see_the_batch_of_one(tmp_path: Path) -> None:
     torch.save(Z, rows)
     done = subprocess.run(
         [sys.executable, "-W", "ignore", str(script), str(rows)],
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     two = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("[")))
     monitor = CollapseMonitor(every=2, window=1)

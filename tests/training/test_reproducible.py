@@ -16,8 +16,8 @@ from maetheory.core import provenance
 from maetheory.data import ImageSet, load_images
 from maetheory.models import preset
 from maetheory.training import TrainConfig, TrainStep, load_run, train
+from maetheory.training.checkpointing import list_checkpoints
 from maetheory.training.reproducible import reproducible
-from maetheory.training.store import checkpoints
 
 CONFIG = TrainConfig(preset("digits"), uniformity_weight=0.1, epochs=2, batch=128, log_every=1)
 
@@ -67,7 +67,7 @@ def test_a_run_resumed_on_another_number_of_threads_is_the_uninterrupted_run(tmp
     train(CONFIG, digits, out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         train(CONFIG, digits, out=tmp_path / "cut", callbacks=[stop_at(3)])  # type: ignore[list-item]
-    state = json.loads((checkpoints(tmp_path / "cut")[-1] / "state.json").read_text())
+    state = json.loads((list_checkpoints(tmp_path / "cut")[-1] / "state.json").read_text())
     assert state["threads"] == state["provenance"]["threads"] == 2
     torch.set_num_threads(1)
     train(CONFIG, digits, out=tmp_path / "cut", resume=True)

@@ -21,9 +21,9 @@ from torch import Tensor
 from maetheory.core import InputError
 from maetheory.data import load_images
 from maetheory.models import MAEConfig, ViTConfig
-from maetheory.training import CollapseMonitor, TrainConfig, TrainStep, fabric_of, train
+from maetheory.training import CollapseMonitor, TrainConfig, TrainStep, make_fabric, train
+from maetheory.training.checkpointing import list_checkpoints, read_checkpoint
 from maetheory.training.logbook import read_log
-from maetheory.training.store import checkpoints, load
 
 BATCH, STEPS, CUT = 64, 6, 3
 # Means over a batch and a step's gradients are summed in another order: each step adds up to BATCH eps, relatively.
@@ -81,8 +81,14 @@ for job in json.loads((folder / "jobs.json").read_text()):
 def one(name: str, out: Path, *callbacks: Any, resume: bool = False) -> None:
     """Train on one process."""
     watch = CollapseMonitor(every=1, window=1, metrics=("effective_rank",))
-    train(CONFIGS[name], load_images("digits", limit=192), out=out, resume=resume, callbacks=[watch, *callbacks],
-          fabric=fabric_of("cpu"))  # fmt: skip
+    train(
+        CONFIGS[name],
+        load_images("digits", limit=192),
+        out=out,
+        resume=resume,
+        callbacks=[watch, *callbacks],
+        fabric=make_fabric("cpu"),
+    )
 
 
 def stop(seen: TrainStep) -> None:
@@ -100,10 +106,15 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         one("plain", folder / "cut-one", stop)
     plain = CONFIGS["plain"].to_dict()
     jobs: list[dict[str, Any]] = [
-        {"name": f"{name}-{strategy}", "config": config.to_dict(), "strategy": strategy,
-         "callbacks": ["look"] if (name, strategy) == ("plain", "fsdp") else []}
-        for name, config in CONFIGS.items() for strategy in ("ddp", "fsdp")
-    ]  # fmt: skip
+        {
+            "name": f"{name}-{strategy}",
+            "config": config.to_dict(),
+            "strategy": strategy,
+            "callbacks": ["look"] if (name, strategy) == ("plain", "fsdp") else [],
+        }
+        for name, config in CONFIGS.items()
+        for strategy in ("ddp", "fsdp")
+    ]
     jobs += [
         {"name": "cut-fsdp", "config": plain, "strategy": "fsdp", "callbacks": ["stop"]},
         {"name": "fsdp-then-fsdp", "start": "cut-fsdp", "config": plain, "strategy": "fsdp"},
@@ -114,9 +125,22 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "jobs.json").write_text(json.dumps(jobs))
     (folder / "script.py").write_text(SCRIPT)
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2",
-         str(folder / "script.py"), str(folder)], capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc_per_node=2",
+            str(folder / "script.py"),
+            str(folder),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     shutil.copytree(folder / "cut-fsdp", folder / "fsdp-then-one")
     one("plain", folder / "fsdp-then-one", resume=True)
@@ -136,7 +160,7 @@ def same_run(a: Path, b: Path) -> None:
         for name in ("loss", "reconstruction", "uniformity", *looked):
             assert x[name] == pytest.approx(y[name], rel=TOLERANCE)
     # As in test_processes: AdamW moves weights of zero true gradient by round-off alone, so moments are compared.
-    left, right = (load(checkpoints(path)[-1]).optimizer for path in (a, b))
+    left, right = (read_checkpoint(list_checkpoints(path)[-1]).optimizer for path in (a, b))
     assert left.keys() == right.keys()
     size = max(float(value.abs().max()) for name, value in left.items() if name.startswith("exp_avg."))
     for name, value in left.items():
@@ -158,13 +182,15 @@ def test_two_processes_are_one(runs: Path, name: str, strategy: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["fsdp-then-one", "fsdp-then-ddp", "one-then-fsdp"])
 def test_a_cut_run_goes_on_under_another_strategy(runs: Path, name: str) -> None:
-    assert checkpoints(runs / "cut-fsdp")[-1].name == checkpoints(runs / "cut-one")[-1].name == f"step-{CUT:08d}"
+    assert (
+        list_checkpoints(runs / "cut-fsdp")[-1].name == list_checkpoints(runs / "cut-one")[-1].name == f"step-{CUT:08d}"
+    )
     same_run(runs / "plain-one", runs / name)
 
 
 @pytest.mark.slow
 def test_a_cut_run_that_goes_on_as_it_was_is_uninterrupted_bit_for_bit(runs: Path) -> None:
-    whole, cut = (load(checkpoints(runs / name)[-1]) for name in ("plain-fsdp", "fsdp-then-fsdp"))
+    whole, cut = (read_checkpoint(list_checkpoints(runs / name)[-1]) for name in ("plain-fsdp", "fsdp-then-fsdp"))
     assert equal(whole.weights, cut.weights)
     assert equal(whole.optimizer, cut.optimizer)
 
@@ -175,7 +201,7 @@ def test_each_process_holds_its_part_and_can_ask_for_the_whole(runs: Path) -> No
     assert said[0]["own"] + said[1]["own"] == said[0]["all"]
     # What has one row, tokens and positions, is the first process's: 4 (16 + 1) and 2 rows of width 16 at most.
     assert said[0]["own"] - said[1]["own"] <= 2 * (16 + 1 + 1) * 16
-    weights = load(checkpoints(runs / "plain-fsdp")[-1]).weights
+    weights = read_checkpoint(list_checkpoints(runs / "plain-fsdp")[-1]).weights
     for rank in range(2):
         assert equal(load_file(runs / f"whole-{rank}.safetensors"), weights)
         assert said[rank]["misuse"].endswith("take its whole() in place of its model")
@@ -184,12 +210,12 @@ def test_each_process_holds_its_part_and_can_ask_for_the_whole(runs: Path) -> No
 
 def test_a_strategy_that_cannot_be_is_refused_in_a_sentence() -> None:
     with pytest.raises(InputError, match="must be one of auto, ddp, fsdp, but it is 'zero'"):
-        fabric_of("cpu", strategy="zero")
+        make_fabric("cpu", strategy="zero")
     with pytest.raises(InputError, match="fsdp shares the weights among processes, so it needs at least 2"):
-        fabric_of("cpu", strategy="fsdp")
+        make_fabric("cpu", strategy="fsdp")
     with pytest.raises(InputError, match=r"does not support .*16-mixed"):
-        fabric_of("cpu", 2, strategy="fsdp", precision="16-mixed")
-    assert type(fabric_of("cpu", strategy="ddp").strategy).__name__ == "SingleDeviceStrategy"
+        make_fabric("cpu", 2, strategy="fsdp", precision="16-mixed")
+    assert type(make_fabric("cpu", strategy="ddp").strategy).__name__ == "SingleDeviceStrategy"
 
 
 def test_fabrics_own_sharding_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,113 @@
+"""Joint-embedding methods keep two encoders, and all but MoCo-v3 evaluate the slower, averaged one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from maetheory.checkpoints.dialects.dialect import IMAGENET_MEAN_STD, ConfigValue, Dialect, Tensors
+from maetheory.checkpoints.dialects.model_names import config_values_from_name
+from maetheory.checkpoints.reading.contents import CheckpointContents
+
+CLS = r"cls_token"
+VIT_KEYS = (r"patch_embed\.proj\.weight", r"pos_embed", r"blocks\.0\.attn\.qkv\.weight", r"norm\.weight")
+DEFAULTS: Mapping[str, Any] = {
+    "eps": 1e-6,
+    "activation": "gelu",
+    "mean": IMAGENET_MEAN_STD[0],
+    "std": IMAGENET_MEAN_STD[1],
+}
+DINOV2_KEYS = (
+    r"patch_embed\.proj\.weight",
+    CLS,
+    r"blocks\.(\d+\.)?0\.attn\.qkv\.weight",
+    r"blocks\.(\d+\.)?0\.ls1\.gamma",
+)
+REGISTERS = r"register_tokens"
+DINOV2_ONLY_KEYS = r"mask_token|blocks\.(\d+\.)?0\.mlp\.w12\.weight|(dino|ibot)_head\..*"
+DINOV2_RENAME = (
+    (r"blocks\.\d+\.(\d+)\.mlp\.w12\.(.*)", r"blocks.\1.mlp.fc1.\2"),
+    (r"blocks\.\d+\.(\d+)\.mlp\.w3\.(.*)", r"blocks.\1.mlp.fc2.\2"),
+    (r"blocks\.\d+\.(\d+)\.(.*)", r"blocks.\1.\2"),
+    (r"blocks\.(\d+)\.mlp\.w12\.(.*)", r"blocks.\1.mlp.fc1.\2"),
+    (r"blocks\.(\d+)\.mlp\.w3\.(.*)", r"blocks.\1.mlp.fc2.\2"),
+    (REGISTERS, "reg_token"),
+)
+DINOV2: Mapping[str, Any] = {
+    "weights": ("teacher", "model", "state_dict", "student", ""),
+    "prefixes": ("backbone.", "teacher.backbone.", "student.backbone.", ""),
+    "rename": DINOV2_RENAME,
+    "left": ((r"mask_token", "the mask token"), (r"(.*\.)?(dino|ibot)_(head|loss)\..*", "the projection heads")),
+    "config_values": config_values_from_name,
+    "defaults": DEFAULTS,
+}
+MOCO_HEADS = {384: 12, 768: 12, 1024: 16, 1280: 16}
+
+
+def _moco_v3_heads(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
+    """Return MoCo-v3's heads: its small model has twelve, where everyone else's has six (Chen et al. 2021)."""
+    width = tensors["patch_embed.proj.weight"].shape[0] if "patch_embed.proj.weight" in tensors else 0
+    return {"heads": ConfigValue(MOCO_HEADS[width], "MoCo-v3's table of widths")} if width in MOCO_HEADS else {}
+
+
+JOINT_DIALECTS: tuple[Dialect, ...] = (
+    Dialect(
+        "MoCo-v3",
+        "PyTorch code of Chen et al. 2021, pretrained; its own code goes on with the base encoder",
+        required=(*VIT_KEYS, CLS, r"predictor\..*|(base|momentum)_encoder\..*"),
+        weights=("state_dict", "model", ""),
+        prefixes=("base_encoder.", "momentum_encoder."),
+        left=(
+            (r"head\..*", "the projection head"),
+            (r"predictor\..*", "the predictor"),
+            (r"(base|momentum)_encoder\..*", "the other encoder"),
+        ),
+        config_values=_moco_v3_heads,
+        defaults=DEFAULTS,
+    ),
+    Dialect(
+        "facebookresearch/dinov2",
+        "PyTorch code of Oquab et al. 2023 with registers (Darcet et al. 2024)",
+        required=(*DINOV2_KEYS, REGISTERS),
+        antialias=True,
+        **DINOV2,
+    ),
+    Dialect(
+        "facebookresearch/dinov2",
+        "PyTorch code of Oquab et al. 2023, which interpolates positions to a side 0.1 of a patch longer",
+        required=(*DINOV2_KEYS, DINOV2_ONLY_KEYS),
+        forbidden=(REGISTERS,),
+        interpolate_offset=0.1,
+        **DINOV2,
+    ),
+    Dialect(
+        "DINO",
+        "PyTorch code of Caron et al. 2021, pretrained, and iBOT of Zhou et al. 2022",
+        required=(*VIT_KEYS, CLS),
+        forbidden=(REGISTERS, DINOV2_ONLY_KEYS),
+        weights=("teacher", "student"),
+        prefixes=("backbone.", ""),
+        left=((r"head\d*\..*", "the projection head"), (r"masked_embed", "the mask token")),
+        config_values=config_values_from_name,
+        defaults=DEFAULTS,
+    ),
+    Dialect(
+        "MSN",
+        "PyTorch code of Assran et al. 2022",
+        required=(*VIT_KEYS, CLS),
+        weights=("target_encoder", "encoder"),
+        left=((r"(fc|pred)\..*", "the projection head"),),
+        config_values=config_values_from_name,
+        defaults=DEFAULTS,
+    ),
+    Dialect(
+        "I-JEPA",
+        "PyTorch code of Assran et al. 2023",
+        required=VIT_KEYS,
+        forbidden=(CLS,),
+        weights=("target_encoder", "encoder"),
+        config_values=config_values_from_name,
+        defaults=DEFAULTS,
+        head_readout="mean",
+    ),
+)

@@ -1,0 +1,120 @@
+"""Libraries on Lightning keep the encoder as one part of a training module, behind a prefix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from maetheory.checkpoints.dialects.dialect import IMAGENET_MEAN_STD, ConfigValue, Dialect, Tensors
+from maetheory.checkpoints.dialects.match import find_state_dicts
+from maetheory.checkpoints.dialects.torchvision import TORCHVISION_RENAME
+from maetheory.checkpoints.reading.contents import CheckpointContents
+
+DEFAULTS: Mapping[str, Any] = {
+    "eps": 1e-6,
+    "activation": "gelu",
+    "mean": IMAGENET_MEAN_STD[0],
+    "std": IMAGENET_MEAN_STD[1],
+}
+WIDTHS = {"tiny": 192, "small": 384, "base": 768, "large": 1024, "huge": 1280}
+HEADS_BY_SIZE = {"tiny": 3, "small": 6, "base": 12, "large": 16, "huge": 16}
+HEADS_OF_MAE = {"tiny": 12, "small": 12, "base": 12, "large": 16, "huge": 16}  # and of MoCo-v3; 192 / 12 is meant
+HEAD_OR_DECODER = r"classifier\.weight|decoder\.decoder_embed\.weight"
+MEAN_STD_BY_DATASET = {
+    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+    "cifar100": ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
+    "stl10": ((0.4914, 0.4823, 0.4466), (0.247, 0.243, 0.261)),
+}
+
+
+def _config_values_from_solo_learn(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
+    """Return the heads, which its MAE and its MoCo-v3 count in another way, and how its data are standardised."""
+    args = contents.sidecars.get("args.json")
+    args = args if isinstance(args, Mapping) else {}
+    method = str(args.get("pretrain_method") or args.get("method") or _pretraining_method(contents)).lower()
+    table = HEADS_OF_MAE if method in ("mae", "mocov3") else HEADS_BY_SIZE
+    width = tensors["patch_embed.proj.weight"].shape[0]
+    size = next((size for size, usual in WIDTHS.items() if usual == width), None)
+    config_values = {}
+    if size is not None and method:
+        source = "args.json" if args else "its decoder"
+        config_values["heads"] = ConfigValue(table[size], f"{source}, vit_{size} of solo-learn's {method}")
+    data = args.get("data", args)
+    name = data.get("dataset") if isinstance(data, Mapping) else None
+    if isinstance(name, str) and name in MEAN_STD_BY_DATASET:
+        config_values |= {
+            field: ConfigValue(value, f"args.json, dataset {name}")
+            for field, value in zip(("mean", "std"), MEAN_STD_BY_DATASET[name])
+        }
+    return config_values
+
+
+def _pretraining_method(contents: CheckpointContents) -> str:
+    names = (name for _, state in find_state_dicts(contents.tree) for name in state)
+    return "mae" if any(name.endswith("decoder.decoder_embed.weight") for name in names) else ""
+
+
+LIGHTLY = Dialect(
+    "lightly",
+    "Lightning modules with lightly's MaskedVisionTransformer, on timm",
+    required=(r"patch_embed\.proj\.weight",),
+    weights=("state_dict", ""),
+    prefixes=("backbone.vit.", "teacher_backbone.vit.", "student_backbone.vit."),
+    left=(
+        (r"(?:\w+_)?backbone\.mask_token", "the mask token"),
+        (r"decoder\..*", "the decoder"),
+        (r"heads?\..*", "a classifier that lightly does not train"),
+    ),
+    defaults=DEFAULTS,
+    antialias=True,
+)
+
+SOLO = Dialect(
+    "solo-learn",
+    "Lightning modules of solo-learn",
+    required=(r"(?:backbone|encoder)\.patch_embed\.proj\.weight", HEAD_OR_DECODER),
+    weights=("state_dict", ""),
+    rename=((r"(?:backbone|encoder)\.(.*)", r"\1"), (r"classifier\.(weight|bias)", r"head.\1")),
+    left=(
+        (r"decoder\..*", "the decoder"),
+        (r"momentum_.*", "the momentum encoder"),
+        (r"(?:projector|predictor|prototypes|queue)\b.*", "heads of pretraining"),
+    ),
+    config_values=_config_values_from_solo_learn,
+    defaults=DEFAULTS,
+    antialias=True,
+)
+
+LIGHTNING_DIALECTS: tuple[Dialect, ...] = (
+    LIGHTLY,
+    replace(
+        LIGHTLY,
+        about="Lightning modules with lightly's MaskedVisionTransformer or its older MAEBackbone, on torchvision",
+        required=(r"conv_proj\.weight",),
+        prefixes=("backbone.vit.", "backbone.", "teacher_backbone.vit.", "student_backbone.vit."),
+        rename=TORCHVISION_RENAME,
+        antialias=False,
+    ),
+    SOLO,
+    replace(
+        SOLO,
+        about="Lightning modules of solo-learn, with parts that it does not name itself",
+        required=(r"patch_embed\.proj\.weight", HEAD_OR_DECODER),
+        prefixes=("backbone.", "encoder."),
+    ),
+    Dialect(
+        "stable-pretraining",
+        "Lightning modules with stable-pretraining's MaskedEncoder, on timm",
+        required=(r"patch_embed\.proj\.weight",),
+        weights=("state_dict", ""),
+        prefixes=("encoder.vit.", "model.encoder.vit."),
+        left=(
+            (r"(?:model\.)?encoder\.patch_embed\..*", "the patch map once more"),
+            (r"(?:model\.)?decoder\..*", "the decoder"),
+            (r"_?callbacks_.*", "callbacks"),
+        ),
+        defaults=DEFAULTS,
+        antialias=True,
+    ),
+)

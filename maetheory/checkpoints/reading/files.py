@@ -1,0 +1,107 @@
+"""Before a file is read it must be a file, and not a pointer, a web page or nothing at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from maetheory.core import InputError
+
+MAX_JSON_BYTES = 16 * 2**20
+SIDECAR_NAMES = ("config.json", "preprocessor_config.json", "args.json")
+LFS_POINTER = b"version https://git-lfs"
+MARKUP_PREFIXES = (b"<!doctype", b"<html", b"<?xml")
+KNOWN_SIGNATURES = (
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"%PDF", "a PDF document"),
+    (b"\x1f\x8b", "packed with gzip"),
+    (b"\xfd7zXZ", "packed with xz"),
+    (b"7z\xbc\xaf", "packed with 7-Zip"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"GGUF", "a GGUF file"),
+)
+
+
+def check_regular_file(path: Path) -> Path:
+    """Return a path that leads to an ordinary file.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is a device, a pipe or a folder.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise InputError(f"there is no file {path.name}") from None
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{path.name} is not an ordinary file")
+    return path
+
+
+def read_magic_bytes(path: Path) -> bytes:
+    """Return the first bytes of a file that may be a checkpoint.
+
+    Raises
+    ------
+    InputError
+        If it is empty, a git-lfs pointer, a web page or of another known kind.
+    """
+    with check_regular_file(path).open("rb") as file:
+        head = file.read(512)
+    if not head:
+        raise InputError("the file is empty")
+    if head.startswith(LFS_POINTER):
+        raise InputError("it is a git-lfs pointer, not the file itself; fetch it with `git lfs pull`")
+    if head.lstrip().lower().startswith(MARKUP_PREFIXES):
+        raise InputError("it is a web page, not a checkpoint; the download went wrong")
+    kind = next((words for mark, words in KNOWN_SIGNATURES if head.startswith(mark)), None)
+    if kind is not None:
+        raise InputError(f"it is {kind}, not a checkpoint" + ("; unpack it first" if "packed" in kind else ""))
+    return head
+
+
+def sha256(paths: Sequence[Path]) -> str:
+    """Return the SHA-256 of one file; of several, that of the lines ``hash  name`` in the order of the names."""
+    hashes = {path.name: _file_sha256(path) for path in paths}
+    if len(hashes) == 1:
+        return next(iter(hashes.values()))
+    lines = "".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def sidecars(folder: Path) -> dict[str, Any]:
+    """Return the parsed JSON files that say how the weights beside them are meant.
+
+    Raises
+    ------
+    InputError
+        If one of them is damaged.
+    """
+    return {name: read_json(folder / name) for name in SIDECAR_NAMES if (folder / name).is_file()}
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file says.
+
+    Raises
+    ------
+    InputError
+        If it is too long, or no JSON.
+    """
+    if check_regular_file(path).stat().st_size > MAX_JSON_BYTES:
+        raise InputError(f"{path.name} is longer than {MAX_JSON_BYTES} bytes")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path.name} is not JSON that can be read") from error
+
+
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,318 @@
+"""A pickle is a program; reading it as a description gives the same tree and runs nothing.
+
+The stack machine below builds only plain Python values, `GlobalName` (a word), `PickledObject` (a class or rebuilding function by
+name, with its arguments, state and items) and `StorageReference` (bytes that lie elsewhere in the file). It imports nothing,
+calls nothing that the file names and sets no attribute of anything but a `PickledObject`. torch's own restricted reader
+(``weights_only=True``) would do for a plain file, but it calls ``bytearray(n)`` and ``FloatTensor(n)`` with sizes
+the file chooses, believes a legacy file's storage sizes before reading, and knows neither protocol 4 nor subclasses of
+dict and list; so every pickle is read here, and the tests hold the outcome equal to torch's on plain files.
+"""
+
+from __future__ import annotations
+
+import pickletools
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from maetheory.checkpoints.reading.pickle_globals import check_callable, check_global, printable
+from maetheory.core import InputError
+
+MAX_OPCODES = 2_000_000
+MAX_INTEGER_BITS = 4096
+_LITERALS = """
+INT BININT BININT1 BININT2 LONG LONG1 LONG4 STRING BINSTRING SHORT_BINSTRING UNICODE SHORT_BINUNICODE BINUNICODE
+BINUNICODE8 BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 FLOAT BINFLOAT
+"""
+LITERAL_OPCODES = frozenset(_LITERALS.split())
+CONSTANT_OPCODES: dict[str, Any] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
+SCALAR_TYPES = (str, int, float, bytes, type(None))
+
+
+@dataclass(frozen=True)
+class GlobalName:
+    """A global the pickle mentions: a word, nothing else."""
+
+    name: str
+
+
+@dataclass(eq=False, slots=True)
+class PickledObject:
+    """An object the pickle describes: who would have made it, from what."""
+
+    name: str
+    args: tuple[Any, ...] = ()
+    state: Any = None
+    items: list[Any] | None = None
+    pairs: list[tuple[Any, Any]] | None = None
+
+
+@dataclass(frozen=True)
+class StorageReference:
+    """A run of numbers elsewhere in the file: its storage class, key, length and first number."""
+
+    kind: str
+    key: str
+    length: int
+    start: int = 0
+    view: int | None = None
+
+
+class ParsedPickle(NamedTuple):
+    """What one pickle describes."""
+
+    value: Any
+    globals: frozenset[str]
+    storages: tuple[StorageReference, ...]
+
+
+def parse_pickle(file: Any) -> ParsedPickle:
+    """Read one pickle from a file in memory, which is left behind its end.
+
+    Parameters
+    ----------
+    file
+        With ``read``, ``readline`` and ``tell`` that never return more than there is: `io.BytesIO` or `mmap.mmap`.
+
+    Raises
+    ------
+    InputError
+        If it names what no checkpoint needs, or describes what cannot be read as data.
+    """
+    machine = _PickleMachine()
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
+        if count >= MAX_OPCODES:
+            raise InputError(f"its pickle has more than {MAX_OPCODES} instructions")
+        machine.execute(opcode.name, argument)
+    return ParsedPickle(machine.pop(), frozenset(machine.globals), tuple(machine.storages))
+
+
+class _PickleMachine:
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+        self.marks: list[list[Any]] = []
+        self.memo: dict[int, Any] = {}
+        self.globals: set[str] = set()
+        self.storages: list[StorageReference] = []
+
+    def execute(self, opcode: str, argument: Any) -> None:
+        if opcode in LITERAL_OPCODES:
+            if type(argument) is int and argument.bit_length() > MAX_INTEGER_BITS:
+                raise InputError(f"its pickle holds an integer of more than {MAX_INTEGER_BITS} bits")
+            self.stack.append(argument)
+        elif opcode in CONSTANT_OPCODES:
+            self.stack.append(CONSTANT_OPCODES[opcode])
+        elif (method := getattr(self, f"_{opcode.lower()}", None)) is not None:
+            method(argument)
+        else:
+            raise InputError(f"its pickle uses the instruction {opcode}, which no checkpoint needs")
+
+    def pop(self) -> Any:
+        return self.stack.pop()
+
+    def pop_mark(self) -> list[Any]:
+        items, self.stack = self.stack, self.marks.pop()
+        return items
+
+    # The stack and the memo.
+
+    def _proto(self, _: Any) -> None:
+        pass
+
+    _frame = _stop = _proto
+
+    def _mark(self, _: Any) -> None:
+        self.marks.append(self.stack)
+        self.stack = []
+
+    def _pop(self, _: Any) -> None:
+        if self.stack:
+            self.stack.pop()
+        else:
+            self.pop_mark()
+
+    def _pop_mark(self, _: Any) -> None:
+        self.pop_mark()
+
+    def _dup(self, _: Any) -> None:
+        self.stack.append(self.stack[-1])
+
+    def _put(self, index: int) -> None:
+        self.memo[index] = self.stack[-1]
+
+    _binput = _long_binput = _put
+
+    def _memoize(self, _: Any) -> None:
+        self.memo[len(self.memo)] = self.stack[-1]
+
+    def _get(self, index: int) -> None:
+        self.stack.append(self.memo[index])
+
+    _binget = _long_binget = _get
+
+    # Containers.
+
+    def _tuple(self, _: Any) -> None:
+        items = self.pop_mark()
+        self.stack.append(tuple(items))
+
+    def _tuple1(self, _: Any) -> None:
+        self.stack[-1:] = [(self.stack[-1],)]
+
+    def _tuple2(self, _: Any) -> None:
+        self.stack[-2:] = [(self.stack[-2], self.stack[-1])]
+
+    def _tuple3(self, _: Any) -> None:
+        self.stack[-3:] = [(self.stack[-3], self.stack[-2], self.stack[-1])]
+
+    def _list(self, _: Any) -> None:
+        items = self.pop_mark()
+        self.stack.append(items)
+
+    def _dict(self, _: Any) -> None:
+        items = self.pop_mark()
+        self.stack.append({})
+        self.set_items(items)
+
+    def _frozenset(self, _: Any) -> None:
+        items = self.pop_mark()
+        self.stack.append(PickledObject("builtins.frozenset", items=items))
+
+    def _empty_list(self, _: Any) -> None:
+        self.stack.append([])
+
+    def _empty_dict(self, _: Any) -> None:
+        self.stack.append({})
+
+    def _empty_set(self, _: Any) -> None:
+        self.stack.append(PickledObject("builtins.set"))
+
+    def _append(self, _: Any) -> None:
+        self.add_items([self.pop()])
+
+    def _appends(self, _: Any) -> None:
+        self.add_items(self.pop_mark())
+
+    _additems = _appends
+
+    def _setitem(self, _: Any) -> None:
+        value, key = self.pop(), self.pop()
+        self.set_items([key, value])
+
+    def _setitems(self, _: Any) -> None:
+        self.set_items(self.pop_mark())
+
+    def add_items(self, items: list[Any]) -> None:
+        target = self.stack[-1]
+        if type(target) is list:
+            target.extend(items)
+        elif type(target) is PickledObject:
+            target.items = [] if target.items is None else target.items
+            target.items.extend(items)
+        else:
+            raise InputError("its pickle appends to what is no list")
+
+    def set_items(self, items: list[Any]) -> None:
+        target = self.stack[-1]
+        if len(items) % 2:
+            raise InputError("its pickle has a key without a value")
+        pairs = zip(items[::2], items[1::2])
+        if type(target) is dict:
+            target.update((_check_key(key), value) for key, value in pairs)
+        elif type(target) is PickledObject:
+            target.pairs = [] if target.pairs is None else target.pairs
+            target.pairs.extend(pairs)
+        else:
+            raise InputError("its pickle sets an item of what is no dict")
+
+    # Objects, all of them records.
+
+    def name(self, module: str, name: str) -> GlobalName:
+        full = check_global(module, name)
+        self.globals.add(full)
+        return GlobalName(full)
+
+    def _global(self, words: str) -> None:
+        self.stack.append(self.name(*_split_global(words)))
+
+    def _stack_global(self, _: Any) -> None:
+        name, module = self.pop(), self.pop()
+        if type(name) is not str or type(module) is not str:
+            raise InputError("its pickle names something by what is no text")
+        self.stack.append(self.name(module, name))
+
+    def _reduce(self, _: Any) -> None:
+        args, function = self.pop(), self.pop()
+        self.stack.append(_called_object(function, args))
+
+    def _inst(self, words: str) -> None:
+        args = tuple(self.pop_mark())
+        self.stack.append(_called_object(self.name(*_split_global(words)), args))
+
+    def _obj(self, _: Any) -> None:
+        function, *args = self.pop_mark()
+        self.stack.append(_called_object(function, tuple(args)))
+
+    def _newobj(self, _: Any) -> None:
+        args, kind = self.pop(), self.pop()
+        self.stack.append(_new_object(kind, args))
+
+    def _newobj_ex(self, _: Any) -> None:
+        _keywords, args, kind = self.pop(), self.pop(), self.pop()
+        self.stack.append(_new_object(kind, args))
+
+    def _build(self, _: Any) -> None:
+        state, target = self.pop(), self.stack[-1]
+        if type(target) is not PickledObject:
+            raise InputError("its pickle changes the inside of what is no object")
+        target.state = state
+
+    def _binpersid(self, _: Any) -> None:
+        found = _storage_reference(self.pop())
+        self.stack.append(found)
+        if isinstance(found, StorageReference):
+            self.storages.append(found)
+
+
+def _check_key(key: Any) -> Any:
+    """Return a key that is flat: hashing a tuple nested a million deep would overflow the stack of the interpreter."""
+    flat = key if type(key) is tuple else (key,)
+    if not all(isinstance(part, (*SCALAR_TYPES, GlobalName, PickledObject)) for part in flat):
+        raise InputError("its pickle has a dict with a key that is neither a number nor a text nor a tuple of them")
+    return key
+
+
+def _split_global(words: str) -> tuple[str, str]:
+    module, space, name = words.partition(" ")
+    if not space or " " in name:
+        raise InputError(f"its pickle asks for {printable(words)!r}, which is no name")
+    return module, name
+
+
+def _called_object(function: Any, args: Any) -> PickledObject:
+    if type(function) is not GlobalName or type(args) is not tuple:
+        raise InputError("its pickle calls what is no plain name")
+    full = check_callable(function.name)
+    if full in ("copyreg._reconstructor", "copyreg.__newobj__", "copyreg.__newobj_ex__"):
+        return _new_object(args[0], args[1:])
+    return PickledObject(full, args)
+
+
+def _new_object(kind: Any, args: Any) -> PickledObject:
+    if type(kind) is not GlobalName or type(args) is not tuple:
+        raise InputError("its pickle makes an object of what is no plain name")
+    return PickledObject(kind.name, args)
+
+
+def _storage_reference(words: Any) -> GlobalName | StorageReference:
+    """Return the storage a pickle points to; a legacy file wraps the classes of modules in the same way."""
+    match words:
+        case ("module", GlobalName() as name, *_):
+            return name
+        case ("storage", GlobalName(name=kind), key, str() | None, int() as length, *rest) if type(key) in (str, int):
+            view = rest[0] if rest else None
+            match view:
+                case None:
+                    return StorageReference(kind, str(key), length)
+                case (_, int() as start, int() as size):
+                    return StorageReference(kind, str(key), length, start, size)
+    raise InputError("its pickle points to something that is not the storage of a tensor")

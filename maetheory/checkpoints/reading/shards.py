@@ -1,0 +1,84 @@
+"""A folder holds one set of weights, whole or in shards that an index lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from maetheory.checkpoints.reading.files import read_json
+from maetheory.checkpoints.reading.pickle_globals import printable
+from maetheory.core import InputError
+
+WEIGHT_FILE_NAMES = (
+    "model.safetensors.index.json",
+    "model.safetensors",
+    "pytorch_model.bin.index.json",
+    "pytorch_model.bin",
+)
+WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pkl")
+
+
+def find_weights_file(folder: Path) -> Path:
+    """Return the weights of a folder: a run's newest whole step, or what Hugging Face writes, or the only file.
+
+    Raises
+    ------
+    InputError
+        If there is none, or more than one.
+    """
+    if (folder / "state.json").is_file():
+        return folder / "weights.safetensors"
+    steps = sorted(path for path in folder.glob("step-*") if (path / "state.json").is_file())
+    if steps:
+        return steps[-1] / "weights.safetensors"
+    for name in WEIGHT_FILE_NAMES:
+        if (folder / name).is_file():
+            return folder / name
+    files = sorted(path for path in folder.iterdir() if path.suffix in WEIGHT_SUFFIXES and path.is_file())
+    if len(files) > 1:
+        raise InputError(
+            f"the folder holds several checkpoints ({printable(', '.join(f.name for f in files))}); name one"
+        )
+    if not files:
+        raise InputError(
+            f"the folder holds no checkpoint; expected {', '.join(WEIGHT_FILE_NAMES)}, or folders step-* of a run"
+        )
+    return files[0]
+
+
+def shards(index: Path) -> dict[str, list[str]]:
+    """Return the files that an index lists, each with the tensors it should hold.
+
+    Raises
+    ------
+    InputError
+        If it lists none, a file outside its folder, or a file that is missing.
+    """
+    content = read_json(index)
+    places = content.get("weight_map") if isinstance(content, dict) else None
+    if not isinstance(places, dict) or not places or not all(isinstance(name, str) for name in places.values()):
+        raise InputError(f"{index.name} lists no weights")
+    found: dict[str, list[str]] = {}
+    for tensor, name in places.items():
+        found.setdefault(name, []).append(tensor)
+    for name in found:
+        if name != Path(name).name or name in (".", "..") or "\\" in name or "\0" in name:
+            raise InputError(f"{index.name} lists {printable(name)!r}, which is not beside it")
+        if not (index.parent / name).is_file():
+            raise InputError(f"the shard {printable(name)} that {index.name} lists is missing")
+    return dict(sorted(found.items()))
+
+
+def check_shard_complete(name: str, listed: Iterable[str], held: Iterable[str]) -> None:
+    """Check that a shard holds what the index says.
+
+    Raises
+    ------
+    InputError
+        If it does not.
+    """
+    missing = sorted(set(listed) - set(held))
+    if missing:
+        raise InputError(
+            f"the shard {printable(name)} lacks {printable(missing[0])}, one of {len(missing)} listed tensors"
+        )

@@ -1,0 +1,147 @@
+"""A torch file is one pickle that describes, and the bytes of its storages after or beside it."""
+
+from __future__ import annotations
+
+import io
+import mmap
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from maetheory.checkpoints.reading.pickle_globals import printable
+from maetheory.checkpoints.reading.pickle_parser import ParsedPickle, parse_pickle
+from maetheory.checkpoints.reading.plain_tree import PlainTreeBuilder, is_module
+from maetheory.checkpoints.reading.storages import ByteBudget, Storages, storage_dtype
+from maetheory.core import InputError
+
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+CHUNK_BYTES = 2**20
+ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+class FileContents(NamedTuple):
+    """What a torch file holds."""
+
+    container: str
+    globals: tuple[str, ...]
+    tree: Any
+    attributes: dict[str, Any]
+    classes: dict[str, str]
+
+
+def read_torch_zip(path: Path, max_bytes: int) -> FileContents:
+    """Read what ``torch.save`` has written since version 1.6, within a number of bytes.
+
+    Raises
+    ------
+    InputError
+        If the archive is another, damaged, or declares more bytes than the budget.
+    """
+    if not zipfile.is_zipfile(path):
+        raise InputError("it begins as a torch file and its end is missing or damaged; the download was cut short")
+    with zipfile.ZipFile(path) as archive:
+        members = _zip_members(archive, max_bytes)
+        roots = [name[: -len("data.pkl")] for name in members if name.endswith("/data.pkl") and name.count("/") == 1]
+        if len(roots) != 1:
+            raise InputError("it is a zip archive without the data.pkl of a torch file")
+        root = roots[0]
+        if f"{root}constants.pkl" in members:
+            raise InputError("it is a TorchScript program; save the state_dict of the model instead")
+        if f"{root}byteorder" in members and _read_member(archive, members[f"{root}byteorder"]) != b"little":
+            raise InputError("its numbers are stored big end first, which is not read")
+        pickle = parse_pickle(io.BytesIO(_read_member(archive, members[f"{root}data.pkl"])))
+
+        def read_bytes(key: str, length: int) -> bytearray:
+            info = members.get(f"{root}data/{key}")
+            if info is None or not 0 <= length <= info.file_size:
+                raise InputError(f"the storage {printable(key)} of {length} bytes is not in the file")
+            return _read_member(archive, info)[:length]
+
+        return _file_contents("torch zip", pickle, Storages(read_bytes, ByteBudget(max_bytes)))
+
+
+def read_torch_legacy(path: Path, max_bytes: int) -> FileContents:
+    """Read what ``torch.save`` wrote before version 1.6, or one plain pickle, within a number of bytes.
+
+    Raises
+    ------
+    InputError
+        If it is neither, or damaged.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+        first = parse_pickle(whole)
+        if type(first.value) is not int or first.value != LEGACY_MAGIC:
+            return _file_contents("pickle", first, Storages(_missing_storage, ByteBudget(max_bytes)))
+        if parse_pickle(whole).value != 1001:
+            raise InputError("it is of a version of torch's legacy format that is not known")
+        parse_pickle(whole)  # the byte order of the machine, which has always been little
+        pickle = parse_pickle(whole)
+        spans = _storage_spans(
+            whole, parse_pickle(whole).value, {storage.key: storage.kind for storage in pickle.storages}
+        )
+
+        def read_bytes(key: str, length: int) -> bytearray:
+            start, stop = spans.get(key, (0, -1))
+            if stop - start != length:
+                raise InputError(f"the storage {printable(key)} of {length} bytes is not in the file")
+            return bytearray(whole[start:stop])
+
+        return _file_contents("torch legacy", pickle, Storages(read_bytes, ByteBudget(max_bytes)))
+
+
+def _file_contents(container: str, pickle: ParsedPickle, storages: Storages) -> FileContents:
+    root = pickle.value
+    walk = PlainTreeBuilder(storages)
+    tree = walk.value(root)
+    inside = root.values() if isinstance(root, dict) else ()
+    whole = is_module(root) or any(is_module(value) for value in inside)
+    return FileContents(
+        "whole-module pickle" if whole else container,
+        tuple(sorted(pickle.globals)),
+        tree,
+        walk.attributes,
+        walk.classes,
+    )
+
+
+def _zip_members(archive: zipfile.ZipFile, max_bytes: int) -> dict[str, zipfile.ZipInfo]:
+    infos = archive.infolist()
+    members = {info.filename: info for info in infos}
+    if len(members) != len(infos):
+        raise InputError("it is a zip archive with two members of one name")
+    if (declared := sum(info.file_size for info in infos)) > max_bytes:
+        raise InputError(f"it declares {declared} bytes where its size allows {max_bytes}")
+    if any(info.compress_type not in ZIP_METHODS or info.flag_bits & 1 for info in infos):
+        raise InputError("it is a zip archive that is encrypted or packed in an unusual way")
+    return members
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytearray:
+    buffer, filled = bytearray(info.file_size), 0
+    with archive.open(info) as member:
+        while piece := member.read(CHUNK_BYTES):
+            buffer[filled : filled + len(piece)] = piece
+            filled += len(piece)
+    if filled != info.file_size:
+        raise InputError(f"its member {printable(info.filename)} has not the length it declares")
+    return buffer
+
+
+def _storage_spans(whole: mmap.mmap, keys: Any, kinds: dict[str, str]) -> dict[str, tuple[int, int]]:
+    """Return where each storage of a legacy file begins and ends: each has its length before it."""
+    spans: dict[str, tuple[int, int]] = {}
+    if not isinstance(keys, list):
+        raise InputError("it lists no storages where torch's legacy format does")
+    for key in map(str, keys):
+        kind = storage_dtype(kinds.get(key, ""))
+        start = whole.tell() + 8
+        stop = start + int.from_bytes(whole.read(8), "little") * kind.itemsize
+        if stop > len(whole):
+            raise InputError(f"the storage {printable(key)} reaches beyond the end of the file")
+        spans[key] = (start, stop)
+        whole.seek(stop)
+    return spans
+
+
+def _missing_storage(key: str, length: int) -> bytearray:
+    raise InputError("it is a pickle that points to tensors which are not in the file")

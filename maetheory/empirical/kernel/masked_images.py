@@ -1,0 +1,68 @@
+"""A mask splits every image into what is seen and what is to be guessed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from maetheory.core import InputError
+from maetheory.data import ImageSet
+from maetheory.graph.joint import check_labels
+from maetheory.masks.grid import patchify
+
+
+@dataclass(frozen=True, eq=False)
+class MaskedImages:
+    """Images under one mask.
+
+    Attributes
+    ----------
+    views, targets : ndarray of float32, shapes (N, v c) and (N, (p − v) c)
+        Pixels in [0, 1] of the patches that are visible, and of those that are hidden.
+    labels : ndarray of int, shape (N,), or None
+    mask : ndarray of bool, shape (p,)
+        True = visible.
+    """
+
+    views: np.ndarray
+    targets: np.ndarray
+    labels: np.ndarray | None
+    mask: np.ndarray
+
+
+def split(images: ImageSet | np.ndarray, mask: Any, patch: int, labels: np.ndarray | None = None) -> MaskedImages:
+    """Split images, shape (N, C, H, W), uint8 0..255 or float in [0, 1]; the labels of an ImageSet are its own.
+
+    Raises
+    ------
+    InputError
+        If the mask does not fit the images or shows or hides nothing, or labels are not one integer from 0 per image.
+    """
+    pixels = images.images if isinstance(images, ImageSet) else np.asarray(images)
+    patches = patchify(pixels, patch)  # (N, p, c)
+    seen = _check_mask(mask, patches.shape[1])
+    views, targets = (_unit_range(patches[:, shown]).reshape(len(patches), -1) for shown in (seen, ~seen))
+    return MaskedImages(views, targets, check_image_labels(images, labels), seen)
+
+
+def check_image_labels(images: ImageSet | np.ndarray, labels: np.ndarray | None) -> np.ndarray | None:
+    """Labels of images: their own, or those given, one integer from 0 per image."""
+    given = images.labels if isinstance(images, ImageSet) else labels
+    return check_labels(given, len(images), "image")
+
+
+def _unit_range(pixels: np.ndarray) -> np.ndarray:
+    return pixels.astype(np.float32) / 255 if pixels.dtype == np.uint8 else pixels.astype(np.float32)
+
+
+def _check_mask(mask: Any, n_patches: int) -> np.ndarray:
+    mask = np.asarray(mask)
+    if mask.dtype != bool or mask.shape != (n_patches,):
+        raise InputError(f"the mask must be boolean of shape ({n_patches},), but it is {mask.dtype} {mask.shape}")
+    if mask.all() or not mask.any():
+        raise InputError(
+            f"the mask must show and hide at least one patch, but it shows {int(mask.sum())} of {n_patches}"
+        )
+    return mask

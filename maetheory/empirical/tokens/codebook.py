@@ -1,0 +1,151 @@
+"""A codebook turns every patch into the nearest of finitely many, so that patches of different images can be equal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from maetheory.core import InputError, generator
+from maetheory.data.images import ImageSet
+from maetheory.masks import patchify
+
+FIT_ROWS = 100_000  # vectors that k-means sees
+_CHUNK_ENTRIES = 8_000_000
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Codebook:
+    """Centres in a linear image of the patches, and the patch size they are for.
+
+    Attributes
+    ----------
+    patch : int
+        Side of a patch in pixels.
+    mean : ndarray, shape (c,)
+    projection : ndarray, shape (c, q)
+        A patch x is compared as (x − mean) @ projection: the identity, principal axes, or those whitened.
+    centres : ndarray, shape (K, q)
+    """
+
+    patch: int
+    mean: np.ndarray
+    projection: np.ndarray
+    centres: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Number of codes K."""
+        return len(self.centres)
+
+    def codes(self, patches: np.ndarray) -> np.ndarray:
+        """Return the nearest centre of each patch, lowest on a tie; shape (..., c) -> (...).
+
+        Raises
+        ------
+        InputError
+            If the patches have another number of values.
+        """
+        if patches.shape[-1] != len(self.mean):
+            raise InputError(
+                f"this codebook is for patches of {len(self.mean)} values, but these have {patches.shape[-1]}"
+            )
+        rows = patches.reshape(-1, len(self.mean))
+        found = np.empty(len(rows), np.int32)
+        step = max(1, _CHUNK_ENTRIES // self.size)
+        half_norms = (self.centres**2).sum(1) / 2  # (K,)
+        for start in range(0, len(rows), step):
+            seen = (rows[start : start + step] - self.mean) @ self.projection  # (b, c) -> (b, q)
+            found[start : start + step] = (half_norms - seen @ self.centres.T).argmin(1)  # (b, K) -> (b,)
+        return found.reshape(patches.shape[:-1])
+
+
+def fit_codebook(
+    images: ImageSet, patch: int, size: int, *, components: int | None = None, whiten: bool = False, seed: int = 0
+) -> Codebook:
+    """Find `size` codes for the patches of images by k-means; the same seed gives the same codes.
+
+    When there are exactly `size` distinct patches, they are the codes and nothing is lost.
+
+    Parameters
+    ----------
+    images : ImageSet
+    patch : int
+        Side of a patch in pixels.
+    size : int
+        Number of codes, at least 2.
+    components : int, optional
+        Compare patches in so many principal axes only; in all pixels by default.
+    whiten : bool, default False
+        Scale each principal axis to unit variance; axes without variance are left out.
+    seed : int, default 0
+        Chooses at most a hundred thousand patches and starts k-means.
+
+    Raises
+    ------
+    InputError
+        If `size` or `components` is out of range, there are fewer distinct patches than codes, or a code is left
+        without a patch.
+
+    References
+    ----------
+    Sculley 2010, Web-Scale k-Means Clustering.
+
+    Examples
+    --------
+    >>> images = ImageSet(np.array([[0.0, 1.0], [1.0, 1.0]]).reshape(2, 1, 1, 2), np.array([0, 1]), "dots")
+    >>> book = fit_codebook(images, 1, 2)
+    >>> book.codes(patchify(images.images, 1)).tolist()
+    [[0, 1], [1, 1]]
+    """
+    per_image = max(1, patchify(images.images[:1], patch).shape[1])
+    rng = generator(seed, "codebook")
+    most = max(1, FIT_ROWS // per_image)
+    chosen = np.sort(rng.choice(len(images), min(most, len(images)), replace=False))
+    rows = pixels_as_float64(patchify(images.images[chosen], patch)).reshape(-1, images.shape[1] * patch * patch)
+    return fit_codebook_to_vectors(rows, patch, size, components=components, whiten=whiten, seed=seed)
+
+
+def fit_codebook_to_vectors(
+    rows: np.ndarray, patch: int, size: int, *, components: int | None = None, whiten: bool = False, seed: int = 0
+) -> Codebook:
+    """Find `size` codes for vectors, shape (N, c); parameters and errors as for `fit_codebook`."""
+    mean, projection = _principal_axes(rows, components, whiten)
+    distinct = np.unique((rows - mean) @ projection, axis=0)  # (N, c) -> (D, q)
+    if not 2 <= size <= len(distinct):
+        raise InputError(
+            f"size must lie between 2 and the {len(distinct)} distinct patches there are, but it is {size}"
+        )
+    if size == len(distinct):
+        return Codebook(patch, mean, projection, distinct)
+    return Codebook(patch, mean, projection, _kmeans_centres((rows - mean) @ projection, size, seed))
+
+
+def pixels_as_float64(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels in [0, 1] as float64, whichever way an ImageSet stores them."""
+    return pixels / 255.0 if pixels.dtype == np.uint8 else pixels.astype(np.float64)
+
+
+def _principal_axes(rows: np.ndarray, components: int | None, whiten: bool) -> tuple[np.ndarray, np.ndarray]:
+    width = rows.shape[1]
+    if components is None and not whiten:
+        return np.zeros(width), np.eye(width)
+    if components is not None and not 1 <= components <= width:
+        raise InputError(f"components must lie between 1 and the {width} values of a patch, but it is {components}")
+    mean = rows.mean(0)
+    variance, axes = np.linalg.eigh(np.cov(rows.T, bias=True).reshape(width, width))
+    variance, axes = variance[::-1][:components], axes[:, ::-1][:, :components]
+    alive = variance > 1e-12 * max(variance[0], 1e-300)
+    return mean, axes[:, alive] / (np.sqrt(variance[alive]) if whiten else 1.0)
+
+
+def _kmeans_centres(rows: np.ndarray, size: int, seed: int) -> np.ndarray:
+    from sklearn.cluster import MiniBatchKMeans
+
+    found = MiniBatchKMeans(size, n_init=3, batch_size=4096, random_state=seed).fit(rows)
+    empty = size - len(np.unique(found.labels_))
+    if empty:
+        raise InputError(f"k-means left {empty} of {size} codes without a patch: take fewer codes or another seed")
+    return found.cluster_centers_.astype(np.float64)

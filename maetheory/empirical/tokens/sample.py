@@ -1,0 +1,165 @@
+"""What a sample of images and masks shows: a view and a target for every image under every mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+from scipy import sparse
+
+from maetheory.core import InputError, generator
+from maetheory.empirical.tokens.hashing import collision_bound, hash_tables, numbered, view_hashes
+from maetheory.graph import MaskGraph
+from maetheory.masks import MaskLaw
+from maetheory.masks.views import POSITION_MODES
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """n images under m masks, which are the same for every image.
+
+    Attributes
+    ----------
+    views, targets : ndarray of int, shape (n, m)
+        Numbers of view and target, counted from 0 without a gap.
+    labels : ndarray of int, shape (n,)
+        Class of each image.
+    mask_weights : ndarray, shape (m,)
+        Probability of each mask; sums to one.
+    masks_drawn : bool
+        Whether the masks are a sample themselves, or else the whole support of their law.
+    positions : {"kept", "dropped"}
+    collision_probability : float
+        Bound on the probability that two different views, or targets, were taken for the same.
+    """
+
+    views: np.ndarray
+    targets: np.ndarray
+    labels: np.ndarray
+    mask_weights: np.ndarray
+    masks_drawn: bool
+    positions: str
+    collision_probability: float = 0.0
+
+    @property
+    def n_images(self) -> int:
+        """Number of images n."""
+        return len(self.views)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of distinct views and of distinct targets."""
+        return int(self.views.max()) + 1, int(self.targets.max()) + 1
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """Probability of each image under each mask, shape (n, m); sums to one."""
+        return np.broadcast_to(self.mask_weights / self.n_images, self.views.shape)
+
+    @cached_property
+    def graph(self) -> MaskGraph:
+        """The plug-in graph, as if these were all images and all masks: too many components, too large a spectrum."""
+        image = np.repeat(np.arange(self.n_images, dtype=np.int32), self.views.shape[1])
+        n, (n1, n2) = self.n_images, self.shape
+        weight, view, target = self.weights.ravel(), self.views.ravel(), self.targets.ravel()
+        return MaskGraph(
+            joint_law(weight, view, target, (n1, n2)),
+            joint_law(weight, image, view, (n, n1)),
+            joint_law(weight, image, target, (n, n2)),
+            self.labels,
+        )
+
+
+def joint_law(weight: np.ndarray, row: np.ndarray, column: np.ndarray, shape: tuple[int, int]) -> sparse.csr_array:
+    """Sum weights over equal pairs (row, column)."""
+    return sparse.csr_array(sparse.coo_array((weight, (row, column)), shape=shape))
+
+
+def sample_masks(law: MaskLaw, n_masks: int | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Masks, shape (m, p), and their weights, shape (m,): `n_masks` drawn from the law, or with None its support.
+
+    Raises
+    ------
+    InputError
+        If `n_masks` is no positive number, or None and the support is too long to list.
+    """
+    if n_masks is None:
+        masks, probability = law.support()
+        return masks[probability > 0], probability[probability > 0]
+    if n_masks < 1:
+        raise InputError(f"n_masks must be at least 1, or None for all masks, but it is {n_masks}")
+    return law.sample(generator(seed, "token masks"), n_masks), np.full(n_masks, 1.0 / n_masks)
+
+
+def sample_from_codes(
+    codes: np.ndarray,
+    labels: np.ndarray,
+    law: MaskLaw,
+    *,
+    n_masks: int | None = None,
+    seed: int = 0,
+    positions: str = "kept",
+) -> Sample:
+    """Sample of images that are sequences of codes already, such as states drawn from a finite world.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape (n, p)
+        From 0.
+    labels : ndarray of int, shape (n,)
+    law : MaskLaw
+        Over p patches.
+    n_masks : int, optional
+        How many masks are drawn; all of the law's, with their probabilities, by default.
+    seed : int, default 0
+        Draws the masks and the hash tables.
+    positions : {"kept", "dropped"}
+
+    Raises
+    ------
+    InputError
+        If a shape does not fit, codes are no integers from 0, there are fewer than two images, or `positions` is
+        neither word.
+
+    Examples
+    --------
+    >>> from maetheory.masks import UniformMasks
+    >>> sample = sample_from_codes(np.array([[0, 1], [0, 0]]), np.array([0, 1]), UniformMasks(2, 1))
+    >>> sample.graph.shape, sample.graph.n_components
+    ((3, 3), 2)
+    """
+    codes, labels = np.asarray(codes), np.asarray(labels)
+    check_sample(codes.shape, labels, law, positions)
+    if codes.dtype.kind not in "iu" or codes.min() < 0:
+        raise InputError(f"codes must be integers from 0, but they are {codes.dtype} from {codes.min()}")
+    masks, mask_weights = sample_masks(law, n_masks, seed)
+    tables = hash_tables(codes.shape[1], int(codes.max()) + 1, seed)
+    views, targets = (
+        numbered(view_hashes(codes, shown, positions, tables).reshape(-1, 2)).reshape(len(codes), -1)
+        for shown in (masks, ~masks)
+    )
+    bound = collision_bound(int(views.max()) + 1, int(targets.max()) + 1)
+    return Sample(views, targets, labels, mask_weights, n_masks is not None, positions, bound)
+
+
+def check_sample(shape: tuple[int, ...], labels: np.ndarray, law: MaskLaw, positions: str) -> None:
+    """Raise InputError where images of this shape (n, p), labels and law do not fit together."""
+    if len(shape) != 2 or shape[0] < 2:
+        raise InputError(f"a sampled graph needs at least 2 images of coded patches, but their shape is {shape}")
+    check_mask_law(shape[1], law, positions)
+    if labels.shape != shape[:1] or labels.dtype.kind not in "iu" or labels.min() < 0:
+        raise InputError(
+            f"labels must be {shape[0]} integers from 0, one per image, but they are {labels.dtype} "
+            f"of shape {labels.shape}"
+        )
+
+
+def check_mask_law(n_patches: int, law: MaskLaw, positions: str) -> None:
+    """Raise InputError where a law is not over so many patches, or `positions` is neither word."""
+    if positions not in POSITION_MODES:
+        raise InputError(f'positions must be "kept" or "dropped", but it is {positions!r}')
+    if law.n_patches != n_patches:
+        raise InputError(f"the mask law must cover the {n_patches} patches of an image, but it covers {law.n_patches}")

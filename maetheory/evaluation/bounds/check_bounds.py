@@ -1,0 +1,117 @@
+"""Both sides of every theorem, measured on a trained masked autoencoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from maetheory.core import InputError
+from maetheory.evaluation.bounds.encoded_graph import EncodedGraph
+from maetheory.theory import THEOREMS, Check, Theorem
+
+MODEL_OBJECTS = ("features", "h", "h_g", "targets", "weight")
+"""What a trained model has; the decoder's constant and the masks are worked out from it."""
+
+UNIT_NORM_THEOREMS = ("reconstruction-bounds-asymmetric-alignment", "asymmetric-alignment-bounds-alignment")
+"""Theorems that the paper states for predictions of norm 1: they are measured on `EncodedGraph.unit_norms`."""
+
+LABEL_THEOREMS = (
+    "factorisation-bounds-probe-residual",
+    "probe-residual-bounds-view-error",
+    "probe-residual-bounds-image-error",
+    "umae-bounds-downstream-error",
+    "spectral-features-bound-downstream-error",
+    "excess-loss-bounds-downstream-error",
+    "certificate-bounds-downstream-error",
+    "votes-beat-views-when-errors-scatter",
+)
+"""Theorems that speak of labels: left out by default where the graph has none."""
+
+
+def bounds(
+    encoded_graph: EncodedGraph, slugs: Iterable[str] | None = None, *, unit_norms: bool = True
+) -> tuple[Check, ...]:
+    """Check theorems on what a model makes of a mask graph.
+
+    The constant L of the decoder is the least that serves on all positive pairs, so a theorem that names one f holds
+    whichever vector is read as f; what its premise then says of the trained decoder is in the size of L. The note of
+    each check ends with which f and which h_g it used.
+
+    Parameters
+    ----------
+    encoded_graph : EncodedGraph
+    slugs : iterable of str, optional
+        Keys of `maetheory.theory.THEOREMS`; by default all that speak of what a trained model has.
+    unit_norms : bool, default True
+        Whether theorems 3.2 and 3.3 are measured on predictions scaled to norm 1. Without, they are INAPPLICABLE unless
+        the norms happen to fit.
+
+    Returns
+    -------
+    tuple of Check
+        In the order asked for; a NaN or infinity in the model's output is VIOLATED.
+
+    Raises
+    ------
+    InputError
+        If a slug is unknown, or its theorem needs what this model does not have (such as the weight λ of a run without
+        uniformity).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from maetheory.data import worlds
+    >>> from maetheory.evaluation import encode_graph
+    >>> from maetheory.graph import MaskGraph
+    >>> from maetheory.masks import UniformMasks
+    >>> from maetheory.models import MAE, MAEConfig, ViTConfig
+    >>> model = MAE(MAEConfig(ViTConfig(2, 1, 1, width=8, depth=1, heads=1), 8, 1, 1))
+    >>> graph = MaskGraph.enumerate(worlds.mixture(4, 2, 2, 0.1), UniformMasks(4, 2))
+    >>> [str(check.verdict) for check in bounds(encode_graph(model, graph), ["alignment-split"])]
+    ['TIGHT']
+    """
+    named = tuple(_applicable_theorems(encoded_graph) if slugs is None else slugs)
+    theorems = [_theorem(slug, encoded_graph) for slug in named]
+    scaled = encoded_graph.with_unit_norms() if unit_norms else encoded_graph
+    return tuple(
+        _check(theorem, scaled if theorem.slug in UNIT_NORM_THEOREMS else encoded_graph) for theorem in theorems
+    )
+
+
+def _check(theorem: Theorem, encoded_graph: EncodedGraph) -> Check:
+    have = _objects(encoded_graph)
+    given = {name: have[name] for name in (*theorem.objects, *theorem.optional) if name in have}
+    check = theorem.check(encoded_graph.graph, **given)
+    return replace(check, note="; ".join(part for part in (check.note, encoded_graph.said) if part))
+
+
+def _objects(encoded_graph: EncodedGraph) -> Mapping[str, object]:
+    have = {name: getattr(encoded_graph, name) for name in MODEL_OBJECTS}
+    return MappingProxyType({name: value for name, value in have.items() if value is not None})
+
+
+def _applicable_theorems(encoded_graph: EncodedGraph) -> list[str]:
+    """Return the theorems that speak of the graph and of at least one thing that a trained model has."""
+    have = set(_objects(encoded_graph))
+    labelled = encoded_graph.graph.image_labels is not None
+    return [
+        slug
+        for slug, theorem in THEOREMS.items()
+        if theorem.needs_graph
+        and theorem.objects
+        and set(theorem.objects) <= have
+        and (labelled or slug not in LABEL_THEOREMS)
+    ]
+
+
+def _theorem(slug: str, encoded_graph: EncodedGraph) -> Theorem:
+    if slug not in THEOREMS:
+        raise InputError(f"there is no theorem {slug!r}; the theorems are: {', '.join(THEOREMS)}")
+    missing = [name for name in THEOREMS[slug].objects if name not in _objects(encoded_graph)]
+    if missing:
+        raise InputError(
+            f"{slug} needs {', '.join(missing)}, which this model does not have; it has "
+            f"{', '.join(_objects(encoded_graph))}"
+        )
+    return THEOREMS[slug]

@@ -1,0 +1,241 @@
+"""A trained masked autoencoder on every view of a mask graph is an encoder f, a composite h and an h_g of that graph.
+
+The theory speaks of one f: the decoder reads it, alignment compares it, the uniformity term spreads it. In the code the
+decoder reads all encoder tokens after the final norm, and the uniformity term sees one of them (or their mean),
+L2-normalised. Whatever is read here as f, `EncodedGraph.said` says which it was.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from maetheory.core import InputError
+from maetheory.data import render
+from maetheory.evaluation.bounds.autoencoding import autoencode_targets
+from maetheory.graph import MaskGraph
+from maetheory.graph.functionals import mean_square
+from maetheory.graph.node_contents import NodeContents
+from maetheory.models import MAE, patch_mean, split_mask
+from maetheory.models.losses import standardized_patches
+from maetheory.theory.statements.graph_quantities import autoencoding_error, pair_lipschitz
+
+Readout = Literal["cls", "mean"]
+CHUNK = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedGraph:
+    """What a model makes of every view and every target of a mask graph, in float64.
+
+    Attributes
+    ----------
+    graph : MaskGraph
+        Positions kept, since a masked autoencoder knows its mask.
+    features : ndarray, shape (N1, k)
+        f of each view.
+    h : ndarray, shape (N1, d)
+        The decoder's prediction of the hidden patches, each at its place and 0 elsewhere.
+    h_g : ndarray, shape (N2, d)
+        The same decoder on the tokens f_g that autoencode each target best (`autoencoding.autoencode_targets`).
+    targets : ndarray, shape (N2, d)
+        The hidden patches as the model is asked for them, in standardised pixels.
+    weight : float or None
+        λ of L_MAE + λ L_unif with L_MAE summed over hidden values, as the theory writes it.
+    said : str
+        Which f this is, and how h_g was found.
+    """
+
+    graph: MaskGraph
+    features: np.ndarray
+    h: np.ndarray
+    h_g: np.ndarray
+    targets: np.ndarray
+    weight: float | None
+    said: str
+
+    @cached_property
+    def lipschitz(self) -> float:
+        """Least L with ‖f − f⁺‖² ≤ L ‖h − h⁺‖² on all positive pairs: ∞ where h merges a pair that f tells apart."""
+        return pair_lipschitz(self.graph, self.features, self.h)
+
+    @property
+    def epsilon(self) -> float:
+        """ε = E‖h_g(x₂) − x₂‖²; an upper bound of the least one, since f_g was found by descent."""
+        return autoencoding_error(self.graph, self.h_g, self.targets)
+
+    def with_unit_norms(self) -> EncodedGraph:
+        """Return the norms the paper takes: pixels in units of the targets' root mean square, rows of h, h_g of norm 1.
+
+        A prediction of zero stays zero. The composite is then another one than was trained; `said` says so.
+        """
+        unit = np.sqrt(mean_square(self.graph.degrees[1], self.targets))
+        return replace(
+            self,
+            h=_unit_rows(self.h),
+            h_g=_unit_rows(self.h_g),
+            targets=self.targets / unit,
+            said=f"{self.said}; predictions scaled to norm 1, targets to mean square 1",
+        )
+
+
+def encode_graph(
+    model: Any,
+    graph: MaskGraph,
+    *,
+    readout: Readout = "cls",
+    normalized: bool = True,
+    weight: float | None = None,
+    fit_steps: int = 100,
+) -> EncodedGraph:
+    """Encode every view of a graph and predict every target.
+
+    Parameters
+    ----------
+    model : MAE
+        Trained or not; a copy in float64 is run in eval mode.
+    graph : MaskGraph
+        Enumerated from a world with positions kept; the world's symbols are the patches the model is shown.
+    readout : "cls" or "mean"
+        Which vector of the encoder's tokens is f: the cls token or the mean of the visible patch tokens.
+    normalized : bool, default True
+        Whether f is L2-normalised, as the uniformity term of U-MAE sees it.
+    weight : float, optional
+        λ of the training run, which averages over the hidden values of an image: it is multiplied by their expected
+        number, because the theory's L_MAE is a sum. None for a run without uniformity.
+    fit_steps : int, default 100
+        Steps of descent that look for f_g.
+
+    Raises
+    ------
+    InputError
+        If the model is no MAE, the graph has no views to show or dropped their positions, patches do not fit, or
+        the readout is unknown.
+    """
+    views, targets = _contents(graph)
+    _check_model(model, views, readout)
+    double = copy.deepcopy(model).double().eval()
+    latent, predicted, features = _encode_views(double, views, readout, normalized)
+    hidden_targets = _target_patches(double, targets)
+    start = _nearest_view(graph, predicted, hidden_targets)
+    h_g = autoencode_targets(double, latent, start, torch.from_numpy(~_masks(targets)), hidden_targets, steps=fit_steps)
+    hidden = float(graph.degrees[0] @ (~_masks(views)).sum(1)) * views.values.shape[1]
+    norm = "L2-normalised" if normalized else "not normalised"
+    said = (
+        f"f is the {readout} readout, {norm}; the decoder reads all tokens, not normalised; h_g is the decoder on "
+        f"tokens fitted to each target in {fit_steps} steps"
+    )
+    return EncodedGraph(
+        graph,
+        features,
+        _flatten(predicted),
+        _flatten(h_g),
+        _flatten(hidden_targets),
+        None if not weight else weight * hidden,
+        said,
+    )
+
+
+def render_views(contents: NodeContents, patch: int) -> np.ndarray:
+    """Return an image for each view, shape (N, C, H, H), black where nothing is shown."""
+    pixels = contents.embedded("zero").reshape(len(contents.symbols), -1, contents.values.shape[1])  # (N, n, s)
+    return render(pixels, patch)
+
+
+@torch.no_grad()
+def _encode_views(
+    model: MAE, views: NodeContents, readout: Readout, normalized: bool
+) -> tuple[list[Tensor], np.ndarray, np.ndarray]:
+    """Return the tokens of every view (1 + v, k), its prediction at its places (N1, n, c), and f (N1, k)."""
+    images = torch.from_numpy(render_views(views, model.config.encoder.patch))
+    masks = torch.from_numpy(_masks(views))
+    latents: list[Tensor] = []
+    predicted, features = np.zeros((*masks.shape, views.values.shape[1])), []
+    for start in range(0, len(masks), CHUNK):
+        rows = slice(start, start + CHUNK)
+        out, valid = model(images[rows], masks[rows]), split_mask(masks[rows], masks.shape[1])[0].valid
+        z = out.latent[:, 0] if readout == "cls" else patch_mean(out.latent, valid)
+        features.append(_unit_rows(z.numpy()) if normalized else z.numpy())
+        predicted[rows] = scatter_patches(out.prediction.numpy(), ~masks[rows].numpy())
+        latents += [tokens[: 1 + int(count)] for tokens, count in zip(out.latent, masks[rows].sum(1), strict=True)]
+    return latents, predicted, np.concatenate(features)
+
+
+def scatter_patches(rows: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """Put hidden patches in raster order (B, h, c), padded, at their places: (B, n, c), 0 elsewhere."""
+    laid = np.zeros((*hidden.shape, rows.shape[2]))
+    image, place = np.nonzero(hidden)
+    laid[image, place] = rows[image, (hidden.cumsum(1) - 1)[image, place]]
+    return laid
+
+
+def _target_patches(model: MAE, targets: NodeContents) -> np.ndarray:
+    """Return what the model is asked for at each hidden place, shape (N2, n, c), 0 elsewhere."""
+    config, hidden = model.config, _masks(targets)
+    patches = model.encoder.patches(torch.from_numpy(render_views(targets, config.encoder.patch)))
+    if config.norm_pixels:
+        patches = standardized_patches(patches)
+    return np.where(hidden[:, :, None], patches.numpy(), 0.0)
+
+
+def _nearest_view(graph: MaskGraph, predicted: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Return for each target the view, of those that share it, whose prediction is nearest; shape (N2,)."""
+    pairs = graph.joint.tocoo()
+    view, target = pairs.coords
+    far = ((predicted[view] - targets[target]) ** 2).sum((1, 2))  # (pairs,)
+    order = np.lexsort((far, target))
+    first = np.unique(target[order], return_index=True)[1]
+    return view[order][first]
+
+
+def _contents(graph: MaskGraph) -> tuple[NodeContents, NodeContents]:
+    views, targets = graph.view_contents, graph.target_contents
+    if views is None or targets is None:
+        raise InputError(
+            "a model can be shown the views of a graph enumerated from a world, but this one came from a joint law"
+        )
+    if views.masks is None or targets.masks is None:
+        raise InputError('a masked autoencoder knows its mask, so positions must be "kept", but they were dropped')
+    return views, targets
+
+
+def _masks(contents: NodeContents) -> np.ndarray:
+    assert contents.masks is not None
+    return contents.masks
+
+
+def _check_model(model: Any, views: NodeContents, readout: str) -> None:
+    if not isinstance(model, MAE):
+        raise InputError(
+            f"the bounds speak of a masked autoencoder with a decoder, MAE, but this is a {type(model).__name__}"
+        )
+    if readout not in ("cls", "mean"):
+        raise InputError(f"the readout must be 'cls' or 'mean', but it is {readout!r}")
+    vit, (n, s) = model.config.encoder, (_masks(views).shape[1], views.values.shape[1])
+    if vit.n_patches != n:
+        raise InputError(
+            f"the model sees {vit.n_patches} patches of {vit.patch}x{vit.patch} pixels, but an image of "
+            f"this world has {n} patches"
+        )
+    if vit.patch_dim != s:
+        raise InputError(
+            f"a patch of the model has {vit.patch}x{vit.patch} pixels in {vit.channels} channels, "
+            f"{vit.patch_dim} values, but a symbol of this world has {s}"
+        )
+    if model.config.norm_pixels and s == 1:
+        raise InputError("the model standardises each target patch, which a patch of one value cannot be")
+
+
+def _unit_rows(rows: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(norms > 0, norms, 1.0)
+
+
+def _flatten(patches: np.ndarray) -> np.ndarray:
+    return patches.reshape(len(patches), -1)  # (N, n, c) -> (N, n c)

@@ -1,0 +1,50 @@
+"""A number is quoted together with its band, in as many digits as the band leaves meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+def format_interval(record: Mapping[Any, Any]) -> str:
+    """Return a value and its band with as many digits as the band's width leaves meaning, "8.62 [8.47, 8.77]".
+
+    Examples
+    --------
+    >>> format_interval({"value": 39.2431, "low": 38.81, "high": 39.68})
+    '39.2 [38.8, 39.7]'
+    """
+    value, low, high = (float(record[name]) for name in ("value", "low", "high"))
+    if np.isnan(value):
+        return "–"
+    if np.isnan(low):
+        return number(value)
+    width = max(high - low, abs(value) * 1e-4)
+    if width == 0:
+        return f"{value:g} [{low:g}, {high:g}]"
+    places = int(max(0, -np.floor(np.log10(width / 4))))  # one digit of the error that counts, two where it is 1
+    if abs(value) >= 1e6 or places > 6:
+        return f"{value:.3g} [{low:.3g}, {high:.3g}]"
+    texts = [_strip_trailing_zeros(f"{one:.{places}f}", low == high) for one in (value, low, high)]
+    return f"{texts[0]} [{texts[1]}, {texts[2]}]"
+
+
+def number(value: float) -> str:
+    """Return a number in three digits, "–" where there is none.
+
+    Examples
+    --------
+    >>> number(25.0), number(0.5), number(102.2), number(8.4e7), number(2e-19)
+    ('25.0', '0.500', '102', '8.4e+07', '0')
+    """
+    if np.isnan(value):
+        return "–"
+    if abs(value) < 1e-12:
+        return "0"
+    return f"{value:#.3g}".rstrip(".") if 1e-3 < abs(value) < 1e3 else f"{value:.3g}"
+
+
+def _strip_trailing_zeros(text: str, trim: bool) -> str:
+    return text.rstrip("0").rstrip(".") if trim and "." in text else text

@@ -1,0 +1,115 @@
+"""Two masks of one image are two views of it: what they share is what masked training aligns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from maetheory import metrics
+from maetheory.checkpoints import Encoder
+from maetheory.core import Estimate, InputError, Progress, generator, silent
+from maetheory.data import ImageSet
+from maetheory.evaluation.features.encode import Readout, encode, encode_batches
+from maetheory.evaluation.features.feature_sets import N_GROUPS, Layer
+from maetheory.masks import MaskLaw, UniformMasks
+from maetheory.models import MAE, SimMIM, ViT, sample_masks
+
+N_VIEWS = 4
+MASK_RATIO = 0.75
+
+
+def mask_pair_alignment(
+    encoder: Any, images: ImageSet, law: MaskLaw, *, seed: int = 0, readout: Readout = "cls"
+) -> Estimate:
+    """Mean squared distance of the normalised features of two masks of one image (lower = better aligned).
+
+    Parameters
+    ----------
+    encoder : MAE, SimMIM, ViT or Encoder
+    images : ImageSet
+    law : MaskLaw
+        Both masks are independent draws from it.
+    seed : int
+    readout : "cls" or "mean"
+
+    Returns
+    -------
+    Estimate
+        In [0, 4], with two standard errors over groups of images; alignment of Wang and Isola 2020 with a = 2, its
+        positive pairs being mask pairs.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    one, two = (
+        encode(encoder, images, readout=readout, mask=sample_masks(law, len(images), generator)).double().numpy()
+        for _ in range(2)
+    )
+    groups = np.array_split(np.arange(len(one)), max(1, min(N_GROUPS, len(one) // 2)))
+    means = [metrics.alignment(one[group], two[group]) for group in groups]
+    error = 2 * float(np.std(means, ddof=1)) / np.sqrt(len(means)) if len(means) > 1 else float("inf")
+    return Estimate(metrics.alignment(one, two), error, sampled=True)
+
+
+def default_mask_law(encoder: Any) -> MaskLaw | None:
+    """Return masks that hide three quarters of an encoder's patches, as MAE's do; None where patches are not known."""
+    vit = encoder.encoder if isinstance(encoder, MAE | SimMIM) else encoder
+    if not isinstance(vit, ViT | Encoder) or vit.config.n_patches < 2:
+        return None
+    patches = vit.config.n_patches
+    return UniformMasks(patches, max(1, round(patches * (1 - MASK_RATIO))))
+
+
+def sample_images_for_views(n: int, d: int, seed: int) -> np.ndarray:
+    """Return which of `n` images are seen under several masks: at random so many that they are more than `d`."""
+    return np.sort(generator(seed, "collapse", "views").permutation(n)[: max(1000, 4 * d)])
+
+
+def masked_view_features(
+    encoder: Any,
+    images: np.ndarray,
+    law: MaskLaw,
+    *,
+    readouts: Sequence[Readout],
+    layer: Layer = "last",
+    final_norm: bool = True,
+    seed: int = 0,
+    batch: int | None = None,
+    progress: Progress = silent,
+) -> dict[Readout, np.ndarray]:
+    """Return features (n, q, d) of images under q = 4 independent masks each, for each readout but tokens.
+
+    Raises
+    ------
+    InputError
+        As `encode` does under a mask.
+    """
+    named: list[Readout] = [readout for readout in readouts if readout != "tokens"]
+    draws = torch.Generator().manual_seed(seed)
+    views: dict[Readout, list[np.ndarray]] = {readout: [] for readout in named}
+    for number in range(N_VIEWS if named else 0):
+        passes = encode_batches(
+            encoder,
+            images,
+            readouts=named,
+            layers=(layer,),
+            final_norm=final_norm,
+            mask=sample_masks(law, len(images), draws),
+            batch=batch,
+            progress=_overall_progress(progress, number),
+        )
+        features = zip(*[features for _, features in passes], strict=True)
+        for readout, parts in zip(named, features, strict=True):
+            views[readout].append(torch.cat(parts).numpy())
+    for readout in named:
+        if not all(np.isfinite(one).all() for one in views[readout]):
+            raise InputError(f"the features of readout {readout} under masks hold NaN or infinity; features are finite")
+    return {readout: np.stack(found, 1) for readout, found in views.items()}
+
+
+def _overall_progress(progress: Progress, number: int) -> Progress:
+    def report(done: int, total: int, message: str) -> None:
+        progress(number * total + done, N_VIEWS * total, f"{message} masked views")
+
+    return report

@@ -1,0 +1,256 @@
+"""Several training runs at once, one thread each: two cores do two runs sooner than both do one after the other."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from maetheory.core import InputError, Progress, silent
+from maetheory.data import FolderStream, ImageSet
+from maetheory.evaluation import encode
+from maetheory.metrics import effective_rank
+from maetheory.training import TrainConfig, TrainStep, make_fabric, train
+from maetheory.training.batches import batch_source
+from maetheory.training.logbook import read_log
+from maetheory.training.loop import Callback
+from maetheory.training.task import LoopConfig
+
+_POLL_SECONDS = 1.0
+_run_lock = threading.Lock()  # in a worker: held while a run is under way
+_stop_requested: Event | None = None  # in a worker: set by its parent when all runs shall save and stop
+
+
+class ResumableJob(Protocol):
+    """One of several: it saves where it is when it is stopped, and goes on from there.
+
+    Attributes
+    ----------
+    name : str
+        For progress, as in "U-MAE seed 1".
+    config : Schedule
+    images : ImageSet or FolderStream
+        What is trained on.
+    out : Path
+        Folder of the run; a run that is there already goes on, or is left alone when it is finished.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def config(self) -> LoopConfig: ...
+    @property
+    def images(self) -> ImageSet | FolderStream: ...
+    @property
+    def out(self) -> Path: ...
+
+    def finish(self, callbacks: Sequence[Callback], progress: Progress) -> object:
+        """Do the steps that are left."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingJob:
+    """The training of one model, a `ResumableJob`.
+
+    Attributes
+    ----------
+    name, config, images
+        As of every run.
+    monitor_images : ImageSet
+        Whose effective rank is logged through training.
+    out : Path
+    monitor_epochs : int
+        Epochs between two looks at the effective rank.
+    compiled : bool
+    precision : str
+        As `make_fabric` takes it.
+    """
+
+    name: str
+    config: TrainConfig
+    images: ImageSet | FolderStream
+    monitor_images: ImageSet
+    out: Path
+    monitor_epochs: int
+    compiled: bool = False
+    precision: str = "32-true"
+
+    def finish(self, callbacks: Sequence[Callback], progress: Progress) -> None:
+        """Train, looking at the effective rank now and then."""
+        train(
+            self.config,
+            self.images,
+            out=self.out,
+            resume=True,
+            callbacks=[self._watch, *callbacks],
+            progress=progress,
+            compiled=self.compiled,
+            fabric=make_fabric(precision=self.precision),
+        )
+
+    def _watch(self, seen: TrainStep) -> dict[str, float] | None:
+        """Measure one fixed set of whole images, which compares runs; a `CollapseMonitor` sees masked batches."""
+        every = self.monitor_epochs * (seen.total // self.config.epochs)
+        if seen.step % every and seen.step not in (1, seen.total):
+            return None
+        return {"effective_rank": float(effective_rank(encode(seen.whole(), self.monitor_images).double().numpy()))}
+
+
+def run_jobs_in_parallel(
+    jobs: Sequence[ResumableJob], *, workers: int | None = None, progress: Progress = silent
+) -> None:
+    """Finish every job.
+
+    Parameters
+    ----------
+    jobs : sequence of Run
+    workers : int, optional
+        Processes; by default one for each core, or a single one where there is a GPU to share. With one, the jobs run
+        in this process; with more, a script must start its work under ``if __name__ == "__main__":``.
+    progress : Progress
+        Told the steps of all jobs together.
+
+    Raises
+    ------
+    InputError
+        As `train` does, or if `workers` is below 1; the other runs are stopped and keep what they have.
+    KeyboardInterrupt
+        After Ctrl-C; every run has saved where it was.
+    """
+    if workers is not None and workers < 1:
+        raise InputError(f"workers must be at least 1, but it is {workers}")
+    if workers is None:
+        workers = 1 if torch.cuda.is_available() else min(len(jobs), os.cpu_count() or 1)
+    if workers > 1:
+        _run_in_processes(jobs, workers, progress)
+        return
+    total, before = sum(map(_total_steps, jobs)), 0
+    for job in jobs:
+        job.finish([_stop_if_requested], partial(_report_offset_progress, progress, before, total, job.name))
+        before += _total_steps(job)
+
+
+def _report_offset_progress(
+    progress: Progress, before: int, total: int, name: str, done: int, of: int, message: str
+) -> None:
+    progress(before + done, total, f"{name}: {message}")
+
+
+def _stop_if_requested(seen: TrainStep) -> None:
+    """Stop as by Ctrl-C when the parent asks for it, or was killed: nobody may write into a run that is resumed."""
+    if _should_stop():
+        signal.raise_signal(signal.SIGINT)
+
+
+def _should_stop() -> bool:
+    parent = multiprocessing.parent_process()
+    orphaned = parent is not None and not parent.is_alive()
+    return orphaned or (_stop_requested is not None and _stop_requested.is_set())
+
+
+def _init_worker(stop: Event) -> None:
+    """Set a worker up: one thread, deaf to Ctrl-C between its runs, and gone with its parent."""
+    global _stop_requested
+    _stop_requested = stop
+    torch.set_num_threads(1)
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+
+
+def _exit_with_parent() -> None:
+    """End a worker that nobody will hand a run to any more, but not before the run under way has saved."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        with _run_lock:
+            os._exit(1)
+
+
+def _run_in_worker(job: ResumableJob) -> None:
+    with _run_lock:
+        if _should_stop():  # it had been handed over before the others were stopped
+            raise KeyboardInterrupt
+        job.finish([_stop_if_requested], silent)
+
+
+@contextmanager
+def _ignore_sigint() -> Iterator[None]:
+    """Processes begun here ignore Ctrl-C while they start and wait; a run under way saves and stops."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _run_in_processes(jobs: Sequence[ResumableJob], workers: int, progress: Progress) -> None:
+    spawning = multiprocessing.get_context("spawn")
+    stop = spawning.Event()
+    pool = ProcessPoolExecutor(workers, spawning, _init_worker, (stop,))
+    futures: list[Future[None]] = []
+    try:
+        with _ignore_sigint():
+            futures = [pool.submit(_run_in_worker, job) for job in jobs]
+        began, first = time.monotonic(), sum(_steps_done(job) for job in jobs)
+        while not all(future.done() for future in futures):
+            finished, _ = wait(futures, timeout=_POLL_SECONDS, return_when=FIRST_EXCEPTION)
+            for future in finished:
+                future.result()
+            _report_progress(jobs, progress, began, first)
+        for future in futures:
+            future.result()
+    except BrokenProcessPool as error:
+        raise InputError(
+            'the training processes ended early: a script must start its work under if __name__ == "__main__":, and '
+            "memory must suffice; workers=1 trains without them"
+        ) from error
+    except BaseException as error:
+        _stop(futures, stop)
+        if isinstance(error, KeyboardInterrupt):
+            raise KeyboardInterrupt("stopped, and every run is saved; go on") from error
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _stop(futures: Sequence[Future[None]], stop: Event) -> None:
+    """Ask runs under way to save and stop, and wait until they have."""
+    stop.set()
+    for future in futures:
+        future.cancel()
+    wait(futures)
+
+
+def _batch_size(job: ResumableJob) -> int:
+    return min(job.config.batch, len(batch_source(job.images)))
+
+
+def _total_steps(job: ResumableJob) -> int:
+    return job.config.epochs * (len(batch_source(job.images)) // _batch_size(job))
+
+
+def _steps_done(job: ResumableJob) -> int:
+    log = read_log(job.out / "metrics.jsonl")
+    return int(log[-1]["step"]) if log else 0
+
+
+def _report_progress(jobs: Sequence[ResumableJob], progress: Progress, began: float, first: int) -> None:
+    done = [_steps_done(job) for job in jobs]
+    rate = (sum(done) - first) * _batch_size(jobs[0]) / (time.monotonic() - began)
+    running = ", ".join(job.name for job, step in zip(jobs, done, strict=True) if 0 < step < _total_steps(job))
+    progress(sum(done), sum(map(_total_steps, jobs)), f"training {running or 'begins'}: {rate:,.0f} images/s")

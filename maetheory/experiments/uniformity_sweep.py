@@ -1,0 +1,33 @@
+"""What the uniformity term does, one knob at a time: its weight, its form, and the vector it sees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from maetheory.experiments.experiment import Cell
+from maetheory.training import TrainConfig
+
+WEIGHTS = (0.001, 0.01, 0.1, 1.0)
+BASELINE = "MAE"
+
+
+def uniformity_sweep_cells(recipe: TrainConfig) -> tuple[Cell, ...]:
+    """Return the cells of the sweep: weights of U-MAE's own term, other forms of it, and the mean of patches.
+
+    At μ = 1 the coding rate counts half of U-MAE's term to second order, so its weights are twice as large.
+    """
+    squares = [_cell(recipe, weight) for weight in WEIGHTS]
+    means = [_cell(recipe, weight, uniformity_readout="mean") for weight in WEIGHTS[1:]]
+    others = [
+        _cell(recipe, 0.1, uniformity_convention="authors"),
+        _cell(recipe, 0.01, uniformity_form="gaussian"),
+        _cell(recipe, 0.1, uniformity_form="gaussian"),
+        _cell(recipe, 0.2, uniformity_form="coding-rate"),
+        _cell(recipe, 2.0, uniformity_form="coding-rate"),
+    ]
+    return (Cell(BASELINE, replace(recipe, uniformity_weight=0.0)), *squares, *means, *others)
+
+
+def _cell(recipe: TrainConfig, weight: float, **changes: str) -> Cell:
+    changed = replace(recipe, uniformity_weight=weight, **changes)  # type: ignore[arg-type]
+    return Cell(f"{changed.uniformity_term} {weight:g}", changed)

@@ -1,0 +1,85 @@
+"""The sweep of the uniformity term as one figure, one table and one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from maetheory import figures
+from maetheory.core import provenance
+from maetheory.experiments.experiment import MeasuredExperiment, Presentation
+from maetheory.figures.uniformity_sweep import U_MAE_TERM
+from maetheory.reports import Section, write_page
+
+
+def present_sweep(measured: MeasuredExperiment) -> Presentation:
+    """Draw ranks, probes and reconstruction against the weight, and write the page."""
+    frame = figures.uniformity_sweep(measured.ledger)
+    drawn = write_sweep_figure(frame, measured.figures)
+    sentence = sweep_summary(frame)
+    return Presentation(_page(measured, frame, drawn, sentence), tuple(drawn), sentence)
+
+
+def write_sweep_figure(frame: pd.DataFrame, folder: Path) -> list[Path]:
+    """Draw the figure of a sweep into a folder: svg, png, csv."""
+    from matplotlib import pyplot as plt
+
+    with figures.paper_style():
+        figure, axes = plt.subplots(2, 2, figsize=(6.5, 5.4), layout="constrained")
+        figures.draw_uniformity_sweep(list(axes.flat), frame)
+        handles, labels = axes.flat[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
+        return figures.save_figure(figure, frame, folder, "uniformity_sweep")
+
+
+def sweep_summary(frame: pd.DataFrame) -> str:
+    """Say how far U-MAE's own term moves rank, probes and reconstruction from no weight to the largest."""
+    parts = []
+    for metric, readout, words in (
+        ("effective_rank", "cls", "effective rank of cls features"),
+        ("linear_probe", "cls", "linear probe of cls, %"),
+        ("linear_probe", "mean", "linear probe of mean patches, %"),
+        ("reconstruction_loss", "hidden pixels", "squared error"),
+    ):
+        part = frame[(frame.metric == metric) & (frame.readout == readout) & (frame.term == U_MAE_TERM)].sort_values(
+            "weight"
+        )
+        parts.append(f"{words} {_format_mean_std(part.iloc[0])} to {_format_mean_std(part.iloc[-1])}")
+    top, seeds = frame[frame.term == U_MAE_TERM].weight.max(), frame.seeds.min()
+    return f"from λ = 0 to {top:g}: {'; '.join(parts)} ({seeds} seed{'s' if seeds > 1 else ''})"
+
+
+def _format_mean_std(row: pd.Series) -> str:
+    return f"{row.value:.3g}" + (f" ± {row.spread:.2g}" if row.seeds > 1 else "")
+
+
+def _table(frame: pd.DataFrame) -> pd.DataFrame:
+    shown = frame.assign(
+        text=[_format_mean_std(row) for _, row in frame.iterrows()], measure=frame.metric + ", " + frame.readout
+    )
+    return shown.pivot(index=["term", "weight"], columns="measure", values="text").reset_index()
+
+
+def _page(measured: MeasuredExperiment, frame: pd.DataFrame, drawn: Sequence[Path], sentence: str) -> Path:
+    recipe, ledger = measured.experiment.cells[0].recipe, measured.ledger
+    picture = next(path for path in drawn if path.suffix == ".png")
+    lead = (
+        f"{ledger.train_images.max()} training and {len(measured.test)} test images of {measured.test.name}; "
+        f"{recipe.epochs} epochs; seeds {', '.join(map(str, sorted(set(ledger.seed))))}. "
+        f"{sentence[0].upper()}{sentence[1:]}."
+    )
+    probe = ledger[ledger.metric == "linear_probe"].recipe.iloc[0]
+    sections = [
+        Section(
+            "Against the weight",
+            "Bars and shade are standard deviations over seeds. Terms are weighed as they are defined: to second "
+            "order the coding rate counts half of U-MAE's, Wang and Isola's counts more and sees the sign of "
+            f"cosines too. Probe: {probe}.",
+            [(picture, "ranks, probes and reconstruction against the weight")],
+        ),
+        Section("By rows", tables=[_table(frame)]),
+    ]
+    about = {"experiment": recipe.to_dict(), **provenance()}
+    return write_page(measured.out / "report.html", f"maetheory: {measured.experiment.name}", lead, sections, about)

@@ -1,0 +1,178 @@
+"""Results are whole before any of them takes the place of an old one: records, table, figures and a page."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from maetheory.core import make_folder, provenance
+from maetheory.figures.collapse import (
+    draw_feature_spectra,
+    draw_layer_ranks,
+    draw_rank_growth,
+    feature_spectra,
+    layer_ranks,
+    rank_growth,
+)
+from maetheory.figures.style import paper_style, save_figure
+from maetheory.reports.collapse import LEGEND, collapse_records, compact_table, layer_table
+from maetheory.reports.diagnosis import Diagnosis
+from maetheory.reports.page import Section, write_page
+
+_FIGURES = ("spectra", "growth", "layers")
+FILES = (
+    "records.csv",
+    "records.jsonl",
+    "table.tex",
+    "report.html",
+    *(f"{name}.{suffix}" for name in _FIGURES for suffix in ("svg", "png", "csv")),
+)
+
+
+def write_collapse_report(folder: Path, found: Sequence[Diagnosis]) -> list[Path]:
+    """Write everything about checkpoints into a folder and return the files.
+
+    All is made beside first and then moved in, file by file; results of an earlier call that this one does not have
+    are taken away, and what else lies in the folder stays.
+
+    Raises
+    ------
+    InputError, OSError
+        If the folder cannot be made or written; it then holds what it held before.
+    """
+    make_folder(folder)
+    stage = Path(tempfile.mkdtemp(dir=folder, prefix=".collapse."))
+    try:
+        written = _write_files(stage, found)
+        for path in written:
+            os.replace(path, folder / path.name)
+        for name in set(FILES) - {path.name for path in written}:
+            (folder / name).unlink(missing_ok=True)
+        return [folder / path.name for path in written]
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _write_files(stage: Path, found: Sequence[Diagnosis]) -> list[Path]:
+    records = collapse_records(found)
+    (stage / "records.jsonl").write_text(
+        "".join(json.dumps(record, sort_keys=True) + "\n" for record in records), encoding="utf-8"
+    )
+    flat = pd.DataFrame([{k: v for k, v in record.items() if k != "provenance"} for record in records])
+    flat.to_csv(stage / "records.csv", index=False)
+    (stage / "table.tex").write_text(latex_table(found), encoding="utf-8")
+    pictures = _draw_figures(stage, found)
+    page = _write_report_page(stage, found, pictures)
+    named = [stage / name for name in ("records.csv", "records.jsonl", "table.tex")]
+    return [*named, *(path for paths in pictures.values() for path in paths), page]
+
+
+def _draw_figures(stage: Path, found: Sequence[Diagnosis]) -> dict[str, list[Path]]:
+    measured = {one.name: one.measured for one in found}
+    spectra = feature_spectra({name: one.spectra for name, one in measured.items()})
+    written = {"spectra": _draw_and_save(stage, "spectra", draw_feature_spectra, spectra, *_panel_grid(spectra))}
+    growth = rank_growth({name: one.growth for name, one in measured.items()})
+    written["growth"] = _draw_and_save(stage, "growth", draw_rank_growth, growth, 1, len(found))
+    if any(one.measured.table.layer.nunique() > 1 for one in found):
+        layers = layer_ranks({name: one.table for name, one in measured.items()})
+        written["layers"] = _draw_and_save(stage, "layers", draw_layer_ranks, layers, 1, len(found))
+    return written
+
+
+def _panel_grid(spectra: pd.DataFrame) -> tuple[int, int]:
+    """Return rows and columns of panels: readouts below each other, beside each other for one checkpoint."""
+    readouts, checkpoints = spectra.readout.nunique(), spectra.checkpoint.nunique()
+    return (1, readouts) if checkpoints == 1 else (readouts, checkpoints)
+
+
+def _draw_and_save(
+    stage: Path, name: str, draw: Callable[..., None], frame: pd.DataFrame, rows: int, columns: int
+) -> list[Path]:
+    with paper_style():
+        figure, axes = plt.subplots(
+            rows, columns, figsize=(max(4.4, 3.4 * columns), 2.9 * rows), layout="constrained", squeeze=False
+        )
+        draw(list(axes.flat), frame)
+        return save_figure(figure, frame, stage, name)
+
+
+def _write_report_page(stage: Path, found: Sequence[Diagnosis], pictures: Mapping[str, list[Path]]) -> Path:
+    words = {
+        "spectra": "Singular values of the features beside those of features that learned nothing",
+        "growth": "Effective rank against the number of images",
+        "layers": "Effective rank by layer",
+    }
+    sections = [
+        Section(one.name, tables=[_findings_table(one), compact_table(one.measured.table, None)]) for one in found
+    ]
+    for name, paths in pictures.items():
+        tables = [layer_table(one.measured.table) for one in found] if name == "layers" else []
+        picture = next(path for path in paths if path.suffix == ".png")
+        sections.append(Section(words[name], pictures=[(picture, words[name])], tables=tables))
+    sections += [
+        Section(f"How {one.name} was read", "; ".join(one.notes), tables=[_load_report_table(one)]) for one in found
+    ]
+    n = max(int(one.measured.table.images.max()) for one in found)
+    lead = f"Features of {n} images of {found[0].dataset}. {LEGEND}"
+    return write_page(
+        stage / "report.html",
+        "Collapse of features",
+        lead,
+        sections,
+        provenance(seed=found[0].seed, device=found[0].device),
+    )
+
+
+def _findings_table(one: Diagnosis) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {"readout": f.readout, "question": f.question, "answer": str(f.answer), "compared": f.sentence}
+            for f in one.reading
+        ]
+    )
+
+
+def _load_report_table(one: Diagnosis) -> pd.DataFrame:
+    lines = str(one.report).splitlines()
+    return pd.DataFrame([(line[:19].strip(), line[19:]) for line in lines], columns=["what", "found"])
+
+
+def latex_table(found: Sequence[Diagnosis]) -> str:
+    """Return every metric of the last layer under its publication's convention as a LaTeX table (needs booktabs)."""
+    frames = [compact_table(one.measured.table, None).assign(checkpoint=one.name) for one in found]
+    frame = pd.concat(frames, ignore_index=True)
+    frame = frame[["checkpoint", *frames[0].columns[:-1]]]
+    lines = [
+        r"\begin{tabular}{lll" + "r" * (frame.shape[1] - 3) + "}",
+        r"\toprule",
+        " & ".join(map(escape_latex, frame.columns)) + r" \\",
+        r"\midrule",
+    ]
+    lines += [" & ".join(map(escape_latex, row)) + r" \\" for row in frame.itertuples(index=False)]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def escape_latex(text: Any) -> str:
+    r"""Return text that LaTeX prints as it is.
+
+    Examples
+    --------
+    >>> print(escape_latex("mean_cosine & 5 %"))
+    mean\_cosine \& 5 \%
+    """
+    special = {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "–": "--",
+        **{sign: "\\" + sign for sign in "&%$#_{}"},
+    }
+    return "".join(special.get(sign, sign) for sign in str(text))

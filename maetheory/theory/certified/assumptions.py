@@ -1,0 +1,225 @@
+"""An assumption in balls is a margin: how far it is from failing, and how much of a failure is round-off.
+
+The arrays of a world are floats, so a norm that is meant to be one is one only nearly. As in :mod:`theorem`, what fails
+by no more than a relative 1e-12 counts as met. Such a shortfall is never free: divided by a gap or a mass that is as
+small it can break the claim. So each margin states its cost, a bound of how far the claim itself can be from true
+because of the shortfall, and a certificate proves nothing that lies within that cost.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from maetheory.theory.certified.balls import (
+    Ball,
+    BallMatrix,
+    ball,
+    ball_max,
+    ball_sum,
+    enclosure,
+    nonnegative_sqrt,
+    power,
+)
+from maetheory.theory.certified.graph import BallGraph, mean_square
+from maetheory.theory.certified.probe import BallProbe, project_on_features
+
+ROUNDING_TOLERANCE = 1e-12
+_EQUAL_ROWS_TOLERANCE = 1e-24
+_LIPSCHITZ_COST_FACTOR = 40
+_TIED_COST = 1e-11
+
+
+@dataclass(frozen=True)
+class Margin:
+    """How far an assumption is from failing.
+
+    Attributes
+    ----------
+    value : arb
+        >= 0 iff it holds exactly.
+    allowed : arb
+        A shortfall up to this is round-off.
+    measured : str
+        What was measured, in words.
+    cost : arb, optional
+        Where the assumption is met only up to round-off, the claim is true up to this part of the scale. Without it
+        nothing is known of that, and only an assumption that is met exactly carries a proof.
+    """
+
+    value: Ball
+    allowed: Ball
+    measured: str
+    cost: Ball | None = None
+
+
+@dataclass(frozen=True)
+class LeastLipschitz:
+    """Least L with ‖f − f⁺‖² ≤ L ‖h − h⁺‖² on all positive pairs, up to differences that are round-off.
+
+    Attributes
+    ----------
+    value : arb
+        Infinite if h merges a pair that f tells apart; 0 where f is aligned on every pair.
+    n_ignored_pairs : int
+        Pairs whose features differ, but by less than 1e-12 of their length.
+    """
+
+    value: Ball
+    n_ignored_pairs: int
+
+
+def least_lipschitz(graph: BallGraph, floats: dict[str, np.ndarray]) -> LeastLipschitz:
+    """Measure L on the pairs themselves; ``floats`` holds ``features`` and ``h``."""
+    f, h = ([[ball(x) for x in row] for row in floats[name]] for name in ("features", "h"))
+    long_f, long_h = ([_EQUAL_ROWS_TOLERANCE * ball_sum(x * x for x in row) for row in rows] for rows in (f, h))
+    ratios, n_ignored_pairs = [], 0
+    for i, j in _positive_pairs(graph):
+        far, near = _distance(f[i], f[j]), _distance(h[i], h[j])
+        if far <= ball_max((long_f[i], long_f[j])):
+            n_ignored_pairs += not far.is_zero()
+        elif near <= ball_max((long_h[i], long_h[j])):
+            return LeastLipschitz(ball(float("inf")), n_ignored_pairs)
+        else:
+            ratios.append(far / near)
+    return LeastLipschitz(ball_max(ratios), n_ignored_pairs)
+
+
+def _positive_pairs(graph: BallGraph) -> Iterable[tuple[int, int]]:
+    x, other = graph.floats.pair_law.tocoo().coords
+    return ((int(i), int(j)) for i, j in zip(x, other) if i < j)
+
+
+def _distance(a: list[Ball], b: list[Ball]) -> Ball:
+    return ball_sum(power(x - y, 2) for x, y in zip(a, b))
+
+
+def bi_lipschitz(least: LeastLipschitz, lipschitz: Ball) -> Margin:
+    """The decoder shrinks no positive pair by more than L, and L is finite.
+
+    All claims bound E‖f − f⁺‖²/L ≤ 4 E‖f‖²/L, which is part of their scale up to a factor that grows with the root of
+    the number k of features; the shortfall is a part of L, and pairs that were passed over differ by less still.
+    """
+    if not least.value.is_finite():
+        infinite = ball(float("-inf"))
+        return Margin(
+            infinite, ball(0), "L = ∞: the decoder merges two views of one target that the encoder tells apart"
+        )
+    allowed = ROUNDING_TOLERANCE * lipschitz
+    shortfall = -allowed if least.n_ignored_pairs else ball(0)
+    value = shortfall if least.value is lipschitz else lipschitz - least.value + shortfall
+    measured = f"L = {enclosure(lipschitz)}, at least {enclosure(least.value)} is needed"
+    most = 2 * allowed if least.n_ignored_pairs else allowed
+    return Margin(value, most, measured, _LIPSCHITZ_COST_FACTOR * most / lipschitz)
+
+
+def norms_at_least_one(graph: BallGraph, h: BallMatrix, h_g: BallMatrix) -> Margin:
+    """½(E‖h‖² + E‖h_g‖²) ≥ 1."""
+    d1, d2 = graph.degrees
+    average = (mean_square(d1, h) + mean_square(d2, h_g)) / 2
+    words = f"½(E‖h‖² + E‖h_g‖²) = {enclosure(average)}, at least 1 is needed"
+    return Margin(average - 1, ball(ROUNDING_TOLERANCE), words, abs(average - 1))
+
+
+def norm_at_most_one(graph: BallGraph, h_g: BallMatrix) -> Margin:
+    """E‖h_g‖² ≤ 1."""
+    measured = mean_square(graph.degrees[1], h_g)
+    words = f"E‖h_g‖² = {enclosure(measured)}, at most 1 is needed"
+    return Margin(1 - measured, ball(ROUNDING_TOLERANCE), words, abs(1 - measured) / 2)
+
+
+def features_collapsed(floats: dict[str, np.ndarray]) -> Margin:
+    """F is the same for every view."""
+    features = floats["features"]
+    return _constant_within_groups(features, [0] * len(features), "features differ by up to {}, 0 is needed")
+
+
+def _feature_groups(floats: dict[str, np.ndarray]) -> list[Hashable]:
+    """The features of each view as one value, the same for all where they count as collapsed."""
+    features, met = floats["features"], features_collapsed(floats)
+    return [0] * len(features) if met.value >= -met.allowed else [tuple(row) for row in features]
+
+
+def position_blind(floats: dict[str, np.ndarray]) -> Margin:
+    """H is the same for views of equal features."""
+    return _constant_within_groups(
+        floats["h"],
+        _feature_groups(floats),
+        "views of equal features get predictions that differ by up to {}, 0 is needed",
+    )
+
+
+def depends_on_mask_alone(graph: BallGraph, floats: dict[str, np.ndarray], masks: np.ndarray | None = None) -> Margin:
+    """H is the same for views of equal features and mask."""
+    names = graph.floats.target_masks if masks is None else masks
+    shown = sorted({(i, float(names[j])) for i, j, _ in graph.pairs})
+    alike = _feature_groups(floats)
+    seen = [(alike[i], mask) for i, mask in shown]
+    rows = floats["h"][[i for i, _ in shown]]
+    return _constant_within_groups(
+        rows, seen, "views of equal features and mask get predictions that differ by up to {}, 0 is needed"
+    )
+
+
+def _constant_within_groups(rows: np.ndarray, groups: Sequence[Hashable], words: str) -> Margin:
+    """Rows equal the first row of their group, entry by entry, up to a part of that row's largest entry.
+
+    Rows of d entries that are off by a part δ change a squared distance by at most 4 δ√d of the squared norms.
+    """
+    first: dict[Hashable, np.ndarray] = {}
+    spread, part = ball(0), ball(0)
+    for row, group in zip(rows, groups):
+        reference = first.setdefault(group, row)
+        if (row != reference).any():
+            off = ball_max(abs(ball(x) - ball(y)) for x, y in zip(row, reference))
+            size = ball_max(abs(ball(y)) for y in reference)
+            part = ball_max([part, ball(math.inf) if size.is_zero() else off / size])
+            spread = ball_max([spread, off])
+    return Margin(
+        -part, ball(ROUNDING_TOLERANCE), words.format(enclosure(spread)), 4 * part * ball(rows.shape[1]).sqrt()
+    )
+
+
+def linear_decoder(graph: BallGraph, h: BallMatrix, floats: dict[str, np.ndarray]) -> Margin:
+    """H lies in the columns of F."""
+    outside = nonnegative_sqrt(mean_square(graph.degrees[0], h - project_on_features(graph, floats["features"], h)))
+    size = nonnegative_sqrt(mean_square(graph.degrees[0], h))
+    words = f"‖H - P_F H‖_F = {enclosure(outside)} of ‖H‖_F = {enclosure(size)}, 0 is needed"
+    cost = ball(0) if size.is_zero() else 3 * outside / size  # of E‖h - x₂‖² in E‖h‖² + E‖x₂‖²
+    return Margin(-outside, ROUNDING_TOLERANCE * size, words, cost)
+
+
+def no_tied_views(probe: BallProbe) -> Margin:
+    """No view is between two classes: what is called a tie is one within 1e-12."""
+    return _no_ties(probe.ties(include_images=False), "views")
+
+
+def no_tied_images(probe: BallProbe) -> Margin:
+    """No view and no image is between two classes."""
+    return _no_ties(probe.ties(include_images=True), "views and images")
+
+
+def _no_ties(ties: int, what: str) -> Margin:
+    """A view in a tie has a residual of ½ up to 1e-12, so that twice the residual still counts it, and so on."""
+    words = f"{ties} {what} tied within 1e-12 count as errors"
+    return Margin(ball(-ROUNDING_TOLERANCE if ties else 0.0), ball(ROUNDING_TOLERANCE), words, ball(_TIED_COST))
+
+
+def targets_are_sent_by_a_law(channel: BallMatrix) -> Margin:
+    """The rows of the channel on targets are laws within 1e-12; they are divided by their sums before use."""
+    return _is_law(channel)
+
+
+def views_are_sent_by_a_law(view_channel: BallMatrix) -> Margin:
+    """The same of the channel on views."""
+    return _is_law(view_channel)
+
+
+def _is_law(rows: BallMatrix) -> Margin:
+    least = -ball_max(-x for x in rows.entries())
+    off = ball_max(abs(ball_sum(row) - 1) for row in rows.tolist())
+    words = f"least entry {enclosure(least)} if below 0, rows sum to one within {enclosure(off)}"
+    return Margin(least.min(ball(ROUNDING_TOLERANCE) - off), ball(0), words)

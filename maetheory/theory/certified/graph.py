@@ -1,0 +1,287 @@
+"""The law of a mask graph in balls: its stored weights, divided by their exact sum.
+
+A joint law in floats sums to one only up to round-off. Here the weights are taken as they are stored and divided by
+their sum, so that the law is exactly a law; everything else follows from it. The law of images given a node is
+normalised likewise and weighed by the node's degree, so that all marginals agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from maetheory.graph import MaskGraph
+from maetheory.theory.certified.balls import (
+    Ball,
+    BallMatrix,
+    ball,
+    ball_max,
+    ball_sum,
+    from_rows,
+    inner,
+    power,
+    rescale,
+    squared_norm,
+)
+from maetheory.theory.certified.spectrum import eigenvalues
+
+
+@dataclass(frozen=True, eq=False)
+class BallGraph:
+    """A mask graph whose quantities are balls at the precision in which they are first asked for.
+
+    Attributes
+    ----------
+    floats : MaskGraph
+        The graph it encloses; Bayes labels are read off it.
+    found : dict
+        Eigenvectors found at a lower precision, from which to go on.
+    """
+
+    floats: MaskGraph
+    found: dict[str, BallMatrix] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of views and of targets."""
+        return self.floats.shape
+
+    @cached_property
+    def pairs(self) -> list[tuple[int, int, Ball]]:
+        """View, target and probability of every pair that occurs."""
+        coordinates = sparse.coo_array(self.floats.joint)
+        weights = [ball(w) for w in coordinates.data]
+        mass = ball_sum(weights)
+        x1, x2 = coordinates.coords
+        return [(int(i), int(j), w / mass) for i, j, w in zip(x1, x2, weights)]
+
+    @cached_property
+    def law(self) -> BallMatrix:
+        """M, shape (N1, N2)."""
+        n1, n2 = self.shape
+        rows = [[ball(0)] * n2 for _ in range(n1)]
+        for i, j, w in self.pairs:
+            rows[i][j] += w
+        return from_rows(rows, n1, n2)
+
+    @cached_property
+    def degrees(self) -> tuple[list[Ball], list[Ball]]:
+        """Marginals d₁ and d₂."""
+        d1, d2 = ([ball(0)] * n for n in self.shape)
+        for i, j, w in self.pairs:
+            d1[i] += w
+            d2[j] += w
+        return d1, d2
+
+    @cached_property
+    def pair_law(self) -> BallMatrix:
+        """A = M D₂⁻¹ Mᵀ, shape (N1, N1)."""
+        return rescale(self.law, columns=[1 / d for d in self.degrees[1]]) * self.law.transpose()
+
+    @cached_property
+    def gram(self) -> BallMatrix:
+        """Ā_M Ā_Mᵀ or Ā_MᵀĀ_M, whichever is smaller: they have the same non-zero eigenvalues."""
+        return gram(self.law, *self.degrees)
+
+    @cached_property
+    def eigenvalues(self) -> list[Ball]:
+        """λ_i, descending, as many as the smaller side of the graph has nodes; all others are 0."""
+        return self.spectrum("gram", self.gram)
+
+    def spectrum(self, name: str, symmetric: BallMatrix) -> list[Ball]:
+        """Eigenvalues of a matrix of this graph, descending; the name keeps its vectors for a higher precision."""
+        values, self.found[name] = eigenvalues(symmetric, self.found.get(name))
+        return values
+
+    def head(self, k: int) -> Ball:
+        """Σ_{i≤k} λ_i²."""
+        return ball_sum(value * value for value in self.eigenvalues[:k])
+
+    def eigenvalue(self, index: int) -> Ball:
+        """λ_{index+1}, 0 beyond the smaller side of the graph."""
+        return self.eigenvalues[index] if index < len(self.eigenvalues) else ball(0)
+
+    def frobenius_square(self) -> Ball:
+        """‖Ā‖_F², without a root."""
+        inverse = [1 / d for d in self.degrees[0]]
+        return inner(rescale(self.pair_law, inverse, inverse), self.pair_law)
+
+    def factorisation_error(self, features: BallMatrix) -> Ball:
+        """‖Ā − FFᵀ‖_F² = Σ_ij (A_ij − d_i d_j f_iᵀf_j)² / d_i d_j, entry by entry and without a root."""
+        d1 = self.degrees[0]
+        inverse = [1 / d for d in d1]
+        gap = self.pair_law - rescale(features * features.transpose(), d1, d1)  # (N1, N1)
+        return inner(rescale(gap, inverse, inverse), gap)
+
+    @cached_property
+    def class_law(self) -> list[list[Ball]]:
+        """Joint law of the view and the label of its image, N1 lists of r."""
+        return self._class_law(self.floats.image_views, self.degrees[0])
+
+    @cached_property
+    def target_class_law(self) -> list[list[Ball]]:
+        """Joint law of the target and the label of its image, N2 lists of r."""
+        return self._class_law(self.floats.image_targets, self.degrees[1])
+
+    def _class_law(self, images: sparse.csr_array, degrees: list[Ball]) -> list[list[Ball]]:
+        labels, n_classes = self._image_labels, self.floats.n_classes
+        law = [[ball(0)] * n_classes for _ in degrees]
+        for image, node, w in _image_node_law(images, degrees):
+            law[node][labels[image]] += w
+        return law
+
+    @property
+    def _image_labels(self) -> np.ndarray:
+        labels = self.floats.image_labels
+        assert labels is not None, "n_classes complains first where there are none"
+        return labels
+
+    def image_views(self) -> list[tuple[int, int, Ball]]:
+        """Image, view and probability of every pair of them that occurs."""
+        return _image_node_law(self.floats.image_views, self.degrees[0])
+
+    def label_error(self, labels: np.ndarray | None = None) -> Ball:
+        """α, of the Bayes labels or of others."""
+        return mislabelled_mass(self.class_law, self.floats.view_labels if labels is None else labels)
+
+    def target_label_error(self, labels: np.ndarray | None = None) -> Ball:
+        """α₂, of the Bayes labels or of others."""
+        return mislabelled_mass(self.target_class_law, self.floats.target_labels if labels is None else labels)
+
+    def pair_label_error(self, labels: np.ndarray | None = None) -> Ball:
+        """φ, of the Bayes labels or of others: given a target, the mass of two views of different labels."""
+        names = self.floats.view_labels if labels is None else labels
+        masses: list[dict[int, Ball]] = [{} for _ in range(self.shape[1])]
+        for i, j, w in self.pairs:
+            label = int(names[i])
+            masses[j][label] = masses[j].get(label, ball(0)) + w
+        return ball_sum(
+            mine * ball_sum(mass for other, mass in at.items() if other != label) / d2
+            for at, d2 in zip(masses, self.degrees[1])
+            for label, mine in at.items()
+        )
+
+    def largest_class_mass(self) -> Ball:
+        """p_max."""
+        return ball_max(self.class_masses())
+
+    def class_masses(self, labels: np.ndarray | None = None) -> list[Ball]:
+        """Mass of the views of each label, the Bayes labels or others."""
+        names = self.floats.view_labels if labels is None else np.unique(labels, return_inverse=True)[1].ravel()
+        masses = [ball(0)] * (int(names.max()) + 1)
+        for label, d in zip(names, self.degrees[0]):
+            masses[int(label)] += d
+        return masses
+
+
+def gram(law: BallMatrix, d1: list[Ball], d2: list[Ball]) -> BallMatrix:
+    """BBᵀ or BᵀB, whichever is smaller, for B = D₁^-½ M D₂^-½ with 0^-½ := 0."""
+    between = normalised(law, d1, d2)
+    turned = between.transpose()
+    return between * turned if law.nrows() <= law.ncols() else turned * between
+
+
+def normalised(law: BallMatrix, d1: list[Ball], d2: list[Ball]) -> BallMatrix:
+    """D₁^-½ M D₂^-½ with 0^-½ := 0."""
+    return rescale(law, *([ball(0) if d.is_zero() else d.rsqrt() for d in side] for side in (d1, d2)))
+
+
+def mislabelled_mass(law: list[list[Ball]], labels: np.ndarray) -> Ball:
+    """Mass of a law of node and class off the label of each node."""
+    return ball_sum(mass for row, label in zip(law, labels) for c, mass in enumerate(row) if c != label)
+
+
+def _image_node_law(images: sparse.csr_array, degrees: list[Ball]) -> list[tuple[int, int, Ball]]:
+    """Pairs of image and node, where each node has exactly its degree."""
+    coordinates = sparse.coo_array(images)
+    image, node = coordinates.coords
+    weights = [ball(w) for w in coordinates.data]
+    mass = [ball(0)] * len(degrees)
+    for j, w in zip(node, weights):
+        mass[j] += w
+    return [(int(i), int(j), w / mass[j] * degrees[j]) for i, j, w in zip(image, node, weights)]
+
+
+def mean_square(degrees: list[Ball], rows: BallMatrix) -> Ball:
+    """E‖f‖² under a marginal."""
+    return ball_sum(d * ball_sum(x * x for x in row) for d, row in zip(degrees, rows.tolist()))
+
+
+def mean_squared_difference(graph: BallGraph, a: BallMatrix, b: BallMatrix) -> Ball:
+    """E‖a(x₁) − b(x₂)‖² over views and targets."""
+    return _weighted_squared_difference(graph.pairs, a, b)
+
+
+def pair_distance(graph: BallGraph, h: BallMatrix) -> Ball:
+    """E‖h(x₁) − h(x₁⁺)‖², summed over the pairs themselves."""
+    pairs = [(i, j, w) for i, row in enumerate(graph.pair_law.tolist()) for j, w in enumerate(row) if not w.is_zero()]
+    return _weighted_squared_difference(pairs, h, h)
+
+
+def _weighted_squared_difference(pairs: list[tuple[int, int, Ball]], a: BallMatrix, b: BallMatrix) -> Ball:
+    """Σ w ‖a_i − b_j‖² with the square written out, so that one matrix product does the work."""
+    of_a, of_b = _squared_row_norms(a), _squared_row_norms(b)
+    products = (a * b.transpose()).tolist()
+    return ball_sum(w * (of_a[i] + of_b[j] - 2 * products[i][j]) for i, j, w in pairs)
+
+
+def _squared_row_norms(rows: BallMatrix) -> list[Ball]:
+    return [ball_sum(x * x for x in row) for row in rows.tolist()]
+
+
+def asymmetric_alignment(graph: BallGraph, h: BallMatrix, h_g: BallMatrix) -> Ball:
+    """L_asym = −E h(x₁)ᵀ h_g(x₂)."""
+    return -inner(h, graph.law * h_g)
+
+
+def alignment_loss(graph: BallGraph, h: BallMatrix) -> Ball:
+    """L_align = −E h(x₁)ᵀ h(x₁⁺)."""
+    return -inner(h, graph.pair_law * h)
+
+
+def uniformity_loss(graph: BallGraph, features: BallMatrix) -> Ball:
+    """L_unif = E (f(x₁)ᵀ f(x₁⁻))²."""
+    return squared_norm(features.transpose() * rescale(features, graph.degrees[0]))
+
+
+def spectral_loss(graph: BallGraph, features: BallMatrix) -> Ball:
+    """L_spec = 2 L_align + L_unif."""
+    return 2 * alignment_loss(graph, features) + uniformity_loss(graph, features)
+
+
+def conditional_mean(graph: BallGraph, h: BallMatrix) -> BallMatrix:
+    """E[h(x₁) | x₂], shape (N2, d)."""
+    return rescale(graph.law.transpose() * h, [1 / d for d in graph.degrees[1]])
+
+
+def best_prediction(graph: BallGraph, targets: BallMatrix) -> BallMatrix:
+    """E[x₂ | x₁], shape (N1, d)."""
+    return rescale(graph.law * targets, [1 / d for d in graph.degrees[0]])
+
+
+def target_variance(graph: BallGraph, targets: BallMatrix, masks: np.ndarray | None = None) -> Ball:
+    """Var(x₂), or its mean given the mask where masks are given."""
+    d2 = graph.degrees[1]
+    groups = np.zeros(len(d2), int) if masks is None else np.unique(masks, return_inverse=True)[1].ravel()
+    rows = targets.tolist()
+    spread = ball(0)
+    for group in range(int(groups.max()) + 1):
+        members = np.flatnonzero(groups == group)
+        mass = ball_sum(d2[j] for j in members)
+        mean = [ball_sum(d2[j] * rows[j][c] for j in members) / mass for c in range(targets.ncols())]
+        spread += ball_sum(d2[j] * ball_sum(power(x - m, 2) for x, m in zip(rows[j], mean)) for j in members)
+    return spread
+
+
+def component_means(graph: BallGraph, h: BallMatrix) -> BallMatrix:
+    """Mean of h over the connected component of each view, shape (N1, d)."""
+    member, d1, rows = graph.floats.components[0], graph.degrees[0], h.tolist()
+    means = []
+    for component in range(graph.floats.n_components):
+        inside = np.flatnonzero(member == component)
+        mass = ball_sum(d1[i] for i in inside)
+        means.append([ball_sum(d1[i] * rows[i][c] for i in inside) / mass for c in range(h.ncols())])
+    return from_rows([means[c] for c in member], h.nrows(), h.ncols())

@@ -1,0 +1,255 @@
+"""What theorems assume of graphs themselves, in balls: whose parts the views of another graph are, and of which images.
+
+A graph does not store its mask law. What a theorem needs of it can be read off the laws of images and views: under
+uniform masks a view of fewer patches is a uniform part of a view of more, image by image, and that is compared entry by
+entry, positions kept or dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import comb, inf
+
+import numpy as np
+from scipy import sparse
+from scipy.optimize import linprog
+
+from maetheory.theory.certified.assumptions import ROUNDING_TOLERANCE, Margin
+from maetheory.theory.certified.balls import Ball, ball, ball_max, ball_sum, enclosure, nonnegative_sqrt, squared_norm
+from maetheory.theory.certified.graph import BallGraph, normalised
+from maetheory.theory.statements.label_error_grows_with_mask_ratio import contents_agree, keeps_positions, uniform_parts
+from maetheory.theory.statements.mask_ratio_duality import match_nodes
+
+_MAX_UNKNOWNS = 20_000
+Law = dict[tuple[int, int], Ball]
+
+
+def _failed_margin(words: str) -> Margin:
+    return Margin(ball(-inf), ball(0), words)
+
+
+def _exact_margin(words: str) -> Margin:
+    return Margin(ball(0), ball(0), words)
+
+
+def _absolute_differences(one: Law, two: Law) -> list[Ball]:
+    """Absolute differences of two sparse laws, entry by entry."""
+    return [abs(_conditioning_probability(one, at) - _conditioning_probability(two, at)) for at in {**one, **two}]
+
+
+def _conditioning_probability(law: Law, at: tuple[int, int]) -> Ball:
+    found = law.get(at)
+    return ball(0) if found is None else found
+
+
+def _agreement_margin(apart: Iterable[Ball], words: str, cost: Ball | None = None) -> Margin:
+    """Laws agree within 1e-12 in each entry; the claim may be off by the sum unless another cost is given."""
+    apart = list(apart)
+    most = ball_max(apart)
+    return Margin(
+        -most, ball(ROUNDING_TOLERANCE), words.format(enclosure(most)), ball_sum(apart) if cost is None else cost
+    )
+
+
+def _image_masses(graph: BallGraph) -> Law:
+    masses: Law = {}
+    for image, _, w in graph.image_views():
+        masses[image, 0] = masses.get((image, 0), ball(0)) + w
+    return masses
+
+
+def same_images(graph: BallGraph, hides_more: BallGraph) -> Margin:
+    """Images have the same labels, exactly, and what is known of their pictures agrees; masses agree within 1e-12."""
+    one, two = graph.floats, hides_more.floats
+    if one.image_views.shape[0] != two.image_views.shape[0]:
+        return _failed_margin(f"there are {one.image_views.shape[0]} and {two.image_views.shape[0]} images")
+    if one.image_labels is None or two.image_labels is None or not np.array_equal(one.image_labels, two.image_labels):
+        return _failed_margin("labels differ")
+    if not contents_agree(one, two):
+        return _failed_margin("labels agree, contents differ")
+    return _agreement_margin(
+        _absolute_differences(_image_masses(graph), _image_masses(hides_more)),
+        "masses agree within {}, labels agree, contents agree",
+    )
+
+
+def same_positions(graph: BallGraph, hides_more: BallGraph) -> Margin:
+    """Positions are kept in both graphs, or dropped in both."""
+    words = ["kept" if keeps_positions(g.floats) else "dropped" for g in (graph, hides_more)]
+    said = f"positions are {words[0]} and {words[1]}"
+    return _exact_margin(said) if words[0] == words[1] else _failed_margin(said)
+
+
+def hides_more_uniformly(graph: BallGraph, hides_more: BallGraph) -> Margin:
+    """Views of the second graph are uniform parts of views of the first, as they are under uniform masks."""
+    counts = []
+    for g in (graph, hides_more):
+        contents = g.floats.view_contents
+        if contents is None:
+            return _failed_margin("a graph from a joint law does not know its masks")
+        seen = (contents.symbols >= 0).sum(1)
+        if np.ptp(seen):
+            return _failed_margin("the masks are not sets of one size")
+        counts.append(int(seen[0]))
+    words = f"{counts[0]} and {counts[1]} visible patches"
+    if counts[1] > counts[0]:
+        return _failed_margin(words)
+    uneven = [x for g, k in zip((graph, hides_more), counts) for x in _uneven_masks(g, k)]
+    comparable = keeps_positions(graph.floats) == keeps_positions(hides_more.floats)
+    if not comparable or not same_images(graph, hides_more).value >= -ROUNDING_TOLERANCE:
+        return _agreement_margin(
+            uneven, words + ", masses of masks differ by {}"
+        )  # another assumption fails, and says so
+    parts = uniform_parts(graph.floats, hides_more.floats)
+    if parts is None:
+        return Margin(
+            ball(-ROUNDING_TOLERANCE), ball(ROUNDING_TOLERANCE), words + ", too many parts of views to compare"
+        )
+    apart = _absolute_differences(_law_of_parts(graph, parts, counts), _as_dict(hides_more.image_views()))
+    most = ball_max([*uneven, *apart])
+    words = f"{words}, views are uniform parts of views within {enclosure(most)}"
+    return Margin(-most, ball(ROUNDING_TOLERANCE), words, ball_sum(apart))
+
+
+def _uneven_masks(graph: BallGraph, visible: int) -> list[Ball]:
+    """How far each mask is from its mass under the uniform law, where positions are kept."""
+    contents = graph.floats.view_contents
+    if contents is None or contents.masks is None:
+        return []
+    member = np.unique(contents.masks, axis=0, return_inverse=True)[1].ravel()
+    number = comb(contents.masks.shape[1], visible)
+    masses = [ball(0)] * (int(member.max()) + 1)
+    for mask, d in zip(member, graph.degrees[0]):
+        masses[mask] += d
+    return [abs(mass - ball(1) / number) for mass in masses] if len(masses) == number else [ball(1)]
+
+
+def _as_dict(triples: Iterable[tuple[int, int, Ball]]) -> Law:
+    return {(i, j): w for i, j, w in triples}
+
+
+def _law_of_parts(graph: BallGraph, parts: sparse.csr_array, counts: list[int]) -> Law:
+    """Law of the image and a uniform part of its view; a part that the other graph never shows has the last number."""
+    law: Law = {}
+    for image, view, w in graph.image_views():
+        at = slice(parts.indptr[view], parts.indptr[view + 1])
+        for part, ways in zip(parts.indices[at], parts.data[at]):
+            share = w * int(ways) / comb(*counts)
+            law[image, int(part)] = law.get((image, int(part)), ball(0)) + share
+    return law
+
+
+def _support(law: Law) -> set[tuple[int, int]]:
+    return {at for at, w in law.items() if not w.is_zero()}
+
+
+def is_transposed(graph: BallGraph, complement: BallGraph) -> Margin:
+    """The complement is the graph with views and targets exchanged.
+
+    Singular values are off by at most ‖Ā_M − Ā_M'ᵀ‖_F, which weighs each difference by the masses it belongs to, label
+    errors by the sum of the differences of the class laws; components differ only where other pairs occur.
+    """
+    one, two = graph.floats, complement.floats
+    if one.shape != two.shape[::-1]:
+        return _failed_margin(f"the graphs are {one.shape} and {two.shape}")
+    places = match_nodes(one, two)
+    if places is None:
+        return _failed_margin("a view or target of one graph shows what no target or view of the other does")
+    if one.image_labels is not None and two.image_labels is not None and one.n_classes != two.n_classes:
+        return _failed_margin(f"they have {one.n_classes} and {two.n_classes} classes")
+    views, targets = places
+    back = {int(j): i for i, j in enumerate(targets)}, {int(j): i for i, j in enumerate(views)}
+    turned = {(back[1][j], back[0][i]): w for i, j, w in complement.pairs}
+    apart, of_classes = _absolute_differences(_as_dict(graph.pairs), turned), ball(0)
+    if one.image_labels is not None and two.image_labels is not None:
+        for mine, other, place in (
+            (graph.class_law, complement.target_class_law, views),
+            (graph.target_class_law, complement.class_law, targets),
+        ):
+            gaps = [abs(x - y) for row, at in zip(mine, place) for x, y in zip(row, other[at])]
+            apart, of_classes = apart + gaps, of_classes + ball_sum(gaps)
+    if _support(_as_dict(graph.pairs)) != _support(turned):
+        cost = ball(max(one.shape))
+    else:
+        exchanged = complement.law.transpose().tolist()  # (N2', N1')
+        rows = [[exchanged[i][j] for j in targets] for i in views]
+        sides = [complement.degrees[1][i] for i in views], [complement.degrees[0][j] for j in targets]
+        apart_in_norm = normalised(graph.law, *graph.degrees) - normalised(type(graph.law)(rows), *sides)
+        cost = nonnegative_sqrt(squared_norm(apart_in_norm)) + of_classes
+    return _agreement_margin(apart, "masses and class laws agree within {}", cost)
+
+
+def images_known_exactly(graph: BallGraph) -> Margin:
+    """Some law of class, view and target has the stored laws of class and view and of class and target.
+
+    Where each view is of one class, or each target, there is only one candidate; else a linear program finds one. The
+    laws of the candidate differ from the stored ones by δ, summed over entries, and so do α and α₂ from its own.
+    """
+    found = _classes_of_pairs(graph)
+    if found is None:
+        return Margin(
+            ball(-ROUNDING_TOLERANCE),
+            ball(ROUNDING_TOLERANCE),
+            "views and targets are shared by too many classes to compare",
+        )
+    shares, unique = found
+    by_view: Law = {}
+    by_target: Law = {}
+    for (i, j, w), row in zip(graph.pairs, shares):
+        for c, share in row:
+            by_view[i, c] = by_view.get((i, c), ball(0)) + w * share
+            by_target[j, c] = by_target.get((j, c), ball(0)) + w * share
+    apart = [
+        *_absolute_differences(by_view, _nonzero_entries(graph.class_law)),
+        *_absolute_differences(by_target, _nonzero_entries(graph.target_class_law)),
+    ]
+    off = ball_sum(apart)
+    words = f"one law of class, view and target has the stored laws within {enclosure(off)}"
+    if not unique and not off <= ROUNDING_TOLERANCE:
+        return Margin(ball(-ROUNDING_TOLERANCE), ball(ROUNDING_TOLERANCE), f"no {words[4:]} was found", 2 * off)
+    return Margin(-off, ball(ROUNDING_TOLERANCE), words, 2 * off)
+
+
+def _nonzero_entries(rows: list[list[Ball]]) -> Law:
+    return {(i, c): w for i, row in enumerate(rows) for c, w in enumerate(row) if not w.is_zero()}
+
+
+def _classes_of_pairs(graph: BallGraph) -> tuple[list[list[tuple[int, Ball]]], bool] | None:
+    """Class and share of each pair, shares summing to one, and whether no others are possible."""
+    for side, law in enumerate((graph.class_law, graph.target_class_law)):
+        if all(sum(not w.is_zero() for w in row) == 1 for row in law):
+            only = [next(c for c, w in enumerate(row) if not w.is_zero()) for row in law]
+            return [[(only[pair[side]], ball(1))] for pair in graph.pairs], True
+    guess = _class_shares_by_linear_program(graph)
+    if guess is None:
+        return None
+    rows = [[(c, ball(float(x))) for c, x in enumerate(row) if x > 0] for row in guess]
+    masses = [ball_sum(x for _, x in row) for row in rows]
+    return [[(c, x / mass) for c, x in row] for row, mass in zip(rows, masses)], False
+
+
+def _class_shares_by_linear_program(graph: BallGraph) -> np.ndarray | None:
+    """Shares of the classes in each pair, shape (pairs, r), in floats: nothing is proved by how they were found."""
+    classes, size = graph.floats.n_classes, len(graph.pairs)
+    if size * classes > _MAX_UNKNOWNS:
+        return None
+    x1, x2, weight = (np.array(column) for column in zip(*((i, j, float(w)) for i, j, w in graph.pairs)))
+    unknown = np.arange(size * classes)
+    pair, label = np.divmod(unknown, classes)
+    rows, aims = [], []
+    for node, law in ((x1, graph.class_law), (x2, graph.target_class_law)):
+        row = node[pair] * classes + label
+        rows.append(sparse.csr_array((np.ones(len(unknown)), (row, unknown)), shape=(len(law) * classes, len(unknown))))
+        aims.append(np.array([[float(w) for w in one] for one in law]).ravel())
+    rows.append(sparse.csr_array((np.ones(len(unknown)), (pair, unknown)), shape=(size, len(unknown))))
+    aims.append(weight)
+    sums: sparse.csr_array = sparse.vstack(rows, format="csr")
+    slack = sparse.eye_array(sums.shape[0])
+    objective = np.r_[np.zeros(len(unknown)), np.ones(2 * sums.shape[0])]
+    found = linprog(objective, A_eq=sparse.hstack([sums, slack, -slack]), b_eq=np.concatenate(aims), method="highs")
+    if found.x is None:
+        return None
+    shares = np.maximum(found.x[: len(unknown)].reshape(size, classes), 0.0)
+    empty = shares.sum(1) == 0
+    shares[empty] = weight[empty, None]
+    return np.asarray(shares)

@@ -1,0 +1,139 @@
+"""The theorems that compare two graphs, written a second time, in balls; see :mod:`certified_sides`.
+
+A channel is read as it is stored, and its rows are divided by their exact sums, as the law of a graph is. Two graphs
+that were enumerated separately agree only up to round-off, so that what they share is an assumption met no better; what
+that may cost the claim is weighed by the masses, see :mod:`certified_graph_premises`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from itertools import zip_longest
+
+from maetheory.theory.certified.assumptions import targets_are_sent_by_a_law, views_are_sent_by_a_law
+from maetheory.theory.certified.balls import (
+    Ball,
+    BallMatrix,
+    ball,
+    ball_max,
+    ball_sum,
+    from_rows,
+    nonnegative_sqrt,
+    rescale,
+)
+from maetheory.theory.certified.graph import BallGraph, gram
+from maetheory.theory.certified.graph_assumptions import (
+    hides_more_uniformly,
+    is_transposed,
+    same_images,
+    same_positions,
+)
+from maetheory.theory.certified.sides import Sides, unit_scale
+from maetheory.theory.statements.label_error_grows_with_mask_ratio import IMAGES, MASKS, POSITIONS
+from maetheory.theory.statements.mask_ratio_duality import TRANSPOSED
+
+
+def _zero(graph: BallGraph) -> Ball:
+    return ball(0)
+
+
+def _normalised_channel(channel: BallMatrix) -> BallMatrix:
+    return rescale(channel, rows=[1 / ball_sum(row) for row in channel.tolist()])
+
+
+def _column_sums(law: BallMatrix) -> list[Ball]:
+    return [ball_sum(column) for column in law.transpose().tolist()]
+
+
+def _loewner_gap(graph: BallGraph, channel: BallMatrix) -> Ball:
+    """Least eigenvalue of Ā_M − Ā_{MK} beside u = √d₁: 2uuᵀ is added, which lifts that direction above all others."""
+    n1 = graph.shape[0]
+    if n1 == 1:
+        return ball(0)
+    after = graph.law * _normalised_channel(channel)
+    kept = [ball(0) if d.is_zero() else 1 / d for d in _column_sums(after)]
+    fall = graph.pair_law - rescale(after, columns=kept) * after.transpose()  # (N1, N1)
+    d1 = graph.degrees[0]
+    inverse = [d.rsqrt() for d in d1]
+    roots = [d.sqrt() for d in d1]
+    lifted = from_rows([[2 * a * b for b in roots] for a in roots], n1, n1)
+    return graph.spectrum("fall", rescale(fall, inverse, inverse) + lifted)[-1]
+
+
+def _largest_rise(graph: BallGraph, channel: BallMatrix, view_channel: BallMatrix) -> Ball:
+    """Largest σ_i(KᵀMK') − σ_i(M) over i ≥ 2."""
+    after = _normalised_channel(view_channel).transpose() * graph.law * _normalised_channel(channel)
+    squares = graph.spectrum("after", gram(after, _column_sums(after.transpose()), _column_sums(after)))
+    pairs = list(zip_longest(squares, graph.eigenvalues, fillvalue=ball(0)))
+    rises = [nonnegative_sqrt(one_after) - nonnegative_sqrt(before) for one_after, before in pairs[1:]]
+    return reduce(lambda a, b: a.max(b), rises) if rises else ball(0)
+
+
+def _pair_error(graph: BallGraph) -> Ball:
+    return graph.pair_label_error()
+
+
+def _pair_error_after(graph: BallGraph, channel: BallMatrix) -> Ball:
+    """φ of the processed graph with the view labels unchanged."""
+    after, labels = graph.law * _normalised_channel(channel), graph.floats.view_labels
+    error = ball(0)
+    for column in after.transpose().tolist():
+        masses = [ball_sum(w for w, label in zip(column, labels) if label == c) for c in range(graph.floats.n_classes)]
+        mass = ball_sum(masses)
+        if not mass.is_zero():
+            others = (ball_sum(other for d, other in enumerate(masses) if d != c) for c in range(len(masses)))
+            error += ball_sum(mine * other for mine, other in zip(masses, others)) / mass
+    return error
+
+
+def _bayes_error(class_law: list[list[Ball]]) -> Ball:
+    """Mass off the likeliest class of each node; no tie of labels enters."""
+    return ball_sum(ball_sum(row) - ball_max(row) for row in class_law)
+
+
+def _label_error(graph: BallGraph) -> Ball:
+    return _bayes_error(graph.class_law)
+
+
+def _label_error_hiding_more(hides_more: BallGraph) -> Ball:
+    return _bayes_error(hides_more.class_law)
+
+
+def _largest_difference(graph: BallGraph, complement: BallGraph) -> Ball:
+    """Of the singular values, the components, and the label errors where there are labels."""
+    pairs = zip_longest(graph.eigenvalues, complement.eigenvalues, fillvalue=ball(0))
+    apart = [abs(nonnegative_sqrt(mine) - nonnegative_sqrt(other)) for mine, other in pairs]
+    apart.append(ball(abs(graph.floats.n_components - complement.floats.n_components)))
+    if graph.floats.image_labels is not None and complement.floats.image_labels is not None:
+        for mine, other in (
+            (graph.class_law, complement.target_class_law),
+            (graph.target_class_law, complement.class_law),
+        ):
+            apart.append(abs(_bayes_error(mine) - _bayes_error(other)))
+    return ball_max(apart)
+
+
+_TARGETS = {"targets are sent by a law": targets_are_sent_by_a_law}
+
+GRAPH_COMPARISON_SIDES: Mapping[str, Sides] = {
+    "data-processing-shrinks-spectrum": Sides(lhs=_loewner_gap, rhs=_zero, assumptions=_TARGETS, scale=unit_scale),
+    "channels-on-both-sides-shrink-singular-values": Sides(
+        lhs=_largest_rise,
+        rhs=_zero,
+        assumptions={**_TARGETS, "views are sent by a law": views_are_sent_by_a_law},
+        scale=unit_scale,
+    ),
+    "data-processing-raises-pair-error": Sides(
+        lhs=_pair_error, rhs=_pair_error_after, assumptions=_TARGETS, scale=unit_scale
+    ),
+    "label-error-grows-with-mask-ratio": Sides(
+        lhs=_label_error,
+        rhs=_label_error_hiding_more,
+        assumptions={IMAGES: same_images, POSITIONS: same_positions, MASKS: hides_more_uniformly},
+        scale=unit_scale,
+    ),
+    "mask-ratio-duality": Sides(
+        lhs=_largest_difference, rhs=_zero, assumptions={TRANSPOSED: is_transposed}, scale=unit_scale
+    ),
+}

@@ -1,0 +1,196 @@
+"""What is ours about labels and ranks, written a second time, in balls; see :mod:`certified_sides`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from maetheory.theory.certified.assumptions import Margin, no_tied_images
+from maetheory.theory.certified.balls import (
+    Ball,
+    BallMatrix,
+    UndecidedError,
+    ball,
+    ball_around,
+    ball_matrix,
+    ball_max,
+    ball_sum,
+    enclosure,
+    nonnegative_sqrt,
+    power,
+    rescale,
+)
+from maetheory.theory.certified.graph import BallGraph
+from maetheory.theory.certified.probe import BallProbe, independent_columns, project_on_features
+from maetheory.theory.certified.sides import (
+    BI_LIPSCHITZ,
+    DECODER_CONSTANT,
+    Sides,
+    linear_probe,
+    mean_squared_feature_norm,
+    prediction_scale,
+    umae_loss,
+    unit_scale,
+)
+
+_MIN_GAP = 1e-11
+_LEADING_TOLERANCE = 1e-11
+_TIED_SHARES = 1e-12
+_BELOW_HALF = 0.5 - 1e-9
+
+
+def _pair_error(graph: BallGraph, view_labels: np.ndarray | None = None) -> Ball:
+    return graph.pair_label_error(view_labels)
+
+
+def sort_descending(masses: list[Ball]) -> list[Ball]:
+    """Return numbers, descending; sorting by midpoints moves none by more than the largest radius."""
+    radius = ball_max(abs(mass - mass.mid()) for mass in masses)
+    return [ball_around(middle, radius) for middle in sorted((mass.mid() for mass in masses), reverse=True)]
+
+
+def _class_mass_lower_bound(graph: BallGraph, view_labels: np.ndarray | None = None) -> Ball:
+    """1 − Σ_c p_(c) λ_c."""
+    ordered = sort_descending(graph.class_masses(view_labels))
+    return 1 - ball_sum(mass * graph.eigenvalue(c) for c, mass in enumerate(ordered))
+
+
+def _gap(graph: BallGraph, features: BallMatrix) -> Ball:
+    return 1 - graph.eigenvalue(features.ncols())
+
+
+def _has_gap(graph: BallGraph, features: BallMatrix) -> Margin:
+    gap = _gap(graph, features)
+    return Margin(gap - _MIN_GAP, ball(0), f"1 - λ_{features.ncols() + 1} = {enclosure(gap)}")
+
+
+def _spans_leading_eigenvectors(graph: BallGraph, features: BallMatrix, floats: dict[str, np.ndarray]) -> Margin:
+    """The columns of F span k leading eigenvectors of Ā, up to 1e-11, whose cost depends on the gap.
+
+    With δ = ‖(I − P_F)ĀP_F‖_F and s = Σ_{i≤k} λ_i − tr P_FĀ a residual r has φ ≥ (1 − λ_{k+1} − s) r − 2δ√r.
+    """
+    k, inverse = features.ncols(), [1 / d for d in graph.degrees[0]]
+    columns = independent_columns(floats["features"])
+    basis = ball_matrix(floats["features"][:, columns])  # (N1, rank)
+    weighted = rescale(basis, graph.degrees[0]).transpose()
+    image = rescale(graph.pair_law * basis, inverse)
+    outside = image - project_on_features(graph, floats["features"], image)
+    outside_moment = outside.transpose() * rescale(outside, graph.degrees[0])
+    short, leak = ball_sum(graph.eigenvalues[:k]), ball(0)
+    if columns:
+        short -= _solve(weighted * basis, weighted * image).trace()
+        leak = nonnegative_sqrt(_solve(weighted * basis, outside_moment).trace())
+    words = f"Ā leads {enclosure(leak)} out of the span, which misses {enclosure(short)} of Σ_(i<=k) λ_i"
+    return Margin(-leak.max(short), ball(_LEADING_TOLERANCE), words, _cost_of_nearly_leading(graph, k, leak, short))
+
+
+def _solve(moment: BallMatrix, rows: BallMatrix) -> BallMatrix:
+    try:
+        return moment.solve(rows)
+    except ZeroDivisionError:
+        raise UndecidedError("the features are too close to dependent to project on them") from None
+
+
+def _cost_of_nearly_leading(graph: BallGraph, k: int, leak: Ball, short: Ball) -> Ball:
+    """Largest residual that φ allows, less φ over the gap."""
+    gap, phi = 1 - graph.eigenvalue(k), graph.pair_label_error()
+    left = gap - short.max(ball(0))
+    if not left > 0:
+        return ball(math.inf)
+    return power((leak + nonnegative_sqrt(leak * leak + left * phi)) / left, 2) - phi / gap
+
+
+def _pair_error_over_gap(graph: BallGraph, features: BallMatrix) -> Ball:
+    return graph.pair_label_error() / _gap(graph, features)
+
+
+def _error_share_moments(probe: BallProbe) -> tuple[Ball, Ball]:
+    """Mean and variance over images of the share of views that are given another class than the image."""
+    shares = probe.error_shares()
+    mean = ball_sum(mass * share for mass, share in shares)
+    return mean, ball_sum(mass * power(share - mean, 2) for mass, share in shares)
+
+
+def _cantelli(probe: BallProbe) -> Ball:
+    mean, variance = _error_share_moments(probe)
+    return variance / (variance + power(mean - 0.5, 2))
+
+
+def _markov(probe: BallProbe) -> Ball:
+    return (2 * _error_share_moments(probe)[0]).min(ball(1))
+
+
+def _view_error_below_half(probe: BallProbe) -> Margin:
+    mean = _error_share_moments(probe)[0]
+    return Margin(_BELOW_HALF - mean, ball(0), f"e = {enclosure(mean)}")
+
+
+def _ties_at_half(probe: BallProbe) -> Margin:
+    """No view and no image is between two classes; near e = ½ a tie within 1e-12 moves the bound by 1e-12/(½ − e)."""
+    untied, apart = no_tied_images(probe), 0.5 - _error_share_moments(probe)[0]
+    cost = _TIED_SHARES / apart if apart > 0 else ball(math.inf)
+    return Margin(untied.value, untied.allowed, untied.measured, cost)
+
+
+def _water_filling(graph: BallGraph, features: BallMatrix, weight: Ball, lipschitz: Ball) -> Ball:
+    """Least λ Σ s_i² + Σ c_i s_i over s ≥ 0 with Σ s_i = τ and c_i = (1 − λ_i)/L.
+
+    A feasible s bounds it from above and, by weak duality, any level ν from below: ντ − Σ (ν − c_i)_+² / 4λ.
+    """
+    costs = [(1 - graph.eigenvalue(i)) / lipschitz for i in range(features.ncols())]
+    energy = mean_squared_feature_norm(graph, features)
+    if energy.is_zero():
+        return energy
+    level = water_level([cost.mid() for cost in costs], (2 * weight * energy).mid())
+    above = [(level - cost).nonnegative_part() for cost in costs]
+    lowest = level * energy - ball_sum(x * x for x in above) / (4 * weight)
+    poured = ball_sum(above)
+    if not poured > 0:
+        return lowest.union(weight * energy**2 + costs[0] * energy)
+    parts = [x * energy / poured for x in above]
+    return lowest.union(ball_sum(s * (weight * s + cost) for s, cost in zip(parts, costs)))
+
+
+def water_level(costs: list[Ball], water: Ball) -> Ball:
+    """Return ν at which Σ (ν − c_i)_+ = `water`, for ascending costs; points, without error bounds."""
+    levels = [(water + ball_sum(costs[:wet])) / wet for wet in range(1, len(costs) + 1)]
+    wet = [level.mid() for level, cost in zip(levels, costs) if level.mid() >= cost]
+    return wet[-1] if wet else levels[0].mid()
+
+
+def _trivial_bound(graph: BallGraph, features: BallMatrix, weight: Ball) -> Ball:
+    return weight * mean_squared_feature_norm(graph, features) ** 2 / features.ncols()
+
+
+def _umae_scale(graph: BallGraph, features: BallMatrix, h: BallMatrix, targets: BallMatrix, lipschitz: Ball) -> Ball:
+    return prediction_scale(graph, h, targets) + mean_squared_feature_norm(graph, features) / lipschitz
+
+
+LABEL_AND_RANK_SIDES: Mapping[str, Sides] = {
+    "pair-error-lower-bound": Sides(lhs=_pair_error, rhs=_class_mass_lower_bound, scale=unit_scale),
+    "spectral-features-bound-downstream-error": Sides(
+        lhs=lambda probe: probe.residual(),
+        rhs=_pair_error_over_gap,
+        assumptions={"leading eigenvectors": _spans_leading_eigenvectors, "spectral gap": _has_gap},
+        derived={"probe": linear_probe},
+        scale=unit_scale,
+    ),
+    "votes-beat-views-when-errors-scatter": Sides(
+        lhs=lambda probe: probe.image_error(),
+        rhs=_cantelli,
+        assumptions={"views err less than half the time": _view_error_below_half, "ties": _ties_at_half},
+        derived={"probe": linear_probe},
+        scale=unit_scale,
+        trivial=_markov,
+    ),
+    "effective-rank-grows-with-uniformity": Sides(
+        lhs=umae_loss,
+        rhs=_water_filling,
+        assumptions=BI_LIPSCHITZ,
+        derived=DECODER_CONSTANT,
+        scale=_umae_scale,
+        trivial=_trivial_bound,
+    ),
+}

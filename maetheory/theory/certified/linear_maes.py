@@ -1,0 +1,161 @@
+"""Linear masked autoencoders written a second time, in balls: normal equations of the images as they are stored.
+
+The float sides factor the images; here second moments are summed and the columns that span are found exactly, so that
+Σ₂₁ Σ₁₁⁻¹ Σ₁₂ is solved for on a matrix that can be inverted. A mask is not a number: it only selects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from maetheory.theory.certified.assumptions import ROUNDING_TOLERANCE, Margin
+from maetheory.theory.certified.balls import (
+    Ball,
+    BallMatrix,
+    UndecidedError,
+    ball,
+    ball_sum,
+    enclosure,
+    from_rows,
+    power,
+    squared_norm,
+)
+from maetheory.theory.certified.probe import independent_columns
+from maetheory.theory.certified.sides import Sides
+from maetheory.theory.certified.spectrum import eigenvalues
+
+Floats = dict[str, np.ndarray]
+
+
+def _moment(images: BallMatrix) -> BallMatrix:
+    """Σ = E x xᵀ, shape (D, D)."""
+    return images.transpose() * images / images.nrows()
+
+
+def _submatrix(symmetric: BallMatrix, rows: Iterable[int], columns: Iterable[int]) -> BallMatrix:
+    rows, columns = list(rows), list(columns)
+    return from_rows([[symmetric[i, j] for j in columns] for i in rows], len(rows), len(columns))
+
+
+def _solve(seen: BallMatrix, aim: BallMatrix) -> BallMatrix:
+    try:
+        return seen.solve(aim)
+    except ZeroDivisionError:
+        raise UndecidedError("the visible pixels are too close to dependent to regress on them") from None
+
+
+def _masks(floats: Floats) -> np.ndarray:
+    return np.atleast_2d(np.asarray(floats["visible"])).astype(bool)  # (M, D)
+
+
+def _loss(images: BallMatrix, visible: np.ndarray, weights: BallMatrix) -> Ball:
+    """E‖x₂ − (Wx₁)[hidden]‖² for one mask (D,), image by image."""
+    mask = visible.tolist()
+    predicted = (_masked_images(images, visible) * weights.transpose()).tolist()
+    missed = (
+        power(x - y, 2)
+        for row, guess in zip(images.tolist(), predicted)
+        for x, y, seen in zip(row, guess, mask)
+        if not seen
+    )
+    return ball_sum(missed) / images.nrows()
+
+
+def _masked_images(images: BallMatrix, visible: np.ndarray) -> BallMatrix:
+    """x₁ of every image, shape (n, D)."""
+    mask = visible.tolist()
+    rows = [[x if seen else ball(0) for x, seen in zip(row, mask)] for row in images.tolist()]
+    return from_rows(rows, images.nrows(), images.ncols())
+
+
+def _least_loss(images: BallMatrix, floats: Floats, visible: np.ndarray, k: int) -> Ball:
+    """Least loss tr Σ₂₂ − Σ_{i≤k} λ_i(Σ₂₁ Σ₁₁⁻¹ Σ₁₂), λ_i = s_i(QᵀX₂)², for one mask (D,)."""
+    moment, shown, hidden = _moment(images), np.flatnonzero(visible), np.flatnonzero(~visible)
+    spanning = [int(shown[j]) for j in independent_columns(floats["images"][:, shown])] if shown.size else []
+    energy = ball_sum(moment[int(j), int(j)] for j in hidden)
+    if not spanning or not hidden.size:
+        return energy
+    aim = _submatrix(moment, spanning, map(int, hidden))
+    explained = aim.transpose() * _solve(_submatrix(moment, spanning, spanning), aim)
+    return energy - ball_sum(eigenvalues(explained)[0][:k])
+
+
+def _single_mask_loss(images: BallMatrix, floats: Floats, encoder: BallMatrix, decoder: BallMatrix) -> Ball:
+    return _loss(images, _masks(floats)[0], decoder * encoder)
+
+
+def _single_mask_least_loss(images: BallMatrix, floats: Floats, encoder: BallMatrix) -> Ball:
+    return _least_loss(images, floats, _masks(floats)[0], encoder.nrows())
+
+
+def _single_mask_scale(images: BallMatrix, floats: Floats, encoder: BallMatrix, decoder: BallMatrix) -> Ball:
+    predicted = _masked_images(images, _masks(floats)[0]) * (decoder * encoder).transpose()
+    return (squared_norm(images) + squared_norm(predicted)) / images.nrows()
+
+
+def _weighted_masks(floats: Floats) -> list[tuple[Ball, np.ndarray]]:
+    return [(ball(q), mask) for q, mask in zip(floats["mask_law"], _masks(floats))]
+
+
+def _shared_loss(images: BallMatrix, floats: Floats, weights: BallMatrix) -> Ball:
+    return ball_sum(q * _loss(images, mask, weights) for q, mask in _weighted_masks(floats))
+
+
+def _shared_least(images: BallMatrix, floats: Floats) -> Ball:
+    return ball_sum(_unexplained_energy_of_pixel(images, floats, pixel) for pixel in range(images.ncols()))
+
+
+def _unexplained_energy_of_pixel(images: BallMatrix, floats: Floats, pixel: int) -> Ball:
+    """Σ_jj Pr[j hidden] − bᵀA⁻¹b, A = E 1[j hidden] P_m Σ P_m and b = E 1[j hidden] P_m Σ e_j where A has full rank."""
+    hiding = [(q, mask) for q, mask in _weighted_masks(floats) if q > 0 and not mask[pixel]]
+    if not hiding:
+        return ball(0)
+    spanning = independent_columns(np.vstack([floats["images"] * mask for _, mask in hiding]))
+    moment = _moment(images)
+    energy = ball_sum(q for q, _ in hiding) * moment[pixel, pixel]
+    if not spanning:
+        return energy
+    together = [
+        [ball_sum(q for q, mask in hiding if mask[i] and mask[j]) * moment[i, j] for j in spanning] for i in spanning
+    ]
+    aim = [[ball_sum(q for q, mask in hiding if mask[i]) * moment[i, pixel]] for i in spanning]
+    size = len(spanning)
+    column = from_rows(aim, size, 1)
+    return energy - (column.transpose() * _solve(from_rows(together, size, size), column))[0, 0]
+
+
+def _shared_scale(images: BallMatrix, floats: Floats, weights: BallMatrix) -> Ball:
+    turned = weights.transpose()
+    predicted = ball_sum(
+        abs(q) * squared_norm(_masked_images(images, mask) * turned) for q, mask in _weighted_masks(floats)
+    )
+    return (squared_norm(images) + predicted) / images.nrows()
+
+
+def _least_loss_per_mask(images: BallMatrix, floats: Floats, encoder: BallMatrix) -> Ball:
+    return ball_sum(q * _least_loss(images, floats, mask, encoder.nrows()) for q, mask in _weighted_masks(floats))
+
+
+def _is_law(floats: Floats) -> Margin:
+    """Both sides are linear in the law, so that a sum that is off by round-off spoils nothing."""
+    law = [ball(q) for q in floats["mask_law"]]
+    least, off = ball(floats["mask_law"].min()), abs(ball_sum(law) - 1)
+    words = f"least entry {enclosure(least)}, sum one within {enclosure(off)}"
+    return Margin(least.min(ROUNDING_TOLERANCE * len(law) - off), ball(0), words)
+
+
+def _product(encoder: BallMatrix, decoder: BallMatrix) -> BallMatrix:
+    return decoder * encoder
+
+
+_LAW = {"mask_law is a law": _is_law}
+
+LINEAR_MAE_SIDES: Mapping[str, Sides] = {
+    "linear-mae-optimum": Sides(lhs=_single_mask_loss, rhs=_single_mask_least_loss, scale=_single_mask_scale),
+    "shared-linear-mae-optimum": Sides(lhs=_shared_loss, rhs=_shared_least, assumptions=_LAW, scale=_shared_scale),
+    "shared-linear-mae-bounded-mask-by-mask": Sides(
+        lhs=_shared_loss, rhs=_least_loss_per_mask, assumptions=_LAW, derived={"weights": _product}, scale=_shared_scale
+    ),
+}

@@ -1,0 +1,200 @@
+"""The theorems that are ours, written a second time, in balls; see :mod:`certified_sides`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from maetheory.theory.certified.assumptions import linear_decoder
+from maetheory.theory.certified.balls import Ball, BallMatrix, ball_sum, rescale
+from maetheory.theory.certified.feature_ranks import RANK_SIDES
+from maetheory.theory.certified.graph import (
+    BallGraph,
+    alignment_loss,
+    best_prediction,
+    component_means,
+    conditional_mean,
+    mean_square,
+    mean_squared_difference,
+    pair_distance,
+    uniformity_loss,
+)
+from maetheory.theory.certified.graph_comparisons import GRAPH_COMPARISON_SIDES
+from maetheory.theory.certified.labels_and_ranks import LABEL_AND_RANK_SIDES
+from maetheory.theory.certified.linear_maes import LINEAR_MAE_SIDES
+from maetheory.theory.certified.probe import project_on_features
+from maetheory.theory.certified.probe_bounds import PROBE_BOUND_SIDES
+from maetheory.theory.certified.sampled_graphs import SAMPLED_GRAPH_SIDES
+from maetheory.theory.certified.sides import (
+    BI_LIPSCHITZ,
+    DECODER_CONSTANT,
+    PAPER_SIDES,
+    Sides,
+    mean_squared_feature_norm,
+    prediction_scale,
+    reconstruction_loss,
+    umae_loss,
+)
+from maetheory.theory.certified.spectrum import eigenvalues
+
+_UMAE: Mapping[str, Callable[..., Any]] = {**DECODER_CONSTANT, "weight": lambda lipschitz: 1 / (2 * lipschitz)}
+
+
+def _alignment_plus_bias(graph: BallGraph, h: BallMatrix, targets: BallMatrix) -> Ball:
+    return pair_distance(graph, h) / 2 + mean_square(graph.degrees[1], conditional_mean(graph, h) - targets)
+
+
+def _irreducible(graph: BallGraph, targets: BallMatrix) -> Ball:
+    return mean_squared_difference(graph, best_prediction(graph, targets), targets)
+
+
+def _irreducible_plus_excess(graph: BallGraph, h: BallMatrix, targets: BallMatrix) -> Ball:
+    excess = mean_square(graph.degrees[0], h - best_prediction(graph, targets))
+    return _irreducible(graph, targets) + excess
+
+
+def _sharp_distance(graph: BallGraph, features: BallMatrix, lipschitz: Ball) -> Ball:
+    return pair_distance(graph, features) / (2 * lipschitz)
+
+
+def _sharp_scale(graph: BallGraph, features: BallMatrix, h: BallMatrix, targets: BallMatrix, lipschitz: Ball) -> Ball:
+    return prediction_scale(graph, h, targets) + mean_squared_feature_norm(graph, features) / lipschitz
+
+
+def _excess_factorisation(graph: BallGraph, features: BallMatrix, lipschitz: Ball, weight: Ball) -> Ball:
+    stretched = 2 * lipschitz * weight
+    contrast = 2 * stretched * alignment_loss(graph, features) + stretched**2 * uniformity_loss(graph, features)
+    return contrast + graph.head(features.ncols())
+
+
+def _excess_bound(
+    graph: BallGraph, features: BallMatrix, h: BallMatrix, targets: BallMatrix, lipschitz: Ball, weight: Ball
+) -> Ball:
+    loss = umae_loss(graph, features, h, targets, weight)
+    bound = 2 * lipschitz * weight * (2 * lipschitz * loss - 2 * mean_squared_feature_norm(graph, features))
+    return bound + graph.head(features.ncols())
+
+
+def _excess_scale(
+    graph: BallGraph, features: BallMatrix, h: BallMatrix, targets: BallMatrix, lipschitz: Ball, weight: Ball
+) -> Ball:
+    stretched = 2 * lipschitz * weight
+    pull = stretched * mean_squared_feature_norm(graph, features)
+    return (
+        graph.frobenius_square() + 2 * lipschitz * stretched * prediction_scale(graph, h, targets) + 2 * pull + pull**2
+    )
+
+
+def _within_component_variance(graph: BallGraph, h: BallMatrix) -> Ball:
+    return mean_square(graph.degrees[0], h - component_means(graph, h))
+
+
+def _mixing_lower_bound(graph: BallGraph, h: BallMatrix) -> Ball:
+    beyond = graph.eigenvalue(graph.floats.n_components)
+    return 2 * (1 - beyond) * _within_component_variance(graph, h)
+
+
+def _best_prediction_moment(graph: BallGraph, targets: BallMatrix) -> BallMatrix:
+    """X₂ᵀ Ā_MᵀĀ_M X₂, shape (d, d), whose eigenvalues are s_i²."""
+    best = best_prediction(graph, targets)
+    return best.transpose() * rescale(best, graph.degrees[0])
+
+
+def _optimum_at_rank(graph: BallGraph, features: BallMatrix, targets: BallMatrix) -> Ball:
+    squares = eigenvalues(_best_prediction_moment(graph, targets))[0]
+    return mean_square(graph.degrees[1], targets) - ball_sum(squares[: features.ncols()])
+
+
+def _optimum_for_features(graph: BallGraph, floats: dict[str, np.ndarray], targets: BallMatrix) -> Ball:
+    best = project_on_features(graph, floats["features"], best_prediction(graph, targets))
+    return mean_square(graph.degrees[1], targets) - mean_square(graph.degrees[0], best)
+
+
+def _linear_decoder_loss(graph: BallGraph, h: BallMatrix, targets: BallMatrix) -> Ball:
+    d1, d2 = graph.degrees
+    best = best_prediction(graph, targets)
+    return mean_square(d2, targets) - mean_square(d1, best) + mean_square(d1, h - best)
+
+
+def _feature_moment(graph: BallGraph, features: BallMatrix) -> BallMatrix:
+    """FᵀF, shape (k, k)."""
+    return features.transpose() * rescale(features, graph.degrees[0])
+
+
+def _coding_rate(graph: BallGraph, features: BallMatrix, distortion: Ball) -> Ball:
+    moment = _feature_moment(graph, features) / distortion
+    for i in range(moment.nrows()):
+        moment[i, i] = moment[i, i] + 1
+    return moment.det().log()
+
+
+def _first_order(graph: BallGraph, features: BallMatrix, distortion: Ball) -> Ball:
+    return mean_squared_feature_norm(graph, features) / distortion
+
+
+def _second_order(graph: BallGraph, features: BallMatrix, distortion: Ball) -> Ball:
+    return _first_order(graph, features, distortion) - uniformity_loss(graph, features) / (2 * distortion**2)
+
+
+def _third_order(graph: BallGraph, features: BallMatrix, distortion: Ball) -> Ball:
+    moment = _feature_moment(graph, features)
+    cubed = (moment * moment * moment).trace()
+    return _second_order(graph, features, distortion) + cubed / (3 * distortion**3)
+
+
+OWN_SIDES: Mapping[str, Sides] = {
+    "alignment-split": Sides(lhs=reconstruction_loss, rhs=_alignment_plus_bias, scale=prediction_scale),
+    "irreducible-split": Sides(lhs=reconstruction_loss, rhs=_irreducible_plus_excess, scale=prediction_scale),
+    "reconstruction-bounds-encoder-alignment-sharply": Sides(
+        lhs=reconstruction_loss,
+        rhs=_sharp_distance,
+        assumptions=BI_LIPSCHITZ,
+        derived=DECODER_CONSTANT,
+        scale=_sharp_scale,
+    ),
+    "excess-factorisation-bounded-by-umae": Sides(
+        lhs=_excess_factorisation, rhs=_excess_bound, assumptions=BI_LIPSCHITZ, derived=_UMAE, scale=_excess_scale
+    ),
+    "perfect-alignment-is-constant-on-components": Sides(
+        lhs=pair_distance, rhs=_mixing_lower_bound, scale=lambda graph, h: mean_square(graph.degrees[0], h)
+    ),
+    "constant-on-components-is-perfect-alignment": Sides(
+        lhs=pair_distance,
+        rhs=lambda graph, h: 2 * _within_component_variance(graph, h),
+        scale=lambda graph, h: mean_square(graph.degrees[0], h),
+    ),
+    "linear-decoder-optimum": Sides(
+        lhs=reconstruction_loss,
+        rhs=_optimum_at_rank,
+        assumptions={"linear decoder": linear_decoder},
+        scale=prediction_scale,
+    ),
+    "linear-decoder-optimum-given-features": Sides(
+        lhs=reconstruction_loss,
+        rhs=_optimum_for_features,
+        assumptions={"linear decoder": linear_decoder},
+        scale=prediction_scale,
+    ),
+    "linear-decoder-loss": Sides(lhs=reconstruction_loss, rhs=_linear_decoder_loss, scale=prediction_scale),
+    "uniformity-approximates-coding-rate": Sides(lhs=_coding_rate, rhs=_second_order, scale=_first_order),
+    "uniformity-approximates-coding-rate-from-above": Sides(
+        lhs=_coding_rate, rhs=_third_order, scale=_first_order, trivial=_first_order
+    ),
+}
+
+CERTIFIED_SIDES: Mapping[str, Sides] = MappingProxyType(
+    {
+        **PAPER_SIDES,
+        **OWN_SIDES,
+        **GRAPH_COMPARISON_SIDES,
+        **LABEL_AND_RANK_SIDES,
+        **RANK_SIDES,
+        **LINEAR_MAE_SIDES,
+        **SAMPLED_GRAPH_SIDES,
+        **PROBE_BOUND_SIDES,
+    }
+)
+"""The ball version of each theorem that has one, under its slug."""

@@ -1,0 +1,226 @@
+"""What bounds a probe on any features, written a second time, in balls; see :mod:`certified_sides`.
+
+The excess is a difference of two sums of squares and the projector is solved for. The best multiplier of a convex bound
+is searched for in floats and proves nothing; the least value is then enclosed: from above by a value, from below by the
+two secants through neighbouring values, which a convex function does not cross outside of their points.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, reduce
+
+import numpy as np
+
+from maetheory.theory.certified.assumptions import Margin
+from maetheory.theory.certified.balls import (
+    Ball,
+    BallMatrix,
+    UndecidedError,
+    ball,
+    ball_around,
+    ball_matrix,
+    ball_sum,
+    inner,
+    nonnegative_sqrt,
+    power,
+    rescale,
+)
+from maetheory.theory.certified.graph import BallGraph
+from maetheory.theory.certified.labels_and_ranks import sort_descending
+from maetheory.theory.certified.probe import BallProbe, project_on_features
+from maetheory.theory.certified.sides import Sides, linear_probe, unit_scale
+from maetheory.theory.certified.spectrum import eigenvalues
+from maetheory.theory.statements.label_error_alone_is_not_enough import label_blind_pair
+
+_MIN_GAP = 1e-11
+_MAX_MULTIPLIER = 1e9
+_MAX_BISECTIONS = 60
+_RELATIVE_STEP = 2.0**-24
+
+
+def _excess_contrast(graph: BallGraph, floats: dict[str, np.ndarray], k: int) -> Ball:
+    """Δ″ = Σ_{i≤k} λ_i² − ‖P_F Ā‖_F², entry by entry of P D₁⁻¹A and without a root."""
+    d1 = graph.degrees[0]
+    inverse = [1 / d for d in d1]
+    inside = project_on_features(graph, floats["features"], rescale(graph.pair_law, rows=inverse))
+    return graph.head(k) - inner(rescale(inside, d1, inverse), inside)
+
+
+@dataclass(frozen=True)
+class _AdmissibleSplit:
+    """An admissible k', or one that may be: both gaps clear 1e-11 as far as the balls can tell."""
+
+    name: int
+    gap: Ball
+    drop: Ball
+
+    @property
+    def margin(self) -> Ball:
+        return self.gap.min(self.drop) - _MIN_GAP
+
+
+def _splits(graph: BallGraph, k: int) -> list[_AdmissibleSplit]:
+    edge = power(graph.eigenvalue(k), 2)
+    return [
+        _AdmissibleSplit(j, 1 - graph.eigenvalue(j), power(graph.eigenvalue(j - 1), 2) - edge) for j in range(1, k + 1)
+    ]
+
+
+def _excess_bound(graph: BallGraph, features: BallMatrix, floats: dict[str, np.ndarray]) -> Ball:
+    k, phi = features.ncols(), graph.pair_label_error()
+    splits = [split for split in _splits(graph, k) if not split.margin <= 0]
+    if not splits:
+        return ball(math.inf)
+    if not all(split.margin > 0 for split in splits):
+        raise UndecidedError("which splits are admissible is open")
+    missing = graph.largest_class_mass() * _excess_contrast(graph, floats, k)
+    bounds = (power(nonnegative_sqrt(phi / split.gap) + nonnegative_sqrt(missing / split.drop), 2) for split in splits)
+    return reduce(lambda a, b: a.min(b), bounds)
+
+
+def _admissible(graph: BallGraph, features: BallMatrix) -> Margin:
+    splits = _splits(graph, features.ncols())
+    best = reduce(lambda a, b: a.max(b), (split.margin for split in splits))
+    names = ", ".join(str(split.name) for split in splits if split.margin > 0)
+    return Margin(best, ball(0), f"admissible k': {names or 'none'}")
+
+
+@dataclass(frozen=True, eq=False)
+class _MultiplierBound:
+    """The bound μφ + Σ_c p_(c) ν_c((I − P_F) − μ(I − Ā)) as a function of μ."""
+
+    graph: BallGraph
+    features: np.ndarray
+
+    @cached_property
+    def masses(self) -> list[Ball]:
+        return sort_descending([mass for mass in self.graph.class_masses() if not mass.is_zero()])
+
+    @cached_property
+    def phi(self) -> Ball:
+        return self.graph.pair_label_error()
+
+    @cached_property
+    def lost(self) -> BallMatrix:
+        """I − P_F between rows √d₁, shape (N1, N1)."""
+        unit = ball_matrix(np.eye(self.graph.shape[0]))
+        roots = [d.sqrt() for d in self.graph.degrees[0]]
+        return unit - rescale(project_on_features(self.graph, self.features, unit), roots, [1 / r for r in roots])
+
+    @cached_property
+    def laplacian(self) -> BallMatrix:
+        """I − Ā, shape (N1, N1)."""
+        inverse = [d.rsqrt() for d in self.graph.degrees[0]]
+        return ball_matrix(np.eye(self.graph.shape[0])) - rescale(self.graph.pair_law, inverse, inverse)
+
+    def mass_weighted_eigenvalue_sum(self, symmetric: BallMatrix) -> Ball:
+        """Σ_c p_(c) ν_c."""
+        return ball_sum(mass * value for mass, value in zip(self.masses, eigenvalues(symmetric)[0]))
+
+    def at(self, mu: Ball) -> Ball:
+        return mu * self.phi + self.mass_weighted_eigenvalue_sum(self.lost - self.laplacian * mu)
+
+    def limit(self) -> Ball:
+        """What is left as μ → ∞ at φ = 0: I − P_F between vectors that are constant on components."""
+        graph, member = self.graph, self.graph.floats.components[0]
+        count = graph.floats.n_components
+        mass = [ball_sum(graph.degrees[0][i] for i in np.flatnonzero(member == c)) for c in range(count)]
+        constant = rescale(ball_matrix(np.eye(count)[member]), columns=[m.rsqrt() for m in mass])  # (N1, c)
+        inside = constant.transpose() * rescale(project_on_features(graph, self.features, constant), graph.degrees[0])
+        return self.mass_weighted_eigenvalue_sum(ball_matrix(np.eye(count)) - inside)
+
+    @cached_property
+    def slope(self) -> Callable[[float], float]:
+        """Derivative in μ, in floats: only a guess of where it vanishes depends on it."""
+        lost, laplacian = (_to_symmetric_floats(a) for a in (self.lost, self.laplacian))
+        masses, phi = np.array([float(m) for m in self.masses]), float(self.phi)
+
+        def of(mu: float) -> float:
+            leading = np.linalg.eigh(lost - mu * laplacian)[1][:, ::-1][:, : len(masses)]  # (N1, classes)
+            return phi - float(masses @ ((laplacian @ leading) * leading).sum(0))
+
+        return of
+
+
+def _to_symmetric_floats(a: BallMatrix) -> np.ndarray:
+    found = np.array([[float(x) for x in row] for row in a.tolist()])
+    return (found + found.T) / 2
+
+
+def _bisect_slope(slope: Callable[[float], float]) -> float:
+    """Where an increasing slope changes its sign, by halving; 0 if it is never negative."""
+    if slope(0.0) >= 0:
+        return 0.0
+    low, high = 0.0, 1.0
+    while slope(high) < 0 and high < _MAX_MULTIPLIER:
+        low, high = high, 4 * high
+    for _ in range(_MAX_BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if slope(middle) < 0 else (low, middle)
+    return min(high, _MAX_MULTIPLIER)
+
+
+def _certificate_bound(graph: BallGraph, floats: dict[str, np.ndarray]) -> Ball:
+    """Enclose the least value over 0 ≤ μ ≤ 10⁹, or the limit at φ = 0."""
+    pencil = _MultiplierBound(graph, floats["features"])
+    return pencil.limit() if pencil.phi.is_zero() else _enclose_minimum(pencil.at, _bisect_slope(pencil.slope))
+
+
+def _enclose_minimum(at: Callable[[Ball], Ball], guess: float) -> Ball:
+    """Enclose the least value of a convex function on [0, 10⁹] between its value at a guess and what is below it."""
+    step = max(guess, 1.0) * _RELATIVE_STEP
+    if guess < 2 * step:
+        value, near, far = (at(ball(i * step)) for i in range(3))
+        return value.union(
+            value.min(_lower_bound_outside(value, near, far, _MAX_MULTIPLIER / step)).min(near - (far - near))
+        )
+    before, below, value, above, after = (at(ball(guess) + i * step) for i in (-2, -1, 0, 1, 2))
+    left = _lower_bound_outside(value, below, before, guess / step)
+    right = _lower_bound_outside(value, above, after, (_MAX_MULTIPLIER - guess) / step)
+    return value.union(
+        value.min(left).min(right).min(_lower_bound_between(below - before, below, above, after - above))
+    )
+
+
+def _lower_bound_outside(value: Ball, near: Ball, far: Ball, steps: float) -> Ball:
+    """Below all values from `near` outward, one step beyond `value`, to `far`, and from there on for so many steps."""
+    return (near - (value - near).max(ball(0))).min(far - (near - far).max(ball(0)) * steps)
+
+
+def _lower_bound_between(falling: Ball, below: Ball, above: Ball, rising: Ball) -> Ball:
+    """Below all values between two points two steps apart, given the rise in the step that leads to each from outside.
+
+    Both secants go on below the function; the mean of the two that is about flat is bounded without finding a crossing.
+    """
+    bend = (rising - falling).mid()
+    share = (rising.mid() / bend).mid().max(ball(0)).min(ball(1)) if bend > 0 else ball(0.5)
+    level = share * (below + falling) + (1 - share) * (above - rising)
+    return level + (share * falling + (1 - share) * rising) * ball_around(ball(0), ball(1))
+
+
+def _residual_difference(classes: int) -> Ball:
+    """Residuals across less within; Ā is a projection, so that the laws of views given a target span its range."""
+    within, across = (
+        BallProbe(BallGraph(graph), graph.joint.toarray()).residual() for graph in label_blind_pair(classes)
+    )
+    return across - within
+
+
+PROBE_BOUND_SIDES: Mapping[str, Sides] = {
+    "excess-loss-bounds-downstream-error": Sides(
+        lhs=lambda probe: probe.residual(),
+        rhs=_excess_bound,
+        assumptions={"admissible split": _admissible},
+        derived={"probe": linear_probe},
+        scale=unit_scale,
+    ),
+    "certificate-bounds-downstream-error": Sides(
+        lhs=lambda probe: probe.residual(), rhs=_certificate_bound, derived={"probe": linear_probe}, scale=unit_scale
+    ),
+    "label-error-alone-is-not-enough": Sides(
+        lhs=_residual_difference, rhs=lambda classes: 1 - 1 / ball(int(classes)), scale=lambda: ball(1)
+    ),
+}

@@ -1,0 +1,170 @@
+"""The theorems about sampled graphs, written a second time, in balls.
+
+A sample is read as it is stored and divided by its exact sum. An average over all samples is no matter of chance: by
+linearity it is a sum over cells, and a cell sees of a sample only its own count, the rest of its row and the rest of
+its column, so that four numbers are multinomial where the float side weighs every table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import comb
+from typing import Any
+
+import numpy as np
+
+from maetheory.core import InputError
+from maetheory.theory.certified.assumptions import ROUNDING_TOLERANCE, Margin
+from maetheory.theory.certified.balls import (
+    Ball,
+    BallMatrix,
+    ball,
+    ball_max,
+    ball_sum,
+    enclosure,
+    nonnegative_sqrt,
+    power,
+    rescale,
+    squared_norm,
+)
+from maetheory.theory.certified.graph import BallGraph, gram
+from maetheory.theory.certified.sides import Sides, unit_scale
+
+_LAW_TOLERANCE = 1e-9
+_MAX_TERMS = 1_000_000
+
+
+def _column_sums(law: BallMatrix) -> list[Ball]:
+    return [ball_sum(column) for column in law.transpose().tolist()]
+
+
+def _row_sums(law: BallMatrix) -> list[Ball]:
+    return [ball_sum(row) for row in law.tolist()]
+
+
+def _normalised(law: BallMatrix) -> BallMatrix:
+    """D₁^-½ M D₂^-½ with 0^-½ := 0."""
+    sides = (_row_sums(law), _column_sums(law))
+    return rescale(law, *([ball(0) if d.is_zero() else d.rsqrt() for d in side] for side in sides))
+
+
+def _normalise_law(sampled: BallMatrix) -> BallMatrix:
+    return sampled / ball_sum(sampled.entries())
+
+
+def _largest_shift(graph: BallGraph, sampled: BallMatrix) -> Ball:
+    """Largest |σ̂_i − σ_i|."""
+    law = _normalise_law(sampled)
+    found = graph.spectrum("sampled", gram(law, _row_sums(law), _column_sums(law)))
+    return ball_max(
+        abs(nonnegative_sqrt(mine) - nonnegative_sqrt(other)) for mine, other in zip(found, graph.eigenvalues)
+    )
+
+
+def _distance(graph: BallGraph, sampled: BallMatrix) -> Ball:
+    """‖Ā̂_M − Ā_M‖₂, the root of the largest eigenvalue of a Gram matrix of the difference."""
+    apart = _normalised(_normalise_law(sampled)) - _normalised(graph.law)
+    turned = apart.transpose()
+    small = apart * turned if apart.nrows() <= apart.ncols() else turned * apart
+    return nonnegative_sqrt(graph.spectrum("apart", small)[0])
+
+
+def _is_law(sampled: BallMatrix) -> Margin:
+    least, off = -ball_max(-x for x in sampled.entries()), abs(ball_sum(sampled.entries()) - 1)
+    words = f"least entry {enclosure(least)} if below 0, sum one within {enclosure(off)}"
+    return Margin(least.min(ball(_LAW_TOLERANCE) - off), ball(0), words)
+
+
+def _is_unseen(graph: BallGraph, floats: dict[str, np.ndarray]) -> Margin:
+    """Some component has nothing but zeros in its rows and columns."""
+    views, targets = graph.floats.components
+    x1, x2 = np.nonzero(floats["sampled"])
+    unseen = graph.floats.n_components - len({*views[x1].tolist(), *targets[x2].tolist()})
+    words = f"{unseen} of {graph.floats.n_components} components have no mass"
+    return Margin(ball(min(unseen - 1, 0)), ball(0), words)
+
+
+def _bias(graph: BallGraph, pairs: int) -> Ball:
+    """E Σσ̂² − Σσ², the first as Σ_ij E T_ij²/(R_i C_j) over samples T with row sums R and column sums C."""
+    n1, n2 = graph.shape
+    _refuse_if_many(n1 * n2, pairs)
+    law = graph.law.tolist()
+    cells = (_expected_cell_term(_cell_masses(law, i, j), pairs) for i in range(n1) for j in range(n2))
+    return ball_sum(cells) - squared_norm(_normalised(graph.law))
+
+
+def _validated_draws(floats: dict[str, Any]) -> int:
+    draws = floats["draws"]
+    if not isinstance(draws, int | np.integer):
+        raise InputError(f"draws must be a whole number of pairs, but {draws!r} was given")
+    return int(draws)
+
+
+def _refuse_if_many(cells: int, draws: int) -> None:
+    number = cells * comb(max(draws, 0) + 2, 3)
+    if number > _MAX_TERMS:
+        raise InputError(
+            f"{draws} draws over {cells} cells are a sum of {number:,} terms, more than the {_MAX_TERMS:,} that are "
+            "certified: take fewer draws or a smaller graph"
+        )
+
+
+def _cell_masses(law: list[list[Ball]], i: int, j: int) -> list[Ball]:
+    """Mass of a cell, of the rest of its row, of the rest of its column, and of all else."""
+    masses = {(same_row, same_column): ball(0) for same_row in (True, False) for same_column in (True, False)}
+    for row, entries in enumerate(law):
+        for column, w in enumerate(entries):
+            masses[row == i, column == j] += w
+    return list(masses.values())
+
+
+def _expected_cell_term(masses: list[Ball], n: int) -> Ball:
+    """E t²/((t + a)(t + b)) for counts t, a, b, c of n draws from these masses, 0 where t = 0."""
+    powers = [[power(mass, count) for count in range(n + 1)] for mass in masses]
+    mean = ball(0)
+    for t in range(1, n + 1):
+        for a in range(n - t + 1):
+            for b in range(n - t - a + 1):
+                ways = comb(n, t) * comb(n - t, a) * comb(n - t - a, b)
+                chance = ways * powers[0][t] * powers[1][a] * powers[2][b] * powers[3][n - t - a - b]
+                mean += chance * t * t / ((t + a) * (t + b))
+    return mean
+
+
+def _expected_bias(graph: BallGraph, pairs: int) -> Ball:
+    if pairs < 2:
+        return ball(0)
+    rows, columns = (ball_sum(1 - power(1 - d, pairs) for d in side) for side in graph.degrees)
+    return (rows - 1) * (columns - 1) / (pairs - 1)
+
+
+def _is_independent(graph: BallGraph, pairs: int) -> Margin:
+    """Off by entries e, the law is off by Σ √d₁√d₂ |e|, which each draw sees, and Σσ² by Σ e²."""
+    roots = [[d.sqrt() for d in side] for side in graph.degrees]
+    entries = _normalised(graph.law).tolist()
+    gaps = [(a * b, abs(x - a * b)) for a, row in zip(roots[0], entries) for b, x in zip(roots[1], row)]
+    off = ball_max(gap for _, gap in gaps)
+    most = min(max(pairs, 0), *graph.shape)  # of Σσ̂²
+    cost = pairs * most * ball_sum(weight * gap for weight, gap in gaps) + ball_sum(gap * gap for _, gap in gaps)
+    return Margin(-off, ball(ROUNDING_TOLERANCE), f"Ā_M is √d₁√d₂ᵀ within {enclosure(off)}", cost)
+
+
+def _has_two_draws(pairs: int) -> Margin:
+    return Margin(ball(pairs - 2), ball(0), f"{pairs} draws")
+
+
+_LAW = {"the sample is a law": _is_law}
+
+SAMPLED_GRAPH_SIDES: Mapping[str, Sides] = {
+    "sampled-spectrum-concentrates": Sides(lhs=_largest_shift, rhs=_distance, assumptions=_LAW, scale=unit_scale),
+    "unseen-component-costs-one": Sides(
+        lhs=_distance, rhs=unit_scale, assumptions={**_LAW, "a component was never seen": _is_unseen}, scale=unit_scale
+    ),
+    "sampled-spectrum-is-biased-upward": Sides(
+        lhs=_bias,
+        rhs=_expected_bias,
+        assumptions={"view and target are independent": _is_independent, "there are two draws or more": _has_two_draws},
+        derived={"pairs": _validated_draws},
+        scale=unit_scale,
+    ),
+}

@@ -1,0 +1,72 @@
+"""A masked autoencoder that reconstructs well has aligned the views that share a target.
+
+Setting
+-------
+h(x₁) predicts the target x₂ from the view x₁; x₁⁺ is a second view drawn given the same target. ε = E‖h_g(x₂) − x₂‖² is
+the plain autoencoding error of a decoder's own pseudo-inverse, measured from ``h_g`` and ``targets``.
+
+Assumptions
+-----------
+None: written with distances the claim needs no norms. With unit norms it is the printed L_MAE ≥ ½ L_align − ε + ½.
+
+Claim
+-----
+L_MAE(h) ≥ ¼ E‖h(x₁) − h(x₁⁺)‖² − ε. It is half as strong as the truth and ε is not needed: the exact split is
+L_MAE(h) = ½ E‖h(x₁) − h(x₁⁺)‖² + E‖E[h | x₂] − x₂‖².
+
+Slack
+-----
+Exactly ¼ E‖h − h⁺‖² + E‖E[h | x₂] − x₂‖² + ε.
+
+Tight when
+----------
+Only when all three vanish: h aligned, right and autoencoded without error, both sides 0. There is no non-degenerate
+tight example.
+
+Reference
+---------
+Zhang, Wang and Wang 2022, theorem 3.4 and equation 7: printed, the constant is ours.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from maetheory.graph import MaskGraph
+from maetheory.graph.functionals import mean_square, positive_pair_distance, reconstruction_loss
+from maetheory.theory.statements.graph_quantities import autoencoding_error
+from maetheory.theory.theorem import Objects, Theorem
+
+
+def _lhs(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
+    return reconstruction_loss(graph, h, targets)
+
+
+def _rhs(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray) -> float:
+    return 0.25 * positive_pair_distance(graph, h) - autoencoding_error(graph, h_g, targets)
+
+
+def _scale(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray) -> float:
+    d1, d2 = graph.degrees
+    return mean_square(d1, h) + mean_square(d2, h_g) + mean_square(d2, targets)
+
+
+def tight() -> Objects:
+    """Return the degenerate equality: two components, h constant on each and exactly right, every error zero."""
+    graph = MaskGraph.from_joint([[0.1, 0.2, 0.0], [0.15, 0.05, 0.0], [0.0, 0.0, 0.5]])
+    h = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    return {"graph": graph, "h": h, "h_g": h[[0, 0, 2]], "targets": h[[0, 0, 2]]}
+
+
+THEOREM = Theorem(
+    slug="reconstruction-bounds-alignment",
+    statement="L_MAE(h) >= ¼ E‖h - h⁺‖² - ε, which is ½ L_align(h) - ε + ½ for unit norms",
+    reference="Zhang, Wang and Wang 2022, theorem 3.4, equation 7 (printed, constant ours)",
+    objects=("h", "h_g", "targets"),
+    lhs=_lhs,
+    rhs=_rhs,
+    scale=_scale,
+    trivial=0.0,
+    tight=tight,
+    never_tight="the slack is ¼E‖h - h⁺‖² + E‖E[h | x₂] - x₂‖² + ε, so equality needs both sides to be 0",
+)

@@ -1,0 +1,161 @@
+"""The leading eigenvectors explain the labels up to the disagreement of positive pairs over the spectral gap.
+
+Setting
+-------
+Y has the rows √d₁ 1[y(x₁) = c] for the Bayes labels of the views, φ is the probability that a positive pair
+disagrees in label, and k is the number of ``features``.
+
+Assumptions
+-----------
+``leading eigenvectors``: the columns of F span k leading eigenvectors of Ā (the positive ones, if fewer are positive).
+What Ā leads out of the span, δ, and what the span misses of Σ_{i≤k} λ_i may be up to 1e-11; the right side carries what
+they can cost as its error, which counts where the gap is small.
+``use_spectral_features gap``: λ_{k+1} < 1. It is needed even at φ = 0: two components that are the labels, k = 1, residual ½.
+
+Claim
+-----
+‖(I − P_F)Y‖_F² ≤ φ/(1 − λ_{k+1}). Proof: P_F commutes with Ā, so
+φ = tr Yᵀ(I − Ā)Y ≥ tr Yᵀ(I − P_F)(I − Ā)(I − P_F)Y ≥ (1 − λ_{k+1}) ‖(I − P_F)Y‖_F². The view error is at
+most twice that, the image error at most four times that and 2α.
+
+Slack
+-----
+Σ_i a_i (1 − λ_i)/(1 − λ_{k+1}) over i ≤ k, and Σ_i a_i (λ_{k+1} − λ_i)/(1 − λ_{k+1}) over i > k, a_i = ‖Yᵀv_i‖².
+
+Tight when
+----------
+Y has energy only where λ_i = 1 or λ_i = λ_{k+1}, i > k: two views of different labels share a target, beside two pure
+components, k = 3.
+
+Reference
+---------
+Ours, after HaoChen et al. 2021.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from maetheory.core import Estimate
+from maetheory.graph import MaskGraph
+from maetheory.theory.statements.exact_probe import probe_residual
+from maetheory.theory.statements.graph_quantities import column_basis, eigenvalues, weighted_rows
+from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
+from maetheory.theory.theorem import Objects, Theorem
+
+_LEADING_TOLERANCE = 1e-11
+_EPS = float(np.finfo(float).eps)
+
+
+def downstream_error_bounds(graph: MaskGraph, bound: float) -> dict[str, float]:
+    """What a bound of the residual says of views (2×) and of images (4× and 2α)."""
+    return {
+        "residual bound": bound,
+        "view error bound": 2 * bound,
+        "image error bound": 4 * bound + 2 * float(graph.label_error()),
+    }
+
+
+def label_residual(graph: MaskGraph, features: np.ndarray) -> float:
+    """‖(I − P_F)Y‖_F²."""
+    return probe_residual(graph, features)
+
+
+def spectral_bound(graph: MaskGraph, k: int) -> Estimate:
+    """φ/(1 − λ_{k+1}), with the round-off of both; infinite without a gap.
+
+    Examples
+    --------
+    >>> graph = MaskGraph.from_joint([[0.5], [0.5]], labels=[0, 1])
+    >>> round(spectral_bound(graph, 1).value, 12)
+    0.5
+    """
+    phi = graph.pair_label_error()
+    gap = _gap_after(graph, k)
+    if gap <= 0:
+        return Estimate(np.inf)
+    value = float(phi) / gap
+    return Estimate(value, (phi.error + 4 * _EPS * min(graph.shape) * value) / gap)
+
+
+def _rhs(graph: MaskGraph, features: np.ndarray) -> Estimate:
+    """The bound; nearly leading eigenvectors have φ ≥ (gap − missed) r − 2δ√r for the residual r, solved for r."""
+    bound, gap = spectral_bound(graph, features.shape[1]), _gap_after(graph, features.shape[1])
+    if gap <= 0:
+        return bound
+    leak, short = _deviation_from_leading(graph, features)
+    delta, size = leak / gap, float(bound)
+    slop = 2 * delta * np.sqrt(size) + 4 * delta**2 + max(short, 0.0) / gap * size
+    return Estimate(size, bound.error + slop)
+
+
+def _terms(graph: MaskGraph, features: np.ndarray) -> dict[str, float]:
+    return downstream_error_bounds(graph, float(_rhs(graph, features)))
+
+
+def _deviation_from_leading(graph: MaskGraph, features: np.ndarray) -> tuple[float, float]:
+    """‖(I − P_F)ĀP_F‖_F, and Σ_{i≤k} λ_i − tr P_FĀ."""
+    columns = column_basis(weighted_rows(graph, features))
+    image = graph.augmentation @ columns  # (N1, N1) @ (N1, rank)
+    leak = float(np.linalg.norm(image - columns @ (columns.T @ image)))
+    return leak, float(eigenvalues(graph, features.shape[1]).sum() - (columns * image).sum())
+
+
+def _spans_leading_eigenvectors(graph: MaskGraph, features: np.ndarray) -> tuple[bool, str]:
+    leak, short = _deviation_from_leading(graph, features)
+    return max(
+        leak, short
+    ) <= _LEADING_TOLERANCE, f"Ā leads {leak:.3g} out of the span, which misses {short:.3g} of Σ_(i<=k) λ_i"
+
+
+def _gap_after(graph: MaskGraph, k: int) -> float:
+    return 1.0 - float(eigenvalues(graph, k + 1)[k])
+
+
+def _gap(graph: MaskGraph, features: np.ndarray) -> tuple[bool, str]:
+    k = features.shape[1]
+    gap = _gap_after(graph, k)
+    return gap > _LEADING_TOLERANCE, f"1 - λ_{k + 1} = {gap if gap > _LEADING_TOLERANCE else 0:.3g}"
+
+
+def use_spectral_features(world: dict[str, Any]) -> Objects:
+    """Replace the features by as many leading eigenvectors."""
+    return {**world, "features": minimiser(world["graph"], world["features"].shape[1])}
+
+
+def tight() -> Objects:
+    """Return views 0.1 and 0.1 of labels 0 and 1 that share a target, beside two pure components; three features."""
+    joint = np.array([[0.1, 0, 0], [0.1, 0, 0], [0, 0.4, 0], [0, 0, 0.4]])
+    graph = MaskGraph.from_joint(joint, np.array([0, 1, 0, 1]))
+    return {"graph": graph, "features": minimiser(graph, 3)}
+
+
+def broken() -> dict[str, Objects]:
+    """Return features that are no eigenvectors, and one feature for two components that are the labels."""
+    world = tight()
+    tilted = world["features"] + np.array([[1.0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]])
+    apart = MaskGraph.from_joint(np.diag([0.5, 0.5]), np.array([0, 1]))
+    return {
+        "leading eigenvectors": {**world, "features": tilted},
+        "spectral gap": {"graph": apart, "features": np.ones((2, 1))},
+    }
+
+
+THEOREM = Theorem(
+    slug="spectral-features-bound-downstream-error",
+    statement="‖(I - P_F)Y‖_F² <= φ / (1 - λ_{k+1}) for k leading eigenvectors",
+    reference="Ours, after HaoChen et al. 2021",
+    objects=("features",),
+    lhs=label_residual,
+    rhs=_rhs,
+    direction="<=",
+    assumptions={"leading eigenvectors": _spans_leading_eigenvectors, "spectral gap": _gap},
+    scale=lambda: 1.0,
+    trivial=1.0,
+    terms=_terms,
+    tight=tight,
+    broken=broken,
+    conform=use_spectral_features,
+)

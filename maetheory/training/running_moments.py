@@ -1,0 +1,79 @@
+"""The rows of several batches, and of several processes, count together or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import nan
+
+import numpy as np
+import torch
+from torch import Tensor, distributed
+
+from maetheory.core import InputError
+from maetheory.metrics import MOMENT_METRICS, Moments
+
+
+class RunningMoments:
+    """Moments of the finite rows seen, and the number of rows that were not finite."""
+
+    def __init__(self) -> None:
+        self.moments: Moments | None = None
+        self.not_finite = 0
+
+    def update(self, z: Tensor) -> None:
+        """Add the rows of features (B, d); narrower floats than float32 are widened to it.
+
+        Raises
+        ------
+        InputError
+            If `z` is not (B, d), or has another d than the rows before.
+        """
+        if z.ndim != 2 or z.shape[1] == 0:
+            raise InputError(f"features must be one row per image, (B, d), but their shape is {tuple(z.shape)}")
+        rows = at_least_float32(z).cpu().numpy()
+        finite = np.isfinite(rows).all(axis=1)
+        if self.moments is None:
+            self.moments = Moments(rows.shape[1])
+        self.moments.update(rows[finite])
+        self.not_finite += int(len(rows) - finite.sum())
+
+    def all_reduce(self) -> RunningMoments:
+        """Return the tally of all processes together, this one where there is one process; all must call it."""
+        if not (distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1):
+            return self
+        d = int(_all_reduce(np.array([self.moments.d if self.moments else 0]), distributed.ReduceOp.MAX)[0])
+        if not d:
+            return self
+        mine = self.moments or Moments(d)
+        sums = _all_reduce(np.append(mine.pack(), self.not_finite), distributed.ReduceOp.SUM)
+        whole = RunningMoments()
+        whole.moments, whole.not_finite = Moments.unpack(sums[:-1]), int(sums[-1])
+        return whole
+
+    def numbers(self, names: Sequence[str]) -> dict[str, float]:
+        """Return the metrics called `names`, NaN where they are undefined, with the rows n, the dimension d."""
+        found = {name: self._metric(name) for name in names}
+        n = self.moments.count if self.moments else 0
+        d = self.moments.d if self.moments else 0
+        return found | {"n": n + self.not_finite, "d": d, "not_finite": self.not_finite}
+
+    def _metric(self, name: str) -> float:
+        if self.moments is None or self.not_finite:
+            return nan
+        try:
+            return float(MOMENT_METRICS[name](self.moments))
+        except InputError:  # a row without direction, or a single row
+            return nan
+
+
+def at_least_float32(z: Tensor) -> Tensor:
+    """Return features apart from their graph, in float32, or float64 where they are."""
+    z = z.detach()
+    return z if z.dtype == torch.float64 else z.float()
+
+
+def _all_reduce(numbers: np.ndarray, how: distributed.ReduceOp.RedOpType) -> np.ndarray:
+    device = torch.device("cuda", torch.cuda.current_device()) if "nccl" in distributed.get_backend() else "cpu"
+    sums = torch.from_numpy(numbers.astype(np.float64)).to(device)
+    distributed.all_reduce(sums, op=how)
+    return sums.cpu().numpy()

@@ -1,0 +1,430 @@
+"""Collapse is measured in one pass, with bands that hold, beside baselines that are what they say."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from maetheory import metrics
+from maetheory.checkpoints import Encoder, EncoderConfig
+from maetheory.core import InputError
+from maetheory.data import ImageSet
+from maetheory.evaluation import collapse_report, encode, measure_collapse, random_twin
+from maetheory.evaluation.collapse.baselines import (
+    NO_RANDOM_INIT,
+    combine_initialisations,
+    noise_baseline,
+    noise_moments,
+)
+from maetheory.evaluation.collapse.metric_estimates import (
+    HALF_SAMPLE_METHOD,
+    LIMIT,
+    MetricEstimate,
+    estimate_by_half_sampling,
+    estimate_metrics,
+    select_metrics,
+)
+from maetheory.evaluation.features import feature_sets
+from maetheory.evaluation.features.batch_size import activation_bytes, default_batch_size
+from maetheory.evaluation.features.masked_views import VIEWS
+from maetheory.masks import UniformMasks
+from maetheory.metrics import CONVENTIONS, Moments
+from maetheory.models import MAE, MAEConfig, SimMIM, ViTConfig
+from maetheory.models.positions import sincos_positions
+
+CONFIG = MAEConfig(ViTConfig(8, 2, 1, width=16, depth=2, heads=2), 16, 1, 2)
+DEEP = ViTConfig(8, 2, 1, width=16, depth=6, heads=2)
+FOREIGN = EncoderConfig(8, 2, 1, 16, 2, 2, 16, 32, mean=(0.5,), std=(0.5,))
+
+
+@pytest.fixture(scope="module")
+def images() -> ImageSet:
+    rng = np.random.default_rng(0)
+    return ImageSet(rng.random((60, 1, 8, 8)).astype(np.float32), np.arange(60) % 3, "noise")
+
+
+def trained(kind: Any = MAE, config: Any = CONFIG) -> Any:
+    """A model that is far from where it started."""
+    torch.manual_seed(7)
+    model = kind(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return model
+
+
+def given(features: Any) -> Any:
+    """A callable that gives the rows of `features`, whatever the images, in turn."""
+    place = [0]
+
+    def callable_(images: torch.Tensor) -> torch.Tensor:
+        rows = features[place[0] : place[0] + len(images)]
+        place[0] = (place[0] + len(images)) % len(features)
+        return torch.as_tensor(rows)
+
+    return callable_
+
+
+def test_every_metric_under_every_convention_in_every_readout(images: ImageSet) -> None:
+    found = measure_collapse(trained(), images, full=True, conventions="all", readouts=("cls", "mean", "tokens"))
+    table = found.table
+    known = {
+        (name, c.name) for name, all_ in CONVENTIONS.items() for c in all_ if name not in ("linear_cka", "alignment")
+    }
+    known.add(("mask_pair_alignment", "wang-isola-2020"))
+    for readout in ("cls", "mean"):
+        rows = table[table.readout == readout]
+        assert set(zip(rows.metric, rows.convention)) == known
+        assert len(rows) == len(known)
+    assert not {"lidar", "mask_pair_alignment"} & set(table[table.readout == "tokens"].metric)
+    finite = table[np.isfinite(table.low)]
+    assert len(finite) > 0.9 * len(table)
+    around = finite[finite.method == HALF_SAMPLE_METHOD]
+    assert set(around.metric) == {"uniformity", "coherence", "twonn", "lidar", "mask_pair_alignment"}
+    np.testing.assert_allclose(around.low + around.high, 2 * around.value)
+    assert (finite.method.isin((HALF_SAMPLE_METHOD, LIMIT))).all()
+    inside = finite[finite.high < finite.d]
+    np.testing.assert_allclose(inside.high - inside.low, 2 * inside.error)
+    assert table.random_twin.notna().sum() == table.shuffled.notna().sum() == table.noise.notna().sum()
+    assert table[table.readout == "tokens"].n.max() == 60 * 16
+    assert set(found.spectra.who) == {"checkpoint", "random twin", "shuffled", "noise"}
+
+
+def test_an_error_is_not_cut_where_its_band_is() -> None:
+    """No rank passes the dimension and its band ends there, but other images as many would still change the value."""
+    rng = np.random.default_rng(0)
+    draws = rng.normal(size=(20, 360, 96)).astype(np.float32)
+    found = [
+        collapse_report(lambda x: x.flatten(1), rows.reshape(360, 1, 8, 12), metrics=["effective_rank"])
+        for rows in draws
+    ]
+    rows = [table.iloc[0] for table in found]
+    assert sum(row.low == row.high == 96 for row in rows) > 10
+    spread = 2 * np.std([row.value for row in rows], ddof=1)
+    assert all(0.5 * spread < row.error < 2 * spread for row in rows)
+
+
+def test_quick_and_full_say_the_same_and_quick_has_no_baselines(images: ImageSet) -> None:
+    model = trained()
+    quick, full = (collapse_report(model, images, full=full) for full in (False, True))
+    both = quick.merge(full, on=["readout", "metric", "convention"])
+    assert len(both) == len(quick) == 12
+    np.testing.assert_array_equal(both.value_x, both.value_y)
+    np.testing.assert_array_equal(both.low_x, both.low_y)
+    assert list(quick.columns) == list(full.columns)
+    assert quick[["random_twin", "shuffled", "noise"]].isna().all(axis=None)
+
+
+def test_tokens_are_streamed_into_what_all_of_them_give(images: ImageSet) -> None:
+    model = trained()
+    rows = encode(model, images, readout="tokens").double().numpy()
+    table = collapse_report(model, images, readouts=("tokens",), batch=7).set_index("metric")
+    for name in ("effective_rank", "stable_rank", "participation_ratio", "umae_uniformity", "mean_cosine"):
+        assert table.value[name] == pytest.approx(getattr(metrics, name)(rows), rel=1e-6), name
+
+
+def test_past_what_is_held_images_are_streamed_too(images: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = trained()
+    whole = collapse_report(model, images, full=True)
+    monkeypatch.setattr(feature_sets, "MAX_ROWS_IN_MEMORY", 10)
+    monkeypatch.setattr(feature_sets, "KEPT", 30)
+    streamed = measure_collapse(model, images, full=True)
+    assert any("moments of all 60 rows were streamed" in note for note in streamed.notes)
+    both = whole.merge(streamed.table, on=["readout", "metric"])
+    spectral = both[both.metric.isin(["effective_rank", "rankme", "mean_cosine", "iso_score", "direction_std"])]
+    np.testing.assert_allclose(spectral.value_x, spectral.value_y, rtol=1e-4)
+    np.testing.assert_allclose(spectral.random_twin_x, spectral.random_twin_y, rtol=1e-4)
+    kept = both[both.metric == "twonn"]
+    assert (kept.n_y < kept.n_x).all()
+
+
+def test_all_layers_in_one_pass_are_the_layers_one_by_one(images: ImageSet) -> None:
+    model = trained()
+    calls = []
+    model.encoder.register_forward_hook(lambda *_: calls.append(1))
+    states = model.encoder.states
+    model.encoder.states = lambda *args: calls.append(1) or states(*args)
+    table = collapse_report(model, images, layers="all")
+    assert len(calls) == 1
+    ranks = table[(table.metric == "effective_rank") & (table.readout == "mean")].set_index("layer").value
+    assert list(ranks.index) == [0, 1, 2]
+    for layer in range(3):
+        z = encode(model, images, readout="mean", layer=layer).double().numpy()
+        assert ranks[layer] == pytest.approx(metrics.effective_rank(z), rel=1e-3)  # lower layers: from moments
+    last = collapse_report(model, images)
+    same = table[table.layer == 2].merge(last, on=["readout", "metric", "convention"])
+    np.testing.assert_array_equal(same.value_x, same.value_y)
+
+
+@pytest.mark.parametrize(("kind", "config"), [(MAE, CONFIG), (Encoder, FOREIGN)])
+def test_no_more_than_two_layers_of_tokens_are_held(kind: Any, config: Any, images: ImageSet) -> None:
+    model = trained(kind, replace(config, depth=6) if kind is Encoder else replace(config, encoder=DEEP))
+    given_up: list[Any] = []
+    alive: list[int] = []
+
+    def watch(module: Any, inputs: Any, output: torch.Tensor) -> None:
+        given_up.append(weakref.ref(output))
+        alive.append(sum(one() is not None for one in given_up))
+
+    for block in (model.encoder if kind is MAE else model).blocks:
+        block.register_forward_hook(watch)
+    found = feature_sets.populations(model, images, layers="all", batch=60)
+    assert len(found) == 2 * 7
+    assert max(alive) == 2
+
+
+def test_a_lower_layer_costs_no_blocks_above_it(images: ImageSet) -> None:
+    model = trained()
+    calls: list[int] = []
+    for block in model.encoder.blocks:
+        block.register_forward_hook(lambda *_: calls.append(1))
+    encode(model, images, layer=1)
+    assert len(calls) == 1
+
+
+def test_the_batch_of_a_large_encoder_fits_in_memory() -> None:
+    assert (
+        default_batch_size(Encoder(FOREIGN)) == default_batch_size(trained()) == default_batch_size(lambda x: x) == 256
+    )
+    with torch.device("meta"):
+        large = Encoder(EncoderConfig(224, 16, 3, 1024, 1, 16, 1024, 4096))
+        beit = Encoder(EncoderConfig(224, 16, 3, 1024, 1, 16, 1024, 4096, positions="relative", position_prefix=0))
+    values = 197 * (2 * 1024 + 2 * 4096)  # tokens, normed tokens, hidden layer before and after its activation
+    assert activation_bytes(large) == 4 * values
+    assert activation_bytes(beit) == 4 * (values + 16 * 197**2)
+    assert default_batch_size(large) == 2**30 // (4 * values) == 133
+    assert default_batch_size(beit) < 133
+
+
+@pytest.mark.parametrize(("kind", "config"), [(MAE, CONFIG), (SimMIM, CONFIG), (Encoder, FOREIGN)])
+def test_the_twin_of_an_untrained_model_is_that_model(kind: Any, config: Any, images: ImageSet) -> None:
+    untrained = kind(config)
+    before = torch.get_rng_state()
+    model = random_twin(untrained, seed=3)
+    assert torch.equal(torch.get_rng_state(), before)
+    names = ("effective_rank", "mean_cosine", "twonn", "lidar", "mask_pair_alignment")
+    table = collapse_report(model, images, full=True, seed=3, metrics=names, twins=1)
+    np.testing.assert_allclose(table.value, table.random_twin, rtol=1e-9)
+    other = collapse_report(trained(kind, config), images, full=True, seed=3, metrics=("effective_rank",))
+    assert not np.isclose(other.value, other.random_twin, rtol=1e-3).any()
+
+
+def test_a_fixed_position_table_is_kept_and_a_trained_one_is_not() -> None:
+    fixed = Encoder(FOREIGN)
+    with torch.no_grad():
+        fixed.pos_embed.copy_(sincos_positions(16, 4, 4))
+    assert torch.equal(random_twin(fixed).pos_embed, fixed.pos_embed)
+    other = trained(Encoder, FOREIGN)
+    twin = random_twin(other)
+    assert twin.pos_embed.std().item() == pytest.approx(0.02, rel=0.2)
+    assert twin.blocks[0].attn.qkv.weight.abs().max() <= np.sqrt(6 / 64) + 1e-6  # Xavier: √(6 / (16 + 48))
+
+
+def test_noise_has_the_moments_that_noise_has() -> None:
+    drawn = Moments(24).update(np.random.default_rng(0).normal(size=(4000, 24)))
+    for measure in select_metrics(None, every_convention=True):
+        if measure.needs == "moments" and measure.metric != "alpha_req":
+            assert noise_baseline(measure, (4000, 24)) == pytest.approx(measure(drawn), rel=0.03, abs=2e-3), measure
+    assert metrics.effective_rank(noise_moments(20, 50)) <= 20
+    assert metrics.mean_cosine(noise_moments(400, 24)) == pytest.approx(0, abs=1e-12)
+    assert metrics.umae_uniformity(noise_moments(400, 24)) == pytest.approx(1 / 24, rel=0.02)
+
+
+def test_bands_are_the_spread_of_new_images() -> None:
+    rng = np.random.default_rng(0)
+    scale = np.arange(1, 7.0) ** -0.5
+
+    def drawn() -> np.ndarray:
+        return (rng.normal(size=(300, 6)) * scale + scale).astype(np.float32)
+
+    chosen = select_metrics(["effective_rank", "mean_cosine", "uniformity", "twonn"])
+    found: dict[str, list[Any]] = {measure.metric: [] for measure in chosen}
+    for _ in range(30):
+        (feature_set,) = feature_sets.populations(given(drawn()), rng.random((300, 1, 2, 2)))
+        for measure in chosen:
+            found[measure.metric] += estimate_metrics([measure], feature_set)
+    for name, runs in found.items():
+        spread = 2 * np.std([run.value for run in runs], ddof=1)
+        assert np.mean([(run.high - run.low) / 2 for run in runs]) == pytest.approx(spread, rel=0.4), name
+
+
+def test_the_jackknife_is_that_of_the_metrics(images: ImageSet) -> None:
+    (feature_set,) = feature_sets.populations(trained(), images, readouts=("cls",))
+    (measure,) = select_metrics(["effective_rank"])
+    (found,) = estimate_metrics([measure], feature_set)
+    limit = metrics.jackknife(metrics.effective_rank, feature_set.parts, corrected=True)
+    np.testing.assert_allclose((found.low, found.high), (limit.low, limit.high), rtol=1e-6)
+    assert found.value == metrics.effective_rank(feature_set.rows.astype(np.float64))
+    assert len(feature_set.parts) == 20
+    assert not np.array_equal(feature_set.groups, np.sort(feature_set.groups))  # groups know no order of images
+
+
+@pytest.mark.parametrize("metric", ["effective_rank", "participation_ratio", "mean_cosine"])
+def test_bands_hold_what_infinitely_many_images_would_give(metric: str) -> None:
+    """Two standard errors hold 95 in 100; of 100 draws the share is off by 0.02, thrice that by chance."""
+    eigenvalues = np.arange(1, 9.0) ** -0.5
+    shares = np.sqrt(eigenvalues) / np.sqrt(eigenvalues).sum()
+    entropy = float(np.exp(-(shares * np.log(shares)).sum()))
+    truth = {
+        "effective_rank": entropy,
+        "mean_cosine": 0.0,
+        "participation_ratio": eigenvalues.sum() ** 2 / (eigenvalues**2).sum(),
+    }[metric]
+    (measure,) = select_metrics([metric])
+    held = below = 0
+    for seed in range(100):
+        rows = np.random.default_rng(seed).normal(size=(400, 8)) * np.sqrt(eigenvalues)
+        feature_set = feature_sets.FeatureSet("cls", "last", 400, rows, np.arange(400) % 20)
+        (found,) = estimate_metrics([measure], feature_set)
+        held += found.low <= truth <= found.high
+        below += found.value < truth
+    assert 0.88 <= held / 100 <= 1
+    assert (below > 75) == (metric != "mean_cosine")  # the values of ranks are too low, and are left as they are
+
+
+def test_bands_of_ranks_end_at_the_dimension() -> None:
+    rows = np.random.default_rng(0).normal(size=(60, 32))
+    feature_set = feature_sets.FeatureSet("cls", "last", 60, rows, np.arange(60) % 20)
+    (found,) = estimate_metrics(select_metrics(["effective_rank"]), feature_set)
+    assert found.value < found.low <= found.high == 32
+    table = measure_collapse(given(rows.astype(np.float32)), np.zeros((60, 1, 2, 2)), metrics=("effective_rank",))
+    assert "output: 60 rows are fewer than 8 for each of 32 dimensions" in table.notes[0]
+
+
+def test_the_band_of_twins_holds_a_further_one() -> None:
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(2000):
+        *twins, further = rng.normal(10, 1, size=4)
+        found = combine_initialisations(
+            [MetricEstimate(value, value - 1e-9, value + 1e-9, 1e-9, "") for value in twins]
+        )
+        held += found.low <= further <= found.high
+    assert held / 2000 == pytest.approx(0.95, abs=0.015)
+
+
+def test_the_band_of_ranks_is_that_of_logarithms_and_between_1_and_the_dimension() -> None:
+    rng, held = np.random.default_rng(1), 0
+    for _ in range(2000):
+        *twins, further = np.exp(rng.normal(2, 0.3, size=6))
+        found = combine_initialisations(
+            [MetricEstimate(v, v * (1 - 1e-9), v * (1 + 1e-9), 1e-9 * v, "") for v in twins], most=1e9
+        )
+        held += found.low <= further <= found.high
+    assert held / 2000 == pytest.approx(0.95, abs=0.015)
+    wild = combine_initialisations([MetricEstimate(v, v, v, 0, "") for v in (2.0, 60.0)], most=64)
+    assert (wild.low, wild.high) == (1, 64)
+
+
+def test_twins_are_several_initialisations(images: ImageSet) -> None:
+    names = ("effective_rank", "mean_cosine", "uniformity")
+    model = trained()
+    three = collapse_report(model, images, full=True, metrics=names, twins=3)
+    single = [collapse_report(random_twin(model, seed=seed), images, metrics=names) for seed in range(3)]
+    np.testing.assert_allclose(three.random_twin, np.mean([table.value for table in single], axis=0), rtol=1e-9)
+    one = collapse_report(model, images, full=True, metrics=names, twins=1)
+    format_interval = three.metric != "uniformity"
+    width, wider = (table.random_twin_high - table.random_twin_low for table in (three, one))
+    assert (width[format_interval] <= wider[format_interval]).all()
+    ranks = one[one.metric == "effective_rank"]
+    assert (ranks.random_twin_low == 1).all(), "one twin does not say how far initialisations differ"
+    assert (ranks.random_twin_high == ranks.d).all()
+    assert width[~format_interval].isna().all()
+    with pytest.raises(InputError, match="twins must be at least 1, but it is 0"):
+        collapse_report(model, images, full=True, twins=0)
+
+
+def test_tokens_of_one_image_stay_in_one_half() -> None:
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(40, 1, 5)) + 2
+    tokens = (centres + 0.01 * rng.normal(size=(40, 16, 5))).reshape(640, 5)
+    (measure,) = select_metrics(["uniformity"])
+    together, apart = (
+        estimate_by_half_sampling(measure, tokens, units) for units in (np.repeat(np.arange(40), 16), None)
+    )
+    assert together.high - together.low > 2 * (apart.high - apart.low)
+
+
+def test_masked_views_are_of_the_law_and_say_how_many(images: ImageSet) -> None:
+    table = collapse_report(trained(), images, full=True, metrics=("lidar", "mask_pair_alignment"))
+    assert (table.note == f"{VIEWS} masks of 60 images").all()
+    assert (table.n == VIEWS * 60).all()
+    free = table.set_index(["readout", "metric"])
+    assert free.noise["cls", "mask_pair_alignment"] == pytest.approx(2, abs=0.1)
+    seen = collapse_report(trained(), images, metrics=("mask_pair_alignment",), law=UniformMasks(16, 15))
+    assert (seen.value < free.value.xs("mask_pair_alignment", level="metric").min()).all()  # views that overlap more
+
+
+def test_plain_modules_and_callables(images: ImageSet) -> None:
+    torch.manual_seed(0)
+    linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 5))
+    found = measure_collapse(linear, images, full=True)
+    assert set(found.table.readout) == {"output"}
+    assert found.table.random_twin.isna().all()
+    assert NO_RANDOM_INIT in found.notes
+    assert any("masked views" in note for note in found.notes)
+    z = encode(linear, images).double().numpy()
+    assert found.table.set_index("metric").value["rankme"] == pytest.approx(metrics.rankme(z), rel=1e-12)
+    assert set(collapse_report(lambda x: x.flatten(2).mT, images).readout) == {"cls", "mean"}
+    with pytest.raises(InputError, match="Vision Transformers only"):
+        collapse_report(linear, images, layers="all")
+
+
+def test_an_encoder_without_cls_is_read_by_its_mean(images: ImageSet) -> None:
+    config = EncoderConfig(8, 2, 1, 16, 1, 2, 16, 32, cls=False, position_prefix=0, mean=(0.5,), std=(0.5,))
+    assert set(collapse_report(Encoder(config), images).readout) == {"mean"}
+    with pytest.raises(InputError, match="no cls token"):
+        collapse_report(Encoder(config), images, readouts=("cls",))
+
+
+def test_features_that_are_not_numbers_are_counted(images: ImageSet) -> None:
+    rows = np.ones((60, 3), np.float32)
+    rows[[3, 50], 1] = np.nan, np.inf
+    with pytest.raises(InputError, match="output, layer last, hold NaN or infinity in 2 of 60 rows") as caught:
+        measure_collapse(given(rows), images, batch=16)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("n", "words"), [(1, "there is 1"), (2, "there are 2")])
+def test_few_images_are_refused(n: int, words: str, images: ImageSet) -> None:
+    with pytest.raises(InputError, match=words):
+        collapse_report(trained(), images.take(np.arange(n)))
+    assert len(collapse_report(trained(), images.take(np.arange(3)), full=True)) > 30
+
+
+def test_dead_and_repeated_features_are_said_to_be(images: ImageSet) -> None:
+    dead = collapse_report(lambda x: 0 * x.flatten(1), images, full=True).set_index("metric")
+    assert np.isnan(dead.value["mean_cosine"])
+    assert "60 zero rows" in dead.note["mean_cosine"]
+    assert dead.value["effective_rank"] == 0
+    twice = ImageSet(np.concatenate([images.images[:30]] * 2), np.arange(60) % 3, "twice")
+    found = measure_collapse(lambda x: x.flatten(1), twice, full=True)
+    assert "30 of the 60 rows of output repeat another row" in found.notes
+    assert np.isfinite(found.table.set_index("metric").value["twonn"])
+
+
+def test_what_is_round_off_or_has_no_band_is_said(images: ImageSet) -> None:
+    rows = np.random.default_rng(0).normal(size=(60, 6)).astype(np.float32)
+    rows[:, 5] = rows[:, :5].sum(axis=1)
+    table = collapse_report(given(rows), images, metrics=("condition_number", "coherence")).set_index("metric")
+    assert table.note["condition_number"] == "a direction is missing, up to the round-off of float32 features"
+    assert table.low["coherence"] < table.value["coherence"]
+    few = collapse_report(given(rows[:20]), images.take(np.arange(20)), metrics=("coherence",)).iloc[0]
+    assert np.isnan(few.low)
+    assert few.note == "too few images for a band"
+
+
+def test_unknown_names_are_refused(images: ImageSet) -> None:
+    with pytest.raises(InputError, match="no metric 'rank' of collapse; the metrics are effective_rank"):
+        collapse_report(trained(), images, metrics=("rank",))
+    with pytest.raises(InputError, match="at least one readout"):
+        collapse_report(trained(), images, readouts=())
+    with pytest.raises(InputError, match="between 0 and 2"):
+        collapse_report(trained(), images, layers=9)
+    with pytest.raises(InputError, match="this one gave"):
+        collapse_report(lambda x: x.flatten(1).sum(1), images)

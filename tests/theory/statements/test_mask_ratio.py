@@ -1,0 +1,120 @@
+"""Mask ratios: duality, growth of α and the sweep, held to loops over images and masks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from itertools import combinations, pairwise
+
+import numpy as np
+import pytest
+
+from maetheory.data import worlds
+from maetheory.graph import MaskGraph, NodeContents
+from maetheory.masks import BlockMasks, UniformMasks
+from maetheory.testing import assert_holds
+from maetheory.theory import THEOREMS, Verdict, check
+from maetheory.theory.statements.closed_form_mixture import best_visible, pair_error, second_eigenvalue, sharp_bound
+from maetheory.theory.statements.mask_ratio_sweep import mask_ratio_sweep
+
+DUAL, GROWS = "mask-ratio-duality", "label-error-grows-with-mask-ratio"
+
+
+@pytest.mark.parametrize("slug", [DUAL, GROWS])
+def test_a_short_search_finds_nothing(slug):
+    assert_holds(THEOREMS[slug], worlds=40, seed=1)
+
+
+def test_blocks_are_not_dual():
+    world = worlds.mixture(4, 2, 2, 0.2)
+    graph, other = (MaskGraph.enumerate(world, BlockMasks((1, 4), v)) for v in (1, 3))
+    found = replace(THEOREMS[DUAL], assumptions={}).check(graph, complement=other)
+    assert found.verdict is Verdict.VIOLATED
+
+
+@pytest.mark.parametrize("positions", ["kept", "dropped"])
+def test_the_sweep_is_the_sum_over_images_and_masks(positions):
+    world = worlds.random(4, 2, 2, seed=3, n_states=9)
+    rows = mask_ratio_sweep(world, 2, positions)
+    for row, dual in zip(rows, rows[::-1], strict=True):
+        masks, seen = list(combinations(range(4), row.visible)), defaultdict(lambda: [0.0, 0.0])
+        for state, mass, label in zip(world.states, world.probability, world.labels, strict=True):
+            for mask in masks:
+                view = tuple(state[list(mask)]) if positions == "dropped" else (mask, tuple(state[list(mask)]))
+                seen[view][label] += mass / len(masks)
+        assert row.alpha == pytest.approx(sum(min(pair) for pair in seen.values()), abs=1e-14)
+        assert row.alpha2 == pytest.approx(dual.alpha, abs=1e-12)
+        assert row.tail == pytest.approx(dual.tail, abs=1e-12)
+        assert row.components == dual.components
+    assert all(a.alpha >= b.alpha - 1e-14 for a, b in pairwise(rows))
+
+
+def test_the_solvable_mixture_is_its_graph_where_no_tie_occurs():
+    for v in (1, 3, 5):
+        graph = MaskGraph.enumerate(worlds.mixture(6, 2, 2, 0.1), UniformMasks(6, v), "dropped")
+        assert graph.spectrum(2).values[1] ** 2 == pytest.approx(second_eigenvalue(6, v, 0.1), abs=1e-12)
+        assert graph.pair_label_error() == pytest.approx(pair_error(6, v, 0.1), abs=1e-12)
+
+
+def test_the_best_ratio_tends_to_one_half():
+    assert [best_visible(n, 0.1) / n for n in (8, 16, 32, 64)] == [0.625, 0.5625, 0.53125, 0.515625]
+    assert [round(sharp_bound(8, v, 0.1), 3) for v in (2, 4)] == [0.945, 0.386]
+
+
+def sure_and_unsure():
+    """Four equally likely images of the same labels; in the first world the picture does not tell the label."""
+    labels, mass, values = np.array([0, 1, 0, 1]), np.full(4, 0.25), np.array([0.0, 1.0])
+    pictures = [np.repeat(np.array(bits)[:, None], 3, 1) for bits in ([0, 0, 1, 1], [0, 1, 0, 1])]
+    return [worlds.FiniteWorld(states, mass, labels, values) for states in pictures]
+
+
+@pytest.mark.parametrize("positions", ["kept", "dropped"])
+def test_images_of_equal_mass_and_label_that_look_different_are_told_apart(positions):
+    unsure, sure = sure_and_unsure()
+    graph = MaskGraph.enumerate(unsure, UniformMasks(3, 2), positions)
+    other = MaskGraph.enumerate(sure, UniformMasks(3, 1), positions)
+    found = check(GROWS, graph, hides_more=other)
+    assert found.slack == pytest.approx(-0.5)
+    assert found.verdict is Verdict.INAPPLICABLE
+    assert "contents differ" in found.note
+
+
+def test_who_drops_positions_may_err_more_than_who_keeps_them_and_sees_less():
+    world = worlds.random(3, 2, 2, seed=11, n_states=7)
+    graph = MaskGraph.enumerate(world, UniformMasks(3, 2), "dropped")
+    found = check(GROWS, graph, hides_more=MaskGraph.enumerate(world, UniformMasks(3, 1), "kept"))
+    assert found.slack < -0.1
+    assert found.verdict is Verdict.INAPPLICABLE
+    assert "positions are dropped and kept" in found.note
+
+
+def test_graphs_of_equal_masses_and_degrees_are_not_dual_for_that():
+    """A cycle of eight and two cycles of four have the same sorted masses and degrees."""
+    ring = MaskGraph.from_joint(np.eye(4) / 8 + np.roll(np.eye(4), 1, 1) / 8)
+    squares = MaskGraph.from_joint(np.kron(np.eye(2), np.ones((2, 2))) / 8)
+    found = check(DUAL, ring, complement=squares)
+    assert found.slack <= -1
+    assert found.verdict is Verdict.INAPPLICABLE
+    assert check(DUAL, ring, complement=MaskGraph.from_joint(ring.joint.T)).verdict is Verdict.TIGHT
+
+
+def renumbered(graph):
+    """The same graph with its views counted backwards."""
+    seen = graph.view_contents
+    masks = None if seen.masks is None else seen.masks[::-1]
+    contents = NodeContents(seen.symbols[::-1], masks, seen.values)
+    return replace(graph, joint=graph.joint[::-1], image_views=graph.image_views[:, ::-1], view_contents=contents)
+
+
+@pytest.mark.parametrize("positions", ["kept", "dropped"])
+def test_the_complement_is_matched_by_what_nodes_show_and_by_labels(positions):
+    world = worlds.random(4, 2, 2, seed=6, n_states=9)
+    graph, dual = (MaskGraph.enumerate(world, UniformMasks(4, v), positions) for v in (1, 3))
+    assert check(DUAL, graph, complement=dual).verdict is Verdict.TIGHT
+    assert check(DUAL, graph, complement=renumbered(dual)).verdict is Verdict.TIGHT
+    nameless = replace(renumbered(dual), view_contents=None, target_contents=None)
+    assert check(DUAL, graph, complement=nameless).verdict is Verdict.INAPPLICABLE
+    relabelled = replace(dual, image_labels=np.roll(dual.image_labels, 1))
+    other = "dropped" if positions == "kept" else "kept"
+    for wrong in (relabelled, MaskGraph.enumerate(world, UniformMasks(4, 3), other)):
+        assert check(DUAL, graph, complement=wrong).verdict is Verdict.INAPPLICABLE
