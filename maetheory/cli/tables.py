@@ -1,4 +1,4 @@
-"""The command for the paper's tables."""
+"""`maetheory table`: Tables 1 and 2 of the paper beside our published accuracies."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from maetheory.core import InputError
 @app.command()
 def table(
     add: Annotated[
-        list[Path] | None, typer.Option(help="Publish what this run of `reproduce` measured; may be repeated.")
+        list[Path] | None, typer.Option(help="Folder of a `reproduce` run to publish first; may be repeated.")
     ] = None,
-    read_published_ledgers: Annotated[
-        Path, typer.Option(help="Where published ledgers lie, EXPERIMENT/ledger.jsonl.")
+    published: Annotated[
+        Path, typer.Option(help="Folder of the published ledgers, EXPERIMENT/ledger.jsonl.")
     ] = Path("figures"),
     into: Annotated[
-        Path | None, typer.Option(help="Rewrite what stands between the marks of this document, as README.md.")
+        Path | None, typer.Option(help="Document, such as README.md, whose text between the two marks is replaced.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show Tables 1 and 2 of the paper with ours beside every cell, and what is confirmed, refuted or undecided."""
+    """Print Tables 1 and 2 of the paper beside our accuracies, and which claims are confirmed, refuted or undecided."""
     from maetheory.data.paper.experiment_names import TABLES
     from maetheory.reports import (
         claim_verdicts,
@@ -35,24 +35,22 @@ def table(
         own_results_table,
         paper_table,
         publish_ledger,
+        read_published_ledgers,
         replace_marked_block,
     )
-    from maetheory.reports import read_published_ledgers as published_records
 
     for run in add or ():
-        publish_ledger(run, read_published_ledgers)
-    ledger = published_records(read_published_ledgers)
+        publish_ledger(run, published)
+    ledger = read_published_ledgers(published)
     if ledger.empty:
         raise InputError(
-            f"{read_published_ledgers} holds no EXPERIMENT/ledger.jsonl; name the folder of published figures with "
-            "--published, or publish a run of reproduce with --add"
+            f"{published} holds no EXPERIMENT/ledger.jsonl; name the folder of published figures with --published, "
+            "or publish a run of reproduce with --add"
         )
     block = markdown_block(ledger)
     if into is not None:
         replace_marked_block(into, block)
-    frames = {name: paper_table(ledger, name) for name in TABLES} | {"ours": own_results_table(ledger)}
-    document = {
-        name: json.loads(frame.to_json(orient="records"))
-        for name, frame in (frames | {"verdicts": claim_verdicts(ledger)}).items()
-    }
+    frames = {name: paper_table(ledger, name) for name in TABLES}
+    frames |= {"ours": own_results_table(ledger), "verdicts": claim_verdicts(ledger)}
+    document = {name: json.loads(frame.to_json(orient="records")) for name, frame in frames.items()}
     print_result(document, as_json, lambda: block)

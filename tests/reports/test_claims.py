@@ -35,7 +35,7 @@ def judged(plain: Sequence[float], better: Sequence[float], **changes: object) -
 
 
 @pytest.mark.parametrize(
-    ("plain", "better", "word"),
+    ("plain", "better", "label"),
     [
         ((0.50, 0.52, 0.51), (0.60, 0.63, 0.61), "confirmed"),
         ((0.60, 0.63, 0.61), (0.50, 0.52, 0.51), "refuted"),
