@@ -1,9 +1,21 @@
-"""What every room stands on: numbers that know their error, seeds, atomic files, provenance, plain complaints."""
+"""Shared foundations: `Estimate`, seeding, atomic file writes, provenance, user-facing errors.
+
+Every other package of maetheory imports from this one; it imports only NumPy. Read `estimate` and `errors` first: every
+measured number is an `Estimate`, and every mistake of the caller is an `InputError`. `seeding` derives independent
+random streams from one seed, `files` replaces files atomically, `provenance` records what produced a result, and
+`renames` keeps old names alive for one version.
+
+>>> from maetheory.core import Estimate, generator
+>>> draws = generator(0, "masks").integers(0, 2, 10_000)
+>>> share = Estimate(draws.mean(), 2 * draws.std() / 100, sampled=True)
+>>> share.low < 0.5 < share.high
+True
+"""
 
 from maetheory.core.errors import InputError
 from maetheory.core.estimate import Estimate
 from maetheory.core.files import atomic_write, check_writable, make_folder
-from maetheory.core.progress import Progress, silent
+from maetheory.core.progress import Progress, no_progress
 from maetheory.core.provenance import provenance
 from maetheory.core.references import REFERENCES, Reference
 from maetheory.core.renames import renamed
@@ -19,8 +31,8 @@ __all__ = [
     "check_writable",
     "generator",
     "make_folder",
+    "no_progress",
     "provenance",
-    "silent",
 ]
 
 __getattr__ = renamed(
@@ -28,5 +40,6 @@ __getattr__ = renamed(
     {
         "check_folder": "check_writable",
         "replacing": "atomic_write",
+        "silent": "no_progress",
     },
 )

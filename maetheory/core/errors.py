@@ -1,11 +1,11 @@
-"""Bad input deserves one plain sentence: what was wrong, and what would be right."""
+"""`InputError`, the exception for input that the caller can correct."""
 
 from __future__ import annotations
 
 
 class InputError(ValueError):
-    """What the caller gave cannot be used; the message is one plain sentence for a person.
+    """Invalid input; the message is one plain sentence that says what was wrong and what would be right.
 
-    The command line prints the sentence on standard error and exits with 2. Anything else that escapes is our own
-    fault (exit 70), so raise this only for what the caller can mend.
+    The command line prints the message on standard error and exits with 2. Any other exception that escapes is a
+    defect of this package (exit 70), so raise this one only for input that the caller can correct.
     """

@@ -1,4 +1,4 @@
-"""A number is worth quoting only together with its error and with how it was found."""
+"""`Estimate`, a float that carries its error and whether it was sampled."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from typing import Any
 
 
 class Estimate(float):
-    """A float that knows its error.
+    """A float with an error, and a flag that says whether it was sampled.
+
+    Arithmetic on an Estimate gives plain floats, so no error is propagated silently.
 
     Parameters
     ----------
     value : float
-        The number itself; arithmetic on an Estimate gives plain floats, so errors are never propagated silently.
+        The number itself.
     error : float, default 0.0
-        Half-width of the band around `value`: round-off or an enclosure when exact, a sampling band when sampled.
+        Half-width of the interval around `value`: a rounding-error bound or an enclosure when exact, a confidence
+        interval when sampled.
     sampled : bool, default False
-        Whether randomness entered; a sampled number inside its band decides nothing.
+        Whether the value was estimated from random samples; a claim whose slack lies within a sampled error is
+        UNDECIDED.
 
     Examples
     --------
@@ -30,7 +34,9 @@ class Estimate(float):
     error: float
     sampled: bool
 
-    def __new__(cls, value: float, error: float = 0.0, sampled: bool = False) -> Estimate:
+    def __new__(  # noqa: D102  # the class docstring documents the parameters, as numpydoc asks
+        cls, value: float, error: float = 0.0, sampled: bool = False
+    ) -> Estimate:
         self = super().__new__(cls, value)
         if error < 0:
             raise ValueError(f"an error is never negative, but {error} was given")
@@ -40,22 +46,22 @@ class Estimate(float):
 
     @property
     def value(self) -> float:
-        """The plain float."""
+        """The value as a plain float."""
         return float(self)
 
     @property
     def low(self) -> float:
-        """Lower end of the band."""
+        """Lower end of the interval, value − error."""
         return self.value - self.error
 
     @property
     def high(self) -> float:
-        """Upper end of the band."""
+        """Upper end of the interval, value + error."""
         return self.value + self.error
 
     def __repr__(self) -> str:
-        band = f" ± {self.error:.3g}" if self.error else ""
-        return f"{self.value:.6g}{band}{' (sampled)' if self.sampled else ''}"
+        error = f" ± {self.error:.3g}" if self.error else ""
+        return f"{self.value:.6g}{error}{' (sampled)' if self.sampled else ''}"
 
     __str__ = __repr__
 

@@ -1,4 +1,4 @@
-"""A file is either the old one or the new one, never half of either."""
+"""Atomic file replacement, and checks that a folder can be written."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     OSError
-        If the folder cannot be made or written, or the disk is full; `path` then still holds what it held before.
+        If the folder cannot be created or written, or the disk is full; `path` then keeps its old content.
 
     Examples
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with atomic_write(Path(folder) / "a.txt") as part:
-    ...         _ = part.write_text("whole")
+    ...     with atomic_write(Path(folder) / "a.txt") as temporary:
+    ...         _ = temporary.write_text("whole")
     ...     (Path(folder) / "a.txt").read_text()
     'whole'
     """
@@ -33,41 +33,43 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".part" + path.suffix)
     os.close(handle)
-    part = Path(name)
+    temporary = Path(name)
     try:
-        yield part
-        with part.open("rb") as written:
+        yield temporary
+        with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        part.chmod(0o666 & ~_umask())
-        os.replace(part, path)
+        temporary.chmod(0o666 & ~_umask())
+        os.replace(temporary, path)
     finally:
-        part.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def check_writable(path: str | Path) -> None:
-    """Complain before long work, and without leaving a trace, where `make_folder` would complain after it.
+    """Raise InputError if a folder could not be created or written; create nothing.
+
+    Called before long work, so that a bad output folder is reported before the work and not after it.
 
     Raises
     ------
     InputError
         If the path is a file, lies below one, or its folder cannot be written.
     """
-    there = Path(path).absolute()
-    while not there.exists():
-        there = there.parent
-    if not there.is_dir():
-        raise InputError(f"{path} cannot be used as a folder, because {there} is a file; name another")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise InputError(f"the folder {path} cannot be written: no permission in {there}; name another")
+    existing = Path(path).absolute()
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir():
+        raise InputError(f"{path} cannot be used as a folder, because {existing} is a file; name another")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(f"the folder {path} cannot be written: no permission in {existing}; name another")
 
 
 def make_folder(path: str | Path) -> None:
-    """Make a folder and its parents, if they are not there.
+    """Create a folder and its missing parents.
 
     Raises
     ------
     InputError
-        If it cannot be made.
+        If the folder cannot be created.
     """
     try:
         Path(path).mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What would not fit in memory is refused before it is begun."""
+"""Available memory, and a check that a computation fits in it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,25 @@ from maetheory.core.errors import InputError
 
 
 def available_memory() -> int:
-    """Return the bytes that programs may still take, caches that give way included."""
+    """Return the bytes of memory that are available to programs, reclaimable caches included."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration):  # not Linux
+    except (OSError, StopIteration):  # not Linux: assume that half of the memory is available
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
 def check_memory(needed: float, what: str, remedy: str) -> None:
-    """Raise InputError if more bytes are needed than are free.
+    """Raise InputError if a computation needs more memory than is available.
+
+    Parameters
+    ----------
+    needed : float
+        Bytes.
+    what : str
+        Subject of the message: what would take the memory.
+    remedy : str
+        End of the message: what to do instead.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Long work says how far it has come; who listens decides how it looks."""
+"""The callback protocol by which long computations report progress."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Called by long work after each step; the command line shows it, the library never prints."""
+    """Callback that a long computation calls after each step.
+
+    The library never prints: the command line passes a callback that draws a progress bar.
+    """
 
     def __call__(self, done: int, total: int, message: str) -> None:
-        """Report `done` of `total` steps; `message` says in a few words what is being done."""
+        """Receive that `done` of `total` steps are finished; `message` names the step in a few words."""
 
 
-def silent(done: int, total: int, message: str) -> None:
-    """Report progress to nobody."""
+def no_progress(done: int, total: int, message: str) -> None:
+    """Do nothing: the default progress callback."""

@@ -1,4 +1,4 @@
-"""Where a number came from: code, command, versions, machine, moment."""
+"""Record the code version, command, packages, machine and time behind a result."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _PACKAGES = ("maetheory", "torch", "numpy", "scipy", "scikit-learn", "lightning-
 
 
 def provenance(*, device: str = "cpu", seed: int | None = None) -> dict[str, Any]:
-    """Return a JSON-ready record of what produced a number.
+    """Return a JSON-ready record of the code and machine that produce a result.
 
     Parameters
     ----------
     device : str
-        Where the arithmetic ran.
+        Device the computation ran on, as torch names it.
     seed : int, optional
-        The seed at the edge, when there was one.
+        The seed the user gave, if any.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def provenance(*, device: str = "cpu", seed: int | None = None) -> dict[str, Any
 
 
 def _threads() -> int | None:
-    torch = sys.modules.get("torch")  # not imported here: the exact world does without it
+    torch = sys.modules.get("torch")  # not imported here, because the exact computations need no torch
     return None if torch is None else int(torch.get_num_threads())
 
 
@@ -68,7 +68,7 @@ def _commit() -> str | None:
         return None
 
 
-def _git(root: Path, *words: str) -> str:
+def _git(root: Path, *arguments: str) -> str:
     return subprocess.run(
-        ["git", "-C", str(root), *words], capture_output=True, text=True, check=True, timeout=10
+        ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=10
     ).stdout.strip()

@@ -1,4 +1,7 @@
-"""One record per paper, so that every docstring, table and figure cites the same thing."""
+"""Bibliographic records of the cited papers, by key.
+
+Docstrings, tables and figures cite these records, so that a paper is cited in the same way everywhere.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class Reference:
-    """A paper: who, what, where, when.
+    """Authors, year, title and venue of a paper.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Old names of a module keep working for one version and warn."""
+"""Deprecated aliases: old attribute names of a module keep working for one version and warn."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def renamed(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
     Returns
     -------
     callable
-        To be assigned to the module's ``__getattr__``; it warns with a `DeprecationWarning`.
+        To be assigned to the module's ``__getattr__`` (PEP 562); it warns with a `DeprecationWarning`, and raises
+        AttributeError for a name that is not in `names`.
 
     Examples
     --------

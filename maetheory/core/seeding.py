@@ -1,4 +1,4 @@
-"""One seed at the edge, independent streams inside."""
+"""Independent, named random streams derived from one seed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 
 
 def generator(seed: int, *stream: str | int) -> np.random.Generator:
-    """Return the random generator of a named stream below one seed.
+    """Return the NumPy generator of the named stream of a seed.
 
-    Streams of different names are statistically independent, and adding one never moves another.
+    Streams of different names are statistically independent, so a new stream does not change the draws of another.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maetheory.core import InputError, Progress, silent
+from maetheory.core import InputError, Progress, no_progress
 from maetheory.data.images import ImageSet, check_split, class_balanced_indices
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
@@ -77,7 +77,7 @@ def find_cifar10(place: Path) -> Path | None:
     return None
 
 
-def fetch_cifar10(root: str | os.PathLike[str] | None = None, progress: Progress = silent) -> Path:
+def fetch_cifar10(root: str | os.PathLike[str] | None = None, progress: Progress = no_progress) -> Path:
     """Download the official archive (162 MiB), verify it and unpack it; do nothing where it already is.
 
     The archive goes under its name only when its hash is right, the folder only when all its files are whole, so an

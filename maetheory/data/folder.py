@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maetheory.core import InputError, Progress, silent
+from maetheory.core import InputError, Progress, no_progress
 from maetheory.data.decode import UndecodableError, read_rgb, resize_and_center_crop, size_from_header, to_chw
 from maetheory.data.images import ImageSet, check_split, class_balanced_indices
 
@@ -58,7 +58,7 @@ def load_image_folder(
     split: str = "train",
     size: int | None = None,
     limit: int | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> ImageSet:
     """Decode an image folder into one array; `FolderStream` is for folders too large for that.
 

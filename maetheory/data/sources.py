@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from maetheory.core import REFERENCES, InputError, Progress, silent
+from maetheory.core import REFERENCES, InputError, Progress, no_progress
 from maetheory.data import cifar10 as cifar
 from maetheory.data.digits import digits
 from maetheory.data.folder import is_image_folder, list_image_files, load_image_folder
@@ -49,7 +49,7 @@ def load_images(
     split: str = "train",
     root: str | os.PathLike[str] | None = None,
     limit: int | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> ImageSet:
     """Return labelled images from a named source or a folder.
 
@@ -105,7 +105,7 @@ def load_or_stream(
     *,
     limit: int | None = None,
     stream: bool | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> ImageSet | FolderStream:
     """Return the training images of a source, as one array or, from a large image folder, as a stream.
 
@@ -141,7 +141,7 @@ def load_or_stream(
     return load_image_folder(place, size=size, limit=limit, progress=progress)
 
 
-def fetch(name: str, root: str | os.PathLike[str] | None = None, progress: Progress = silent) -> Path:
+def fetch(name: str, root: str | os.PathLike[str] | None = None, progress: Progress = no_progress) -> Path:
     """Download a named data set, verified by its hash; do nothing where it already is.
 
     Parameters

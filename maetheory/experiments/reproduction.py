@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from maetheory.core import Progress, make_folder, silent
+from maetheory.core import Progress, make_folder, no_progress
 from maetheory.experiments.experiment import Experiment, MeasuredExperiment, Presentation
 from maetheory.experiments.images import load_experiment_images
 from maetheory.experiments.mask_law_page import present_mask_laws
@@ -45,7 +45,7 @@ def reproduce(
     out: str | Path,
     root: str | Path | None = None,
     figures_to: str | Path | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
     compiled: bool = False,
     workers: int | None = None,
     finetuned: bool = False,

@@ -11,7 +11,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from maetheory.core import InputError, Progress, silent
+from maetheory.core import InputError, Progress, no_progress
 from maetheory.figures.bounds_through_training import bounds_through_training, draw_bounds_through_training
 from maetheory.figures.downstream_bounds import downstream_bounds, draw_downstream_bounds
 from maetheory.figures.downstream_through_training import downstream_through_training, draw_downstream_through_training
@@ -70,7 +70,7 @@ THEORY_FIGURES: Mapping[str, FigureSpec] = MappingProxyType(
 """Figures by name, in the order they are drawn."""
 
 
-def draw_theory_figures(names: Iterable[str], folder: Path, *, progress: Progress = silent) -> list[Path]:
+def draw_theory_figures(names: Iterable[str], folder: Path, *, progress: Progress = no_progress) -> list[Path]:
     """Compute and draw figures by name, all when none is named; each leaves an SVG, a PNG and a CSV.
 
     Raises

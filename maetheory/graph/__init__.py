@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 
-_old_name = renamed(__name__, {"Contents": "NodeContents"})
+_renamed = renamed(__name__, {"Contents": "NodeContents"})
 
 
 def __getattr__(name: str) -> Any:
@@ -55,4 +55,4 @@ def __getattr__(name: str) -> Any:
         from maetheory.graph.embedding import MaskGraphEmbedding
 
         return MaskGraphEmbedding
-    return _old_name(name)
+    return _renamed(name)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from maetheory.checkpoints import LoadReport, inspect_checkpoint, load_checkpoint
 from maetheory.checkpoints.device import device_name
-from maetheory.core import InputError, Progress, silent
+from maetheory.core import InputError, Progress, no_progress
 from maetheory.data import ImageSet
 from maetheory.evaluation import CollapseMeasurements, measure_collapse
 from maetheory.evaluation.collapse.verdict import Finding, verdict
@@ -50,7 +50,7 @@ def diagnose(
     final_norm: bool = True,
     twins: int = 5,
     seed: int = 0,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
     **load_options: Any,
 ) -> list[Diagnosis]:
     """Load and measure checkpoints one after the other, under every convention and beside every baseline.

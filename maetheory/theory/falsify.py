@@ -13,7 +13,7 @@ from itertools import islice
 
 import numpy as np
 
-from maetheory.core import InputError, Progress, generator, silent
+from maetheory.core import InputError, Progress, generator, no_progress
 from maetheory.theory.small_worlds import (
     SmallWorld,
     complexity,
@@ -90,7 +90,7 @@ class SearchResult:
 
 
 def search(
-    theorem: Theorem, *, worlds: int = 200, seed: int = 0, descend: bool = True, progress: Progress = silent
+    theorem: Theorem, *, worlds: int = 200, seed: int = 0, descend: bool = True, progress: Progress = no_progress
 ) -> SearchResult:
     """Look for the world of smallest slack.
 
@@ -131,7 +131,7 @@ def search(
 
 
 def falsify(
-    theorem: Theorem, *, worlds: int = 200, seed: int = 0, descend: bool = True, progress: Progress = silent
+    theorem: Theorem, *, worlds: int = 200, seed: int = 0, descend: bool = True, progress: Progress = no_progress
 ) -> SearchedWorld | None:
     """Return a small world where the theorem is violated, or None if none was found.
 

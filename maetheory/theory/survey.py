@@ -14,7 +14,7 @@ from functools import cache
 
 import numpy as np
 
-from maetheory.core import InputError, Progress, generator, silent
+from maetheory.core import InputError, Progress, generator, no_progress
 from maetheory.graph import MaskGraph
 from maetheory.theory.small_worlds import draw_world
 from maetheory.theory.standard_worlds import GRAPHS, PREDICTORS, standard_objects
@@ -122,7 +122,7 @@ def select_theorems(theorems: Mapping[str, Theorem], slugs: Iterable[str]) -> tu
 
 
 def survey(
-    theorems: Iterable[Theorem], *, worlds: int = 40, seed: int = 0, progress: Progress = silent
+    theorems: Iterable[Theorem], *, worlds: int = 40, seed: int = 0, progress: Progress = no_progress
 ) -> tuple[TheoremSurvey, ...]:
     """Check theorems on the standard worlds, on their own, and on drawn ones.
 

@@ -17,7 +17,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from maetheory.core import InputError, Progress, make_folder, silent
+from maetheory.core import InputError, Progress, make_folder, no_progress
 from maetheory.data import FolderStream, ImageSet
 from maetheory.training import checkpointing, sharding
 from maetheory.training.batches import InMemoryBatches, StreamingBatches, batch_source
@@ -69,7 +69,7 @@ def fit(
     out: str | Path,
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
-    progress: Progress = silent,
+    progress: Progress = no_progress,
     fabric: Fabric | None = None,
     compiled: bool = False,
     tensorboard: bool = False,

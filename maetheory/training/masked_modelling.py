@@ -10,7 +10,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from maetheory.core import InputError, Progress, silent
+from maetheory.core import InputError, Progress, no_progress
 from maetheory.data import FolderStream, ImageSet
 from maetheory.masks import UniformMasks
 from maetheory.models import patch_mean, sample_masks, uniformity_penalty
@@ -27,7 +27,7 @@ def train(
     out: str | Path,
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
-    progress: Progress = silent,
+    progress: Progress = no_progress,
     fabric: Fabric | None = None,
     compiled: bool = False,
     tensorboard: bool = False,

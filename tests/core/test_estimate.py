@@ -1,4 +1,4 @@
-"""An Estimate is a float that never loses its error by accident."""
+"""An Estimate behaves as a float and keeps its error through copies and pickles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from maetheory.core import Estimate
 
 
-def test_is_a_float_with_a_band() -> None:
+def test_is_a_float_with_an_interval() -> None:
     x = Estimate(2.0, 0.5, sampled=True)
     assert x == 2.0
     assert isinstance(x, float)

@@ -1,4 +1,4 @@
-"""A file is either the old one or the new one."""
+"""An interrupted write leaves the old file and no temporary file behind."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def test_failure_keeps_the_old_file(tmp_path: Path) -> None:
     target.write_text("old")
 
     def half_written() -> None:
-        with atomic_write(target) as part:
-            part.write_text("ne")
+        with atomic_write(target) as temporary:
+            temporary.write_text("ne")
             raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
@@ -25,7 +25,7 @@ def test_failure_keeps_the_old_file(tmp_path: Path) -> None:
 
 
 def test_new_file_has_ordinary_permissions_and_suffix(tmp_path: Path) -> None:
-    with atomic_write(tmp_path / "deep" / "a.png") as part:
-        assert part.suffix == ".png"
-        part.write_bytes(b"x")
+    with atomic_write(tmp_path / "deep" / "a.png") as temporary:
+        assert temporary.suffix == ".png"
+        temporary.write_bytes(b"x")
     assert (tmp_path / "deep" / "a.png").stat().st_mode & 0o777 == 0o644

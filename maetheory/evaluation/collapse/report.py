@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from maetheory.core import InputError, Progress, silent
+from maetheory.core import InputError, Progress, no_progress
 from maetheory.data import ImageSet
 from maetheory.evaluation.collapse.baselines import NO_RANDOM_INIT, initialisation_rules, random_init_models
 from maetheory.evaluation.collapse.curves import CHECKPOINT, NOISE, RANDOM_INIT, SHUFFLED, noise_spectrum
@@ -98,7 +98,7 @@ def measure_collapse(
     twins: int = 5,
     seed: int = 0,
     batch: int | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> CollapseMeasurements:
     """Measure the features of a model, beside untrained networks, shuffled columns and noise when `full`.
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from maetheory.checkpoints import Encoder
-from maetheory.core import InputError, Progress, silent
+from maetheory.core import InputError, Progress, no_progress
 from maetheory.data import ImageSet
 from maetheory.evaluation.features.batch_size import default_batch_size
 from maetheory.models import MAE, SimMIM, ViT, patch_mean, split_mask
@@ -29,7 +29,7 @@ def encode(
     final_norm: bool = True,
     mask: Tensor | np.ndarray | None = None,
     batch: int | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> Tensor:
     """Return the features of images, streamed in batches.
 
@@ -88,7 +88,7 @@ def encode_batches(
     final_norm: bool = True,
     mask: Tensor | np.ndarray | None = None,
     batch: int | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> Iterator[tuple[slice, list[Tensor]]]:
     """Yield which images a batch holds, and their features in each layer and readout, in one pass over the images.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from maetheory.checkpoints import Encoder
-from maetheory.core import InputError, Progress, generator, silent
+from maetheory.core import InputError, Progress, generator, no_progress
 from maetheory.data import ImageSet
 from maetheory.evaluation.features.encode import Readout, encode_batches, encoder_depth
 from maetheory.metrics import Moments
@@ -93,7 +93,7 @@ def collect_features(
     final_norm: bool = True,
     seed: int = 0,
     batch: int | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> tuple[FeatureSet, ...]:
     """Return the features of images in every layer and readout, in one pass that holds no layer's tokens.
 

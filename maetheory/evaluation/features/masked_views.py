@@ -10,7 +10,7 @@ import torch
 
 from maetheory import metrics
 from maetheory.checkpoints import Encoder
-from maetheory.core import Estimate, InputError, Progress, generator, silent
+from maetheory.core import Estimate, InputError, Progress, generator, no_progress
 from maetheory.data import ImageSet
 from maetheory.evaluation.features.encode import Readout, encode, encode_batches
 from maetheory.evaluation.features.feature_sets import N_GROUPS, Layer
@@ -76,7 +76,7 @@ def masked_view_features(
     final_norm: bool = True,
     seed: int = 0,
     batch: int | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> dict[Readout, np.ndarray]:
     """Return features (n, q, d) of images under q = 4 independent masks each, for each readout but tokens.
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from maetheory.checkpoints import Encoder
-from maetheory.core import Estimate, InputError, Progress, generator, silent
+from maetheory.core import Estimate, InputError, Progress, generator, no_progress
 from maetheory.data import FolderStream, ImageSet
 from maetheory.evaluation.features.encode import resize_to_encoder, to_unit_interval
 from maetheory.evaluation.probes.augmentation import draw_mixing_map, mix_images, shift_and_flip, soft_targets
@@ -58,7 +58,7 @@ def finetune(
     out: str | Path,
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
-    progress: Progress = silent,
+    progress: Progress = no_progress,
     fabric: Fabric | None = None,
     compiled: bool = False,
 ) -> FinetuneResult:
@@ -189,7 +189,7 @@ class FinetuneTask:
 
 
 @torch.no_grad()
-def evaluate_accuracy(encoder: Encoder, test: ImageSet | FolderStream, *, progress: Progress = silent) -> Estimate:
+def evaluate_accuracy(encoder: Encoder, test: ImageSet | FolderStream, *, progress: Progress = no_progress) -> Estimate:
     """Return how often an encoder's head is right, with two binomial standard errors."""
     config, device = encoder.config, next(encoder.parameters()).device
     hits: list[np.ndarray] = []

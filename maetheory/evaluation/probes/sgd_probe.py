@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from maetheory.core import InputError, Progress, generator, silent
+from maetheory.core import InputError, Progress, generator, no_progress
 from maetheory.evaluation.probes.lars import LARS
 from maetheory.evaluation.probes.linear_and_knn import ProbeResult, accuracy_estimate, check_probe_data
 from maetheory.evaluation.probes.probe_config import ProbeConfig
@@ -27,7 +27,7 @@ def sgd_probe(
     config: ProbeConfig | None = None,
     *,
     device: str | torch.device = "cpu",
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> ProbeResult:
     """Train a linear classifier on frozen features by SGD or LARS, and test it.
 
@@ -84,7 +84,7 @@ def initial_head(width: int, classes: int, seed: int) -> nn.Sequential:
 
 
 def train_head(
-    head: nn.Sequential, features: Tensor, classes: Tensor, config: ProbeConfig, *, progress: Progress = silent
+    head: nn.Sequential, features: Tensor, classes: Tensor, config: ProbeConfig, *, progress: Progress = no_progress
 ) -> None:
     """Train a head in place on features (N, d) and classes (N,), and leave it in eval mode.
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from maetheory.core import Progress, silent
+from maetheory.core import Progress, no_progress
 from maetheory.theory.certified.certificate import Certificate, certify
 from maetheory.theory.certified.own_statements import CERTIFIED_SIDES
 from maetheory.theory.survey import BROKEN, NamedWorld, survey_worlds
@@ -43,7 +43,7 @@ class TheoremCertificates:
 
 
 def certify_theorems(
-    theorems: Iterable[Theorem], *, worlds: int = 40, seed: int = 0, progress: Progress = silent
+    theorems: Iterable[Theorem], *, worlds: int = 40, seed: int = 0, progress: Progress = no_progress
 ) -> tuple[TheoremCertificates, ...]:
     """Certify theorems in the worlds of a survey that have at most :data:`MAX_SURVEY_NODES` nodes, broken ones excepted.
 
