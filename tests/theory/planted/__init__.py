@@ -1,7 +1,7 @@
 """Planted falsehoods: every theorem with a constant, a term or a direction that is wrong, under one name each.
 
 A change is a new right side, or fields of :class:`maetheory.theory.Theorem` to replace. What is planted here has to be
-found by the search (``test_planted.py``), which says of every theorem that its search could have found something.
+found by the search (``test_planted_falsehoods.py``), which says of every theorem that its search could have found something.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from maetheory.theory import THEOREMS
-from planted import of_ours, of_splits_and_optima, of_the_paper
+from planted import own_theorems, paper_theorems, splits_and_optima
 from planted.changes import under_the_uniform_law
 
-FALSE = {**of_the_paper.FALSE, **of_splits_and_optima.FALSE, **of_ours.FALSE}
+FALSE = {**paper_theorems.FALSE, **splits_and_optima.FALSE, **own_theorems.FALSE}
 """Slug and change by name."""
 
 BLIND_TO_THE_LAW = {
