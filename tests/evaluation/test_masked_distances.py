@@ -9,7 +9,7 @@ import torch
 from maetheory.core import InputError
 from maetheory.data import ImageSet
 from maetheory.evaluation import encode, masked_distances
-from maetheory.evaluation.masked_distances import GREY, _drawn
+from maetheory.evaluation.masked_distances import GREY, _draw_masks
 from maetheory.masks import patchify
 from maetheory.metrics import class_distances
 from maetheory.models import MAE, MAEConfig, SimMIM, ViTConfig
@@ -30,7 +30,7 @@ def same(one, other) -> None:
 
 
 def test_one_mask_for_both_is_a_distance_over_what_it_shows_whatever_hides_the_rest(images):
-    masks = list(_drawn(16, 0.75, 3, None, 0))
+    masks = list(_draw_masks(16, 0.75, 3, None, 0))
     assert [mask.sum() for mask in masks] == [4, 4, 4]
     pixels = images.images / 255
     patches = patchify(pixels, 2)
@@ -39,7 +39,7 @@ def test_one_mask_for_both_is_a_distance_over_what_it_shows_whatever_hides_the_r
 
 
 def test_own_masks_differ_from_image_to_image_and_hide_in_grey(images):
-    masks = list(_drawn(16, 0.5, 2, 24, 5))
+    masks = list(_draw_masks(16, 0.5, 2, 24, 5))
     assert len(np.unique(masks[0], axis=0)) > 20
     assert (np.array(masks).sum(2) == 8).all()
     patches = patchify(images.images / 255, 2)
@@ -49,7 +49,7 @@ def test_own_masks_differ_from_image_to_image_and_hide_in_grey(images):
 
 
 def test_a_larger_ratio_hides_more_of_the_same(images):
-    few, many = (next(_drawn(16, ratio, 1, None, 3)) for ratio in (0.25, 0.75))
+    few, many = (next(_draw_masks(16, ratio, 1, None, 3)) for ratio in (0.25, 0.75))
     assert (few | many == few).all()
 
 
@@ -64,7 +64,7 @@ def test_features_are_those_of_visible_patches(images, kind):
     torch.manual_seed(0)
     model = kind(CONFIG)
     for masks, rows in (("one", None), ("own", 24)):
-        drawn = list(_drawn(16, 0.5, 2, rows, 0))
+        drawn = list(_draw_masks(16, 0.5, 2, rows, 0))
         features = [encode(model, images, readout="mean", mask=mask).numpy() for mask in drawn]
         found = masked_distances(images, 2, 0.5, masks=masks, encoder=model, readout="mean", n_masks=2)
         same(found, class_distances(features, images.labels))
@@ -72,7 +72,7 @@ def test_features_are_those_of_visible_patches(images, kind):
 
 def test_what_is_hidden_does_not_reach_the_features(images):
     torch.manual_seed(0)
-    shown = next(_drawn(16, 0.5, 1, None, 0)).reshape(4, 4)
+    shown = next(_draw_masks(16, 0.5, 1, None, 0)).reshape(4, 4)
     blank = np.where(np.kron(shown, np.ones((2, 2), bool)), images.images, 7).astype(np.uint8)
     model, again = MAE(CONFIG), ImageSet(blank, images.labels, "blank")
     same(*(masked_distances(some, 2, 0.5, encoder=model, n_masks=1) for some in (images, again)))

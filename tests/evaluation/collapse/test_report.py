@@ -14,7 +14,7 @@ from maetheory import metrics
 from maetheory.checkpoints import Encoder, EncoderConfig
 from maetheory.core import InputError
 from maetheory.data import ImageSet
-from maetheory.evaluation import collapse_report, encode, measure_collapse, random_twin
+from maetheory.evaluation import collapse_report, encode, measure_collapse, random_init_model
 from maetheory.evaluation.collapse.baselines import (
     NO_RANDOM_INIT,
     combine_initialisations,
@@ -23,7 +23,7 @@ from maetheory.evaluation.collapse.baselines import (
 )
 from maetheory.evaluation.collapse.metric_estimates import (
     HALF_SAMPLE_METHOD,
-    LIMIT,
+    JACKKNIFE_METHOD,
     MetricEstimate,
     estimate_by_half_sampling,
     estimate_metrics,
@@ -31,7 +31,7 @@ from maetheory.evaluation.collapse.metric_estimates import (
 )
 from maetheory.evaluation.features import feature_sets
 from maetheory.evaluation.features.batch_size import activation_bytes, default_batch_size
-from maetheory.evaluation.features.masked_views import VIEWS
+from maetheory.evaluation.features.masked_views import N_VIEWS
 from maetheory.masks import UniformMasks
 from maetheory.metrics import CONVENTIONS, Moments
 from maetheory.models import MAE, MAEConfig, SimMIM, ViTConfig
@@ -87,7 +87,7 @@ def test_every_metric_under_every_convention_in_every_readout(images: ImageSet) 
     around = finite[finite.method == HALF_SAMPLE_METHOD]
     assert set(around.metric) == {"uniformity", "coherence", "twonn", "lidar", "mask_pair_alignment"}
     np.testing.assert_allclose(around.low + around.high, 2 * around.value)
-    assert (finite.method.isin((HALF_SAMPLE_METHOD, LIMIT))).all()
+    assert (finite.method.isin((HALF_SAMPLE_METHOD, JACKKNIFE_METHOD))).all()
     inside = finite[finite.high < finite.d]
     np.testing.assert_allclose(inside.high - inside.low, 2 * inside.error)
     assert table.random_twin.notna().sum() == table.shuffled.notna().sum() == table.noise.notna().sum()
@@ -132,7 +132,7 @@ def test_past_what_is_held_images_are_streamed_too(images: ImageSet, monkeypatch
     model = trained()
     whole = collapse_report(model, images, full=True)
     monkeypatch.setattr(feature_sets, "MAX_ROWS_IN_MEMORY", 10)
-    monkeypatch.setattr(feature_sets, "KEPT", 30)
+    monkeypatch.setattr(feature_sets, "SAMPLED_ROWS", 30)
     streamed = measure_collapse(model, images, full=True)
     assert any("moments of all 60 rows were streamed" in note for note in streamed.notes)
     both = whole.merge(streamed.table, on=["readout", "metric"])
@@ -173,7 +173,7 @@ def test_no_more_than_two_layers_of_tokens_are_held(kind: Any, config: Any, imag
 
     for block in (model.encoder if kind is MAE else model).blocks:
         block.register_forward_hook(watch)
-    found = feature_sets.populations(model, images, layers="all", batch=60)
+    found = feature_sets.collect_features(model, images, layers="all", batch=60)
     assert len(found) == 2 * 7
     assert max(alive) == 2
 
@@ -205,7 +205,7 @@ def test_the_batch_of_a_large_encoder_fits_in_memory() -> None:
 def test_the_twin_of_an_untrained_model_is_that_model(kind: Any, config: Any, images: ImageSet) -> None:
     untrained = kind(config)
     before = torch.get_rng_state()
-    model = random_twin(untrained, seed=3)
+    model = random_init_model(untrained, seed=3)
     assert torch.equal(torch.get_rng_state(), before)
     names = ("effective_rank", "mean_cosine", "twonn", "lidar", "mask_pair_alignment")
     table = collapse_report(model, images, full=True, seed=3, metrics=names, twins=1)
@@ -218,9 +218,9 @@ def test_a_fixed_position_table_is_kept_and_a_trained_one_is_not() -> None:
     fixed = Encoder(FOREIGN)
     with torch.no_grad():
         fixed.pos_embed.copy_(sincos_positions(16, 4, 4))
-    assert torch.equal(random_twin(fixed).pos_embed, fixed.pos_embed)
+    assert torch.equal(random_init_model(fixed).pos_embed, fixed.pos_embed)
     other = trained(Encoder, FOREIGN)
-    twin = random_twin(other)
+    twin = random_init_model(other)
     assert twin.pos_embed.std().item() == pytest.approx(0.02, rel=0.2)
     assert twin.blocks[0].attn.qkv.weight.abs().max() <= np.sqrt(6 / 64) + 1e-6  # Xavier: √(6 / (16 + 48))
 
@@ -245,7 +245,7 @@ def test_bands_are_the_spread_of_new_images() -> None:
     chosen = select_metrics(["effective_rank", "mean_cosine", "uniformity", "twonn"])
     found: dict[str, list[Any]] = {measure.metric: [] for measure in chosen}
     for _ in range(30):
-        (feature_set,) = feature_sets.populations(given(drawn()), rng.random((300, 1, 2, 2)))
+        (feature_set,) = feature_sets.collect_features(given(drawn()), rng.random((300, 1, 2, 2)))
         for measure in chosen:
             found[measure.metric] += estimate_metrics([measure], feature_set)
     for name, runs in found.items():
@@ -254,7 +254,7 @@ def test_bands_are_the_spread_of_new_images() -> None:
 
 
 def test_the_jackknife_is_that_of_the_metrics(images: ImageSet) -> None:
-    (feature_set,) = feature_sets.populations(trained(), images, readouts=("cls",))
+    (feature_set,) = feature_sets.collect_features(trained(), images, readouts=("cls",))
     (measure,) = select_metrics(["effective_rank"])
     (found,) = estimate_metrics([measure], feature_set)
     limit = metrics.jackknife(metrics.effective_rank, feature_set.parts, corrected=True)
@@ -325,7 +325,7 @@ def test_twins_are_several_initialisations(images: ImageSet) -> None:
     names = ("effective_rank", "mean_cosine", "uniformity")
     model = trained()
     three = collapse_report(model, images, full=True, metrics=names, twins=3)
-    single = [collapse_report(random_twin(model, seed=seed), images, metrics=names) for seed in range(3)]
+    single = [collapse_report(random_init_model(model, seed=seed), images, metrics=names) for seed in range(3)]
     np.testing.assert_allclose(three.random_twin, np.mean([table.value for table in single], axis=0), rtol=1e-9)
     one = collapse_report(model, images, full=True, metrics=names, twins=1)
     format_interval = three.metric != "uniformity"
@@ -352,8 +352,8 @@ def test_tokens_of_one_image_stay_in_one_half() -> None:
 
 def test_masked_views_are_of_the_law_and_say_how_many(images: ImageSet) -> None:
     table = collapse_report(trained(), images, full=True, metrics=("lidar", "mask_pair_alignment"))
-    assert (table.note == f"{VIEWS} masks of 60 images").all()
-    assert (table.n == VIEWS * 60).all()
+    assert (table.note == f"{N_VIEWS} masks of 60 images").all()
+    assert (table.n == N_VIEWS * 60).all()
     free = table.set_index(["readout", "metric"])
     assert free.noise["cls", "mask_pair_alignment"] == pytest.approx(2, abs=0.1)
     seen = collapse_report(trained(), images, metrics=("mask_pair_alignment",), law=UniformMasks(16, 15))

@@ -26,7 +26,7 @@ from maetheory.checkpoints.initialisations import (
     initialisation_rules_of,
 )
 from maetheory.data import load_images
-from maetheory.evaluation import collapse_report, random_twin
+from maetheory.evaluation import collapse_report, random_init_model
 from maetheory.evaluation.collapse.baselines import initialisation_rules
 from maetheory.evaluation.collapse.verdict import Answer, Finding, verdict
 from maetheory.models import MAE as MAEModel
@@ -266,7 +266,7 @@ def encoders() -> Iterator[Callable[..., Encoder]]:
 
 def test_the_baseline_follows_the_rule_of_the_code_base(encoders: Any) -> None:
     names = ("facebookresearch/mae", "timm", "Hugging Face ViT", "SimMIM", "vit-pytorch", "")
-    standard = {name: random_twin(encoders(name)).blocks[0].mlp.fc1.weight.std().item() for name in names}
+    standard = {name: random_init_model(encoders(name)).blocks[0].mlp.fc1.weight.std().item() for name in names}
     xavier, pytorch = np.sqrt(2 / (192 + 768)), 1 / np.sqrt(3 * 192)
     expected = {
         "facebookresearch/mae": xavier,
@@ -277,18 +277,18 @@ def test_the_baseline_follows_the_rule_of_the_code_base(encoders: Any) -> None:
         "": xavier,
     }
     assert standard == pytest.approx(expected, rel=0.02)  # of a normal cut at one deviation 0.54 remains
-    assert random_twin(encoders("timm")).cls_token.abs().max() < 1e-5
-    assert random_twin(encoders("vit-pytorch")).pos_embed.std().item() == pytest.approx(1, rel=0.05)
-    assert random_twin(encoders("timm")).patch_embed.proj.weight.std().item() == pytest.approx(1 / 12, rel=0.02)
+    assert random_init_model(encoders("timm")).cls_token.abs().max() < 1e-5
+    assert random_init_model(encoders("vit-pytorch")).pos_embed.std().item() == pytest.approx(1, rel=0.05)
+    assert random_init_model(encoders("timm")).patch_embed.proj.weight.std().item() == pytest.approx(1 / 12, rel=0.02)
 
 
 def test_residual_maps_are_rescaled_by_depth_and_layer_scale_starts_small(encoders: Any) -> None:
-    beit = random_twin(encoders("SimMIM", layer_scale=True))
+    beit = random_init_model(encoders("SimMIM", layer_scale=True))
     first, second = (beit.blocks[i].attn.proj.weight.std().item() for i in (0, 1))
     assert first == pytest.approx(0.0108 / np.sqrt(2), rel=0.02)
     assert first / second == pytest.approx(np.sqrt(2), rel=0.02)
     assert (beit.blocks[0].ls1.gamma == 0.1).all()
-    assert (random_twin(encoders("timm", layer_scale=True)).blocks[1].ls2.gamma == 1e-5).all()
+    assert (random_init_model(encoders("timm", layer_scale=True)).blocks[1].ls2.gamma == 1e-5).all()
 
 
 def test_a_fixed_table_of_hugging_face_is_that_of_a_vitmae(encoders: Any) -> None:
@@ -298,7 +298,7 @@ def test_a_fixed_table_of_hugging_face_is_that_of_a_vitmae(encoders: Any) -> Non
         encoder.pos_embed.copy_(sincos_positions(192, 4, 4))
     assert initialisation_rules(encoder)[0] == HUGGING_FACE_MAE
     for rule in initialisation_rules(encoder):
-        assert torch.equal(random_twin(encoder, rule=rule).pos_embed, encoder.pos_embed)
+        assert torch.equal(random_init_model(encoder, initialisation=rule).pos_embed, encoder.pos_embed)
 
 
 def test_the_usual_rules_stand_beside_the_own_one() -> None:
