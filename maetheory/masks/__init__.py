@@ -1,8 +1,18 @@
-"""A mask decides what is seen; its law decides which views ever meet.
+"""Mask distributions (mask laws) over the patches of an image.
 
-A mask is a boolean row over the ``p`` patches of an image, **True = visible**, here and in the models. Every law shows
-at least one patch and hides at least one. On small grids a law knows its whole support with probabilities, which is
-what makes mask graphs exact.
+A mask is a boolean row over the ``p`` patches of an image, **True = visible**, here and in the models. Every law keeps
+at least one patch visible and hides at least one. On small grids a law lists its whole support with probabilities,
+and mask graphs are then exact.
+
+Read `grid` (images to patches and back), `law` (the abstract `MaskLaw`) and its final subclasses `uniform`,
+`bernoulli`, `block` and `listed`; `factory` makes a law from its name and mask ratio, and `views` numbers the distinct
+views that masks give of a set of images.
+
+>>> import numpy as np
+>>> from maetheory.masks import UniformMasks
+>>> masks = UniformMasks(n_patches=16, n_visible=4).sample(np.random.default_rng(0), 2)
+>>> masks.shape, masks.sum(1).tolist()
+((2, 16), [4, 4])
 """
 
 from maetheory.core.renames import renamed

@@ -1,4 +1,4 @@
-"""Each patch is seen by its own coin, given that something is seen and something is hidden."""
+"""Independent Bernoulli masks, conditioned on at least one visible and one hidden patch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,19 @@ from maetheory.masks.law import MaskLaw, check_masks, check_support_size
 @final
 @dataclass(frozen=True)
 class BernoulliMasks(MaskLaw):
-    """Independent visibility with probability `p_visible` per patch, conditioned on ≥ 1 visible and ≥ 1 hidden.
+    """Masks whose patches are visible independently, conditioned on at least one visible and one hidden patch.
+
+    Parameters
+    ----------
+    n_patches : int
+        Patches of an image, at least 2.
+    p_visible : float
+        Probability that a patch is visible, strictly between 0 and 1, before the conditioning.
+
+    Raises
+    ------
+    InputError
+        If an argument is outside its range.
 
     Examples
     --------
@@ -34,40 +46,40 @@ class BernoulliMasks(MaskLaw):
 
     @property
     def _conditioning_probability(self) -> float:
-        """Probability that the coins alone show something and hide something."""
+        """Probability that unconditioned draws give at least one visible and one hidden patch."""
         return 1.0 - (1.0 - self.p_visible) ** self.n_patches - self.p_visible**self.n_patches
 
     @property
     def mask_ratio(self) -> float:
-        """Expected hidden share: 1 − (p_visible − p_visibleⁿ) / P(something seen and something hidden)."""
+        """Expected hidden share, 1 − (p_visible − p_visibleⁿ) / P(at least one visible and one hidden)."""
         return 1.0 - (self.p_visible - self.p_visible**self.n_patches) / self._conditioning_probability
 
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """Draw `n` masks, shape (n, n_patches), patch by patch from the conditional law.
+        """Draw `n` masks, shape (n, n_patches), patch by patch from the conditional distribution.
 
-        No draw is ever rejected, so it ends however extreme `p_visible` is.
+        No draw is rejected, so the running time does not depend on `p_visible`.
         """
         p, masks = self.p_visible, np.zeros((n, self.n_patches), bool)
-        seen, hidden = np.zeros(n, bool), np.zeros(n, bool)
+        any_visible, any_hidden = np.zeros(n, bool), np.zeros(n, bool)
         for j in range(self.n_patches):
-            left = self.n_patches - j - 1
-            ok_if_visible = np.where(hidden, 1.0, 1.0 - p**left)
-            ok_if_hidden = np.where(seen, 1.0, 1.0 - (1.0 - p) ** left)
+            remaining = self.n_patches - j - 1
+            ok_if_visible = np.where(any_hidden, 1.0, 1.0 - p**remaining)
+            ok_if_hidden = np.where(any_visible, 1.0, 1.0 - (1.0 - p) ** remaining)
             weight = p * ok_if_visible
             masks[:, j] = rng.random(n) * (weight + (1.0 - p) * ok_if_hidden) < weight
-            seen |= masks[:, j]
-            hidden |= ~masks[:, j]
+            any_visible |= masks[:, j]
+            any_hidden |= ~masks[:, j]
         return masks
 
     def support(self) -> tuple[np.ndarray, np.ndarray]:
-        """All 2ⁿ − 2 masks in binary order, first patch fastest."""
+        """Return all 2ⁿ − 2 masks in binary order, first patch fastest, and their probabilities."""
         check_support_size(2**self.n_patches - 2)
         codes = np.arange(1, 2**self.n_patches - 1)
         masks = (codes[:, None] >> np.arange(self.n_patches)) & 1 == 1  # (m, p)
         return masks, self.probability(masks)
 
     def probability(self, masks: np.ndarray) -> np.ndarray:
-        """p^seen (1 − p)^hidden over the conditioning mass; 0 for all-visible and all-hidden masks."""
-        seen = check_masks(masks, self.n_patches).sum(1)
-        raw = self.p_visible**seen * (1.0 - self.p_visible) ** (self.n_patches - seen)
-        return np.where((seen > 0) & (seen < self.n_patches), raw / self._conditioning_probability, 0.0)
+        """Return p^visible (1 − p)^hidden / P(conditioning); 0 for all-visible and all-hidden masks."""
+        visible = check_masks(masks, self.n_patches).sum(1)
+        raw = self.p_visible**visible * (1.0 - self.p_visible) ** (self.n_patches - visible)
+        return np.where((visible > 0) & (visible < self.n_patches), raw / self._conditioning_probability, 0.0)

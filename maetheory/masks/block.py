@@ -1,4 +1,4 @@
-"""The hidden patches form one near-square block somewhere on the grid."""
+"""Masks that hide one near-square block of patches at a uniformly drawn position."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from maetheory.masks.law import MaskLaw, check_masks
 @final
 @dataclass(frozen=True)
 class BlockMasks(MaskLaw):
-    """One contiguous hidden block at a uniformly drawn place; exactly `n_visible` patches stay visible.
+    """Uniform distribution over the positions of one hidden block; exactly `n_visible` patches stay visible.
 
     The block is the rectangle nearest to a square that holds the hidden patches and fits the grid; when they do not
     fill it, the lowest cells of its last column stay visible. Its complement at 1 − ρ is *not* a block mask, so this
@@ -47,21 +47,21 @@ class BlockMasks(MaskLaw):
             )
 
     @property
-    def shape(self) -> tuple[int, int]:
+    def grid_shape(self) -> tuple[int, int]:
         """Rows and columns of the grid."""
         assert isinstance(self.grid, tuple)
         return self.grid
 
     @property
-    def n_patches(self) -> int:  # type: ignore[override]
-        """Rows times columns."""
-        return self.shape[0] * self.shape[1]
+    def n_patches(self) -> int:  # type: ignore[override]  # read-only here; a dataclass field in other laws
+        """Number of patches, rows times columns."""
+        return self.grid_shape[0] * self.grid_shape[1]
 
     @property
-    def block(self) -> tuple[int, int]:
+    def block_shape(self) -> tuple[int, int]:
         """Rows and columns of the hidden block."""
         hidden = self.n_patches - self.n_visible
-        rows, columns = self.shape
+        rows, columns = self.grid_shape
         height = max(ceil(hidden / columns), min(rows, isqrt(hidden)))
         return height, ceil(hidden / height)
 
@@ -76,19 +76,19 @@ class BlockMasks(MaskLaw):
         return masks[rng.integers(len(masks), size=n)]
 
     def support(self) -> tuple[np.ndarray, np.ndarray]:
-        """Every place of the block in raster order, all equally likely."""
-        (rows, columns), (height, width) = self.shape, self.block
+        """Return one mask per position of the block, in raster order, all equally likely."""
+        (rows, columns), (height, width) = self.grid_shape, self.block_shape
         block = np.ones((height, width), bool)
         surplus = height * width - (self.n_patches - self.n_visible)
         block[height - surplus :, -1] = False
-        places = [(i, j) for i in range(rows - height + 1) for j in range(columns - width + 1)]
-        masks = np.ones((len(places), rows, columns), bool)
-        for mask, (i, j) in zip(masks, places, strict=True):
+        corners = [(i, j) for i in range(rows - height + 1) for j in range(columns - width + 1)]
+        masks = np.ones((len(corners), rows, columns), bool)
+        for mask, (i, j) in zip(masks, corners, strict=True):
             mask[i : i + height, j : j + width] &= ~block
-        return masks.reshape(len(places), -1), np.full(len(places), 1.0 / len(places))
+        return masks.reshape(len(corners), -1), np.full(len(corners), 1.0 / len(corners))
 
     def probability(self, masks: np.ndarray) -> np.ndarray:
-        """One over the number of places for a block mask, else 0."""
+        """Return one over the number of positions for a block mask, else 0."""
         masks = check_masks(masks, self.n_patches)
         known = {mask.tobytes() for mask in self.support()[0]}
         return np.array([mask.tobytes() in known for mask in masks]) / len(known)

@@ -1,4 +1,4 @@
-"""A law of masks is chosen by its name and its mask ratio."""
+"""Build a mask law from its name, the patch grid and the mask ratio."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MASK_LAWS = ("uniform", "bernoulli", "block")
 
 
 def make_mask_law(name: str, grid: tuple[int, int], mask_ratio: float) -> MaskLaw:
-    """Return the law over a grid of patches that hides so large a share of them.
+    """Return the named mask law over a patch grid with the given mask ratio.
 
     Parameters
     ----------
@@ -20,12 +20,12 @@ def make_mask_law(name: str, grid: tuple[int, int], mask_ratio: float) -> MaskLa
     grid : (int, int)
         Rows and columns of patches.
     mask_ratio : float
-        Share of hidden patches; for "uniform" and "block" as many stay visible as `visible_count` says.
+        Share of hidden patches; for "uniform" and "block", `visible_count` patches stay visible.
 
     Raises
     ------
     InputError
-        If the name is another, or the ratio leaves nothing visible or nothing hidden.
+        If the name is unknown, or the ratio leaves nothing visible or nothing hidden.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""An image is a grid of patches, and the patches are the image again."""
+"""Convert images to patches and back (`patchify`, `unpatchify`)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def patchify(images: np.ndarray, patch: int) -> np.ndarray:
 
 
 def unpatchify(patches: np.ndarray, patch: int, grid: tuple[int, int]) -> np.ndarray:
-    """Undo `patchify`.
+    """Reassemble images from their patches, the inverse of `patchify`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A mask law is a probability over which patches of an image stay visible."""
+"""`MaskLaw`: the abstract probability distribution over masks."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ MAX_SUPPORT = 2_000_000
 
 
 class MaskLaw(ABC):
-    """A law of masks over `n_patches` patches; True = visible, at least one visible and one hidden.
+    """Probability distribution over masks of `n_patches` patches; True = visible.
 
-    Subclasses are final values: `UniformMasks`, `BernoulliMasks`, `BlockMasks`.
+    Every mask has at least one visible and one hidden patch. Subclasses are final, frozen dataclasses:
+    `UniformMasks`, `BernoulliMasks`, `BlockMasks`, `ListedMasks`.
     """
 
     n_patches: int
@@ -62,11 +63,11 @@ class MaskLaw(ABC):
     @property
     @abstractmethod
     def mask_ratio(self) -> float:
-        """The expected share of hidden patches, strictly between 0 and 1."""
+        """Expected share of hidden patches, strictly between 0 and 1."""
 
 
 def visible_count(n_patches: int, mask_ratio: float) -> int:
-    """Return how many of `n_patches` stay visible at a mask ratio, as in MAE: the integer part of n·(1 − ρ).
+    """Return the number of visible patches at a mask ratio, as in MAE: the integer part of n·(1 − ρ).
 
     Raises
     ------
@@ -91,7 +92,7 @@ def visible_count(n_patches: int, mask_ratio: float) -> int:
 
 
 def check_masks(masks: np.ndarray, n_patches: int) -> np.ndarray:
-    """Return `masks` as a boolean (n, n_patches) array, or raise InputError saying what is off."""
+    """Return `masks` as a boolean (n, n_patches) array, or raise InputError if they are not one."""
     masks = np.asarray(masks)
     if masks.dtype != bool or masks.ndim != 2 or masks.shape[1] != n_patches:
         raise InputError(f"masks must be boolean of shape (n, {n_patches}), but they are {masks.dtype} {masks.shape}")
@@ -99,7 +100,7 @@ def check_masks(masks: np.ndarray, n_patches: int) -> np.ndarray:
 
 
 def check_support_size(count: int) -> None:
-    """Raise InputError when a support is too large to list."""
+    """Raise InputError if a support has more masks than can be listed."""
     if count > MAX_SUPPORT:
         raise InputError(
             f"this mask law has {count:,} masks, more than the {MAX_SUPPORT:,} that can be listed: "

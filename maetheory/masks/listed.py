@@ -1,4 +1,4 @@
-"""A few masks, listed with their probabilities, stand for a law with too many to write down."""
+"""A mask law given by an explicit list of masks and their probabilities."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from maetheory.masks.law import MaskLaw, check_masks
 @final
 @dataclass(frozen=True, eq=False)
 class ListedMasks(MaskLaw):
-    """Any finite law of masks; equal masks are one, with the sum of their probabilities.
+    """Finite mask distribution given by its masks and weights; equal masks are merged and their weights added.
+
+    A sample of another law, listed, approximates a law whose support is too large to enumerate.
 
     Parameters
     ----------
@@ -26,7 +28,7 @@ class ListedMasks(MaskLaw):
     Raises
     ------
     InputError
-        If a mask shows or hides nothing, or the weights are no law.
+        If a mask shows or hides nothing, or the weights are not a probability distribution.
 
     Examples
     --------
@@ -41,24 +43,24 @@ class ListedMasks(MaskLaw):
 
     def __post_init__(self) -> None:
         masks = check_masks(self.masks, np.shape(self.masks)[-1])
-        shown = masks.sum(1)
-        if not len(masks) or (shown < 1).any() or (shown >= masks.shape[1]).any():
+        visible = masks.sum(1)
+        if not len(masks) or (visible < 1).any() or (visible >= masks.shape[1]).any():
             raise InputError("each listed mask must show at least one patch and hide at least one")
-        law = np.full(len(masks), 1.0 / len(masks)) if self.weights is None else np.asarray(self.weights, float)
-        if law.shape != (len(masks),) or not (law >= 0).all() or abs(law.sum() - 1.0) > 1e-9:
+        weights = np.full(len(masks), 1.0 / len(masks)) if self.weights is None else np.asarray(self.weights, float)
+        if weights.shape != (len(masks),) or not (weights >= 0).all() or abs(weights.sum() - 1.0) > 1e-9:
             raise InputError(f"weights must be {len(masks)} non-negative numbers that sum to 1, one for each mask")
-        distinct, which = np.unique(masks, axis=0, return_inverse=True)
+        distinct, index = np.unique(masks, axis=0, return_inverse=True)
         object.__setattr__(self, "masks", distinct)
-        object.__setattr__(self, "weights", np.bincount(which.ravel(), law / law.sum()))
+        object.__setattr__(self, "weights", np.bincount(index.ravel(), weights / weights.sum()))
 
     @property
-    def n_patches(self) -> int:  # type: ignore[override]
-        """Patches of an image."""
+    def n_patches(self) -> int:  # type: ignore[override]  # read-only here; a dataclass field in other laws
+        """Number of patches of an image."""
         return self.masks.shape[1]
 
     @property
     def mask_ratio(self) -> float:
-        """The expected share of hidden patches."""
+        """Expected share of hidden patches."""
         return float(self._probability @ (~self.masks).mean(1))
 
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
@@ -67,13 +69,13 @@ class ListedMasks(MaskLaw):
 
     def support(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the distinct masks of positive probability and their probabilities."""
-        alive = self._probability > 0
-        return self.masks[alive], self._probability[alive]
+        positive = self._probability > 0
+        return self.masks[positive], self._probability[positive]
 
     def probability(self, masks: np.ndarray) -> np.ndarray:
         """Return the probability of each mask, 0 where it is not listed."""
-        known = {mask.tobytes(): weight for mask, weight in zip(self.masks, self._probability, strict=True)}
-        return np.array([known.get(mask.tobytes(), 0.0) for mask in check_masks(masks, self.n_patches)])
+        probability = {mask.tobytes(): weight for mask, weight in zip(self.masks, self._probability, strict=True)}
+        return np.array([probability.get(mask.tobytes(), 0.0) for mask in check_masks(masks, self.n_patches)])
 
     @property
     def _probability(self) -> np.ndarray:

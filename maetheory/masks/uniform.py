@@ -1,4 +1,4 @@
-"""Every set of exactly `n_visible` patches is equally likely to be seen: the law of MAE."""
+"""Uniformly random masks with a fixed number of visible patches, as in MAE."""
 
 from __future__ import annotations
 
@@ -16,7 +16,19 @@ from maetheory.masks.law import MaskLaw, check_masks, check_support_size
 @final
 @dataclass(frozen=True)
 class UniformMasks(MaskLaw):
-    """Uniform law over masks with exactly `n_visible` of `n_patches` patches visible (He et al. 2022).
+    """Uniform distribution over masks with exactly `n_visible` of `n_patches` patches visible (He et al. 2022).
+
+    Parameters
+    ----------
+    n_patches : int
+        Patches of an image.
+    n_visible : int
+        Visible patches, from 1 to n_patches − 1.
+
+    Raises
+    ------
+    InputError
+        If `n_visible` is outside its range.
 
     Examples
     --------
@@ -40,23 +52,23 @@ class UniformMasks(MaskLaw):
         return 1.0 - self.n_visible / self.n_patches
 
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """Draw `n` masks, shape (n, n_patches): the n_visible smallest of p uniform scores are seen."""
+        """Draw `n` masks, shape (n, n_patches): the patches with the n_visible smallest uniform scores are visible."""
         scores = rng.random((n, self.n_patches))  # (n, p)
-        seen = np.argpartition(scores, self.n_visible - 1, axis=1)[:, : self.n_visible]  # (n, p) -> (n, v)
+        visible = np.argpartition(scores, self.n_visible - 1, axis=1)[:, : self.n_visible]  # (n, p) -> (n, v)
         masks = np.zeros((n, self.n_patches), bool)
-        np.put_along_axis(masks, seen, True, axis=1)
+        np.put_along_axis(masks, visible, True, axis=1)
         return masks
 
     def support(self) -> tuple[np.ndarray, np.ndarray]:
-        """Every mask in lexicographic order of its visible patches, all of probability 1 / C(p, v)."""
+        """Return every mask in lexicographic order of its visible patches, all of probability 1 / C(p, v)."""
         count = comb(self.n_patches, self.n_visible)
         check_support_size(count)
-        seen = np.array(list(combinations(range(self.n_patches), self.n_visible)))  # (m, v)
+        visible = np.array(list(combinations(range(self.n_patches), self.n_visible)))  # (m, v)
         masks = np.zeros((count, self.n_patches), bool)
-        np.put_along_axis(masks, seen, True, axis=1)
+        np.put_along_axis(masks, visible, True, axis=1)
         return masks, np.full(count, 1.0 / count)
 
     def probability(self, masks: np.ndarray) -> np.ndarray:
-        """1 / C(p, v) where exactly v patches are visible, else 0."""
-        right = check_masks(masks, self.n_patches).sum(1) == self.n_visible
-        return right / float(comb(self.n_patches, self.n_visible))
+        """Return 1 / C(p, v) where exactly v patches are visible, else 0."""
+        in_support = check_masks(masks, self.n_patches).sum(1) == self.n_visible
+        return in_support / float(comb(self.n_patches, self.n_visible))

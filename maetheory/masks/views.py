@@ -1,4 +1,4 @@
-"""A view is what a mask lets one see of an image, with or without knowing where it was seen."""
+"""Number the distinct views (mask and visible patch values) of a set of images."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ _MAX_CODE = 2**62
 
 def view_identities(states: np.ndarray, masks: np.ndarray, positions: str = "kept") -> tuple[np.ndarray, np.ndarray]:
     """Number the distinct views of every image under every mask.
+
+    Two pairs of image and mask have the same number exactly when their views are equal.
 
     Parameters
     ----------
@@ -33,7 +35,7 @@ def view_identities(states: np.ndarray, masks: np.ndarray, positions: str = "kep
     Raises
     ------
     InputError
-        If `positions` is neither word, or the shapes of `states` and `masks` disagree.
+        If `positions` is neither of the two, or the shapes of `states` and `masks` disagree.
 
     Examples
     --------
@@ -46,13 +48,13 @@ def view_identities(states: np.ndarray, masks: np.ndarray, positions: str = "kep
     if positions not in POSITION_MODES:
         raise InputError(f'positions must be "kept" or "dropped", but it is {positions!r}')
     masks = check_masks(masks, np.shape(states)[1])
-    symbols, places = padded_symbols(states), visible_indices(masks)
+    symbols, indices = padded_symbols(states), visible_indices(masks)
     base = int(symbols.max(initial=0)) + 1
     start = np.arange(len(masks)) if positions == "kept" else np.zeros(len(masks), np.int64)
     code = np.tile(start, (len(states), 1))  # (S, m)
     bound = len(masks) if positions == "kept" else 1
-    for column in places.T:
-        if bound * base > _MAX_CODE:
+    for column in indices.T:
+        if bound * base > _MAX_CODE:  # renumber the views so far, before the code overflows 64 bits
             code = np.unique(code, return_inverse=True)[1].reshape(code.shape)
             bound = code.size
         code *= base
@@ -77,6 +79,6 @@ def visible_indices(masks: np.ndarray) -> np.ndarray:
 
 
 def padded_symbols(states: np.ndarray) -> np.ndarray:
-    """Return symbols counted from 1 with a last column of 0, so that place −1 reads "no patch"; shape (S, p + 1)."""
+    """Return symbols counted from 1 and a last column of 0, shape (S, p + 1), so that index −1 selects "no patch"."""
     states = np.asarray(states, np.int64)
     return np.concatenate([states + 1, np.zeros((len(states), 1), np.int64)], axis=1)

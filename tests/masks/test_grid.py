@@ -1,4 +1,4 @@
-"""Patchify is a bijection with a stated order."""
+"""`unpatchify` inverts `patchify`, and the order of the values in a patch is MAE's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from maetheory.core import InputError
 from maetheory.masks import patchify, unpatchify
 
 
-def test_patches_are_the_image_again() -> None:
+def test_unpatchify_inverts_patchify() -> None:
     images = np.random.default_rng(0).random((3, 2, 4, 6))
     patches = patchify(images, 2)
     assert patches.shape == (3, 6, 8)

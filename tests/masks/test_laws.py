@@ -1,4 +1,4 @@
-"""A mask law's samples, support and probabilities are one law."""
+"""Samples, support and probabilities of each mask law agree with one another."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_block_law_hides_one_block() -> None:
 )
 def test_impossible_laws_are_refused_plainly(make: object, word: str) -> None:
     with pytest.raises(InputError, match=word):
-        make()  # type: ignore[operator]
+        make()  # type: ignore[operator]  # a lambda of the table, typed as an object
 
 
 @pytest.mark.parametrize(("ratio", "visible"), [(0.75, 4), (0.5, 8), (0.9, 1), (0.7, 4)])

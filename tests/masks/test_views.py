@@ -1,4 +1,4 @@
-"""Two pairs of image and mask show the same view exactly when what is seen is the same."""
+"""Two pairs of image and mask have one view identity exactly when their visible values are equal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def slow_name(state: np.ndarray, mask: np.ndarray, j: int, positions: str) -> tu
 @pytest.mark.parametrize("positions", ["kept", "dropped"])
 @pytest.mark.parametrize("patches", [4, 70])
 def test_identities_agree_with_tuples(positions: str, patches: int) -> None:
-    """At 70 patches of 9 symbols the codes pass 64 bits many times over."""
+    """The codes of 70 patches of 9 symbols exceed 64 bits several times."""
     rng = np.random.default_rng(0)
     states = rng.integers(0, 9, (30, patches)) if patches > 4 else rng.integers(0, 2, (30, patches))
     states[15:] = states[:15]
@@ -35,8 +35,8 @@ def test_identities_agree_with_tuples(positions: str, patches: int) -> None:
 
 
 @pytest.mark.parametrize("positions", ["kept", "dropped"])
-def test_codes_past_64_bits_forget_nothing(positions: str) -> None:
-    """Three symbols and "no patch" are two bits each: without care, the first of 40 patches would be shifted out."""
+def test_codes_past_64_bits_keep_every_patch(positions: str) -> None:
+    """Three symbols and "no patch" take two bits each: without renumbering, the first of 40 patches would be lost."""
     states = np.zeros((4, 40), int)
     states[:, 0], states[:, 1] = [0, 1, 2, 2], [0, 0, 0, 1]
     identity, first = view_identities(states, np.arange(40)[None] < 39, positions)
@@ -53,7 +53,7 @@ def test_dropped_positions_keep_length_and_order() -> None:
     assert identity[0, 2] == identity[1, 2]
 
 
-def test_places_are_padded() -> None:
+def test_indices_are_padded() -> None:
     assert visible_indices(np.array([[False, True, True], [True, False, False]])).tolist() == [[1, 2], [0, -1]]
 
 
