@@ -1,4 +1,4 @@
-"""A document shows the published numbers between two marks, and what stands between them is never typed by hand."""
+"""Write the results tables as Markdown between two marks of a document."""
 
 from __future__ import annotations
 
@@ -13,47 +13,44 @@ from maetheory.reports.claims import NOT_RUN, claim_verdicts
 from maetheory.reports.paper_tables import EMPTY_CELL, OBJECTIVES, own_results_table, paper_table
 
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
+_RECIPE_SENTENCES = {
+    "linear probing": "The paper does not state its recipe.",
+    "fine-tuning": "The paper uses the recipe of MAE (He et al. 2022).",
+}
+_SPREAD_SENTENCE = "± is the standard deviation over seeds, or two standard errors over test images for one seed"
+_VERDICT_RULE = (
+    "Verdicts follow one rule. The difference is taken seed by seed and has a 95 % t-interval over seeds, whose "
+    "half-width is at least two standard errors over test images. A claim is confirmed if the interval lies above 0, "
+    "refuted if it lies below 0, and undecided otherwise. An experiment with a single seed is always undecided, "
+    "because its interval covers test-image sampling only."
+)
 
 
 def markdown_block(ledger: pd.DataFrame) -> str:
-    """Return Tables 1 and 2 beside ours, what was run at sizes of our own, and the verdicts, as Markdown.
+    """Return Tables 1 and 2 beside our accuracies, our other experiments, and the verdicts on claims, as Markdown.
 
     Parameters
     ----------
     ledger : DataFrame
         Published records.
     """
-    own, judged = own_results_table(ledger), claim_verdicts(ledger)
-    shown = pd.concat([paper_table(ledger, table) for table in TABLES])
+    own, verdicts = own_results_table(ledger), claim_verdicts(ledger)
+    paper = pd.concat([paper_table(ledger, table) for table in TABLES])
     parts = [markdown_table(_paired_objective_table(ledger)), _missing_presets_sentence(ledger)]
     if len(own):
-        parts += [f"At sizes of our own, %; {_SPREAD_SENTENCE}.", markdown_table(_own_results_table(own))]
-    every = pd.concat([own, shown])
-    for task, words in _RECIPE_SENTENCES.items():
+        parts += [f"Our other experiments, %; {_SPREAD_SENTENCE}.", markdown_table(_own_results_table(own))]
+    every = pd.concat([own, paper])
+    for task, note in _RECIPE_SENTENCES.items():
         recipes = sorted(set(every[every.task == task].recipe) - {EMPTY_CELL}) if len(every) else []
         if recipes:
-            parts.append(f"{task.capitalize()}: {'; or '.join(recipes)}. {words}")
-    if len(judged):
-        parts += [_VERDICT_RULE, markdown_table(_verdict_table(judged))]
+            parts.append(f"{task.capitalize()}: {'; or '.join(recipes)}. {note}")
+    if len(verdicts):
+        parts += [_VERDICT_RULE, markdown_table(_verdict_table(verdicts))]
     return "\n\n".join(parts)
 
 
-_RECIPE_SENTENCES = {
-    "linear probing": "The paper's recipe is not stated.",
-    "fine-tuning": "The paper's is that of MAE (He et al. 2022).",
-}
-_SPREAD_SENTENCE = (
-    "± is the standard deviation over seeds, or two standard errors over test images where there is one seed"
-)
-_VERDICT_RULE = (
-    "Verdicts, by one rule: the difference seed by seed, with a 95 % t-interval over seeds, but none narrower than two "
-    "standard errors over test images. Wholly above 0: confirmed; wholly below: refuted; else undecided, as is all "
-    "that rests on one seed, whose ± is of test images alone."
-)
-
-
 def replace_marked_block(document: str | Path, block: str) -> bool:
-    """Put a block between the marks of a document; return whether that changed it.
+    """Replace the text between the marks of a document and return whether the document changed.
 
     Raises
     ------
@@ -73,63 +70,69 @@ def replace_marked_block(document: str | Path, block: str) -> bool:
 
 
 def markdown_table(frame: pd.DataFrame) -> str:
-    """Return a table in Markdown."""
+    """Return a DataFrame as a Markdown table."""
     lines = [list(map(str, frame.columns)), ["---"] * frame.shape[1], *frame.astype(str).to_numpy().tolist()]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def _paired_objective_table(ledger: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each row and readout of the paper's tables, plain and U- beside each other."""
-    rows = []
-    for table in TABLES:
-        frame = paper_table(ledger, table)
-        for (task, dataset, backbone), part in frame.groupby(["task", "dataset", "backbone"], sort=False):
-            plain, better = part.method.unique()
-            theirs = part.drop_duplicates("method").set_index("method").paper
-            for readout, both in part.groupby("readout", sort=False):
-                ours = both.set_index("method").ours
-                how = both[both.ours != NOT_RUN].iloc[0] if (both.ours != NOT_RUN).any() else both.iloc[0]
-                rows.append(
-                    {
-                        "table": table[-1],
-                        "task": task,
-                        "data, backbone": f"{dataset}, {backbone}",
-                        "objectives": f"{plain} / {better}",
-                        "paper, %": f"{theirs[plain]} / {theirs[better]}",
-                        "ours, %": f"{ours.get(plain, NOT_RUN)} / {ours.get(better, NOT_RUN)}",
-                        "readout": readout,
-                        "seeds": how.seeds,
-                        "epochs": how.epochs,
-                        "images": how.images,
-                    }
-                )
-    return pd.DataFrame(rows)
+    """Return the rows of the paper's tables per readout, each objective beside its U- form."""
+    keys = ["task", "dataset", "backbone"]
+    return pd.DataFrame(
+        [
+            {"table": table[-1], "task": task, "data, backbone": f"{dataset}, {backbone}", **cells}
+            for table in TABLES
+            for (task, dataset, backbone), rows in paper_table(ledger, table).groupby(keys, sort=False)
+            for cells in _paired_cells(rows)
+        ]
+    )
+
+
+def _paired_cells(rows: pd.DataFrame) -> list[dict[str, str]]:
+    """Return the cells of one task, data set and backbone, for each readout."""
+    baseline, improved = rows.method.unique()
+    paper = rows.drop_duplicates("method").set_index("method").paper
+    cells = []
+    for readout, pair in rows.groupby("readout", sort=False):
+        ours = pair.set_index("method").ours
+        details = pair[pair.ours != NOT_RUN].iloc[0] if (pair.ours != NOT_RUN).any() else pair.iloc[0]
+        cells.append(
+            {
+                "objectives": f"{baseline} / {improved}",
+                "paper, %": f"{paper[baseline]} / {paper[improved]}",
+                "ours, %": f"{ours.get(baseline, NOT_RUN)} / {ours.get(improved, NOT_RUN)}",
+                "readout": readout,
+                "seeds": details.seeds,
+                "epochs": details.epochs,
+                "images": details.images,
+            }
+        )
+    return cells
 
 
 def _missing_presets_sentence(ledger: pd.DataFrame) -> str:
-    """Name the presets that are not run."""
+    """Say which command runs the rows, and which presets have not been run."""
     missing = [name for table in TABLES for name in experiment_names(table) if not (ledger.experiment == name).any()]
-    words = ["Each row is a preset of `maetheory reproduce`, with `--finetune` where it is fine-tuned."]
-    words += [f"Not run: {', '.join(missing)}."] if missing else []
-    return " ".join(words)
+    sentence = "Each row is a preset of `maetheory reproduce`; rows of fine-tuning need `--finetune`."
+    return sentence + (f" Not run: {', '.join(missing)}." if missing else "")
 
 
 def _own_results_table(own: pd.DataFrame) -> pd.DataFrame:
     named = own.assign(preset=own.experiment, **{"data, model": own.dataset + ", " + own.backbone})
-    held = [name for name in OBJECTIVES if (own[name] != EMPTY_CELL).any()]
-    return named[["task", "preset", "data, model", "readout", *held, "seeds", "epochs", "images"]]
+    measured = [name for name in OBJECTIVES if (own[name] != EMPTY_CELL).any()]
+    return named[["task", "preset", "data, model", "readout", *measured, "seeds", "epochs", "images"]]
 
 
-def _verdict_table(judged: pd.DataFrame) -> pd.DataFrame:
-    unit = np.where(judged.claim.str.contains("accuracy"), " points", "")
-    difference = [f"{row.difference:+.3g} ± {row.error:.2g}{words}" for row, words in zip(judged.itertuples(), unit)]
+def _verdict_table(verdicts: pd.DataFrame) -> pd.DataFrame:
+    units = np.where(verdicts.claim.str.contains("accuracy"), " points", "")
+    differences = [f"{row.difference:+.3g} ± {row.error:.2g}{unit}" for row, unit in zip(verdicts.itertuples(), units)]
     return pd.DataFrame(
         {
-            "claim": judged.claim,
-            "preset": judged.experiment,
-            "readout": judged.readout,
-            "difference": difference,
-            "over": judged.rule,
-            "verdict": judged.verdict,
+            "claim": verdicts.claim,
+            "preset": verdicts.experiment,
+            "readout": verdicts.readout,
+            "difference": differences,
+            "interval from": verdicts.rule,
+            "verdict": verdicts.verdict,
         }
     )

@@ -1,4 +1,4 @@
-"""One HTML page that needs nothing else: every picture inside, every number with where it came from."""
+"""Self-contained HTML page with embedded pictures and the provenance of its numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,17 @@ th{border-bottom:2px solid #999} pre{background:#f6f6f6;padding:.8rem;overflow-x
 
 
 class Section(NamedTuple):
-    """A part of the page: a heading, a paragraph, pictures (PNG files with alternative texts), tables."""
+    """One section of the page.
+
+    Attributes
+    ----------
+    title : str
+    text : str
+        One paragraph.
+    pictures : sequence of (Path, str)
+        PNG files with their alternative texts.
+    tables : sequence of DataFrame
+    """
 
     title: str
     text: str = ""
@@ -32,19 +42,28 @@ class Section(NamedTuple):
 
 
 def write_page(
-    path: Path, title: str, introduction: str, sections: Sequence[Section], record: Mapping[str, Any]
+    path: Path, title: str, introduction: str, sections: Sequence[Section], provenance: Mapping[str, Any]
 ) -> Path:
-    """Write the page atomically and return where it is; `record` is the provenance shown at its end."""
+    """Write an HTML page atomically.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+    title, introduction : str
+    sections : sequence of Section
+    provenance : mapping
+        Recipe, code, versions and machine, shown at the end of the page.
+
+    Returns
+    -------
+    Path
+        `path`.
+    """
     body = [f"<h1>{html.escape(title)}</h1>", f"<p>{html.escape(introduction)}</p>"]
     for section in sections:
-        body.append(f"<h2>{html.escape(section.title)}</h2>")
-        if section.text:
-            body.append(f"<p>{html.escape(section.text)}</p>")
-        for picture, words in section.pictures:
-            data = base64.b64encode(picture.read_bytes()).decode()
-            body.append(f'<img alt="{html.escape(words)}" src="data:image/png;base64,{data}">')
-        body += [f'<div class="table">{table.to_html(index=False, border=0)}</div>' for table in section.tables]
-    shown = html.escape(json.dumps(record, indent=1))
+        body += _section_html(section)
+    shown = html.escape(json.dumps(provenance, indent=1))
     body.append(
         f"<h2>Provenance</h2><details><summary>Recipe, code, versions, machine</summary><pre>{shown}</pre></details>"
     )
@@ -56,3 +75,13 @@ def write_page(
     with atomic_write(path) as part:
         part.write_text(page, encoding="utf-8")
     return path
+
+
+def _section_html(section: Section) -> list[str]:
+    parts = [f"<h2>{html.escape(section.title)}</h2>"]
+    if section.text:
+        parts.append(f"<p>{html.escape(section.text)}</p>")
+    for picture, description in section.pictures:
+        data = base64.b64encode(picture.read_bytes()).decode()
+        parts.append(f'<img alt="{html.escape(description)}" src="data:image/png;base64,{data}">')
+    return parts + [f'<div class="table">{table.to_html(index=False, border=0)}</div>' for table in section.tables]

@@ -1,4 +1,4 @@
-"""Tables 1 and 2 of the paper, every cell with ours beside it, or "not run"; and what was run at sizes of our own."""
+"""Tables 1 and 2 of the paper with our accuracy beside every cell, and the table of our other experiments."""
 
 from __future__ import annotations
 
@@ -15,30 +15,25 @@ from maetheory.training import TrainConfig
 
 EMPTY_CELL = "–"
 OBJECTIVES = ("random", "MAE", "U-MAE", "SimMIM", "U-SimMIM")
-_NO_RUN_DETAILS = {
-    "readout": EMPTY_CELL,
-    "seeds": EMPTY_CELL,
-    "epochs": EMPTY_CELL,
-    "images": EMPTY_CELL,
-    "recipe": EMPTY_CELL,
-}
+_DETAIL_COLUMNS = ("seeds", "epochs", "images", "recipe")
+_NO_RUN_DETAILS = dict.fromkeys(("readout", *_DETAIL_COLUMNS), EMPTY_CELL)
 
 
 def paper_table(ledger: pd.DataFrame, table: str) -> pd.DataFrame:
-    """Return a table of the paper with ours beside each of its cells.
+    """Return a table of the paper with our accuracy beside each of its cells.
 
     Parameters
     ----------
     ledger : DataFrame
-        Published records; those of the experiments `experiment_name` names count.
+        Published records. Only the experiments named by `experiment_name` are used.
     table : "table1" or "table2"
 
     Returns
     -------
     DataFrame
         task, dataset, backbone, method, paper (percent, as printed), ours (percent: mean ± standard deviation over
-        seeds, or ± two standard errors over test images for a single one; "not run" where there is none), readout,
-        seeds, epochs, images (training + test), recipe of the probe. A row of the paper has one row for each readout.
+        seeds, or ± two standard errors over test images for one seed; "not run" if there is none), readout, seeds,
+        epochs, images (training + test), recipe of the probe. A cell of the paper has one row per readout.
     """
     rows: list[dict[str, Any]] = []
     for cell in paper_numbers(table).itertuples():
@@ -53,25 +48,27 @@ def paper_table(ledger: pd.DataFrame, table: str) -> pd.DataFrame:
         found = ledger[
             (ledger.experiment == name) & (ledger.cell == cell.method) & (ledger.metric == TASK_METRICS[cell.task])
         ]
-        rows += [start | ours for ours in _own_cells(found)] or [start | {"ours": NOT_RUN, **_NO_RUN_DETAILS}]
+        rows += [start | ours for ours in _own_cells(found)] or [start | {"ours": NOT_RUN} | _NO_RUN_DETAILS]
     return pd.DataFrame(rows)
 
 
 def own_results_table(ledger: pd.DataFrame) -> pd.DataFrame:
-    """Return the accuracies of published comparisons that are no cell of the paper.
+    """Return the accuracies of published experiments that are not cells of the paper.
 
     Returns
     -------
     DataFrame
-        task, experiment, dataset, backbone, readout, one text per objective as in `paper_table`, seeds, epochs, images,
-        recipe.
+        task, experiment, dataset, backbone, readout, one column per objective with texts as in `paper_table`, seeds,
+        epochs, images, recipe.
     """
-    theirs = {name for table in TABLES for name in experiment_names(table)}
+    paper_experiments = {name for table in TABLES for name in experiment_names(table)}
     rows = []
     tasks = {metric: task for task, metric in TASK_METRICS.items()}
-    found = ledger[ledger.metric.isin(tasks) & ledger.cell.isin(OBJECTIVES) & ~ledger.experiment.isin(theirs)]
+    found = ledger[
+        ledger.metric.isin(tasks) & ledger.cell.isin(OBJECTIVES) & ~ledger.experiment.isin(paper_experiments)
+    ]
     for (metric, experiment, readout), part in found.groupby(["metric", "experiment", "readout"], sort=False):
-        cells = {cell: one for cell, one in part.groupby("cell", sort=False)}
+        cells = dict(iter(part.groupby("cell", sort=False)))
         if not {"MAE", "U-MAE"} <= set(cells):
             continue
         trained = part[part.cell != "random"]
@@ -87,25 +84,15 @@ def own_results_table(ledger: pd.DataFrame) -> pd.DataFrame:
                 **_run_details(trained),
             }
         )
-    return pd.DataFrame(
-        rows,
-        columns=[
-            "task",
-            "experiment",
-            "dataset",
-            "backbone",
-            "readout",
-            *OBJECTIVES,
-            "seeds",
-            "epochs",
-            "images",
-            "recipe",
-        ],
-    )
+    columns = ["task", "experiment", "dataset", "backbone", "readout", *OBJECTIVES, *_DETAIL_COLUMNS]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def format_accuracy(records: pd.DataFrame) -> str:
-    """Return percent: mean ± standard deviation over seeds, or for one seed ± two standard errors over test images."""
+    """Format accuracies in percent.
+
+    Several seeds: mean ± standard deviation over seeds. One seed: value ± two standard errors over test images.
+    """
     if len(records) > 1:
         return format_percent(list(records.value))
     return f"{100 * records.value.iloc[0]:.1f} ± {100 * records.error.iloc[0]:.1f}"

@@ -1,4 +1,4 @@
-"""Ledgers are published beside the figures: the records of every experiment shown, no longer than they must be."""
+"""Publish compact ledgers in the folder of the figures and read them back."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _PROVENANCE_KEYS = ("git", "utc", "device", "machine", "python")
 
 
 def publish_ledger(run: str | Path, folder: str | Path) -> list[Path]:
-    """Copy what a run measured to ``FOLDER/EXPERIMENT/ledger.jsonl``; what stood there is replaced.
+    """Copy the ledger of a run to ``FOLDER/EXPERIMENT/ledger.jsonl``, replacing an earlier copy.
 
     Parameters
     ----------
     run : path
         The folder of a run, or its ledger.jsonl.
     folder : path
-        Where published figures and ledgers lie.
+        Folder of the published figures and ledgers.
 
     Returns
     -------
@@ -74,25 +74,25 @@ def publish_ledger(run: str | Path, folder: str | Path) -> list[Path]:
 
 
 def read_published_ledgers(folder: str | Path) -> pd.DataFrame:
-    """Return every published record as one table, experiments in the order of their names; empty without any."""
+    """Return all published records as one table, ordered by experiment; the table is empty if there are none."""
     parts = [read_ledger(path) for path in sorted(Path(folder).glob("*/ledger.jsonl"))]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(REQUIRED_COLUMNS))
 
 
 def _compact_record(record: dict[Any, Any]) -> dict[Any, Any]:
-    """Return a record whose recipe names only what differs from its defaults, and whose provenance fits a line."""
+    """Return a record with the non-default fields of its recipe and the main fields of its provenance."""
     kept = {name: value for name, value in record.items() if not (isinstance(value, float) and value != value)}
-    came = record["provenance"]
-    recipe = TrainConfig.from_dict(record["training"])
+    recipe, provenance = TrainConfig.from_dict(record["training"]), record["provenance"]
+    encoder = _non_default_fields(recipe.model.encoder)
     return kept | {
-        "training": _non_default_fields(recipe)
-        | {"model": _non_default_fields(recipe.model) | {"encoder": _non_default_fields(recipe.model.encoder)}},
-        "provenance": {name: came[name] for name in _PROVENANCE_KEYS} | {"torch": came["versions"]["torch"]},
+        "training": _non_default_fields(recipe) | {"model": _non_default_fields(recipe.model) | {"encoder": encoder}},
+        "provenance": {name: provenance[name] for name in _PROVENANCE_KEYS}
+        | {"torch": provenance["versions"]["torch"]},
     }
 
 
 def _non_default_fields(value: Any) -> dict[str, Any]:
-    """Return the plain fields of a dataclass that are not at their defaults."""
-    here = {field.name: getattr(value, field.name) for field in fields(value) if field.default is not MISSING}
-    defaults = {field.name: field.default for field in fields(value)}
-    return {name: now for name, now in here.items() if not is_dataclass(now) and now != defaults[name]}
+    """Return the fields of a dataclass that have a default and differ from it, without nested dataclasses."""
+    defaults = {field.name: field.default for field in fields(value) if field.default is not MISSING}
+    current = {name: getattr(value, name) for name in defaults}
+    return {name: one for name, one in current.items() if not is_dataclass(one) and one != defaults[name]}

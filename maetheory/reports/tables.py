@@ -1,4 +1,4 @@
-"""Our numbers beside the paper's, with how many seeds stand behind each."""
+"""Accuracy table of a run with the paper's rows, and the format of means over seeds."""
 
 from __future__ import annotations
 
@@ -13,17 +13,25 @@ from maetheory.core import Estimate
 from maetheory.data.paper import paper_numbers
 
 TASK_METRICS: Mapping[str, str] = MappingProxyType({"linear probing": "linear_probe", "fine-tuning": "fine_tuning"})
-"""What a task of the paper is called in a ledger."""
+"""Task of the paper -> metric of a ledger."""
 
 
 def mean_and_std(values: Sequence[float]) -> Estimate:
-    """Mean over seeds ± their standard deviation (n − 1); one seed has no spread to show."""
+    """Mean over seeds, with their standard deviation (n − 1) as `error`; 0 for one seed.
+
+    The error is a standard deviation, not the two standard errors of other estimates.
+
+    Examples
+    --------
+    >>> mean_and_std([1.0, 2.0, 3.0]).error
+    1.0
+    """
     spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
     return Estimate(float(np.mean(values)), spread, sampled=True)
 
 
 def format_mean_and_std(values: Sequence[float]) -> str:
-    """Mean over seeds to a tenth, with the spread where there are several.
+    """Mean over seeds to one decimal, with the standard deviation if there are several seeds.
 
     Examples
     --------
@@ -35,7 +43,7 @@ def format_mean_and_std(values: Sequence[float]) -> str:
 
 
 def format_percent(values: Sequence[float]) -> str:
-    """Mean of shares in percent, with the spread over seeds where there are several.
+    """Mean of fractions in percent, with the standard deviation if there are several seeds.
 
     Examples
     --------
@@ -46,26 +54,26 @@ def format_percent(values: Sequence[float]) -> str:
 
 
 def accuracy_table(ledger: pd.DataFrame, *, dataset: str) -> pd.DataFrame:
-    """Return the accuracies of a run in percent, with Table 1's CIFAR-10 rows of the same tasks beside them.
+    """Return the accuracies of a run in percent, followed by the CIFAR-10 rows of Table 1 for the same tasks.
 
     Parameters
     ----------
     ledger : DataFrame
         Records with objective, seed, readout, metric, value.
     dataset : str
-        Name of the run's data.
+        Name of the run's data set.
 
     Returns
     -------
     DataFrame
-        who, task, readout, dataset, seeds, and one text per objective (mean ± standard deviation over seeds).
+        source, task, readout, dataset, seeds, and one text per objective (mean ± standard deviation over seeds).
     """
     tasks = {metric: task for task, metric in TASK_METRICS.items()} | {"knn_probe": "20-NN"}
     probes = ledger[ledger.metric.isin(tasks)]
     rows: list[dict[Any, Any]] = []
     for (metric, readout), group in probes.groupby(["metric", "readout"]):
         row = {
-            "who": "this run",
+            "source": "this run",
             "task": tasks[str(metric)],
             "readout": readout,
             "dataset": dataset,
@@ -78,7 +86,7 @@ def accuracy_table(ledger: pd.DataFrame, *, dataset: str) -> pd.DataFrame:
     paper = paper[paper.task.isin({row["task"] for row in rows}) & (paper.dataset == "CIFAR-10")]
     for (task, backbone), group in paper.groupby(["task", "backbone"], sort=False):
         row = {
-            "who": "paper",
+            "source": "paper",
             "task": task,
             "readout": "not stated",
             "dataset": f"CIFAR-10, {backbone}",

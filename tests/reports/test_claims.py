@@ -75,7 +75,7 @@ def test_one_seed_decides_nothing(gain: float) -> None:
     found = compare_objectives(ledger, "MAE", "U-MAE", metric="linear_probe", readout="cls")
     assert found.error == pytest.approx(0.05)
     assert found.label == "undecided"
-    assert found.rule == "one seed: test images alone"
+    assert found.rule == "one seed: error over test images only"
 
 
 def test_what_is_missing_was_not_run() -> None:

@@ -122,8 +122,8 @@ def test_our_own_sizes_stand_apart() -> None:
     shown = own_results_table(both).set_index("task").loc["fine-tuning"]
     assert (shown.readout, shown.MAE, shown["U-MAE"], shown.recipe) == ("mean", "70.0 ± 2.0", "80.0 ± 2.0", "all of it")
     block = markdown_block(both)
-    assert "Linear probing: least squares. The paper's recipe is not stated." in block
-    assert "Fine-tuning: all of it. The paper's is that of MAE" in block
+    assert "Linear probing: least squares. The paper does not state its recipe." in block
+    assert "Fine-tuning: all of it. The paper uses the recipe of MAE" in block
     assert "| U-MAE over MAE, fine-tuning accuracy | tiny | mean | +10 ± 2.8 points | one seed" in block
 
 
