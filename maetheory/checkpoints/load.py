@@ -18,7 +18,7 @@ from maetheory.checkpoints.dialects.match import DialectMatch, match_dialects, t
 from maetheory.checkpoints.dialects.unrecognised import no_encoder_error
 from maetheory.checkpoints.encoder import Encoder, EncoderConfig
 from maetheory.checkpoints.head import ClassifierHead, find_classifier_head, is_head_key
-from maetheory.checkpoints.reading.checkpoint import read
+from maetheory.checkpoints.reading.checkpoint import read_checkpoint
 from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.checkpoints.reading.training_arguments import decoder_status, training_arguments
 from maetheory.checkpoints.report import Head, LoadReport
@@ -84,7 +84,7 @@ def load_checkpoint(
         If the file cannot be read, is no Vision Transformer, holds less or more than one, holds NaN or infinity, or
         something nobody wrote down is needed; the sentence names the argument to pass.
     """
-    contents = read(path)
+    contents = read_checkpoint(path)
     encoder, report = load_contents(
         contents, heads=heads, dialect=dialect, image_size=image_size, weights=weights, eps=eps, mean=mean, std=std
     )
@@ -98,7 +98,7 @@ def load_checkpoint(
 def inspect_checkpoint(path: str | Path, **options: Any) -> LoadReport:
     """Return the report `load_checkpoint` gives, with the same options and errors, and keep no tensor."""
     options.pop("device", None)
-    return load_contents(read(path), **options)[1]
+    return load_contents(read_checkpoint(path), **options)[1]
 
 
 def load_contents(

@@ -23,7 +23,7 @@ BUDGET_SLACK_BYTES = 16 * 2**20
 MAX_HEADER_BYTES = 100_000_000  # the longest header that safetensors allows
 
 
-def read(path: str | Path, *, max_bytes: int | None = None) -> CheckpointContents:
+def read_checkpoint(path: str | Path, *, max_bytes: int | None = None) -> CheckpointContents:
     """Read a checkpoint, whoever wrote it, without running any of it.
 
     Parameters

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from maetheory.checkpoints import Encoder, LoadReport, load_checkpoint, load_contents
 from maetheory.checkpoints.dialects.openmmlab import FRAMEWORK_DIALECTS
-from maetheory.checkpoints.reading.contents import CheckpointContents, read
+from maetheory.checkpoints.reading.checkpoint import read_checkpoint
+from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.core import InputError
 
 pytest.importorskip("timm", reason="needs timm: pip install maetheory[timm]")
@@ -430,4 +431,4 @@ def test_a_table_with_two_lines_exchanged_is_seen(swap: tuple[str, str], tmp_pat
     ]
     peer = scattered(ViT())
     with pytest.raises(AssertionError if one == "norm1" else InputError):
-        same(load_contents(read(saved(tmp_path, peer.state_dict())), dialects=tables)[0], peer)
+        same(load_contents(read_checkpoint(saved(tmp_path, peer.state_dict())), dialects=tables)[0], peer)

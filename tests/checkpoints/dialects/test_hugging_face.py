@@ -14,7 +14,7 @@ from torch import Tensor
 
 from maetheory.checkpoints import Encoder, LoadReport, load_checkpoint, load_contents
 from maetheory.checkpoints.dialects.hugging_face import HUGGING_FACE_DIALECTS
-from maetheory.checkpoints.reading.checkpoint import read
+from maetheory.checkpoints.reading.checkpoint import read_checkpoint
 from maetheory.core import InputError
 
 pytest.importorskip("timm", reason="needs timm: pip install maetheory[timm]")
@@ -181,7 +181,7 @@ def test_every_model_in_every_layout(kind: str, layout: str, tmp_path: Path) -> 
 def test_the_layouts_differ(tmp_path: Path) -> None:
     """Three names of one tensor, lest the three layouts of the other tests be one."""
     model = vit_mae()
-    saved = read(as_saved(model, tmp_path)).tree
+    saved = read_checkpoint(as_saved(model, tmp_path)).tree
     names = [set(model.state_dict()), set(as_v4(model)), set(saved)]
     assert "vit.layers.0.attention.q_proj.weight" in names[0]
     assert "vit.encoder.layer.0.attention.attention.query.weight" in names[1] & names[2]
@@ -189,7 +189,7 @@ def test_the_layouts_differ(tmp_path: Path) -> None:
     assert "decoder.decoder_encoder.layer.0.attention.attention.query.weight" in names[2] - names[1]
     for kind in ("ViT with a classifier", "DINOv2", "DINOv2 with registers and SwiGLU"):
         model = PEERS[kind][0]()
-        assert set(as_v4(model)) == set(read(as_saved(model, tmp_path)).tree) != set(model.state_dict())
+        assert set(as_v4(model)) == set(read_checkpoint(as_saved(model, tmp_path)).tree) != set(model.state_dict())
 
 
 def test_the_classifier_reads_cls(tmp_path: Path) -> None:
@@ -318,6 +318,6 @@ def test_a_table_with_two_lines_exchanged_is_seen(swap: tuple[str, str], tmp_pat
         for dialect in HUGGING_FACE_DIALECTS
     ]
     model = vit_mae()
-    encoder, _ = load_contents(read(as_saved(model, tmp_path)), dialects=tables)
+    encoder, _ = load_contents(read_checkpoint(as_saved(model, tmp_path)), dialects=tables)
     with pytest.raises(AssertionError, match="Tensor-likes are not close"):
         same(encoder, model, IMAGENET_MEAN_STD)

@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from maetheory.checkpoints.reading.checkpoint import read
+from maetheory.checkpoints.reading.checkpoint import read_checkpoint
 from maetheory.checkpoints.reading.contents import CheckpointContents, nonfinite_tensors
 from maetheory.core import InputError
 from maetheory.models import MAEConfig, ViTConfig
@@ -116,7 +116,7 @@ def plain_tree(newest: bool = True) -> dict:
 def test_plain_files_are_what_torch_reads(container: str, tmp_path: Path) -> None:
     file = tmp_path / "a.pt"
     torch.save(plain_tree("zip" in container), file, **CONTAINERS[container])
-    found = read(file)
+    found = read_checkpoint(file)
     expected = torch.load(file, weights_only="4" not in container)
     assert same(found.tree, {**expected, "size": tuple(expected["size"])})
     assert found.container == f"torch {container.partition(',')[0]}"
@@ -128,7 +128,7 @@ def test_plain_files_are_what_torch_reads(container: str, tmp_path: Path) -> Non
 def test_tensors_of_one_storage_share_it(tmp_path: Path) -> None:
     weight = torch.ones(3, 4)
     torch.save({"a": weight, "b": weight.T}, tmp_path / "a.pt")
-    tree = read(tmp_path / "a.pt").tree
+    tree = read_checkpoint(tmp_path / "a.pt").tree
     tree["a"][0, 1] = 5
     assert tree["b"][1, 0] == 5
 
@@ -136,7 +136,7 @@ def test_tensors_of_one_storage_share_it(tmp_path: Path) -> None:
 def test_a_state_dict_that_is_not_in_a_dict(tmp_path: Path) -> None:
     model = Net()
     torch.save(model.state_dict(), tmp_path / "a.pth")
-    assert same(read(tmp_path / "a.pth").tree, dict(model.state_dict()))
+    assert same(read_checkpoint(tmp_path / "a.pth").tree, dict(model.state_dict()))
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
@@ -144,7 +144,7 @@ def test_a_state_dict_that_is_not_in_a_dict(tmp_path: Path) -> None:
 def test_a_whole_module_is_its_state_dict(container: str, tmp_path: Path) -> None:
     model = Net()
     torch.save(model, tmp_path / "a.pt", **CONTAINERS[container])
-    found = read(tmp_path / "a.pt")
+    found = read_checkpoint(tmp_path / "a.pt")
     assert found.container == "whole-module pickle"
     assert {key: bits(value).tolist() for key, value in found.tree.items()} == {
         key: bits(value).tolist() for key, value in model.state_dict().items()
@@ -165,7 +165,7 @@ def test_a_whole_module_is_its_state_dict(container: str, tmp_path: Path) -> Non
 
 def test_a_module_in_a_dict_has_the_keys_before_it(tmp_path: Path) -> None:
     torch.save({"epoch": 3, "model": nn.Sequential(nn.LayerNorm(2))}, tmp_path / "a.pt")
-    found = read(tmp_path / "a.pt")
+    found = read_checkpoint(tmp_path / "a.pt")
     assert found.container == "whole-module pickle"
     assert list(found.tree["model"]) == ["0.weight", "0.bias"]
     assert found.attributes["model.0.eps"] == 1e-5
@@ -176,7 +176,7 @@ def test_a_module_that_knows_its_parent(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Linear(2, 2))
     object.__setattr__(model[0], "parent", model)
     torch.save(model, tmp_path / "a.pt")
-    assert list(read(tmp_path / "a.pt").tree) == ["0.weight", "0.bias"]
+    assert list(read_checkpoint(tmp_path / "a.pt").tree) == ["0.weight", "0.bias"]
 
 
 class Colour(enum.Enum):
@@ -259,7 +259,7 @@ def test_what_people_save_beside_the_weights_is_plain(tmp_path: Path) -> None:
     }
     for protocol in range(2, 6):
         torch.save(saved, tmp_path / "a.pt", pickle_protocol=protocol)
-        tree = read(tmp_path / "a.pt").tree
+        tree = read_checkpoint(tmp_path / "a.pt").tree
         assert {key: value for key, value in tree.items() if key in expected} == expected
         for key in ("array", "fortran", "texts"):
             np.testing.assert_array_equal(tree[key], saved[key])
@@ -286,12 +286,12 @@ def test_configurations_of_omegaconf_are_unboxed(tmp_path: Path) -> None:
         torch.save({"cfg": config}, tmp_path / "a.pt")
     finally:
         del sys.modules["omegaconf"]
-    assert read(tmp_path / "a.pt").tree == {"cfg": {"width": 768, "l": ["b"]}}
+    assert read_checkpoint(tmp_path / "a.pt").tree == {"cfg": {"width": 768, "l": ["b"]}}
 
 
 def test_a_plain_pickle_of_arrays(tmp_path: Path) -> None:
     (tmp_path / "a.pkl").write_bytes(pickle.dumps({"w": np.ones(3, np.float32)}))
-    found = read(tmp_path / "a.pkl")
+    found = read_checkpoint(tmp_path / "a.pkl")
     assert found.container == "pickle"
     assert found.tree["w"].tolist() == [1, 1, 1]
 
@@ -299,7 +299,7 @@ def test_a_plain_pickle_of_arrays(tmp_path: Path) -> None:
 def test_safetensors(tmp_path: Path) -> None:
     tensors = {"a": torch.arange(4.0), "b": torch.ones(2, 2, dtype=torch.bfloat16)}
     save_file(tensors, tmp_path / "weights.safetensors", {"format": "pt"})
-    found = read(str(tmp_path / "weights.safetensors"))
+    found = read_checkpoint(str(tmp_path / "weights.safetensors"))
     assert found.container == "safetensors"
     assert same({key: found.tree[key] for key in tensors}, tensors)
 
@@ -321,7 +321,7 @@ def test_shards_are_one_set_of_weights(kind: str, tmp_path: Path) -> None:
     tensors = sharded(tmp_path, kind)
     index = next(tmp_path.glob("*.index.json"))
     for path in (tmp_path, index):
-        found = read(path)
+        found = read_checkpoint(path)
         assert (found.path, found.container) == (path, f"{kind} shards")
         assert same(dict(sorted(found.tree.items())), tensors)
         assert found.sidecars == {"config.json": {"model_type": "vit_mae"}}
@@ -338,7 +338,7 @@ def test_a_folder_with_one_file_of_weights(name: str, tmp_path: Path) -> None:
     (tmp_path / "preprocessor_config.json").write_text('{"size": 32}')
     (tmp_path / "args.json").write_text('{"backbone": "vit_tiny"}')
     for path in (tmp_path, tmp_path / name):
-        found = read(path)
+        found = read_checkpoint(path)
         assert (found.path, found.tree["a"].tolist()) == (path, [1, 1])
         assert found.sidecars == {"preprocessor_config.json": {"size": 32}, "args.json": {"backbone": "vit_tiny"}}
 
@@ -353,7 +353,7 @@ def test_the_newest_whole_step_of_a_run(tmp_path: Path) -> None:
         if whole:
             (folder / "state.json").write_text("{}")
     for path, step in ((tmp_path, 20), (tmp_path / "step-00000003", 3)):
-        found = read(path)
+        found = read_checkpoint(path)
         assert (found.container, found.tree["w"].item()) == ("maetheory run", step)
         assert found.path == tmp_path / f"step-{step:08d}"
         assert found.sidecars == {"config.json": {"step": step}}
@@ -362,9 +362,9 @@ def test_the_newest_whole_step_of_a_run(tmp_path: Path) -> None:
 def test_the_run_that_training_writes(tmp_path: Path) -> None:
     vit = ViTConfig(8, 2, 1, width=16, depth=2, heads=2, positions="learned")
     config = TrainConfig(MAEConfig(vit, decoder_width=16, decoder_depth=1, decoder_heads=2))
-    model = checkpointing.build(config)
+    model = checkpointing.build_model(config)
     checkpointing.save(tmp_path, 5, config.to_dict(), model, torch.optim.AdamW(model.parameters()), 10)
-    found = read(tmp_path)
+    found = read_checkpoint(tmp_path)
     assert found.container == "maetheory run"
     assert same({key: found.tree[key] for key in model.state_dict()}, dict(model.state_dict()))
     assert TrainConfig.from_dict(found.sidecars["config.json"]) == config
@@ -374,7 +374,7 @@ def test_real_whole_modules(real_data: Path) -> None:
     files = sorted((real_data / "checkpoints" / "cifar10-vit-tiny").glob("*.pt"))
     assert len(files) == 2
     for file in files:
-        found = read(file)
+        found = read_checkpoint(file)
         assert found.container == "whole-module pickle"
         assert found.tree["pos_embedding"].shape == (256, 1, 72)
         assert found.attributes["transformer.0.attn.num_heads"] == 3
@@ -387,12 +387,12 @@ def test_real_whole_modules(real_data: Path) -> None:
 def test_not_finite_names_the_tensors(tmp_path: Path) -> None:
     tensors = {"a": torch.ones(2), "b": torch.tensor([float("nan")]), "c": torch.tensor([1, 2])}
     torch.save({"model": tensors, "list": [torch.tensor(float("inf"))]}, tmp_path / "a.pt")
-    assert nonfinite_tensors(read(tmp_path / "a.pt").tree) == ["list.0", "model.b"]
+    assert nonfinite_tensors(read_checkpoint(tmp_path / "a.pt").tree) == ["list.0", "model.b"]
 
 
 def sentence(path: Path, **options: int) -> str:
     with pytest.raises(InputError) as caught:
-        read(path, **options)
+        read_checkpoint(path, **options)
     text = str(caught.value)
     assert text.startswith(f"{path} cannot be read: ")
     assert "\n" not in text
@@ -470,5 +470,5 @@ def test_only_dense_tensors(tmp_path: Path) -> None:
 
 def test_a_budget_is_kept(tmp_path: Path) -> None:
     torch.save({"a": torch.ones(1000)}, tmp_path / "a.pt")
-    assert isinstance(read(tmp_path / "a.pt", max_bytes=8000), CheckpointContents)
+    assert isinstance(read_checkpoint(tmp_path / "a.pt", max_bytes=8000), CheckpointContents)
     assert "its size allows" in sentence(tmp_path / "a.pt", max_bytes=3000)

@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from maetheory.checkpoints.reading.checkpoint import read
+from maetheory.checkpoints.reading.checkpoint import read_checkpoint
 from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.core import InputError
 
@@ -117,7 +117,7 @@ def test_an_attack_is_refused_by_name_and_nothing_runs(name: str, wrapping: str,
     program, word = attacks(canary)[name]
     (tmp_path / "a.pt").write_bytes(WRAPPED[wrapping](program))
     with pytest.raises(InputError) as caught:
-        read(tmp_path / "a.pt")
+        read_checkpoint(tmp_path / "a.pt")
     assert word in str(caught.value)
     assert not canary.exists()
 
@@ -162,7 +162,7 @@ def test_what_no_checkpoint_does_is_refused(name: str, tmp_path: Path) -> None:
     for wrap in (zipped, legacy):
         (tmp_path / "a.pt").write_bytes(wrap(REFUSED[name]))
         with pytest.raises(InputError, match="cannot be read"):
-            read(tmp_path / "a.pt")
+            read_checkpoint(tmp_path / "a.pt")
 
 
 def test_words_of_a_file_change_no_object(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_words_of_a_file_change_no_object(tmp_path: Path) -> None:
     )
     body = b"cargparse\nNamespace\n)R}" + state + b"b}" + text("a") + b"I1\nsb."
     (tmp_path / "a.pt").write_bytes(zipped(body))
-    assert read(tmp_path / "a.pt").tree == {"a": 1}
+    assert read_checkpoint(tmp_path / "a.pt").tree == {"a": 1}
     assert argparse.Namespace.__class__ is type
 
 
@@ -181,7 +181,7 @@ def test_a_module_is_never_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "harmful_package.py").write_text(f"open({str(canary)!r}, 'w').close()\n")
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "a.pt").write_bytes(zipped(b"charmful_package\nConfig\n)\x81}" + text("width") + b"I8\nsb."))
-    found = read(tmp_path / "a.pt")
+    found = read_checkpoint(tmp_path / "a.pt")
     assert found.tree == {"width": 8}
     assert found.globals == ("harmful_package.Config",)
     assert "harmful_package" not in sys.modules
@@ -296,14 +296,14 @@ MEASURE = """
 import resource, sys
 from pathlib import Path
 import torch
-from maetheory.checkpoints.reading.checkpoint import read
+from maetheory.checkpoints.reading.checkpoint import read_checkpoint
 from maetheory.core import InputError
 torch.set_num_threads(1)
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 for file in sorted(Path(sys.argv[1]).iterdir()):
     before = peak()
     try:
-        read(file)
+        read_checkpoint(file)
         outcome = "read"
     except InputError as error:
         outcome = "refused" if "\\n" not in str(error) else str(error)
@@ -341,7 +341,7 @@ def test_a_bomb_is_refused_for_what_it_is(name: str, words: str, tmp_path: Path)
     """The first check that sees it speaks, before anything is allocated."""
     (tmp_path / "a.pt").write_bytes(bombs()[name])
     with pytest.raises(InputError) as caught:
-        read(tmp_path / "a.pt")
+        read_checkpoint(tmp_path / "a.pt")
     assert words in str(caught.value)
 
 
@@ -349,16 +349,16 @@ def test_a_bomb_is_refused_for_what_it_is(name: str, words: str, tmp_path: Path)
 def test_only_an_object_has_an_inside(name: str, tmp_path: Path) -> None:
     (tmp_path / "a.pt").write_bytes(zipped(REFUSED[name]))
     with pytest.raises(InputError, match="changes the inside of what is no object"):
-        read(tmp_path / "a.pt")
+        read_checkpoint(tmp_path / "a.pt")
 
 
-@pytest.mark.parametrize("limit", ["pickles.OPCODES", "records.VALUES"])
+@pytest.mark.parametrize("limit", ["pickle_parser.MAX_OPCODES", "plain_tree.MAX_VALUES"])
 def test_what_is_too_much_is_refused(limit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.save({"losses": [[0.5] for _ in range(1000)]}, tmp_path / "a.pt")
-    assert len(read(tmp_path / "a.pt").tree["losses"]) == 1000
-    monkeypatch.setattr(f"maetheory.checkpoints.{limit}", 900)
+    assert len(read_checkpoint(tmp_path / "a.pt").tree["losses"]) == 1000
+    monkeypatch.setattr(f"maetheory.checkpoints.reading.{limit}", 900)
     with pytest.raises(InputError, match="more than 900"):
-        read(tmp_path / "a.pt")
+        read_checkpoint(tmp_path / "a.pt")
 
 
 # Damage.
@@ -437,7 +437,7 @@ def outcomes(number: int, seed: int, file: Path) -> Iterator[str]:
             content = damaged(content, donor.content, rng) or b"\0"
         file.write_bytes(chosen.whole(content))
         try:
-            assert isinstance(read(file), CheckpointContents)
+            assert isinstance(read_checkpoint(file), CheckpointContents)
             yield "read"
         except InputError as error:
             yield "refused" if "\n" not in str(error) else str(error)
@@ -447,7 +447,7 @@ def outcomes(number: int, seed: int, file: Path) -> Iterator[str]:
 def test_the_seeds_are_good(name: str, tmp_path: Path) -> None:
     seed = seeds()[name]
     (tmp_path / "a.pt").write_bytes(seed.whole(seed.content))
-    assert read(tmp_path / "a.pt").tree
+    assert read_checkpoint(tmp_path / "a.pt").tree
 
 
 @pytest.mark.parametrize(
