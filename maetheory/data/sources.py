@@ -1,4 +1,4 @@
-"""A name or a path is enough to get images."""
+"""Load images by data-set name or path."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from maetheory.core import REFERENCES, InputError, Progress, no_progress
-from maetheory.data import cifar10 as cifar
-from maetheory.data.digits import digits
+from maetheory.data.cifar10 import load_cifar10
+from maetheory.data.cifar10_archive import find_cifar10
+from maetheory.data.cifar10_download import URL, fetch_cifar10
+from maetheory.data.digits import load_digits
 from maetheory.data.folder import is_image_folder, list_image_files, load_image_folder
 from maetheory.data.images import ImageSet, check_split
 from maetheory.data.stream import FolderStream
@@ -20,7 +22,7 @@ MAX_IN_MEMORY_BYTES = 2 << 30
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What a named source holds, where it is from, and on which terms."""
+    """Description, source and licence of a named data set."""
 
     description: str
     source: str
@@ -36,7 +38,7 @@ DATASETS: Mapping[str, DatasetInfo] = MappingProxyType(
         ),
         "cifar10": DatasetInfo(
             "60000 colour photographs of 32x32 pixels, 10 classes; 162 MiB to fetch",
-            f"{REFERENCES['cifar-10']}, {cifar.URL}",
+            f"{REFERENCES['cifar-10']}, {URL}",
             "none stated by the authors, who ask for citation",
         ),
     }
@@ -63,9 +65,9 @@ def load_images(
     root : path, optional
         Where "cifar10" is; by default ``$MAETHEORY_DATA``, then the cache of the operating system.
     limit : int, optional
-        Keep at most so many images, with the classes as equal as they can be and without randomness.
+        Keep at most this many images, the classes as balanced as possible, chosen without randomness.
     progress : Progress
-        Told the files decoded so far, where files are decoded.
+        Called with the number of files decoded so far, where files are decoded.
 
     Returns
     -------
@@ -84,15 +86,15 @@ def load_images(
     """
     check_split(split)
     if source == "digits":
-        return digits(split, limit)
+        return load_digits(split, limit)
     if source == "cifar10":
-        return cifar.cifar10(split, root, limit)
-    place = Path(source).expanduser()
-    if cifar.find_cifar10(place):
-        return cifar.cifar10(split, place, limit)
-    if is_image_folder(place):
-        return load_image_folder(place, split, limit=limit, progress=progress)
-    what = "holds neither" if place.is_dir() else "is none of these"
+        return load_cifar10(split, root, limit)
+    folder = Path(source).expanduser()
+    if find_cifar10(folder):
+        return load_cifar10(split, folder, limit)
+    if is_image_folder(folder):
+        return load_image_folder(folder, split, limit=limit, progress=progress)
+    what = "holds neither" if folder.is_dir() else "is none of these"
     raise InputError(
         f"images come from {', '.join(DATASETS)} or a folder with cifar-10-batches-bin/ or train/CLASS/*.jpg, "
         f"but {source!s} {what}"
@@ -121,28 +123,28 @@ def load_or_stream(
         Whether an image folder is streamed; by default it is when its images, decoded at `size`, pass 2 GiB. Streamed
         images are seen through random windows, mirrored half of the time; an array holds central views.
     progress : Progress
-        Told the files decoded so far, where files are decoded.
+        Called with the number of files decoded so far, where files are decoded.
 
     Raises
     ------
     InputError
         As in `load_images`, or if what is no image folder shall be streamed.
     """
-    place = Path(source).expanduser()
-    named = source in DATASETS or bool(cifar.find_cifar10(place))
-    if named or not is_image_folder(place):
+    folder = Path(source).expanduser()
+    named = source in DATASETS or bool(find_cifar10(folder))
+    if named or not is_image_folder(folder):
         if stream:
             raise InputError(f"only a folder with train/CLASS/*.jpg can be streamed, but {source!s} is none")
         return load_images(source, limit=limit, progress=progress)
     if stream is None:
-        stream = 3 * size * size * len(list_image_files(place).limit(limit).files) > MAX_IN_MEMORY_BYTES
+        stream = 3 * size * size * len(list_image_files(folder).limit(limit).files) > MAX_IN_MEMORY_BYTES
     if stream:
-        return FolderStream(place, size=size, train=True, limit=limit)
-    return load_image_folder(place, size=size, limit=limit, progress=progress)
+        return FolderStream(folder, size=size, train=True, limit=limit)
+    return load_image_folder(folder, size=size, limit=limit, progress=progress)
 
 
 def fetch(name: str, root: str | os.PathLike[str] | None = None, progress: Progress = no_progress) -> Path:
-    """Download a named data set, verified by its hash; do nothing where it already is.
+    """Download a named data set, verified by its hash; do nothing if it exists already.
 
     Parameters
     ----------
@@ -151,12 +153,12 @@ def fetch(name: str, root: str | os.PathLike[str] | None = None, progress: Progr
     root : path, optional
         Where to put it: by default ``$MAETHEORY_DATA`` if set, else the cache of the operating system.
     progress : Progress
-        Told the bytes downloaded so far.
+        Called with the number of bytes downloaded so far.
 
     Returns
     -------
     Path
-        The folder that now holds it.
+        The folder that holds it.
 
     Raises
     ------
@@ -164,7 +166,7 @@ def fetch(name: str, root: str | os.PathLike[str] | None = None, progress: Progr
         If there is no such data set, it needs no fetching, or the download fails.
     """
     if name == "cifar10":
-        return cifar.fetch_cifar10(root, progress)
+        return fetch_cifar10(root, progress)
     if name in DATASETS:
         raise InputError(f"there is nothing to fetch: {name} comes with an installed package")
     raise InputError(f"the data sets are {', '.join(DATASETS)}, but {name!r} was asked for")

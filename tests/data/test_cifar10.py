@@ -1,4 +1,4 @@
-"""CIFAR-10 is read byte by byte as documented; what is missing or cut short is named; a fetch is whole or nothing."""
+"""CIFAR-10 is read as its format is documented; missing or truncated files are named; a failed fetch leaves nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pooch
 import pytest
 
 from maetheory.core import InputError
-from maetheory.data import DATASETS, cifar10, fetch, load_images
+from maetheory.data import DATASETS, cifar10_archive, cifar10_download, fetch, load_images
 
 SIZE = 30_730_000
 
@@ -32,20 +32,20 @@ def _record(label: int, shade: int) -> bytes:
 @pytest.fixture(scope="module")
 def small_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All six files, 20 distinct records repeated 500 times; file f has its shades shifted by f."""
-    folder = tmp_path_factory.mktemp("cifar") / cifar10.FOLDER
+    folder = tmp_path_factory.mktemp("cifar") / cifar10_archive.FOLDER
     folder.mkdir()
-    for f, name in enumerate(cifar10.ALL_FILES):
+    for f, name in enumerate(cifar10_archive.ALL_FILES):
         (folder / name).write_bytes(b"".join(_record(i % 10, 20 * f + i) for i in range(20)) * 500)
     return folder
 
 
 @pytest.fixture(autouse=True)
-def _no_other_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _no_other_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("MAETHEORY_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def _links(source: Path, target: Path, names: tuple[str, ...] = cifar10.ALL_FILES) -> Path:
+def _links(source: Path, target: Path, names: tuple[str, ...] = cifar10_archive.ALL_FILES) -> Path:
     target.mkdir(parents=True)
     for name in names:
         (target / name).symlink_to(source / name)
@@ -77,7 +77,7 @@ def test_training_files_come_in_order(small_world: Path) -> None:
 def test_limit_reaches_over_files(small_world: Path, tmp_path: Path) -> None:
     """When class 9 lives only in the last file, a limit must find it there."""
     folder = _links(small_world, tmp_path / "last")
-    for name in cifar10.FILES["train"][:4]:
+    for name in cifar10_archive.FILES["train"][:4]:
         (folder / name).unlink()
         (folder / name).write_bytes(_record(0, 0) * 10_000)
     images = load_images(folder, limit=20)
@@ -86,7 +86,7 @@ def test_limit_reaches_over_files(small_world: Path, tmp_path: Path) -> None:
 
 
 def test_missing_file_is_named(small_world: Path, tmp_path: Path) -> None:
-    folder = _links(small_world, tmp_path / "few", cifar10.ALL_FILES[:3])
+    folder = _links(small_world, tmp_path / "few", cifar10_archive.ALL_FILES[:3])
     with pytest.raises(InputError, match=r"data_batch_4\.bin, which is missing"):
         load_images(folder)
 
@@ -96,7 +96,7 @@ def test_missing_file_is_named(small_world: Path, tmp_path: Path) -> None:
     [(SIZE - 1, "is truncated: it has 30729999 bytes"), (SIZE + 10_000, "is not CIFAR-10"), (0, "is truncated")],
 )
 def test_wrong_size_is_named(small_world: Path, tmp_path: Path, size: int, sentence: str) -> None:
-    folder = _links(small_world, tmp_path / "cut", cifar10.FILES["train"])
+    folder = _links(small_world, tmp_path / "cut", cifar10_archive.FILES["train"])
     with (folder / "test_batch.bin").open("wb") as file:
         file.truncate(size)
     assert load_images(folder, limit=1).shape == (1, 3, 32, 32)
@@ -105,7 +105,7 @@ def test_wrong_size_is_named(small_world: Path, tmp_path: Path, size: int, sente
 
 
 def test_label_beyond_nine_is_refused(small_world: Path, tmp_path: Path) -> None:
-    folder = _links(small_world, tmp_path / "odd", cifar10.FILES["train"])
+    folder = _links(small_world, tmp_path / "odd", cifar10_archive.FILES["train"])
     (folder / "test_batch.bin").write_bytes(_record(10, 0) * 10_000)
     with pytest.raises(InputError, match="label 10"):
         load_images(folder, split="test")
@@ -125,12 +125,12 @@ def test_pickles_are_never_read(tmp_path: Path) -> None:
         load_images("cifar10", root=tmp_path)
 
 
-def test_places_are_looked_into_in_turn(small_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _links(small_world, tmp_path / "cache" / "maetheory" / cifar10.FOLDER)
+def test_folders_are_searched_in_order(small_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _links(small_world, tmp_path / "cache" / "maetheory" / cifar10_archive.FOLDER)
     monkeypatch.setenv("MAETHEORY_DATA", str(tmp_path / "nothing"))
     assert len(load_images("cifar10", split="val", limit=5)) == 5  # falls through to the cache
     monkeypatch.setenv("MAETHEORY_DATA", str(tmp_path / "mine"))
-    mine = _links(small_world, tmp_path / "mine" / cifar10.FOLDER, cifar10.FILES["train"])
+    mine = _links(small_world, tmp_path / "mine" / cifar10_archive.FOLDER, cifar10_archive.FILES["train"])
     (mine / "test_batch.bin").write_bytes(_record(7, 0) * 10_000)
     assert set(load_images("cifar10", split="val", limit=5).labels) == {7}
     with pytest.raises(InputError, match="is not in"):
@@ -139,9 +139,9 @@ def test_places_are_looked_into_in_turn(small_world: Path, tmp_path: Path, monke
 
 def _archive(folder: Path, path: Path, *, without: str = "", extra: dict[str, bytes] | None = None) -> Path:
     with tarfile.open(path, "w:gz", compresslevel=1) as tar:
-        for name in cifar10.ALL_FILES:
+        for name in cifar10_archive.ALL_FILES:
             if name != without:
-                tar.add(folder / name, f"{cifar10.FOLDER}/{name}")
+                tar.add(folder / name, f"{cifar10_archive.FOLDER}/{name}")
         for name, content in (extra or {}).items():
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
@@ -151,14 +151,14 @@ def _archive(folder: Path, path: Path, *, without: str = "", extra: dict[str, by
 
 @pytest.fixture(scope="module")
 def archive(small_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    extra = {"../escaped.bin": b"x", f"{cifar10.FOLDER}/readme.html": b"x"}
-    return _archive(small_world, tmp_path_factory.mktemp("tar") / cifar10.ARCHIVE, extra=extra)
+    extra = {"../escaped.bin": b"x", f"{cifar10_archive.FOLDER}/readme.html": b"x"}
+    return _archive(small_world, tmp_path_factory.mktemp("tar") / cifar10_archive.ARCHIVE, extra=extra)
 
 
 def test_unpacks_only_what_it_knows(archive: Path, small_world: Path, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    folder = cifar10.unpack_archive(archive, tmp_path / "in" / "x")
-    assert sorted(file.name for file in folder.iterdir()) == sorted(cifar10.ALL_FILES)
+    folder = cifar10_archive.unpack_archive(archive, tmp_path / "in" / "x")
+    assert sorted(file.name for file in folder.iterdir()) == sorted(cifar10_archive.ALL_FILES)
     assert [file.name for file in folder.parent.iterdir()] == ["x"]
     assert [file.name for file in tmp_path.iterdir()] == ["in"]
     assert (folder / "test_batch.bin").read_bytes() == (small_world / "test_batch.bin").read_bytes()
@@ -172,10 +172,10 @@ def test_damaged_archives_leave_nothing(archive: Path, small_world: Path, tmp_pa
     (tmp_path / "page.tar.gz").write_text("<html>not found</html>")
     for name in ("cut", "torn", "page"):
         with pytest.raises(InputError, match=r"is not a whole tar\.gz archive|holds no file"):
-            cifar10.unpack_archive(tmp_path / f"{name}.tar.gz", tmp_path / "out")
+            cifar10_archive.unpack_archive(tmp_path / f"{name}.tar.gz", tmp_path / "out")
     few = _archive(small_world, tmp_path / "few.tar.gz", without="data_batch_3.bin")
     with pytest.raises(InputError, match=r"holds no file cifar-10-batches-bin/data_batch_3\.bin"):
-        cifar10.unpack_archive(few, tmp_path / "out")
+        cifar10_archive.unpack_archive(few, tmp_path / "out")
     assert sorted(file.name for file in tmp_path.iterdir()) == [
         "cut.tar.gz",
         "few.tar.gz",
@@ -190,21 +190,21 @@ def test_full_disk_leaves_nothing(archive: Path, tmp_path: Path, monkeypatch: py
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     shutil.copy(archive, tmp_path)
-    monkeypatch.setattr(cifar10, "MD5", hashlib.md5(archive.read_bytes()).hexdigest())
-    monkeypatch.setattr(cifar10.shutil, "copyfileobj", full)
+    monkeypatch.setattr(cifar10_archive, "MD5", hashlib.md5(archive.read_bytes()).hexdigest())
+    monkeypatch.setattr(cifar10_archive.shutil, "copyfileobj", full)
     with pytest.raises(InputError, match="no space left"):
         load_images("cifar10", root=tmp_path)
-    assert [file.name for file in tmp_path.iterdir()] == [cifar10.ARCHIVE]
+    assert [file.name for file in tmp_path.iterdir()] == [cifar10_archive.ARCHIVE]
 
 
 def test_second_process_finds_the_folder_there(archive: Path, small_world: Path, tmp_path: Path) -> None:
-    folder = _links(small_world, tmp_path / cifar10.FOLDER)
-    assert cifar10.unpack_archive(archive, folder) == folder
+    folder = _links(small_world, tmp_path / cifar10_archive.FOLDER)
+    assert cifar10_archive.unpack_archive(archive, folder) == folder
     assert (folder / "test_batch.bin").is_symlink()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "notes.txt").write_text("mine")
     with pytest.raises(OSError):
-        cifar10.unpack_archive(archive, tmp_path / "other")
+        cifar10_archive.unpack_archive(archive, tmp_path / "other")
     assert [file.name for file in (tmp_path / "other").iterdir()] == ["notes.txt"]
 
 
@@ -212,9 +212,9 @@ def test_local_archive_must_be_the_official_one(archive: Path, tmp_path: Path, m
     shutil.copy(archive, tmp_path)
     with pytest.raises(InputError, match="MD5 sum"):
         load_images("cifar10", root=tmp_path)
-    monkeypatch.setattr(cifar10, "MD5", hashlib.md5(archive.read_bytes()).hexdigest())
+    monkeypatch.setattr(cifar10_archive, "MD5", hashlib.md5(archive.read_bytes()).hexdigest())
     assert load_images("cifar10", root=tmp_path, limit=3).shape == (3, 3, 32, 32)
-    assert (tmp_path / cifar10.FOLDER / "test_batch.bin").stat().st_size == SIZE
+    assert (tmp_path / cifar10_archive.FOLDER / "test_batch.bin").stat().st_size == SIZE
 
 
 @pytest.fixture
@@ -236,8 +236,8 @@ def server(archive: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
         threading.Thread(target=httpd.serve_forever, daemon=True).start()
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        monkeypatch.setattr(cifar10, "URL", f"http://127.0.0.1:{httpd.server_port}/cifar.tar.gz")
-        monkeypatch.setattr(cifar10, "MD5", hashlib.md5(content).hexdigest())
+        monkeypatch.setattr(cifar10_download, "URL", f"http://127.0.0.1:{httpd.server_port}/cifar.tar.gz")
+        monkeypatch.setattr(cifar10_archive, "MD5", hashlib.md5(content).hexdigest())
         state["size"] = len(content)
         yield state
         httpd.shutdown()
@@ -245,11 +245,11 @@ def server(archive: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict]:
 
 def test_fetch_then_load(server: dict, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pooch.get_logger(), "handlers", [caplog.handler])
-    told: list[tuple[int, int]] = []
-    folder = fetch("cifar10", progress=lambda done, total, message: told.append((done, total)))
-    assert folder == Path(os.environ["XDG_CACHE_HOME"]) / "maetheory" / cifar10.FOLDER
-    assert told[-1] == (server["size"], server["size"])
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    reported: list[tuple[int, int]] = []
+    folder = fetch("cifar10", progress=lambda done, total, message: reported.append((done, total)))
+    assert folder == Path(os.environ["XDG_CACHE_HOME"]) / "maetheory" / cifar10_archive.FOLDER
+    assert reported[-1] == (server["size"], server["size"])
+    assert [done for done, _ in reported] == sorted(done for done, _ in reported)
     assert len(load_images("cifar10", split="test")) == 10_000
     assert fetch("cifar10") == folder
     assert server["asked"] == 1
@@ -262,9 +262,9 @@ def test_failed_fetch_leaves_nothing(
 ) -> None:
     server["half"] = fault == "half"
     if fault == "hash":
-        monkeypatch.setattr(cifar10, "MD5", "0" * 32)
+        monkeypatch.setattr(cifar10_archive, "MD5", "0" * 32)
     if fault == "absent":
-        monkeypatch.setattr(cifar10, "URL", cifar10.URL.replace("cifar.", "absent."))
+        monkeypatch.setattr(cifar10_download, "URL", cifar10_download.URL.replace("cifar.", "absent."))
     with pytest.raises(InputError, match=sentence):
         fetch("cifar10", root=tmp_path / "root")
     assert list((tmp_path / "root").iterdir()) == []
