@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from maetheory.cli import app
-from maetheory.experiments.mask_laws import seed_agreement
+from maetheory.experiments.mask_law_scores import seed_agreement
 from maetheory.reports import markdown_block, read_published_ledgers, replace_marked_block
 
 FIGURES = Path(__file__).resolve().parents[1] / "figures"

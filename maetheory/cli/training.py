@@ -59,12 +59,12 @@ def reproduce(
             precision=precision,
         )
     document = {
-        "reading": done.reading,
+        "reading": done.summary,
         "page": str(done.page),
         "figures": [str(path) for path in done.figures],
         "ledger": json.loads(done.ledger.to_json(orient="records")),
     }
-    print_result(document, as_json, lambda: f"{done.reading}\nreport: {done.page}")
+    print_result(document, as_json, lambda: f"{done.summary}\nreport: {done.page}")
 
 
 @app.command()

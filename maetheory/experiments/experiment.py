@@ -1,14 +1,9 @@
-"""An experiment is a table of training recipes, each trained with every seed and measured in the same way."""
+"""`Experiment`: training recipes that are compared on one data set, each with every seed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-import pandas as pd
-
-from maetheory.core import InputError
-from maetheory.data import FolderStream, ImageSet
 from maetheory.evaluation import FinetuneConfig
 from maetheory.training import TrainConfig
 
@@ -25,9 +20,9 @@ class Cell:
     name : str
         Unique in the experiment.
     recipe : TrainConfig
-        Its seed is replaced by each of the experiment's.
+        Its seed is replaced by each seed of the experiment.
     trained : bool
-        False measures the network as it is initialised.
+        False: the untrained network is measured.
     """
 
     name: str
@@ -36,7 +31,7 @@ class Cell:
 
     @property
     def objective(self) -> str:
-        """What is minimised: "MAE", "U-MAE", "SimMIM", "U-SimMIM", or "random" for nothing."""
+        """Training objective: "MAE", "U-MAE", "SimMIM", "U-SimMIM", or "random" where nothing is trained."""
         if not self.trained:
             return "random"
         return ("U-" if self.recipe.uniformity_weight else "") + _NAMES[self.recipe.objective]
@@ -49,22 +44,22 @@ class Experiment:
     Attributes
     ----------
     name, source : str
-        Its name, and what `load_images` takes; `FOLDER` is a folder of images that has to be named each time.
+        Its name, and the data set as `load_images` takes it; `FOLDER` is an image folder given in each call.
     cells : tuple of Cell
     seeds : tuple of int
     train_limit, test_limit : int or None
-        How many images are trained on (and probed on), and tested on; None takes all.
+        Numbers of training images (also used to fit probes) and of test images; None takes all.
     probe_limit : int or None
-        How many of the training images the probes are fitted to, classes balanced; None takes all.
+        Number of training images that probes are fitted to, classes balanced; None takes all.
     stream : bool
-        Whether a folder is decoded while training, through random windows, mirrored half of the time; otherwise central
-        views are held in memory.
-    watch : int
-        Epochs between two looks at the effective rank.
+        Whether a folder is decoded during training with random crops and flips; otherwise center crops are held in
+        memory.
+    monitor_epochs : int
+        Epochs between two measurements of the effective rank during training.
     finetune : FinetuneConfig or None
-        How its models are fine-tuned where that is asked for, each with its own seed; None has no recipe for it.
+        Recipe of fine-tuning, used where it is requested; each model keeps its seed. None: no fine-tuning.
     presentation : str
-        How what was measured is shown: a name in `maetheory.experiments.reproduction.PRESENTATIONS`.
+        Name of the figures and page: a key of `maetheory.experiments.reproduction.PRESENTATIONS`.
     """
 
     name: str
@@ -75,16 +70,19 @@ class Experiment:
     test_limit: int | None = None
     probe_limit: int | None = None
     stream: bool = False
-    watch: int = 5
+    monitor_epochs: int = 5
     finetune: FinetuneConfig | None = None
     presentation: str = "objectives"
 
     def runs(self) -> list[tuple[Cell, int, TrainConfig]]:
-        """Return (cell, seed, recipe) of every model, seeds outermost: half of the work is a fair comparison too."""
+        """Return (cell, seed, recipe) of every model.
+
+        Seeds are outermost, so that an interrupted experiment has compared all cells on its first seeds.
+        """
         return [(cell, seed, replace(cell.recipe, seed=seed)) for seed in self.seeds for cell in self.cells]
 
     def with_epochs(self, epochs: int) -> Experiment:
-        """Return the same experiment trained for so many epochs; warm-up is a tenth of them, or what it was if less."""
+        """Return the experiment with another number of epochs; warm-up is a tenth of it, or less if it was less."""
         return replace(
             self, cells=tuple(replace(cell, recipe=_recipe_with_epochs(cell.recipe, epochs)) for cell in self.cells)
         )
@@ -94,53 +92,3 @@ def _recipe_with_epochs(recipe: TrainConfig, epochs: int) -> TrainConfig:
     if epochs == recipe.epochs:
         return recipe
     return replace(recipe, epochs=epochs, warmup_epochs=min(epochs / 10, recipe.warmup_epochs))
-
-
-@dataclass(frozen=True, eq=False)
-class MeasuredExperiment:
-    """An experiment that has been trained and measured: what a presentation needs.
-
-    Attributes
-    ----------
-    experiment : Experiment
-    ledger : DataFrame
-        As `maetheory.experiments.run` returns it.
-    images : ImageSet or FolderStream
-    test : ImageSet
-    out : Path
-        Where runs and ledger lie, and where the page goes.
-    figures : Path
-        Where figures go.
-    """
-
-    experiment: Experiment
-    ledger: pd.DataFrame
-    images: ImageSet | FolderStream
-    test: ImageSet
-    out: Path
-    figures: Path
-
-    @property
-    def training_images(self) -> ImageSet:
-        """Training images, in memory.
-
-        Raises
-        ------
-        InputError
-            If they are streamed.
-        """
-        if not isinstance(self.images, ImageSet):
-            raise InputError(
-                f"the report of {self.experiment.name} needs its training images in memory, but they are "
-                "streamed; set a train_limit"
-            )
-        return self.images
-
-
-@dataclass(frozen=True)
-class Presentation:
-    """What a presentation leaves: the page, the figures, a one-line reading."""
-
-    page: Path
-    figures: tuple[Path, ...]
-    reading: str

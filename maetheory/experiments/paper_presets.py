@@ -1,4 +1,4 @@
-"""Tables 1 and 2 of the paper as experiments: the authors' settings as far as they are known, the rest chosen here.
+"""Presets for Tables 1 and 2 of the paper: the authors' settings where they are known, the others chosen here.
 
 Known: architectures, patches, epochs, batch, learning rate, mask ratio, and λ = 0.01 on ImageNet. Chosen here: λ = 0.01
 on CIFAR-10 too, ViT-Base's decoder on CIFAR-10, Table 2's training, three seeds, and the probe, which the ledger states
@@ -33,7 +33,7 @@ _IMAGENET = {"epochs": 200, "warmup_epochs": 40, "batch": 1024}
 
 
 def _recipe(model: str, **training: int) -> TrainConfig:
-    return TrainConfig(PRESETS[model], base_lr=1.5e-4, weight_decay=0.05, mask_ratio=0.75, **training)  # type: ignore[arg-type]
+    return TrainConfig(PRESETS[model], base_lr=1.5e-4, weight_decay=0.05, mask_ratio=0.75, **training)  # type: ignore[arg-type]  # mypy cannot match a dict to keywords
 
 
 def _cifar10_experiment(name: str, model: str) -> Experiment:
@@ -42,7 +42,7 @@ def _cifar10_experiment(name: str, model: str) -> Experiment:
         "cifar10",
         objective_cells(_recipe(model, **_CIFAR10), UNIFORMITY_WEIGHT),
         SEEDS,
-        watch=20,
+        monitor_epochs=20,
         finetune=FINETUNE[model],
     )
 
@@ -55,16 +55,16 @@ def _imagenet_experiment(name: str, model: str, probe_limit: int | None = None) 
         SEEDS,
         probe_limit=probe_limit,
         stream=True,
-        watch=10,
+        monitor_epochs=10,
         finetune=FINETUNE[model],
     )
 
 
 def _simmim_experiment(name: str, model: str) -> Experiment:
-    """Return the cells of Table 2; its settings are not known, so they are those of Table 1."""
+    """Return a row of Table 2; its settings are unknown, so those of Table 1 are used."""
     cells = objective_cells(_recipe(model, **_IMAGENET), UNIFORMITY_WEIGHT, simmim=True)
     kept = tuple(cell for cell in cells if cell.recipe.objective == "simmim" or not cell.trained)
-    return Experiment(name, FOLDER, kept, SEEDS, stream=True, watch=10)
+    return Experiment(name, FOLDER, kept, SEEDS, stream=True, monitor_epochs=10)
 
 
 PAPER_EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(

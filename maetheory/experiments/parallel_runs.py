@@ -1,4 +1,8 @@
-"""Several training runs at once, one thread each: two cores do two runs sooner than both do one after the other."""
+"""Run several training jobs at once in worker processes, one thread each.
+
+Two runs on two cores finish sooner than one run on two cores after the other. A job saves a checkpoint when it is
+stopped, which pools of joblib or concurrent.futures do not offer; so workers are asked to stop through an event.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -19,116 +22,73 @@ from typing import Protocol
 
 import torch
 
-from maetheory.core import InputError, Progress, silent
+from maetheory.core import InputError, Progress, no_progress
 from maetheory.data import FolderStream, ImageSet
-from maetheory.evaluation import encode
-from maetheory.metrics import effective_rank
-from maetheory.training import TrainConfig, TrainStep, make_fabric, train
+from maetheory.training import TrainStep
 from maetheory.training.batches import batch_source
 from maetheory.training.logbook import read_log
 from maetheory.training.loop import Callback
 from maetheory.training.task import LoopConfig
 
 _POLL_SECONDS = 1.0
-_run_lock = threading.Lock()  # in a worker: held while a run is under way
-_stop_requested: Event | None = None  # in a worker: set by its parent when all runs shall save and stop
+_run_lock = threading.Lock()  # in a worker: held while a job runs
+_stop_requested: Event | None = None  # in a worker: set by its parent to make all jobs save and stop
 
 
 class ResumableJob(Protocol):
-    """One of several: it saves where it is when it is stopped, and goes on from there.
+    """A training run that saves a checkpoint when it is stopped and continues from it.
 
     Attributes
     ----------
     name : str
         For progress, as in "U-MAE seed 1".
-    config : Schedule
+    config : LoopConfig
     images : ImageSet or FolderStream
-        What is trained on.
+        Training images.
     out : Path
-        Folder of the run; a run that is there already goes on, or is left alone when it is finished.
+        Folder of the run; an unfinished run in it continues, a finished one is left as it is.
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Name for progress, such as "U-MAE seed 1"."""
+
     @property
-    def config(self) -> LoopConfig: ...
+    def config(self) -> LoopConfig:
+        """Epochs and batch size."""
+
     @property
-    def images(self) -> ImageSet | FolderStream: ...
+    def images(self) -> ImageSet | FolderStream:
+        """Training images."""
+
     @property
-    def out(self) -> Path: ...
+    def out(self) -> Path:
+        """Folder of the run."""
 
     def finish(self, callbacks: Sequence[Callback], progress: Progress) -> object:
-        """Do the steps that are left."""
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingJob:
-    """The training of one model, a `ResumableJob`.
-
-    Attributes
-    ----------
-    name, config, images
-        As of every run.
-    monitor_images : ImageSet
-        Whose effective rank is logged through training.
-    out : Path
-    monitor_epochs : int
-        Epochs between two looks at the effective rank.
-    compiled : bool
-    precision : str
-        As `make_fabric` takes it.
-    """
-
-    name: str
-    config: TrainConfig
-    images: ImageSet | FolderStream
-    monitor_images: ImageSet
-    out: Path
-    monitor_epochs: int
-    compiled: bool = False
-    precision: str = "32-true"
-
-    def finish(self, callbacks: Sequence[Callback], progress: Progress) -> None:
-        """Train, looking at the effective rank now and then."""
-        train(
-            self.config,
-            self.images,
-            out=self.out,
-            resume=True,
-            callbacks=[self._watch, *callbacks],
-            progress=progress,
-            compiled=self.compiled,
-            fabric=make_fabric(precision=self.precision),
-        )
-
-    def _watch(self, seen: TrainStep) -> dict[str, float] | None:
-        """Measure one fixed set of whole images, which compares runs; a `CollapseMonitor` sees masked batches."""
-        every = self.monitor_epochs * (seen.total // self.config.epochs)
-        if seen.step % every and seen.step not in (1, seen.total):
-            return None
-        return {"effective_rank": float(effective_rank(encode(seen.whole(), self.monitor_images).double().numpy()))}
+        """Do the remaining steps."""
 
 
 def run_jobs_in_parallel(
-    jobs: Sequence[ResumableJob], *, workers: int | None = None, progress: Progress = silent
+    jobs: Sequence[ResumableJob], *, workers: int | None = None, progress: Progress = no_progress
 ) -> None:
     """Finish every job.
 
     Parameters
     ----------
-    jobs : sequence of Run
+    jobs : sequence of ResumableJob
     workers : int, optional
         Processes; by default one for each core, or a single one where there is a GPU to share. With one, the jobs run
         in this process; with more, a script must start its work under ``if __name__ == "__main__":``.
     progress : Progress
-        Told the steps of all jobs together.
+        Called with the number of steps of all jobs together.
 
     Raises
     ------
     InputError
-        As `train` does, or if `workers` is below 1; the other runs are stopped and keep what they have.
+        As `train` does, or if `workers` is below 1; the other runs are stopped and save a checkpoint.
     KeyboardInterrupt
-        After Ctrl-C; every run has saved where it was.
+        After Ctrl-C; every run has saved a checkpoint.
     """
     if workers is not None and workers < 1:
         raise InputError(f"workers must be at least 1, but it is {workers}")
@@ -150,7 +110,10 @@ def _report_offset_progress(
 
 
 def _stop_if_requested(seen: TrainStep) -> None:
-    """Stop as by Ctrl-C when the parent asks for it, or was killed: nobody may write into a run that is resumed."""
+    """Stop the run as Ctrl-C does when the parent requests it or was killed.
+
+    A worker that outlives its parent would write into a run that another process resumes.
+    """
     if _should_stop():
         signal.raise_signal(signal.SIGINT)
 
@@ -162,7 +125,7 @@ def _should_stop() -> bool:
 
 
 def _init_worker(stop: Event) -> None:
-    """Set a worker up: one thread, deaf to Ctrl-C between its runs, and gone with its parent."""
+    """Initialise a worker: one thread, and a watch that ends it with its parent."""
     global _stop_requested
     _stop_requested = stop
     torch.set_num_threads(1)
@@ -170,7 +133,7 @@ def _init_worker(stop: Event) -> None:
 
 
 def _exit_with_parent() -> None:
-    """End a worker that nobody will hand a run to any more, but not before the run under way has saved."""
+    """End a worker whose parent has ended, after the current run has saved."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -180,14 +143,14 @@ def _exit_with_parent() -> None:
 
 def _run_in_worker(job: ResumableJob) -> None:
     with _run_lock:
-        if _should_stop():  # it had been handed over before the others were stopped
+        if _should_stop():  # submitted before the other runs were stopped
             raise KeyboardInterrupt
-        job.finish([_stop_if_requested], silent)
+        job.finish([_stop_if_requested], no_progress)
 
 
 @contextmanager
 def _ignore_sigint() -> Iterator[None]:
-    """Processes begun here ignore Ctrl-C while they start and wait; a run under way saves and stops."""
+    """Let processes started in this block ignore Ctrl-C while they start and wait; a running job saves and stops."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -229,7 +192,7 @@ def _run_in_processes(jobs: Sequence[ResumableJob], workers: int, progress: Prog
 
 
 def _stop(futures: Sequence[Future[None]], stop: Event) -> None:
-    """Ask runs under way to save and stop, and wait until they have."""
+    """Request that running jobs save and stop, and wait for them."""
     stop.set()
     for future in futures:
         future.cancel()

@@ -55,7 +55,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             objective_cells(CIFAR10_SMALL, 0.01, simmim=True),
             seeds=(0, 1, 2),
             train_limit=20_000,
-            watch=1,
+            monitor_epochs=1,
             finetune=CIFAR10_FINETUNE,
         ),
         "digits-uniformity": Experiment(
@@ -63,7 +63,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             "digits",
             uniformity_sweep_cells(DIGITS),
             seeds=(0, 1, 2),
-            watch=60,
+            monitor_epochs=60,
             presentation="sweep",
         ),
         "mask-laws-digits": Experiment(
@@ -71,7 +71,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             "digits",
             mask_law_cells(DIGITS, _twelve_laws(2)),
             seeds=(0, 1, 2),
-            watch=60,
+            monitor_epochs=60,
             presentation="mask laws",
         ),
         "mask-laws-cifar10": Experiment(
@@ -80,7 +80,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             mask_law_cells(CIFAR10_SMALL, _twelve_laws(4)),
             seeds=(0, 1, 2),
             train_limit=10_000,
-            watch=6,
+            monitor_epochs=6,
             presentation="mask laws",
         ),
         "mask-ratio-digits": Experiment(
@@ -88,7 +88,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             "digits",
             mask_ratio_cells(DIGITS, RATIOS),
             seeds=(0, 1, 2),
-            watch=60,
+            monitor_epochs=60,
             presentation="mask ratios",
         ),
         "mask-ratio-cifar10": Experiment(
@@ -98,7 +98,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             seeds=(0,),
             train_limit=10_000,
             test_limit=3_000,
-            watch=6,
+            monitor_epochs=6,
             presentation="mask ratios",
         ),
         "tin20": Experiment(
@@ -106,7 +106,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             FOLDER,
             objective_cells(TINY_IMAGENET20, 0.01, simmim=True),
             seeds=(0, 1, 2),
-            watch=1,
+            monitor_epochs=1,
             finetune=replace(CIFAR10_FINETUNE, crop=8),
         ),
         **PAPER_EXPERIMENTS,

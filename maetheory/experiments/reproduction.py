@@ -1,7 +1,8 @@
-"""Train the models of an experiment side by side, measure, draw, and write one page that says what came out."""
+"""Reproduce an experiment: from images to ledger, figures and HTML page."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,13 @@ from types import MappingProxyType
 import pandas as pd
 
 from maetheory.core import Progress, make_folder, no_progress
-from maetheory.experiments.experiment import Experiment, MeasuredExperiment, Presentation
+from maetheory.experiments.experiment import Experiment
 from maetheory.experiments.images import load_experiment_images
-from maetheory.experiments.mask_law_page import present_mask_laws
-from maetheory.experiments.mask_ratios import present_mask_ratios
-from maetheory.experiments.objectives import present_objectives
+from maetheory.experiments.mask_laws_page import present_mask_laws
+from maetheory.experiments.mask_ratios_page import present_mask_ratios
+from maetheory.experiments.objectives_page import present_objectives
+from maetheory.experiments.options import TrainingOptions
+from maetheory.experiments.presentation import MeasuredExperiment, Presentation
 from maetheory.experiments.run import train_and_measure
 from maetheory.experiments.uniformity_sweep_page import present_sweep
 from maetheory.training import make_fabric
@@ -31,12 +34,18 @@ PRESENTATIONS: Mapping[str, Callable[[MeasuredExperiment], Presentation]] = Mapp
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What one `reproduce` left behind: the ledger as a table, the page, the figures, a one-line reading."""
+    """What one `reproduce` wrote: the ledger as a table, the page, the figures, and a one-sentence summary."""
 
     ledger: pd.DataFrame
     page: Path
     figures: tuple[Path, ...]
-    reading: str
+    summary: str
+
+    @property
+    def reading(self) -> str:
+        """Old name of `summary`."""
+        warnings.warn("Reproduction.reading was renamed; use summary", DeprecationWarning, stacklevel=2)
+        return self.summary
 
 
 def reproduce(
@@ -51,26 +60,20 @@ def reproduce(
     finetuned: bool = False,
     precision: str = "32-true",
 ) -> Reproduction:
-    """Run an experiment from images to the report; what an earlier call finished is not done again.
+    """Run an experiment from images to the report; finished work in `out` is not repeated.
 
     Parameters
     ----------
     experiment : Experiment
     out : path
-        Runs, ledger.jsonl and report.html go here.
+        Folder of the runs, ledger.jsonl and report.html.
     root : path, optional
-        Where the data set lies, when it is not embedded.
+        Folder of the data set, when it is not embedded.
     figures_to : path, optional
-        Where figures go; ``out/figures`` by default.
+        Folder of the figures; ``out/figures`` by default.
     progress : Progress
-    compiled : bool
-        Whether models are compiled before training.
-    workers : int, optional
-        How many runs train at once, as for `run_jobs_in_parallel`.
-    finetuned : bool
-        Whether every model is also fine-tuned and tested.
-    precision : str
-        What models are trained in, as `make_fabric` takes it; they are measured in float32.
+    compiled, workers, finetuned, precision
+        As in `TrainingOptions`.
 
     Returns
     -------
@@ -79,25 +82,18 @@ def reproduce(
     Raises
     ------
     InputError
-        If the data or the folders cannot be used, or the experiment has no recipe for fine-tuning.
+        If the data or the folders cannot be used, the experiment has no recipe for fine-tuning, or models of it in
+        `out` were trained in another precision.
     KeyboardInterrupt
-        After Ctrl-C; the same call goes on from there.
+        After Ctrl-C; the same call continues from there.
     """
     out = Path(out)
-    folder = Path(figures_to) if figures_to is not None else out / "figures"
-    make_fabric(precision=precision)  # complains at once of what this machine lacks
+    figures = Path(figures_to) if figures_to is not None else out / "figures"
+    make_fabric(precision=precision)  # refuses at once what this machine lacks
     images, test = load_experiment_images(experiment, root)
-    make_folder(folder)
-    ledger = train_and_measure(
-        experiment,
-        images,
-        test,
-        out=out,
-        progress=progress,
-        compiled=compiled,
-        workers=workers,
-        finetuned=finetuned,
-        precision=precision,
-    )
-    shown = PRESENTATIONS[experiment.presentation](MeasuredExperiment(experiment, ledger, images, test, out, folder))
-    return Reproduction(ledger, shown.page, shown.figures, shown.reading)
+    make_folder(figures)
+    options = TrainingOptions(compiled, workers, finetuned, precision)
+    ledger = train_and_measure(experiment, images, test, out=out, options=options, progress=progress)
+    present = PRESENTATIONS[experiment.presentation]
+    shown = present(MeasuredExperiment(experiment, ledger, images, test, out, figures))
+    return Reproduction(ledger, shown.page, shown.figures, shown.summary)

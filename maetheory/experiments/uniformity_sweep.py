@@ -1,4 +1,4 @@
-"""What the uniformity term does, one knob at a time: its weight, its form, and the vector it sees."""
+"""Cells of the uniformity sweep: weight, form and readout of the uniformity term."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BASELINE = "MAE"
 
 
 def uniformity_sweep_cells(recipe: TrainConfig) -> tuple[Cell, ...]:
-    """Return the cells of the sweep: weights of U-MAE's own term, other forms of it, and the mean of patches.
+    """Return MAE, U-MAE at several weights, other forms of the term, and the term on the mean patch token.
 
     At μ = 1 the coding rate counts half of U-MAE's term to second order, so its weights are twice as large.
     """
@@ -29,5 +29,5 @@ def uniformity_sweep_cells(recipe: TrainConfig) -> tuple[Cell, ...]:
 
 
 def _cell(recipe: TrainConfig, weight: float, **changes: str) -> Cell:
-    changed = replace(recipe, uniformity_weight=weight, **changes)  # type: ignore[arg-type]
+    changed = replace(recipe, uniformity_weight=weight, **changes)  # type: ignore[arg-type]  # `TrainConfig` refuses other values
     return Cell(f"{changed.uniformity_term} {weight:g}", changed)

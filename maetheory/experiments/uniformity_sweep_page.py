@@ -1,4 +1,4 @@
-"""The sweep of the uniformity term as one figure, one table and one page."""
+"""Figure, table and page of the uniformity sweep."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from maetheory import figures
 from maetheory.core import provenance
-from maetheory.experiments.experiment import MeasuredExperiment, Presentation
+from maetheory.experiments.presentation import MeasuredExperiment, Presentation
 from maetheory.figures.uniformity_sweep import U_MAE_TERM
 from maetheory.reports import Section, write_page
 
@@ -35,7 +35,7 @@ def write_sweep_figure(frame: pd.DataFrame, folder: Path) -> list[Path]:
 
 
 def sweep_summary(frame: pd.DataFrame) -> str:
-    """Say how far U-MAE's own term moves rank, probes and reconstruction from no weight to the largest."""
+    """Return rank, probe accuracy and reconstruction loss of U-MAE's term at weight 0 and at the largest weight."""
     parts = []
     for metric, readout, words in (
         ("effective_rank", "cls", "effective rank of cls features"),
@@ -73,13 +73,13 @@ def _page(measured: MeasuredExperiment, frame: pd.DataFrame, drawn: Sequence[Pat
     probe = ledger[ledger.metric == "linear_probe"].recipe.iloc[0]
     sections = [
         Section(
-            "Against the weight",
-            "Bars and shade are standard deviations over seeds. Terms are weighed as they are defined: to second "
-            "order the coding rate counts half of U-MAE's, Wang and Isola's counts more and sees the sign of "
-            f"cosines too. Probe: {probe}.",
+            "Metrics against the uniformity weight",
+            "Error bars and shading: standard deviation over seeds. The weights of different terms are not comparable: "
+            "to second order the coding rate is half of U-MAE's term; Wang and Isola's potential is larger and also "
+            f"depends on the sign of cosines. Probe: {probe}.",
             [(picture, "ranks, probes and reconstruction against the weight")],
         ),
-        Section("By rows", tables=[_table(frame)]),
+        Section("Table", tables=[_table(frame)]),
     ]
     about = {"experiment": recipe.to_dict(), **provenance()}
     return write_page(measured.out / "report.html", f"maetheory: {measured.experiment.name}", lead, sections, about)

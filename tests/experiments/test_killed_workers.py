@@ -19,10 +19,11 @@ import sys, torch
 torch.set_num_threads(1)
 from dataclasses import replace
 from maetheory.experiments import experiment, run
-from maetheory.experiments.objectives import objectives
+from maetheory.experiments.objectives import objective_cells
 digits = experiment("digits")
 recipe = replace(digits.cells[0].recipe, epochs=4, batch=64, warmup_epochs=1, log_every=1, save_seconds=0.0)
-small = replace(digits, cells=objectives(recipe, 0.1), seeds=(0,), train_limit=256, test_limit=96, watch=2)
+cells = objective_cells(recipe, 0.1)
+small = replace(digits, cells=cells, seeds=(0,), train_limit=256, test_limit=96, monitor_epochs=2)
 run(small, out=sys.argv[1], workers=1)
 """
 CELLS, STEPS = 3, 16

@@ -11,8 +11,9 @@ import pytest
 
 from maetheory.empirical import HYPOTHESES
 from maetheory.experiments import EXPERIMENTS, Reproduction, reproduce
-from maetheory.experiments.mask_law_page import summary_sentence
-from maetheory.experiments.mask_laws import count_above_untrained, mask_law_cells, score_correlations, seed_agreement
+from maetheory.experiments.mask_law_scores import count_above_untrained, score_correlations, seed_agreement
+from maetheory.experiments.mask_laws import mask_law_cells
+from maetheory.experiments.mask_laws_page import summary_sentence
 
 LAWS = (*(("uniform", ratio, 4) for ratio in (0.25, 0.5, 0.75)), ("block", 0.5, 4))
 
@@ -106,7 +107,9 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Reproduction:
 def again(out: Path) -> Reproduction:
     preset = EXPERIMENTS["mask-laws-digits"]
     recipe = replace(preset.cells[-1].recipe, epochs=1, batch=64, warmup_epochs=0.5)
-    small = replace(preset, cells=mask_law_cells(recipe, LAWS), seeds=(0,), train_limit=100, test_limit=60, watch=1)
+    small = replace(
+        preset, cells=mask_law_cells(recipe, LAWS), seeds=(0,), train_limit=100, test_limit=60, monitor_epochs=1
+    )
     return reproduce(small, out=out, workers=1)
 
 

@@ -16,8 +16,9 @@ import torch
 
 from maetheory.core import InputError
 from maetheory.data import load_images
-from maetheory.experiments.parallel_runs import TrainingJob, run_jobs_in_parallel
+from maetheory.experiments.parallel_runs import run_jobs_in_parallel
 from maetheory.experiments.presets import DIGITS
+from maetheory.experiments.train import TrainingJob
 from maetheory.training import load_run
 from maetheory.training.logbook import read_log
 

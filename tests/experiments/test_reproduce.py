@@ -36,7 +36,7 @@ def again(out: Path, *, finetuned: bool = False, precision: str = "bf16-mixed") 
         seeds=(0, 1),
         train_limit=192,
         test_limit=96,
-        watch=1,
+        monitor_epochs=1,
         finetune=FinetuneConfig(epochs=2, batch=64, warmup_epochs=0.5, mixup=0, cutmix=0),
     )
     return reproduce(small, out=out, workers=1, finetuned=finetuned, precision=precision)

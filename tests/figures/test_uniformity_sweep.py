@@ -90,8 +90,8 @@ def test_the_page_shows_figure_and_table(tmp_path: Path) -> None:
     page = shown.page.read_text()
     assert page.count("data:image/png;base64,") == 1
     assert "a probe" in page
-    assert shown.reading in page.replace("From λ", "from λ")
-    assert shown.reading.startswith(
+    assert shown.summary in page.replace("From λ", "from λ")
+    assert shown.summary.startswith(
         "from λ = 0 to 1: effective rank of cls features 0.00167 ± 0.0021 to 0.0417 ± 0.0021"
     )
     assert not plt.get_fignums()

@@ -1,4 +1,4 @@
-"""What scores of mask laws said beforehand beside what probes found afterwards: a figure, a table, a page."""
+"""Figure, table and page of a mask-law study."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import pandas as pd
 
 from maetheory import figures
 from maetheory.core import atomic_write, provenance
-from maetheory.experiments.experiment import MeasuredExperiment, Presentation
-from maetheory.experiments.mask_laws import (
+from maetheory.experiments.mask_law_scores import (
     MAX_SCORED_IMAGES,
     READOUTS,
     count_above_untrained,
@@ -17,11 +16,12 @@ from maetheory.experiments.mask_laws import (
     score_mask_laws,
     seed_agreement,
 )
+from maetheory.experiments.presentation import MeasuredExperiment, Presentation
 from maetheory.reports import Section, write_page
 
 
 def present_mask_laws(measured: MeasuredExperiment) -> Presentation:
-    """Score the laws, unless an earlier call did, and show each score against the accuracies measured."""
+    """Score the mask laws, unless an earlier call did, and plot each score against the measured accuracies."""
     from matplotlib import pyplot as plt
 
     scores = _load_or_compute_scores(measured)
@@ -39,32 +39,32 @@ def present_mask_laws(measured: MeasuredExperiment) -> Presentation:
 
 
 def summary_sentence(correlations: pd.DataFrame, ledger: pd.DataFrame) -> str:
-    """Say which scores predict accuracy once corrected for looking at all of them, and which point the wrong way."""
+    """Return which scores predict accuracy after correction for all of them, and which correlate negatively."""
     laws, seeds = ledger[ledger.objective != "random"].cell.nunique(), ledger.seed.nunique()
     known = correlations[correlations.p_adjusted < 0.05]
     right, wrong = known[known.rho > 0], known[known.rho < 0]
     learned = " and ".join(f"{count_above_untrained(ledger, readout)} ({readout})" for readout in READOUTS)
     start = (
         f"{laws} mask laws, of which {learned} probe better than an untrained network; {seeds} "
-        f"seed{'s' * (seeds > 1)}{_seed_agreement_clause(ledger)}; {len(correlations)} correlations looked at"
+        f"seed{'s' * (seeds > 1)}{_seed_agreement_clause(ledger)}; {len(correlations)} correlations tested"
     )
     if known.empty:
         best = correlations.loc[correlations.rho.idxmax()]
         return (
-            f"{start}: no score predicts linear-probe accuracy at 5 % once corrected for looking at all of them; "
+            f"{start}: after correction for all of them, no score predicts linear-probe accuracy at the 5 % level; "
             f"the largest correlation is {_format_score(best)}."
         )
     said = [f"predict accuracy: {_format_scores(right)}"] * (not right.empty)
-    said += [f"point the wrong way: {_format_scores(wrong)}"] * (not wrong.empty)
-    return f"{start}: at 5 %, corrected for all of them, these {'; these '.join(said)}."
+    said += [f"correlate negatively: {_format_scores(wrong)}"] * (not wrong.empty)
+    return f"{start}: after correction for all of them (5 % level), these scores {'; these '.join(said)}."
 
 
 def _seed_agreement_clause(ledger: pd.DataFrame) -> str:
-    """Say how well seeds agree, which bounds what a score can do."""
+    """Return how well seeds agree on the order of the laws, which bounds what a score can predict."""
     if ledger.seed.nunique() < 2:
         return ""
     found = ", ".join(f"{seed_agreement(ledger, readout):.2f} ({readout})" for readout in READOUTS)
-    return f" that order the laws alike with ρ = {found}"
+    return f" whose rankings of the laws correlate with ρ = {found}"
 
 
 def _format_scores(rows: pd.DataFrame) -> str:
@@ -100,19 +100,19 @@ def _page(
     sections = [
         Section(
             "Scores against accuracy",
-            "Each panel is turned so that a score predicts more accuracy to the right. Scores know images, labels "
-            "and the mask law only, but for the reconstruction loss. Which way a score predicts was written down "
-            "before accuracies were seen. ρ is Spearman's with the mean over seeds, with its 95 % interval, which "
-            "is not corrected for looking at many scores.",
+            "Each panel is oriented so that a score predicts higher accuracy to the right. Scores use images, labels "
+            "and the mask law only, except the reconstruction loss, which uses the model. The direction of each score "
+            "was stated before accuracies were measured. ρ is Spearman's correlation with the mean over seeds; its "
+            "95 % interval is not corrected for the number of scores.",
             [(picture, "each score of a mask law against linear-probe accuracy")],
         ),
         Section(
             "Rank correlations",
-            "p_adjusted is corrected for all rows of this table by permuting laws; partial holds the mask ratio "
-            "fixed; least_seed and most_seed are the extremes of ρ over single seeds.",
+            "p_adjusted is corrected for all rows of this table by permuting laws; partial controls for the mask "
+            "ratio; least_seed and most_seed are the extremes of ρ over single seeds.",
             tables=[correlations.round(3)],
         ),
-        Section("Every score with its band", "", tables=[scores.drop(columns="why").round(4)]),
+        Section("All scores with intervals", "", tables=[scores.drop(columns="why").round(4)]),
     ]
     about = {"experiment": {cell.name: cell.recipe.to_dict() for cell in measured.experiment.cells}, **provenance()}
     return write_page(measured.out / "report.html", f"maetheory: {measured.experiment.name}", lead, sections, about)

@@ -1,0 +1,115 @@
+"""Score mask laws before training, and correlate the scores with probe accuracy after training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from maetheory.core import Progress, no_progress
+from maetheory.data import ImageSet
+from maetheory.empirical import Hypothesis, score_law, score_table
+from maetheory.evaluation import RankCorrelation, rank_correlations
+from maetheory.experiments.experiment import Cell
+
+MAX_SCORED_IMAGES = 2000  # largest number of images that scores are computed on
+READOUTS = ("cls", "mean")
+LOSS_SCORE = "reconstruction_loss"
+LOSS_SCORE_DIRECTION = Hypothesis(-1, "baseline that needs the trained model: the loss on hidden pixels of test images")
+COLUMNS = ("score", "readout", "rho", "low", "high", "p", "p_adjusted", "partial", "least_seed", "most_seed", "why")
+
+
+def score_mask_laws(
+    cells: Sequence[Cell], images: ImageSet, *, n_masks: int = 8, seed: int = 0, progress: Progress = no_progress
+) -> pd.DataFrame:
+    """Return the `score_table` of the mask laws of all trained cells, computed on training images."""
+    scored_images = images.limit(min(MAX_SCORED_IMAGES, len(images)))
+    trained, scores = [cell for cell in cells if cell.trained], []
+    for number, cell in enumerate(trained):
+        progress(number, len(trained), f"scoring {cell.name}")
+        scores.append(
+            score_law(
+                scored_images,
+                cell.recipe.law(),
+                patch=cell.recipe.model.encoder.patch,
+                name=cell.name,
+                n_masks=n_masks,
+                seed=seed,
+            )
+        )
+    return score_table(scores)
+
+
+def score_correlations(scores: pd.DataFrame, ledger: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+    """Correlate every score of the mask laws with the linear-probe accuracy of the models trained under them.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        As `score_mask_laws` returns it.
+    ledger : DataFrame
+        As `run` returns it; its trained cells are the laws of `scores`.
+    seed : int
+        Seed of the permutations of the laws.
+
+    Returns
+    -------
+    DataFrame
+        One row for each score and readout. rho is Spearman's correlation over laws with the mean accuracy over seeds;
+        it is positive where the score is right in the direction stated beforehand. low and high are its 95 % interval.
+        p is that of the permutation test, p_adjusted is corrected for all rows. partial controls for the mask ratio.
+        least_seed and most_seed are the extremes of rho over single seeds. why says why a score has no ranking.
+        Intervals are those of `rank_correlations`: laws are permuted, each with all its seeds.
+    """
+    accuracy = _accuracies(ledger[ledger.objective != "random"])
+    laws = accuracy.index
+    turned = {
+        str(name): part.set_index("law").loc[laws].eval("value * direction").to_numpy()
+        for name, part in scores.groupby("score", sort=False)
+    }
+    loss = ledger[ledger.metric == LOSS_SCORE].groupby("cell").value.mean()
+    turned[LOSS_SCORE] = LOSS_SCORE_DIRECTION.direction * loss.loc[laws].to_numpy()
+    ratio = scores.drop_duplicates("law").set_index("law").mask_ratio.loc[laws].to_numpy()
+    means = {readout: accuracy[readout].mean(axis=1).to_numpy() for readout in READOUTS}
+    found = rank_correlations(turned, means, control=ratio, seed=seed)
+    rows = [
+        _correlation_row(*pair, one, _single_seed_extremes(turned[pair[0]], accuracy[pair[1]]))
+        for pair, one in found.items()
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def seed_agreement(ledger: pd.DataFrame, readout: str) -> float:
+    """Return the mean rank correlation of the laws' accuracies between two seeds; NaN for one seed.
+
+    It bounds what any score of the laws can predict.
+    """
+    accuracy = _accuracies(ledger[ledger.objective != "random"])[readout]
+    ranks = accuracy.corr(method="spearman").to_numpy()
+    above = np.triu_indices(len(ranks), 1)
+    return float(ranks[above].mean()) if len(above[0]) else float("nan")
+
+
+def count_above_untrained(ledger: pd.DataFrame, readout: str) -> int:
+    """Count the laws whose mean accuracy exceeds that of the untrained network with the same patch size."""
+    probes = ledger[(ledger.metric == "linear_probe") & (ledger.readout == readout)]
+    mean = probes.groupby("cell").value.mean()
+    trained = probes[probes.objective != "random"].cell.unique()
+    return sum(mean[cell] > mean[f"untrained patch {cell.rsplit(maxsplit=1)[1]}"] for cell in trained)
+
+
+def _accuracies(ledger: pd.DataFrame) -> pd.DataFrame:
+    """Return linear-probe accuracies, one row for each cell and one column for each (readout, seed)."""
+    probes = ledger[(ledger.metric == "linear_probe") & ledger.readout.isin(READOUTS)]
+    return probes.pivot_table(index="cell", columns=["readout", "seed"], values="value", sort=False)
+
+
+def _single_seed_extremes(score: np.ndarray, accuracy: pd.DataFrame) -> tuple[float, float]:
+    each = {str(seed): accuracy[seed].to_numpy() for seed in accuracy}
+    found = [one.value for one in rank_correlations({"score": score}, each, permutations=1).values()]
+    return min(found), max(found)
+
+
+def _correlation_row(score: str, readout: str, one: RankCorrelation, seeds: tuple[float, float]) -> tuple[object, ...]:
+    return (score, readout, one.value, one.low, one.high, one.p, one.p_adjusted, one.partial, *seeds, one.why)

@@ -1,0 +1,173 @@
+"""Figures and page of an experiment that compares objectives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from maetheory import figures
+from maetheory.core import provenance
+from maetheory.evaluation import encode
+from maetheory.experiments.experiment import Cell
+from maetheory.experiments.models import load_cell_model_on_device, run_folder
+from maetheory.experiments.presentation import MeasuredExperiment, Presentation
+from maetheory.reports import Section, accuracy_table, format_mean_and_std, format_percent, mean_and_std, write_page
+from maetheory.reports.tables import TASK_METRICS
+from maetheory.training.logbook import read_log
+
+
+def present_objectives(measured: MeasuredExperiment) -> Presentation:
+    """Draw the figures of a comparison of objectives and write its page."""
+    features = _features(measured)
+    logs = {
+        cell.name: [
+            read_log(run_folder(measured.out, cell, seed) / "metrics.jsonl") for seed in measured.experiment.seeds
+        ]
+        for cell in _trained_cells(measured)
+    }
+    drawn = _draw_figures(features, logs, measured)
+    sentence = summary_sentence(measured.ledger)
+    return Presentation(_page(measured, drawn, sentence), tuple(drawn), sentence)
+
+
+def _trained_cells(measured: MeasuredExperiment) -> list[Cell]:
+    return [cell for cell in measured.experiment.cells if cell.trained]
+
+
+def _features(measured: MeasuredExperiment) -> dict[str, list[np.ndarray]]:
+    """Return the cls features of test images, one array for each seed of each cell."""
+    features: dict[str, list[np.ndarray]] = {cell.name: [] for cell in measured.experiment.cells}
+    for cell, _, recipe in measured.experiment.runs():
+        features[cell.name].append(
+            encode(load_cell_model_on_device(measured.out, cell, recipe), measured.test).double().numpy()
+        )
+    return features
+
+
+def _draw_figures(
+    features: dict[str, list[np.ndarray]], logs: dict[str, list[Any]], measured: MeasuredExperiment
+) -> list[Path]:
+    from matplotlib import pyplot as plt
+
+    drawn, folder = [], measured.figures
+    names = [cell.name for cell in _trained_cells(measured)]
+    with figures.paper_style():
+        frame = figures.log_spectra(features)
+        figure, axes = plt.subplots(1, 2, figsize=(6.5, 3), layout="constrained")
+        figures.draw_log_spectra(list(axes), frame)
+        drawn += figures.save_figure(figure, frame, folder, "log_singular_values")
+        frame = figures.effective_ranks(features)
+        figure, axes = plt.subplots(
+            1, 2, figsize=(3.1 + 0.8 * len(names), 3), layout="constrained", width_ratios=[len(features), 3]
+        )
+        figures.draw_effective_ranks(list(axes), frame)
+        drawn += figures.save_figure(figure, frame, folder, "effective_rank")
+        frame = figures.training_curves(logs)
+        figure, ax = plt.subplots(figsize=(4, 3))
+        figures.draw_training_curves(ax, frame)
+        drawn += figures.save_figure(figure, frame, folder, "effective_rank_through_training")
+        frame = figures.tsne_embedding({name: features[name][0] for name in names}, measured.test.labels)
+        figure, axes = plt.subplots(1, len(names), figsize=(0.6 + 2.95 * len(names), 3.2), layout="constrained")
+        accuracies = {name: f"{format_percent(_values(measured.ledger, name, 'linear_probe'))} %" for name in names}
+        figures.draw_tsne(dict(zip(names, axes, strict=True)), frame, accuracies, measured.test.class_names)
+        drawn += figures.save_figure(figure, frame, folder, "feature_scatter")
+    return drawn
+
+
+def _values(ledger: pd.DataFrame, objective: str, metric: str, readout: str = "cls") -> Sequence[float]:
+    part = ledger[(ledger.objective == objective) & (ledger.metric == metric) & (ledger.readout == readout)]
+    return list(part.value)
+
+
+def summary_sentence(ledger: pd.DataFrame) -> str:
+    """Return the effective ranks of cls features and whether the seeds separate each objective from its U- form."""
+    pairs = [pair for pair in ("MAE", "SimMIM") if (ledger.objective == pair).any()]
+    sentences = [_pair_sentence(ledger, pair) for pair in pairs]
+    seeds = ledger.seed.nunique()
+    last = "One seed, so the spread over seeds is unknown." if seeds < 2 else f"{seeds} seeds each."
+    return "effective rank of cls features: " + " ".join([*sentences, last])
+
+
+def _pair_sentence(ledger: pd.DataFrame, plain: str) -> str:
+    ranks = [_values(ledger, name, "effective_rank") for name in (plain, f"U-{plain}")]
+    cosines = [np.mean(_values(ledger, name, "umae_uniformity")) for name in (plain, f"U-{plain}")]
+    ours = (
+        f"{plain} {format_mean_and_std(ranks[0])}, U-{plain} {format_mean_and_std(ranks[1])}; "
+        f"mean squared cosine of two images: {cosines[0]:.3f}, {cosines[1]:.3f}"
+    )
+    if len(ranks[0]) < 2:
+        return f"{ours}."
+    apart = f"lies above {plain}'s in every seed" if min(ranks[1]) > max(ranks[0]) else "is not separated by the seeds"
+    return f"{ours}; U-{plain}'s effective rank {apart}."
+
+
+def _metric_table(ledger: pd.DataFrame) -> pd.DataFrame:
+    """Return means over seeds ± their standard deviation; with one seed, ± the error over images."""
+    rows = []
+    for (readout, metric), part in ledger.groupby(["readout", "metric"], sort=False):
+        row: dict[str, Any] = {"readout": readout, "metric": metric}
+        for objective, runs in part.groupby("objective", sort=False):
+            spread = mean_and_std(list(runs.value)).error if len(runs) > 1 else float(runs.error.iloc[0])
+            row[str(objective)] = f"{runs.value.mean():.4g} ± {spread:.2g}"
+        rows.append(row)
+    return pd.DataFrame(rows).fillna("–")
+
+
+def _probe_recipes(ledger: pd.DataFrame) -> str:
+    """Return one sentence for each task of the paper: its recipe here."""
+    first = ledger.drop_duplicates("metric").set_index("metric").recipe
+    return " ".join(
+        f"{task.capitalize()}: {first[metric]}." for task, metric in TASK_METRICS.items() if metric in first
+    )
+
+
+def _page(measured: MeasuredExperiment, drawn: Sequence[Path], sentence: str) -> Path:
+    experiment, ledger, test = measured.experiment, measured.ledger, measured.test
+    pictures = {path.stem: path for path in drawn if path.suffix == ".png"}
+    recipes = {cell.name: cell.recipe for cell in _trained_cells(measured)}
+    weights = {f"{recipe.uniformity_weight:g}" for recipe in recipes.values() if recipe.uniformity_weight}
+    lead = (
+        f"{ledger.train_images.max()} training and {len(test)} test images of {test.name}; "
+        f"{experiment.cells[0].recipe.epochs} epochs; uniformity weight {' and '.join(sorted(weights))}; seeds "
+        f"{', '.join(map(str, experiment.seeds))}. " + sentence[0].upper() + sentence[1:]
+    )
+    sections = [
+        Section(
+            "Feature spectrum and effective rank",
+            "Uncentred cls features of the test images after the final norm; effective rank is the exponential of "
+            "the entropy of singular values. The paper's curves and bars are those of its own ViT, not of this "
+            "run's; its curves are read off the printed figure to within 0.05. Our last singular value is small "
+            "because the final LayerNorm removes one direction.",
+            [
+                (pictures["log_singular_values"], "natural log of singular values"),
+                (pictures["effective_rank"], "effective rank, ours and the paper's"),
+            ],
+        ),
+        Section(
+            "Effective rank during training",
+            "",
+            [(pictures["effective_rank_through_training"], "effective rank by epoch")],
+        ),
+        Section(
+            "t-SNE of the features",
+            "t-SNE of the test features of the first seed, coloured by class.",
+            [(pictures["feature_scatter"], "t-SNE of trained features")],
+        ),
+        Section(
+            "Accuracy beside the paper's Table 1",
+            f"Percent; ± is the standard deviation over seeds. {_probe_recipes(ledger)} The paper's "
+            "probing recipe is not stated; its models are larger and were trained longer on more images.",
+            tables=[accuracy_table(ledger, dataset=test.name)],
+        ),
+        Section(
+            "All metrics",
+            "Mean ± standard deviation over seeds; with one seed, ± two standard errors over test images.",
+            tables=[_metric_table(ledger)],
+        ),
+    ]
+    about = {"experiment": {name: recipe.to_dict() for name, recipe in recipes.items()}, **provenance()}
+    return write_page(measured.out / "report.html", f"maetheory: {experiment.name}", lead, sections, about)

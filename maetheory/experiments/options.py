@@ -1,0 +1,38 @@
+"""`TrainingOptions`: how an experiment is trained on this machine, whatever its recipes are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maetheory.core import InputError
+from maetheory.experiments.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Choices of a call that do not belong to the experiment.
+
+    Attributes
+    ----------
+    compiled : bool
+        Whether models are compiled before training.
+    workers : int or None
+        Number of runs that train at once, as for `run_jobs_in_parallel`.
+    finetuned : bool
+        Whether every model, the untrained ones too, is also fine-tuned and tested.
+    precision : str
+        Precision of the training, as `make_fabric` takes it; models are measured in float32.
+    """
+
+    compiled: bool = False
+    workers: int | None = None
+    finetuned: bool = False
+    precision: str = "32-true"
+
+    def check(self, experiment: Experiment) -> None:
+        """Raise InputError if an experiment cannot be run with these options."""
+        if self.finetuned and experiment.finetune is None:
+            raise InputError(
+                f"the preset {experiment.name} has no recipe for fine-tuning; leave --finetune out, or give "
+                "one of its checkpoints to `maetheory probe --mode finetune`"
+            )

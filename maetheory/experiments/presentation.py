@@ -1,0 +1,62 @@
+"""What a presentation takes and returns: a measured experiment, and its figures and page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from maetheory.core import InputError
+from maetheory.data import FolderStream, ImageSet
+from maetheory.experiments.experiment import Experiment
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredExperiment:
+    """A trained and measured experiment with its images and folders.
+
+    Attributes
+    ----------
+    experiment : Experiment
+    ledger : DataFrame
+        As `maetheory.experiments.run` returns it.
+    images : ImageSet or FolderStream
+    test : ImageSet
+    out : Path
+        Folder of the runs, the ledger and the page.
+    figures : Path
+        Folder of the figures.
+    """
+
+    experiment: Experiment
+    ledger: pd.DataFrame
+    images: ImageSet | FolderStream
+    test: ImageSet
+    out: Path
+    figures: Path
+
+    @property
+    def training_images(self) -> ImageSet:
+        """Training images, in memory.
+
+        Raises
+        ------
+        InputError
+            If they are streamed.
+        """
+        if not isinstance(self.images, ImageSet):
+            raise InputError(
+                f"the report of {self.experiment.name} needs its training images in memory, but they are "
+                "streamed; set a train_limit"
+            )
+        return self.images
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """The page, the figures and a one-sentence summary of an experiment."""
+
+    page: Path
+    figures: tuple[Path, ...]
+    summary: str
