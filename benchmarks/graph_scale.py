@@ -18,8 +18,8 @@ from time import perf_counter
 import numpy as np
 from scipy.sparse.linalg import svds
 
-from maetheory.empirical.tokens.hashing import numbered
-from maetheory.empirical.tokens.sample import Sample
+from maetheory.empirical.tokens.hashing import unique_inverse
+from maetheory.empirical.tokens.sample import TokenSample
 
 K, MASKS, LARGEST = 32, 10, 160_000
 
@@ -36,10 +36,10 @@ def hashes(n: int) -> tuple[np.ndarray, np.ndarray]:
     return words[view], words[target]
 
 
-def built(n: int, sides: tuple[np.ndarray, np.ndarray]) -> Sample:
-    view, target = (numbered(side).reshape(n, MASKS) for side in sides)
+def built(n: int, sides: tuple[np.ndarray, np.ndarray]) -> TokenSample:
+    view, target = (unique_inverse(side).reshape(n, MASKS) for side in sides)
     labels = np.arange(n) % 10
-    return Sample(view, target, labels, np.full(MASKS, 1 / MASKS), True, "dropped")
+    return TokenSample(view, target, labels, np.full(MASKS, 1 / MASKS), True, "dropped")
 
 
 def ours(n: int) -> dict[str, object]:
@@ -56,7 +56,7 @@ def ours(n: int) -> dict[str, object]:
         "edges": matrix.nnz,
         "build": build,
         "solve": perf_counter() - start,
-        "reading": found.reading,
+        "reading": found.summary,
         "enclosure": found.enclosure,
         "peak": peak(),
         "values": found.values.tolist(),

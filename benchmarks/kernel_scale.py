@@ -61,11 +61,11 @@ def ours(n: int, process_group: ProcessGroup | None = None) -> dict[str, object]
         "products": top.matvecs,
         "enclosure": top.enclosure,
         "values": top.values.tolist(),
-        "reading": top.reading,
-        "kept": found.table.kept,
-        "table": 4e-9 * (found.table if process_group is None else found.table.mine).size,
-        "rounding": found.table.rounding,
-        "self_pairs": float(found.self_pair_fraction),
+        "reading": top.summary,
+        "kept": found.kernel_matrix.is_cached,
+        "table": 4e-9 * (found.kernel_matrix if process_group is None else found.kernel_matrix.local).size,
+        "rounding": found.kernel_matrix.rounding_error,
+        "self_pair_fraction": float(found.self_pair_fraction),
     }
 
 
@@ -74,7 +74,7 @@ def share(n: int) -> None:
     dist.init_process_group("gloo")
     if DEVICE == "cuda":
         torch.cuda.set_device(dist.get_rank() % torch.cuda.device_count())
-    print(json.dumps({"number": dist.get_rank()} | ours(n, ProcessGroup.of())), flush=True)
+    print(json.dumps({"number": dist.get_rank()} | ours(n, ProcessGroup.from_torch())), flush=True)
     dist.destroy_process_group()
 
 
@@ -139,7 +139,7 @@ def main(largest: int = LARGEST) -> None:
             f"{n:7,d}  build {mine['build'][0]:.1f} / {mine['build'][1]:.1f}  solve {mine['solve'][0]:.1f} / "
             f"{mine['solve'][1]:.1f}  products {mine['products']}  peak GiB {mine['peak']:.2f}  table GB "
             f"{mine['table']:.2f} kept {mine['kept']}  enclosure {mine['enclosure']:.1e}  entries' rounding "
-            f"{mine['rounding']:.1e}  32nd {mine['values'][-1]:.4f}  self pairs {mine['self_pairs']:.3f}  "
+            f"{mine['rounding']:.1e}  32nd {mine['values'][-1]:.4f}  self pairs {mine['self_pair_fraction']:.3f}  "
             f"{mine['reading']}",
             flush=True,
         )

@@ -19,7 +19,7 @@ from graph_scale import MASKS, K, peak
 
 from maetheory.empirical import ShardedGraph
 from maetheory.empirical.parallel.process_group import ProcessGroup
-from maetheory.empirical.tokens.hashing import numbered
+from maetheory.empirical.tokens.hashing import unique_inverse
 
 LARGEST, ROUNDS = 160_000, 5
 
@@ -53,8 +53,8 @@ def rate(job: object, size: float) -> float:
 def measured(n: int) -> dict[str, object]:
     """What this process of a group measures."""
     dist.init_process_group("gloo")
-    process_group = ProcessGroup.of()
-    views, targets = share(n, process_group.number, process_group.count)
+    process_group = ProcessGroup.from_torch()
+    views, targets = share(n, process_group.rank, process_group.world_size)
     labels = np.arange(len(views)) % 10
     before, start, busy = peak(), perf_counter(), process_time()
     graph = ShardedGraph.from_hashes(views, targets, labels, np.full(MASKS, 1 / MASKS))
@@ -78,15 +78,15 @@ def measured(n: int) -> dict[str, object]:
         "before": before,
         "peak": most,
         "values": found.values.tolist(),
-        "reading": found.reading,
+        "reading": found.summary,
         "matvecs": found.matvecs,
         "forward": rate(lambda: block @ x, block.nnz),
         "backward": rate(lambda: adjoint @ y, block.nnz),
-        "numbering": rate(lambda: numbered(rows), len(rows)),
+        "numbering": rate(lambda: unique_inverse(rows), len(rows)),
         "bytes": (block.data.nbytes + block.indices.nbytes + block.indptr.nbytes) / block.nnz,
     }
     dist.destroy_process_group()
-    return answer | {"number": process_group.number}
+    return answer | {"number": process_group.rank}
 
 
 def in_processes(count: int, n: int) -> list[dict]:

@@ -25,8 +25,8 @@ from maetheory.figures.mask_ratio import draw_mask_ratios, mask_ratios
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
 from maetheory.theory import check
-from maetheory.theory.statements.closed_form_mixture import bayes_error, pair_error, second_eigenvalue, sharp_bound
-from maetheory.theory.statements.mask_ratio_sweep import mask_ratio_sweep
+from maetheory.theory.closed_form_mixture import bayes_error, pair_error, second_eigenvalue, sharp_bound
+from maetheory.theory.mask_ratio_sweep import mask_ratio_sweep
 
 # %% [markdown]
 # ## A graph one can see
@@ -92,7 +92,7 @@ pd.DataFrame({"σ": found.values, "λ": found.values**2}, index=[1, 2, 3]).round
 
 # %%
 dense = np.linalg.svd(graph.normalized_matrix.toarray(), compute_uv=False)
-print(found.reading)
+print(found.summary)
 {
     "enclosure below 1e-12": found.enclosure < 1e-12,
     "missed_below": round(found.missed_below.value, 6),

@@ -1,4 +1,4 @@
-"""A matrix is known by its products with vectors, and every product is counted."""
+"""Linear operator that counts its matrix-vector products."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator
 
 from maetheory.core import InputError
@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
 
 
-class Products:
+class CountingOperator:
     """The products B X and Bᵀ Y of one real matrix in float64, with a count of the columns multiplied.
 
     Parameters
@@ -31,68 +31,93 @@ class Products:
 
     Examples
     --------
-    >>> b = Products(np.array([[3.0, 0.0], [0.0, 4.0]]))
-    >>> b.forward(np.eye(2))
+    >>> b = CountingOperator(np.array([[3.0, 0.0], [0.0, 4.0]]))
+    >>> b.matmat(np.eye(2))
     array([[3., 0.],
            [0., 4.]])
-    >>> b.count
+    >>> b.matvecs
     2
     """
 
     def __init__(self, matrix: Any):
-        self.matrix = explicit(matrix)
-        self.adjoint = self.matrix.T.tocsr() if is_sparse(self.matrix) else self.matrix.T
+        self.matrix = as_float64_matrix(matrix)
+        self.adjoint = self.matrix.T.tocsr() if issparse(self.matrix) else self.matrix.T
         self.shape: tuple[int, int] = self.matrix.shape
         self._counter = [0]
 
     @property
-    def count(self) -> int:
-        """Columns multiplied so far."""
+    def matvecs(self) -> int:
+        """Number of columns multiplied so far."""
         return self._counter[0]
 
-    def forward(self, x: Array) -> Array:
+    def matmat(self, x: Array) -> Array:
         """Return B x for x of shape (N2,) or (N2, c)."""
-        return self._times(self.matrix, x)
+        return self._multiply(self.matrix, x)
 
-    def backward(self, y: Array) -> Array:
+    def rmatmat(self, y: Array) -> Array:
         """Return Bᵀ y for y of shape (N1,) or (N1, c)."""
-        return self._times(self.adjoint, y)
+        return self._multiply(self.adjoint, y)
 
     @property
-    def transposed(self) -> Products:
-        """The products of Bᵀ, on the same count."""
-        turned = copy(self)
-        turned.matrix, turned.adjoint, turned.shape = self.adjoint, self.matrix, self.shape[::-1]
-        return turned
+    def transposed(self) -> CountingOperator:
+        """The operator Bᵀ, with the same counter."""
+        transposed = copy(self)
+        transposed.matrix, transposed.adjoint, transposed.shape = self.adjoint, self.matrix, self.shape[::-1]
+        return transposed
 
-    def sharing(self, matrix: Any) -> Products:
-        """The products of another matrix, on the same count."""
-        other = Products(matrix)
+    @property
+    def tall(self) -> CountingOperator:
+        """B or Bᵀ, whichever has at least as many rows as columns."""
+        return self if self.shape[0] >= self.shape[1] else self.transposed
+
+    def with_matrix(self, matrix: Any) -> CountingOperator:
+        """Return the operator of another matrix, with the same counter."""
+        other = CountingOperator(matrix)
         other._counter = self._counter
         return other
 
-    def _times(self, matrix: Any, x: Array) -> Array:
+    def _multiply(self, matrix: Any, x: Array) -> Array:
         self._counter[0] += 1 if x.ndim == 1 else x.shape[1]
         return np.asarray(matrix @ x, dtype=np.float64)
 
 
-def is_sparse(matrix: Any) -> bool:
-    """Whether scipy stores the matrix sparsely, as a matrix or as an array."""
-    return bool(sparse.issparse(matrix))
+class GramOperator(LinearOperator):
+    """BᵀB as a LinearOperator, without SciPy's shape checks, which cost as much as a small product."""
+
+    def __init__(self, operator: CountingOperator):
+        super().__init__(np.float64, (operator.shape[1], operator.shape[1]))
+        self.operator = operator
+
+    def matvec(self, x: Any) -> Any:
+        """Return BᵀB x for x of shape (N2,)."""
+        return self.operator.rmatmat(self.operator.matmat(x))
+
+    def matmat(self, x: Any) -> Any:
+        """Return BᵀB x for x of shape (N2, c)."""
+        return self.operator.rmatmat(self.operator.matmat(x))
+
+    def _matvec(self, x: Any) -> Any:
+        return self.matvec(x)
 
 
-def explicit(matrix: Any) -> Any:
-    """Return the matrix as float64: CSR when sparse, an array when dense, a LinearOperator as it is."""
+def as_float64_matrix(matrix: Any) -> Any:
+    """Return the matrix as float64: CSR when sparse, an array when dense, a LinearOperator unchanged.
+
+    Raises
+    ------
+    InputError
+        If it is not two-dimensional, is empty, is complex, or an explicit entry is not finite.
+    """
     if isinstance(matrix, LinearOperator):
         _check_shape(matrix.shape)
         return matrix
-    if not is_sparse(matrix):
+    if not issparse(matrix):
         matrix = np.asarray(matrix)
     if not (np.issubdtype(matrix.dtype, np.number) or matrix.dtype == bool) or np.iscomplexobj(matrix):
         raise InputError(f"operator has entries of type {matrix.dtype}, but real numbers are expected")
     _check_shape(matrix.shape)
-    matrix = matrix.tocsr().astype(np.float64) if is_sparse(matrix) else matrix.astype(np.float64)
-    if not np.isfinite(matrix.data if is_sparse(matrix) else matrix).all():
+    matrix = matrix.tocsr().astype(np.float64) if issparse(matrix) else matrix.astype(np.float64)
+    if not np.isfinite(matrix.data if issparse(matrix) else matrix).all():
         raise InputError("operator holds NaN or infinity, but every entry must be finite")
     return matrix
 

@@ -1,4 +1,4 @@
-"""Where all singular values lie, seen through a few random vectors."""
+"""Spectral density by stochastic Lanczos quadrature."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from maetheory.core import Estimate, InputError, Progress, generator, silent
-from maetheory.spectra.counting_operator import Array, Products
+from maetheory.core import Estimate, InputError, Progress, generator, no_progress
+from maetheory.spectra.counting_operator import Array, CountingOperator, GramOperator
 from maetheory.spectra.lanczos import lanczos
 
 PROBES = 16
@@ -18,7 +18,7 @@ STEPS = 48
 
 @dataclass(frozen=True)
 class Curve:
-    """Numbers along an axis, each with its standard error: three arrays of one shape."""
+    """Values at points of an axis, each with its standard error: three arrays of one shape."""
 
     at: Array
     value: Array
@@ -27,56 +27,56 @@ class Curve:
 
 @dataclass(frozen=True)
 class SpectralDensity:
-    """The singular values of a matrix as r random vectors see them.
+    """Stochastic estimate of the distribution of singular values from r Gauss quadrature rules.
 
     Attributes
     ----------
     nodes, weights : (r, m) arrays
-        One Gauss rule per vector: nodes are singular values, the weights of a row sum to 1.
-    count : int
-        How many singular values there are, min(N1, N2).
+        One Gauss rule per probe vector: nodes are singular values, and the weights of a row sum to 1.
+    n_values : int
+        Number of singular values, min(N1, N2).
     matvecs : int
-        Products spent.
+        Number of products.
     """
 
     nodes: Array
     weights: Array
-    count: int
+    n_values: int
     matvecs: int
 
     def sum(self, function: Callable[[Array], Array]) -> Estimate:
         """Estimate Σ f(σᵢ) over all singular values; `error` is one standard error.
 
-        The rule itself is exact where f is a polynomial in σ² of degree below twice the steps.
+        The quadrature is exact when f is a polynomial in σ² of degree below twice the number of steps.
         """
-        seen = self.count * np.sum(self.weights * function(self.nodes), axis=1)  # (r,)
-        return Estimate(float(seen.mean()), float(_standard_error(seen)), sampled=True)
+        samples = self.n_values * np.sum(self.weights * function(self.nodes), axis=1)  # (r,)
+        return Estimate(float(samples.mean()), float(_standard_error(samples)), sampled=True)
 
-    def counts(self, edges: Array) -> Curve:
-        """Estimate how many singular values lie in each bin [edge, next edge); `at` are the middles, shape (len − 1,).
+    def histogram(self, edges: Array) -> Curve:
+        """Estimate the number of singular values in each bin [edge, next edge); `at` are the midpoints, (len − 1,).
 
-        A value on the border of two bins may be counted in either: nodes are exact to round-off only.
+        A value on the border of two bins may be counted in either, because nodes carry a rounding error.
         """
         edges = np.asarray(edges, dtype=np.float64)
-        seen = self.count * np.stack(
+        samples = self.n_values * np.stack(
             [np.histogram(nodes, edges, weights=weights)[0] for nodes, weights in zip(self.nodes, self.weights)]
         )  # (r, bins)
-        return Curve((edges[1:] + edges[:-1]) / 2, seen.mean(axis=0), _standard_error(seen))
+        return Curve((edges[1:] + edges[:-1]) / 2, samples.mean(axis=0), _standard_error(samples))
 
     def smooth(self, at: Array, width: float) -> Curve:
-        """Estimate the density at points, each singular value spread to a Gaussian of standard deviation `width`.
+        """Estimate the density at points, smoothed with a Gaussian kernel of standard deviation `width`.
 
-        The integral over the whole line is 1. Steps resolve features no finer than about the norm over their number.
+        The integral over the whole line is 1. The resolution is about the norm divided by the number of Lanczos steps.
         """
         at = np.asarray(at, dtype=np.float64)
-        apart = (at[None, :, None] - self.nodes[:, None, :]) / width  # (r, points, m)
-        bumps = np.exp(-(apart**2) / 2) / (width * np.sqrt(2 * np.pi))
-        seen = np.sum(bumps * self.weights[:, None, :], axis=2)  # (r, points)
-        return Curve(at, seen.mean(axis=0), _standard_error(seen))
+        distance = (at[None, :, None] - self.nodes[:, None, :]) / width  # (r, points, m)
+        kernel = np.exp(-(distance**2) / 2) / (width * np.sqrt(2 * np.pi))
+        samples = np.sum(kernel * self.weights[:, None, :], axis=2)  # (r, points)
+        return Curve(at, samples.mean(axis=0), _standard_error(samples))
 
 
-def density(
-    operator: Any, *, probes: int = PROBES, steps: int = STEPS, seed: int = 0, progress: Progress = silent
+def spectral_density(
+    operator: Any, *, probes: int = PROBES, steps: int = STEPS, seed: int = 0, progress: Progress = no_progress
 ) -> SpectralDensity:
     """Estimate the density of all singular values of B by stochastic Lanczos quadrature.
 
@@ -85,18 +85,18 @@ def density(
     operator : (N1, N2) sparse matrix, array or LinearOperator
         The matrix B.
     probes : int, default 16
-        Random vectors r; standard errors fall like 1 / √r. At least 2.
+        Number of random probe vectors r, at least 2; standard errors are proportional to 1 / √r.
     steps : int, default 48
-        Lanczos steps m per vector, two products each.
+        Lanczos steps m per probe vector, two products each.
     seed : int, default 0
-        Draws the vectors.
+        Draws the probe vectors.
     progress : Progress
-        Told after each vector.
+        Called after each probe vector.
 
     Returns
     -------
-    Density
-        Gauss rules; their `sum`, `counts` and `smooth` carry standard errors.
+    SpectralDensity
+        Its methods `sum`, `histogram` and `smooth` return estimates with standard errors.
 
     Raises
     ------
@@ -110,25 +110,25 @@ def density(
 
     Examples
     --------
-    >>> seen = density(np.diag([1.0, 1.0, 0.5, 0.5]), probes=64)
-    >>> total = seen.sum(lambda s: s**0)
-    >>> round(total.value, 9), bool(abs(seen.sum(np.square) - 2.5) < 5 * seen.sum(np.square).error)
+    >>> found = spectral_density(np.diag([1.0, 1.0, 0.5, 0.5]), probes=64)
+    >>> total = found.sum(lambda s: s**0)
+    >>> round(total.value, 9), bool(abs(found.sum(np.square) - 2.5) < 5 * found.sum(np.square).error)
     (4.0, True)
     """
     if probes < 2 or steps < 1:
         raise InputError(f"probes is {probes} and steps {steps}, but at least 2 and at least 1 are expected")
-    products = Products(operator)
-    turned = products if products.shape[0] >= products.shape[1] else products.transposed
-    count = turned.shape[1]
-    nodes, weights = np.zeros((2, probes, min(steps, count)))
+    products = CountingOperator(operator)
+    gram = GramOperator(products.tall)
+    n_values = gram.shape[1]
+    nodes, weights = np.zeros((2, probes, min(steps, n_values)))
     for j in range(probes):
-        start = generator(seed, "density", j).standard_normal(count)
-        rule = lanczos(lambda x: turned.backward(turned.forward(x)), start, steps)
+        start = generator(seed, "density", j).standard_normal(n_values)
+        rule = lanczos(gram.matvec, start, steps)
         nodes[j, : len(rule.nodes)] = np.sqrt(rule.nodes.clip(min=0.0))
         weights[j, : len(rule.nodes)] = rule.weights
-        progress(j + 1, probes, "random vectors seen")
-    return SpectralDensity(nodes, weights, count, products.count)
+        progress(j + 1, probes, "random probes")
+    return SpectralDensity(nodes, weights, n_values, products.matvecs)
 
 
-def _standard_error(seen: Array) -> Array:
-    return np.asarray(seen.std(axis=0, ddof=1) / np.sqrt(len(seen)))
+def _standard_error(samples: Array) -> Array:
+    return np.asarray(samples.std(axis=0, ddof=1) / np.sqrt(len(samples)))

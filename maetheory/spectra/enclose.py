@@ -1,4 +1,4 @@
-"""Residuals say how near the values are to singular values, and a random probe says that none was missed."""
+"""Residual enclosures of singular values, and a randomised bound on the largest missed one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from maetheory.core import InputError
-from maetheory.spectra.counting_operator import EPS, Array, Products
+from maetheory.spectra.counting_operator import EPS, Array, CountingOperator
 
 PROBES = 8
 POWER = 16
@@ -17,25 +17,25 @@ FAILURE_PROBABILITY = 1e-6
 
 @dataclass(frozen=True)
 class NormBounds:
-    """Two bounds on a norm: lower certain, upper wrong with probability at most `failure_probability`."""
+    """A lower bound on a norm, which is certain, and an upper bound that fails with at most `failure_probability`."""
 
     lower: float
     upper: float
     failure_probability: float
 
 
-def residual_block(products: Products, values: Array, left: Array, right: Array) -> Array:
+def residual_block(products: CountingOperator, values: Array, left: Array, right: Array) -> Array:
     """Return R = H X − X diag(σ), shape (N1 + N2, k), for X = (U; V) / √2 and H = [[0, B], [Bᵀ, 0]]."""
-    above = products.forward(right) - left * values  # (N1, k)
-    below = products.backward(left) - right * values  # (N2, k)
-    return np.vstack([above, below]) / np.sqrt(2.0)
+    left_residual = products.matmat(right) - left * values  # (N1, k)
+    right_residual = products.rmatmat(left) - right * values  # (N2, k)
+    return np.vstack([left_residual, right_residual]) / np.sqrt(2.0)
 
 
 def enclosure(residual: Array, left: Array, right: Array, norm: float) -> float:
-    """Radius about the approximate singular values within which as many true ones lie.
+    """Radius of intervals around k approximate singular values that hold k true ones.
 
     For any X of full column rank and any symmetric Θ, k eigenvalues of H lie, paired, within ‖HX − XΘ‖₂ / σ_min(X)
-    of those of Θ: the norm of the whole block, not of its columns. It does not say that they are the largest.
+    of those of Θ: the norm is that of the whole block, not of its columns. The true values need not be the largest.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def enclosure(residual: Array, left: Array, right: Array, norm: float) -> float:
     left, right : (N1, k) and (N2, k) arrays
         The approximate singular vectors.
     norm : float
-        The norm of B or an estimate of it, which sets the scale of the rounding added: ε √(k (N1 + N2)) ‖B‖.
+        The norm of B or an estimate of it; a rounding error of ε √(k (N1 + N2)) ‖B‖ is added.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def enclosure(residual: Array, left: Array, right: Array, norm: float) -> float:
     Examples
     --------
     >>> b, e = np.diag([2.0, 1.0]), np.eye(2)[:, :1]
-    >>> bool(enclosure(residual_block(Products(b), np.array([2.0]), e, e), e, e, 2.0) < 1e-14)
+    >>> bool(enclosure(residual_block(CountingOperator(b), np.array([2.0]), e, e), e, e, 2.0) < 1e-14)
     True
     """
     gram = (left.T @ left + right.T @ right) / 2.0  # (k, k)
@@ -72,7 +72,7 @@ def enclosure(residual: Array, left: Array, right: Array, norm: float) -> float:
 
 
 def missed_below(
-    products: Products,
+    products: CountingOperator,
     right: Array,
     *,
     rng: np.random.Generator,
@@ -81,15 +81,15 @@ def missed_below(
     failure_probability: float = FAILURE_PROBABILITY,
     norm: float = 0.0,
 ) -> NormBounds:
-    """Bracket ‖B(I − VVᵀ)‖, which bounds σ_{k+1}(B) for any k columns V.
+    """Bound ‖B(I − VVᵀ)‖ from both sides; for any k columns V, it bounds σ_{k+1}(B).
 
-    One side only is deflated: deflating both bounds σ_{2k+1} only (B = I₂, u = e₁, v = e₂ would give 0). With
-    Gaussian probes wᵢ drawn after V and C = B(I − VVᵀ), Σ‖(CCᵀ)^q C wᵢ‖² ≥ ‖C‖^{4q+2} χ²_r, so its root over the
-    lower quantile χ²_{r,p} bounds ‖C‖ from above; the power iterate itself bounds it from below.
+    Only one side is deflated: deflating both would bound σ_{2k+1} only (B = I₂, u = e₁, v = e₂ would give 0). With
+    Gaussian probes wᵢ drawn after V and C = B(I − VVᵀ), Σ‖(CCᵀ)^q C wᵢ‖² ≥ ‖C‖^{4q+2} χ²_r, so the
+    lower quantile χ²_{r,p} gives an upper bound on ‖C‖; the power iterate gives the lower bound.
 
     Parameters
     ----------
-    products : Products
+    products : CountingOperator
         The matrix B, (N1, N2).
     right : (N2, k) array
         Right vectors to deflate, of full column rank; k may be 0.
@@ -100,12 +100,12 @@ def missed_below(
     failure_probability : float
         Probability p, between 0 and 1, that the upper bound is wrong.
     norm : float
-        The norm of B, if known, to scale the rounding; the bracket's own lower bound serves otherwise.
+        The norm of B, if known, to scale the rounding error; otherwise the lower bound is used.
 
     Returns
     -------
-    Bracket
-        Lower and upper bound on the norm; rounding of ε √(N1 + N2) ‖B‖ is added to the upper one.
+    NormBounds
+        Lower and upper bound on the norm; a rounding error of ε √(N1 + N2) ‖B‖ is added to the upper one.
 
     Raises
     ------
@@ -118,32 +118,32 @@ def missed_below(
 
     Examples
     --------
-    >>> b = Products(np.diag([1.0, 0.5, 0.25]))
-    >>> bracket = missed_below(b, np.eye(3)[:, :1], rng=np.random.default_rng(0))
-    >>> bool(0.45 < bracket.lower <= 0.5 <= bracket.upper < 0.55)
+    >>> b = CountingOperator(np.diag([1.0, 0.5, 0.25]))
+    >>> bounds = missed_below(b, np.eye(3)[:, :1], rng=np.random.default_rng(0))
+    >>> bool(0.45 < bounds.lower <= 0.5 <= bounds.upper < 0.55)
     True
     """
     if not 0.0 < failure_probability < 1.0 or probes < 1 or power < 1:
         raise InputError(
-            f"failure is {failure_probability}, probes {probes} and power {power}, but a probability inside (0, 1) and counts "
-            "of at least 1 are expected"
+            f"failure_probability is {failure_probability}, probes {probes} and power {power}, but a probability "
+            "inside (0, 1) and counts of at least 1 are expected"
         )
     basis = np.linalg.qr(right)[0]  # (N2, k)
     block = rng.standard_normal((products.shape[1], probes))  # (N2, r)
     rounding = EPS * np.sqrt(sum(products.shape))
-    logscale = 0.0
+    log_scale = 0.0
     for _ in range(power):
-        block = _deflate(basis, products.backward(products.forward(_deflate(basis, block))))
-        size = float(np.linalg.norm(block))
-        if size == 0.0:
+        block = _deflate(basis, products.rmatmat(products.matmat(_deflate(basis, block))))
+        scale = float(np.linalg.norm(block))
+        if scale == 0.0:
             return NormBounds(0.0, rounding * norm, failure_probability)
-        logscale += np.log(size)
-        block /= size
-    image = products.forward(block)  # (N1, r)
+        log_scale += np.log(scale)
+        block /= scale
+    image = products.matmat(block)  # (N1, r)
     total = float(np.sum(image**2))
     if total == 0.0:
         return NormBounds(0.0, rounding * norm, failure_probability)
-    exponent = np.log(total) + 2.0 * logscale - np.log(chi2.ppf(failure_probability, probes))
+    exponent = np.log(total) + 2.0 * log_scale - np.log(chi2.ppf(failure_probability, probes))
     upper = float(np.exp(exponent / (4 * power + 2)))
     lower = _largest_norm_ratio(block, image)
     return NormBounds(lower, max(upper, lower) + rounding * max(lower, norm), failure_probability)
@@ -154,7 +154,7 @@ def _deflate(basis: Array, block: Array) -> Array:
 
 
 def _largest_norm_ratio(block: Array, image: Array) -> float:
-    """Largest ‖B z‖ / ‖z‖ over the columns z, a lower bound on the norm."""
+    """Largest ‖B z‖ / ‖z‖ over the columns z: a lower bound on ‖B‖."""
     sizes = np.linalg.norm(block, axis=0)
     stretched = np.linalg.norm(image, axis=0)
     return float(np.max(np.divide(stretched, sizes, out=np.zeros_like(sizes), where=sizes > 0)))

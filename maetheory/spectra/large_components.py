@@ -1,20 +1,41 @@
-"""Large components are solved one by one, each asked for no more values than the whole needs."""
+"""Iterative solution of large components, each to the depth that the k largest values of the matrix need."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from maetheory.spectra.component_spectrum import ComponentSpectrum
-from maetheory.spectra.components import Indices
-from maetheory.spectra.counting_operator import Array, Products
-from maetheory.spectra.solvers import BACKWARD_ERROR, dense_svd, entries, gram_svd, prefers_full_svd, prefers_gram_svd
+from maetheory.spectra.connected_components import Indices
+from maetheory.spectra.counting_operator import Array, CountingOperator
+from maetheory.spectra.solvers import (
+    dense_svd,
+    gram_svd,
+    lapack_backward_error,
+    prefers_full_svd,
+    prefers_gram_svd,
+    to_dense,
+)
 from maetheory.spectra.triplets import SingularTriplets
 
-Solver = Callable[[Products, int, np.random.Generator], SingularTriplets]
-ComponentMatrix = tuple[Indices, Indices, Any]
+Solver = Callable[[CountingOperator, int, np.random.Generator], SingularTriplets]
+
+
+@dataclass(frozen=True)
+class ComponentMatrix:
+    """One component as a matrix of any form, with the indices of its rows and columns in the whole matrix."""
+
+    rows: Indices
+    columns: Indices
+    matrix: Any
+
+    @property
+    def n_values(self) -> int:
+        """Number of singular values of the component."""
+        return min(len(self.rows), len(self.columns))
 
 
 def solve_large_components(
@@ -23,92 +44,81 @@ def solve_large_components(
     known: Array,
     solver: Solver,
     rng: np.random.Generator,
-    operator: Products,
+    operator: CountingOperator,
 ) -> list[ComponentSpectrum]:
-    """Return the top of each large component, deep enough that the k largest of all are among them.
+    """Return the largest singular values of each large component, enough to contain the k largest of the matrix.
 
-    Each is first asked for its share of k and two more, which cost next to nothing beside the first. Where the last
-    value found would still count among the k largest, together with those `known` already, it is asked for twice as
-    many.
+    Each component is first solved for its share of k and two more values, which cost little beside the first. A
+    component whose last value is still among the k largest of all is solved again for twice as many.
 
     Parameters
     ----------
-    components : sequence of (rows, columns, matrix)
+    components : sequence of ComponentMatrix
         The components.
     k : int
-        How many values the whole needs.
+        Number of singular values requested of the whole matrix.
     known : (j,) array
         Values of other components.
     solver : callable
-        Finds so many triplets of one component, given as Products, from a random generator.
+        Returns the given number of triplets of a CountingOperator, using a random generator.
     rng : numpy Generator
-        Handed to the engine.
-    operator : Products
-        On whose count the products go.
+        Passed to the solver.
+    operator : CountingOperator
+        Whose counter counts the products.
 
     Returns
     -------
-    list of Part
-        In the order of the pieces.
+    list of ComponentSpectrum
+        In the order of the components.
     """
     if not components:
         return []
     share = -(-k // len(components)) + 2
-    wanted = [min(share, k, len(rows), len(columns)) for rows, columns, _ in components]
-    parts = [_solve(piece, want, solver, rng, operator) for piece, want in zip(components, wanted)]
+    wanted = [min(share, k, component.n_values) for component in components]
+    parts = [_solve(component, want, solver, rng, operator) for component, want in zip(components, wanted)]
     while True:
-        together = np.concatenate([known, *(part.values for part in parts)])
-        floor = np.partition(together, -k)[-k] if len(together) >= k else -np.inf
-        short = [j for j, part in enumerate(parts) if not part.whole and wanted[j] < k and part.values[-1] >= floor]
+        values = np.concatenate([known, *(part.values for part in parts)])
+        floor = np.partition(values, -k)[-k] if len(values) >= k else -np.inf
+        short = [j for j, part in enumerate(parts) if not part.complete and wanted[j] < k and part.values[-1] >= floor]
         if not short:
             return parts
         for j in short:
-            wanted[j] = min(2 * wanted[j], k, len(parts[j].rows), len(parts[j].columns))
+            wanted[j] = min(2 * wanted[j], k, components[j].n_values)
             parts[j] = _solve(components[j], wanted[j], solver, rng, operator)
 
 
 def _solve(
-    piece: ComponentMatrix, k: int, solver: Solver, rng: np.random.Generator, operator: Products
+    component: ComponentMatrix, k: int, solver: Solver, rng: np.random.Generator, operator: CountingOperator
 ) -> ComponentSpectrum:
-    products = operator.sharing(piece[2])
+    products = operator.with_matrix(component.matrix)
     if prefers_full_svd(products.shape, k):
-        return _svd_spectrum(piece, entries(products))
+        return _svd_spectrum(component, to_dense(products))
     if prefers_gram_svd(products.shape):
-        return _gram_spectrum(piece, entries(products), k)
-    rows, columns, _ = piece
+        return _gram_spectrum(component, to_dense(products), k)
     found = solver(products, k, rng)
-    rest = np.linalg.norm(products.backward(found.left) - found.right * found.values)
-    return ComponentSpectrum(
-        rows,
-        columns,
-        found.values,
-        _errors(found, rest + _rounding(products) * found.values[0]),
-        False,
-        False,
-        found.first,
-    )
+    residual = np.linalg.norm(products.rmatmat(found.left) - found.right * found.values)
+    error = residual + lapack_backward_error(products.shape) * found.values[0]
+    return _component_spectrum(component, found, error, complete=False, none_missed=False)
 
 
-def _svd_spectrum(piece: ComponentMatrix, dense: Array) -> ComponentSpectrum:
-    rows, columns, _ = piece
+def _svd_spectrum(component: ComponentMatrix, dense: Array) -> ComponentSpectrum:
     found = dense_svd(dense)
-    return ComponentSpectrum(
-        rows, columns, found.values, _errors(found, _rounding(dense) * found.values[0]), True, True, found.first
-    )
+    error = lapack_backward_error(dense.shape) * found.values[0]
+    return _component_spectrum(component, found, error, complete=True, none_missed=True)
 
 
-def _gram_spectrum(piece: ComponentMatrix, dense: Array, k: int) -> ComponentSpectrum:
-    rows, columns, _ = piece
+def _gram_spectrum(component: ComponentMatrix, dense: Array, k: int) -> ComponentSpectrum:
     found = gram_svd(dense, k + 1)
     if found is None:
-        return _svd_spectrum(piece, dense)
-    lost = _rounding(dense) * np.sum(dense**2) / found.values[-1]
-    return ComponentSpectrum(rows, columns, found.values, _errors(found, lost), False, True, found.first)
+        return _svd_spectrum(component, dense)
+    error = lapack_backward_error(dense.shape) * np.sum(dense**2) / found.values[-1]
+    return _component_spectrum(component, found, error, complete=False, none_missed=True)
 
 
-def _rounding(matrix: Products | Array) -> float:
-    return float(BACKWARD_ERROR * np.sqrt(sum(matrix.shape)))
-
-
-def _errors(found: SingularTriplets, error: float) -> Array:
-    return np.full(len(found.values), error)
+def _component_spectrum(
+    component: ComponentMatrix, found: SingularTriplets, error: float, *, complete: bool, none_missed: bool
+) -> ComponentSpectrum:
+    errors = np.full(len(found.values), error)
+    return ComponentSpectrum(
+        component.rows, component.columns, found.values, errors, complete, none_missed, found.first
+    )

@@ -1,7 +1,8 @@
-"""The largest singular values of a matrix, with what is known about their error and about what was left out."""
+"""Result of a singular value computation: values, vectors, error bounds, and bounds on missed values."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 
 from maetheory.core import Estimate
@@ -10,7 +11,7 @@ from maetheory.spectra.counting_operator import Array
 
 @dataclass(frozen=True)
 class Spectrum:
-    """The k largest singular triplets of a matrix B of shape (N1, N2), and the certificate beside them.
+    """The k largest singular triplets of a matrix B of shape (N1, N2), with a certificate.
 
     Attributes
     ----------
@@ -21,14 +22,14 @@ class Spectrum:
     residuals : (k,) array
         ‖H x − σ x‖ of each pair, where H = [[0, B], [Bᵀ, 0]] and x = (u, v) / √2; lower is better.
     missed_below : Estimate
-        Upper bound on σ_{k+1}, the largest singular value left out; `sampled` when it came from random probes, and
-        then it fails with probability at most `failure_probability`.
+        Upper bound on σ_{k+1}, the largest singular value not returned; `sampled` when it comes from random probes, in
+        which case it fails with probability at most `failure_probability`.
     matvecs : int
-        Products with B or Bᵀ spent, one per column, the certificate included; 0 when the matrix was solved densely.
+        Number of products with B or Bᵀ, one per column, including the certificate; 0 for a dense solution.
     enclosure : float
-        Radius within which k singular values of B lie about `values` (that they are the top k is `complete`).
+        Radius around `values` within which k singular values of B lie (`complete` says whether they are the top k).
     missed_above : float
-        Lower bound on the largest singular value that the right vectors leave out, ‖B(I − VVᵀ)‖.
+        Lower bound on ‖B(I − VVᵀ)‖, the largest singular value outside the span of the right vectors.
     failure_probability : float
         Probability that `missed_below` is wrong; 0 when nothing was sampled.
 
@@ -54,22 +55,22 @@ class Spectrum:
     failure_probability: float
 
     def first(self, k: int) -> Spectrum:
-        """Return the k largest of these, the others saying what is left out.
+        """Return the k largest of these triplets; the other values then bound what is not returned.
 
-        At least k + 1 singular values reach σ_{k+1} − `enclosure`. With all that these leave out at most
-        `missed_below`, those above it are these, so the next one is at most σ_{k+1} + `enclosure`, or `missed_below`.
+        At least k + 1 singular values exceed σ_{k+1} − `enclosure`. Every value above `missed_below` is among these, so
+        the next one is at most the larger of σ_{k+1} + `enclosure` and `missed_below`.
 
         Examples
         --------
         >>> import numpy as np
         >>> from maetheory.spectra import spectrum
-        >>> spectrum(np.diag([1.0, 0.5, 0.25]), 3).first(1).reading
+        >>> spectrum(np.diag([1.0, 0.5, 0.25]), 3).first(1).summary
         'complete: every singular value left out is at most 0.5'
         """
         if k >= len(self.values):
             return self
-        following = float(self.values[k])
-        upper = max(following + self.enclosure, float(self.missed_below))
+        next_value = float(self.values[k])
+        upper = max(next_value + self.enclosure, float(self.missed_below))
         return replace(
             self,
             values=self.values[:k],
@@ -77,17 +78,17 @@ class Spectrum:
             right=self.right[:, :k],
             residuals=self.residuals[:k],
             missed_below=Estimate(upper, sampled=self.missed_below.sampled),
-            missed_above=max(following - self.enclosure, self.missed_above),
+            missed_above=max(next_value - self.enclosure, self.missed_above),
         )
 
     @property
     def missed(self) -> bool:
-        """Whether a larger singular value than the last one kept was provably left out."""
+        """Whether a singular value larger than the last one returned was provably missed."""
         return bool(self.missed_above > self.values[-1] + self.enclosure)
 
     @property
     def complete(self) -> bool:
-        """Whether these are the top k and the next one is smaller, up to `failure_probability`; False also means undecided."""
+        """Whether these are the top k and the next value is smaller (up to `failure_probability`); else False."""
         return bool(self.missed_below <= self.values[-1] - self.enclosure)
 
     @property
@@ -97,12 +98,18 @@ class Spectrum:
 
     @property
     def upper(self) -> Array:
-        """Upper bounds on σ₁..σ_k of B, shape (k,): nothing left out exceeds `missed_below`."""
+        """Upper bounds on σ₁..σ_k of B, shape (k,), since no missed value exceeds `missed_below`."""
         return self.values.clip(min=float(self.missed_below)) + self.enclosure
 
     @property
     def reading(self) -> str:
-        """One sentence: what the certificate says."""
+        """Old name of `summary`."""
+        warnings.warn("Spectrum.reading was renamed; use Spectrum.summary", DeprecationWarning, stacklevel=2)
+        return self.summary
+
+    @property
+    def summary(self) -> str:
+        """One sentence that says whether values were missed."""
         chance = f" (wrong with probability at most {self.failure_probability:.0e})" if self.failure_probability else ""
         if self.missed:
             return f"incomplete: a singular value of at least {self.missed_above:.6g} was left out"

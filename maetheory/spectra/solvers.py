@@ -1,43 +1,46 @@
-"""Three ways to the top singular triplets of one matrix: an SVD of all, the eigenvectors of BᵀB, and ARPACK."""
+"""Solvers for the largest singular triplets of one matrix: dense SVD, Gram eigendecomposition, ARPACK."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from scipy.linalg import eigh
+from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from maetheory.core import InputError
-from maetheory.spectra.counting_operator import EPS, Array, Products, is_sparse
+from maetheory.spectra.counting_operator import EPS, Array, CountingOperator, GramOperator
 from maetheory.spectra.triplets import SingularTriplets, rayleigh_ritz
 
 DENSE_ENTRIES = 4_000_000
-LARGEST_ENTRIES = 250_000_000  # 2 GB, of which an SVD keeps several copies
-DENSE_SIDE = 64  # up to which LAPACK finds all triplets before ARPACK has begun
-GRAM_SIDE = 256  # up to which LAPACK finds the top ones before ARPACK does
-GRAM_MIN_RATIO = 0.1  # of the largest value: squares of values above it lose no more than a digit
-BACKWARD_ERROR = 8 * EPS  # times the root of rows + columns: LAPACK's backward error
+LARGEST_ENTRIES = 250_000_000  # 2 GB, and an SVD holds several copies
+DENSE_SIDE = 64  # largest side for which a dense SVD is faster than ARPACK
+GRAM_SIDE = 256  # largest side for which decomposing BᵀB is faster than ARPACK
+GRAM_MIN_RATIO = 0.1  # relative to the largest value: squaring values above it loses at most one digit
 TOLERANCE = 1e-12  # of the vectors; the Rayleigh–Ritz step squares it for the values
 
 
+def lapack_backward_error(shape: tuple[int, ...]) -> float:
+    """Return LAPACK's backward error for a matrix of this shape, relative to its norm."""
+    return float(8 * EPS * np.sqrt(sum(shape)))
+
+
 def prefers_full_svd(shape: tuple[int, int], k: int) -> bool:
-    """Whether k triplets are best found among all: the matrix is small, or they are a large part of its spectrum."""
+    """Whether a full SVD is the fastest way to k triplets: the matrix is small, or k a large part of its spectrum."""
     return 4 * k > min(shape) or (min(shape) <= DENSE_SIDE and shape[0] * shape[1] <= DENSE_ENTRIES)
 
 
 def prefers_gram_svd(shape: tuple[int, int]) -> bool:
-    """Whether the dense BᵀB of this shape is decomposed faster than ARPACK iterates."""
+    """Whether decomposing BᵀB densely is faster than ARPACK for a matrix B of this shape."""
     return min(shape) <= GRAM_SIDE and shape[0] * shape[1] <= DENSE_ENTRIES
 
 
-def entries(products: Products) -> Array:
-    """Return the matrix as an array; a LinearOperator is multiplied with the identity on its shorter side.
+def to_dense(products: CountingOperator) -> Array:
+    """Return the matrix as an array; a LinearOperator is multiplied by the identity matrix of its shorter side.
 
     Raises
     ------
     InputError
-        If it is not an array yet and would have more than 250 million entries.
+        If it is not an array already and would have more than 250 million entries.
     """
     matrix = products.matrix
     if not isinstance(matrix, np.ndarray) and matrix.shape[0] * matrix.shape[1] > LARGEST_ENTRIES:
@@ -48,11 +51,11 @@ def entries(products: Products) -> Array:
             f"{min(matrix.shape) // 4} at most"
         )
     if not isinstance(matrix, LinearOperator):
-        dense: Array = matrix.toarray() if is_sparse(matrix) else matrix
+        dense: Array = matrix.toarray() if issparse(matrix) else matrix
         return dense
     if matrix.shape[0] < matrix.shape[1]:
-        return products.backward(np.eye(matrix.shape[0])).T
-    return products.forward(np.eye(matrix.shape[1]))
+        return products.rmatmat(np.eye(matrix.shape[0])).T
+    return products.matmat(np.eye(matrix.shape[1]))
 
 
 def dense_svd(matrix: Array) -> SingularTriplets:
@@ -62,9 +65,9 @@ def dense_svd(matrix: Array) -> SingularTriplets:
 
 
 def gram_svd(matrix: Array, k: int) -> SingularTriplets | None:
-    """Return the top k triplets of an array from the eigenvectors of BᵀB, and values and left vectors from B itself.
+    """Return the k largest triplets of an array: right vectors from BᵀB, values and left vectors from B itself.
 
-    None when the last value is so far below the first that squaring has blurred it.
+    None when the last value is so far below the first that squaring loses its digits.
 
     Examples
     --------
@@ -74,16 +77,16 @@ def gram_svd(matrix: Array, k: int) -> SingularTriplets | None:
     True
     """
     if matrix.shape[0] < matrix.shape[1]:
-        turned = gram_svd(matrix.T, k)
-        return turned and turned.transposed
+        of_transpose = gram_svd(matrix.T, k)
+        return of_transpose and of_transpose.transposed
     side = matrix.shape[1]
     basis = eigh(matrix.T @ matrix, subset_by_index=[side - k, side - 1])[1]  # (N2, k)
-    found = rayleigh_ritz(Products(matrix), basis)
+    found = rayleigh_ritz(CountingOperator(matrix), basis)
     return found if found.values[-1] >= GRAM_MIN_RATIO * found.values[0] else None
 
 
-def arpack_svd(products: Products, k: int, rng: np.random.Generator) -> SingularTriplets:
-    """Return the top k < min(N1, N2) triplets by implicitly restarted Lanczos on BᵀB or BBᵀ, whichever is smaller.
+def arpack_svd(products: CountingOperator, k: int, rng: np.random.Generator) -> SingularTriplets:
+    """Return the k largest triplets, k < min(N1, N2), by implicitly restarted Lanczos on the smaller of BᵀB and BBᵀ.
 
     Raises
     ------
@@ -96,27 +99,13 @@ def arpack_svd(products: Products, k: int, rng: np.random.Generator) -> Singular
 
     Examples
     --------
-    >>> arpack_svd(Products(np.diag([3.0, 2.0, 1.0, 0.5])), 2, np.random.default_rng(0)).values.round(12)
+    >>> arpack_svd(CountingOperator(np.diag([3.0, 2.0, 1.0, 0.5])), 2, np.random.default_rng(0)).values.round(12)
     array([3., 2.])
     """
     if products.shape[0] < products.shape[1]:
         return arpack_svd(products.transposed, k, rng).transposed
     side = products.shape[1]
-    basis = min(side, max(3 * k, k + 20))  # fewer restarts than the default 2k + 1, at little more orthogonalisation
+    basis_size = min(side, max(3 * k, k + 20))  # fewer restarts than the default 2k + 1, little more orthogonalisation
     start = rng.standard_normal(side)
-    vectors = eigsh(_GramOperator(products), k=k, which="LM", ncv=basis, v0=start, tol=TOLERANCE)[1]
+    vectors = eigsh(GramOperator(products), k=k, which="LM", ncv=basis_size, v0=start, tol=TOLERANCE)[1]
     return rayleigh_ritz(products, np.linalg.qr(vectors)[0])
-
-
-class _GramOperator(LinearOperator):
-    """BᵀB without the checks that cost as much as a small product."""
-
-    def __init__(self, products: Products):
-        super().__init__(np.float64, (products.shape[1], products.shape[1]))
-        self.products = products
-
-    def matvec(self, x: Any) -> Any:
-        return self.products.backward(self.products.forward(x))
-
-    def _matvec(self, x: Any) -> Any:
-        return self.matvec(x)

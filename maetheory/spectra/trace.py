@@ -1,14 +1,15 @@
-"""The sum of all eigenvalues needs only products: what is low-rank exactly, the rest by random probes."""
+"""Hutch++ trace estimation, and the tail energy of a spectrum."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from scipy.sparse.linalg import LinearOperator
 
 from maetheory.core import Estimate, InputError, generator
-from maetheory.spectra.counting_operator import EPS, Array, Products, is_sparse
+from maetheory.spectra.counting_operator import EPS, Array, CountingOperator, GramOperator
 
 BUDGET = 90
 
@@ -16,23 +17,23 @@ BUDGET = 90
 def trace(operator: Any, *, budget: int = BUDGET, seed: int = 0) -> Estimate:
     """Estimate the trace of a square matrix by Hutch++.
 
-    A third of the products finds a subspace Q that holds most of A, a third takes its trace exactly there, and a third
-    probes what is left: tr(QᵀAQ) + mean gᵀ(I − QQᵀ)A(I − QQᵀ)g. For positive semidefinite A the error falls like one
-    over the budget, for plain probing only like its root.
+    A third of the products finds a subspace Q that captures most of A, a third computes the trace there exactly, and a
+    third estimates the rest by random probes: tr(QᵀAQ) + mean gᵀ(I − QQᵀ)A(I − QQᵀ)g. For positive semidefinite A the
+    error is proportional to 1 / budget; for plain Hutchinson probes it is proportional to 1 / √budget.
 
     Parameters
     ----------
     operator : (n, n) sparse matrix, array or LinearOperator
         The matrix A; best symmetric positive semidefinite.
     budget : int, default 90
-        Products allowed, at least 6; with n or more the trace is exact.
+        Number of products, at least 6; with n or more the trace is exact.
     seed : int, default 0
         Draws the probes.
 
     Returns
     -------
     Estimate
-        The trace; `error` is one standard error, or the rounding when it is exact.
+        The trace; `error` is one standard error, or the rounding error when the trace is exact.
 
     Raises
     ------
@@ -48,71 +49,60 @@ def trace(operator: Any, *, budget: int = BUDGET, seed: int = 0) -> Estimate:
     >>> trace(np.diag([1.0, 2.0, 3.0]))
     6 ± 4.62e-15
     """
-    return _trace(Products(operator), budget, seed)
+    return _trace(CountingOperator(operator), budget, seed)
 
 
-def tail(operator: Any, values: Array, *, budget: int = BUDGET, seed: int = 0) -> Estimate:
-    """Sum of the squares of the singular values of B that are not among the top ones given.
+def tail_energy(operator: Any, values: Array, *, budget: int = BUDGET, seed: int = 0) -> Estimate:
+    """Sum of the squared singular values of B beyond the k largest ones, which are given.
 
     ‖B‖_F² − Σ_{i ≤ k} σᵢ²; the norm is exact for an explicit matrix, and by Hutch++ for a LinearOperator.
 
     Parameters
     ----------
     operator : (N1, N2) sparse matrix, array or LinearOperator
-        The matrix B. For the tail Σ λᵢ² of an augmentation graph hand over that graph, λᵢ being its eigenvalues.
+        The matrix B; for Σ_{i > k} λᵢ² of an augmentation graph with eigenvalues λᵢ, the matrix of that graph.
     values : (k,) array
-        The largest singular values, as `spectrum` finds them.
+        The largest singular values, as computed by `spectrum`.
     budget, seed : int
         As for `trace`; used for a LinearOperator only.
 
     Returns
     -------
     Estimate
-        Never negative; `error` is the rounding, or one standard error when sampled.
+        Never negative; `error` is the rounding error, or one standard error when sampled.
 
     Examples
     --------
-    >>> round(tail(np.diag([3.0, 2.0, 1.0]), np.array([3.0])).value, 12)
+    >>> round(tail_energy(np.diag([3.0, 2.0, 1.0]), np.array([3.0])).value, 12)
     5.0
     """
     values = np.asarray(values, dtype=np.float64)
-    products = Products(operator)
+    products = CountingOperator(operator)
     if isinstance(products.matrix, LinearOperator):
-        turned = products if products.shape[0] >= products.shape[1] else products.transposed
-        whole = _trace(_GramOperator(turned), budget, seed)
+        squared_norm = _trace(GramOperator(products.tall), budget, seed)
     else:
-        stored = products.matrix.data if is_sparse(products.matrix) else products.matrix
-        norm = float(np.sum(stored**2))
-        whole = Estimate(norm, EPS * np.sqrt(stored.size) * norm)
-    rounding = EPS * np.sqrt(max(len(values), 1)) * float(np.sum(values**2))
-    return Estimate(max(whole - float(np.sum(values**2)), 0.0), whole.error + rounding, whole.sampled)
+        stored = products.matrix.data if issparse(products.matrix) else products.matrix
+        total = float(np.sum(stored**2))
+        squared_norm = Estimate(total, EPS * np.sqrt(stored.size) * total)
+    given = float(np.sum(values**2))
+    error = squared_norm.error + EPS * np.sqrt(max(len(values), 1)) * given
+    return Estimate(max(squared_norm - given, 0.0), error, squared_norm.sampled)
 
 
-class _GramOperator:
-    """The products with BᵀB."""
-
-    def __init__(self, products: Products):
-        self.products = products
-        self.shape = (products.shape[1], products.shape[1])
-
-    def forward(self, x: Array) -> Array:
-        return self.products.backward(self.products.forward(x))
-
-
-def _trace(products: Products | _GramOperator, budget: int, seed: int) -> Estimate:
-    n, columns = products.shape
+def _trace(operator: CountingOperator | GramOperator, budget: int, seed: int) -> Estimate:
+    n, columns = operator.shape
     if n != columns:
-        raise InputError(f"operator has shape {products.shape}, but a trace needs a square matrix")
+        raise InputError(f"operator has shape {operator.shape}, but a trace needs a square matrix")
     if budget < 6:
         raise InputError(f"budget is {budget}, but at least 6 products are expected")
     if budget >= n:
-        diagonal = np.diag(products.forward(np.eye(n)))
+        diagonal = np.diag(operator.matmat(np.eye(n)))
         return Estimate(float(diagonal.sum()), EPS * np.sqrt(n) * 2 * float(np.abs(diagonal).sum()))
     rng, third = generator(seed, "trace"), budget // 3
-    basis = np.linalg.qr(products.forward(rng.choice([-1.0, 1.0], size=(n, third))))[0]  # (n, m)
+    basis = np.linalg.qr(operator.matmat(rng.choice([-1.0, 1.0], size=(n, third))))[0]  # (n, m)
     probes = rng.choice([-1.0, 1.0], size=(n, third))
     probes -= basis @ (basis.T @ probes)
-    held = float(np.sum(basis * products.forward(basis)))
-    rest = np.sum(probes * products.forward(probes), axis=0)  # (m,)
-    error = float(rest.std(ddof=1)) / np.sqrt(third) + EPS * np.sqrt(n) * abs(held)
-    return Estimate(held + float(rest.mean()), error, sampled=True)
+    captured = float(np.sum(basis * operator.matmat(basis)))
+    rest = np.sum(probes * operator.matmat(probes), axis=0)  # (m,)
+    error = float(rest.std(ddof=1)) / np.sqrt(third) + EPS * np.sqrt(n) * abs(captured)
+    return Estimate(captured + float(rest.mean()), error, sampled=True)

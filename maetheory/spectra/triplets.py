@@ -1,4 +1,4 @@
-"""A singular triplet is a value with its left and right vector."""
+"""Singular triplets: singular values with their left and right vectors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maetheory.spectra.counting_operator import Array, Products
+from maetheory.spectra.counting_operator import Array, CountingOperator
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class SingularTriplets:
         return SingularTriplets(self.right, self.values, self.left)
 
     def first(self, count: int) -> SingularTriplets:
-        """The `count` largest."""
+        """Return the `count` largest triplets."""
         return SingularTriplets(self.left[:, :count], self.values[:count], self.right[:, :count])
 
 
-def rayleigh_ritz(products: Products, basis: Array) -> SingularTriplets:
-    """Return the triplets that the orthonormal columns of `basis` (N2, k) contain: the SVD of B basis."""
-    left, values, turn = np.linalg.svd(products.forward(basis), full_matrices=False)
-    return SingularTriplets(left, values, basis @ turn.T)
+def rayleigh_ritz(operator: CountingOperator, basis: Array) -> SingularTriplets:
+    """Return the singular triplets of B restricted to the span of an orthonormal `basis` (N2, k)."""
+    left, values, vt = np.linalg.svd(operator.matmat(basis), full_matrices=False)
+    return SingularTriplets(left, values, basis @ vt.T)

@@ -1,4 +1,4 @@
-"""The top of the spectrum against dense SVD, with components, ties, deficient ranks and bad input."""
+"""Test `spectrum` against dense SVD: components, ties, deficient ranks and bad input."""
 
 import numpy as np
 import pytest
@@ -52,9 +52,9 @@ def test_values_vectors_and_bounds_agree_with_dense_svd(rng, form, shape, k):
     dense = random_graph(rng, *shape, 4).toarray()
     found = spectrum(form(dense), k)
     assert_certified(found, dense, k)
-    following = np.append(np.linalg.svd(dense, compute_uv=False), 0.0)[k]
-    assert found.missed_below <= 1.1 * following + 1e-13
-    assert found.missed_above >= 0.9 * following - 1e-13
+    next_value = np.append(np.linalg.svd(dense, compute_uv=False), 0.0)[k]
+    assert found.missed_below <= 1.1 * next_value + 1e-13
+    assert found.missed_above >= 0.9 * next_value - 1e-13
 
 
 def test_every_copy_of_one_over_many_components(rng):
@@ -86,21 +86,21 @@ def test_the_same_seed_gives_the_same_numbers(rng):
     assert first.missed_below == second.missed_below
 
 
-def test_matvecs_are_what_the_operator_saw(rng):
-    graph, seen = random_graph(rng, 400, 300, 4), []
+def test_matvecs_counts_the_products_with_the_operator(rng):
+    graph, columns = random_graph(rng, 400, 300, 4), []
 
-    def times(matrix):
-        def product(x):
-            seen.append(1 if x.ndim == 1 or x.shape[1] == 1 else x.shape[1])
+    def counted(matrix):
+        def multiply(x):
+            columns.append(1 if x.ndim == 1 or x.shape[1] == 1 else x.shape[1])
             return matrix @ x
 
-        return product
+        return multiply
 
-    forward, backward = times(graph), times(graph.T)
+    product, adjoint = counted(graph), counted(graph.T)
     operator = LinearOperator(
-        graph.shape, matvec=forward, rmatvec=backward, matmat=forward, rmatmat=backward, dtype=float
+        graph.shape, matvec=product, rmatvec=adjoint, matmat=product, rmatmat=adjoint, dtype=float
     )
-    assert spectrum(operator, 4).matvecs == sum(seen)
+    assert spectrum(operator, 4).matvecs == sum(columns)
 
 
 @pytest.mark.parametrize("k", [0, -1, 5, 2.5, None, "3"])
@@ -112,21 +112,21 @@ def test_an_impossible_count_is_refused(k):
 @pytest.mark.parametrize(
     "matrix", [np.full((2, 2), np.nan), np.ones(3), np.ones((0, 3)), np.ones((2, 2)) * 1j, sparse.csr_array([[np.inf]])]
 )
-def test_what_is_no_real_matrix_is_refused(matrix):
+def test_anything_but_a_real_matrix_is_refused(matrix):
     with pytest.raises(InputError, match=r"^operator"):
         spectrum(matrix, 1)
 
 
 @pytest.mark.parametrize("form", [sparse.csr_array, aslinearoperator])
 def test_all_values_of_a_matrix_that_does_not_fit_into_memory_are_refused(form):
-    """A chain of 40 000 rows and columns is one component, of 13 GB if it is written down."""
+    """A chain of 40 000 rows and columns is one component, which takes 13 GB as a dense array."""
     side = 40_000
     chain = form(sparse.csr_array(sparse.diags([1.0, 0.5], [0, 1], shape=(side, side))))
     with pytest.raises(InputError, match=r"40000 x 40000 .* 12\.8 GB: ask for 10000 at most"):
         spectrum(chain, side // 4 + 1)
 
 
-def test_an_array_that_is_in_memory_anyway_is_decomposed_whole(monkeypatch, rng):
+def test_an_array_that_is_already_in_memory_is_decomposed_densely(monkeypatch, rng):
     monkeypatch.setattr("maetheory.spectra.solvers.LARGEST_ENTRIES", 10)
     matrix = rng.normal(size=(70, 80))
     np.testing.assert_allclose(spectrum(matrix, 60).values, np.linalg.svd(matrix)[1][:60], atol=1e-12)

@@ -1,23 +1,22 @@
-"""Three hundred matrices of chance: values agree with dense SVD, and no bound is ever on the wrong side."""
+"""Test values and bounds against dense SVD on three hundred random matrices."""
 
 import numpy as np
 import pytest
 from scipy import sparse
 from scipy.sparse.linalg import aslinearoperator
 
-from maetheory.spectra import certify, small_components, spectrum
-from maetheory.spectra import solvers as engines
+from maetheory.spectra import certify, small_components, solvers, spectrum
 
 EPS = np.finfo(float).eps
 KINDS = ["uniform", "decaying", "tied", "nearly tied", "deficient", "repeated"]
 
 
 @pytest.fixture(autouse=True)
-def every_engine(monkeypatch):
-    """Draw the lines between engines so low that matrices of this size reach all of them."""
-    monkeypatch.setattr(engines, "DENSE_SIDE", 8)
+def every_solver(monkeypatch):
+    """Lower the size limits between solvers so that matrices of this size reach all of them."""
+    monkeypatch.setattr(solvers, "DENSE_SIDE", 8)
     monkeypatch.setattr(small_components, "DENSE_SIDE", 8)
-    monkeypatch.setattr(engines, "GRAM_SIDE", 20)
+    monkeypatch.setattr(solvers, "GRAM_SIDE", 20)
 
 
 def singular_values(rng: np.random.Generator, kind: str, count: int) -> np.ndarray:
@@ -64,7 +63,7 @@ def test_values_agree_and_bounds_hold(kind):
         k = int(rng.integers(1, min(*dense.shape, 24) + 1))
         found = spectrum(FORMS[seed % 4](dense), k)
         truth = np.append(np.linalg.svd(dense, compute_uv=False), 0.0)
-        oracle = 10 * EPS * np.sqrt(sum(dense.shape)) * truth[0]  # LAPACK's own error: 22 eps of a 6 x 6 was seen
+        oracle = 10 * EPS * np.sqrt(sum(dense.shape)) * truth[0]  # LAPACK's own error, 22 eps on one 6 x 6 matrix
         label = f"{kind}, seed {seed}, {dense.shape}, k = {k}, {FORMS[seed % 4].__name__}"
         np.testing.assert_allclose(found.values, truth[:k], rtol=0, atol=oracle, err_msg=label)
         assert (found.lower <= truth[:k] + oracle).all(), label
@@ -76,21 +75,21 @@ def test_values_agree_and_bounds_hold(kind):
 
 @pytest.mark.parametrize("kind", ["uniform", "tied", "nearly tied"])
 def test_a_dropped_vector_is_flagged_in_every_form(kind):
-    """Any vector but those tied with the last one kept, which nobody can tell from it."""
+    """Drop any vector except those tied with the last one kept, which are indistinguishable from it."""
     for seed in range(12):
         rng = np.random.default_rng([7, seed])
         dense = sparse.block_diag([block(rng, kind) for _ in range(2)]).toarray()
         left, values, right = np.linalg.svd(dense, full_matrices=False)
         keep = np.flatnonzero(values > 0.3 * values[0])
-        ahead = np.flatnonzero(values > 1.1 * values[keep[-1]])
-        if len(ahead):
-            keep = np.delete(keep, rng.choice(ahead))
+        larger = np.flatnonzero(values > 1.1 * values[keep[-1]])
+        if len(larger):
+            keep = np.delete(keep, rng.choice(larger))
             found = certify(FORMS[seed % 4](dense), values[keep], left[:, keep], right[keep].T)
             assert found.missed, f"{kind}, seed {seed}"
 
 
 def test_empty_columns_beside_one_component_do_not_shift_the_certificate():
-    """The component's columns are 3 to 62, and the certificate must deflate its vectors there."""
+    """The component has columns 3 to 62, where the certificate must deflate its vectors."""
     rng = np.random.default_rng(0)
     dense = np.zeros((90, 70))
     dense[5:85, 3:63] = rng.random((80, 60))
@@ -101,8 +100,8 @@ def test_empty_columns_beside_one_component_do_not_shift_the_certificate():
     assert found.matvecs > 0
 
 
-def test_round_off_in_squares_proves_no_omission():
-    """Beyond the rank all values are zero, and BᵀB shows them as the root of round-off, 1e-8."""
+def test_rounding_errors_of_squares_do_not_count_as_missed_values():
+    """Beyond the rank all values are zero, but BᵀB gives the root of its rounding error, 1e-8."""
     rng = np.random.default_rng(1)
     found = spectrum(rng.standard_normal((80, 4)) @ rng.standard_normal((4, 60)), 9)
     assert not found.missed
@@ -110,12 +109,12 @@ def test_round_off_in_squares_proves_no_omission():
     assert found.missed_below < 1e-6 * found.values[0]
 
 
-def test_values_far_below_the_first_are_not_blurred_by_squaring():
-    """Squares of 1e-7 are no larger than round-off beside 1: eigenvectors of BᵀB leave residuals of 1e-12 or more."""
+def test_values_far_below_the_first_keep_their_digits():
+    """Squares of 1e-7 are no larger than the rounding error of 1: eigenvectors of BᵀB have residuals above 1e-12."""
     rng = np.random.default_rng(1)
     values = np.r_[np.ones(3), 1e-7 * np.linspace(1.0, 0.2, 57)]
     left, right = (np.linalg.qr(rng.standard_normal((side, 60)))[0] for side in (80, 60))
     found = spectrum(left * values @ right.T, 12)
     rounding = EPS * np.sqrt(140.0)
     np.testing.assert_allclose(found.values, values[:12], rtol=0, atol=10 * rounding)
-    assert found.enclosure < 8 * np.sqrt(12.0) * rounding  # what the block method stops at, twelve columns together
+    assert found.enclosure < 8 * np.sqrt(12.0) * rounding  # the tolerance of the block method for twelve columns

@@ -1,4 +1,4 @@
-"""Traces, tails and densities against their exact values, and standard errors against the errors seen."""
+"""Test traces, tail energies and densities against exact values, and standard errors against actual errors."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from scipy import sparse
 from scipy.sparse.linalg import aslinearoperator
 
 from maetheory.core import InputError
-from maetheory.spectra import Products, density, lanczos, tail, trace
+from maetheory.spectra import CountingOperator, lanczos, spectral_density, tail_energy, trace
 
 EPS = np.finfo(float).eps
 
@@ -39,11 +39,11 @@ def test_a_low_rank_trace_is_exact_long_before():
     assert found.error < 1e-12
 
 
-def test_the_standard_error_of_a_trace_is_the_error_seen(decaying):
+def test_the_standard_error_of_a_trace_is_the_actual_error(decaying):
     found = [trace(decaying, budget=30, seed=seed) for seed in range(200)]
     error = np.array(found) - np.trace(decaying)
-    told = np.array([estimate.error for estimate in found])
-    assert 0.8 < np.sqrt(np.mean(error**2)) / np.sqrt(np.mean(told**2)) < 1.25
+    stated = np.array([estimate.error for estimate in found])
+    assert 0.8 < np.sqrt(np.mean(error**2)) / np.sqrt(np.mean(stated**2)) < 1.25
     assert abs(error.mean()) < 4 * error.std() / np.sqrt(200)
 
 
@@ -59,11 +59,11 @@ def test_tails_of_explicit_and_implicit_matrices(shape):
     values = 1 / np.arange(1.0, 151.0)
     matrix, truth = matrix_with(values, *shape), np.sum(values[5:] ** 2)
     for explicit in (matrix, sparse.csr_array(matrix)):
-        found = tail(explicit, values[:5])
+        found = tail_energy(explicit, values[:5])
         assert not found.sampled
         assert abs(found - truth) <= found.error
         assert found.error < 1e-12
-    found = tail(aslinearoperator(matrix), values[:5])
+    found = tail_energy(aslinearoperator(matrix), values[:5])
     assert found.sampled
     assert abs(found - truth) < 5 * found.error < 0.5 * truth
 
@@ -75,7 +75,7 @@ def test_an_impossible_trace_is_refused(matrix, budget, match):
 
 
 def test_a_gauss_rule_is_exact_for_polynomials():
-    """With m steps, the moments wᵀ Aʲ w for j < 2m are reproduced; the first beyond is not."""
+    """With m steps, the moments wᵀ Aʲ w are exact for j < 2m but not for j = 2m."""
     values = np.linspace(0.0, 1.0, 40)
     start = np.random.default_rng(1).standard_normal(40)
     start /= np.linalg.norm(start)
@@ -85,7 +85,7 @@ def test_a_gauss_rule_is_exact_for_polynomials():
     assert np.sum(rule.weights * rule.nodes**8) != pytest.approx(np.sum(start**2 * values**8), abs=1e-9)
 
 
-def test_lanczos_stops_where_the_space_closes():
+def test_lanczos_stops_when_the_krylov_space_is_exhausted():
     rule = lanczos(lambda x: np.array([2.0, 2.0, 1.0]) * x, np.ones(3), 3)
     np.testing.assert_allclose(rule.nodes, [1, 2], atol=1e-14)
     np.testing.assert_allclose(rule.weights, [1 / 3, 2 / 3], atol=1e-14)
@@ -94,45 +94,45 @@ def test_lanczos_stops_where_the_space_closes():
 @pytest.mark.parametrize("shape", [(300, 200), (200, 300)])
 def test_sums_over_all_singular_values(shape):
     values = np.linspace(0.01, 1.0, 200)
-    seen = density(matrix_with(values, *shape), probes=24)
-    assert seen.count == 200
-    assert seen.matvecs == 2 * 24 * 48
+    found = spectral_density(matrix_with(values, *shape), probes=24)
+    assert found.n_values == 200
+    assert found.matvecs == 2 * 24 * 48
     for function in (np.square, lambda s: s**6, lambda s: np.exp(-s), lambda s: np.log1p(s**2)):
-        found = seen.sum(function)
-        assert found.sampled
-        assert abs(found - function(values).sum()) < 4 * found.error
-    flat = seen.sum(lambda s: s**0)
+        total = found.sum(function)
+        assert total.sampled
+        assert abs(total - function(values).sum()) < 4 * total.error
+    flat = found.sum(lambda s: s**0)
     assert flat == pytest.approx(200, abs=1e-9)
 
 
-def test_the_standard_error_of_a_sum_is_the_error_seen():
+def test_the_standard_error_of_a_sum_is_the_actual_error():
     values = np.linspace(0.0, 1.0, 60)
     matrix = matrix_with(values, 70, 60)
-    found = [density(matrix, probes=8, steps=12, seed=seed).sum(np.square) for seed in range(150)]
+    found = [spectral_density(matrix, probes=8, steps=12, seed=seed).sum(np.square) for seed in range(150)]
     error = np.array(found) - np.sum(values**2)
-    told = np.array([estimate.error for estimate in found])
-    assert 0.8 < np.sqrt(np.mean(error**2)) / np.sqrt(np.mean(told**2)) < 1.25
+    stated = np.array([estimate.error for estimate in found])
+    assert 0.8 < np.sqrt(np.mean(error**2)) / np.sqrt(np.mean(stated**2)) < 1.25
 
 
-def test_counts_of_separated_clusters():
+def test_histogram_of_separated_clusters():
     values = np.repeat([1.0, 0.5, 0.1], [10, 60, 30])
-    counts = density(matrix_with(values, 120, 100), probes=40).counts(np.array([0.0, 0.3, 0.7, 1.2]))
+    counts = spectral_density(matrix_with(values, 120, 100), probes=40).histogram(np.array([0.0, 0.3, 0.7, 1.2]))
     assert (np.abs(counts.value - [30, 60, 10]) < 4 * counts.error).all()
     assert counts.value.sum() == pytest.approx(100)
     assert (counts.error < 5).all()
 
 
-def test_the_smoothed_density_is_the_sum_of_its_bumps():
+def test_the_smoothed_density_is_the_sum_of_its_kernels():
     values = np.repeat([1.0, 0.4], [20, 80])
     at = np.linspace(-1.0, 2.5, 701)
-    curve = density(matrix_with(values, 120, 100), probes=40).smooth(at, 0.1)
+    curve = spectral_density(matrix_with(values, 120, 100), probes=40).smooth(at, 0.1)
     truth = np.mean(np.exp(-((at[:, None] - values) ** 2) / 0.02), axis=1) / np.sqrt(0.02 * np.pi)
     assert (np.abs(curve.value - truth) <= 4 * curve.error + 1e-9).all()
     assert np.sum(curve.value) * 0.005 == pytest.approx(1.0, abs=1e-9)
 
 
-def test_a_scaled_identity_is_seen_without_error():
-    found = density(3.0 * np.eye(20), probes=2).sum(np.square)
+def test_a_scaled_identity_has_no_error():
+    found = spectral_density(3.0 * np.eye(20), probes=2).sum(np.square)
     assert found == pytest.approx(180)
     assert found.error < 1e-12
 
@@ -140,10 +140,10 @@ def test_a_scaled_identity_is_seen_without_error():
 @pytest.mark.parametrize("wrong", [{"probes": 1}, {"steps": 0}])
 def test_an_impossible_effort_is_refused(wrong):
     with pytest.raises(InputError, match="at least"):
-        density(np.eye(3), **wrong)
+        spectral_density(np.eye(3), **wrong)
 
 
 def test_products_of_empty_columns_are_free():
-    products = Products(np.eye(3))
-    products.forward(np.empty((3, 0)))
-    assert products.count == 0
+    operator = CountingOperator(np.eye(3))
+    operator.matmat(np.empty((3, 0)))
+    assert operator.matvecs == 0

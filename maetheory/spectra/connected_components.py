@@ -1,4 +1,4 @@
-"""A singular value of a graph belongs to one connected component, so the components are solved apart."""
+"""Connected components of a sparse matrix, viewed as a bipartite graph of rows and columns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Indices = NDArray[np.integer]
 
 @dataclass(frozen=True)
 class Component:
-    """One connected component: its rows and columns in the whole matrix, and its entries as a CSR triple."""
+    """One connected component: the indices of its rows and columns in the matrix, and its entries as a CSR triple."""
 
     rows: Indices
     columns: Indices
@@ -35,31 +35,30 @@ class Component:
         """The component as a CSR array."""
         return sparse.csr_array((self.data, self.indices, self.indptr), shape=self.shape)
 
-    @property
-    def dense(self) -> Array:
-        """The component as an array."""
-        full = np.zeros(self.shape)
+    def toarray(self) -> Array:
+        """Return the component as a dense array."""
+        dense = np.zeros(self.shape)
         row = np.repeat(np.arange(len(self.rows)), np.diff(self.indptr))
-        full[row, self.indices] = self.data
-        return full
+        dense[row, self.indices] = self.data
+        return dense
 
 
-def components(matrix: Any) -> list[Component]:
-    """Split a sparse matrix into the connected components of its bipartite graph, rows against columns.
+def split_components(matrix: Any) -> list[Component]:
+    """Split a sparse matrix into the connected components of its bipartite graph of rows and columns.
 
     Parameters
     ----------
     matrix : (N1, N2) sparse matrix
-        Stored zeros do not connect anything.
+        Stored zeros are not edges.
 
     Returns
     -------
-    list of Block
+    list of Component
         Components with at least one entry, in the order of their first row; empty rows and columns are in none.
 
     Examples
     --------
-    >>> [block.columns.tolist() for block in components(sparse.csr_array([[1, 1, 0, 0], [0, 0, 0, 2]]))]
+    >>> [component.columns.tolist() for component in split_components(sparse.csr_array([[1, 1, 0, 0], [0, 0, 0, 2]]))]
     [[0, 1], [3]]
     """
     matrix = _canonical(matrix)
@@ -73,7 +72,7 @@ def components(matrix: Any) -> list[Component]:
 
 
 def _canonical(matrix: Any) -> Any:
-    """Return CSR without duplicates or stored zeros, leaving the argument as it was."""
+    """Return a CSR array without duplicates or stored zeros; the argument is not modified."""
     matrix = sparse.csr_array(matrix)
     if not matrix.has_canonical_format or not matrix.data.all():
         matrix = matrix.copy()
@@ -89,11 +88,11 @@ def _split_by_label(matrix: Any, row_label: Indices, column_label: Indices, n: i
     local[columns] = np.arange(len(columns)) - np.repeat(column_start[:-1], np.diff(column_start))
     by_component = matrix[rows]
     indptr, indices, data = by_component.indptr, local[by_component.indices], by_component.data
-    blocks = []
+    components = []
     for c in np.flatnonzero((np.diff(row_start) > 0) & (np.diff(column_start) > 0)):
         first, last = row_start[c], row_start[c + 1]
         begin, end = indptr[first], indptr[last]
-        blocks.append(
+        components.append(
             Component(
                 rows[first:last],
                 columns[column_start[c] : column_start[c + 1]],
@@ -102,9 +101,9 @@ def _split_by_label(matrix: Any, row_label: Indices, column_label: Indices, n: i
                 indptr[first : last + 1] - begin,
             )
         )
-    return blocks
+    return components
 
 
 def _group_by_label(label: Indices, n: int) -> tuple[Indices, Indices]:
-    """Return the members sorted by group, and where each of the n groups starts (n + 1 numbers)."""
+    """Return the indices sorted by label, and the offset at which each of the n groups starts (n + 1 numbers)."""
     return np.argsort(label, kind="stable"), np.append(0, np.cumsum(np.bincount(label, minlength=n)))
