@@ -1,143 +1,34 @@
-"""Statements about masked autoencoders that can be run: on a finite world each is checked exactly.
+"""Theorems about masked autoencoders as executable checks: each is verified exactly on finite worlds.
 
-Every module is one statement. It says in words what is assumed and claimed, names a world where equality holds (or why
-there is none) and, for each assumption, a world where the assumption fails. :data:`THEOREMS` lists them in reading
-order; :func:`check` evaluates one on a world of yours.
+A theorem consists of two sides, a direction and assumptions. Checking it on a finite world evaluates all of them and
+returns a verdict:
+
+>>> from maetheory.theory import THEOREMS, check
+>>> print(check("alignment-split", **THEOREMS["alignment-split"].tight()).verdict)
+TIGHT
+
+Read in this order:
+
+- :mod:`~maetheory.theory.theorem`: `Theorem`, `Check` and `Verdict`; :mod:`~maetheory.theory.objects`: the named arrays
+  that a theorem takes.
+- :mod:`~maetheory.theory.graph_quantities`, :mod:`~maetheory.theory.exact_probe`: constants, norms and the linear probe
+  of a finite world, which several statements use; :mod:`~maetheory.theory.closed_form_mixture` and
+  :mod:`~maetheory.theory.mask_ratio_sweep`: the spectrum and the bounds of one world at every mask ratio.
+- :mod:`~maetheory.theory.statements`: one statement per module; it lists `THEOREMS`.
+- :mod:`~maetheory.theory.standard_worlds`, :mod:`~maetheory.theory.survey`: fixed worlds, and the summary of all
+  theorems on them.
+- :mod:`~maetheory.theory.small_worlds`, :mod:`~maetheory.theory.falsify`: random worlds, and the search for a
+  counterexample.
+- :mod:`~maetheory.theory.certified`: the same theorems a second time in ball arithmetic, so that a verdict is a proof.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
-
-from maetheory.core import InputError
 from maetheory.core.renames import renamed
-from maetheory.theory.certified.certificate import Certificate, certify
+from maetheory.theory.certified import Certificate, certify
 from maetheory.theory.falsify import SearchedWorld, SearchResult, falsify, replay, search
-from maetheory.theory.statements import (
-    asymmetric_alignment_bounds_alignment,
-    certificate_bounds_downstream_error,
-    data_processing_shrinks_spectrum,
-    effective_rank_grows_with_uniformity,
-    excess_factorisation_bounded_by_umae,
-    excess_loss_bounds_downstream_error,
-    factorisation_bounds_probe_residual,
-    full_collapse_costs_variance,
-    label_error_alone_is_not_enough,
-    label_error_grows_with_mask_ratio,
-    linear_decoders_keep_the_top_singular_directions,
-    linear_mae_is_reduced_rank_regression,
-    mask_ratio_duality,
-    pair_error_bounded_by_label_errors,
-    pair_error_lower_bound,
-    perfect_alignment_is_constant_on_components,
-    probe_residual_bounds_downstream_error,
-    reconstruction_bounds_alignment,
-    reconstruction_bounds_asymmetric_alignment,
-    reconstruction_bounds_encoder_alignment,
-    reconstruction_bounds_encoder_alignment_sharply,
-    reconstruction_is_alignment_plus_bias,
-    reconstruction_is_irreducible_loss_plus_excess,
-    sampled_spectrum_concentrates,
-    shared_linear_mae_is_regression_row_by_row,
-    spectral_contrast_is_factorisation,
-    spectral_features_bound_downstream_error,
-    umae_bounded_by_graph_tail,
-    umae_bounds_downstream_error,
-    umae_bounds_spectral_contrast,
-    uniformity_approximates_coding_rate,
-    votes_beat_views_when_errors_scatter,
-)
+from maetheory.theory.statements import THEOREMS, check
 from maetheory.theory.theorem import Assumption, Check, Theorem, Verdict, combine
-
-_PAPER_THEOREMS: tuple[Theorem, ...] = (
-    reconstruction_bounds_asymmetric_alignment.THEOREM,
-    asymmetric_alignment_bounds_alignment.THEOREM,
-    reconstruction_bounds_alignment.THEOREM,
-    reconstruction_bounds_encoder_alignment.THEOREM,
-    full_collapse_costs_variance.THEOREM,
-    full_collapse_costs_variance.GIVEN_THE_MASK,
-    spectral_contrast_is_factorisation.THEOREM,
-    spectral_contrast_is_factorisation.MINIMUM,
-    umae_bounds_spectral_contrast.THEOREM,
-    umae_bounded_by_graph_tail.THEOREM,
-    factorisation_bounds_probe_residual.THEOREM,
-    probe_residual_bounds_downstream_error.VIEW_ERROR,
-    probe_residual_bounds_downstream_error.IMAGE_ERROR,
-    umae_bounds_downstream_error.THEOREM,
-    umae_bounds_downstream_error.VACUITY,
-    pair_error_bounded_by_label_errors.THEOREM,
-)
-_OWN_THEOREMS: tuple[Theorem, ...] = (
-    reconstruction_is_alignment_plus_bias.THEOREM,
-    reconstruction_bounds_encoder_alignment_sharply.THEOREM,
-    excess_factorisation_bounded_by_umae.THEOREM,
-    reconstruction_is_irreducible_loss_plus_excess.THEOREM,
-    perfect_alignment_is_constant_on_components.THEOREM,
-    perfect_alignment_is_constant_on_components.CONVERSE,
-    perfect_alignment_is_constant_on_components.RANK,
-    effective_rank_grows_with_uniformity.THEOREM,
-    effective_rank_grows_with_uniformity.EFFECTIVE_RANK,
-    effective_rank_grows_with_uniformity.PARTICIPATION_RATIO,
-    effective_rank_grows_with_uniformity.STABLE_RANK,
-    spectral_features_bound_downstream_error.THEOREM,
-    excess_loss_bounds_downstream_error.THEOREM,
-    certificate_bounds_downstream_error.THEOREM,
-    votes_beat_views_when_errors_scatter.THEOREM,
-    label_error_alone_is_not_enough.THEOREM,
-    pair_error_lower_bound.THEOREM,
-    data_processing_shrinks_spectrum.THEOREM,
-    data_processing_shrinks_spectrum.BOTH_SIDES,
-    data_processing_shrinks_spectrum.PAIR_ERROR,
-    linear_decoders_keep_the_top_singular_directions.THEOREM,
-    linear_decoders_keep_the_top_singular_directions.GIVEN_FEATURES,
-    linear_decoders_keep_the_top_singular_directions.LOSS,
-    linear_mae_is_reduced_rank_regression.THEOREM,
-    shared_linear_mae_is_regression_row_by_row.THEOREM,
-    shared_linear_mae_is_regression_row_by_row.MASK_BY_MASK,
-    uniformity_approximates_coding_rate.THEOREM,
-    uniformity_approximates_coding_rate.FROM_ABOVE,
-    mask_ratio_duality.THEOREM,
-    label_error_grows_with_mask_ratio.THEOREM,
-    sampled_spectrum_concentrates.THEOREM,
-    sampled_spectrum_concentrates.UNSEEN,
-    sampled_spectrum_concentrates.BIAS,
-)
-
-THEOREMS: Mapping[str, Theorem] = MappingProxyType(
-    {theorem.slug: theorem for theorem in _PAPER_THEOREMS + _OWN_THEOREMS}
-)
-"""Every theorem under its slug, in reading order: the paper's with what answers them, then others of ours."""
-
-
-def check(slug: str, graph: Any = None, **objects: Any) -> Check:
-    """Check one theorem on one world.
-
-    Parameters
-    ----------
-    slug : str
-        A key of :data:`THEOREMS`.
-    graph : MaskGraph, optional
-        The world's mask graph; nearly every theorem needs one.
-    **objects
-        What the theorem names in ``THEOREMS[slug].objects``: ``h (N1, d)``, ``h_g (N2, d)``, ``targets (N2, d)``,
-        ``features (N1, k)``, …
-
-    Returns
-    -------
-    Check
-        Both sides, the slack (>= 0 iff the claim holds, whichever way it points), the assumptions and the verdict.
-
-    Raises
-    ------
-    InputError
-        If the slug is unknown, or an object is missing, unknown or of the wrong shape.
-    """
-    if slug not in THEOREMS:
-        raise InputError(f"there is no theorem {slug!r}; the theorems are: {', '.join(THEOREMS)}")
-    return THEOREMS[slug].check(graph, **objects)
-
 
 __all__ = [
     "THEOREMS",

@@ -14,6 +14,7 @@ from itertools import islice
 import numpy as np
 
 from maetheory.core import InputError, Progress, generator, no_progress
+from maetheory.theory.objects import SHAPES
 from maetheory.theory.small_worlds import (
     SmallWorld,
     complexity,
@@ -22,7 +23,7 @@ from maetheory.theory.small_worlds import (
     simplifications,
     with_coordinates,
 )
-from maetheory.theory.theorem import SHAPES, Check, Theorem, Verdict
+from maetheory.theory.theorem import Check, Theorem, Verdict
 
 _MAX_DESCENTS = 6
 _STEP_BUDGET = 250
@@ -40,7 +41,7 @@ class SearchedWorld:
     seed, number : int
         ``replay(theorem, seed=seed, number=number, descend=descended)`` finds the same world before shrinking.
     world : SmallWorld
-        ``world.everything()`` are the objects for :func:`check`.
+        ``world.all_objects()`` are the objects for :func:`check`.
     check : Check
     descended : bool
         Whether it was reached by going downhill from the drawn world.
@@ -167,7 +168,7 @@ def falsify(
     seen = search(theorem, worlds=worlds, seed=seed, descend=descend, progress=progress)
     if seen.smallest is None:
         theorem.check(
-            **draw_world(theorem, generator(seed, theorem.slug, 0)).everything()
+            **draw_world(theorem, generator(seed, theorem.slug, 0)).all_objects()
         )  # complains if it is not usable
         raise InputError(
             f"none of {worlds} worlds met the assumptions of {theorem.slug}: give it sample= or conform=, so that "
@@ -198,11 +199,11 @@ def _draw(theorem: Theorem, seed: int, number: int) -> SearchedWorld | None:
 def _check_at(theorem: Theorem, last: SearchedWorld, world: SmallWorld) -> SearchedWorld | None:
     """Check the theorem at `world`, moved to where its assumptions hold; None where they do not."""
     if theorem.conform is not None:
-        conformed = dict(theorem.conform(world.everything()))
+        conformed = dict(theorem.conform(world.all_objects()))
         conformed.pop("graph", None)
         world = replace(world, objects=conformed)
     try:
-        check = theorem.check(**world.everything())
+        check = theorem.check(**world.all_objects())
     except InputError:
         return None
     return None if check.verdict is Verdict.INAPPLICABLE else replace(last, world=world, check=check)

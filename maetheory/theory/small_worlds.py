@@ -6,6 +6,7 @@ list of simpler worlds next to it.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +16,8 @@ from scipy import sparse
 
 from maetheory.core import InputError
 from maetheory.graph import MaskGraph
-from maetheory.theory.theorem import SHAPES, Objects, Theorem
+from maetheory.theory.objects import SHAPES, Objects
+from maetheory.theory.theorem import Theorem
 
 MAX_SIDE = 5
 _MAX_LAW_ENTRIES = 50_000
@@ -41,10 +43,15 @@ class SmallWorld:
     labels: np.ndarray | None = None
     graph: MaskGraph | None = None
 
-    def everything(self) -> dict[str, Any]:
+    def all_objects(self) -> dict[str, Any]:
         """The objects with the graph, as :meth:`Theorem.check` takes them."""
         graph = self.graph if self.law is None else _graph_of_law(self.law, self.labels)
         return dict(self.objects) if graph is None else {"graph": graph, **self.objects}
+
+    def everything(self) -> dict[str, Any]:
+        """Old name of :meth:`all_objects`; warns."""
+        warnings.warn("SmallWorld.everything was renamed; use all_objects", DeprecationWarning, stacklevel=2)
+        return self.all_objects()
 
     def __str__(self) -> str:
         lines = []

@@ -16,9 +16,10 @@ import numpy as np
 
 from maetheory.core import InputError, Progress, generator, no_progress
 from maetheory.graph import MaskGraph
+from maetheory.theory.objects import Objects
 from maetheory.theory.small_worlds import draw_world
 from maetheory.theory.standard_worlds import GRAPHS, PREDICTORS, standard_objects
-from maetheory.theory.theorem import Assumption, Check, Objects, Theorem, Verdict
+from maetheory.theory.theorem import Assumption, Check, Theorem, Verdict, find_theorem
 
 STANDARD, TIGHT, BROKEN, RANDOM = "standard", "tight", "broken", "drawn"
 
@@ -65,27 +66,27 @@ class TheoremSurvey:
     Attributes
     ----------
     theorem : Theorem
-    visits : tuple of Visit
+    checks : tuple of WorldCheck
     """
 
     theorem: Theorem
-    visits: tuple[WorldCheck, ...] = field(repr=False)
+    checks: tuple[WorldCheck, ...] = field(repr=False)
 
     @property
     def applicable(self) -> tuple[WorldCheck, ...]:
         """Visits where every assumption holds."""
-        return tuple(visit for visit in self.visits if visit.check.verdict is not Verdict.INAPPLICABLE)
+        return tuple(visit for visit in self.checks if visit.check.verdict is not Verdict.INAPPLICABLE)
 
     @property
     def counts(self) -> dict[str, int]:
         """How often each verdict came out."""
-        seen = Counter(visit.check.verdict for visit in self.visits)
+        seen = Counter(visit.check.verdict for visit in self.checks)
         return {verdict.value: seen[verdict] for verdict in Verdict}
 
     @property
     def violated(self) -> bool:
         """Whether any world violates the claim."""
-        return any(visit.check.verdict is Verdict.VIOLATED for visit in self.visits)
+        return any(visit.check.verdict is Verdict.VIOLATED for visit in self.checks)
 
     @property
     def smallest(self) -> WorldCheck | None:
@@ -100,9 +101,9 @@ class TheoremSurvey:
         return float(np.median(seen)) if seen else math.nan
 
     @property
-    def needed(self) -> dict[str, Assumption]:
+    def failing_assumptions(self) -> dict[str, Assumption]:
         """What was measured for each assumption in the world where it alone fails, under that assumption's name."""
-        failing = [a for visit in self.visits if visit.kind == BROKEN for a in visit.check.assumptions if not a.holds]
+        failing = [a for visit in self.checks if visit.kind == BROKEN for a in visit.check.assumptions if not a.holds]
         return {assumption.name: assumption for assumption in failing}
 
 
@@ -114,11 +115,7 @@ def select_theorems(theorems: Mapping[str, Theorem], slugs: Iterable[str]) -> tu
     InputError
         If a slug is unknown; the message lists those that are known.
     """
-    named = tuple(dict.fromkeys(slugs)) or tuple(theorems)
-    for slug in named:
-        if slug not in theorems:
-            raise InputError(f"there is no theorem {slug!r}; the theorems are: {', '.join(theorems)}")
-    return tuple(theorems[slug] for slug in named)
+    return tuple(find_theorem(theorems, slug) for slug in dict.fromkeys(slugs)) or tuple(theorems.values())
 
 
 def survey(
@@ -145,7 +142,7 @@ def survey(
     --------
     >>> from maetheory.theory import THEOREMS
     >>> row, = survey([THEOREMS["spectral-contrast-is-factorisation"]], worlds=5)
-    >>> row.violated, row.counts["TIGHT"] == len(row.visits)
+    >>> row.violated, row.counts["TIGHT"] == len(row.checks)
     (False, True)
     """
     if worlds < 0 or seed < 0:
@@ -191,7 +188,7 @@ def _standard_worlds(theorem: Theorem, seed: int) -> Iterator[NamedWorld]:
 def _random_worlds(theorem: Theorem, worlds: int, seed: int) -> Iterator[NamedWorld]:
     for number in range(worlds):
         try:
-            objects = draw_world(theorem, generator(seed, theorem.slug, number)).everything()
+            objects = draw_world(theorem, generator(seed, theorem.slug, number)).all_objects()
         except InputError:
             continue  # the theorem asks for an object whose shape is unknown, and brings no worlds of its own
         yield NamedWorld(RANDOM, f"world {number} of seed {seed}", objects)

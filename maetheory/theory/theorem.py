@@ -8,38 +8,24 @@ boolean.
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from maetheory.core import Estimate, InputError
+from maetheory.theory.objects import SHAPES, Objects, as_array_of_shape, call_with_named_objects, graph_shape
 
-Objects = Mapping[str, Any]
 Side = Callable[..., float]
 AssumptionFunction = Callable[..., tuple[bool, str]]
 
 TIGHT_TOLERANCE = 1e-10
-"""Equality up to round-off: |slack| at most this many times the scale."""
-
-SHAPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "h": ("N1", "d"),
-        "h_g": ("N2", "d"),
-        "targets": ("N2", "d"),
-        "features": ("N1", "k"),
-        "masks": ("N2",),
-        "lipschitz": (),
-        "weight": (),
-    }
-)
-"""Shapes of the objects every theorem may name; N1 and N2 are the sides of the mask graph."""
+"""Equality up to rounding error: |slack| at most this many times the scale."""
+ROUNDING_TOLERANCE = 1e-12
+"""An assumption that fails by at most this relative amount counts as met."""
 
 
 class Verdict(StrEnum):
@@ -227,7 +213,7 @@ class Theorem:
         InputError
             If an object is missing, unknown or of the wrong shape, or the graph is missing.
         """
-        world = self.read(graph, objects)
+        world = self.validate_objects(graph, objects)
         for name, value in world.items():
             if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
                 return self._not_a_number(f"{name} holds a value that is not a finite number")
@@ -292,13 +278,13 @@ class Theorem:
         nan = Estimate(math.nan)
         return Check(self.statement, nan, nan, math.nan, math.nan, (), Verdict.VIOLATED, note, self.slug)
 
-    def read(self, graph: Any, objects: Objects) -> dict[str, Any]:
+    def validate_objects(self, graph: Any, objects: Objects) -> dict[str, Any]:
         """Return the objects as arrays once each is present, known and of the right shape; raises as `check` does."""
         world: dict[str, Any] = {}
         sizes: dict[str, tuple[int, str]] = {}
         if graph is not None:
             world["graph"] = graph
-            n1, n2 = _graph_shape(graph)
+            n1, n2 = graph_shape(graph)
             sizes = {"N1": (n1, "the graph"), "N2": (n2, "the graph")}
         elif self.needs_graph:
             raise InputError(f"{self.slug} needs graph=, a MaskGraph, but none was given")
@@ -313,59 +299,19 @@ class Theorem:
                 if name not in SHAPES:
                     raise InputError(f"{self.slug} does not know {name}=; it takes {takes}")
             elif value is not None:
-                world[name] = _as_array_of_shape(name, value, shapes[name], sizes) if name in shapes else value
+                world[name] = as_array_of_shape(name, value, shapes[name], sizes) if name in shapes else value
         return world
 
 
-def _graph_shape(graph: Any) -> tuple[int, int]:
-    if not hasattr(graph, "joint"):
-        raise InputError(f"graph must be a MaskGraph, but a {type(graph).__name__} was given")
-    n1, n2 = graph.joint.shape
-    return int(n1), int(n2)
-
-
-def _as_array_of_shape(name: str, value: Any, shape: tuple[str, ...], sizes: dict[str, tuple[int, str]]) -> Any:
-    """Return `value` as an array of the named shape, learning the sizes not yet known."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-    try:
-        array = np.asarray(value)
-        array = array if array.dtype.kind in "iub" else array.astype(np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"{name} must be an array of numbers, but a {type(value).__name__} was given") from None
-    if not shape:
-        return _positive(name, array)
-    known = [str(sizes[axis][0]) if axis in sizes else axis for axis in shape]
-    if array.ndim != len(shape) or any(axis in sizes and sizes[axis][0] != n for axis, n in zip(shape, array.shape)):
-        raise InputError(
-            f"{name} must have shape ({', '.join(shape)}) = ({', '.join(known)}), but its shape is {array.shape}"
-        )
-    for axis, n in zip(shape, array.shape):
-        sizes.setdefault(axis, (n, name))
-    return array
-
-
-def _positive(name: str, array: np.ndarray) -> float:
-    if array.ndim or not (np.isfinite(array) and array > 0):
-        raise InputError(f"{name} must be a positive number, but {array} was given")
-    return float(array)
+def find_theorem(theorems: Mapping[str, Theorem], slug: str) -> Theorem:
+    """Return the theorem of this slug; InputError that lists the known slugs if there is none."""
+    if slug not in theorems:
+        raise InputError(f"there is no theorem {slug!r}; the theorems are: {', '.join(theorems)}")
+    return theorems[slug]
 
 
 def _estimate(value: float) -> Estimate:
     return value if isinstance(value, Estimate) else Estimate(float(value))
-
-
-def call_with_named_objects(function: Callable[..., Any], world: Objects) -> Any:
-    """Call `function` with those objects of the world that it names."""
-    names = _argument_names(function)
-    return function(**(world if names is None else {name: world[name] for name in names if name in world}))
-
-
-@lru_cache(maxsize=4096)
-def _argument_names(function: Callable[..., Any]) -> tuple[str, ...] | None:
-    """Names of the arguments, None if it takes whatever there is."""
-    parameters = inspect.signature(function).parameters.values()
-    return None if any(p.kind is p.VAR_KEYWORD for p in parameters) else tuple(p.name for p in parameters)
 
 
 def combine(*terms: tuple[float, float], constant: float = 0.0) -> Estimate:

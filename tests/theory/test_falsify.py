@@ -100,7 +100,7 @@ def test_reading_a_world_as_a_vector_and_writing_it_back_changes_nothing(number)
     np.testing.assert_allclose(back.law, world.law, rtol=1e-12)
     for name, value in world.objects.items():
         np.testing.assert_array_equal(back.objects[name], value)
-    graph = world.everything()["graph"]
+    graph = world.all_objects()["graph"]
     assert graph.joint.sum() == pytest.approx(1)
     assert all(np.all(degrees > 0) for degrees in graph.degrees)
 
@@ -111,7 +111,7 @@ def test_a_graph_of_own_images_is_written_down_and_another_is_kept():
     np.testing.assert_array_equal(world.law.sum(0), tight["graph"].joint.toarray())
     shared = THEOREMS["probe-residual-bounds-image-error"].tight()
     assert to_small_world(shared).law is None
-    assert to_small_world(shared).everything()["graph"] is shared["graph"]
+    assert to_small_world(shared).all_objects()["graph"] is shared["graph"]
 
 
 def test_progress_is_told_of_every_world():

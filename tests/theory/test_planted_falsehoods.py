@@ -27,10 +27,10 @@ def test_false_versions_are_found_and_stay_false_when_shrunk(name):
     planted = plant(slug, change)
     found = falsify(planted, worlds=WORLDS)
     assert found is not None
-    again = planted.check(**found.world.everything())
+    again = planted.check(**found.world.all_objects())
     assert again.verdict is Verdict.VIOLATED
     assert again.slack == found.check.slack < 0
-    assert THEOREMS[slug].check(**found.world.everything()).verdict is not Verdict.VIOLATED
+    assert THEOREMS[slug].check(**found.world.all_objects()).verdict is not Verdict.VIOLATED
 
 
 @pytest.mark.parametrize("slug", OTHER_LAW)

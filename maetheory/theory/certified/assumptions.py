@@ -89,7 +89,7 @@ def least_lipschitz(graph: BallGraph, floats: dict[str, np.ndarray]) -> LeastLip
 
 
 def _positive_pairs(graph: BallGraph) -> Iterable[tuple[int, int]]:
-    x, other = graph.floats.pair_law.tocoo().coords
+    x, other = graph.float_graph.pair_law.tocoo().coords
     return ((int(i), int(j)) for i, j in zip(x, other) if i < j)
 
 
@@ -154,7 +154,7 @@ def position_blind(floats: dict[str, np.ndarray]) -> Margin:
 
 def depends_on_mask_alone(graph: BallGraph, floats: dict[str, np.ndarray], masks: np.ndarray | None = None) -> Margin:
     """H is the same for views of equal features and mask."""
-    names = graph.floats.target_masks if masks is None else masks
+    names = graph.float_graph.target_masks if masks is None else masks
     shown = sorted({(i, float(names[j])) for i, j, _ in graph.pairs})
     alike = _feature_groups(floats)
     seen = [(alike[i], mask) for i, mask in shown]
@@ -194,12 +194,12 @@ def linear_decoder(graph: BallGraph, h: BallMatrix, floats: dict[str, np.ndarray
 
 def no_tied_views(probe: BallProbe) -> Margin:
     """No view is between two classes: what is called a tie is one within 1e-12."""
-    return _no_ties(probe.ties(include_images=False), "views")
+    return _no_ties(probe.count_ties(include_images=False), "views")
 
 
 def no_tied_images(probe: BallProbe) -> Margin:
     """No view and no image is between two classes."""
-    return _no_ties(probe.ties(include_images=True), "views and images")
+    return _no_ties(probe.count_ties(include_images=True), "views and images")
 
 
 def _no_ties(ties: int, what: str) -> Margin:

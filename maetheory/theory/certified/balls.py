@@ -190,6 +190,29 @@ def rescale(a: BallMatrix, rows: Sequence[Ball] | None = None, columns: Sequence
     return from_rows(entries, a.nrows(), a.ncols())
 
 
+def row_sums(a: BallMatrix) -> list[Ball]:
+    """Sum of each row."""
+    return [ball_sum(row) for row in a.tolist()]
+
+
+def column_sums(a: BallMatrix) -> list[Ball]:
+    """Sum of each column."""
+    return row_sums(a.transpose())
+
+
+def solve_or_undecided(matrix: BallMatrix, right: BallMatrix, failure: str) -> BallMatrix:
+    """Return matrix⁻¹ · right; UndecidedError with this message where the balls do not exclude a singular matrix."""
+    try:
+        return matrix.solve(right)
+    except ZeroDivisionError:
+        raise UndecidedError(failure) from None
+
+
+def to_float_array(points: BallMatrix) -> np.ndarray:
+    """Midpoints of the entries in float64."""
+    return np.array([[float(x) for x in row] for row in points.tolist()])
+
+
 def enclosure(value: Ball) -> Enclosure:
     """Return the ball as an interval of floats, rounded outward.
 

@@ -26,7 +26,6 @@ import math
 import numbers
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,24 +34,27 @@ from maetheory.core import InputError
 from maetheory.graph import MaskGraph
 from maetheory.theory.certified.assumptions import ROUNDING_TOLERANCE, Margin
 from maetheory.theory.certified.balls import (
-    REAL_LINE,
-    Ball,
-    Enclosure,
     UndecidedError,
     as_stored,
     ball,
+    ball_matrix,
     ball_max,
-    ball_sum,
-    enclosure,
     precision,
 )
-from maetheory.theory.certified.balls import ball_matrix as ball_matrix
 from maetheory.theory.certified.graph import BallGraph
-from maetheory.theory.certified.own_statements import CERTIFIED_SIDES
 from maetheory.theory.certified.sides import Sides
-from maetheory.theory.theorem import TIGHT_TOLERANCE, Assumption, Theorem, Verdict, call_with_named_objects
+from maetheory.theory.certified.sides_by_slug import CERTIFIED_SIDES
+from maetheory.theory.certified.verdicts import (
+    FIRST_BITS,
+    BallEvaluation,
+    Certificate,
+    certificate_if_decided,
+    not_a_number,
+)
+from maetheory.theory.objects import call_with_named_objects
+from maetheory.theory.statements import THEOREMS
+from maetheory.theory.theorem import Theorem, find_theorem
 
-FIRST_BITS = 53
 MAX_BITS = 424
 """The precision doubles from the first to at most the last."""
 MAX_NODES = 400
@@ -60,59 +62,6 @@ MAX_NODES = 400
 
 
 _MAX_FLOAT = sys.float_info.max
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """What has been proved about a claim on one world.
-
-    Attributes
-    ----------
-    claim : str
-        The statement.
-    slug : str
-        The theorem's name.
-    lhs, rhs : Enclosure
-        Intervals of floats that contain the sides.
-    slack : Enclosure
-        Contains how far the claim is from failing: ``lhs - rhs`` for ``>=``, ``rhs - lhs`` for ``<=``, and
-        ``-|lhs - rhs|`` for an identity.
-    scale : Enclosure
-        Contains the size of the terms that cancel in the slack.
-    bits : int
-        Precision at which the verdict fell, 0 if none was needed.
-    assumptions : tuple of Assumption
-        Each with what was measured; one that is met only up to round-off holds.
-    verdict : Verdict
-    note : str
-        One sentence: what the verdict rests on.
-    """
-
-    claim: str
-    slug: str
-    lhs: Enclosure
-    rhs: Enclosure
-    slack: Enclosure
-    scale: Enclosure
-    bits: int
-    assumptions: tuple[Assumption, ...]
-    verdict: Verdict
-    note: str
-
-    def __str__(self) -> str:
-        return f"{self.verdict}: {self.claim}: {self.lhs} against {self.rhs}, slack {self.slack} ({self.note})"
-
-
-@dataclass(frozen=True)
-class _BallEvaluation:
-    """All that one precision can tell; sides are None where they could not be worked out."""
-
-    margins: Mapping[str, Margin]
-    lhs: Ball | None = None
-    rhs: Ball | None = None
-    scale: Ball | None = None
-    trivial: Ball | None = None
-    failure_reason: str = ""
 
 
 def certify(
@@ -164,18 +113,18 @@ def certify(
     theorem, sides = _theorem_and_sides(theorem, sides)
     if max_bits < FIRST_BITS:
         raise InputError(f"max_bits must be at least {FIRST_BITS}, but {max_bits} was given")
-    rounded = theorem.read(graph, {name: _clip_to_float_range(value) for name, value in objects.items()})
+    rounded = theorem.validate_objects(graph, {name: _clip_to_float_range(value) for name, value in objects.items()})
     world = {name: _restore_exact_values(value, objects.get(name)) for name, value in rounded.items()}
     for name, value in world.items():
         _refuse_if_large(name, value)
         if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
-            return _not_a_number(theorem, f"{name} holds a value that is not a finite number")
+            return not_a_number(theorem, f"{name} holds a value that is not a finite number")
     unread = _judged_in_floats(theorem, sides, rounded)
     eigenvector_cache: dict[str, Any] = {}
     bits = FIRST_BITS
     while True:
         with precision(bits):
-            found = _certificate_if_decided(
+            found = certificate_if_decided(
                 theorem,
                 _evaluate_sides(theorem, sides, _to_balls(world, rounded, eigenvector_cache), unread),
                 bits,
@@ -187,13 +136,9 @@ def certify(
 
 
 def _theorem_and_sides(theorem: str | Theorem, sides: Sides | None) -> tuple[Theorem, Sides]:
-    from maetheory.theory import THEOREMS
-
-    slug = theorem if isinstance(theorem, str) else theorem.slug
     if isinstance(theorem, str):
-        if slug not in THEOREMS:
-            raise InputError(f"there is no theorem {slug!r}; the theorems are: {', '.join(THEOREMS)}")
-        theorem = THEOREMS[slug]
+        theorem = find_theorem(THEOREMS, theorem)
+    slug = theorem.slug
     if sides is not None:
         return theorem, sides
     if slug not in CERTIFIED_SIDES or theorem != THEOREMS.get(slug):
@@ -255,7 +200,7 @@ def _to_balls(
 
 def _evaluate_sides(
     theorem: Theorem, sides: Sides, world: dict[str, Any], unread: Mapping[str, tuple[bool, str]]
-) -> _BallEvaluation:
+) -> BallEvaluation:
     margins = {name: _float_margin(*judged) for name, judged in unread.items()}
     try:
         for name, derive in sides.derived.items():
@@ -268,11 +213,11 @@ def _evaluate_sides(
             [abs(lhs), abs(rhs), *([] if sides.scale is None else [abs(call_with_named_objects(sides.scale, world))])]
         )
         if sides.trivial is not None:
-            return _BallEvaluation(margins, lhs, rhs, scale, call_with_named_objects(sides.trivial, world))
+            return BallEvaluation(margins, lhs, rhs, scale, call_with_named_objects(sides.trivial, world))
         known = theorem.trivial if isinstance(theorem.trivial, float) else None
-        return _BallEvaluation(margins, lhs, rhs, scale, None if known is None else ball(known))
+        return BallEvaluation(margins, lhs, rhs, scale, None if known is None else ball(known))
     except UndecidedError as error:
-        return _BallEvaluation(margins, failure_reason=str(error))
+        return BallEvaluation(margins, failure_reason=str(error))
 
 
 def _judged_in_floats(theorem: Theorem, sides: Sides, rounded: Mapping[str, Any]) -> dict[str, tuple[bool, str]]:
@@ -288,124 +233,3 @@ def _judged_in_floats(theorem: Theorem, sides: Sides, rounded: Mapping[str, Any]
 def _float_margin(holds: bool, measured: str) -> Margin:
     """An assumption judged in floats fails or is met by what floats tell; either way nothing is proved of it."""
     return Margin(ball(-ROUNDING_TOLERANCE if holds else -math.inf), ball(ROUNDING_TOLERANCE), measured)
-
-
-def _certificate_if_decided(
-    theorem: Theorem, evaluation: _BallEvaluation, bits: int, is_last: bool
-) -> Certificate | None:
-    """The certificate, or None where a higher precision may know more."""
-    verdict, note = _verdict(theorem, evaluation, bits, is_last)
-    if verdict is None:
-        return None
-    return Certificate(
-        claim=theorem.statement,
-        slug=theorem.slug,
-        lhs=_enclose(evaluation.lhs),
-        rhs=_enclose(evaluation.rhs),
-        slack=_enclose(_slack(theorem, evaluation)),
-        scale=_enclose(evaluation.scale),
-        bits=bits,
-        assumptions=tuple(
-            Assumption(name, bool(m.value >= -m.allowed), m.measured) for name, m in evaluation.margins.items()
-        ),
-        verdict=verdict,
-        note=note if bits == FIRST_BITS else f"{note}; {bits // 2} bits did not decide",
-    )
-
-
-def _enclose(side: Ball | None) -> Enclosure:
-    return REAL_LINE if side is None else enclosure(side)
-
-
-def _slack(theorem: Theorem, evaluation: _BallEvaluation) -> Ball | None:
-    """How far the claim is from failing."""
-    if evaluation.lhs is None or evaluation.rhs is None:
-        return None
-    gap = evaluation.lhs - evaluation.rhs
-    return {">=": gap, "<=": -gap, "==": -abs(gap)}[theorem.direction]
-
-
-def _verdict(theorem: Theorem, evaluation: _BallEvaluation, bits: int, is_last: bool) -> tuple[Verdict | None, str]:
-    failing = [f"{name} fails: {m.measured}" for name, m in evaluation.margins.items() if m.value < -m.allowed]
-    if failing:
-        return Verdict.INAPPLICABLE, "; ".join(failing)
-    slack = _slack(theorem, evaluation)
-    fallback = Verdict.UNDECIDED if is_last else None
-    if slack is None or not slack.is_finite():
-        return fallback, f"nothing is certain with {bits} bits: {evaluation.failure_reason or 'a side is not finite'}"
-    if not all(m.value >= -m.allowed for m in evaluation.margins.values()):
-        return fallback, f"whether the assumptions hold is open with {bits} bits"
-    unverified = [
-        f"{name}: {m.measured}" for name, m in evaluation.margins.items() if not m.value >= 0 and m.cost is None
-    ]
-    if unverified:
-        never = any(m.value < 0 and m.cost is None for m in evaluation.margins.values())
-        return Verdict.UNDECIDED if never else fallback, f"this is not verified in balls: {'; '.join(unverified)}"
-    band = TIGHT_TOLERANCE * evaluation.scale.abs_lower() if evaluation.scale is not None else ball(0)
-    cost = _total_cost(evaluation)
-    if not cost <= band and not abs(slack) > cost:
-        most = math.inf if not cost.is_finite() else enclosure(cost).high
-        return (
-            fallback,
-            f"the claim may be off by {most:.3g} because this is not met exactly: {_inexact_assumptions(evaluation)}",
-        )
-    if theorem.direction == "==":
-        return _identity_verdict(slack, band, bits, fallback)
-    return _inequality_verdict(theorem, evaluation, slack, band, bits, fallback)
-
-
-def _identity_verdict(slack: Ball, band: Ball, bits: int, fallback: Verdict | None) -> tuple[Verdict | None, str]:
-    found = enclosure(slack)
-    if abs(slack) <= band:
-        return Verdict.TIGHT, f"the sides differ by at most {-found.low:.3g}, proved with {bits} bits"
-    if slack < -band:
-        return Verdict.VIOLATED, f"the sides differ by at least {-found.high:.3g}, proved with {bits} bits"
-    return fallback, f"the difference of the sides lies in a ball of width {found.width:.3g} with {bits} bits"
-
-
-def _inequality_verdict(
-    theorem: Theorem, evaluation: _BallEvaluation, slack: Ball, band: Ball, bits: int, fallback: Verdict | None
-) -> tuple[Verdict | None, str]:
-    found, tight = enclosure(slack), bool(abs(slack) <= band)
-    if slack > 0:
-        nearly = ", equality up to round-off" if tight else ""
-        return _holds_or_vacuous(
-            theorem, evaluation
-        ), f"the slack is at least {found.low:.3g}{nearly}, proved with {bits} bits"
-    exact = all(m.value >= 0 for m in evaluation.margins.values())
-    if slack < -band or (slack < 0 and exact):
-        return Verdict.VIOLATED, f"the claim fails by at least {-found.high:.3g}, proved with {bits} bits"
-    if slack.is_zero():
-        return Verdict.TIGHT, f"both sides are equal, proved with {bits} bits"
-    if tight and slack < 0:
-        return Verdict.TIGHT, f"{_rounding_note(evaluation, found)}, proved with {bits} bits"
-    if tight and fallback:
-        return Verdict.TIGHT, f"the sides differ by at most {max(-found.low, found.high):.3g}, proved with {bits} bits"
-    return fallback, f"the slack lies in a ball of width {found.width:.3g} around {found.mid:.3g} with {bits} bits"
-
-
-def _holds_or_vacuous(theorem: Theorem, evaluation: _BallEvaluation) -> Verdict:
-    if evaluation.trivial is None or evaluation.rhs is None:
-        return Verdict.HOLDS
-    empty = evaluation.rhs <= evaluation.trivial if theorem.direction == ">=" else evaluation.rhs >= evaluation.trivial
-    return Verdict.VACUOUS if empty else Verdict.HOLDS
-
-
-def _total_cost(evaluation: _BallEvaluation) -> Ball:
-    """How far the claim may be from true because assumptions are met only up to round-off."""
-    parts = ball_sum(abs(m.cost) for m in evaluation.margins.values() if m.cost is not None and not m.value >= 0)
-    return ball(0) if parts.is_zero() or evaluation.scale is None else (parts * evaluation.scale).abs_upper()
-
-
-def _inexact_assumptions(evaluation: _BallEvaluation) -> str:
-    return "; ".join(f"{name} ({m.measured})" for name, m in evaluation.margins.items() if not m.value >= 0)
-
-
-def _rounding_note(evaluation: _BallEvaluation, found: Enclosure) -> str:
-    words = f"the claim fails by at most {-found.low:.3g}, which is round-off because this is not met exactly"
-    return f"{words}: {_inexact_assumptions(evaluation)}"
-
-
-def _not_a_number(theorem: Theorem, note: str) -> Certificate:
-    nan = Enclosure(math.nan, math.nan)
-    return Certificate(theorem.statement, theorem.slug, nan, nan, nan, nan, 0, (), Verdict.VIOLATED, note)

@@ -45,12 +45,12 @@ def _exceeds(value: Ball, threshold: Ball) -> Ball:
 
 
 def _components(graph: BallGraph) -> Ball:
-    return ball(graph.floats.n_components)
+    return ball(graph.float_graph.n_components)
 
 
 def _aligned(graph: BallGraph, floats: dict[str, np.ndarray]) -> Margin:
     """Features equal those of the first view of their component; the threshold of the rank covers what may be off."""
-    features, (member, _) = floats["features"], graph.floats.components
+    features, (member, _) = floats["features"], graph.float_graph.components
     first: dict[int, np.ndarray] = {}
     apart = [
         abs(ball(x) - ball(y))
@@ -102,13 +102,13 @@ def _is_heavier(weight: Ball, heavier: Ball) -> Margin:
 
 
 def _monotone_sides(rank: Callable[[list[Ball]], Ball]) -> Sides:
-    def at(graph: BallGraph, features: BallMatrix, weight: Ball, lipschitz: Ball) -> Ball:
+    def rank_at_weight(graph: BallGraph, features: BallMatrix, weight: Ball, lipschitz: Ball) -> Ball:
         shares = _spectrum_shares(graph, features, weight, lipschitz)
         return rank(shares) if shares else ball(0)
 
     return Sides(
-        lhs=lambda graph, features, heavier, lipschitz: at(graph, features, heavier, lipschitz),
-        rhs=at,
+        lhs=lambda graph, features, heavier, lipschitz: rank_at_weight(graph, features, heavier, lipschitz),
+        rhs=rank_at_weight,
         assumptions={"heavier weight": _is_heavier},
         derived={"lipschitz": lambda: ball(1)},
     )

@@ -35,31 +35,31 @@ class BallGraph:
 
     Attributes
     ----------
-    floats : MaskGraph
+    float_graph : MaskGraph
         The graph it encloses; Bayes labels are read off it.
-    found : dict
+    start_vectors : dict
         Eigenvectors found at a lower precision, from which to go on.
     """
 
-    floats: MaskGraph
-    found: dict[str, BallMatrix] = field(default_factory=dict)
+    float_graph: MaskGraph
+    start_vectors: dict[str, BallMatrix] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Number of views and of targets."""
-        return self.floats.shape
+        return self.float_graph.shape
 
     @cached_property
     def pairs(self) -> list[tuple[int, int, Ball]]:
         """View, target and probability of every pair that occurs."""
-        coordinates = sparse.coo_array(self.floats.joint)
+        coordinates = sparse.coo_array(self.float_graph.joint)
         weights = [ball(w) for w in coordinates.data]
         mass = ball_sum(weights)
         x1, x2 = coordinates.coords
         return [(int(i), int(j), w / mass) for i, j, w in zip(x1, x2, weights)]
 
     @cached_property
-    def law(self) -> BallMatrix:
+    def joint(self) -> BallMatrix:
         """M, shape (N1, N2)."""
         n1, n2 = self.shape
         rows = [[ball(0)] * n2 for _ in range(n1)]
@@ -79,12 +79,12 @@ class BallGraph:
     @cached_property
     def pair_law(self) -> BallMatrix:
         """A = M D₂⁻¹ Mᵀ, shape (N1, N1)."""
-        return rescale(self.law, columns=[1 / d for d in self.degrees[1]]) * self.law.transpose()
+        return rescale(self.joint, columns=[1 / d for d in self.degrees[1]]) * self.joint.transpose()
 
     @cached_property
     def gram(self) -> BallMatrix:
         """Ā_M Ā_Mᵀ or Ā_MᵀĀ_M, whichever is smaller: they have the same non-zero eigenvalues."""
-        return gram(self.law, *self.degrees)
+        return gram(self.joint, *self.degrees)
 
     @cached_property
     def eigenvalues(self) -> list[Ball]:
@@ -93,10 +93,10 @@ class BallGraph:
 
     def spectrum(self, name: str, symmetric: BallMatrix) -> list[Ball]:
         """Eigenvalues of a matrix of this graph, descending; the name keeps its vectors for a higher precision."""
-        values, self.found[name] = eigenvalues(symmetric, self.found.get(name))
+        values, self.start_vectors[name] = eigenvalues(symmetric, self.start_vectors.get(name))
         return values
 
-    def head(self, k: int) -> Ball:
+    def leading_square_sum(self, k: int) -> Ball:
         """Σ_{i≤k} λ_i²."""
         return ball_sum(value * value for value in self.eigenvalues[:k])
 
@@ -119,15 +119,15 @@ class BallGraph:
     @cached_property
     def class_law(self) -> list[list[Ball]]:
         """Joint law of the view and the label of its image, N1 lists of r."""
-        return self._class_law(self.floats.image_views, self.degrees[0])
+        return self._class_law(self.float_graph.image_views, self.degrees[0])
 
     @cached_property
     def target_class_law(self) -> list[list[Ball]]:
         """Joint law of the target and the label of its image, N2 lists of r."""
-        return self._class_law(self.floats.image_targets, self.degrees[1])
+        return self._class_law(self.float_graph.image_targets, self.degrees[1])
 
     def _class_law(self, images: sparse.csr_array, degrees: list[Ball]) -> list[list[Ball]]:
-        labels, n_classes = self._image_labels, self.floats.n_classes
+        labels, n_classes = self._image_labels, self.float_graph.n_classes
         law = [[ball(0)] * n_classes for _ in degrees]
         for image, node, w in _image_node_law(images, degrees):
             law[node][labels[image]] += w
@@ -135,25 +135,25 @@ class BallGraph:
 
     @property
     def _image_labels(self) -> np.ndarray:
-        labels = self.floats.image_labels
+        labels = self.float_graph.image_labels
         assert labels is not None, "n_classes complains first where there are none"
         return labels
 
     def image_views(self) -> list[tuple[int, int, Ball]]:
         """Image, view and probability of every pair of them that occurs."""
-        return _image_node_law(self.floats.image_views, self.degrees[0])
+        return _image_node_law(self.float_graph.image_views, self.degrees[0])
 
     def label_error(self, labels: np.ndarray | None = None) -> Ball:
         """α, of the Bayes labels or of others."""
-        return mislabelled_mass(self.class_law, self.floats.view_labels if labels is None else labels)
+        return mislabelled_mass(self.class_law, self.float_graph.view_labels if labels is None else labels)
 
     def target_label_error(self, labels: np.ndarray | None = None) -> Ball:
         """α₂, of the Bayes labels or of others."""
-        return mislabelled_mass(self.target_class_law, self.floats.target_labels if labels is None else labels)
+        return mislabelled_mass(self.target_class_law, self.float_graph.target_labels if labels is None else labels)
 
     def pair_label_error(self, labels: np.ndarray | None = None) -> Ball:
         """φ, of the Bayes labels or of others: given a target, the mass of two views of different labels."""
-        names = self.floats.view_labels if labels is None else labels
+        names = self.float_graph.view_labels if labels is None else labels
         masses: list[dict[int, Ball]] = [{} for _ in range(self.shape[1])]
         for i, j, w in self.pairs:
             label = int(names[i])
@@ -170,7 +170,7 @@ class BallGraph:
 
     def class_masses(self, labels: np.ndarray | None = None) -> list[Ball]:
         """Mass of the views of each label, the Bayes labels or others."""
-        names = self.floats.view_labels if labels is None else np.unique(labels, return_inverse=True)[1].ravel()
+        names = self.float_graph.view_labels if labels is None else np.unique(labels, return_inverse=True)[1].ravel()
         masses = [ball(0)] * (int(names.max()) + 1)
         for label, d in zip(names, self.degrees[0]):
             masses[int(label)] += d
@@ -234,7 +234,7 @@ def _squared_row_norms(rows: BallMatrix) -> list[Ball]:
 
 def asymmetric_alignment(graph: BallGraph, h: BallMatrix, h_g: BallMatrix) -> Ball:
     """L_asym = −E h(x₁)ᵀ h_g(x₂)."""
-    return -inner(h, graph.law * h_g)
+    return -inner(h, graph.joint * h_g)
 
 
 def alignment_loss(graph: BallGraph, h: BallMatrix) -> Ball:
@@ -254,12 +254,12 @@ def spectral_loss(graph: BallGraph, features: BallMatrix) -> Ball:
 
 def conditional_mean(graph: BallGraph, h: BallMatrix) -> BallMatrix:
     """E[h(x₁) | x₂], shape (N2, d)."""
-    return rescale(graph.law.transpose() * h, [1 / d for d in graph.degrees[1]])
+    return rescale(graph.joint.transpose() * h, [1 / d for d in graph.degrees[1]])
 
 
 def best_prediction(graph: BallGraph, targets: BallMatrix) -> BallMatrix:
     """E[x₂ | x₁], shape (N1, d)."""
-    return rescale(graph.law * targets, [1 / d for d in graph.degrees[0]])
+    return rescale(graph.joint * targets, [1 / d for d in graph.degrees[0]])
 
 
 def target_variance(graph: BallGraph, targets: BallMatrix, masks: np.ndarray | None = None) -> Ball:
@@ -278,9 +278,9 @@ def target_variance(graph: BallGraph, targets: BallMatrix, masks: np.ndarray | N
 
 def component_means(graph: BallGraph, h: BallMatrix) -> BallMatrix:
     """Mean of h over the connected component of each view, shape (N1, d)."""
-    member, d1, rows = graph.floats.components[0], graph.degrees[0], h.tolist()
+    member, d1, rows = graph.float_graph.components[0], graph.degrees[0], h.tolist()
     means = []
-    for component in range(graph.floats.n_components):
+    for component in range(graph.float_graph.n_components):
         inside = np.flatnonzero(member == component)
         mass = ball_sum(d1[i] for i in inside)
         means.append([ball_sum(d1[i] * rows[i][c] for i in inside) / mass for c in range(h.ncols())])

@@ -60,7 +60,7 @@ def _image_masses(graph: BallGraph) -> Law:
 
 def same_images(graph: BallGraph, hides_more: BallGraph) -> Margin:
     """Images have the same labels, exactly, and what is known of their pictures agrees; masses agree within 1e-12."""
-    one, two = graph.floats, hides_more.floats
+    one, two = graph.float_graph, hides_more.float_graph
     if one.image_views.shape[0] != two.image_views.shape[0]:
         return _failed_margin(f"there are {one.image_views.shape[0]} and {two.image_views.shape[0]} images")
     if one.image_labels is None or two.image_labels is None or not np.array_equal(one.image_labels, two.image_labels):
@@ -75,7 +75,7 @@ def same_images(graph: BallGraph, hides_more: BallGraph) -> Margin:
 
 def same_positions(graph: BallGraph, hides_more: BallGraph) -> Margin:
     """Positions are kept in both graphs, or dropped in both."""
-    words = ["kept" if keeps_positions(g.floats) else "dropped" for g in (graph, hides_more)]
+    words = ["kept" if keeps_positions(g.float_graph) else "dropped" for g in (graph, hides_more)]
     said = f"positions are {words[0]} and {words[1]}"
     return _exact_margin(said) if words[0] == words[1] else _failed_margin(said)
 
@@ -84,7 +84,7 @@ def hides_more_uniformly(graph: BallGraph, hides_more: BallGraph) -> Margin:
     """Views of the second graph are uniform parts of views of the first, as they are under uniform masks."""
     counts = []
     for g in (graph, hides_more):
-        contents = g.floats.view_contents
+        contents = g.float_graph.view_contents
         if contents is None:
             return _failed_margin("a graph from a joint law does not know its masks")
         seen = (contents.symbols >= 0).sum(1)
@@ -95,12 +95,12 @@ def hides_more_uniformly(graph: BallGraph, hides_more: BallGraph) -> Margin:
     if counts[1] > counts[0]:
         return _failed_margin(words)
     uneven = [x for g, k in zip((graph, hides_more), counts) for x in _uneven_masks(g, k)]
-    comparable = keeps_positions(graph.floats) == keeps_positions(hides_more.floats)
+    comparable = keeps_positions(graph.float_graph) == keeps_positions(hides_more.float_graph)
     if not comparable or not same_images(graph, hides_more).value >= -ROUNDING_TOLERANCE:
         return _agreement_margin(
             uneven, words + ", masses of masks differ by {}"
         )  # another assumption fails, and says so
-    parts = uniform_parts(graph.floats, hides_more.floats)
+    parts = uniform_parts(graph.float_graph, hides_more.float_graph)
     if parts is None:
         return Margin(
             ball(-ROUNDING_TOLERANCE), ball(ROUNDING_TOLERANCE), words + ", too many parts of views to compare"
@@ -113,7 +113,7 @@ def hides_more_uniformly(graph: BallGraph, hides_more: BallGraph) -> Margin:
 
 def _uneven_masks(graph: BallGraph, visible: int) -> list[Ball]:
     """How far each mask is from its mass under the uniform law, where positions are kept."""
-    contents = graph.floats.view_contents
+    contents = graph.float_graph.view_contents
     if contents is None or contents.masks is None:
         return []
     member = np.unique(contents.masks, axis=0, return_inverse=True)[1].ravel()
@@ -149,7 +149,7 @@ def is_transposed(graph: BallGraph, complement: BallGraph) -> Margin:
     Singular values are off by at most ‖Ā_M − Ā_M'ᵀ‖_F, which weighs each difference by the masses it belongs to, label
     errors by the sum of the differences of the class laws; components differ only where other pairs occur.
     """
-    one, two = graph.floats, complement.floats
+    one, two = graph.float_graph, complement.float_graph
     if one.shape != two.shape[::-1]:
         return _failed_margin(f"the graphs are {one.shape} and {two.shape}")
     places = match_nodes(one, two)
@@ -171,10 +171,10 @@ def is_transposed(graph: BallGraph, complement: BallGraph) -> Margin:
     if _support(_as_dict(graph.pairs)) != _support(turned):
         cost = ball(max(one.shape))
     else:
-        exchanged = complement.law.transpose().tolist()  # (N2', N1')
+        exchanged = complement.joint.transpose().tolist()  # (N2', N1')
         rows = [[exchanged[i][j] for j in targets] for i in views]
         sides = [complement.degrees[1][i] for i in views], [complement.degrees[0][j] for j in targets]
-        apart_in_norm = normalised(graph.law, *graph.degrees) - normalised(type(graph.law)(rows), *sides)
+        apart_in_norm = normalised(graph.joint, *graph.degrees) - normalised(type(graph.joint)(rows), *sides)
         cost = nonnegative_sqrt(squared_norm(apart_in_norm)) + of_classes
     return _agreement_margin(apart, "masses and class laws agree within {}", cost)
 
@@ -230,7 +230,7 @@ def _classes_of_pairs(graph: BallGraph) -> tuple[list[list[tuple[int, Ball]]], b
 
 def _class_shares_by_linear_program(graph: BallGraph) -> np.ndarray | None:
     """Shares of the classes in each pair, shape (pairs, r), in floats: nothing is proved by how they were found."""
-    classes, size = graph.floats.n_classes, len(graph.pairs)
+    classes, size = graph.float_graph.n_classes, len(graph.pairs)
     if size * classes > _MAX_UNKNOWNS:
         return None
     x1, x2, weight = (np.array(column) for column in zip(*((i, j, float(w)) for i, j, w in graph.pairs)))

@@ -18,9 +18,11 @@ from maetheory.theory.certified.balls import (
     ball,
     ball_max,
     ball_sum,
+    column_sums,
     from_rows,
     nonnegative_sqrt,
     rescale,
+    row_sums,
 )
 from maetheory.theory.certified.graph import BallGraph, gram
 from maetheory.theory.certified.graph_assumptions import (
@@ -39,11 +41,7 @@ def _zero(graph: BallGraph) -> Ball:
 
 
 def _normalised_channel(channel: BallMatrix) -> BallMatrix:
-    return rescale(channel, rows=[1 / ball_sum(row) for row in channel.tolist()])
-
-
-def _column_sums(law: BallMatrix) -> list[Ball]:
-    return [ball_sum(column) for column in law.transpose().tolist()]
+    return rescale(channel, rows=[1 / mass for mass in row_sums(channel)])
 
 
 def _loewner_gap(graph: BallGraph, channel: BallMatrix) -> Ball:
@@ -51,8 +49,8 @@ def _loewner_gap(graph: BallGraph, channel: BallMatrix) -> Ball:
     n1 = graph.shape[0]
     if n1 == 1:
         return ball(0)
-    after = graph.law * _normalised_channel(channel)
-    kept = [ball(0) if d.is_zero() else 1 / d for d in _column_sums(after)]
+    after = graph.joint * _normalised_channel(channel)
+    kept = [ball(0) if d.is_zero() else 1 / d for d in column_sums(after)]
     fall = graph.pair_law - rescale(after, columns=kept) * after.transpose()  # (N1, N1)
     d1 = graph.degrees[0]
     inverse = [d.rsqrt() for d in d1]
@@ -63,23 +61,21 @@ def _loewner_gap(graph: BallGraph, channel: BallMatrix) -> Ball:
 
 def _largest_rise(graph: BallGraph, channel: BallMatrix, view_channel: BallMatrix) -> Ball:
     """Largest σ_i(KᵀMK') − σ_i(M) over i ≥ 2."""
-    after = _normalised_channel(view_channel).transpose() * graph.law * _normalised_channel(channel)
-    squares = graph.spectrum("after", gram(after, _column_sums(after.transpose()), _column_sums(after)))
+    after = _normalised_channel(view_channel).transpose() * graph.joint * _normalised_channel(channel)
+    squares = graph.spectrum("after", gram(after, row_sums(after), column_sums(after)))
     pairs = list(zip_longest(squares, graph.eigenvalues, fillvalue=ball(0)))
     rises = [nonnegative_sqrt(one_after) - nonnegative_sqrt(before) for one_after, before in pairs[1:]]
     return reduce(lambda a, b: a.max(b), rises) if rises else ball(0)
 
 
-def _pair_error(graph: BallGraph) -> Ball:
-    return graph.pair_label_error()
-
-
 def _pair_error_after(graph: BallGraph, channel: BallMatrix) -> Ball:
     """φ of the processed graph with the view labels unchanged."""
-    after, labels = graph.law * _normalised_channel(channel), graph.floats.view_labels
+    after, labels = graph.joint * _normalised_channel(channel), graph.float_graph.view_labels
     error = ball(0)
     for column in after.transpose().tolist():
-        masses = [ball_sum(w for w, label in zip(column, labels) if label == c) for c in range(graph.floats.n_classes)]
+        masses = [
+            ball_sum(w for w, label in zip(column, labels) if label == c) for c in range(graph.float_graph.n_classes)
+        ]
         mass = ball_sum(masses)
         if not mass.is_zero():
             others = (ball_sum(other for d, other in enumerate(masses) if d != c) for c in range(len(masses)))
@@ -104,8 +100,8 @@ def _largest_difference(graph: BallGraph, complement: BallGraph) -> Ball:
     """Of the singular values, the components, and the label errors where there are labels."""
     pairs = zip_longest(graph.eigenvalues, complement.eigenvalues, fillvalue=ball(0))
     apart = [abs(nonnegative_sqrt(mine) - nonnegative_sqrt(other)) for mine, other in pairs]
-    apart.append(ball(abs(graph.floats.n_components - complement.floats.n_components)))
-    if graph.floats.image_labels is not None and complement.floats.image_labels is not None:
+    apart.append(ball(abs(graph.float_graph.n_components - complement.float_graph.n_components)))
+    if graph.float_graph.image_labels is not None and complement.float_graph.image_labels is not None:
         for mine, other in (
             (graph.class_law, complement.target_class_law),
             (graph.target_class_law, complement.class_law),
@@ -125,7 +121,7 @@ GRAPH_COMPARISON_SIDES: Mapping[str, Sides] = {
         scale=unit_scale,
     ),
     "data-processing-raises-pair-error": Sides(
-        lhs=_pair_error, rhs=_pair_error_after, assumptions=_TARGETS, scale=unit_scale
+        lhs=lambda graph: graph.pair_label_error(), rhs=_pair_error_after, assumptions=_TARGETS, scale=unit_scale
     ),
     "label-error-grows-with-mask-ratio": Sides(
         lhs=_label_error,

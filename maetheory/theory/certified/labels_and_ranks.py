@@ -11,7 +11,6 @@ from maetheory.theory.certified.assumptions import Margin, no_tied_images
 from maetheory.theory.certified.balls import (
     Ball,
     BallMatrix,
-    UndecidedError,
     ball,
     ball_around,
     ball_matrix,
@@ -21,16 +20,18 @@ from maetheory.theory.certified.balls import (
     nonnegative_sqrt,
     power,
     rescale,
+    solve_or_undecided,
 )
 from maetheory.theory.certified.graph import BallGraph
-from maetheory.theory.certified.probe import BallProbe, independent_columns, project_on_features
+from maetheory.theory.certified.probe import PROJECTION_FAILED, BallProbe, independent_columns, project_on_features
 from maetheory.theory.certified.sides import (
     BI_LIPSCHITZ,
     DECODER_CONSTANT,
     Sides,
     linear_probe,
     mean_squared_feature_norm,
-    prediction_scale,
+    pair_label_error,
+    prediction_and_feature_scale,
     umae_loss,
     unit_scale,
 )
@@ -39,10 +40,6 @@ _MIN_GAP = 1e-11
 _LEADING_TOLERANCE = 1e-11
 _TIED_SHARES = 1e-12
 _BELOW_HALF = 0.5 - 1e-9
-
-
-def _pair_error(graph: BallGraph, view_labels: np.ndarray | None = None) -> Ball:
-    return graph.pair_label_error(view_labels)
 
 
 def sort_descending(masses: list[Ball]) -> list[Ball]:
@@ -80,17 +77,10 @@ def _spans_leading_eigenvectors(graph: BallGraph, features: BallMatrix, floats: 
     outside_moment = outside.transpose() * rescale(outside, graph.degrees[0])
     short, leak = ball_sum(graph.eigenvalues[:k]), ball(0)
     if columns:
-        short -= _solve(weighted * basis, weighted * image).trace()
-        leak = nonnegative_sqrt(_solve(weighted * basis, outside_moment).trace())
+        short -= solve_or_undecided(weighted * basis, weighted * image, PROJECTION_FAILED).trace()
+        leak = nonnegative_sqrt(solve_or_undecided(weighted * basis, outside_moment, PROJECTION_FAILED).trace())
     words = f"Ā leads {enclosure(leak)} out of the span, which misses {enclosure(short)} of Σ_(i<=k) λ_i"
     return Margin(-leak.max(short), ball(_LEADING_TOLERANCE), words, _cost_of_nearly_leading(graph, k, leak, short))
-
-
-def _solve(moment: BallMatrix, rows: BallMatrix) -> BallMatrix:
-    try:
-        return moment.solve(rows)
-    except ZeroDivisionError:
-        raise UndecidedError("the features are too close to dependent to project on them") from None
 
 
 def _cost_of_nearly_leading(graph: BallGraph, k: int, leak: Ball, short: Ball) -> Ball:
@@ -164,12 +154,8 @@ def _trivial_bound(graph: BallGraph, features: BallMatrix, weight: Ball) -> Ball
     return weight * mean_squared_feature_norm(graph, features) ** 2 / features.ncols()
 
 
-def _umae_scale(graph: BallGraph, features: BallMatrix, h: BallMatrix, targets: BallMatrix, lipschitz: Ball) -> Ball:
-    return prediction_scale(graph, h, targets) + mean_squared_feature_norm(graph, features) / lipschitz
-
-
 LABEL_AND_RANK_SIDES: Mapping[str, Sides] = {
-    "pair-error-lower-bound": Sides(lhs=_pair_error, rhs=_class_mass_lower_bound, scale=unit_scale),
+    "pair-error-lower-bound": Sides(lhs=pair_label_error, rhs=_class_mass_lower_bound, scale=unit_scale),
     "spectral-features-bound-downstream-error": Sides(
         lhs=lambda probe: probe.residual(),
         rhs=_pair_error_over_gap,
@@ -190,7 +176,7 @@ LABEL_AND_RANK_SIDES: Mapping[str, Sides] = {
         rhs=_water_filling,
         assumptions=BI_LIPSCHITZ,
         derived=DECODER_CONSTANT,
-        scale=_umae_scale,
+        scale=prediction_and_feature_scale,
         trivial=_trivial_bound,
     ),
 }

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from maetheory.theory.certified.assumptions import linear_decoder
 from maetheory.theory.certified.balls import Ball, BallMatrix, ball_sum, rescale
-from maetheory.theory.certified.feature_ranks import RANK_SIDES
 from maetheory.theory.certified.graph import (
     BallGraph,
     alignment_loss,
@@ -22,18 +20,13 @@ from maetheory.theory.certified.graph import (
     pair_distance,
     uniformity_loss,
 )
-from maetheory.theory.certified.graph_comparisons import GRAPH_COMPARISON_SIDES
-from maetheory.theory.certified.labels_and_ranks import LABEL_AND_RANK_SIDES
-from maetheory.theory.certified.linear_maes import LINEAR_MAE_SIDES
 from maetheory.theory.certified.probe import project_on_features
-from maetheory.theory.certified.probe_bounds import PROBE_BOUND_SIDES
-from maetheory.theory.certified.sampled_graphs import SAMPLED_GRAPH_SIDES
 from maetheory.theory.certified.sides import (
     BI_LIPSCHITZ,
     DECODER_CONSTANT,
-    PAPER_SIDES,
     Sides,
     mean_squared_feature_norm,
+    prediction_and_feature_scale,
     prediction_scale,
     reconstruction_loss,
     umae_loss,
@@ -60,14 +53,10 @@ def _sharp_distance(graph: BallGraph, features: BallMatrix, lipschitz: Ball) -> 
     return pair_distance(graph, features) / (2 * lipschitz)
 
 
-def _sharp_scale(graph: BallGraph, features: BallMatrix, h: BallMatrix, targets: BallMatrix, lipschitz: Ball) -> Ball:
-    return prediction_scale(graph, h, targets) + mean_squared_feature_norm(graph, features) / lipschitz
-
-
 def _excess_factorisation(graph: BallGraph, features: BallMatrix, lipschitz: Ball, weight: Ball) -> Ball:
     stretched = 2 * lipschitz * weight
     contrast = 2 * stretched * alignment_loss(graph, features) + stretched**2 * uniformity_loss(graph, features)
-    return contrast + graph.head(features.ncols())
+    return contrast + graph.leading_square_sum(features.ncols())
 
 
 def _excess_bound(
@@ -75,7 +64,7 @@ def _excess_bound(
 ) -> Ball:
     loss = umae_loss(graph, features, h, targets, weight)
     bound = 2 * lipschitz * weight * (2 * lipschitz * loss - 2 * mean_squared_feature_norm(graph, features))
-    return bound + graph.head(features.ncols())
+    return bound + graph.leading_square_sum(features.ncols())
 
 
 def _excess_scale(
@@ -93,7 +82,7 @@ def _within_component_variance(graph: BallGraph, h: BallMatrix) -> Ball:
 
 
 def _mixing_lower_bound(graph: BallGraph, h: BallMatrix) -> Ball:
-    beyond = graph.eigenvalue(graph.floats.n_components)
+    beyond = graph.eigenvalue(graph.float_graph.n_components)
     return 2 * (1 - beyond) * _within_component_variance(graph, h)
 
 
@@ -153,7 +142,7 @@ OWN_SIDES: Mapping[str, Sides] = {
         rhs=_sharp_distance,
         assumptions=BI_LIPSCHITZ,
         derived=DECODER_CONSTANT,
-        scale=_sharp_scale,
+        scale=prediction_and_feature_scale,
     ),
     "excess-factorisation-bounded-by-umae": Sides(
         lhs=_excess_factorisation, rhs=_excess_bound, assumptions=BI_LIPSCHITZ, derived=_UMAE, scale=_excess_scale
@@ -184,17 +173,3 @@ OWN_SIDES: Mapping[str, Sides] = {
         lhs=_coding_rate, rhs=_third_order, scale=_first_order, trivial=_first_order
     ),
 }
-
-CERTIFIED_SIDES: Mapping[str, Sides] = MappingProxyType(
-    {
-        **PAPER_SIDES,
-        **OWN_SIDES,
-        **GRAPH_COMPARISON_SIDES,
-        **LABEL_AND_RANK_SIDES,
-        **RANK_SIDES,
-        **LINEAR_MAE_SIDES,
-        **SAMPLED_GRAPH_SIDES,
-        **PROBE_BOUND_SIDES,
-    }
-)
-"""The ball version of each theorem that has one, under its slug."""

@@ -18,18 +18,19 @@ import numpy as np
 from maetheory.theory.certified.balls import (
     Ball,
     BallMatrix,
-    UndecidedError,
     arb_library,
     ball,
     ball_matrix,
     ball_sum,
     rescale,
+    solve_or_undecided,
 )
 from maetheory.theory.certified.graph import BallGraph, mean_square
 
 _TIE_TOLERANCE = 1e-12
 _NO_CLASS = -1
 _UNDECIDED_CLASS = -2
+PROJECTION_FAILED = "the features are too close to dependent to project on them"
 
 
 def independent_columns(features: np.ndarray) -> list[int]:
@@ -69,7 +70,7 @@ class BallProbe:
     @cached_property
     def indicator(self) -> BallMatrix:
         """1[y(x₁) = c], shape (N1, r); InputError without labels."""
-        return ball_matrix(np.eye(self.graph.floats.n_classes)[self.graph.floats.view_labels])
+        return ball_matrix(np.eye(self.graph.float_graph.n_classes)[self.graph.float_graph.view_labels])
 
     @cached_property
     def scores(self) -> BallMatrix:
@@ -90,9 +91,9 @@ class BallProbe:
     @cached_property
     def image_votes(self) -> list[tuple[Ball, int]]:
         """Mass of each image, and what its views vote for, as `predicted`."""
-        labels = self.graph.floats.image_labels
+        labels = self.graph.float_graph.image_labels
         assert labels is not None, "the indicator complains first where there are none"
-        votes = [[ball(0)] * (self.graph.floats.n_classes + 1) for _ in labels]  # the last is for no class
+        votes = [[ball(0)] * (self.graph.float_graph.n_classes + 1) for _ in labels]  # the last is for no class
         unknown = [False] * len(labels)
         for image, view, w in self.graph.image_views():
             votes[image][self.predicted[view]] += w
@@ -110,17 +111,17 @@ class BallProbe:
 
     def view_error(self) -> Ball:
         """Pr[head's class of x₁ ≠ y(x₁)]; a view whose class the balls cannot tell may or may not err."""
-        return _error_mass(zip(self.graph.degrees[0], self.predicted), self.graph.floats.view_labels)
+        return _error_mass(zip(self.graph.degrees[0], self.predicted), self.graph.float_graph.view_labels)
 
     def image_error(self) -> Ball:
         """Pr[y(x̄) ≠ p_f(x̄)], p_f the vote of an image's views."""
-        labels = self.graph.floats.image_labels
+        labels = self.graph.float_graph.image_labels
         assert labels is not None
         return _error_mass(self.image_votes, labels)
 
     def error_shares(self) -> list[tuple[Ball, Ball]]:
         """Mass of each image, and the share of its views that are given another class than its own."""
-        labels = self.graph.floats.image_labels
+        labels = self.graph.float_graph.image_labels
         assert labels is not None, "the indicator complains first where there are none"
         masses, wrong = ([ball(0)] * len(labels) for _ in range(2))
         for image, view, w in self.graph.image_views():
@@ -128,7 +129,7 @@ class BallProbe:
             wrong[image] += _error_mass([(w, self.predicted[view])], labels[image : image + 1])
         return [(mass, lost / mass) for mass, lost in zip(masses, wrong)]
 
-    def ties(self, include_images: bool) -> int:
+    def count_ties(self, include_images: bool) -> int:
         """How many views, and images too if asked for, are not given one class clearly."""
         found = [*self.predicted, *(choice for _, choice in self.image_votes)] if include_images else self.predicted
         return sum(choice < 0 for choice in found)
@@ -141,10 +142,7 @@ def project_on_features(graph: BallGraph, features: np.ndarray, rows: BallMatrix
         return rows * 0
     basis = ball_matrix(features[:, columns])  # (N1, rank)
     weighted = rescale(basis, graph.degrees[0]).transpose()  # (rank, N1)
-    try:
-        return basis * (weighted * basis).solve(weighted * rows)
-    except ZeroDivisionError:
-        raise UndecidedError("the features are too close to dependent to project on them") from None
+    return basis * solve_or_undecided(weighted * basis, weighted * rows, PROJECTION_FAILED)
 
 
 def winning_class(row: list[Ball]) -> int:

@@ -27,6 +27,7 @@ from maetheory.theory.certified.balls import (
     nonnegative_sqrt,
     power,
     rescale,
+    to_float_array,
 )
 from maetheory.theory.certified.graph import BallGraph
 from maetheory.theory.certified.labels_and_ranks import sort_descending
@@ -46,7 +47,7 @@ def _excess_contrast(graph: BallGraph, floats: dict[str, np.ndarray], k: int) ->
     d1 = graph.degrees[0]
     inverse = [1 / d for d in d1]
     inside = project_on_features(graph, floats["features"], rescale(graph.pair_law, rows=inverse))
-    return graph.head(k) - inner(rescale(inside, d1, inverse), inside)
+    return graph.leading_square_sum(k) - inner(rescale(inside, d1, inverse), inside)
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,11 @@ class _AdmissibleSplit:
 
     name: int
     gap: Ball
-    drop: Ball
+    eigenvalue_drop: Ball
 
     @property
     def margin(self) -> Ball:
-        return self.gap.min(self.drop) - _MIN_GAP
+        return self.gap.min(self.eigenvalue_drop) - _MIN_GAP
 
 
 def _splits(graph: BallGraph, k: int) -> list[_AdmissibleSplit]:
@@ -77,7 +78,10 @@ def _excess_bound(graph: BallGraph, features: BallMatrix, floats: dict[str, np.n
     if not all(split.margin > 0 for split in splits):
         raise UndecidedError("which splits are admissible is open")
     missing = graph.largest_class_mass() * _excess_contrast(graph, floats, k)
-    bounds = (power(nonnegative_sqrt(phi / split.gap) + nonnegative_sqrt(missing / split.drop), 2) for split in splits)
+    bounds = (
+        power(nonnegative_sqrt(phi / split.gap) + nonnegative_sqrt(missing / split.eigenvalue_drop), 2)
+        for split in splits
+    )
     return reduce(lambda a, b: a.min(b), bounds)
 
 
@@ -104,7 +108,7 @@ class _MultiplierBound:
         return self.graph.pair_label_error()
 
     @cached_property
-    def lost(self) -> BallMatrix:
+    def residual_projector(self) -> BallMatrix:
         """I − P_F between rows √d₁, shape (N1, N1)."""
         unit = ball_matrix(np.eye(self.graph.shape[0]))
         roots = [d.sqrt() for d in self.graph.degrees[0]]
@@ -120,13 +124,13 @@ class _MultiplierBound:
         """Σ_c p_(c) ν_c."""
         return ball_sum(mass * value for mass, value in zip(self.masses, eigenvalues(symmetric)[0]))
 
-    def at(self, mu: Ball) -> Ball:
-        return mu * self.phi + self.mass_weighted_eigenvalue_sum(self.lost - self.laplacian * mu)
+    def value_at(self, mu: Ball) -> Ball:
+        return mu * self.phi + self.mass_weighted_eigenvalue_sum(self.residual_projector - self.laplacian * mu)
 
     def limit(self) -> Ball:
         """What is left as μ → ∞ at φ = 0: I − P_F between vectors that are constant on components."""
-        graph, member = self.graph, self.graph.floats.components[0]
-        count = graph.floats.n_components
+        graph, member = self.graph, self.graph.float_graph.components[0]
+        count = graph.float_graph.n_components
         mass = [ball_sum(graph.degrees[0][i] for i in np.flatnonzero(member == c)) for c in range(count)]
         constant = rescale(ball_matrix(np.eye(count)[member]), columns=[m.rsqrt() for m in mass])  # (N1, c)
         inside = constant.transpose() * rescale(project_on_features(graph, self.features, constant), graph.degrees[0])
@@ -135,18 +139,18 @@ class _MultiplierBound:
     @cached_property
     def slope(self) -> Callable[[float], float]:
         """Derivative in μ, in floats: only a guess of where it vanishes depends on it."""
-        lost, laplacian = (_to_symmetric_floats(a) for a in (self.lost, self.laplacian))
+        projector, laplacian = (_to_symmetric_floats(a) for a in (self.residual_projector, self.laplacian))
         masses, phi = np.array([float(m) for m in self.masses]), float(self.phi)
 
-        def of(mu: float) -> float:
-            leading = np.linalg.eigh(lost - mu * laplacian)[1][:, ::-1][:, : len(masses)]  # (N1, classes)
+        def derivative(mu: float) -> float:
+            leading = np.linalg.eigh(projector - mu * laplacian)[1][:, ::-1][:, : len(masses)]  # (N1, classes)
             return phi - float(masses @ ((laplacian @ leading) * leading).sum(0))
 
-        return of
+        return derivative
 
 
 def _to_symmetric_floats(a: BallMatrix) -> np.ndarray:
-    found = np.array([[float(x) for x in row] for row in a.tolist()])
+    found = to_float_array(a)
     return (found + found.T) / 2
 
 
@@ -165,19 +169,19 @@ def _bisect_slope(slope: Callable[[float], float]) -> float:
 
 def _certificate_bound(graph: BallGraph, floats: dict[str, np.ndarray]) -> Ball:
     """Enclose the least value over 0 ≤ μ ≤ 10⁹, or the limit at φ = 0."""
-    pencil = _MultiplierBound(graph, floats["features"])
-    return pencil.limit() if pencil.phi.is_zero() else _enclose_minimum(pencil.at, _bisect_slope(pencil.slope))
+    bound = _MultiplierBound(graph, floats["features"])
+    return bound.limit() if bound.phi.is_zero() else _enclose_minimum(bound.value_at, _bisect_slope(bound.slope))
 
 
-def _enclose_minimum(at: Callable[[Ball], Ball], guess: float) -> Ball:
+def _enclose_minimum(function: Callable[[Ball], Ball], guess: float) -> Ball:
     """Enclose the least value of a convex function on [0, 10⁹] between its value at a guess and what is below it."""
     step = max(guess, 1.0) * _RELATIVE_STEP
     if guess < 2 * step:
-        value, near, far = (at(ball(i * step)) for i in range(3))
+        value, near, far = (function(ball(i * step)) for i in range(3))
         return value.union(
             value.min(_lower_bound_outside(value, near, far, _MAX_MULTIPLIER / step)).min(near - (far - near))
         )
-    before, below, value, above, after = (at(ball(guess) + i * step) for i in (-2, -1, 0, 1, 2))
+    before, below, value, above, after = (function(ball(guess) + i * step) for i in (-2, -1, 0, 1, 2))
     left = _lower_bound_outside(value, below, before, guess / step)
     right = _lower_bound_outside(value, above, after, (_MAX_MULTIPLIER - guess) / step)
     return value.union(

@@ -21,31 +21,22 @@ from maetheory.theory.certified.balls import (
     ball,
     ball_max,
     ball_sum,
+    column_sums,
     enclosure,
     nonnegative_sqrt,
     power,
-    rescale,
+    row_sums,
     squared_norm,
 )
-from maetheory.theory.certified.graph import BallGraph, gram
+from maetheory.theory.certified.graph import BallGraph, gram, normalised
 from maetheory.theory.certified.sides import Sides, unit_scale
 
 _LAW_TOLERANCE = 1e-9
 _MAX_TERMS = 1_000_000
 
 
-def _column_sums(law: BallMatrix) -> list[Ball]:
-    return [ball_sum(column) for column in law.transpose().tolist()]
-
-
-def _row_sums(law: BallMatrix) -> list[Ball]:
-    return [ball_sum(row) for row in law.tolist()]
-
-
-def _normalised(law: BallMatrix) -> BallMatrix:
-    """D₁^-½ M D₂^-½ with 0^-½ := 0."""
-    sides = (_row_sums(law), _column_sums(law))
-    return rescale(law, *([ball(0) if d.is_zero() else d.rsqrt() for d in side] for side in sides))
+def _normalised_matrix(law: BallMatrix) -> BallMatrix:
+    return normalised(law, row_sums(law), column_sums(law))
 
 
 def _normalise_law(sampled: BallMatrix) -> BallMatrix:
@@ -55,7 +46,7 @@ def _normalise_law(sampled: BallMatrix) -> BallMatrix:
 def _largest_shift(graph: BallGraph, sampled: BallMatrix) -> Ball:
     """Largest |σ̂_i − σ_i|."""
     law = _normalise_law(sampled)
-    found = graph.spectrum("sampled", gram(law, _row_sums(law), _column_sums(law)))
+    found = graph.spectrum("sampled", gram(law, row_sums(law), column_sums(law)))
     return ball_max(
         abs(nonnegative_sqrt(mine) - nonnegative_sqrt(other)) for mine, other in zip(found, graph.eigenvalues)
     )
@@ -63,7 +54,7 @@ def _largest_shift(graph: BallGraph, sampled: BallMatrix) -> Ball:
 
 def _distance(graph: BallGraph, sampled: BallMatrix) -> Ball:
     """‖Ā̂_M − Ā_M‖₂, the root of the largest eigenvalue of a Gram matrix of the difference."""
-    apart = _normalised(_normalise_law(sampled)) - _normalised(graph.law)
+    apart = _normalised_matrix(_normalise_law(sampled)) - _normalised_matrix(graph.joint)
     turned = apart.transpose()
     small = apart * turned if apart.nrows() <= apart.ncols() else turned * apart
     return nonnegative_sqrt(graph.spectrum("apart", small)[0])
@@ -77,10 +68,10 @@ def _is_law(sampled: BallMatrix) -> Margin:
 
 def _is_unseen(graph: BallGraph, floats: dict[str, np.ndarray]) -> Margin:
     """Some component has nothing but zeros in its rows and columns."""
-    views, targets = graph.floats.components
+    views, targets = graph.float_graph.components
     x1, x2 = np.nonzero(floats["sampled"])
-    unseen = graph.floats.n_components - len({*views[x1].tolist(), *targets[x2].tolist()})
-    words = f"{unseen} of {graph.floats.n_components} components have no mass"
+    unseen = graph.float_graph.n_components - len({*views[x1].tolist(), *targets[x2].tolist()})
+    words = f"{unseen} of {graph.float_graph.n_components} components have no mass"
     return Margin(ball(min(unseen - 1, 0)), ball(0), words)
 
 
@@ -88,9 +79,9 @@ def _bias(graph: BallGraph, pairs: int) -> Ball:
     """E Σσ̂² − Σσ², the first as Σ_ij E T_ij²/(R_i C_j) over samples T with row sums R and column sums C."""
     n1, n2 = graph.shape
     _refuse_if_many(n1 * n2, pairs)
-    law = graph.law.tolist()
+    law = graph.joint.tolist()
     cells = (_expected_cell_term(_cell_masses(law, i, j), pairs) for i in range(n1) for j in range(n2))
-    return ball_sum(cells) - squared_norm(_normalised(graph.law))
+    return ball_sum(cells) - squared_norm(_normalised_matrix(graph.joint))
 
 
 def _validated_draws(floats: dict[str, Any]) -> int:
@@ -141,7 +132,7 @@ def _expected_bias(graph: BallGraph, pairs: int) -> Ball:
 def _is_independent(graph: BallGraph, pairs: int) -> Margin:
     """Off by entries e, the law is off by Σ √d₁√d₂ |e|, which each draw sees, and Σσ² by Σ e²."""
     roots = [[d.sqrt() for d in side] for side in graph.degrees]
-    entries = _normalised(graph.law).tolist()
+    entries = _normalised_matrix(graph.joint).tolist()
     gaps = [(a * b, abs(x - a * b)) for a, row in zip(roots[0], entries) for b, x in zip(roots[1], row)]
     off = ball_max(gap for _, gap in gaps)
     most = min(max(pairs, 0), *graph.shape)  # of Σσ̂²

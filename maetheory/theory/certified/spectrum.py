@@ -27,6 +27,7 @@ from maetheory.theory.certified.balls import (
     from_rows,
     nonnegative_sqrt,
     squared_norm,
+    to_float_array,
     working_bits,
 )
 
@@ -78,7 +79,7 @@ def eigenvalues(symmetric: BallMatrix, start: BallMatrix | None = None) -> tuple
 
 
 def _float_eigenvectors(middle: BallMatrix) -> BallMatrix:
-    floats = _to_float_array(middle)
+    floats = to_float_array(middle)
     return ball_matrix(np.linalg.eigh((floats + floats.T) / 2)[1])
 
 
@@ -155,7 +156,7 @@ def _rediagonalise_clusters(vectors: BallMatrix, t: list[list[Ball]], member: np
         block = from_rows([[t[i][j] - (centre if i == j else 0) for j in inside] for i in inside], m, m)
         size = max(abs(float(x)) for x in block.entries())
         if size > 0:
-            turned = _orthogonal_eigenvectors(_to_float_array(block / ball(size))) * from_rows(
+            turned = _orthogonal_eigenvectors(to_float_array(block / ball(size))) * from_rows(
                 [columns[i] for i in inside], m, n
             )
             for i, column in zip(inside, turned.mid().tolist()):
@@ -174,10 +175,6 @@ def _orthogonal_eigenvectors(block: np.ndarray) -> BallMatrix:
 
 def _congruence(symmetric: BallMatrix, vectors: BallMatrix) -> BallMatrix:
     return vectors.transpose() * (symmetric * vectors)
-
-
-def _to_float_array(points: BallMatrix) -> np.ndarray:
-    return np.array([[float(x) for x in row] for row in points.tolist()])
 
 
 def _diagonal(values: list[Ball]) -> BallMatrix:

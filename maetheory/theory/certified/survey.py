@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from maetheory.core import Progress, no_progress
-from maetheory.theory.certified.certificate import Certificate, certify
-from maetheory.theory.certified.own_statements import CERTIFIED_SIDES
+from maetheory.theory.certified.certificate import certify
+from maetheory.theory.certified.sides_by_slug import CERTIFIED_SIDES
+from maetheory.theory.certified.verdicts import Certificate
 from maetheory.theory.survey import BROKEN, NamedWorld, survey_worlds
 from maetheory.theory.theorem import Theorem, Verdict
 
@@ -23,17 +24,17 @@ class TheoremCertificates:
     Attributes
     ----------
     slug : str
-    found : tuple of (str, Certificate)
+    certificates : tuple of (str, Certificate)
         Name of the world, as in a survey, and its certificate; empty for a theorem without a version in balls.
     """
 
     slug: str
-    found: tuple[tuple[str, Certificate], ...]
+    certificates: tuple[tuple[str, Certificate], ...]
 
     @property
     def counts(self) -> dict[str, int]:
         """How often each verdict was proved; UNDECIDED where none was."""
-        seen = Counter(certificate.verdict for _, certificate in self.found)
+        seen = Counter(certificate.verdict for _, certificate in self.certificates)
         return {verdict.value: seen[verdict] for verdict in Verdict}
 
     @property
@@ -64,15 +65,15 @@ def certify_theorems(
     --------
     >>> from maetheory.theory import THEOREMS
     >>> certified, = certify_theorems([THEOREMS["pair-error-bounded-by-label-errors"]], worlds=0)
-    >>> certified.violated, certified.counts["UNDECIDED"], certified.found[0][0]
+    >>> certified.violated, certified.counts["UNDECIDED"], certified.certificates[0][0]
     (False, 0, 'tight example')
     """
     certified, everything = [], tuple(theorems)
     for done, theorem in enumerate(everything, 1):
         there = survey_worlds(theorem, worlds=worlds, seed=seed) if theorem.slug in CERTIFIED_SIDES else ()
         small = [place for place in there if place.kind != BROKEN and _n_nodes(place) <= MAX_SURVEY_NODES]
-        found = tuple((place.name, certify(theorem, **place.objects)) for place in small)
-        certified.append(TheoremCertificates(theorem.slug, found))
+        certificates = tuple((place.name, certify(theorem, **place.objects)) for place in small)
+        certified.append(TheoremCertificates(theorem.slug, certificates))
         progress(done, len(everything), f"certify {theorem.slug}")
     return tuple(certified)
 

@@ -40,9 +40,8 @@ from maetheory.graph.functionals import (
     conditional_mean,
     mean_square,
 )
-from maetheory.theory.theorem import Objects, Theorem
-
-_ROUNDING_TOLERANCE = 1e-12
+from maetheory.theory.objects import Objects
+from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 
 
 def _rhs(graph: MaskGraph, h: np.ndarray) -> float:
@@ -51,7 +50,7 @@ def _rhs(graph: MaskGraph, h: np.ndarray) -> float:
 
 def _norm(graph: MaskGraph, h_g: np.ndarray) -> tuple[bool, str]:
     measured = mean_square(graph.degrees[1], h_g)
-    return measured <= 1.0 + _ROUNDING_TOLERANCE, f"E‖h_g‖² = {measured:.6g}, at most 1 is needed"
+    return measured <= 1.0 + ROUNDING_TOLERANCE, f"E‖h_g‖² = {measured:.6g}, at most 1 is needed"
 
 
 def _scale(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray) -> float:

@@ -42,11 +42,12 @@ from scipy.optimize import minimize_scalar
 
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
-from maetheory.theory.statements.exact_probe import class_masses
+from maetheory.theory.exact_probe import class_masses, probe_residual
+from maetheory.theory.graph_quantities import column_basis, eigenvalues, weighted_rows
+from maetheory.theory.objects import Objects
 from maetheory.theory.statements.excess_loss_bounds_downstream_error import bound_summands
-from maetheory.theory.statements.graph_quantities import column_basis, eigenvalues, weighted_rows
-from maetheory.theory.statements.spectral_features_bound_downstream_error import downstream_error_bounds, label_residual
-from maetheory.theory.theorem import Objects, Theorem
+from maetheory.theory.statements.spectral_features_bound_downstream_error import downstream_error_bounds
+from maetheory.theory.theorem import Theorem
 
 _EPS = float(np.finfo(float).eps)
 _MAX_MULTIPLIER = 1e9
@@ -70,16 +71,23 @@ def certificate_bound(graph: MaskGraph, features: np.ndarray) -> Estimate:
     """
     if float(graph.pair_label_error()) == 0.0:
         return Estimate(_bound_at_infinite_multiplier(graph, features), 16 * _EPS * graph.shape[0])
-    phi, lost, laplacian = float(graph.pair_label_error()), _residual_projector(graph, features), _laplacian(graph)
+    phi, residual_projector, laplacian = (
+        float(graph.pair_label_error()),
+        _residual_projector(graph, features),
+        _laplacian(graph),
+    )
 
-    def at(mu: float) -> float:
-        return mu * phi + _mass_weighted_eigenvalue_sum(graph, lost - mu * laplacian)
+    def bound(mu: float) -> float:
+        return mu * phi + _mass_weighted_eigenvalue_sum(graph, residual_projector - mu * laplacian)
 
     found = minimize_scalar(
-        lambda t: at(math.exp(t)), bounds=(-9.0, math.log(_MAX_MULTIPLIER)), method="bounded", options={"xatol": 1e-9}
+        lambda t: bound(math.exp(t)),
+        bounds=(-9.0, math.log(_MAX_MULTIPLIER)),
+        method="bounded",
+        options={"xatol": 1e-9},
     )
     tried = [0.0, math.exp(found.x), *_candidate_multipliers(graph, features)]
-    best, mu = min((at(mu), mu) for mu in tried)
+    best, mu = min((bound(mu), mu) for mu in tried)
     return Estimate(best, 4 * _EPS * graph.shape[0] * (1 + mu) + mu * graph.pair_label_error().error)
 
 
@@ -128,7 +136,7 @@ THEOREM = Theorem(
     statement="‖(I - P_F)Y‖_F² <= min_(μ>=0) μφ + Σ_c p_(c) ν_c((I - P_F) - μ(I - Ā))",
     reference="Ours",
     objects=("features",),
-    lhs=label_residual,
+    lhs=probe_residual,
     rhs=certificate_bound,
     direction="<=",
     scale=lambda: 1.0,

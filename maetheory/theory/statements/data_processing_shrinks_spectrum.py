@@ -38,14 +38,13 @@ import numpy as np
 
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
-from maetheory.theory.theorem import Objects, Theorem
-
-_ROUNDING_TOLERANCE = 1e-12
+from maetheory.theory.objects import Objects
+from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 
 
 def _is_law(rows: np.ndarray) -> tuple[bool, str]:
     least, off = float(rows.min()), float(np.abs(rows.sum(1) - 1).max())
-    return least >= 0 and off <= _ROUNDING_TOLERANCE, f"least entry {least:.3g}, rows sum to one within {off:.3g}"
+    return least >= 0 and off <= ROUNDING_TOLERANCE, f"least entry {least:.3g}, rows sum to one within {off:.3g}"
 
 
 def _targets_are_sent_by_a_law(channel: np.ndarray) -> tuple[bool, str]:

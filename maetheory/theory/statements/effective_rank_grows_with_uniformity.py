@@ -45,10 +45,11 @@ import numpy as np
 from maetheory.core import InputError
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square
-from maetheory.theory.statements.graph_quantities import eigenvalues, umae_loss
+from maetheory.theory.graph_quantities import eigenvalues, umae_loss
+from maetheory.theory.objects import Objects
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import DECODER_CONSTANT, bi_lipschitz
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import broken as merged
-from maetheory.theory.theorem import Objects, Theorem
+from maetheory.theory.theorem import Theorem
 
 
 def predicted_spectrum(lam: np.ndarray, *, weight: float, lipschitz: float, energy: float) -> np.ndarray:
@@ -122,10 +123,6 @@ def _water_filling_spectrum(
     return lam, predicted_spectrum(lam, weight=weight, lipschitz=lipschitz, energy=energy)
 
 
-def _umae_loss(graph: MaskGraph, features: np.ndarray, h: np.ndarray, targets: np.ndarray, weight: float) -> float:
-    return umae_loss(graph, h, targets, features, weight)
-
-
 def _rhs(graph: MaskGraph, features: np.ndarray, weight: float, lipschitz: float) -> float:
     lam, size = _water_filling_spectrum(graph, features, weight, lipschitz)
     return weight * float(size @ size) + float(size @ (1 - lam)) / lipschitz
@@ -171,7 +168,7 @@ THEOREM = Theorem(
     objects=("features", "h", "targets", "weight"),
     optional=("lipschitz",),
     derived=DECODER_CONSTANT,
-    lhs=_umae_loss,
+    lhs=umae_loss,
     rhs=_rhs,
     assumptions={"bi-Lipschitz decoder": bi_lipschitz},
     scale=_scale,

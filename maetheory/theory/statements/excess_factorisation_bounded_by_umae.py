@@ -38,12 +38,18 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import conditional_mean, mean_square
+from maetheory.theory.graph_quantities import (
+    eigenvalues,
+    factorisation_error,
+    frobenius_square,
+    reconstruction_scale,
+    umae_loss,
+)
+from maetheory.theory.objects import Objects
 from maetheory.theory.statements import reconstruction_bounds_encoder_alignment_sharply as sharply
-from maetheory.theory.statements.graph_quantities import eigenvalues, factorisation_error, frobenius_square, umae_loss
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import DECODER_CONSTANT, bi_lipschitz
-from maetheory.theory.statements.reconstruction_is_alignment_plus_bias import reconstruction_scale
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
-from maetheory.theory.theorem import Objects, Theorem
+from maetheory.theory.theorem import Theorem
 
 
 def _default_weight(lipschitz: float) -> float:

@@ -39,10 +39,11 @@ import numpy as np
 
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
-from maetheory.theory.statements.exact_probe import class_masses
-from maetheory.theory.statements.graph_quantities import column_basis, weighted_rows
-from maetheory.theory.statements.spectral_features_bound_downstream_error import downstream_error_bounds, label_residual
-from maetheory.theory.theorem import Objects, Theorem
+from maetheory.theory.exact_probe import class_masses, probe_residual
+from maetheory.theory.graph_quantities import column_basis, weighted_rows
+from maetheory.theory.objects import Objects
+from maetheory.theory.statements.spectral_features_bound_downstream_error import downstream_error_bounds
+from maetheory.theory.theorem import Theorem
 
 _MIN_GAP = 1e-11
 _EPS = float(np.finfo(float).eps)
@@ -129,7 +130,7 @@ THEOREM = Theorem(
     statement="‖(I - P_F)Y‖_F² <= (√(φ / (1 - λ_{k'+1})) + √(p_max Δ″ / (λ_{k'}² - λ_{k+1}²)))²",
     reference="Ours, after HaoChen et al. 2021",
     objects=("features",),
-    lhs=label_residual,
+    lhs=probe_residual,
     rhs=excess_bound,
     direction="<=",
     assumptions={"admissible split": _admissible},

@@ -34,15 +34,12 @@ import math
 import numpy as np
 
 from maetheory.graph import MaskGraph
-from maetheory.theory.statements.exact_probe import class_masses, probe_residual
-from maetheory.theory.statements.graph_quantities import factorisation_error
+from maetheory.theory.exact_probe import class_masses, probe_residual
+from maetheory.theory.graph_quantities import factorisation_error
+from maetheory.theory.objects import Objects
 from maetheory.theory.statements.pair_error_bounded_by_label_errors import same_spectrum_opposite_labels
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
-from maetheory.theory.theorem import Objects, Theorem
-
-
-def _residual(graph: MaskGraph, features: np.ndarray) -> float:
-    return probe_residual(graph, features)
+from maetheory.theory.theorem import Theorem
 
 
 def _rhs(graph: MaskGraph, features: np.ndarray) -> float:
@@ -61,7 +58,7 @@ THEOREM = Theorem(
     statement="‖(I - P_F)Y‖_F² <= (√p_max ‖Ā - FFᵀ‖_F + √φ)²",
     reference="A step of Zhang, Wang and Wang 2022, theorem 4.1, after HaoChen et al. 2021 (constants ours)",
     objects=("features",),
-    lhs=_residual,
+    lhs=probe_residual,
     rhs=_rhs,
     direction="<=",
     scale=lambda: 1.0,

@@ -42,18 +42,10 @@ from scipy.linalg import block_diag
 from scipy.sparse.csgraph import connected_components
 
 from maetheory.graph import MaskGraph
-from maetheory.graph.functionals import mean_square, reconstruction_loss, target_variance, target_variance_given_mask
-from maetheory.theory.theorem import Objects, Theorem
-
-_ROUNDING_TOLERANCE = 1e-12
-
-
-def _lhs(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
-    return reconstruction_loss(graph, h, targets)
-
-
-def _scale(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
-    return mean_square(graph.degrees[0], h) + mean_square(graph.degrees[1], targets)
+from maetheory.graph.functionals import reconstruction_loss, target_variance, target_variance_given_mask
+from maetheory.theory.graph_quantities import reconstruction_scale
+from maetheory.theory.objects import Objects
+from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 
 
 def _equal_within_groups(rows: np.ndarray, group: np.ndarray) -> tuple[bool, float]:
@@ -61,7 +53,7 @@ def _equal_within_groups(rows: np.ndarray, group: np.ndarray) -> tuple[bool, flo
     _, first, member = np.unique(group, return_index=True, return_inverse=True)
     reference = rows[first[member]]
     off, size = (np.abs(values).max(1, initial=0.0) for values in (rows - reference, reference))
-    return bool((off <= _ROUNDING_TOLERANCE * size).all()), float(off.max(initial=0.0))
+    return bool((off <= ROUNDING_TOLERANCE * size).all()), float(off.max(initial=0.0))
 
 
 def _collapsed(features: np.ndarray) -> tuple[bool, str]:
@@ -175,10 +167,10 @@ THEOREM = Theorem(
     statement="f ≡ c implies L_MAE(h) >= Var(x₂)",
     reference="Zhang, Wang and Wang 2022, theorem 3.6, equation 9 (printed)",
     objects=("features", "h", "targets"),
-    lhs=_lhs,
+    lhs=reconstruction_loss,
     rhs=target_variance,
     assumptions={"features are collapsed": _collapsed, "position-blind decoder": _position_blind},
-    scale=_scale,
+    scale=reconstruction_scale,
     trivial=0.0,
     tight=tight,
     broken=broken,
@@ -191,10 +183,10 @@ GIVEN_THE_MASK = Theorem(
     reference="The position-aware form of Zhang, Wang and Wang 2022, theorem 3.6 (ours)",
     objects=("features", "h", "targets"),
     optional=("masks",),
-    lhs=_lhs,
+    lhs=reconstruction_loss,
     rhs=target_variance_given_mask,
     assumptions={"features are collapsed": _collapsed, "decoder sees the mask alone": _depends_on_mask_alone},
-    scale=_scale,
+    scale=reconstruction_scale,
     trivial=0.0,
     tight=tight_given_the_mask,
     broken=broken_given_the_mask,

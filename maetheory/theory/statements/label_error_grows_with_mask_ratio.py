@@ -43,9 +43,10 @@ from scipy import sparse
 
 from maetheory.core import Estimate
 from maetheory.data import worlds
-from maetheory.graph import NodeContents, MaskGraph
+from maetheory.graph import MaskGraph, NodeContents
 from maetheory.masks import BlockMasks, UniformMasks
-from maetheory.theory.theorem import Objects, Theorem
+from maetheory.theory.objects import Objects
+from maetheory.theory.theorem import Theorem
 
 IMAGES = "both graphs have the same images"
 POSITIONS = "positions are kept in both graphs or dropped in both"

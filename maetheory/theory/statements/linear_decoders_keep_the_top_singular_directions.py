@@ -39,11 +39,9 @@ import numpy as np
 from maetheory.core import InputError
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import best_prediction, irreducible_loss, mean_square, reconstruction_loss
-from maetheory.theory.statements.graph_quantities import column_basis, weighted_rows
-from maetheory.theory.statements.reconstruction_is_alignment_plus_bias import reconstruction_scale
-from maetheory.theory.theorem import Objects, Theorem
-
-_ROUNDING_TOLERANCE = 1e-12
+from maetheory.theory.graph_quantities import column_basis, reconstruction_scale, weighted_rows
+from maetheory.theory.objects import Objects
+from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 
 
 @dataclass(frozen=True)
@@ -105,10 +103,6 @@ def _residual_energy(graph: MaskGraph, targets: np.ndarray, left_out: np.ndarray
     return irreducible_loss(graph, targets) + float((left_out**2).sum())
 
 
-def _lhs(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
-    return reconstruction_loss(graph, h, targets)
-
-
 def _loss_by_coordinates(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
     aim = _weighted_best_prediction(graph, targets)
     away = float(((weighted_rows(graph, h) - aim) ** 2).sum())
@@ -129,7 +123,7 @@ def _is_linear_decoder(graph: MaskGraph, features: np.ndarray, h: np.ndarray) ->
     rows, basis = weighted_rows(graph, h), column_basis(weighted_rows(graph, features))
     outside = float(np.linalg.norm(rows - basis @ (basis.T @ rows)))
     size = float(np.linalg.norm(rows))
-    return outside <= _ROUNDING_TOLERANCE * size, f"‖H - P_F H‖_F = {outside:.3g} of ‖H‖_F = {size:.3g}, 0 is needed"
+    return outside <= ROUNDING_TOLERANCE * size, f"‖H - P_F H‖_F = {outside:.3g} of ‖H‖_F = {size:.3g}, 0 is needed"
 
 
 def _conform(world: dict[str, Any]) -> Objects:
@@ -177,7 +171,7 @@ THEOREM = Theorem(
     statement="L_MAE(fW) >= ‖X₂‖_F² - Σ_{i<=k} s_i(Ā_M X₂)²",
     reference="Ours, after Eckart and Young 1936",
     objects=("features", "h", "targets"),
-    lhs=_lhs,
+    lhs=reconstruction_loss,
     rhs=_optimum_at_rank,
     assumptions={"linear decoder": _is_linear_decoder},
     scale=reconstruction_scale,
@@ -192,7 +186,7 @@ GIVEN_FEATURES = Theorem(
     statement="L_MAE(fW) >= ‖X₂‖_F² - ‖P_F Ā_M X₂‖_F²",
     reference="Ours; least squares",
     objects=("features", "h", "targets"),
-    lhs=_lhs,
+    lhs=reconstruction_loss,
     rhs=_optimum_for_features,
     assumptions={"linear decoder": _is_linear_decoder},
     scale=reconstruction_scale,
@@ -207,7 +201,7 @@ LOSS = Theorem(
     statement="L_MAE(h) == ‖X₂‖_F² - ‖Ā_M X₂‖_F² + ‖H - Ā_M X₂‖_F²",
     reference="Ours",
     objects=("h", "targets"),
-    lhs=_lhs,
+    lhs=reconstruction_loss,
     rhs=_loss_by_coordinates,
     direction="==",
     scale=reconstruction_scale,

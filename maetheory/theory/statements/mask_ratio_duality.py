@@ -41,7 +41,8 @@ import numpy as np
 from maetheory.data import worlds
 from maetheory.graph import MaskGraph, NodeContents
 from maetheory.masks import BernoulliMasks, BlockMasks, UniformMasks
-from maetheory.theory.theorem import Objects, Theorem
+from maetheory.theory.objects import Objects
+from maetheory.theory.theorem import Theorem
 
 TRANSPOSED = "the complement has the law of the transposed graph"
 

@@ -35,7 +35,8 @@ import numpy as np
 
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
-from maetheory.theory.theorem import Objects, Theorem, combine
+from maetheory.theory.objects import Objects
+from maetheory.theory.theorem import Theorem, combine
 
 
 def _pair_error(graph: MaskGraph, view_labels: np.ndarray | None = None) -> Estimate:

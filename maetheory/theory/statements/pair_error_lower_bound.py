@@ -32,9 +32,10 @@ from __future__ import annotations
 import numpy as np
 
 from maetheory.graph import MaskGraph
-from maetheory.theory.statements.graph_quantities import eigenvalues
+from maetheory.theory.graph_quantities import eigenvalues
+from maetheory.theory.objects import Objects
 from maetheory.theory.statements.pair_error_bounded_by_label_errors import THEOREM as LABEL_ERRORS
-from maetheory.theory.theorem import Objects, Theorem
+from maetheory.theory.theorem import Theorem
 
 
 def _rhs(graph: MaskGraph, view_labels: np.ndarray | None = None) -> float:

@@ -39,10 +39,9 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, positive_pair_distance
-from maetheory.theory.statements.graph_quantities import eigenvalues
-from maetheory.theory.theorem import Objects, Theorem
-
-_ROUNDING_TOLERANCE = 1e-12
+from maetheory.theory.graph_quantities import eigenvalues
+from maetheory.theory.objects import Objects
+from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 
 
 def component_means(graph: MaskGraph, h: np.ndarray) -> np.ndarray:
@@ -73,11 +72,7 @@ def spectral_gap(graph: MaskGraph) -> float:
 def feature_rank(features: np.ndarray) -> int:
     """Rank of uncentred `features` (N, k), counting what stands out from differences of 1e-12 between equal rows."""
     size = np.linalg.svd(features, compute_uv=False)
-    return int((size > 2 * _ROUNDING_TOLERANCE * np.sqrt(features.size) * size.max(initial=0.0)).sum())
-
-
-def _distance(graph: MaskGraph, h: np.ndarray) -> float:
-    return positive_pair_distance(graph, h)
+    return int((size > 2 * ROUNDING_TOLERANCE * np.sqrt(features.size) * size.max(initial=0.0)).sum())
 
 
 def _mixing_lower_bound(graph: MaskGraph, h: np.ndarray) -> float:
@@ -96,7 +91,7 @@ def _aligned(graph: MaskGraph, features: np.ndarray) -> tuple[bool, str]:
     member = graph.components[0]
     first = np.unique(member, return_index=True)[1]
     spread = float(np.abs(features - features[first[member]]).max(initial=0.0))
-    holds = spread <= _ROUNDING_TOLERANCE * float(np.abs(features).max(initial=0.0))
+    holds = spread <= ROUNDING_TOLERANCE * float(np.abs(features).max(initial=0.0))
     return holds, f"features of one component differ by up to {spread:.3g}, 0 is needed"
 
 
@@ -153,7 +148,7 @@ THEOREM = Theorem(
     statement="E‖h - h⁺‖² >= 2 (1 - λ_{c+1}) E‖h - h̄‖², h̄ the mean over the component",
     reference="Ours; the spectral gap inequality",
     objects=("h",),
-    lhs=_distance,
+    lhs=positive_pair_distance,
     rhs=_mixing_lower_bound,
     scale=_scale,
     trivial=0.0,
@@ -165,7 +160,7 @@ CONVERSE = Theorem(
     statement="E‖h - h⁺‖² <= 2 E‖h - h̄‖², h̄ the mean over the component",
     reference="Ours",
     objects=("h",),
-    lhs=_distance,
+    lhs=positive_pair_distance,
     rhs=_component_spread_upper_bound,
     direction="<=",
     scale=_scale,
@@ -177,7 +172,7 @@ RANK = Theorem(
     statement="E‖f - f⁺‖² = 0 implies rank(F) <= number of components",
     reference="Ours",
     objects=("features",),
-    lhs=lambda features: feature_rank(features),
+    lhs=feature_rank,
     rhs=lambda graph: graph.n_components,
     direction="<=",
     assumptions={"features are aligned": _aligned},

@@ -34,16 +34,9 @@ import numpy as np
 from scipy import sparse
 
 from maetheory.graph import MaskGraph
-from maetheory.theory.statements.exact_probe import image_error, probe_residual, view_error
-from maetheory.theory.theorem import Objects, Theorem
-
-
-def _view_error(graph: MaskGraph, features: np.ndarray) -> float:
-    return view_error(graph, features)
-
-
-def _image_error(graph: MaskGraph, features: np.ndarray) -> float:
-    return image_error(graph, features)
+from maetheory.theory.exact_probe import image_error, probe_residual, view_error
+from maetheory.theory.objects import Objects
+from maetheory.theory.theorem import Theorem
 
 
 def _twice_residual(graph: MaskGraph, features: np.ndarray) -> float:
@@ -69,7 +62,7 @@ VIEW_ERROR = Theorem(
     statement="Pr[prediction != y(x₁)] <= 2 ‖(I - P_F)Y‖_F²",
     reference="A step of Zhang, Wang and Wang 2022, theorem 4.1, after HaoChen et al. 2021 (constants ours)",
     objects=("features",),
-    lhs=_view_error,
+    lhs=view_error,
     rhs=_twice_residual,
     direction="<=",
     scale=lambda: 1.0,
@@ -82,7 +75,7 @@ IMAGE_ERROR = Theorem(
     statement="Pr[vote != y(x̄)] <= 4 ‖(I - P_F)Y‖_F² + 2α",
     reference="A step of Zhang, Wang and Wang 2022, theorem 4.1, after HaoChen et al. 2021 (constants ours)",
     objects=("features",),
-    lhs=_image_error,
+    lhs=image_error,
     rhs=_image_error_bound,
     direction="<=",
     scale=lambda: 1.0,

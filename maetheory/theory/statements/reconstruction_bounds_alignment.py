@@ -34,12 +34,9 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, positive_pair_distance, reconstruction_loss
-from maetheory.theory.statements.graph_quantities import autoencoding_error
-from maetheory.theory.theorem import Objects, Theorem
-
-
-def _lhs(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
-    return reconstruction_loss(graph, h, targets)
+from maetheory.theory.graph_quantities import autoencoding_error
+from maetheory.theory.objects import Objects
+from maetheory.theory.theorem import Theorem
 
 
 def _rhs(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray) -> float:
@@ -63,7 +60,7 @@ THEOREM = Theorem(
     statement="L_MAE(h) >= ¼ E‖h - h⁺‖² - ε, which is ½ L_align(h) - ε + ½ for unit norms",
     reference="Zhang, Wang and Wang 2022, theorem 3.4, equation 7 (printed, constant ours)",
     objects=("h", "h_g", "targets"),
-    lhs=_lhs,
+    lhs=reconstruction_loss,
     rhs=_rhs,
     scale=_scale,
     trivial=0.0,

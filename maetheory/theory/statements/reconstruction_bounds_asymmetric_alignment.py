@@ -36,14 +36,9 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import asymmetric_alignment, mean_square, reconstruction_loss
-from maetheory.theory.statements.graph_quantities import autoencoding_error
-from maetheory.theory.theorem import Objects, Theorem
-
-_ROUNDING_TOLERANCE = 1e-12
-
-
-def _lhs(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
-    return reconstruction_loss(graph, h, targets)
+from maetheory.theory.graph_quantities import autoencoding_error
+from maetheory.theory.objects import Objects
+from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 
 
 def _rhs(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray) -> float:
@@ -52,7 +47,7 @@ def _rhs(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray) 
 
 def _norms(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray) -> tuple[bool, str]:
     average = 0.5 * (mean_square(graph.degrees[0], h) + mean_square(graph.degrees[1], h_g))
-    return average >= 1.0 - _ROUNDING_TOLERANCE, f"½(E‖h‖² + E‖h_g‖²) = {average:.6g}, at least 1 is needed"
+    return average >= 1.0 - ROUNDING_TOLERANCE, f"½(E‖h‖² + E‖h_g‖²) = {average:.6g}, at least 1 is needed"
 
 
 def _scale(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray) -> float:
@@ -90,7 +85,7 @@ THEOREM = Theorem(
     statement="L_MAE(h) >= L_asym(h) - ε + 1",
     reference="Zhang, Wang and Wang 2022, theorem 3.2 (role printed, constant ours)",
     objects=("h", "h_g", "targets"),
-    lhs=_lhs,
+    lhs=reconstruction_loss,
     rhs=_rhs,
     assumptions={"unit norms": _norms},
     scale=_scale,

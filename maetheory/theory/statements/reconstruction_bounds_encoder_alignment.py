@@ -38,11 +38,10 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, positive_pair_distance
+from maetheory.theory.graph_quantities import autoencoding_error, pair_lipschitz
+from maetheory.theory.objects import Objects
 from maetheory.theory.statements import reconstruction_bounds_alignment as without_encoder
-from maetheory.theory.statements.graph_quantities import autoencoding_error, pair_lipschitz
-from maetheory.theory.theorem import Objects, Theorem
-
-_ROUNDING_TOLERANCE = 1e-12
+from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 
 
 def _measured_or_one(least: float) -> float:
@@ -57,7 +56,7 @@ def bi_lipschitz(least: float, lipschitz: float) -> tuple[bool, str]:
     """Premise: the decoder shrinks no positive pair by more than L, and L is finite."""
     if not math.isfinite(least):
         return False, "L = ∞: the decoder merges two views of one target that the encoder tells apart"
-    return least <= lipschitz * (1 + _ROUNDING_TOLERANCE), f"L = {lipschitz:.6g}, at least {least:.6g} is needed"
+    return least <= lipschitz * (1 + ROUNDING_TOLERANCE), f"L = {lipschitz:.6g}, at least {least:.6g} is needed"
 
 
 def _rhs(graph: MaskGraph, features: np.ndarray, h_g: np.ndarray, targets: np.ndarray, lipschitz: float) -> float:

@@ -34,14 +34,11 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import conditional_mean, mean_square, positive_pair_distance, reconstruction_loss
+from maetheory.theory.graph_quantities import reconstruction_scale
+from maetheory.theory.objects import Objects
 from maetheory.theory.statements import reconstruction_bounds_encoder_alignment as printed
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import DECODER_CONSTANT, bi_lipschitz
-from maetheory.theory.statements.reconstruction_is_alignment_plus_bias import reconstruction_scale
-from maetheory.theory.theorem import Objects, Theorem
-
-
-def _lhs(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
-    return reconstruction_loss(graph, h, targets)
+from maetheory.theory.theorem import Theorem
 
 
 def _rhs(graph: MaskGraph, features: np.ndarray, lipschitz: float) -> float:
@@ -73,7 +70,7 @@ THEOREM = Theorem(
     objects=("features", "h", "targets"),
     optional=("lipschitz",),
     derived=DECODER_CONSTANT,
-    lhs=_lhs,
+    lhs=reconstruction_loss,
     rhs=_rhs,
     assumptions={"bi-Lipschitz decoder": bi_lipschitz},
     scale=_scale,

@@ -35,7 +35,9 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import conditional_mean, mean_square, positive_pair_distance, reconstruction_loss
-from maetheory.theory.theorem import Objects, Theorem
+from maetheory.theory.graph_quantities import reconstruction_scale
+from maetheory.theory.objects import Objects
+from maetheory.theory.theorem import Theorem
 
 
 def conditional_bias(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
@@ -60,17 +62,8 @@ def _alignment_and_bias(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) ->
     return {"alignment": positive_pair_distance(graph, h) / 2, "bias": conditional_bias(graph, h, targets)}
 
 
-def _lhs(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
-    return reconstruction_loss(graph, h, targets)
-
-
 def _rhs(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
     return positive_pair_distance(graph, h) / 2 + conditional_bias(graph, h, targets)
-
-
-def reconstruction_scale(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
-    """Size of the terms that cancel in a reconstruction: E‖h‖² + E‖x₂‖²."""
-    return mean_square(graph.degrees[0], h) + mean_square(graph.degrees[1], targets)
 
 
 def tight() -> Objects:
@@ -85,7 +78,7 @@ THEOREM = Theorem(
     statement="L_MAE(h) == ½ E‖h - h⁺‖² + E‖E[h | x₂] - x₂‖²",
     reference="Ours, sharpening Zhang, Wang and Wang 2022, theorem 3.4",
     objects=("h", "targets"),
-    lhs=_lhs,
+    lhs=reconstruction_loss,
     rhs=_rhs,
     direction="==",
     scale=reconstruction_scale,

@@ -35,8 +35,9 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import best_prediction, irreducible_loss, mean_square, reconstruction_loss
-from maetheory.theory.statements.reconstruction_is_alignment_plus_bias import reconstruction_scale
-from maetheory.theory.theorem import Objects, Theorem
+from maetheory.theory.graph_quantities import reconstruction_scale
+from maetheory.theory.objects import Objects
+from maetheory.theory.theorem import Theorem
 
 
 def excess_loss(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
@@ -61,10 +62,6 @@ def _irreducible_and_excess(graph: MaskGraph, h: np.ndarray, targets: np.ndarray
     return {"irreducible": irreducible_loss(graph, targets), "excess": excess_loss(graph, h, targets)}
 
 
-def _lhs(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
-    return reconstruction_loss(graph, h, targets)
-
-
 def _rhs(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
     return irreducible_loss(graph, targets) + excess_loss(graph, h, targets)
 
@@ -81,7 +78,7 @@ THEOREM = Theorem(
     statement="L_MAE(h) == E Var(x₂ | x₁) + E‖h - E[x₂ | x₁]‖²",
     reference="Bias and variance; for masks ours",
     objects=("h", "targets"),
-    lhs=_lhs,
+    lhs=reconstruction_loss,
     rhs=_rhs,
     direction="==",
     scale=reconstruction_scale,

@@ -45,8 +45,9 @@ from scipy.linalg import block_diag
 
 from maetheory.core import InputError
 from maetheory.graph import MaskGraph
+from maetheory.theory.objects import Objects
 from maetheory.theory.statements.data_processing_shrinks_spectrum import normalised
-from maetheory.theory.theorem import Objects, Theorem
+from maetheory.theory.theorem import Theorem
 
 _LAW = "the sample is a law"
 _UNSEEN = "a component was never seen"

@@ -40,15 +40,15 @@ from typing import Any
 
 import numpy as np
 
+from maetheory.theory.objects import Objects
 from maetheory.theory.statements.linear_mae_is_reduced_rank_regression import (
     least_loss,
     linear_loss,
     second_moment_factor,
     validate_images_and_masks,
 )
-from maetheory.theory.theorem import Objects, Theorem
+from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 
-_ROUNDING_TOLERANCE = 1e-12
 _MASKS = {"images": ("n", "D"), "visible": ("M", "D"), "mask_law": ("M",)}
 
 
@@ -140,7 +140,7 @@ def _scale_at_rank(
 
 def _is_law(mask_law: np.ndarray) -> tuple[bool, str]:
     least, total = float(mask_law.min()), float(mask_law.sum())
-    holds = least >= 0 and abs(total - 1) <= _ROUNDING_TOLERANCE * len(mask_law)
+    holds = least >= 0 and abs(total - 1) <= ROUNDING_TOLERANCE * len(mask_law)
     return holds, f"least entry {least:.3g}, sum {total:.15g}"
 
 

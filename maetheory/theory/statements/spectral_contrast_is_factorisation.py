@@ -33,8 +33,9 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, spectral_loss
-from maetheory.theory.statements.graph_quantities import eigenvalues, factorisation_error, frobenius_square
-from maetheory.theory.theorem import Objects, Theorem
+from maetheory.theory.graph_quantities import eigenvalues, factorisation_error, frobenius_square
+from maetheory.theory.objects import Objects
+from maetheory.theory.theorem import Theorem
 
 
 def _contrast(graph: MaskGraph, features: np.ndarray) -> float:

@@ -40,10 +40,11 @@ import numpy as np
 
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
-from maetheory.theory.statements.exact_probe import probe_residual
-from maetheory.theory.statements.graph_quantities import column_basis, eigenvalues, weighted_rows
+from maetheory.theory.exact_probe import probe_residual
+from maetheory.theory.graph_quantities import column_basis, eigenvalues, weighted_rows
+from maetheory.theory.objects import Objects
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
-from maetheory.theory.theorem import Objects, Theorem
+from maetheory.theory.theorem import Theorem
 
 _LEADING_TOLERANCE = 1e-11
 _EPS = float(np.finfo(float).eps)
@@ -56,11 +57,6 @@ def downstream_error_bounds(graph: MaskGraph, bound: float) -> dict[str, float]:
         "view error bound": 2 * bound,
         "image error bound": 4 * bound + 2 * float(graph.label_error()),
     }
-
-
-def label_residual(graph: MaskGraph, features: np.ndarray) -> float:
-    """‖(I − P_F)Y‖_F²."""
-    return probe_residual(graph, features)
 
 
 def spectral_bound(graph: MaskGraph, k: int) -> Estimate:
@@ -148,7 +144,7 @@ THEOREM = Theorem(
     statement="‖(I - P_F)Y‖_F² <= φ / (1 - λ_{k+1}) for k leading eigenvectors",
     reference="Ours, after HaoChen et al. 2021",
     objects=("features",),
-    lhs=label_residual,
+    lhs=probe_residual,
     rhs=_rhs,
     direction="<=",
     assumptions={"leading eigenvectors": _spans_leading_eigenvectors, "spectral gap": _gap},

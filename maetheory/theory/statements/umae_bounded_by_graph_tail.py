@@ -35,8 +35,8 @@ from __future__ import annotations
 import numpy as np
 
 from maetheory.graph import MaskGraph
+from maetheory.theory.graph_quantities import autoencoding_error, eigenvalues, frobenius_square, umae_loss
 from maetheory.theory.statements import umae_bounds_spectral_contrast as contrast
-from maetheory.theory.statements.graph_quantities import autoencoding_error, eigenvalues, frobenius_square
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import bi_lipschitz
 from maetheory.theory.theorem import Theorem
 
@@ -69,7 +69,7 @@ THEOREM = Theorem(
     objects=("features", "h", "h_g", "targets"),
     optional=("lipschitz", "weight"),
     derived=contrast.DEFAULT_CONSTANTS,
-    lhs=contrast.umae_side,
+    lhs=umae_loss,
     rhs=_rhs,
     assumptions={"bi-Lipschitz decoder": bi_lipschitz},
     scale=contrast.umae_scale,

@@ -39,15 +39,12 @@ from __future__ import annotations
 import numpy as np
 
 from maetheory.graph import MaskGraph
+from maetheory.theory.exact_probe import class_masses, image_error
+from maetheory.theory.graph_quantities import autoencoding_error, frobenius_square, umae_loss
+from maetheory.theory.objects import Objects
 from maetheory.theory.statements import umae_bounds_spectral_contrast as contrast
-from maetheory.theory.statements.exact_probe import class_masses, image_error
-from maetheory.theory.statements.graph_quantities import autoencoding_error, frobenius_square, umae_loss
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import DECODER_CONSTANT, bi_lipschitz
-from maetheory.theory.theorem import Objects, Theorem
-
-
-def _image_error(graph: MaskGraph, features: np.ndarray) -> float:
-    return image_error(graph, features)
+from maetheory.theory.theorem import Theorem
 
 
 def _terms(
@@ -91,7 +88,7 @@ THEOREM = Theorem(
     objects=("features", "h", "h_g", "targets"),
     optional=("lipschitz",),
     derived=DECODER_CONSTANT,
-    lhs=_image_error,
+    lhs=image_error,
     rhs=_rhs,
     direction="<=",
     assumptions={"bi-Lipschitz decoder": bi_lipschitz},

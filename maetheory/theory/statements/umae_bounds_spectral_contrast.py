@@ -36,10 +36,11 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import alignment_loss, mean_square, uniformity_loss
+from maetheory.theory.graph_quantities import autoencoding_error, umae_loss
+from maetheory.theory.objects import Objects
 from maetheory.theory.statements import reconstruction_bounds_encoder_alignment as encoder_alignment
-from maetheory.theory.statements.graph_quantities import autoencoding_error, umae_loss
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import DECODER_CONSTANT, bi_lipschitz
-from maetheory.theory.theorem import Objects, Theorem
+from maetheory.theory.theorem import Theorem
 
 
 def _default_weight(lipschitz: float) -> float:
@@ -48,11 +49,6 @@ def _default_weight(lipschitz: float) -> float:
 
 DEFAULT_CONSTANTS: Mapping[str, Callable[..., float]] = {**DECODER_CONSTANT, "weight": _default_weight}
 """L measured and λ = 1/(4L), where they are not given."""
-
-
-def umae_side(graph: MaskGraph, features: np.ndarray, h: np.ndarray, targets: np.ndarray, weight: float) -> float:
-    """L_U-MAE at the given weight."""
-    return umae_loss(graph, h, targets, features, weight)
 
 
 def _rhs(
@@ -93,7 +89,7 @@ THEOREM = Theorem(
     objects=("features", "h", "h_g", "targets"),
     optional=("lipschitz", "weight"),
     derived=DEFAULT_CONSTANTS,
-    lhs=umae_side,
+    lhs=umae_loss,
     rhs=_rhs,
     assumptions={"bi-Lipschitz decoder": bi_lipschitz},
     scale=umae_scale,

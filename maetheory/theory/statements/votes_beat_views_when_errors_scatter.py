@@ -38,8 +38,9 @@ import numpy as np
 from scipy import sparse
 
 from maetheory.graph import MaskGraph
-from maetheory.theory.statements.exact_probe import image_error, predicted_labels
-from maetheory.theory.theorem import Objects, Theorem
+from maetheory.theory.exact_probe import image_error, predicted_labels
+from maetheory.theory.objects import Objects
+from maetheory.theory.theorem import Theorem
 
 
 def error_shares(graph: MaskGraph, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -116,7 +117,7 @@ THEOREM = Theorem(
     statement="Pr[vote != y(x̄)] <= (e₂ - e²) / (e₂ - e + ¼)",
     reference="Ours, by Cantelli's inequality",
     objects=("features",),
-    lhs=lambda graph, features: image_error(graph, features),
+    lhs=image_error,
     rhs=_rhs,
     direction="<=",
     assumptions={"views err less than half the time": _fewer_than_half},

@@ -13,15 +13,15 @@ from scipy import sparse
 from maetheory.core import InputError
 from maetheory.graph import MaskGraph
 from maetheory.theory import THEOREMS, Theorem, Verdict, certify, check
-from maetheory.theory.certified import own_statements as table
+from maetheory.theory.certified import sides_by_slug as table
 from maetheory.theory.certified.assumptions import Margin, bi_lipschitz, least_lipschitz
 from maetheory.theory.certified.balls import arb_library, ball, ball_around, precision
 from maetheory.theory.certified.graph import BallGraph
 from maetheory.theory.certified.probe import BallProbe, independent_columns, winning_class
 from maetheory.theory.certified.sides import Sides
+from maetheory.theory.objects import call_with_named_objects
 from maetheory.theory.small_worlds import draw_world
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
-from maetheory.theory.theorem import call_with_named_objects
 
 SLUGS = [slug for slug in THEOREMS if slug in table.CERTIFIED_SIDES]
 TRUE = {Verdict.HOLDS, Verdict.TIGHT, Verdict.VACUOUS}
@@ -31,7 +31,7 @@ PROVED_FALSE = {Verdict.VIOLATED, Verdict.INAPPLICABLE}
 def random_worlds(theorem, number):
     """Half of them are moved to where the assumptions hold."""
     for seed in range(number):
-        world = draw_world(theorem, np.random.default_rng([seed, len(theorem.slug)])).everything()
+        world = draw_world(theorem, np.random.default_rng([seed, len(theorem.slug)])).all_objects()
         yield dict(theorem.conform(world)) if theorem.conform and seed % 2 else world
 
 

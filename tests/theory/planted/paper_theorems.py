@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from maetheory.graph.functionals import positive_pair_distance, target_variance, uniformity_loss
 from maetheory.theory import THEOREMS
-from maetheory.theory.statements.exact_probe import probe_residual
-from maetheory.theory.statements.graph_quantities import autoencoding_error
+from maetheory.theory.exact_probe import probe_residual
+from maetheory.theory.graph_quantities import autoencoding_error
 from planted.changes import scaled, shifted, without_term
 
 PAPER = (

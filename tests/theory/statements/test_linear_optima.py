@@ -43,7 +43,7 @@ def best_by_descent(loss, size: int, seed: int, starts: int = 4) -> float:
 @pytest.mark.parametrize("seed", range(2))
 def test_descent_over_encoder_and_decoder_reaches_the_graph_optimum_and_no_less(seed, k):
     graph, targets = world(seed, 4, 3, 2)
-    best, joint = on_graphs.optimum(graph, targets, k), graph.joint.toarray()
+    best, joint = on_graphs.linear_decoder_optimum(graph, targets, k), graph.joint.toarray()
 
     def loss(point):
         h = point[: 4 * k].reshape(4, k) @ point[4 * k :].reshape(k, 2)
@@ -58,7 +58,7 @@ def test_descent_over_encoder_and_decoder_reaches_the_graph_optimum_and_no_less(
 @pytest.mark.parametrize("k", [1, 3, 4, 7])
 def test_the_graph_optimum_has_orthonormal_features_and_stops_gaining_at_dim_x2(k):
     graph, targets = world(1)
-    best = on_graphs.optimum(graph, targets, k)
+    best = on_graphs.linear_decoder_optimum(graph, targets, k)
     moment = best.features.T @ (graph.degrees[0][:, None] * best.features)
     np.testing.assert_allclose(moment, np.diag((np.arange(k) < 3).astype(float)), atol=1e-12)
     assert (best.features.shape, best.decoder.shape) == ((5, k), (k, 3))
@@ -101,11 +101,11 @@ def test_the_rank_bound_has_its_slack_identity_and_the_loss_its_three_terms(seed
     assert three.rhs == pytest.approx(energy - sum(s2) + away, abs=200 * EPS * three.scale)
 
 
-@given(st.integers(0, 10**6), st.floats(-7, 0), st.integers(1, 3))
+@given(st.integers(0, 10**6), st.float_graph(-7, 0), st.integers(1, 3))
 @settings(max_examples=40, deadline=None)
 def test_nothing_near_the_graph_optimum_goes_below_it(seed, exponent, k):
     graph, targets = world(seed)
-    best, rng = on_graphs.optimum(graph, targets, k), generator(seed, "noise")
+    best, rng = on_graphs.linear_decoder_optimum(graph, targets, k), generator(seed, "noise")
     features = best.features + 10**exponent * rng.normal(size=best.features.shape)
     h = features @ (best.decoder + 10**exponent * rng.normal(size=best.decoder.shape))
     for slug in ("linear-decoder-optimum", "linear-decoder-optimum-given-features"):
@@ -122,7 +122,7 @@ def test_a_weak_direction_of_the_graph_wins_if_it_carries_more_pixels():
         ]
     )
     graph = MaskGraph.from_joint(joint)
-    best = on_graphs.optimum(graph, np.array([[c, 4.0 * e] for c in (1, -1) for e in (1, -1)]), 1)
+    best = on_graphs.linear_decoder_optimum(graph, np.array([[c, 4.0 * e] for c in (1, -1) for e in (1, -1)]), 1)
     np.testing.assert_allclose(np.abs(best.features[:, 0]), 1.0)
     np.testing.assert_allclose(np.abs(best.decoder), [[0.0, 1.6]], atol=1e-12)
     assert best.loss == pytest.approx(17 - 1.6**2, rel=1e-12)
@@ -148,7 +148,7 @@ def loss_of_images(images, visible, weights):
 def test_descent_over_linear_autoencoders_reaches_the_optimum_of_one_mask_and_no_less(seed, k):
     images, visible = correlated(seed, 7, 4), np.array([True, False, True, False])
     seen, hidden = images[:, visible], images[:, ~visible]
-    best = one_mask.optimum(images, visible, k)
+    best = one_mask.linear_mae_optimum(images, visible, k)
 
     def loss(point):
         product = point[: 2 * k].reshape(2, k) @ point[2 * k :].reshape(k, 2)
@@ -168,7 +168,7 @@ def test_the_optimum_of_one_mask_is_read_off_whitened_cross_moments(seed):
     s = np.linalg.svd(vectors / np.sqrt(values) @ vectors.T @ moment[np.ix_(visible, ~visible)], compute_uv=False)
     for k in (1, 2, 4):
         expected = np.trace(moment[np.ix_(~visible, ~visible)]) - sum(s[:k] ** 2)
-        assert one_mask.optimum(images, visible, k).loss == pytest.approx(expected, rel=1e-9)
+        assert one_mask.linear_mae_optimum(images, visible, k).loss == pytest.approx(expected, rel=1e-9)
         assert one_mask.least_loss(images, visible, k) == pytest.approx(expected, rel=1e-9)
 
 
@@ -178,7 +178,7 @@ def test_the_loss_of_one_mask_is_the_loops_and_its_optimum_does_not_look_at_hidd
     encoder, decoder = rng.normal(size=(2, 5)), rng.normal(size=(5, 2))
     expected = loss_of_images(images, visible, decoder @ encoder)
     assert one_mask.linear_loss(images, visible, encoder, decoder) == pytest.approx(expected, rel=1e-12)
-    best = one_mask.optimum(images, visible, 2)
+    best = one_mask.linear_mae_optimum(images, visible, 2)
     assert not best.encoder[:, ~visible].any()
     assert not best.decoder[visible].any()
 
@@ -191,16 +191,16 @@ def test_on_one_hot_views_regression_and_the_graph_optimum_agree():
     images = np.array([[*np.eye(4)[i], *targets[j]] for i, j in pairs])
     graph = MaskGraph.from_joint(counts / counts.sum())
     for k in (1, 2):
-        regression = one_mask.optimum(images, np.arange(6) < 4, k).loss
-        assert regression == pytest.approx(on_graphs.optimum(graph, targets, k).loss, rel=1e-12)
+        regression = one_mask.linear_mae_optimum(images, np.arange(6) < 4, k).loss
+        assert regression == pytest.approx(on_graphs.linear_decoder_optimum(graph, targets, k).loss, rel=1e-12)
 
 
-@given(st.integers(0, 10**6), st.floats(-7, 0), st.integers(1, 3))
+@given(st.integers(0, 10**6), st.float_graph(-7, 0), st.integers(1, 3))
 @settings(max_examples=40, deadline=None)
 def test_nothing_near_the_optima_over_masks_goes_below_them(seed, exponent, k):
     images, rng = correlated(seed, 6, 4), generator(seed, "noise")
     visible, law = rng.random((3, 4)) < 0.5, rng.dirichlet(np.ones(3))
-    best = one_mask.optimum(images, visible[0], k)
+    best = one_mask.linear_mae_optimum(images, visible[0], k)
     encoder = best.encoder + 10**exponent * rng.normal(size=(k, 4))
     decoder = best.decoder + 10**exponent * rng.normal(size=(4, k))
     shared = shared_linear_mae_optimum(images, visible, law)
@@ -277,18 +277,18 @@ def test_neither_bound_at_rank_k_makes_the_other_needless():
 def test_masks_that_show_nothing_or_everything_have_their_obvious_optima(visible):
     images = np.array([[1.0, 2.0, 0.0], [-1.0, 0.0, 2.0]])
     expected = 0.0 if visible.all() else 5.0
-    assert one_mask.optimum(images, visible, 2).loss == pytest.approx(expected)
+    assert one_mask.linear_mae_optimum(images, visible, 2).loss == pytest.approx(expected)
     assert shared_linear_mae_optimum(images, visible[None], np.ones(1)).loss == pytest.approx(expected)
 
 
 def test_bad_arguments_are_named():
     graph, targets = world(0)
     with pytest.raises(InputError, match="k must be at least 1 feature, but 0"):
-        on_graphs.optimum(graph, targets, 0)
+        on_graphs.linear_decoder_optimum(graph, targets, 0)
     with pytest.raises(InputError, match="k must be at least 1 feature, but -2"):
-        one_mask.optimum(np.ones((2, 3)), np.ones(3, bool), -2)
+        one_mask.linear_mae_optimum(np.ones((2, 3)), np.ones(3, bool), -2)
     with pytest.raises(InputError, match=r"flattened to \(n, D\).*\(2, 3\) and \(4,\)"):
-        one_mask.optimum(np.ones((2, 3)), np.ones(4, bool), 1)
+        one_mask.linear_mae_optimum(np.ones((2, 3)), np.ones(4, bool), 1)
     with pytest.raises(InputError, match=r"\(2, 3\) and \(1, 2\)"):
         shared_linear_mae_optimum(np.ones((2, 3)), np.ones((1, 2), bool), np.ones(1))
 

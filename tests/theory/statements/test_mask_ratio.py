@@ -14,8 +14,8 @@ from maetheory.graph import MaskGraph, NodeContents
 from maetheory.masks import BlockMasks, UniformMasks
 from maetheory.testing import assert_holds
 from maetheory.theory import THEOREMS, Verdict, check
-from maetheory.theory.statements.closed_form_mixture import best_visible, pair_error, second_eigenvalue, sharp_bound
-from maetheory.theory.statements.mask_ratio_sweep import mask_ratio_sweep
+from maetheory.theory.closed_form_mixture import best_visible, pair_error, second_eigenvalue, sharp_bound
+from maetheory.theory.mask_ratio_sweep import mask_ratio_sweep
 
 DUAL, GROWS = "mask-ratio-duality", "label-error-grows-with-mask-ratio"
 
@@ -37,7 +37,7 @@ def test_the_sweep_is_the_sum_over_images_and_masks(positions):
     world = worlds.random(4, 2, 2, seed=3, n_states=9)
     rows = mask_ratio_sweep(world, 2, positions)
     for row, dual in zip(rows, rows[::-1], strict=True):
-        masks, seen = list(combinations(range(4), row.visible)), defaultdict(lambda: [0.0, 0.0])
+        masks, seen = list(combinations(range(4), row.n_visible)), defaultdict(lambda: [0.0, 0.0])
         for state, mass, label in zip(world.states, world.probability, world.labels, strict=True):
             for mask in masks:
                 view = tuple(state[list(mask)]) if positions == "dropped" else (mask, tuple(state[list(mask)]))

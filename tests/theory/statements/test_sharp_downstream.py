@@ -13,8 +13,8 @@ from maetheory.data import worlds
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
 from maetheory.theory import THEOREMS, Verdict, check
+from maetheory.theory.exact_probe import image_error, view_error
 from maetheory.theory.statements.certificate_bounds_downstream_error import certificate_bound
-from maetheory.theory.statements.exact_probe import image_error, view_error
 from maetheory.theory.statements.excess_loss_bounds_downstream_error import excess_bound, excess_contrast
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
 from maetheory.theory.statements.spectral_features_bound_downstream_error import spectral_bound
@@ -37,7 +37,7 @@ def labelled(seed, n1=6, n2=4, n_images=4):
     return MaskGraph(*parts, rng.integers(0, 3, n_images)), rng
 
 
-@given(st.integers(0, 10**6), st.integers(1, 4), st.floats(-7, 1))
+@given(st.integers(0, 10**6), st.integers(1, 4), st.float_graph(-7, 1))
 @settings(max_examples=40, deadline=None)
 def test_the_bounds_hold_in_order_near_the_best_features(seed, k, exponent):
     graph, rng = labelled(seed)

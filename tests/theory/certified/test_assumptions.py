@@ -20,11 +20,11 @@ from maetheory.theory.certified.balls import as_stored, ball, ball_around, ball_
 from maetheory.theory.certified.graph import BallGraph
 from maetheory.theory.certified.graph_assumptions import images_known_exactly
 from maetheory.theory.certified.labels_and_ranks import _cost_of_nearly_leading, _spans_leading_eigenvectors
-from maetheory.theory.certified.own_statements import CERTIFIED_SIDES
 from maetheory.theory.certified.probe import independent_columns
 from maetheory.theory.certified.sides import Sides
+from maetheory.theory.certified.sides_by_slug import CERTIFIED_SIDES
+from maetheory.theory.objects import call_with_named_objects
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
-from maetheory.theory.theorem import call_with_named_objects
 
 SPECTRAL, DUAL, GROWS = (
     "spectral-features-bound-downstream-error",
@@ -48,7 +48,7 @@ def constants(slack, direction, margin):
     sides = Sides(
         lhs=lambda graph: ball(1.0),
         rhs=lambda graph: ball(1.0) + ball(sign * slack),
-        premises={"the premise": lambda graph: margin},
+        assumptions={"the premise": lambda graph: margin},
     )
     return certify(theorem, MaskGraph.from_joint([[1.0]]), sides=sides)
 
@@ -82,7 +82,7 @@ def test_a_cost_is_part_of_the_scale():
         sides = Sides(
             lhs=lambda graph: ball(0.0),
             rhs=lambda graph: ball(1.0),
-            premises={"p": lambda graph: margin},
+            assumptions={"p": lambda graph: margin},
             scale=lambda graph, scale=scale: ball(scale),
         )
         verdicts.append(certify(theorem, MaskGraph.from_joint([[1.0]]), sides=sides).verdict)
@@ -91,15 +91,15 @@ def test_a_cost_is_part_of_the_scale():
 
 @pytest.mark.parametrize("slug", sorted(CERTIFIED_SIDES))
 def test_no_theorem_leaves_an_assumption_to_floats(slug):
-    assert set(THEOREMS[slug].assumptions) <= set(CERTIFIED_SIDES[slug].premises)
+    assert set(THEOREMS[slug].assumptions) <= set(CERTIFIED_SIDES[slug].assumptions)
 
 
 @pytest.mark.parametrize("slug", [s for s in sorted(CERTIFIED_SIDES) if THEOREMS[s].assumptions and THEOREMS[s].tight])
 def test_an_assumption_taken_out_of_the_balls_takes_the_proof_with_it(slug):
     theorem, sides = THEOREMS[slug], CERTIFIED_SIDES[slug]
     for name in theorem.assumptions:
-        kept = {other: premise for other, premise in sides.premises.items() if other != name}
-        found = certify(theorem, sides=replace(sides, premises=kept), **theorem.tight())
+        kept = {other: premise for other, premise in sides.assumptions.items() if other != name}
+        found = certify(theorem, sides=replace(sides, assumptions=kept), **theorem.tight())
         assert found.verdict is Verdict.UNDECIDED
         assert name in found.note
 
@@ -326,10 +326,10 @@ def test_nearly_independent_views_and_targets_tell_their_cost():
     with precision(106):
         sides = CERTIFIED_SIDES[slug]
         graph = BallGraph(MaskGraph.from_joint(nearly))
-        margin = sides.premises["view and target are independent"](graph, 5)
+        margin = sides.assumptions["view and target are independent"](graph, 5)
         apart = abs(sides.lhs(graph, 5) - sides.rhs(graph, 5))
         assert 0 < apart <= margin.cost
-    assert certify(THEOREMS[slug], graph.floats, draws=5, sides=planted(slug, 0.01)).verdict is Verdict.VIOLATED
+    assert certify(THEOREMS[slug], graph.float_graph, draws=5, sides=planted(slug, 0.01)).verdict is Verdict.VIOLATED
 
 
 def of_h(aim):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from maetheory.data.finite_world import FiniteWorld
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
-from maetheory.theory.statements.graph_quantities import eigenvalues
+from maetheory.theory.graph_quantities import eigenvalues
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class MaskRatioRow:
 
     Attributes
     ----------
-    visible : int
+    n_visible : int
+        Visible patches.
     mask_ratio, alpha, alpha2, phi : float
         Share hidden; label errors of views, of targets and of positive pairs.
     last_eigenvalue, next_eigenvalue, tail : float
@@ -27,7 +28,7 @@ class MaskRatioRow:
         4φ/(1 − λ_{k+1}) + 2α, infinite where λ_{k+1} = 1.
     """
 
-    visible: int
+    n_visible: int
     mask_ratio: float
     alpha: float
     alpha2: float
@@ -57,16 +58,16 @@ def mask_ratio_sweep(world: FiniteWorld, k: int, positions: str = "kept") -> lis
     >>> [round(row.sharp_bound, 2) for row in rows]
     [0.93, 0.88, 0.33, 0.38, 0.28, 0.51, 0.74]
     """
-    return [_row(world, visible, k, positions) for visible in range(1, world.n_patches)]
+    return [_row(world, n_visible, k, positions) for n_visible in range(1, world.n_patches)]
 
 
-def _row(world: FiniteWorld, visible: int, k: int, positions: str) -> MaskRatioRow:
-    law = UniformMasks(world.n_patches, visible)
+def _row(world: FiniteWorld, n_visible: int, k: int, positions: str) -> MaskRatioRow:
+    law = UniformMasks(world.n_patches, n_visible)
     graph = MaskGraph.enumerate(world, law, positions)
     found = eigenvalues(graph, max(k + 1, min(graph.shape)))
     alpha, alpha2, phi = (e.value for e in (graph.label_error(), graph.target_label_error(), graph.pair_label_error()))
     gap = 1.0 - float(found[k]) if graph.n_components <= k else 0.0
     bound = 4 * phi / gap + 2 * alpha if gap > 0 else math.inf
     tail = float((found[k:] ** 2).sum())
-    last, following = float(found[k - 1]), float(found[k])
-    return MaskRatioRow(visible, law.mask_ratio, alpha, alpha2, phi, last, following, tail, graph.n_components, bound)
+    last, next_one = float(found[k - 1]), float(found[k])
+    return MaskRatioRow(n_visible, law.mask_ratio, alpha, alpha2, phi, last, next_one, tail, graph.n_components, bound)

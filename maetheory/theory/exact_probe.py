@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from maetheory.graph import MaskGraph
-from maetheory.theory.statements.graph_quantities import column_basis, weighted_rows
+from maetheory.theory.graph_quantities import column_basis, weighted_rows
 
 _TIE = 1e-12
 _NO_CLASS = -1

@@ -18,6 +18,11 @@ def umae_loss(graph: MaskGraph, h: np.ndarray, targets: np.ndarray, features: np
     return reconstruction_loss(graph, h, targets) + weight * uniformity_loss(graph, features)
 
 
+def reconstruction_scale(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
+    """Size of the terms that cancel in a reconstruction: E‖h‖² + E‖x₂‖²."""
+    return mean_square(graph.degrees[0], h) + mean_square(graph.degrees[1], targets)
+
+
 def autoencoding_error(graph: MaskGraph, h_g: np.ndarray, targets: np.ndarray) -> float:
     """ε = E‖h_g(x₂) − x₂‖², the plain autoencoding error without a mask (assumption 3.1), measured."""
     return mean_square(graph.degrees[1], h_g - targets)

@@ -1,0 +1,188 @@
+"""Verdict of a certificate: what the balls of both sides and the margins of the assumptions prove at one precision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from maetheory.theory.certified.assumptions import Margin
+from maetheory.theory.certified.balls import REAL_LINE, Ball, Enclosure, ball, ball_sum, enclosure
+from maetheory.theory.theorem import TIGHT_TOLERANCE, Assumption, Theorem, Verdict
+
+FIRST_BITS = 53
+"""Precision of the first attempt."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What has been proved about a claim on one world.
+
+    Attributes
+    ----------
+    claim : str
+        The statement.
+    slug : str
+        The theorem's name.
+    lhs, rhs : Enclosure
+        Intervals of floats that contain the sides.
+    slack : Enclosure
+        Contains how far the claim is from failing: ``lhs - rhs`` for ``>=``, ``rhs - lhs`` for ``<=``, and
+        ``-|lhs - rhs|`` for an identity.
+    scale : Enclosure
+        Contains the size of the terms that cancel in the slack.
+    bits : int
+        Precision at which the verdict fell, 0 if none was needed.
+    assumptions : tuple of Assumption
+        Each with what was measured; one that is met only up to round-off holds.
+    verdict : Verdict
+    note : str
+        One sentence: what the verdict rests on.
+    """
+
+    claim: str
+    slug: str
+    lhs: Enclosure
+    rhs: Enclosure
+    slack: Enclosure
+    scale: Enclosure
+    bits: int
+    assumptions: tuple[Assumption, ...]
+    verdict: Verdict
+    note: str
+
+    def __str__(self) -> str:
+        return f"{self.verdict}: {self.claim}: {self.lhs} against {self.rhs}, slack {self.slack} ({self.note})"
+
+
+@dataclass(frozen=True)
+class BallEvaluation:
+    """All that one precision can tell; sides are None where they could not be worked out."""
+
+    margins: Mapping[str, Margin]
+    lhs: Ball | None = None
+    rhs: Ball | None = None
+    scale: Ball | None = None
+    trivial: Ball | None = None
+    failure_reason: str = ""
+
+
+def certificate_if_decided(
+    theorem: Theorem, evaluation: BallEvaluation, bits: int, is_last: bool
+) -> Certificate | None:
+    """The certificate, or None where a higher precision may know more."""
+    verdict, note = _verdict(theorem, evaluation, bits, is_last)
+    if verdict is None:
+        return None
+    return Certificate(
+        claim=theorem.statement,
+        slug=theorem.slug,
+        lhs=_enclose(evaluation.lhs),
+        rhs=_enclose(evaluation.rhs),
+        slack=_enclose(_slack(theorem, evaluation)),
+        scale=_enclose(evaluation.scale),
+        bits=bits,
+        assumptions=tuple(
+            Assumption(name, bool(m.value >= -m.allowed), m.measured) for name, m in evaluation.margins.items()
+        ),
+        verdict=verdict,
+        note=note if bits == FIRST_BITS else f"{note}; {bits // 2} bits did not decide",
+    )
+
+
+def _enclose(side: Ball | None) -> Enclosure:
+    return REAL_LINE if side is None else enclosure(side)
+
+
+def _slack(theorem: Theorem, evaluation: BallEvaluation) -> Ball | None:
+    """How far the claim is from failing."""
+    if evaluation.lhs is None or evaluation.rhs is None:
+        return None
+    gap = evaluation.lhs - evaluation.rhs
+    return {">=": gap, "<=": -gap, "==": -abs(gap)}[theorem.direction]
+
+
+def _verdict(theorem: Theorem, evaluation: BallEvaluation, bits: int, is_last: bool) -> tuple[Verdict | None, str]:
+    failing = [f"{name} fails: {m.measured}" for name, m in evaluation.margins.items() if m.value < -m.allowed]
+    if failing:
+        return Verdict.INAPPLICABLE, "; ".join(failing)
+    slack = _slack(theorem, evaluation)
+    fallback = Verdict.UNDECIDED if is_last else None
+    if slack is None or not slack.is_finite():
+        return fallback, f"nothing is certain with {bits} bits: {evaluation.failure_reason or 'a side is not finite'}"
+    if not all(m.value >= -m.allowed for m in evaluation.margins.values()):
+        return fallback, f"whether the assumptions hold is open with {bits} bits"
+    unverified = [
+        f"{name}: {m.measured}" for name, m in evaluation.margins.items() if not m.value >= 0 and m.cost is None
+    ]
+    if unverified:
+        never = any(m.value < 0 and m.cost is None for m in evaluation.margins.values())
+        return Verdict.UNDECIDED if never else fallback, f"this is not verified in balls: {'; '.join(unverified)}"
+    band = TIGHT_TOLERANCE * evaluation.scale.abs_lower() if evaluation.scale is not None else ball(0)
+    cost = _total_cost(evaluation)
+    if not cost <= band and not abs(slack) > cost:
+        most = math.inf if not cost.is_finite() else enclosure(cost).high
+        return (
+            fallback,
+            f"the claim may be off by {most:.3g} because this is not met exactly: {_inexact_assumptions(evaluation)}",
+        )
+    if theorem.direction == "==":
+        return _identity_verdict(slack, band, bits, fallback)
+    return _inequality_verdict(theorem, evaluation, slack, band, bits, fallback)
+
+
+def _identity_verdict(slack: Ball, band: Ball, bits: int, fallback: Verdict | None) -> tuple[Verdict | None, str]:
+    found = enclosure(slack)
+    if abs(slack) <= band:
+        return Verdict.TIGHT, f"the sides differ by at most {-found.low:.3g}, proved with {bits} bits"
+    if slack < -band:
+        return Verdict.VIOLATED, f"the sides differ by at least {-found.high:.3g}, proved with {bits} bits"
+    return fallback, f"the difference of the sides lies in a ball of width {found.width:.3g} with {bits} bits"
+
+
+def _inequality_verdict(
+    theorem: Theorem, evaluation: BallEvaluation, slack: Ball, band: Ball, bits: int, fallback: Verdict | None
+) -> tuple[Verdict | None, str]:
+    found, tight = enclosure(slack), bool(abs(slack) <= band)
+    if slack > 0:
+        nearly = ", equality up to round-off" if tight else ""
+        return _holds_or_vacuous(
+            theorem, evaluation
+        ), f"the slack is at least {found.low:.3g}{nearly}, proved with {bits} bits"
+    exact = all(m.value >= 0 for m in evaluation.margins.values())
+    if slack < -band or (slack < 0 and exact):
+        return Verdict.VIOLATED, f"the claim fails by at least {-found.high:.3g}, proved with {bits} bits"
+    if slack.is_zero():
+        return Verdict.TIGHT, f"both sides are equal, proved with {bits} bits"
+    if tight and slack < 0:
+        return Verdict.TIGHT, f"{_rounding_note(evaluation, found)}, proved with {bits} bits"
+    if tight and fallback:
+        return Verdict.TIGHT, f"the sides differ by at most {max(-found.low, found.high):.3g}, proved with {bits} bits"
+    return fallback, f"the slack lies in a ball of width {found.width:.3g} around {found.mid:.3g} with {bits} bits"
+
+
+def _holds_or_vacuous(theorem: Theorem, evaluation: BallEvaluation) -> Verdict:
+    if evaluation.trivial is None or evaluation.rhs is None:
+        return Verdict.HOLDS
+    empty = evaluation.rhs <= evaluation.trivial if theorem.direction == ">=" else evaluation.rhs >= evaluation.trivial
+    return Verdict.VACUOUS if empty else Verdict.HOLDS
+
+
+def _total_cost(evaluation: BallEvaluation) -> Ball:
+    """How far the claim may be from true because assumptions are met only up to round-off."""
+    parts = ball_sum(abs(m.cost) for m in evaluation.margins.values() if m.cost is not None and not m.value >= 0)
+    return ball(0) if parts.is_zero() or evaluation.scale is None else (parts * evaluation.scale).abs_upper()
+
+
+def _inexact_assumptions(evaluation: BallEvaluation) -> str:
+    return "; ".join(f"{name} ({m.measured})" for name, m in evaluation.margins.items() if not m.value >= 0)
+
+
+def _rounding_note(evaluation: BallEvaluation, found: Enclosure) -> str:
+    words = f"the claim fails by at most {-found.low:.3g}, which is round-off because this is not met exactly"
+    return f"{words}: {_inexact_assumptions(evaluation)}"
+
+
+def not_a_number(theorem: Theorem, note: str) -> Certificate:
+    nan = Enclosure(math.nan, math.nan)
+    return Certificate(theorem.statement, theorem.slug, nan, nan, nan, nan, 0, (), Verdict.VIOLATED, note)

@@ -1,0 +1,75 @@
+"""Named objects of a theorem: their shapes, their validation, and calls that pass each function what it names."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from maetheory.core import InputError
+
+Objects = Mapping[str, Any]
+
+SHAPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "h": ("N1", "d"),
+        "h_g": ("N2", "d"),
+        "targets": ("N2", "d"),
+        "features": ("N1", "k"),
+        "masks": ("N2",),
+        "lipschitz": (),
+        "weight": (),
+    }
+)
+"""Shapes of the objects every theorem may name; N1 and N2 are the sides of the mask graph."""
+
+
+def graph_shape(graph: Any) -> tuple[int, int]:
+    if not hasattr(graph, "joint"):
+        raise InputError(f"graph must be a MaskGraph, but a {type(graph).__name__} was given")
+    n1, n2 = graph.joint.shape
+    return int(n1), int(n2)
+
+
+def as_array_of_shape(name: str, value: Any, shape: tuple[str, ...], sizes: dict[str, tuple[int, str]]) -> Any:
+    """Return `value` as an array of the named shape, learning the sizes not yet known."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+    try:
+        array = np.asarray(value)
+        array = array if array.dtype.kind in "iub" else array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be an array of numbers, but a {type(value).__name__} was given") from None
+    if not shape:
+        return _positive(name, array)
+    known = [str(sizes[axis][0]) if axis in sizes else axis for axis in shape]
+    if array.ndim != len(shape) or any(axis in sizes and sizes[axis][0] != n for axis, n in zip(shape, array.shape)):
+        raise InputError(
+            f"{name} must have shape ({', '.join(shape)}) = ({', '.join(known)}), but its shape is {array.shape}"
+        )
+    for axis, n in zip(shape, array.shape):
+        sizes.setdefault(axis, (n, name))
+    return array
+
+
+def _positive(name: str, array: np.ndarray) -> float:
+    if array.ndim or not (np.isfinite(array) and array > 0):
+        raise InputError(f"{name} must be a positive number, but {array} was given")
+    return float(array)
+
+
+def call_with_named_objects(function: Callable[..., Any], world: Objects) -> Any:
+    """Call `function` with those objects of the world that it names."""
+    names = _argument_names(function)
+    return function(**(world if names is None else {name: world[name] for name in names if name in world}))
+
+
+@lru_cache(maxsize=4096)
+def _argument_names(function: Callable[..., Any]) -> tuple[str, ...] | None:
+    """Names of the arguments, None if it takes whatever there is."""
+    parameters = inspect.signature(function).parameters.values()
+    return None if any(p.kind is p.VAR_KEYWORD for p in parameters) else tuple(p.name for p in parameters)
