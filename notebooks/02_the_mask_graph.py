@@ -237,7 +237,7 @@ paper_numbers("mask_ratio").set_index("mask_ratio")
 
 # %%
 digits = worlds.from_images(load_images("digits"), patch=4, alphabet=16)
-bounds = {row.visible: row.sharp_bound for row in mask_ratio_sweep(digits, 10, "dropped")}
+bounds = {row.n_visible: row.sharp_bound for row in mask_ratio_sweep(digits, 10, "dropped")}
 real = {v: MaskGraph.enumerate(digits, UniformMasks(4, v), "dropped") for v in (3, 2, 1)}
 pd.DataFrame(
     {

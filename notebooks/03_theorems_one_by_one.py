@@ -44,7 +44,7 @@ def line(visit):
 
 def show(slug):
     print(statements[slug])
-    own = [visit for visit in rows[slug].visits if visit.kind in OWN]
+    own = [visit for visit in rows[slug].checks if visit.kind in OWN]
     others = sorted((v for v in rows[slug].applicable if v.kind not in OWN), key=lambda v: v.check.verdict == "TIGHT")
     return pd.DataFrame([line(visit) for visit in own + others[:1]])
 

@@ -14,7 +14,7 @@ from maetheory.figures.style import COLOUR_CYCLE
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
 from maetheory.theory.statements.certificate_bounds_downstream_error import certificate_bound
-from maetheory.theory.statements.exact_probe import probe_residual
+from maetheory.theory.exact_probe import probe_residual
 from maetheory.theory.statements.excess_loss_bounds_downstream_error import excess_bound
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
 from maetheory.theory.statements.spectral_features_bound_downstream_error import spectral_bound

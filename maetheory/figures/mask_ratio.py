@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from maetheory.data import worlds
 from maetheory.figures.style import COLOUR_CYCLE
-from maetheory.theory.statements.mask_ratio_sweep import mask_ratio_sweep
+from maetheory.theory.mask_ratio_sweep import mask_ratio_sweep
 
 LABELS = {"alpha": "$\\alpha$", "alpha2": "$\\alpha_2$", "phi": "$\\phi$"}
 SPECTRUM = {"lambda_k": "$\\lambda_k$", "lambda_next": "$\\lambda_{k+1}$", "tail": "tail"}

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from maetheory.graph import MaskGraph
 from maetheory.theory import check
 from maetheory.theory.statements.effective_rank_grows_with_uniformity import predicted_spectrum, rank_measures
-from maetheory.theory.statements.graph_quantities import eigenvalues, weighted_rows
+from maetheory.theory.graph_quantities import eigenvalues, weighted_rows
 
 BOUND_SLUG = "effective-rank-grows-with-uniformity"
 FREE_TARGETS, FIXED_TARGETS, U_MAE_CLS = "free f, targets follow", "free f, pixels", "U-MAE, cls"

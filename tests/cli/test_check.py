@@ -105,13 +105,13 @@ def test_a_search_is_found_again_from_seed_and_number(capsys, monkeypatch):
 
 def test_a_drawn_world_is_replayed_under_its_name():
     (row,) = survey([THEOREMS[ALIGNMENT]], worlds=3, seed=5)
-    by_name = {visit.world: visit.check.slack for visit in row.visits}
+    by_name = {visit.world: visit.check.slack for visit in row.checks}
     assert by_name["world 2 of seed 5"] == replay(THEOREMS[ALIGNMENT], seed=5, number=2).check.slack
 
 
 def test_broken_worlds_are_the_only_ones_where_a_theorem_with_a_way_in_is_inapplicable():
     (row,) = survey([THEOREMS["full-collapse-costs-variance"]], worlds=5)
-    assert {v.kind for v in row.visits if v.check.verdict is Verdict.INAPPLICABLE} == {BROKEN}
+    assert {v.kind for v in row.checks if v.check.verdict is Verdict.INAPPLICABLE} == {BROKEN}
 
 
 def test_certificates_prove_what_the_check_says(capsys):
@@ -130,7 +130,7 @@ def test_checks_are_kept_with_their_provenance_once(tmp_path: Path, capsys):
         answer(capsys, ALIGNMENT, "--worlds", "2", "--out", str(tmp_path))
     records = [strict(line) for line in (tmp_path / "checks.jsonl").read_text().splitlines()]
     (row,) = survey([THEOREMS[ALIGNMENT]], worlds=2)
-    assert [record["value"] for record in records] == [visit.check.slack for visit in row.visits]
+    assert [record["value"] for record in records] == [visit.check.slack for visit in row.checks]
     assert {record["objective"] for record in records} == {ALIGNMENT}
     assert all(record["provenance"]["seed"] == 0 for record in records)
 

@@ -11,7 +11,7 @@ from maetheory.data import load_images, worlds
 from maetheory.data.images import ImageSet
 from maetheory.graph import MaskGraph, irreducible_loss, target_variance_given_mask
 from maetheory.masks import BlockMasks, UniformMasks, patchify
-from maetheory.theory.statements.closed_form_mixture import canonical_correlation
+from maetheory.theory.closed_form_mixture import canonical_correlation
 
 EPS = float(np.finfo(float).eps)
 
