@@ -1,10 +1,22 @@
-"""Images and finite worlds as NumPy arrays: what comes in before anything is masked, trained or proved."""
+"""Labelled images and finite worlds as NumPy arrays; nothing here imports torch.
+
+Read `images` (`ImageSet`, the one container of labelled images), `sources` (load a data set by its name or path) and
+the loaders it calls: `digits`, `cifar10`, `folder`. `finite_world` and `worlds` are explicit distributions over images
+whose spectra or label errors are known; `world_images` samples image sets from them. `paper` holds the published
+numbers.
+
+>>> from maetheory.data import load_images, worlds
+>>> load_images("digits", limit=100)
+ImageSet('digits/train', 100 images of 1x8x8 float32, 10 classes)
+>>> worlds.mixture(n_patches=4, alphabet=2, n_classes=2, noise=0.1).states.shape
+(16, 4)
+"""
 
 from maetheory.core.renames import renamed
 from maetheory.data.images import ImageSet
 from maetheory.data.sources import DATASETS, fetch, load_images, load_or_stream
 from maetheory.data.stream import FolderStream
-from maetheory.data.world_images import render, sample_images
+from maetheory.data.world_images import images_from_patches, sample_images
 from maetheory.data.worlds import FiniteWorld
 
 __all__ = [
@@ -13,9 +25,9 @@ __all__ = [
     "FolderStream",
     "ImageSet",
     "fetch",
+    "images_from_patches",
     "load_images",
     "load_or_stream",
-    "render",
     "sample_images",
 ]
 
@@ -23,5 +35,6 @@ __getattr__ = renamed(
     __name__,
     {
         "draw_images": "sample_images",
+        "render": "images_from_patches",
     },
 )

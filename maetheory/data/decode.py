@@ -1,4 +1,4 @@
-"""A file becomes three planes of bytes, seen as a whole, from the centre, or through a random window."""
+"""Decode image files to RGB and crop them as MAE does for evaluation and training."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ CROP_ASPECT_RANGE = (3 / 4, 4 / 3)
 
 
 class UndecodableError(Exception):
-    """A file is no readable image; the message says why."""
+    """Raised for a file that cannot be decoded as an image; the message says why."""
 
 
 def read_rgb(path: str | os.PathLike[str]) -> Image.Image:
-    """Return the image in a file as 8-bit RGB, whatever it was.
+    """Return the image in a file as 8-bit RGB.
 
-    Gray, palette and CMYK images are converted, 16-bit gray keeps its upper eight bits, an alpha plane is dropped.
-    A camera's orientation tag is not applied, as is the custom on ImageNet.
+    Gray, palette and CMYK images are converted, 16-bit gray keeps its upper eight bits, and an alpha channel is
+    dropped. The orientation tag of a camera is not applied, as is usual on ImageNet.
 
     Raises
     ------
@@ -30,23 +30,23 @@ def read_rgb(path: str | os.PathLike[str]) -> Image.Image:
     try:
         with Image.open(path) as image:
             return _to_rgb(image)
-    except Exception as error:  # on a damaged file the decoders raise nearly anything
+    except Exception as error:  # decoders raise errors of many types on a damaged file
         raise UndecodableError(f"{type(error).__name__}: {error}") from error
 
 
 def size_from_header(path: str | os.PathLike[str]) -> tuple[int, int] | None:
-    """Return (H, W) as the file's header states it, or None where there is no readable header."""
+    """Return (H, W) from the header of an image file, or None if the header cannot be read."""
     try:
         with Image.open(path) as image:
             return image.height, image.width
-    except Exception:  # as above
+    except Exception:  # decoders raise errors of many types on a damaged file
         return None
 
 
 def resize_and_center_crop(image: Image.Image, size: int) -> Image.Image:
-    """Return the evaluation view: shorter side to 8/7 of `size` by bicubic resampling, then the central square.
+    """Resize the shorter side to 8/7 of `size` (bicubic) and crop the central square, as for evaluation.
 
-    An image that is `size` x `size` already is returned as it is, so that small data sets keep their own pixels.
+    An image of `size` x `size` pixels is returned unchanged, so that small data sets keep their original pixels.
 
     Notes
     -----
@@ -64,7 +64,7 @@ def resize_and_center_crop(image: Image.Image, size: int) -> Image.Image:
 
 
 def random_resized_crop_and_flip(image: Image.Image, size: int, rng: np.random.Generator) -> Image.Image:
-    """Return the training view: a random window, resized to `size` x `size` (bicubic), mirrored half of the time.
+    """Crop a random window, resize it to `size` x `size` (bicubic) and mirror it with probability ½, as for training.
 
     Notes
     -----
@@ -76,10 +76,10 @@ def random_resized_crop_and_flip(image: Image.Image, size: int, rng: np.random.G
 
 
 def random_crop_box(width: int, height: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
-    """Draw (left, top, width, height) of a window inside a `width` x `height` image.
+    """Draw (left, top, width, height) of a random window inside a `width` x `height` image.
 
-    Its share of the area is uniform in 0.2..1 and the logarithm of its aspect ratio uniform in ±log(4/3); what does
-    not fit is drawn again, and after ten misses the largest central window of an allowed aspect is taken.
+    The share of the area is uniform in 0.2..1 and the logarithm of the aspect ratio uniform in ±log(4/3). A window
+    that does not fit is drawn again; after ten failures the largest central window of an allowed aspect is returned.
 
     Notes
     -----
@@ -102,14 +102,14 @@ def random_crop_box(width: int, height: int, rng: np.random.Generator) -> tuple[
 
 
 def to_chw(image: Image.Image) -> np.ndarray:
-    """Return the pixels as uint8 planes, shape (3, H, W)."""
+    """Return the pixels as a uint8 array of shape (3, H, W)."""
     return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))  # (H, W, 3) -> (3, H, W)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise ValueError("floating-point pixels have no stated range")
-    if image.mode.startswith("I"):  # 16-bit gray, whose conversion would saturate
+    if image.mode.startswith("I"):  # 16-bit gray: Pillow's own conversion would saturate
         levels = np.asarray(image).astype(np.int64).clip(0, 65535) >> 8
         image = Image.fromarray(levels.astype(np.uint8))
     if image.mode == "P" and "transparency" in image.info:

@@ -1,4 +1,4 @@
-"""A finite world is a law of images small enough to write down, so that every expectation over it is a sum."""
+"""`FiniteWorld`: an explicit finite distribution over images."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ MAX_CLASSES = 10_000
 @final
 @dataclass(frozen=True, eq=False)
 class FiniteWorld:
-    """A law of images of `n` patches over a finite alphabet of patch contents.
+    """Finite distribution over images of `n` patches, each one of finitely many symbols.
+
+    Every expectation over a finite world is a finite sum.
 
     Parameters
     ----------
     states : ndarray of int, shape (S, n)
-        One symbol per patch, from 0 to alphabet − 1. Two states may be equal: the same picture with two labels.
+        One symbol per patch, from 0 to alphabet − 1. Two states may be equal: one image with two labels.
     probability : ndarray, shape (S,)
         Non-negative, sums to one within 1e-9 (and is then divided by its sum).
     labels : ndarray of int, shape (S,), or None
         Class of each state, from 0.
     values : ndarray, shape (alphabet, s)
-        The pixels that each symbol stands for.
+        Pixel values of each symbol.
 
     Raises
     ------
@@ -71,7 +73,7 @@ class FiniteWorld:
 
     @property
     def pixels(self) -> np.ndarray:
-        """The images themselves, shape (S, n, s)."""
+        """Pixel values of the images, shape (S, n, s)."""
         return self.values[self.states]  # (S, n) -> (S, n, s)
 
 

@@ -1,4 +1,4 @@
-"""Labelled images are one array, one label each, and a name."""
+"""`ImageSet`: an array of labelled images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images with their labels; what every source gives and everything else takes.
+    """Labelled images of one data set; every source of images returns one.
 
     Parameters
     ----------
@@ -24,18 +24,18 @@ class ImageSet:
     labels : ndarray of int, shape (N,)
         Classes, counted from 0.
     name : str
-        Where the images are from, for tables and reports.
+        Name of the data set, for tables and reports.
     split : str, default ""
-        Which part of the source this is; empty when it is all of it.
+        Part of the data set; empty for all of it.
     class_names : tuple of str, default ()
-        Name of each class; when given it fixes `n_classes`, so that a subset does not forget a class.
+        Name of each class; if given, it fixes `n_classes`, so that a subset keeps the number of classes.
     skipped : tuple of str, default ()
         Files that could not be decoded and were left out.
 
     Raises
     ------
     InputError
-        If a shape, a data type, the range or the number of labels is wrong, or a pixel is not a number.
+        If a shape, a data type, the range or the number of labels is wrong, or a pixel is NaN.
 
     Examples
     --------
@@ -71,13 +71,13 @@ class ImageSet:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """(N, C, H, W)."""
+        """Shape of the image array, (N, C, H, W)."""
         n, channels, height, width = self.images.shape
         return n, channels, height, width
 
     @property
     def n_classes(self) -> int:
-        """How many classes the source has: the number of class names, or else one more than the largest label."""
+        """Number of classes: the number of class names or, without names, the largest label plus one."""
         return len(self.class_names) or int(self.labels.max()) + 1
 
     def take(self, indices: Sequence[int] | np.ndarray) -> ImageSet:
@@ -86,7 +86,7 @@ class ImageSet:
         Raises
         ------
         InputError
-            If nothing is chosen or an index lies outside the set.
+            If no image is selected or an index is out of range.
 
         Examples
         --------
@@ -98,10 +98,10 @@ class ImageSet:
         return replace(self, images=self.images[chosen], labels=self.labels[chosen])
 
     def limit(self, n: int | None) -> ImageSet:
-        """Return at most `n` images with the classes as equal as they can be, in the order they stand in.
+        """Return at most `n` images, the classes as balanced as possible, in their original order.
 
-        Without randomness: of each class the first ones stay, and a smaller limit is always part of a larger one.
-        ``None`` keeps all.
+        The selection is deterministic: of each class the first images are kept, so a smaller limit selects a subset
+        of a larger one. ``None`` keeps all.
 
         Raises
         ------
@@ -113,16 +113,16 @@ class ImageSet:
 
 
 def class_balanced_indices(labels: np.ndarray, limit: int | None) -> np.ndarray:
-    """Return the positions, ascending, of at most `limit` labels that represent the classes equally.
+    """Return the indices, ascending, of at most `limit` labels with the classes as balanced as possible.
 
-    Every class gives its first label, then every class its second, until `limit` is reached; a class that has run
-    out gives way to the others.
+    The first label of every class is taken, then the second of every class, and so on until `limit` is reached;
+    exhausted classes are skipped.
 
     Parameters
     ----------
     labels : ndarray of int, shape (N,)
     limit : int or None
-        How many to keep; ``None`` keeps all.
+        Number of labels to keep; ``None`` keeps all.
 
     Raises
     ------

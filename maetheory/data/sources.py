@@ -13,7 +13,8 @@ from maetheory.data.cifar10 import load_cifar10
 from maetheory.data.cifar10_archive import find_cifar10
 from maetheory.data.cifar10_download import URL, fetch_cifar10
 from maetheory.data.digits import load_digits
-from maetheory.data.folder import is_image_folder, list_image_files, load_image_folder
+from maetheory.data.folder import load_image_folder
+from maetheory.data.image_files import is_image_folder, list_image_files
 from maetheory.data.images import ImageSet, check_split
 from maetheory.data.stream import FolderStream
 

@@ -25,7 +25,8 @@ from maetheory.data.decode import (
     resize_and_center_crop,
     to_chw,
 )
-from maetheory.data.folder import DEFAULT_SIZE, ImageFileList, list_image_files, warn_skipped_files
+from maetheory.data.folder import DEFAULT_SIZE
+from maetheory.data.image_files import ImageFileList, list_image_files, warn_skipped_files
 
 TRIES = 100  # stand-ins drawn for one undecodable file before giving up
 _NO_IMAGES = np.empty(0, np.uint8)
@@ -37,8 +38,8 @@ class FolderStream:
     """Batches of an image folder, decoded in worker processes.
 
     What an epoch yields depends on the files, `seed` and the number of the epoch alone, not on `workers`. A training
-    stream shuffles and takes random windows (`random_resized_crop_and_flip`); an evaluation stream keeps the order of the listing and
-    takes central views (`resize_and_center_crop`), the same in every epoch.
+    stream shuffles and takes random windows (`random_resized_crop_and_flip`); an evaluation stream keeps the order of
+    the listing and takes central views (`resize_and_center_crop`), the same in every epoch.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A state of a finite world is an image again once its patches are laid on their grid."""
+"""Turn states of a finite world into images, and sample image sets from it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from maetheory.data.images import ImageSet
 from maetheory.masks import unpatchify
 
 
-def render(pixels: np.ndarray, patch: int) -> np.ndarray:
-    """Lay patches on a square grid.
+def images_from_patches(pixels: np.ndarray, patch: int) -> np.ndarray:
+    """Return the images whose patches, in raster order on a square grid, have the given pixels.
 
     Parameters
     ----------
@@ -29,11 +29,11 @@ def render(pixels: np.ndarray, patch: int) -> np.ndarray:
     Raises
     ------
     InputError
-        If n is no square number, or s is no multiple of patch².
+        If n is not a square number, or s is not a multiple of patch².
 
     Examples
     --------
-    >>> render(np.arange(4.0).reshape(1, 4, 1), 1)[0, 0].tolist()
+    >>> images_from_patches(np.arange(4.0).reshape(1, 4, 1), 1)[0, 0].tolist()
     [[0.0, 1.0], [2.0, 3.0]]
     """
     n, s = pixels.shape[1:]
@@ -49,12 +49,12 @@ def render(pixels: np.ndarray, patch: int) -> np.ndarray:
 
 
 def sample_images(world: FiniteWorld, n: int, rng: np.random.Generator, *, patch: int = 1) -> ImageSet:
-    """Draw `n` independent images from the law of a world, to train on.
+    """Draw `n` independent images from the distribution of a world.
 
     Parameters
     ----------
     world : FiniteWorld
-        Of a square number of patches whose pixels lie in [0, 1]; without labels every image gets label 0.
+        A world with a square number of patches and pixels in [0, 1]; without labels every image gets label 0.
     n : int
     rng : numpy Generator
     patch : int, default 1
@@ -63,7 +63,7 @@ def sample_images(world: FiniteWorld, n: int, rng: np.random.Generator, *, patch
     Raises
     ------
     InputError
-        If n is not positive, or as `render` and `ImageSet` say.
+        If n is not positive, or `images_from_patches` or `ImageSet` raises it.
 
     Examples
     --------
@@ -73,6 +73,8 @@ def sample_images(world: FiniteWorld, n: int, rng: np.random.Generator, *, patch
     """
     if n < 1:
         raise InputError(f"n must be at least 1 image, but it is {n}")
-    chosen = rng.choice(len(world.states), n, p=world.probability)
-    labels = np.zeros(n, int) if world.labels is None else world.labels[chosen]
-    return ImageSet(render(world.values[world.states[chosen]], patch).astype(np.float32), labels, "finite world")
+    index = rng.choice(len(world.states), n, p=world.probability)
+    labels = np.zeros(n, int) if world.labels is None else world.labels[index]
+    return ImageSet(
+        images_from_patches(world.values[world.states[index]], patch).astype(np.float32), labels, "finite world"
+    )

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from maetheory.core import InputError
 from maetheory.data import FolderStream, ImageSet, load_images, load_or_stream
-from maetheory.data.folder import is_image_folder, load_image_folder
+from maetheory.data.folder import load_image_folder
+from maetheory.data.image_files import is_image_folder
 from maetheory.evaluation.features.encode import Readout, encode_batches
 from maetheory.experiments.experiment import FOLDER, Experiment
 

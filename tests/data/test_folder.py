@@ -16,7 +16,8 @@ from maetheory.core import InputError
 from maetheory.data import folder as folder_module
 from maetheory.data import load_images
 from maetheory.data.decode import random_crop_box, random_resized_crop_and_flip, read_rgb, resize_and_center_crop
-from maetheory.data.folder import SkippedFilesWarning, list_image_files, load_image_folder
+from maetheory.data.folder import load_image_folder
+from maetheory.data.image_files import SkippedFilesWarning, list_image_files
 
 
 def _noise(height: int, width: int, seed: int = 0) -> np.ndarray:

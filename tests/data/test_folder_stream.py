@@ -16,7 +16,8 @@ from PIL import Image
 
 from maetheory.core import InputError
 from maetheory.data import FolderStream
-from maetheory.data.folder import SkippedFilesWarning, load_image_folder
+from maetheory.data.folder import load_image_folder
+from maetheory.data.image_files import SkippedFilesWarning
 
 Batches = list[tuple[np.ndarray, np.ndarray]]
 

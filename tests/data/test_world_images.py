@@ -1,4 +1,4 @@
-"""A rendered state is the image whose patches it lists, and drawn images follow the law of the world."""
+"""`images_from_patches` inverts `patchify`, and sampled images follow the distribution of the world."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from maetheory.core import InputError
-from maetheory.data import FiniteWorld, render, sample_images, worlds
+from maetheory.data import FiniteWorld, images_from_patches, sample_images, worlds
 from maetheory.masks import ListedMasks, patchify
 
 
-def test_patches_of_a_rendered_image_are_the_patches():
+def test_patchify_inverts_images_from_patches():
     pixels = np.random.default_rng(0).random((3, 9, 12))
-    images = render(pixels, 2)
+    images = images_from_patches(pixels, 2)
     assert images.shape == (3, 3, 6, 6)
     np.testing.assert_array_equal(patchify(images, 2), pixels)
 
@@ -29,9 +29,9 @@ def test_drawn_images_follow_the_law():
 
 def test_what_does_not_fit_is_one_sentence():
     with pytest.raises(InputError, match="square"):
-        render(np.zeros((1, 6, 1)), 1)
+        images_from_patches(np.zeros((1, 6, 1)), 1)
     with pytest.raises(InputError, match="multiple of 4 values"):
-        render(np.zeros((1, 4, 3)), 2)
+        images_from_patches(np.zeros((1, 4, 3)), 2)
     with pytest.raises(InputError, match="at least 1"):
         sample_images(FiniteWorld(np.zeros((1, 4), int), [1.0], None, [0.0]), 0, np.random.default_rng(0))
     with pytest.raises(InputError, match="show at least one"):

@@ -14,7 +14,8 @@ from PIL import Image
 
 from maetheory.core import InputError
 from maetheory.data import FolderStream, ImageSet, load_or_stream
-from maetheory.data.folder import SkippedFilesWarning, load_image_folder
+from maetheory.data.folder import load_image_folder
+from maetheory.data.image_files import SkippedFilesWarning
 from maetheory.models import MAEConfig, ViTConfig
 from maetheory.training import TrainConfig, TrainStep, load_run, train
 
@@ -44,7 +45,7 @@ def test_streamed_central_views_are_the_resident_run(noise: Path, tmp_path: Path
     assert same_weights(tmp_path / "resident", tmp_path / "streamed")
 
 
-@pytest.mark.filterwarnings("ignore::maetheory.data.folder.SkippedFilesWarning")
+@pytest.mark.filterwarnings("ignore::maetheory.data.image_files.SkippedFilesWarning")
 def test_resumed_within_an_epoch_is_uninterrupted(noise: Path, tmp_path: Path) -> None:
     (noise / "train" / "a" / "00.jpg").write_bytes(b"no picture")
     stream = FolderStream(noise, size=8, train=True, workers=0)

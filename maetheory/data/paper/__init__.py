@@ -1,4 +1,8 @@
-"""The numbers the paper prints or draws, kept as they are, so that ours can be put beside them."""
+"""Published numbers of Zhang, Wang and Wang (2022), read from CSV files.
+
+>>> paper_numbers("figure1c").columns.tolist()
+['objective', 'effective_rank']
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,7 @@ SOURCES: Mapping[str, str] = MappingProxyType(
 
 
 def paper_numbers(name: str) -> pd.DataFrame:
-    """Return one table or figure of the paper as numbers.
+    """Return the numbers of one table or figure of the paper.
 
     Parameters
     ----------
@@ -40,8 +44,7 @@ def paper_numbers(name: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``attrs["paper"]`` cites the paper and ``attrs["source"]`` says where in it the numbers stand and how they
-        were read.
+        ``attrs["paper"]`` cites the paper; ``attrs["source"]`` names the table or figure and how it was read.
 
     Raises
     ------

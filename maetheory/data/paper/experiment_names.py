@@ -1,4 +1,4 @@
-"""Every cell of Tables 1 and 2 has a name, the same in the paper's numbers and in ours."""
+"""Experiment names for the rows of Tables 1 and 2."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ TABLES = ("table1", "table2")
 
 
 def experiment_name(table: str, dataset: str, backbone: str) -> str:
-    """Return the name of the experiment that reruns a row of a table.
+    """Return the name of the experiment that reproduces a row of a table.
 
     Examples
     --------
@@ -19,6 +19,6 @@ def experiment_name(table: str, dataset: str, backbone: str) -> str:
 
 
 def experiment_names(table: str) -> tuple[str, ...]:
-    """Return the names of a table's experiments, in the order of the paper."""
+    """Return the names of the experiments of a table, in the order of the paper."""
     rows = paper_numbers(table)
     return tuple(dict.fromkeys(experiment_name(table, row.dataset, row.backbone) for row in rows.itertuples()))

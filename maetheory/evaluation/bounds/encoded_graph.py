@@ -17,14 +17,14 @@ import torch
 from torch import Tensor
 
 from maetheory.core import InputError
-from maetheory.data import render
+from maetheory.data import images_from_patches
 from maetheory.evaluation.bounds.autoencoding import autoencode_targets
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square
 from maetheory.graph.node_contents import NodeContents
 from maetheory.models import MAE, patch_mean, split_mask
 from maetheory.models.losses import standardized_patches
-from maetheory.theory.statements.graph_quantities import autoencoding_error, pair_lipschitz
+from maetheory.theory.graph_quantities import autoencoding_error, pair_lipschitz
 
 Readout = Literal["cls", "mean"]
 CHUNK = 2048
@@ -145,7 +145,7 @@ def encode_graph(
 def render_views(contents: NodeContents, patch: int) -> np.ndarray:
     """Return an image for each view, shape (N, C, H, H), black where nothing is shown."""
     pixels = contents.embedded("zero").reshape(len(contents.symbols), -1, contents.values.shape[1])  # (N, n, s)
-    return render(pixels, patch)
+    return images_from_patches(pixels, patch)
 
 
 @torch.no_grad()

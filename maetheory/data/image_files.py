@@ -1,0 +1,111 @@
+"""List the image files of a folder in ImageNet layout (train/CLASS/*.jpg) without opening them."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from maetheory.core import InputError
+from maetheory.data.images import check_split, class_balanced_indices
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+
+_SPLIT_FOLDERS = {"train": ("train",), "val": ("val", "test"), "test": ("test", "val")}
+
+
+class SkippedFilesWarning(UserWarning):
+    """Warning that some files of a folder cannot be decoded and were left out."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFileList:
+    """Sorted image files of one split, with their labels and class names.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the split.
+    files : tuple of str
+        Paths relative to `folder`, class folder first.
+    labels : ndarray of int, shape (N,)
+        Position of each file's class in `class_names`.
+    class_names : tuple of str
+        Sorted names of the class folders of ``train/`` (of the split itself where there is no ``train/``).
+    """
+
+    folder: Path
+    files: tuple[str, ...]
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+
+    def limit(self, n: int | None) -> ImageFileList:
+        """Return at most `n` files, classes balanced, as `ImageSet.limit` does."""
+        kept = class_balanced_indices(self.labels, n)
+        return ImageFileList(self.folder, tuple(self.files[i] for i in kept), self.labels[kept], self.class_names)
+
+
+def is_image_folder(root: Path) -> bool:
+    """Return whether `root` contains train/, val/ or test/ with class folders."""
+    return any(_subfolders(root / split) for split in _SPLIT_FOLDERS)
+
+
+def list_image_files(root: str | os.PathLike[str], split: str = "train") -> ImageFileList:
+    """Return the image files and classes of one split; no file is opened.
+
+    Raises
+    ------
+    InputError
+        If there is no such split with class folders, a class folder holds no image, or a class is not in ``train/``.
+    """
+    root = Path(root).expanduser()
+    candidates = _SPLIT_FOLDERS[check_split(split)]
+    folder = next((root / name for name in candidates if _subfolders(root / name)), None)
+    if folder is None:
+        wanted = " or ".join(f"{name}/CLASS/*.jpg" for name in candidates)
+        raise InputError(f"the {split} split of an image folder needs {wanted}, which {root} does not hold")
+    present = _subfolders(folder)
+    class_names = _subfolders(root / "train") or present
+    unknown = [name for name in present if name not in set(class_names)]
+    if unknown:
+        raise InputError(f"the class folder {folder / unknown[0]} has no counterpart in {root / 'train'}")
+    files = {name: _image_files_below(folder, name) for name in present}
+    empty = [name for name in present if not files[name]]
+    if empty:
+        raise InputError(f"the class folder {folder / empty[0]} holds no image ({', '.join(IMAGE_SUFFIXES)})")
+    labels = np.repeat([class_names.index(name) for name in present], [len(files[name]) for name in present])
+    return ImageFileList(folder, tuple(file for name in present for file in files[name]), labels, class_names)
+
+
+def warn_skipped_files(image_files: ImageFileList, skipped: Mapping[str, str]) -> None:
+    """Warn once with the number and the first names of the skipped files; raise InputError if none is readable."""
+    if not skipped:
+        return
+    total, names = len(image_files.files), list(skipped)
+    if len(names) == total:
+        raise InputError(
+            f"none of the {total} files under {image_files.folder} is a readable image ({skipped[names[0]]})"
+        )
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    sentence = f"{len(names)} of {total} files under {image_files.folder} cannot be decoded and were left out: {shown}"
+    warnings.warn(sentence, SkippedFilesWarning, stacklevel=3)
+
+
+def _subfolders(folder: Path) -> tuple[str, ...]:
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and entry.name[0] != "."))
+
+
+def _image_files_below(folder: Path, name: str) -> list[str]:
+    found = []
+    for parent, _, files in os.walk(folder / name):
+        relative = os.path.relpath(parent, folder)
+        found += [
+            os.path.join(relative, file) for file in files if file[0] != "." and file.lower().endswith(IMAGE_SUFFIXES)
+        ]
+    return sorted(found)
