@@ -1,7 +1,8 @@
-"""Finite worlds whose answers are known, each saying which.
+"""Constructors of finite worlds, most of them with closed-form spectra or label errors.
 
-Patches may be independent, copies of one another, a chain, independent given a class, or quantised Gaussians; or a
-world is made of any small set of images, or of nothing but chance.
+The patches of a world are independent given a class (`mixture`), independent, a Markov chain, copies of one another,
+or quantised Gaussians; `from_images` makes a world of a small set of images, and `random` draws states, probabilities
+and labels at random. Each docstring states what is known in closed form.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ _TIE_TOLERANCE = 1e-12
 
 
 def mixture(n_patches: int, alphabet: int, n_classes: int, noise: float, seed: int | None = None) -> FiniteWorld:
-    """Patches that are independent given the class: each class has a prototype whose symbols flip with `noise`.
+    """World with patches that are independent given the class; each class has a prototype with symbol noise.
 
-    Classes are balanced; a flipped symbol becomes one of the others, uniformly. The label of a state is its Bayes
-    label, ties within 1e-12 to the lowest class.
+    Classes are balanced. Each symbol of the prototype is replaced by a uniformly chosen other one with probability
+    `noise`. The label of a state is its Bayes label, ties within 1e-12 to the lowest class.
 
     Known in closed form: with positions kept, Ā_M has rank ≤ `n_classes` in each mask block. For two classes of a
     binary alphabet without `seed`, positions dropped and v of n patches visible, λ₂ = χ_v χ_{n−v} and λ_i = 0 beyond,
@@ -47,7 +48,7 @@ def mixture(n_patches: int, alphabet: int, n_classes: int, noise: float, seed: i
     n_patches, alphabet, n_classes : int
         alphabet ≥ 2; alphabet ** n_patches states are listed. Pixel value of symbol a: a / (alphabet − 1).
     noise : float
-        Probability in [0, 1] that a symbol is flipped.
+        Probability in [0, 1] that a symbol is replaced.
     seed : int, optional
         None: the prototype of class c is symbol c everywhere (needs n_classes ≤ alphabet). A seed draws distinct
         prototypes.
@@ -75,17 +76,17 @@ def mixture(n_patches: int, alphabet: int, n_classes: int, noise: float, seed: i
 
 
 def independent(n_patches: int, alphabet: int, seed: int | None = None) -> FiniteWorld:
-    """Patches that know nothing of one another; the label is the symbol of the first patch.
+    """World with independent patches; the label is the symbol of the first patch.
 
-    Known in closed form, positions kept: in every mask block σ = 1, 0, 0, …; the best prediction is the mean. With q_a
-    the law of the first patch, hidden with probability ρ, α = ρ (1 − max q) and φ = (1 − ρ)(1 − Σ q²).
+    Known in closed form, positions kept: in every mask block σ = 1, 0, 0, …; the best prediction is the mean. With q
+    the distribution of the first patch, hidden with probability ρ, α = ρ (1 − max q) and φ = (1 − ρ)(1 − Σ q²).
 
     Parameters
     ----------
     n_patches, alphabet : int
         alphabet ** n_patches states are listed.
     seed : int, optional
-        None: every symbol is equally likely. A seed draws one law per patch, uniformly from the simplex.
+        None: every symbol is equally likely. A seed draws one distribution per patch, uniformly from the simplex.
 
     Raises
     ------
@@ -105,44 +106,46 @@ def independent(n_patches: int, alphabet: int, seed: int | None = None) -> Finit
     return FiniteWorld(states, probability, states[:, 0], _evenly_spaced_values(alphabet))
 
 
-def markov(n_patches: int, alphabet: int, stay: float) -> FiniteWorld:
-    """A stationary chain along the patches; the label is the symbol of the first patch.
+def markov(n_patches: int, alphabet: int, stay_probability: float) -> FiniteWorld:
+    """World whose patches are a stationary Markov chain; the label is the symbol of the first patch.
 
-    The next patch repeats the symbol with probability `stay`, else it is one of the others, uniformly: an eigenvalue
-    μ = (alphabet·stay − 1) / (alphabet − 1), alphabet − 1 times.
+    With s = `stay_probability`, the next patch repeats the symbol with probability s and is otherwise one of the
+    others, uniformly: the transition matrix has the eigenvalue μ = (alphabet·s − 1) / (alphabet − 1), alphabet − 1
+    times.
 
-    Known in closed form, positions kept: where the visible patches are the first or the last ones, the mask block has
-    σ = 1, |μ| (alphabet − 1 times), 0, …, however many there are, for only the patches at the border speak. A view of
-    patch j alone guesses the label with error 1 − (1 + (alphabet − 1) μʲ) / alphabet when μ ≥ 0.
+    Known in closed form, positions kept: if the visible patches are the first or the last ones, the mask block has
+    σ = 1, |μ| (alphabet − 1 times), 0, …, whatever their number, because by the Markov property only the patches at
+    the border matter. The Bayes error of the label from patch j alone is 1 − (1 + (alphabet − 1) μʲ) / alphabet when
+    μ ≥ 0.
 
     Parameters
     ----------
     n_patches, alphabet : int
         alphabet ** n_patches states are listed.
-    stay : float
-        In [0, 1].
+    stay_probability : float
+        Probability in [0, 1] that a patch repeats the symbol of the patch before it.
 
     Raises
     ------
     InputError
-        If a count is too small, there are too many states, or `stay` is no probability.
+        If a count is too small, there are too many states, or `stay_probability` is not in [0, 1].
 
     Examples
     --------
     >>> markov(2, 2, 0.75).probability.tolist()
     [0.375, 0.125, 0.125, 0.375]
     """
-    if not 0.0 <= stay <= 1.0:
-        raise InputError(f"stay must lie between 0 and 1, but it is {stay}")
+    if not 0.0 <= stay_probability <= 1.0:
+        raise InputError(f"stay_probability must lie between 0 and 1, but it is {stay_probability}")
     states = all_states(n_patches, alphabet)
-    moves = (np.diff(states, axis=1) != 0).sum(1)  # (S, n) -> (S,)
-    step = (1.0 - stay) / (alphabet - 1)
-    probability = stay ** (n_patches - 1 - moves) * step**moves / alphabet
+    n_changes = (np.diff(states, axis=1) != 0).sum(1)  # (S, n) -> (S,)
+    change_probability = (1.0 - stay_probability) / (alphabet - 1)
+    probability = stay_probability ** (n_patches - 1 - n_changes) * change_probability**n_changes / alphabet
     return FiniteWorld(states, probability, states[:, 0], _evenly_spaced_values(alphabet))
 
 
 def duplicates(n_patches: int, alphabet: int) -> FiniteWorld:
-    """Patches that are copies of one another, all symbols equally likely; the label is the symbol.
+    """World with identical patches, all symbols equally likely; the label is the symbol.
 
     Known in closed form: every σ is 1, since a view and a target determine each other; α = α₂ = φ = 0; the best
     prediction is perfect. With positions kept there are `alphabet` components per mask.
@@ -164,11 +167,11 @@ def duplicates(n_patches: int, alphabet: int) -> FiniteWorld:
 
 
 def gaussian(n_patches: int, alphabet: int, correlation: float) -> FiniteWorld:
-    """Equicorrelated standard Gaussian patches, each quantised to equally likely bins.
+    """World with equicorrelated standard Gaussian patches, each quantised to equally likely bins.
 
     Patches are √r z + √(1 − r) e with a common z; the class is the sign of z and the label of a state its Bayes label,
-    ties to 0. A symbol's value is the mean of its bin. The integral over z is a Gauss–Hermite sum of 100 nodes, off by
-    less than 1e-9 for r ≤ 0.8.
+    ties to 0. A symbol's value is the mean of its bin. The integral over z is a Gauss–Hermite sum of 100 nodes,
+    with an error below 1e-9 for r ≤ 0.8.
 
     Known in closed form: with two patches and two symbols σ₂ = (2/π) arcsin r. For v visible patches, positions kept,
     quantising lowers every σ, so σ₂ within a mask is at most the canonical correlation
@@ -198,19 +201,19 @@ def gaussian(n_patches: int, alphabet: int, correlation: float) -> FiniteWorld:
     factor, weight = np.polynomial.hermite_e.hermegauss(100)
     cut = (edges - np.sqrt(correlation) * factor[:, None]) / np.sqrt(1.0 - correlation)  # (z, alphabet + 1)
     bins = np.diff(norm.cdf(cut), axis=1)  # (z, alphabet + 1) -> (z, alphabet)
-    side = np.zeros((len(states), 2))
+    class_mass = np.zeros((len(states), 2))
     for z, mass, law in zip(factor, weight / weight.sum(), bins, strict=True):
-        side[:, int(z > 0)] += mass * law[states].prod(1)  # (S, n) -> (S,)
+        class_mass[:, int(z > 0)] += mass * law[states].prod(1)  # (S, n) -> (S,)
     values = alphabet * -np.diff(norm.pdf(edges))[:, None]  # (alphabet, 1)
-    return FiniteWorld(states, side.sum(1), _bayes_labels(side), values)
+    return FiniteWorld(states, class_mass.sum(1), _bayes_labels(class_mass), values)
 
 
 def from_images(images: ImageSet, patch: int, alphabet: int, seed: int = 0) -> FiniteWorld:
-    """Any small set of images, equally likely, its patches quantised to an alphabet by k-means.
+    """World of a small set of equally likely images, their patches quantised by k-means.
 
-    Equal quantised images of one class are one state; of two classes, two states. When there are no more distinct
-    patches than symbols the world is the image set itself. No answer is known in closed form, except that the world
-    forgets nothing then and every symbol's value is the mean of its patches always.
+    Equal quantised images of one class are one state; of two classes, two states. The value of a symbol is the mean of
+    its patches. If there are no more distinct patches than symbols, quantisation is exact: the world is the image set
+    itself. Nothing else is known in closed form.
 
     Parameters
     ----------
@@ -218,9 +221,9 @@ def from_images(images: ImageSet, patch: int, alphabet: int, seed: int = 0) -> F
     patch : int
         Side of a patch in pixels; the image must have at least two patches.
     alphabet : int
-        Most symbols; at least 2.
+        Largest number of symbols; at least 2.
     seed : int, default 0
-        Starts k-means.
+        Seed of k-means.
 
     Raises
     ------
@@ -244,15 +247,15 @@ def from_images(images: ImageSet, patch: int, alphabet: int, seed: int = 0) -> F
 
 
 def random(n_patches: int, alphabet: int, n_classes: int, seed: int, n_states: int | None = None) -> FiniteWorld:
-    """Any states, any law, any labels: nothing is known in closed form, which is what sweeps are for.
+    """World with random states, probabilities and labels, for sweeps; nothing is known in closed form.
 
     Parameters
     ----------
     n_patches, alphabet, n_classes : int
     seed : int
-        Draws distinct states, a uniformly distributed law on them, labels and pixel values in [0, 1].
+        Draws distinct states, their probabilities (uniformly from the simplex), labels and pixel values in [0, 1].
     n_states : int, optional
-        How many of the alphabet ** n_patches states have positive probability; all by default.
+        Number of states, of alphabet ** n_patches, with positive probability; all by default.
 
     Raises
     ------
@@ -302,7 +305,7 @@ def _check_counts(n_patches: int, alphabet: int) -> None:
 
 
 def _quantise_patches(patches: np.ndarray, alphabet: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Symbol of each patch, shape (patches,), and mean patch of each symbol, shape (symbols, s)."""
+    """Return the symbol of each patch, shape (patches,), and the mean patch of each symbol, shape (symbols, s)."""
     distinct, symbol = np.unique(patches, axis=0, return_inverse=True)
     if len(distinct) <= alphabet:
         return symbol.ravel(), distinct
@@ -324,11 +327,11 @@ def _prototypes(n_patches: int, alphabet: int, n_classes: int, seed: int | None)
 
 
 def _bayes_labels(weight: np.ndarray) -> np.ndarray:
-    """Argmax of each row, ties within 1e-12 of the row's sum to the lowest class."""
+    """Return the argmax of each row, ties within 1e-12 of the sum of the row to the lowest class."""
     total = weight.sum(1, keepdims=True)
     return np.argmax(weight >= weight.max(1, keepdims=True) - _TIE_TOLERANCE * total, axis=1)
 
 
 def _evenly_spaced_values(alphabet: int) -> np.ndarray:
-    """Pixel values 0, …, 1 in equal steps, shape (alphabet, 1)."""
+    """Return pixel values from 0 to 1 in equal steps, shape (alphabet, 1)."""
     return np.linspace(0.0, 1.0, alphabet)[:, None]

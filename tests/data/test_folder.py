@@ -1,4 +1,4 @@
-"""An image folder is what its files say: sorted classes, every colour model, damaged files named and counted."""
+"""Image folders: sorted classes, every colour model, damaged files named and counted."""
 
 from __future__ import annotations
 
@@ -114,9 +114,9 @@ def test_too_large_for_one_array(birds: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_progress_counts_every_file(birds: Path) -> None:
-    told: list[tuple[int, int]] = []
-    load_images(birds, progress=lambda done, total, message: told.append((done, total)))
-    assert told == [(i, 9) for i in range(1, 10)]
+    reported: list[tuple[int, int]] = []
+    load_images(birds, progress=lambda done, total, message: reported.append((done, total)))
+    assert reported == [(i, 9) for i in range(1, 10)]
 
 
 def _cut(path: Path) -> None:
@@ -164,7 +164,7 @@ def _saved(image: Image.Image, kind: str, **options: object) -> np.ndarray:
     file = io.BytesIO()
     image.save(file, kind, **options)
     file.seek(0)
-    return np.asarray(read_rgb(file))  # type: ignore[arg-type]
+    return np.asarray(read_rgb(file))  # type: ignore[arg-type]  # Pillow takes an open file too
 
 
 def test_gray_has_three_equal_planes() -> None:

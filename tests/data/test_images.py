@@ -1,4 +1,4 @@
-"""An ImageSet refuses what cannot be images, and a limit keeps the classes balanced."""
+"""An ImageSet rejects arrays that are not images, and a limit keeps the classes balanced."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_take_refuses(indices: list) -> None:
 @pytest.mark.parametrize("limit", [0, -1, 1.5, True, "3"])
 def test_limit_refuses(limit: object) -> None:
     with pytest.raises(InputError, match="positive integer"):
-        _set().limit(limit)  # type: ignore[arg-type]
+        _set().limit(limit)  # type: ignore[arg-type]  # wrong types are what is tested
 
 
 def _first_come(labels: list[int], limit: int) -> list[int]:

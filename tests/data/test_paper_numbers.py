@@ -1,4 +1,4 @@
-"""The paper's numbers are whole, stated, and no more consistent than the paper is."""
+"""The published numbers are complete and sourced, and keep the inconsistencies of the paper."""
 
 from __future__ import annotations
 

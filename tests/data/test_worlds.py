@@ -1,4 +1,4 @@
-"""A finite world is the law its generator promises."""
+"""Each constructor returns the distribution that its docstring states."""
 
 from __future__ import annotations
 
