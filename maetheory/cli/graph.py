@@ -57,7 +57,8 @@ def graph(
     from maetheory.data import load_images
     from maetheory.empirical import ProcessGroup
     from maetheory.reports.graph import graph_document, graph_text, write_graph_report
-    from maetheory.reports.graph_study import GraphConfig, study_graph
+    from maetheory.reports.graph_config import GraphConfig
+    from maetheory.reports.graph_study import study_graph
     from maetheory.training import make_fabric
 
     if out is not None:
@@ -71,7 +72,7 @@ def graph(
     fabric.launch()
     with show_progress() as progress:
         images = load_images(data or "digits", limit=limit, progress=progress)
-        process_group = ProcessGroup.of() if fabric.world_size > 1 else None
+        process_group = ProcessGroup.from_torch() if fabric.world_size > 1 else None
         found = study_graph(plan, images, process_group=process_group, progress=progress)
         if out is not None and fabric.is_global_zero:
             write_graph_report(out, found)

@@ -41,7 +41,8 @@ def check(
     larger, 1 at equality.
     """
     from maetheory.reports import append_records
-    from maetheory.reports.theorem_checks import check_records, checks_document, checks_text
+    from maetheory.reports.theorem_check_records import check_records, checks_document
+    from maetheory.reports.theorem_checks import checks_text
     from maetheory.theory import THEOREMS, search
     from maetheory.theory.certified.survey import certify_theorems
     from maetheory.theory.survey import select_theorems, survey

@@ -1,17 +1,20 @@
-"""What a checkpoint's features have lost, as a table for a terminal, a document, and records one can quote."""
+"""Collapse report as terminal text, JSON document and flat records."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from maetheory.core import provenance
 from maetheory.evaluation.collapse.formatting import format_interval, number
-from maetheory.reports.console import capturing_console
+from maetheory.reports.console import borderless_table, capturing_console
 from maetheory.reports.diagnosis import Diagnosis
+from maetheory.reports.json_documents import json_ready
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 COMPACT_METRICS = (
     "effective_rank",
@@ -27,99 +30,111 @@ COMPACT_METRICS = (
     "lidar",
     "mask_pair_alignment",
 )
+"""Metrics of the table in the terminal; the other files hold all."""
+BASELINE_HEADINGS = {"random_twin": "random init", "shuffled": "shuffled", "noise": "noise"}
+"""Column of a collapse table -> heading."""
 LEGEND = (
-    "Brackets: two standard errors around what infinitely many images would give, so they need not hold the value of "
-    "these; of uniformity, TwoNN, coherence, LiDAR and mask-pair alignment around the value, for other images as many. "
-    "Random twin: the same architecture before training, same images, the mean of several initialisations. "
-    "Shuffled: each column shuffled by itself. Noise: Gaussian rows of the same shape, whose spectrum is "
-    "Marchenko and Pastur's. Values of ranks grow with the number of images: compare them at equal n."
+    "Values are those of the n rows measured. Brackets: interval of two standard errors. For a metric of moments it is "
+    "extrapolated to n → ∞, so the value at this n can lie outside it; for uniformity, TwoNN, coherence, LiDAR and "
+    "mask-pair alignment it lies around the value, for another sample of as many images. "
+    "Random init: untrained networks of the same architecture on the same images, drawn by the code base's own "
+    "initialisation rule; the mean over several draws. The span of effective rank and mean cosine (random_span_low and "
+    "random_span_high in the records) covers the usual rules. "
+    "Shuffled: each column of the features permuted independently. Noise: Gaussian rows of the same shape, whose "
+    "spectrum is that of Marchenko and Pastur. Ranks grow with the number of images: compare them at equal n."
 )
 _MIN_WIDTH = 100
 
 
-def collapse_text(found: Sequence[Diagnosis], *, colour: bool = False, width: int = 0) -> str:
-    """Return the readings and tables of all checkpoints as text.
+def collapse_text(diagnoses: Sequence[Diagnosis], *, colour: bool = False, width: int = 0) -> str:
+    """Return the findings and tables of all checkpoints as text.
 
     Parameters
     ----------
-    found : sequence of Diagnosis
+    diagnoses : sequence of Diagnosis
     colour : bool
-        Whether to colour the text for a terminal.
+        Whether the text holds the colour codes of a terminal.
     width : int
-        Columns of the terminal; at least 100 are used.
+        Columns of the terminal; the text uses at least 100.
     """
     from rich.text import Text
 
     console = capturing_console(max(width, _MIN_WIDTH), colour=colour)
     with console.capture() as captured:
-        for one in found:
+        for one in diagnoses:
             console.print(Text(f"{one.name}: {one.report.dialect}, sha256 {one.report.sha256[:12]}…", style="bold"))
-            for finding in one.reading:
+            for finding in one.findings:
                 console.print(str(finding), markup=False)
             for note in one.notes:
                 console.print(f"note: {note}", markup=False)
-            console.print(_rich_table(compact_table(one.measured.table)))
-            if one.measured.table.layer.nunique() > 1:
+            table = one.measurements.table
+            console.print(_rich_table(compact_table(table)))
+            if table.layer.nunique() > 1:
                 console.print("\neffective rank by layer", markup=False)
-                console.print(_rich_table(layer_table(one.measured.table)))
+                console.print(_rich_table(layer_table(table)))
             console.print()
         console.print(LEGEND)
     return captured.get().rstrip()
 
 
 def compact_table(table: pd.DataFrame, metrics: Sequence[str] | None = COMPACT_METRICS) -> pd.DataFrame:
-    """Return the last layer's metrics, each under its publication's convention, as texts beside their baselines."""
+    """Return the last layer's metrics and their baselines as text.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `maetheory.evaluation.collapse_report` returns it.
+    metrics : sequence of str, optional
+        Names of the metrics to show; None shows all. Each is shown under the convention of its publication.
+
+    Returns
+    -------
+    DataFrame
+        readout, metric, value ("value [low, high]"), random init, shuffled, noise, n, d.
+    """
     last = table[table.layer == table.layer.iloc[-1]].drop_duplicates(["readout", "metric"])
-    rows = []
-    for record in last.to_dict("records"):
-        if metrics is not None and record["metric"] not in metrics:
-            continue
-        beside = {
-            title: number(record[name])
-            for name, title in (("random_twin", "random twin"), ("shuffled", "shuffled"), ("noise", "noise"))
-        }
-        rows.append(
+    return pd.DataFrame(
+        [
             {
                 "readout": record["readout"],
                 "metric": record["metric"],
                 "value": format_interval(record),
-                **beside,
+                **{heading: number(record[name]) for name, heading in BASELINE_HEADINGS.items()},
                 "n": str(record["n"]),
                 "d": str(record["d"]),
             }
-        )
-    return pd.DataFrame(rows)
+            for record in last.to_dict("records")
+            if metrics is None or record["metric"] in metrics
+        ]
+    )
 
 
 def layer_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the effective rank of each layer, a column per readout and one for its random twin."""
+    """Return the effective rank of each layer as text: one column per readout and one for its random baseline."""
     ranks = table[table.metric == "effective_rank"].drop_duplicates(["readout", "layer"])
     rows = []
     for layer, group in ranks.groupby("layer", sort=False):
         row = {"layer": str(layer)}
         for record in group.to_dict("records"):
-            row |= {
-                record["readout"]: format_interval(record),
-                f"{record['readout']}, random twin": number(record["random_twin"]),
-            }
+            row[record["readout"]] = format_interval(record)
+            row[f"{record['readout']}, random init"] = number(record["random_twin"])
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _rich_table(frame: pd.DataFrame) -> Any:
-    from rich.table import Table
+def _rich_table(frame: pd.DataFrame) -> Table:
+    from rich.table import Column
 
-    table = Table(box=None, pad_edge=False)
-    for name in frame.columns:
-        table.add_column(name, justify="left" if name in ("readout", "metric", "layer") else "right", no_wrap=True)
-    for row in frame.itertuples(index=False):
-        table.add_row(*map(str, row))
-    return table
+    columns = [
+        Column(name, justify="left" if name in ("readout", "metric", "layer") else "right", no_wrap=True)
+        for name in frame.columns
+    ]
+    return borderless_table(columns, [tuple(map(str, row)) for row in frame.itertuples(index=False)])
 
 
-def collapse_records(found: Sequence[Diagnosis]) -> list[dict[str, Any]]:
-    """Return one flat record per checkpoint, readout, layer, metric and convention; what is not finite is null."""
-    origin = provenance(seed=found[0].seed, device=found[0].device)
+def collapse_records(diagnoses: Sequence[Diagnosis]) -> list[dict[str, Any]]:
+    """Return one flat record per checkpoint, readout, layer, metric and convention; NaN and infinities are None."""
+    origin = provenance(seed=diagnoses[0].seed, device=diagnoses[0].device)
     return [
         {
             "experiment": "collapse",
@@ -132,42 +147,29 @@ def collapse_records(found: Sequence[Diagnosis]) -> list[dict[str, Any]]:
             **json_ready(record),
             "provenance": origin,
         }
-        for one in found
-        for record in one.measured.table.to_dict("records")
+        for one in diagnoses
+        for record in one.measurements.table.to_dict("records")
     ]
 
 
-def collapse_document(found: Sequence[Diagnosis]) -> dict[str, Any]:
-    """Return everything as one JSON-ready document."""
-    records = [{k: v for k, v in record.items() if k != "provenance"} for record in collapse_records(found)]
+def collapse_document(diagnoses: Sequence[Diagnosis]) -> dict[str, Any]:
+    """Return findings, notes, load reports and all records as one JSON-ready document."""
+    records = [{k: v for k, v in record.items() if k != "provenance"} for record in collapse_records(diagnoses)]
     return {
-        "dataset": found[0].dataset,
-        "seed": found[0].seed,
+        "dataset": diagnoses[0].dataset,
+        "seed": diagnoses[0].seed,
         "checkpoints": [
             {
                 "checkpoint": one.report.path,
                 "name": one.name,
                 "sha256": one.report.sha256,
                 "load": json_ready(one.report.to_dict()),
-                "reading": json_ready([finding.to_dict() for finding in one.reading]),
+                "reading": json_ready([finding.to_dict() for finding in one.findings]),
                 "notes": list(one.notes),
-                "growth": json_ready(one.measured.growth.to_dict("records")),
+                "growth": json_ready(one.measurements.growth.to_dict("records")),
             }
-            for one in found
+            for one in diagnoses
         ],
         "records": records,
-        "provenance": provenance(seed=found[0].seed, device=found[0].device),
+        "provenance": provenance(seed=diagnoses[0].seed, device=diagnoses[0].device),
     }
-
-
-def json_ready(thing: Any) -> Any:
-    """Return nested values as JSON has them: what is not a finite number is null, what JSON does not know a text."""
-    if isinstance(thing, Mapping):
-        return {str(name): json_ready(value) for name, value in thing.items()}
-    if isinstance(thing, list | tuple):
-        return [json_ready(value) for value in thing]
-    if hasattr(thing, "item"):
-        thing = thing.item()
-    if isinstance(thing, float):
-        return float(thing) if math.isfinite(thing) else None
-    return thing if thing is None or isinstance(thing, str | int | bool) else str(thing)

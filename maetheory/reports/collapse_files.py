@@ -1,4 +1,4 @@
-"""Results are whole before any of them takes the place of an old one: records, table, figures and a page."""
+"""Write the collapse report to a folder, replacing earlier files only when all are complete."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ FILES = (
 )
 
 
-def write_collapse_report(folder: Path, found: Sequence[Diagnosis]) -> list[Path]:
-    """Write everything about checkpoints into a folder and return the files.
+def write_collapse_report(folder: Path, diagnoses: Sequence[Diagnosis]) -> list[Path]:
+    """Write records, LaTeX table, figures and page into a folder and return the files.
 
-    All is made beside first and then moved in, file by file; results of an earlier call that this one does not have
-    are taken away, and what else lies in the folder stays.
+    All files are written to a temporary folder first and then moved one by one. Files of an earlier report that this
+    one does not have are deleted; other files in the folder are kept.
 
     Raises
     ------
     InputError, OSError
-        If the folder cannot be made or written; it then holds what it held before.
+        If the folder cannot be created or written; its earlier files are then unchanged.
     """
     make_folder(folder)
     stage = Path(tempfile.mkdtemp(dir=folder, prefix=".collapse."))
     try:
-        written = _write_files(stage, found)
+        written = _write_files(stage, diagnoses)
         for path in written:
             os.replace(path, folder / path.name)
         for name in set(FILES) - {path.name for path in written}:
@@ -61,34 +61,34 @@ def write_collapse_report(folder: Path, found: Sequence[Diagnosis]) -> list[Path
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _write_files(stage: Path, found: Sequence[Diagnosis]) -> list[Path]:
-    records = collapse_records(found)
+def _write_files(stage: Path, diagnoses: Sequence[Diagnosis]) -> list[Path]:
+    records = collapse_records(diagnoses)
     (stage / "records.jsonl").write_text(
         "".join(json.dumps(record, sort_keys=True) + "\n" for record in records), encoding="utf-8"
     )
     flat = pd.DataFrame([{k: v for k, v in record.items() if k != "provenance"} for record in records])
     flat.to_csv(stage / "records.csv", index=False)
-    (stage / "table.tex").write_text(latex_table(found), encoding="utf-8")
-    pictures = _draw_figures(stage, found)
-    page = _write_report_page(stage, found, pictures)
+    (stage / "table.tex").write_text(latex_table(diagnoses), encoding="utf-8")
+    pictures = _draw_figures(stage, diagnoses)
+    page = _write_report_page(stage, diagnoses, pictures)
     named = [stage / name for name in ("records.csv", "records.jsonl", "table.tex")]
     return [*named, *(path for paths in pictures.values() for path in paths), page]
 
 
-def _draw_figures(stage: Path, found: Sequence[Diagnosis]) -> dict[str, list[Path]]:
-    measured = {one.name: one.measured for one in found}
-    spectra = feature_spectra({name: one.spectra for name, one in measured.items()})
+def _draw_figures(stage: Path, diagnoses: Sequence[Diagnosis]) -> dict[str, list[Path]]:
+    measurements = {one.name: one.measurements for one in diagnoses}
+    spectra = feature_spectra({name: one.spectra for name, one in measurements.items()})
     written = {"spectra": _draw_and_save(stage, "spectra", draw_feature_spectra, spectra, *_panel_grid(spectra))}
-    growth = rank_growth({name: one.growth for name, one in measured.items()})
-    written["growth"] = _draw_and_save(stage, "growth", draw_rank_growth, growth, 1, len(found))
-    if any(one.measured.table.layer.nunique() > 1 for one in found):
-        layers = layer_ranks({name: one.table for name, one in measured.items()})
-        written["layers"] = _draw_and_save(stage, "layers", draw_layer_ranks, layers, 1, len(found))
+    growth = rank_growth({name: one.growth for name, one in measurements.items()})
+    written["growth"] = _draw_and_save(stage, "growth", draw_rank_growth, growth, 1, len(diagnoses))
+    if any(one.measurements.table.layer.nunique() > 1 for one in diagnoses):
+        layers = layer_ranks({name: one.table for name, one in measurements.items()})
+        written["layers"] = _draw_and_save(stage, "layers", draw_layer_ranks, layers, 1, len(diagnoses))
     return written
 
 
 def _panel_grid(spectra: pd.DataFrame) -> tuple[int, int]:
-    """Return rows and columns of panels: readouts below each other, beside each other for one checkpoint."""
+    """Return rows and columns of panels: one row per readout; one column per readout for a single checkpoint."""
     readouts, checkpoints = spectra.readout.nunique(), spectra.checkpoint.nunique()
     return (1, readouts) if checkpoints == 1 else (readouts, checkpoints)
 
@@ -104,50 +104,52 @@ def _draw_and_save(
         return save_figure(figure, frame, stage, name)
 
 
-def _write_report_page(stage: Path, found: Sequence[Diagnosis], pictures: Mapping[str, list[Path]]) -> Path:
-    words = {
-        "spectra": "Singular values of the features beside those of features that learned nothing",
+def _write_report_page(stage: Path, diagnoses: Sequence[Diagnosis], pictures: Mapping[str, list[Path]]) -> Path:
+    titles = {
+        "spectra": "Singular values of the features and of their baselines",
         "growth": "Effective rank against the number of images",
         "layers": "Effective rank by layer",
     }
     sections = [
-        Section(one.name, tables=[_findings_table(one), compact_table(one.measured.table, None)]) for one in found
+        Section(one.name, tables=[_findings_table(one), compact_table(one.measurements.table, None)])
+        for one in diagnoses
     ]
     for name, paths in pictures.items():
-        tables = [layer_table(one.measured.table) for one in found] if name == "layers" else []
+        tables = [layer_table(one.measurements.table) for one in diagnoses] if name == "layers" else []
         picture = next(path for path in paths if path.suffix == ".png")
-        sections.append(Section(words[name], pictures=[(picture, words[name])], tables=tables))
+        sections.append(Section(titles[name], pictures=[(picture, titles[name])], tables=tables))
     sections += [
-        Section(f"How {one.name} was read", "; ".join(one.notes), tables=[_load_report_table(one)]) for one in found
+        Section(f"How {one.name} was loaded", "; ".join(one.notes), tables=[_load_report_table(one)])
+        for one in diagnoses
     ]
-    n = max(int(one.measured.table.images.max()) for one in found)
-    lead = f"Features of {n} images of {found[0].dataset}. {LEGEND}"
+    n = max(int(one.measurements.table.images.max()) for one in diagnoses)
+    introduction = f"Features of {n} images of {diagnoses[0].dataset}. {LEGEND}"
     return write_page(
         stage / "report.html",
         "Collapse of features",
-        lead,
+        introduction,
         sections,
-        provenance(seed=found[0].seed, device=found[0].device),
+        provenance(seed=diagnoses[0].seed, device=diagnoses[0].device),
     )
 
 
 def _findings_table(one: Diagnosis) -> pd.DataFrame:
     return pd.DataFrame(
         [
-            {"readout": f.readout, "question": f.question, "answer": str(f.answer), "compared": f.sentence}
-            for f in one.reading
+            {"readout": f.readout, "question": f.question, "answer": str(f.answer), "comparison": f.sentence}
+            for f in one.findings
         ]
     )
 
 
 def _load_report_table(one: Diagnosis) -> pd.DataFrame:
     lines = str(one.report).splitlines()
-    return pd.DataFrame([(line[:19].strip(), line[19:]) for line in lines], columns=["what", "found"])
+    return pd.DataFrame([(line[:19].strip(), line[19:]) for line in lines], columns=["field", "value"])
 
 
-def latex_table(found: Sequence[Diagnosis]) -> str:
-    """Return every metric of the last layer under its publication's convention as a LaTeX table (needs booktabs)."""
-    frames = [compact_table(one.measured.table, None).assign(checkpoint=one.name) for one in found]
+def latex_table(diagnoses: Sequence[Diagnosis]) -> str:
+    """Return all metrics of the last layer, under their publications' conventions, as a LaTeX table with booktabs."""
+    frames = [compact_table(one.measurements.table, None).assign(checkpoint=one.name) for one in diagnoses]
     frame = pd.concat(frames, ignore_index=True)
     frame = frame[["checkpoint", *frames[0].columns[:-1]]]
     lines = [
@@ -161,7 +163,7 @@ def latex_table(found: Sequence[Diagnosis]) -> str:
 
 
 def escape_latex(text: Any) -> str:
-    r"""Return text that LaTeX prints as it is.
+    r"""Return text with the special characters of LaTeX escaped.
 
     Examples
     --------

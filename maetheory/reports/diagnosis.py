@@ -1,4 +1,4 @@
-"""A checkpoint is diagnosed from its file and some images, and what was done to either is written down."""
+"""Load checkpoints and measure their collapse on images."""
 
 from __future__ import annotations
 
@@ -20,25 +20,39 @@ Layer = int | Literal["last", "all"]
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One checkpoint: what it is called, how it was loaded, what was measured on which images and where."""
+    """Collapse measurements of one checkpoint.
+
+    Attributes
+    ----------
+    name : str
+        Short name, different for each checkpoint of a call.
+    report : LoadReport
+    measurements : CollapseMeasurements
+    dataset : str
+        Name and split of the images.
+    seed : int
+    resize_note : str
+        How the images were changed to fit the encoder; empty if they were not.
+    device : str
+    """
 
     name: str
     report: LoadReport
-    measured: CollapseMeasurements
+    measurements: CollapseMeasurements
     dataset: str
     seed: int
     resize_note: str = ""
     device: str = "cpu"
 
     @property
-    def reading(self) -> tuple[Finding, ...]:
-        """What has collapsed, compared with what."""
-        return verdict(self.measured.table)
+    def findings(self) -> tuple[Finding, ...]:
+        """Answers on complete and dimensional collapse, each with its comparison."""
+        return verdict(self.measurements.table)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to know before quoting: from loading, then from measuring."""
-        return (*self.report.notes, *([self.resize_note] if self.resize_note else []), *self.measured.notes)
+        """Notes of loading, then of resizing, then of measuring."""
+        return (*self.report.notes, *filter(None, [self.resize_note]), *self.measurements.notes)
 
 
 def diagnose(
@@ -48,23 +62,23 @@ def diagnose(
     readouts: Sequence[Any] | None = None,
     layers: str | int = "last",
     final_norm: bool = True,
-    twins: int = 5,
+    n_initialisations: int = 5,
     seed: int = 0,
     progress: Progress = no_progress,
     **load_options: Any,
 ) -> list[Diagnosis]:
-    """Load and measure checkpoints one after the other, under every convention and beside every baseline.
+    """Load checkpoints and measure their collapse, under all conventions and with all baselines.
 
     Parameters
     ----------
     paths : sequence of path
         All are inspected before the first is measured.
     images : ImageSet
-        Resized to what each encoder takes.
+        Resized to the image size of each encoder.
     layers : "last", "all" or a number, also as text
-    readouts, final_norm, twins, seed, progress
+    readouts, final_norm, n_initialisations, seed, progress
         As for `measure_collapse`.
-    **loading
+    **load_options
         As for `load_checkpoint`: heads, dialect, weights, image_size, device.
 
     Raises
@@ -72,49 +86,42 @@ def diagnose(
     InputError
         If a checkpoint cannot be read or measured; the sentence names its file.
     """
-    chosen = parse_layer(layers)
+    options: dict[str, Any] = {
+        "readouts": readouts or None,
+        "layers": parse_layer(layers),
+        "full": True,
+        "conventions": "all",
+        "final_norm": final_norm,
+        "twins": n_initialisations,
+        "seed": seed,
+    }
     for path in paths:
         with _name_file_in_errors(path):
             inspect_checkpoint(path, **load_options)
-    found = []
+    dataset = f"{images.name}/{images.split}" if images.split else images.name
+    device = device_name(load_options.get("device", "cpu"))
+    diagnoses = []
     for number, (path, name) in enumerate(zip(paths, unique_names(paths), strict=True), 1):
-        which = f"{name}, " + (f"{number} of {len(paths)}, " if len(paths) > 1 else "")
-
-        def told(done: int, total: int, message: str, which: str = which) -> None:
-            progress(done, total, which + message)
-
+        label = f"{name}, {number} of {len(paths)}" if len(paths) > 1 else name
         with _name_file_in_errors(path):
             encoder, report = load_checkpoint(path, **load_options)
-            measured = measure_collapse(
-                encoder,
-                images,
-                readouts=readouts or None,
-                layers=chosen,
-                full=True,
-                conventions="all",
-                final_norm=final_norm,
-                twins=twins,
-                seed=seed,
-                progress=told,
-            )
-        data = f"{images.name}/{images.split}" if images.split else images.name
-        found.append(
-            Diagnosis(
-                name,
-                report,
-                measured,
-                data,
-                seed,
-                resize_note(images, report),
-                device_name(load_options.get("device", "cpu")),
-            )
-        )
-    return found
+            found = measure_collapse(encoder, images, progress=_prefixed(progress, label), **options)
+        diagnoses.append(Diagnosis(name, report, found, dataset, seed, resize_note(images, report), device))
+    return diagnoses
+
+
+def _prefixed(progress: Progress, label: str) -> Progress:
+    """Return a progress callback whose messages start with a label."""
+
+    def report(done: int, total: int, message: str) -> None:
+        progress(done, total, f"{label}, {message}")
+
+    return report
 
 
 @contextmanager
 def _name_file_in_errors(path: Path) -> Iterator[None]:
-    """Let a complaint name the file it is about."""
+    """Add the path of the file to an InputError whose message does not name it."""
     try:
         yield
     except InputError as error:
@@ -122,7 +129,12 @@ def _name_file_in_errors(path: Path) -> Iterator[None]:
 
 
 def parse_layer(text: str | int) -> Layer:
-    """Return "last", "all" or the number of a layer.
+    """Return a layer: "last", "all" or a number.
+
+    Raises
+    ------
+    InputError
+        If the text is neither.
 
     Examples
     --------
@@ -130,7 +142,7 @@ def parse_layer(text: str | int) -> Layer:
     ('all', 3)
     """
     if text in ("last", "all"):
-        return text  # type: ignore[return-value]
+        return text  # type: ignore[return-value]  # mypy does not narrow `str | int` by `in`
     try:
         return int(text)
     except ValueError:
@@ -141,7 +153,7 @@ def parse_layer(text: str | int) -> Layer:
 
 
 def unique_names(paths: Sequence[Path]) -> list[str]:
-    """Return a short name for each path, none twice.
+    """Return a short name for each path, all different.
 
     Examples
     --------
@@ -157,12 +169,12 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
 
 
 def resize_note(images: Any, report: LoadReport) -> str:
-    """Say what was done to images that do not fit the encoder; empty when they fit."""
+    """Return how images were changed to fit the encoder; empty if they were not changed."""
     _, channels, height, width = images.shape
     side, wanted = report.config.image_size, report.config.channels
-    done = []
+    changes = []
     if (height, width) != (side, side):
-        done.append(f"images of {height} x {width} were resized to {side} x {side}")
+        changes.append(f"images of {height} x {width} were resized to {side} x {side}")
     if channels != wanted:
-        done.append(f"their one channel was repeated {wanted} times")
-    return " and ".join(done)
+        changes.append(f"their one channel was repeated {wanted} times")
+    return " and ".join(changes)

@@ -1,4 +1,4 @@
-"""A mask graph of images as a table and a plain reading for a terminal, or as one document."""
+"""Mask-graph results as terminal text and JSON."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import json
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maetheory.checkpoints.device import device_name
 from maetheory.core import atomic_write, make_folder, provenance
 from maetheory.empirical import IntervalEstimate
 from maetheory.evaluation.collapse.formatting import format_interval, number
-from maetheory.reports.collapse import json_ready
-from maetheory.reports.console import capturing_console
+from maetheory.reports.console import borderless_table, capturing_console
 from maetheory.reports.graph_study import GraphStudy
+from maetheory.reports.json_documents import json_ready
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 ROW_LABELS = {
     "α": "α, label error of views",
@@ -22,181 +25,201 @@ ROW_LABELS = {
     "φ": "φ, label error of positive pairs",
     "bound": "4φ/(1 − λ_{k+1}) + 2α",
 }
+"""Statistic -> its row in the table, where they differ."""
 _MIN_WIDTH = 100
 
 
-def graph_text(found: GraphStudy, *, colour: bool = False, width: int = 0) -> str:
-    """Return what was done, the table and the reading as text.
+def graph_text(study: GraphStudy, *, colour: bool = False, width: int = 0) -> str:
+    """Return the settings, the table of statistics and the summary as text.
 
     Parameters
     ----------
-    found : GraphStudy
+    study : GraphStudy
     colour : bool
-        Whether to colour the text for a terminal.
+        Whether the text holds the colour codes of a terminal.
     width : int
-        Columns of the terminal; at least 100 are used.
+        Columns of the terminal; the text uses at least 100.
     """
     from rich.text import Text
 
     console = capturing_console(max(width, _MIN_WIDTH), colour=colour)
-    numbers = found.numbers
+    statistics = study.statistics
     with console.capture() as captured:
-        console.print(Text(f"{found.plan.kind} mask graph of {found.dataset}", style="bold"))
-        console.print(_settings_line(found), markup=False)
-        console.print(f"{numbers.nodes[0]:,} views, {numbers.nodes[1]:,} targets, {numbers.edges:,} edges")
-        console.print(_table(found))
-        console.print(numbers.certificate, markup=False)
-        console.print(f"Numbers {numbers.description}.\n", markup=False)
-        for line in graph_summary(found):
+        console.print(Text(f"{study.config.kind} mask graph of {study.dataset}", style="bold"))
+        console.print(_settings_line(study), markup=False)
+        console.print(f"{statistics.nodes[0]:,} views, {statistics.nodes[1]:,} targets, {statistics.edges:,} edges")
+        console.print(_statistics_table(study))
+        console.print(statistics.certificate, markup=False)
+        console.print(f"The statistics are {statistics.description}.\n", markup=False)
+        for line in graph_summary(study):
             console.print(line, markup=False)
     return captured.get().rstrip()
 
 
-def _settings_line(found: GraphStudy) -> str:
-    plan, (rows, columns) = found.plan, found.grid
-    drawn = f", {plan.masks} drawn" if plan.masks is not None else ""
-    coded = f", {plan.codes} codes" if plan.codes is not None else ""
-    pooled = "".join(f", {side} pooled" for side in ("views", "targets") if getattr(plan, side) == "pooled")
-    return (
-        f"{found.n_images:,} images in {found.n_classes} classes, {rows}x{columns} patches of {plan.patch}x"
-        f"{plan.patch}, {plan.law} masks at ratio {plan.mask_ratio:g}{drawn}, positions {plan.positions}{coded}"
-        f"{pooled}"
-    )
+def graph_summary(study: GraphStudy) -> list[str]:
+    """Return sentences on the components, the bound, and the statistics that the sample leaves undecided."""
+    sentences = [*_components_sentence(study), _bound_sentence(study)]
+    statistics = study.statistics.by_name
+    undecided = [name for name, interval in statistics.items() if not interval.decided and name != "bound"]
+    if undecided:
+        sentences.append(f"UNDECIDED: {', '.join(undecided)}; too few views and targets are shared by several images.")
+        sentences.append(_suggestion_sentence(study))
+    return sentences
 
 
-def _table(found: GraphStudy) -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for name, side in (("number", "left"), ("value [band]", "right"), ("verdict", "left")):
-        table.add_column(name, justify=side, no_wrap=True)  # type: ignore[arg-type]
-    for name, band in found.numbers.by_name.items():
-        verdict = found.numbers.verdict if band.decided else "UNDECIDED"
-        table.add_row(ROW_LABELS.get(name, name), format_interval_estimate(band), verdict)
-    return table
-
-
-def format_interval_estimate(band: IntervalEstimate) -> str:
-    """Return value and band in the digits that mean something, infinities as ∞.
-
-    Examples
-    --------
-    >>> format_interval_estimate(IntervalEstimate(0.25, 0.2, 0.3, True, "")), format_interval_estimate(IntervalEstimate(3, 1, math.inf, False, "")), format_interval_estimate(IntervalEstimate(7, 7, 7, True, ""))
-    ('0.25 [0.20, 0.30]', '3 [1, ∞]', '7')
-    """
-    if math.isinf(band.high):
-        ends = [
-            "∞" if math.isinf(one) else str(one) if isinstance(one, int) else number(one)
-            for one in (band.value, band.low, band.high)
-        ]
-        return "∞" if math.isinf(band.low) else f"{ends[0]} [{ends[1]}, {ends[2]}]"
-    if band.high - band.low <= 1e-9 * max(1.0, abs(band.value)):
-        return f"{band.value:.6g}"
-    return format_interval({"value": band.value, "low": band.low, "high": band.high})
-
-
-def graph_summary(found: GraphStudy) -> list[str]:
-    """Say in plain sentences what the numbers decide, and what they do not."""
-    numbers, k = found.numbers, found.plan.k
-    said = [*_components_sentence(found)]
-    if not numbers.bound.decided:
-        low, high = (
-            format_interval_estimate(IntervalEstimate(end, end, end, True, ""))
-            for end in (numbers.bound.low, numbers.bound.high)
-        )
-        said.append(f"The bound on the error of {k} spectral features is UNDECIDED, somewhere from {low} to {high}.")
-    elif math.isinf(numbers.bound.high):
-        said.append(f"There is no bound on the error of {k} spectral features: λ_{numbers.k + 1} is 1.")
-    elif numbers.bound.high >= 1 - found.commonest:
-        said.append(
-            f"The bound, at most {numbers.bound.high:.3g}, is VACUOUS: always guessing the commonest class "
-            f"errs with {1 - found.commonest:.3g}."
-        )
-    else:
-        said.append(
-            f"A linear reading of {k} spectral features errs with at most {numbers.bound.high:.3g}; always "
-            f"guessing the commonest class with {1 - found.commonest:.3g}."
-        )
-    open_ones = [name for name, band in numbers.by_name.items() if not band.decided and name != "bound"]
-    if open_ones:
-        said.append(f"UNDECIDED: {', '.join(open_ones)}; this sample does not show views and targets often enough.")
-        said.append(_suggestion_sentence(found))
-    return said
-
-
-def _components_sentence(found: GraphStudy) -> list[str]:
-    counted, k = found.numbers.components, found.plan.k
-    if counted is None or not counted.decided:
-        return []
-    count = int(counted.value)
-    if count == 1:
-        return ["The graph is connected."]
-    more = f": more than the {k} features, so that λ_1..λ_{found.numbers.k + 1} are all 1" if count > (k or 0) else ""
-    return [f"The graph falls into {count:,} components{more}."]
-
-
-def _suggestion_sentence(found: GraphStudy) -> str:
-    plan = found.plan
-    ways = ["more images", "fewer codes"]
-    if plan.targets == "patches":
-        ways.append("pooled targets")
-    if plan.positions == "kept":
-        ways.append("positions dropped")
-    return f"Views and targets meet more often with {', '.join(ways[:-1])} or {ways[-1]}."
-
-
-def graph_document(found: GraphStudy) -> dict[str, Any]:
-    """Return everything as one JSON-ready document; what is not finite is null."""
-    numbers = found.numbers
+def graph_document(study: GraphStudy) -> dict[str, Any]:
+    """Return settings, statistics and summary as one JSON-ready document; numbers that are not finite are None."""
+    config, statistics = study.config, study.statistics
     return json_ready(
         {
-            "kind": found.plan.kind,
-            "dataset": found.dataset,
-            "images": found.n_images,
-            "classes": found.n_classes,
-            "grid": list(found.grid),
-            "plan": asdict(found.plan),
-            "views": numbers.nodes[0],
-            "targets": numbers.nodes[1],
-            "edges": numbers.edges,
-            "components": None if numbers.components is None else _entry(numbers.components),
-            "eigenvalues": [_entry(band) for band in numbers.eigenvalues],
-            "label_error": _entry(numbers.alpha),
-            "target_label_error": _entry(numbers.alpha2),
-            "pair_label_error": _entry(numbers.phi),
-            "bound": _entry(numbers.bound),
-            "commonest_class": found.commonest,
-            "certificate": numbers.certificate,
-            "meaning": numbers.description,
-            "verdict": numbers.verdict,
-            "reading": graph_summary(found),
-            "provenance": provenance(seed=found.plan.seed, device=device_name(found.plan.device or "cpu")),
+            "kind": config.kind,
+            "dataset": study.dataset,
+            "images": study.n_images,
+            "classes": study.n_classes,
+            "grid": list(study.grid),
+            "plan": asdict(config),
+            "views": statistics.nodes[0],
+            "targets": statistics.nodes[1],
+            "edges": statistics.edges,
+            "components": None if statistics.components is None else _interval_document(statistics.components),
+            "eigenvalues": [_interval_document(value) for value in statistics.eigenvalues],
+            "label_error": _interval_document(statistics.alpha),
+            "target_label_error": _interval_document(statistics.alpha2),
+            "pair_label_error": _interval_document(statistics.phi),
+            "bound": _interval_document(statistics.bound),
+            "commonest_class": study.majority_share,
+            "certificate": statistics.certificate,
+            "meaning": statistics.description,
+            "verdict": statistics.verdict,
+            "reading": graph_summary(study),
+            "provenance": provenance(seed=config.seed, device=device_name(config.device or "cpu")),
         }
     )
 
 
-def _entry(band: IntervalEstimate) -> dict[str, Any]:
-    return {
-        "value": float(band.value),
-        "low": float(band.low),
-        "high": float(band.high),
-        "decided": band.decided,
-        "why": band.why,
-    }
-
-
-def write_graph_report(folder: Path, found: GraphStudy) -> None:
-    """Leave the document and the text in a folder, as graph.json and graph.txt.
+def write_graph_report(folder: Path, study: GraphStudy) -> None:
+    """Write the document and the text into a folder, as graph.json and graph.txt.
 
     Raises
     ------
     InputError, OSError
-        If the folder cannot be made or written.
+        If the folder cannot be created or written.
     """
     make_folder(folder)
-    for name, content in (
-        ("graph.json", json.dumps(graph_document(found), indent=1)),
-        ("graph.txt", graph_text(found)),
-    ):
+    files = {"graph.json": json.dumps(graph_document(study), indent=1), "graph.txt": graph_text(study)}
+    for name, content in files.items():
         with atomic_write(folder / name) as part:
             part.write_text(content + "\n")
+
+
+def format_interval_estimate(estimate: IntervalEstimate) -> str:
+    """Return value and interval with as many digits as the interval justifies; infinities are ∞.
+
+    Examples
+    --------
+    >>> format_interval_estimate(IntervalEstimate(0.25, 0.2, 0.3, True, ""))
+    '0.25 [0.20, 0.30]'
+    >>> format_interval_estimate(IntervalEstimate(3, 1, math.inf, False, ""))
+    '3 [1, ∞]'
+    >>> format_interval_estimate(IntervalEstimate(7, 7, 7, True, ""))
+    '7'
+    """
+    if math.isinf(estimate.low):
+        return "∞"
+    if math.isinf(estimate.high):
+        value, low, high = map(_format_end, (estimate.value, estimate.low, estimate.high))
+        return f"{value} [{low}, {high}]"
+    if estimate.high - estimate.low <= 1e-9 * max(1.0, abs(estimate.value)):
+        return f"{estimate.value:.6g}"
+    return format_interval({"value": estimate.value, "low": estimate.low, "high": estimate.high})
+
+
+def _format_end(value: float) -> str:
+    if math.isinf(value):
+        return "∞"
+    return str(value) if isinstance(value, int) else number(value)
+
+
+def _settings_line(study: GraphStudy) -> str:
+    config, (rows, columns) = study.config, study.grid
+    masks = f", {config.masks} drawn" if config.masks is not None else ""
+    codes = f", {config.codes} codes" if config.codes is not None else ""
+    pooled = "".join(f", {side} pooled" for side in ("views", "targets") if getattr(config, side) == "pooled")
+    return (
+        f"{study.n_images:,} images in {study.n_classes} classes, {rows}x{columns} patches of {config.patch}x"
+        f"{config.patch}, {config.law} masks at ratio {config.mask_ratio:g}{masks}, positions {config.positions}{codes}"
+        f"{pooled}"
+    )
+
+
+def _statistics_table(study: GraphStudy) -> Table:
+    from rich.table import Column
+
+    columns = [
+        Column("statistic", no_wrap=True),
+        Column("value [interval]", justify="right", no_wrap=True),
+        Column("verdict", no_wrap=True),
+    ]
+    rows = [
+        (
+            ROW_LABELS.get(name, name),
+            format_interval_estimate(estimate),
+            study.statistics.verdict if estimate.decided else "UNDECIDED",
+        )
+        for name, estimate in study.statistics.by_name.items()
+    ]
+    return borderless_table(columns, rows)
+
+
+def _components_sentence(study: GraphStudy) -> list[str]:
+    """Return the number of components as a sentence, if it is known."""
+    components, k = study.statistics.components, study.statistics.k
+    if components is None or not components.decided:
+        return []
+    count = int(components.value)
+    if count == 1:
+        return ["The graph is connected."]
+    more = f", more than the {k} features, so λ_1..λ_{k + 1} are all 1" if count > k else ""
+    return [f"The graph has {count:,} connected components{more}."]
+
+
+def _bound_sentence(study: GraphStudy) -> str:
+    """Say what the bound is worth beside always predicting the largest class."""
+    bound, k = study.statistics.bound, study.statistics.k
+    trivial = 1 - study.majority_share
+    if not bound.decided:
+        low, high = (
+            format_interval_estimate(IntervalEstimate(end, end, end, True, "")) for end in (bound.low, bound.high)
+        )
+        return f"The bound on the error of {k} spectral features is UNDECIDED: it lies between {low} and {high}."
+    if math.isinf(bound.high):
+        return f"There is no bound on the error of {k} spectral features: λ_{k + 1} is 1."
+    if bound.high >= trivial:
+        return (
+            f"The bound on the error of {k} spectral features, at most {bound.high:.3g}, is VACUOUS: always predicting "
+            f"the largest class has error {trivial:.3g}."
+        )
+    return (
+        f"A linear probe of {k} spectral features has error at most {bound.high:.3g}; always predicting the largest "
+        f"class has error {trivial:.3g}."
+    )
+
+
+def _suggestion_sentence(study: GraphStudy) -> str:
+    """Name the settings under which more views and targets coincide."""
+    ways = ["more images", "fewer codes"]
+    if study.config.targets == "patches":
+        ways.append("pooled targets")
+    if study.config.positions == "kept":
+        ways.append("positions dropped")
+    return f"More views and targets coincide with {', '.join(ways[:-1])} or {ways[-1]}."
+
+
+def _interval_document(estimate: IntervalEstimate) -> dict[str, Any]:
+    return {
+        "value": float(estimate.value),
+        "low": float(estimate.low),
+        "high": float(estimate.high),
+        "decided": estimate.decided,
+        "why": estimate.why,
+    }

@@ -1,4 +1,4 @@
-"""The numbers of a mask graph, exact or with bands, in one form whichever way the graph was made."""
+"""Statistics of a mask graph (exact, sampled or kernel) with intervals."""
 
 from __future__ import annotations
 
@@ -6,39 +6,39 @@ import math
 from dataclasses import dataclass
 
 from maetheory.core import Estimate
-from maetheory.empirical import IntervalEstimate, KernelAverage, Sample, ShardedGraph, bands
+from maetheory.empirical import IntervalEstimate, KernelAverage, ShardedGraph, TokenSample, graph_intervals
 from maetheory.empirical.graph_scores import image_bound
 from maetheory.graph import MaskGraph
 from maetheory.spectra import Spectrum
 
-ROUNDING_TOLERANCE = 1e-9  # of an eigenvalue, which is at most 1
+ROUNDING_TOLERANCE = 1e-9  # absolute error of an eigenvalue, which is at most 1
 
 
 @dataclass(frozen=True)
 class GraphStatistics:
-    """What `maetheory graph` says of a graph.
+    """Size, components, spectrum, label errors and bound of a mask graph.
 
     Attributes
     ----------
     nodes : (int, int)
         Distinct views and targets.
     edges : int
-        Pairs of view and target that occur.
-    components : Band or None
-        None where the kind of graph does not count them.
-    eigenvalues : tuple of Band
+        Pairs of view and target with positive weight.
+    components : IntervalEstimate or None
+        Number of connected components; None for a kind of graph that does not count them.
+    eigenvalues : tuple of IntervalEstimate
         λ₁..λ_{k+1} of the augmentation graph, λ = σ².
-    alpha, alpha2, phi : Band
+    alpha, alpha2, phi : IntervalEstimate
         Label errors of views, of targets, and of positive pairs.
-    bound : Band
+    bound : IntervalEstimate
         4φ/(1 − λ_{k+1}) + 2α, which bounds the downstream error of k spectral features.
     k : int
     certificate : str
-        What is known of singular values that were left out.
+        Accuracy of the spectrum: bounds on omitted singular values, or the share of the weight that the sample covers.
     description : str
-        Whose numbers these are, in one sentence.
+        Images and masks that the statistics refer to.
     verdict : str
-        Of a number that is decided.
+        Verdict of a statistic that is decided.
     """
 
     nodes: tuple[int, int]
@@ -56,97 +56,95 @@ class GraphStatistics:
 
     @property
     def by_name(self) -> dict[str, IntervalEstimate]:
-        """All numbers that have a band, by name, in the order of the table."""
+        """Statistics that have an interval, in the order of the table."""
         first = {} if self.components is None else {"components": self.components}
-        values = {f"λ_{i}": band for i, band in enumerate(self.eigenvalues, 1)}
+        values = {f"λ_{i}": value for i, value in enumerate(self.eigenvalues, 1)}
         return first | values | {"α": self.alpha, "α₂": self.alpha2, "φ": self.phi, "bound": self.bound}
 
 
 def exact_statistics(
     graph: MaskGraph | ShardedGraph, k: int, edges: int, *, seed: int, description: str, verdict: str
 ) -> GraphStatistics:
-    """Numbers of a graph as it stands: every band is round-off, or what the certificate leaves open."""
-    found = graph.spectrum(k + 1, seed=seed)
+    """Compute the statistics of an enumerated graph; intervals cover rounding errors and omitted singular values."""
+    spectrum = graph.spectrum(k + 1, seed=seed)
     count = graph.n_components
-    alpha, alpha2, phi = (
-        _interval_of_estimate(part)
-        for part in (graph.label_error(), graph.target_label_error(), graph.pair_label_error())
+    alpha, alpha2, phi = map(
+        _interval_of_estimate, (graph.label_error(), graph.target_label_error(), graph.pair_label_error())
     )
-    values = _squared_intervals(found)
+    eigenvalues = _squared_intervals(spectrum)
     return GraphStatistics(
-        graph.shape,
-        edges,
-        IntervalEstimate(count, count, count, True, ""),
-        values,
-        alpha,
-        alpha2,
-        phi,
-        image_bound(phi, values[k], alpha),
-        k,
-        f"{found.reading}; a λ is the square of one",
-        description,
-        verdict,
+        nodes=graph.shape,
+        edges=edges,
+        components=IntervalEstimate(count, count, count, True, ""),
+        eigenvalues=eigenvalues,
+        alpha=alpha,
+        alpha2=alpha2,
+        phi=phi,
+        bound=image_bound(phi, eigenvalues[k], alpha),
+        k=k,
+        certificate=f"{spectrum.summary}; each λ is the square of a singular value",
+        description=description,
+        verdict=verdict,
     )
 
 
-def token_statistics(sample: Sample, k: int, *, seed: int, description: str) -> GraphStatistics:
-    """Numbers of the graph of all images, as far as a sample tells."""
-    found = bands(sample, k, seed=seed)
-    met = (
-        f"{found.shared_view_fraction:.0%} of the weight lies on views that another image shows too, {found.shared_target_fraction:.0%} "
-        "on such targets"
+def token_statistics(sample: TokenSample, k: int, *, seed: int, description: str) -> GraphStatistics:
+    """Estimate the statistics of the graph of all images from a sample."""
+    found = graph_intervals(sample, k, seed=seed)
+    coverage = (
+        f"{found.shared_view_fraction:.0%} of the weight lies on views that several images share, "
+        f"{found.shared_target_fraction:.0%} on such targets"
     )
     return GraphStatistics(
-        sample.shape,
-        int(sample.graph.joint.nnz),
-        found.components,
-        found.eigenvalues,
-        found.alpha,
-        found.alpha2,
-        found.phi,
-        found.sharp_bound,
-        k,
-        met,
-        description,
-        "DECIDED",
+        nodes=sample.shape,
+        edges=int(sample.graph.joint.nnz),
+        components=found.components,
+        eigenvalues=found.eigenvalues,
+        alpha=found.alpha,
+        alpha2=found.alpha2,
+        phi=found.phi,
+        bound=found.sharp_bound,
+        k=k,
+        certificate=coverage,
+        description=description,
+        verdict="DECIDED",
     )
 
 
-def kernel_statistics(found: KernelAverage, description: str) -> GraphStatistics:
-    """Means over masks of the numbers of kernel graphs."""
-    n = found.n_images
-    complete = sum(one.complete for one in found.each)
-    width = sum(one.bandwidth for one in found.each) / len(found.each)
-    said = f"complete under {complete} of {len(found.each)} masks; bandwidth {width:.3g} on average"
-    bound = _interval_of_estimate(found.sharp_bound)
+def kernel_statistics(average: KernelAverage, description: str) -> GraphStatistics:
+    """Collect the means over masks of the statistics of kernel graphs."""
+    n, masks = average.n_images, average.per_mask
+    complete = sum(one.complete for one in masks)
+    bandwidth = sum(one.bandwidth for one in masks) / len(masks)
+    bound = _interval_of_estimate(average.sharp_bound)
     if math.isinf(bound.value):
-        bound = IntervalEstimate(
-            math.inf, math.inf, math.inf, False, f"λ_{found.k + 1} cannot be told from 1 under some mask"
-        )
+        why = f"λ_{average.k + 1} cannot be told from 1 under at least one mask"
+        bound = IntervalEstimate(math.inf, math.inf, math.inf, False, why)
     return GraphStatistics(
-        (n, n),
-        n * n,
-        None,
-        tuple(map(_interval_of_estimate, found.values)),
-        _interval_of_estimate(found.view_label_error),
-        _interval_of_estimate(found.target_label_error),
-        _interval_of_estimate(found.pair_label_error),
-        bound,
-        found.k,
-        said,
-        description,
-        "MEAN",
+        nodes=(n, n),
+        edges=n * n,
+        components=None,
+        eigenvalues=tuple(map(_interval_of_estimate, average.values)),
+        alpha=_interval_of_estimate(average.view_label_error),
+        alpha2=_interval_of_estimate(average.target_label_error),
+        phi=_interval_of_estimate(average.pair_label_error),
+        bound=bound,
+        k=average.k,
+        certificate=f"spectrum complete under {complete} of {len(masks)} masks; mean bandwidth {bandwidth:.3g}",
+        description=description,
+        verdict="MEAN",
     )
 
 
-def _squared_intervals(found: Spectrum) -> tuple[IntervalEstimate, ...]:
-    bands_of = []
-    for value, low, high in zip(found.values, found.lower, found.upper, strict=True):
+def _squared_intervals(spectrum: Spectrum) -> tuple[IntervalEstimate, ...]:
+    """Return λ = σ² with its interval; undecided if larger singular values may have been omitted."""
+    intervals = []
+    for value, low, high in zip(spectrum.values, spectrum.lower, spectrum.upper, strict=True):
         square = min(float(value) ** 2, 1.0)
         ends = min(float(low) ** 2, square), max(min(float(high) ** 2, 1.0), square)
-        known = not found.missed and (found.complete or ends[1] - ends[0] <= ROUNDING_TOLERANCE)
-        bands_of.append(IntervalEstimate(square, *ends, known, "" if known else found.reading))
-    return tuple(bands_of)
+        known = not spectrum.missed and (spectrum.complete or ends[1] - ends[0] <= ROUNDING_TOLERANCE)
+        intervals.append(IntervalEstimate(square, *ends, known, "" if known else spectrum.summary))
+    return tuple(intervals)
 
 
 def _interval_of_estimate(estimate: Estimate) -> IntervalEstimate:

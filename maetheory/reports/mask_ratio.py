@@ -1,10 +1,11 @@
-"""The mask ratio by rows: our distances beside the paper's, the graphs' numbers, and what a curve did, in words."""
+"""Table, summary sentences and figures of the mask-ratio study."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,29 +28,30 @@ COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "intra, pixels": (PIXELS[0], "intra"),
         "inter, pixels": (PIXELS[0], "inter"),
         "intra / inter, pixels": (PIXELS[0], "relative"),
-        "less that at 0.7": (PIXELS[0], CHANGE_FROM_MINIMUM),
+        "change from ρ = 0.7": (PIXELS[0], CHANGE_FROM_MINIMUM),
         "intra / inter, features": (FEATURES[0], "relative"),
         "intra / inter, paper": (PAPER, "relative"),
         "α, tokens": (TOKENS, "alpha"),
         "φ, tokens": (TOKENS, "phi"),
-        "λ next, tokens": (TOKENS, "next"),
+        "λ_{k+1}, tokens": (TOKENS, "next"),
         "bound, tokens": (TOKENS, "bound"),
         "α, kernel": (KERNEL, "alpha"),
         "φ, kernel": (KERNEL, "phi"),
-        "λ next, kernel": (KERNEL, "next"),
+        "λ_{k+1}, kernel": (KERNEL, "next"),
         "bound, kernel": (KERNEL, "bound"),
         "linear probe, cls, %": (TRAINED_READOUTS[0], "accuracy"),
         "linear probe, mean, %": (TRAINED_READOUTS[1], "accuracy"),
     }
 )
+"""Column of the table -> source and number of a row of the data."""
 UNDECIDED_MARK = "?"
 
 
 def mask_ratio_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the numbers of `maetheory.figures.image_mask_ratios` as texts, a row for each ratio that was asked for.
+    """Return the numbers of `maetheory.figures.image_mask_ratios` as text, one row per mask ratio.
 
-    Each is "value [low, high]", two standard errors or a 95 % band; a question mark after it is UNDECIDED, and the
-    paper's have no errors.
+    Each cell is "value [low, high]", an interval of two standard errors or of 95 %; a question mark after it means
+    UNDECIDED. The paper's numbers have no errors.
 
     Examples
     --------
@@ -66,19 +68,19 @@ def mask_ratio_table(frame: pd.DataFrame) -> pd.DataFrame:
     return table.loc[:, [name for name in table if set(table[name]) != {"–"}]]
 
 
-def _format_cell(row: Mapping[str, object]) -> str:
+def _format_cell(row: Mapping[Any, Any]) -> str:
     if row["low"] == row["value"] == row["high"]:
         return f"{row['value']:.4g}"
-    if not np.isfinite(float(row["high"])):  # type: ignore[arg-type]
-        return f"{number(float(row['value']))} [{number(float(row['low']))}, ∞]{UNDECIDED_MARK}"  # type: ignore[arg-type]
+    if not np.isfinite(row["high"]):
+        return f"{number(row['value'])} [{number(row['low'])}, ∞]{UNDECIDED_MARK}"
     return format_interval(row) + ("" if row["decided"] else UNDECIDED_MARK)
 
 
 def trend_sentence(frame: pd.DataFrame, source: str, name: str) -> str:
-    """Say in words how a number runs as the ratio grows: where its least value is, and whether errors allow another.
+    """Describe how a number changes with the mask ratio, as a verb phrase: where it is smallest, and how surely.
 
-    Neighbours share images and masks, so that their errors are not independent; that of a difference is taken as if
-    they were, which is more than it is.
+    Ratios share images and masks, so their errors are positively correlated; the error of a difference is computed as
+    if they were independent, which overestimates it.
 
     Examples
     --------
@@ -86,38 +88,38 @@ def trend_sentence(frame: pd.DataFrame, source: str, name: str) -> str:
     >>> trend_sentence(paper_rows(), "paper", "relative")
     'falls from 0.886 to 0.883 at ρ = 0.7, then rises to 0.892'
     """
-    part = frame[(frame.source == source) & (frame.number == name)].sort_values("rho")
-    value = part.value.to_numpy()
+    rows = frame[(frame.source == source) & (frame.number == name)].sort_values("rho")
+    value = rows.value.to_numpy()
     if len(value) < 2 or not np.isfinite(value).all():
         return f"is {_format_range(value)}"
-    error = ((part.high - part.low) / 2).to_numpy()
+    error = ((rows.high - rows.low) / 2).to_numpy()
     least = int(value.argmin())
 
-    def above(i: int) -> bool:
+    def above_least(i: int) -> bool:
         return bool(value[i] - value[least] > np.hypot(error[i], error[least]) + 1e-12)
 
     first, last, lowest = number(value[0]), number(value[-1]), number(value[least])
-    rho = f"{part.asked.iloc[least]:g}"
-    if above(0) and above(-1):
+    rho = f"{rows.asked.iloc[least]:g}"
+    if above_least(0) and above_least(-1):
         return f"falls from {first} to {lowest} at ρ = {rho}, then rises to {last}"
-    if above(-1):
+    if above_least(-1):
         return f"rises from {first} to {last}"
-    if above(0):
+    if above_least(0):
         return f"falls from {first} to {last}"
     return f"is {_format_range(value)} and does not change beyond its errors"
 
 
 def _format_range(value: np.ndarray) -> str:
-    """Return the least and the largest value as a text, or the one value there is."""
+    """Return the smallest and the largest value as text, or the value if they are equal."""
     low, high = (number(float(end)) if np.isfinite(end) else "∞" for end in (value.min(), value.max()))
     return low if low == high else f"{low} to {high}"
 
 
 def directions_around_paper_minimum(frame: pd.DataFrame, source: str) -> tuple[str, str]:
-    """Say what intra / inter does up to ρ = 0.7, where the paper's is least, and from there: falls, rises or is level.
+    """Return how intra / inter changes from the first ratio to 0.7, and from 0.7 to the last.
 
-    From the first ratio to 0.7 and from 0.7 to the last, by changes and their own errors, which are much smaller than
-    those of the values.
+    Each is "falls", "rises" or "is level". At 0.7 the ratio of the paper is smallest. The changes have errors of their
+    own, which are much smaller than those of the values.
 
     Examples
     --------
@@ -130,41 +132,46 @@ def directions_around_paper_minimum(frame: pd.DataFrame, source: str) -> tuple[s
 
 
 def _has_ratios_on_both_sides(frame: pd.DataFrame, source: str) -> bool:
-    """Say whether there are ratios below the paper's least and above it."""
+    """Return whether mask ratios lie both below and above 0.7."""
     asked = frame[(frame.source == source) & (frame.number == CHANGE_FROM_MINIMUM)].asked
     return bool(asked.min() < PAPER_MINIMUM < asked.max())
 
 
 def _direction(row: pd.Series, words: tuple[str, str]) -> str:
-    """Name an end that is above the middle, or below it, beyond the error of the change."""
+    """Return the first word if the end lies significantly above the value at 0.7, the second if below."""
     if row.low > 1e-12:
         return words[0]
     return words[1] if row.high < -1e-12 else "is level"
 
 
 def mask_ratio_summary(frame: pd.DataFrame) -> str:
-    """Say of each reading of "distance" whether intra / inter falls and rises as the paper's, and how graphs' runs."""
-    sources = [
-        source
-        for source in (*PIXELS, *FEATURES)
-        if ((frame.source == source) & (frame.number == CHANGE_FROM_MINIMUM)).any()
-    ]
-    sources = [source for source in sources if _has_ratios_on_both_sides(frame, source)]
-    steps = {source: directions_around_paper_minimum(frame, source) for source in sources}
-    said = [f"{source}: {before} to ρ = {PAPER_MINIMUM}, then {after}" for source, (before, after) in steps.items()]
-    alike = [source for source, step in steps.items() if step == ("falls", "rises")]
-    verdict = f"As in the paper only: {', '.join(alike)}." if alike else "The paper's falls, then rises: none of them."
+    """Say which distances fall and then rise as in the paper, and how the numbers of the mask graphs change."""
+    sources = [source for source in (*PIXELS, *FEATURES) if _has_ratios_on_both_sides(frame, source)]
     graphs = [
-        f"{name} of {source} {trend_sentence(frame, source, number)}"
+        f"{name} of {source} {trend_sentence(frame, source, key)}"
         for source in (TOKENS, KERNEL)
-        for number, name in (("alpha", "α"), ("bound", "the bound"))
+        for key, name in (("alpha", "α"), ("bound", "the bound"))
     ]
-    distances = f"intra / inter, {'; '.join(said)}. {verdict} " if said else ""
-    return f"{distances}{'; '.join(graphs)}."
+    return " ".join([*_distance_sentences(frame, sources), f"{'; '.join(graphs)}."])
+
+
+def _distance_sentences(frame: pd.DataFrame, sources: Sequence[str]) -> list[str]:
+    """Return the changes of intra / inter, and the sources that change as in the paper."""
+    if not sources:
+        return []
+    steps = {source: directions_around_paper_minimum(frame, source) for source in sources}
+    changes = [f"{one}: {before} up to ρ = {PAPER_MINIMUM}, then {after}" for one, (before, after) in steps.items()]
+    as_in_paper = [source for source, step in steps.items() if step == ("falls", "rises")]
+    verdict = (
+        f"Only these fall and then rise, as in the paper: {', '.join(as_in_paper)}."
+        if as_in_paper
+        else "None falls and then rises, as in the paper."
+    )
+    return [f"intra / inter, {'; '.join(changes)}.", verdict]
 
 
 def write_mask_ratio_figures(folder: Path, frame: pd.DataFrame, pair: pd.DataFrame | None) -> list[Path]:
-    """Draw the panels, and the pair of images where it may be shown, into `folder`; return what was written."""
+    """Draw the panels, and the pair of masked images if it is given, and return the files written into `folder`."""
     from matplotlib import pyplot as plt
 
     written = []

@@ -1,16 +1,19 @@
-"""A table, a document and a ledger of what the theorems said on many worlds."""
+"""Theorem checks, searches and certificates as text for a terminal."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-from maetheory.core import provenance
-from maetheory.reports.console import capturing_console
-from maetheory.theory import Certificate, SearchedWorld, SearchResult, Verdict
+from maetheory.reports.console import borderless_table, capturing_console
+from maetheory.reports.theorem_check_records import replay_call
+from maetheory.theory import SearchResult, Verdict
 from maetheory.theory.certified.survey import TheoremCertificates
-from maetheory.theory.survey import TheoremSurvey, WorldCheck
+from maetheory.theory.survey import TheoremSurvey
+
+if TYPE_CHECKING:
+    from rich.table import Column, Table
+    from rich.text import Text
 
 _VERDICT_ORDER = (
     Verdict.HOLDS,
@@ -23,216 +26,114 @@ _VERDICT_ORDER = (
 _ALWAYS_SHOWN = (Verdict.HOLDS, Verdict.TIGHT, Verdict.VIOLATED)
 _MIN_WIDTH = 132
 _LEGEND = (
-    "Counts of worlds by verdict (N/A: an assumption fails). Slack: the smallest slack over scale where the claim is "
-    "not TIGHT; for a claim that always is, 0 up to round-off. Tightness: 1 - |slack| / larger side, the median "
-    "over worlds (1: equality; the smaller side over the larger; below 0: the sides differ in sign)."
+    "Counts of worlds by verdict; N/A: an assumption fails. Slack: the smallest slack / scale among the worlds where "
+    "the claim is not TIGHT; 0 up to rounding error for a claim that is TIGHT in all of them. Tightness: median over "
+    "worlds of 1 - |slack| / larger side, which is 1 at equality and negative if the sides differ in sign."
 )
+_NECESSITY_HEADING = "Necessity of assumptions: a world where only this one fails, and what was measured there"
+_CERTIFICATE_HEADING = "Proved in ball arithmetic, in worlds of few nodes; slack: smallest lower bound above 0"
 
 
 def checks_text(
-    rows: Sequence[TheoremSurvey],
+    surveys: Sequence[TheoremSurvey],
     searches: Sequence[SearchResult] = (),
     certified: Sequence[TheoremCertificates] = (),
     *,
     colour: bool = False,
     width: int = 0,
 ) -> str:
-    """Return the table of all theorems, which assumption fails where, what was proved and what was found, as text.
+    """Return the table of verdicts, the failing assumptions, the certificates and the searches as text.
 
     Parameters
     ----------
-    rows : sequence of Row
-    searches : sequence of Search
-    certified : sequence of Certified
+    surveys : sequence of TheoremSurvey
+    searches : sequence of SearchResult
+    certified : sequence of TheoremCertificates
     colour : bool
-        Whether to colour the text for a terminal.
+        Whether the text holds the colour codes of a terminal.
     width : int
-        Columns of the terminal; at least 132 are used.
+        Columns of the terminal; the text uses at least 132.
     """
     console = capturing_console(max(width, _MIN_WIDTH), colour=colour)
     with console.capture() as captured:
-        console.print(_survey_table(rows))
+        console.print(_survey_table(surveys))
         console.print(_LEGEND)
-        if any(row.needed for row in rows):
-            console.print("\nWhat each assumption is for: a world where it alone fails, and what was measured there")
-            console.print(_assumption_table(rows))
+        if any(survey.needed for survey in surveys):
+            console.print(f"\n{_NECESSITY_HEADING}")
+            console.print(_assumption_table(surveys))
         if certified:
-            console.print("\nProved in ball arithmetic, in worlds of few nodes; slack: the least lower end above 0")
+            console.print(f"\n{_CERTIFICATE_HEADING}")
             console.print(_certificate_table(certified))
-        for line in [*_violations(rows, certified), *map(search_text, searches)]:
+        for line in [*_violations(surveys, certified), *map(search_text, searches)]:
             console.print(f"\n{line}", markup=False)
     return captured.get().rstrip()
 
 
-def _verdict_table(counts: Sequence[dict[str, int]], *others: str) -> tuple[Any, list[list[Any]]]:
-    """Return a table with a column per verdict that occurs, and the cells of these columns for each theorem."""
-    from rich.table import Table
+def search_text(search: SearchResult) -> str:
+    """Return the number of worlds searched, the smallest slack with its world, and the call that draws it again."""
+    head = f"search {search.slug}: {search.worlds} worlds drawn, {search.applicable} applicable"
+    found = search.smallest
+    if found is None:
+        return head
+    return (
+        f"{head}, smallest slack {found.check.slack:.3g} ({found.relative_slack:.3g} of the scale)\n"
+        f"{found}\nreplay: {replay_call(found)}"
+    )
+
+
+def _verdict_columns(counts: Sequence[dict[str, int]], *others: str) -> tuple[list[Column], list[list[Text]]]:
+    """Return the headings of the theorem, of each verdict that occurs and of `others`, and the counts as cells."""
+    from rich.table import Column
     from rich.text import Text
 
     shown = [v for v in _VERDICT_ORDER if v in _ALWAYS_SHOWN or any(count[v] for count in counts)]
-    table = Table(box=None, pad_edge=False)
-    table.add_column("theorem", no_wrap=True)
-    for name in (*("N/A" if v is Verdict.INAPPLICABLE else v.value for v in shown), *others):
-        table.add_column(name, justify="right")
+    names = ["N/A" if v is Verdict.INAPPLICABLE else v.value for v in shown]
+    columns = [Column("theorem", no_wrap=True), *(Column(name, justify="right") for name in (*names, *others))]
     red = "bold red"
     cells = [[Text(str(n[v]), style=red if v is Verdict.VIOLATED and n[v] else "") for v in shown] for n in counts]
-    return table, cells
+    return columns, cells
 
 
-def _survey_table(rows: Sequence[TheoremSurvey]) -> Any:
-    table, cells = _verdict_table([row.counts for row in rows], "slack", "tightness")
-    table.add_column("least slack in", overflow="fold")
-    for row, counts in zip(rows, cells, strict=True):
-        least = row.smallest
-        table.add_row(
-            row.theorem.slug,
-            *counts,
-            f"{least.check.relative_slack:.2g}" if least else "–",
-            f"{row.tightness:.2f}",
-            least.world if least else "–",
-        )
-    return table
+def _survey_table(surveys: Sequence[TheoremSurvey]) -> Table:
+    from rich.table import Column
+
+    columns, cells = _verdict_columns([survey.counts for survey in surveys], "slack", "tightness")
+    rows = []
+    for survey, counts in zip(surveys, cells, strict=True):
+        least = survey.smallest
+        slack, world = (f"{least.check.relative_slack:.2g}", least.world) if least else ("–", "–")
+        rows.append((survey.theorem.slug, *counts, slack, f"{survey.tightness:.2f}", world))
+    return borderless_table([*columns, Column("world of smallest slack", overflow="fold")], rows)
 
 
-def _certificate_table(certified: Sequence[TheoremCertificates]) -> Any:
-    table, cells = _verdict_table([one.counts for one in certified], "slack", "most bits")
+def _certificate_table(certified: Sequence[TheoremCertificates]) -> Table:
+    columns, cells = _verdict_columns([one.counts for one in certified], "slack", "most bits")
+    rows = []
     for one, counts in zip(certified, cells, strict=True):
-        positive = [c.slack.low for _, c in one.found if c.slack.low > 0 and c.verdict is not Verdict.INAPPLICABLE]
-        least = f"{min(positive):.2g}" if positive else "–"
-        bits = str(max(c.bits for _, c in one.found)) if one.found else "no version in balls"
-        table.add_row(one.slug, *counts, least, bits)
-    return table
+        positive = [
+            c.slack.low for _, c in one.certificates if c.slack.low > 0 and c.verdict is not Verdict.INAPPLICABLE
+        ]
+        slack = f"{min(positive):.2g}" if positive else "–"
+        bits = str(max(c.bits for _, c in one.certificates)) if one.certificates else "not available"
+        rows.append((one.slug, *counts, slack, bits))
+    return borderless_table(columns, rows)
 
 
-def _assumption_table(rows: Sequence[TheoremSurvey]) -> Any:
-    from rich.table import Table
+def _assumption_table(surveys: Sequence[TheoremSurvey]) -> Table:
+    from rich.table import Column
 
-    table = Table(box=None, pad_edge=False)
-    for name in ("theorem", "assumption", "measured"):
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        for name, assumption in row.needed.items():
-            table.add_row(row.theorem.slug, name, assumption.measured)
-    return table
+    columns = [Column(name, overflow="fold") for name in ("theorem", "assumption", "measured")]
+    rows = [(survey.theorem.slug, name, a.measured) for survey in surveys for name, a in survey.needed.items()]
+    return borderless_table(columns, rows)
 
 
-def _violations(rows: Iterable[TheoremSurvey], certified: Iterable[TheoremCertificates]) -> Iterator[str]:
-    for row in rows:
-        for visit in row.visits:
+def _violations(surveys: Iterable[TheoremSurvey], certified: Iterable[TheoremCertificates]) -> Iterator[str]:
+    """Yield the theorem, the world and both sides of every violation."""
+    for survey in surveys:
+        for visit in survey.checks:
             if visit.check.verdict is Verdict.VIOLATED:
-                yield f"{row.theorem.slug}, {visit.world}\n{visit.check}"
+                yield f"{survey.theorem.slug}, {visit.world}\n{visit.check}"
     for one in certified:
-        for world, certificate in one.found:
+        for world, certificate in one.certificates:
             if certificate.verdict is Verdict.VIOLATED:
                 yield f"{one.slug}, {world}, certified\n{certificate}"
-
-
-def search_text(found: SearchResult) -> str:
-    """Say how many worlds were searched, the least slack, its world, and the call that finds it again."""
-    head = f"search {found.slug}: {found.worlds} worlds drawn, {found.applicable} applicable"
-    if found.smallest is None:
-        return head
-    least = found.smallest
-    return (
-        f"{head}, smallest slack {least.check.slack:.3g} ({least.relative_slack:.3g} of the scale)\n"
-        f"{least}\nagain: {replay_call(least)}"
-    )
-
-
-def replay_call(found: SearchedWorld) -> str:
-    """Return the Python call that finds this world again, before it was shrunk."""
-    return (
-        f'maetheory.theory.replay(THEOREMS["{found.slug}"], seed={found.seed}, number={found.number}, '
-        f"descend={found.descended})"
-    )
-
-
-def checks_document(
-    rows: Sequence[TheoremSurvey], searches: Sequence[SearchResult] = (), certified: Sequence[TheoremCertificates] = ()
-) -> dict[str, Any]:
-    """Return what :func:`checks_text` says as one JSON-ready document; what is not a finite number is null."""
-    everything: Sequence[TheoremSurvey | SearchResult | TheoremCertificates] = (*rows, *searches, *certified)
-    return {
-        "violated": any(one.violated for one in everything),
-        "theorems": [_theorem_document(row) for row in rows],
-        "searches": [_search_document(found) for found in searches],
-        "certificates": [_certificate_document(one.slug, *found) for one in certified for found in one.found],
-    }
-
-
-def _certificate_document(slug: str, world: str, certificate: Certificate) -> dict[str, Any]:
-    sides = {
-        name: [_finite_or_none(side.low), _finite_or_none(side.high)]
-        for name, side in (("lhs", certificate.lhs), ("rhs", certificate.rhs), ("slack", certificate.slack))
-    }
-    return {
-        "slug": slug,
-        "world": world,
-        "verdict": certificate.verdict.value,
-        **sides,
-        "bits": certificate.bits,
-        "note": certificate.note,
-    }
-
-
-def _theorem_document(row: TheoremSurvey) -> dict[str, Any]:
-    return {
-        "slug": row.theorem.slug,
-        "statement": row.theorem.statement,
-        "reference": row.theorem.reference,
-        "worlds": len(row.visits),
-        "verdicts": row.counts,
-        "tightness": _finite_or_none(row.tightness),
-        "smallest": _check_document(row.smallest) if row.smallest else None,
-        "assumptions": [{"name": a.name, "measured": a.measured} for a in row.needed.values()],
-        "violations": [_check_document(visit) for visit in row.visits if visit.check.verdict is Verdict.VIOLATED],
-    }
-
-
-def _check_document(visit: WorldCheck) -> dict[str, Any]:
-    check = visit.check
-    return {
-        "world": visit.world,
-        "kind": visit.kind,
-        "verdict": check.verdict.value,
-        "lhs": _finite_or_none(check.lhs),
-        "rhs": _finite_or_none(check.rhs),
-        "slack": _finite_or_none(check.slack),
-        "relative_slack": _finite_or_none(check.relative_slack),
-        "note": check.note,
-    }
-
-
-def _search_document(found: SearchResult) -> dict[str, Any]:
-    least = found.smallest
-    document: dict[str, Any] = {"slug": found.slug, "worlds": found.worlds, "applicable": found.applicable}
-    if least is None:
-        return {**document, "smallest": None}
-    world = {name: getattr(value, "tolist", lambda v=value: v)() for name, value in least.world.objects.items()}
-    law = None if least.world.law is None else least.world.law.tolist()
-    where = {"seed": least.seed, "number": least.number, "descended": least.descended, "replay": replay_call(least)}
-    check = _check_document(WorldCheck("search", f"world {least.number} of seed {least.seed}", least.check))
-    return {**document, "smallest": {**check, **where, "objects": world, "law": law}}
-
-
-def _finite_or_none(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
-def check_records(rows: Iterable[TheoremSurvey], *, seed: int) -> list[dict[str, Any]]:
-    """Return one ledger record per check, with provenance: metric "slack", readout the world's name."""
-    origin = provenance(seed=seed)
-    return [
-        {
-            "experiment": "check",
-            "objective": row.theorem.slug,
-            "seed": seed,
-            "readout": visit.world,
-            "metric": "slack",
-            "value": _finite_or_none(visit.check.slack),
-            **_check_document(visit),
-            "provenance": origin,
-        }
-        for row in rows
-        for visit in row.visits
-    ]

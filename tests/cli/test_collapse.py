@@ -79,7 +79,7 @@ def test_the_text_reads_first_and_fits_a_terminal(checkpoints: list[str], capsys
     assert run_command(["collapse", checkpoints[0], *SMALL, "--readout", "mean", "--layer", "all"]) == 0
     text = capsys.readouterr().out
     assert text.index("mean, complete collapse:") < text.index("mean, dimensional collapse:") < text.index("rankme")
-    assert "random twin" in text
+    assert "random init" in text
     assert "cls" not in text.replace("cls_token", "")
     assert "effective rank by layer" in text
     assert "\x1b" not in text

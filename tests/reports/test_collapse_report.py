@@ -13,9 +13,10 @@ import torch
 from maetheory.checkpoints import Encoder, EncoderConfig
 from maetheory.core import InputError
 from maetheory.data import ImageSet
-from maetheory.reports.collapse import collapse_document, collapse_text, compact_table, json_ready, layer_table
+from maetheory.reports.collapse import collapse_document, collapse_text, compact_table, layer_table
 from maetheory.reports.collapse_files import escape_latex, latex_table
 from maetheory.reports.diagnosis import Diagnosis, diagnose, parse_layer, unique_names
+from maetheory.reports.json_documents import json_ready
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_what_is_no_number_is_null(found: list[Diagnosis]) -> None:
 
 
 def test_tables_hold_the_last_layer_and_every_layer(found: list[Diagnosis]) -> None:
-    table = found[0].measured.table
+    table = found[0].measurements.table
     compact = compact_table(table)
     assert len(compact) == 2 * 12
     whole = table[(table.layer == 1) & (table.metric == "rankme") & (table.convention == "garrido-2023")]

@@ -1,0 +1,76 @@
+"""Configuration of `maetheory graph`: which graph is made of images and under which masks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maetheory.core import InputError
+from maetheory.masks.views import POSITION_MODES
+
+KINDS = ("exact", "tokens", "kernel")
+DEFAULT_CODES = {"exact": 2, "tokens": 64}
+DEFAULT_MASKS = {"tokens": 16, "kernel": 4}
+
+
+@dataclass(frozen=True)
+class GraphConfig:
+    """Kind of graph, its masks and its parameters; None stands for the default of the kind.
+
+    Attributes
+    ----------
+    kind : {"exact", "tokens", "kernel"}
+    mask_ratio : float
+    law : {"uniform", "bernoulli", "block"}
+    patch : int, optional
+        Side of a patch in pixels; by default a quarter of the image side.
+    k : int, optional
+        Number of spectral features; by default the number of classes.
+    positions : {"kept", "dropped"}
+        Whether a view includes the positions of its patches.
+    codes : int, optional
+        Number of distinct patches; by default 2 for exact and 64 for tokens.
+    masks : int, optional
+        Number of masks drawn; by default 16 for tokens and 4 for kernel.
+    views, targets : {"patches", "pooled"}
+        Whether the codes of all patches identify a view (target), or the code of their mean; for tokens.
+    bandwidth : float, optional
+        Bandwidth of the kernel; by default a quarter of the median distance between targets.
+    device : str, optional
+        Device of the kernel computations; by default the CPU.
+    seed : int
+    """
+
+    kind: str = "tokens"
+    mask_ratio: float = 0.75
+    law: str = "uniform"
+    patch: int | None = None
+    k: int | None = None
+    positions: str = "kept"
+    codes: int | None = None
+    masks: int | None = None
+    views: str = "patches"
+    targets: str = "patches"
+    bandwidth: float | None = None
+    device: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise InputError(f"the kind must be 'exact', 'tokens' or 'kernel', but it is {self.kind!r}")
+        if self.positions not in POSITION_MODES:
+            raise InputError(f"positions must be 'kept' or 'dropped', but it is {self.positions!r}")
+        kinds_of_option = {
+            "codes": tuple(DEFAULT_CODES),
+            "masks": tuple(DEFAULT_MASKS),
+            "bandwidth": ("kernel",),
+            "device": ("kernel",),
+        }
+        for name, kinds in kinds_of_option.items():
+            if getattr(self, name) is not None and self.kind not in kinds:
+                raise InputError(
+                    f"{name} must be left out for a graph of kind {self.kind}: it is for kind {' or '.join(kinds)}"
+                )
+        if self.kind != "tokens" and (self.views, self.targets) != ("patches", "patches"):
+            raise InputError(f"pooled views and targets are for kind tokens, not for {self.kind}")
+        if self.kind == "kernel" and self.positions == "dropped":
+            raise InputError("a kernel graph is of one mask at a time, so its positions are kept; leave positions out")

@@ -1,0 +1,116 @@
+"""Theorem checks, searches and certificates as a JSON document and as ledger records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from maetheory.core import provenance
+from maetheory.reports.json_documents import finite_or_none
+from maetheory.theory import Certificate, SearchedWorld, SearchResult, Verdict
+from maetheory.theory.certified.survey import TheoremCertificates
+from maetheory.theory.survey import TheoremSurvey, WorldCheck
+
+
+def checks_document(
+    surveys: Sequence[TheoremSurvey],
+    searches: Sequence[SearchResult] = (),
+    certified: Sequence[TheoremCertificates] = (),
+) -> dict[str, Any]:
+    """Return surveys, searches and certificates as one JSON-ready document; numbers that are not finite are null."""
+    results: Sequence[TheoremSurvey | SearchResult | TheoremCertificates] = (*surveys, *searches, *certified)
+    return {
+        "violated": any(one.violated for one in results),
+        "theorems": [_theorem_document(survey) for survey in surveys],
+        "searches": [_search_document(search) for search in searches],
+        "certificates": [_certificate_document(one.slug, *found) for one in certified for found in one.found],
+    }
+
+
+def check_records(surveys: Iterable[TheoremSurvey], *, seed: int) -> list[dict[str, Any]]:
+    """Return one ledger record per check, with provenance; its metric is "slack", its readout the world's name."""
+    origin = provenance(seed=seed)
+    return [
+        {
+            "experiment": "check",
+            "objective": survey.theorem.slug,
+            "seed": seed,
+            "readout": visit.world,
+            "metric": "slack",
+            "value": finite_or_none(visit.check.slack),
+            **_check_document(visit),
+            "provenance": origin,
+        }
+        for survey in surveys
+        for visit in survey.visits
+    ]
+
+
+def replay_call(found: SearchedWorld) -> str:
+    """Return the Python call that draws a searched world again, before it was shrunk."""
+    return (
+        f'maetheory.theory.replay(THEOREMS["{found.slug}"], seed={found.seed}, number={found.number}, '
+        f"descend={found.descended})"
+    )
+
+
+def _theorem_document(survey: TheoremSurvey) -> dict[str, Any]:
+    return {
+        "slug": survey.theorem.slug,
+        "statement": survey.theorem.statement,
+        "reference": survey.theorem.reference,
+        "worlds": len(survey.visits),
+        "verdicts": survey.counts,
+        "tightness": finite_or_none(survey.tightness),
+        "smallest": _check_document(survey.smallest) if survey.smallest else None,
+        "assumptions": [{"name": a.name, "measured": a.measured} for a in survey.needed.values()],
+        "violations": [_check_document(visit) for visit in survey.visits if visit.check.verdict is Verdict.VIOLATED],
+    }
+
+
+def _check_document(visit: WorldCheck) -> dict[str, Any]:
+    check = visit.check
+    return {
+        "world": visit.world,
+        "kind": visit.kind,
+        "verdict": check.verdict.value,
+        "lhs": finite_or_none(check.lhs),
+        "rhs": finite_or_none(check.rhs),
+        "slack": finite_or_none(check.slack),
+        "relative_slack": finite_or_none(check.relative_slack),
+        "note": check.note,
+    }
+
+
+def _search_document(search: SearchResult) -> dict[str, Any]:
+    document: dict[str, Any] = {"slug": search.slug, "worlds": search.worlds, "applicable": search.applicable}
+    found = search.smallest
+    if found is None:
+        return document | {"smallest": None}
+    world = found.world
+    check = WorldCheck("search", f"world {found.number} of seed {found.seed}", found.check)
+    smallest = _check_document(check) | {
+        "seed": found.seed,
+        "number": found.number,
+        "descended": found.descended,
+        "replay": replay_call(found),
+        "objects": {name: _as_list(value) for name, value in world.objects.items()},
+        "law": None if world.law is None else world.law.tolist(),
+    }
+    return document | {"smallest": smallest}
+
+
+def _as_list(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _certificate_document(slug: str, world: str, certificate: Certificate) -> dict[str, Any]:
+    sides = {"lhs": certificate.lhs, "rhs": certificate.rhs, "slack": certificate.slack}
+    return {
+        "slug": slug,
+        "world": world,
+        "verdict": certificate.verdict.value,
+        **{name: [finite_or_none(side.low), finite_or_none(side.high)] for name, side in sides.items()},
+        "bits": certificate.bits,
+        "note": certificate.note,
+    }
