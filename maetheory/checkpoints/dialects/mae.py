@@ -73,7 +73,7 @@ def _config_values_from_module(contents: CheckpointContents, tensors: Tensors) -
     """Return what the plain attributes of a pickled module say, wherever in the file it lies."""
     config_values: dict[str, ConfigValue] = {}
     for field, ending in MODULE_FIELDS:
-        for name, value in contents.attributes.items():
+        for name, value in contents.module_attributes.items():
             if name.endswith(ending) and "decoder." not in name:
                 config_values[field] = ConfigValue(value, "the pickled module")
     return config_values

@@ -25,7 +25,7 @@ def config_values_from_module(contents: CheckpointContents, fields: Mapping[str,
 
 def find_module_attribute(contents: CheckpointContents, ending: str) -> Any:
     """Return the first plain attribute of that dotted name outside a decoder, None where there is none."""
-    for name, value in contents.attributes.items():
+    for name, value in contents.module_attributes.items():
         if (name == ending or name.endswith("." + ending)) and "decoder" not in name:
             return value
     return None

@@ -91,7 +91,7 @@ def _config_values_from_transformer_encoder(
         )
     named = {1: "relu", 2: "gelu"}.get(kind, "another")
     named = "gelu-tanh" if find_module_attribute(contents, "0.activation.approximate") == "tanh" else named
-    last = next((value for name, value in contents.attributes.items() if re.fullmatch(NORM + "eps", name)), None)
+    last = next((value for name, value in contents.module_attributes.items() if re.fullmatch(NORM + "eps", name)), None)
     config_values = {
         **config_values_from_module(contents, TRANSFORMER_ENCODER_FIELDS),
         "activation": ConfigValue(named, SOURCE),

@@ -1,4 +1,4 @@
-"""What a checkpoint holds: tensors and plain values, and where they came from."""
+"""`CheckpointContents`: the tensors and plain values of one checkpoint, and where they came from."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class CheckpointContents:
-    """What `read` found.
+    """Everything that `read_checkpoint` takes from a file or folder.
 
     Attributes
     ----------
     path : Path
-        What was read: the file, or the folder that holds the weights.
+        The file, or the folder that holds the weights.
     container : str
         ``torch zip``, ``torch legacy``, ``whole-module pickle``, ``pickle``, ``safetensors``, ``safetensors shards``,
         ``torch shards`` or ``maetheory run``.
     sha256 : str
-        Of the weights file; of several, the hash of the lines ``hash  name`` in the order of the names (what
+        Hash of the weights file; of several, the hash of the lines ``hash  name`` in the order of the names (what
         ``sha256sum * | sha256sum`` prints).
     globals : tuple of str
         The Python names a pickle mentions, sorted. None of them was imported.
     tree : Any
         Nested dicts, lists and tuples of plain values and CPU tensors. A pickled module is a flat dict from dotted
         names to its parameters and persistent buffers; any other pickled object is a dict of its attributes.
-    attributes : Mapping
+    module_attributes : Mapping
         The plain attributes of pickled modules by dotted name, as ``blocks.0.attn.num_heads``; a module that lies in
         a dict has the keys before it, as ``model.blocks.0.attn.num_heads``.
-    classes : Mapping
+    module_classes : Mapping
         The class names of pickled modules by dotted name; ``""`` is the outermost.
     sidecars : Mapping
-        Parsed ``config.json``, ``preprocessor_config.json`` and ``args.json`` beside or inside.
+        Parsed ``config.json``, ``preprocessor_config.json`` and ``args.json`` of the same folder.
     """
 
     path: Path
@@ -43,8 +43,8 @@ class CheckpointContents:
     sha256: str
     globals: tuple[str, ...] = ()
     tree: Any = None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    classes: Mapping[str, str] = field(default_factory=dict)
+    module_attributes: Mapping[str, Any] = field(default_factory=dict)
+    module_classes: Mapping[str, str] = field(default_factory=dict)
     sidecars: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -61,9 +61,10 @@ def nonfinite_tensors(tree: Any) -> list[str]:
 
 
 def _named_tensors(tree: Any, name: str) -> Iterator[tuple[str, Tensor]]:
+    """Iterate over the tensors of a nested tree with their dotted names."""
     if isinstance(tree, Tensor):
         yield name, tree
         return
-    inside = tree.items() if isinstance(tree, Mapping) else enumerate(tree) if isinstance(tree, list | tuple) else ()
-    for key, value in inside:
+    children = tree.items() if isinstance(tree, Mapping) else enumerate(tree) if isinstance(tree, list | tuple) else ()
+    for key, value in children:
         yield from _named_tensors(value, f"{name}.{key}" if name else str(key))

@@ -1,4 +1,4 @@
-"""Before a file is read it must be a file, and not a pointer, a web page or nothing at all."""
+"""Checks and hashes of checkpoint files, and the JSON files beside them."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ KNOWN_SIGNATURES = (
 
 
 def check_regular_file(path: Path) -> Path:
-    """Return a path that leads to an ordinary file.
+    """Return the path if it leads to an ordinary file.
 
     Raises
     ------
     InputError
-        If there is none, or it is a device, a pipe or a folder.
+        If there is no such file, or it is a device, a pipe or a folder.
     """
     try:
         mode = path.stat().st_mode
@@ -45,7 +45,7 @@ def check_regular_file(path: Path) -> Path:
 
 
 def read_magic_bytes(path: Path) -> bytes:
-    """Return the first bytes of a file that may be a checkpoint.
+    """Return the first 512 bytes of a file that may be a checkpoint.
 
     Raises
     ------
@@ -53,17 +53,17 @@ def read_magic_bytes(path: Path) -> bytes:
         If it is empty, a git-lfs pointer, a web page or of another known kind.
     """
     with check_regular_file(path).open("rb") as file:
-        head = file.read(512)
-    if not head:
+        magic = file.read(512)
+    if not magic:
         raise InputError("the file is empty")
-    if head.startswith(LFS_POINTER):
+    if magic.startswith(LFS_POINTER):
         raise InputError("it is a git-lfs pointer, not the file itself; fetch it with `git lfs pull`")
-    if head.lstrip().lower().startswith(MARKUP_PREFIXES):
+    if magic.lstrip().lower().startswith(MARKUP_PREFIXES):
         raise InputError("it is a web page, not a checkpoint; the download went wrong")
-    kind = next((words for mark, words in KNOWN_SIGNATURES if head.startswith(mark)), None)
+    kind = next((words for signature, words in KNOWN_SIGNATURES if magic.startswith(signature)), None)
     if kind is not None:
         raise InputError(f"it is {kind}, not a checkpoint" + ("; unpack it first" if "packed" in kind else ""))
-    return head
+    return magic
 
 
 def sha256(paths: Sequence[Path]) -> str:
@@ -75,8 +75,8 @@ def sha256(paths: Sequence[Path]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def sidecars(folder: Path) -> dict[str, Any]:
-    """Return the parsed JSON files that say how the weights beside them are meant.
+def read_sidecars(folder: Path) -> dict[str, Any]:
+    """Return the parsed JSON files of a folder that describe its weights, by file name.
 
     Raises
     ------
@@ -87,12 +87,12 @@ def sidecars(folder: Path) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file says.
+    """Return the parsed content of a JSON file.
 
     Raises
     ------
     InputError
-        If it is too long, or no JSON.
+        If it is longer than `MAX_JSON_BYTES`, or no JSON.
     """
     if check_regular_file(path).stat().st_size > MAX_JSON_BYTES:
         raise InputError(f"{path.name} is longer than {MAX_JSON_BYTES} bytes")

@@ -1,4 +1,4 @@
-"""A pickled NumPy array is a type code, a shape and bytes."""
+"""Rebuild pickled NumPy arrays and scalars from dtype, shape and bytes."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 
 from maetheory.checkpoints.reading.pickle_globals import printable
-from maetheory.checkpoints.reading.pickle_parser import PickledObject
+from maetheory.checkpoints.reading.pickle_values import PickledObject
 from maetheory.checkpoints.reading.storages import is_shape
 from maetheory.core import InputError
 
 DTYPE_CODE = re.compile(r"[<>|=]?([biufcSU]\d{1,9})")
 
 
-def dtype(record: Any) -> np.dtype:
-    """Return the NumPy type a pickle describes; only numbers and fixed-width texts are read.
+def numpy_dtype(record: Any) -> np.dtype:
+    """Return the dtype of a pickled ``numpy.dtype``; only numbers and fixed-width strings are read.
 
     Raises
     ------
     InputError
-        If it is another.
+        If it is another dtype, or none.
     """
     if not (type(record) is PickledObject and record.name == "numpy.dtype" and record.args):
         raise InputError("its pickle holds a NumPy value without a type")
@@ -34,27 +34,27 @@ def dtype(record: Any) -> np.dtype:
 
 
 def is_object_dtype(record: Any) -> bool:
-    """Return whether a pickled type is that of arrays of Python objects."""
+    """Return whether a pickled ``numpy.dtype`` is the one of Python objects."""
     return (
         type(record) is PickledObject and record.name == "numpy.dtype" and record.args[:1] in (("O8",), ("O",), ("O4",))
     )
 
 
-def scalar(kind: Any, data: Any) -> Any:
-    """Return a NumPy scalar as a plain Python value."""
-    return array(kind, (), data, False).item()
+def numpy_scalar(dtype: Any, data: Any) -> Any:
+    """Return a pickled NumPy scalar as a plain Python value."""
+    return numpy_array(dtype, (), data, False).item()
 
 
-def array(kind: Any, shape: Any, data: Any, fortran: Any) -> np.ndarray:
-    """Return a writable array; it holds no more than the bytes that are there.
+def numpy_array(dtype: Any, shape: Any, data: Any, fortran: Any) -> np.ndarray:
+    """Return a writable array of the given bytes, in C or Fortran order.
 
     Raises
     ------
     InputError
-        If shape, type and bytes disagree.
+        If the bytes are not as many as dtype and shape ask for.
     """
     data = data.encode("latin1") if isinstance(data, str) else data  # what Python 2 wrote
-    numbers = dtype(kind)
+    numbers = numpy_dtype(dtype)
     if not is_shape(shape):
         raise InputError("its pickle holds a NumPy array without a proper shape")
     if not isinstance(data, bytes | bytearray) or math.prod(shape) * numbers.itemsize != len(data):

@@ -1,7 +1,7 @@
-"""A name in a pickle is a word, never a thing; some words show that the file means harm.
+"""Check the global names that a pickle refers to against deny and allow lists.
 
-Nothing a pickle names is ever imported or called, so even a hostile name can do nothing here. A file that asks for
-the operating system, for code to be compiled or for some function to be called is still refused by name: it is no
+Nothing that a pickle names is ever imported or called, so even a hostile name can do nothing here. A file that asks for
+the operating system, for code to be compiled or for a function to be called is still refused by name: it is no
 checkpoint, and other programs would obey it.
 """
 
@@ -11,8 +11,8 @@ import re
 
 from maetheory.core import InputError
 
-_ANYWHERE = "builtins ctypes importlib nt os posix pty runpy shutil socket subprocess sys"
-_FIRST = """
+_ANY_PART = "builtins ctypes importlib nt os posix pty runpy shutil socket subprocess sys"
+_FIRST_PART = """
 _ctypes _frozen_importlib _frozen_importlib_external _io _osx_support _pickle _posixsubprocess _socket _thread _winapi
 aiohttp antigravity ast asyncio atexit bdb cProfile cffi cgi cloudpickle codeop concurrent dill distutils doctest
 ensurepip execnet faulthandler ftplib gc glob http idlelib imp inspect io ipykernel joblib linecache logging marshal
@@ -39,8 +39,8 @@ torch._utils._rebuild_parameter_with_state torch._utils._rebuild_qtensor torch._
 torch._utils._rebuild_tensor torch._utils._rebuild_tensor_v2 torch._utils._rebuild_tensor_v3
 torch._utils._rebuild_wrapper_subclass torch.device torch.serialization._get_layout
 """
-FORBIDDEN_PARTS = frozenset(_ANYWHERE.split())
-FORBIDDEN_ROOTS = FORBIDDEN_PARTS | frozenset(_FIRST.split())
+FORBIDDEN_PARTS = frozenset(_ANY_PART.split())
+FORBIDDEN_ROOTS = FORBIDDEN_PARTS | frozenset(_FIRST_PART.split())
 FORBIDDEN_PREFIXES = (
     "code.Interactive",
     "code.interact",
@@ -66,11 +66,14 @@ FORBIDDEN_PREFIXES = (
     "torch.utils.model_zoo",
 )
 ALLOWED_CALLABLES = frozenset(_BUILTIN_CALLABLES.split()) | frozenset(_LIBRARY_CALLABLES.split())
-PYTHON2_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg"}  # Python 2's names, which protocol 2 still writes
+PYTHON2_MODULES = {
+    "__builtin__": "builtins",
+    "copy_reg": "copyreg",
+}  # protocol 2 still writes the module names of Python 2
 
 
 def check_global(module: str, name: str) -> str:
-    """Return the full name a pickle mentions.
+    """Return the full name of a global that a pickle refers to.
 
     Raises
     ------
@@ -87,20 +90,20 @@ def check_global(module: str, name: str) -> str:
 
 
 def check_callable(full: str) -> str:
-    """Return a name that a pickle calls, if it is a class by the look of it or a known way to rebuild a value.
+    """Return a name that a pickle calls, if it is capitalised as classes are, or a known rebuilding function.
 
     Raises
     ------
     InputError
-        If it looks like any other function.
+        If it is any other function.
     """
-    last = full.rpartition(".")[2].lstrip("_")
-    if full not in ALLOWED_CALLABLES and not last[:1].isupper():
+    last_part = full.rpartition(".")[2].lstrip("_")
+    if full not in ALLOWED_CALLABLES and not last_part[:1].isupper():
         raise InputError(f"the pickle calls the function {printable(full)}, and only classes are read, as inert values")
     return full
 
 
-def printable(word: str) -> str:
-    """Return a word of the file as it may stand in a sentence: one line, printable, short."""
-    word = re.sub(r"[^ -~]", "?", word)
-    return word if len(word) <= 80 else word[:77] + "..."
+def printable(text: str) -> str:
+    """Return text of the file in a form safe for messages: one line of at most 80 ASCII characters."""
+    text = re.sub(r"[^ -~]", "?", text)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,20 +1,28 @@
-"""A pickle is a program; reading it as a description gives the same tree and runs nothing.
+"""Parse a pickle into plain values and records without executing it.
 
-The stack machine below builds only plain Python values, `GlobalName` (a word), `PickledObject` (a class or rebuilding function by
-name, with its arguments, state and items) and `StorageReference` (bytes that lie elsewhere in the file). It imports nothing,
-calls nothing that the file names and sets no attribute of anything but a `PickledObject`. torch's own restricted reader
-(``weights_only=True``) would do for a plain file, but it calls ``bytearray(n)`` and ``FloatTensor(n)`` with sizes
-the file chooses, believes a legacy file's storage sizes before reading, and knows neither protocol 4 nor subclasses of
-dict and list; so every pickle is read here, and the tests hold the outcome equal to torch's on plain files.
+The stack machine below builds only plain Python values, `GlobalName` (a name), `PickledObject` (a class or rebuilding
+function by name, with its arguments, state and items) and `StorageReference` (bytes that lie elsewhere in the file).
+It imports nothing, calls nothing that the file names and sets no attribute of anything but a `PickledObject`.
+
+torch's own restricted reader (``weights_only=True``) would do for a plain file, but it calls ``bytearray(n)`` and
+``FloatTensor(n)`` with sizes that the file chooses, trusts a legacy file's storage sizes before reading, and knows
+neither protocol 4 nor subclasses of dict and list. So every pickle is read here, and the tests hold the outcome equal
+to torch's on plain files.
 """
 
 from __future__ import annotations
 
 import pickletools
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from maetheory.checkpoints.reading.pickle_globals import check_callable, check_global, printable
+from maetheory.checkpoints.reading.pickle_values import (
+    SCALAR_TYPES,
+    GlobalName,
+    ParsedPickle,
+    PickledObject,
+    StorageReference,
+)
 from maetheory.core import InputError
 
 MAX_OPCODES = 2_000_000
@@ -25,58 +33,20 @@ BINUNICODE8 BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 FLOAT BINFLOAT
 """
 LITERAL_OPCODES = frozenset(_LITERALS.split())
 CONSTANT_OPCODES: dict[str, Any] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
-SCALAR_TYPES = (str, int, float, bytes, type(None))
-
-
-@dataclass(frozen=True)
-class GlobalName:
-    """A global the pickle mentions: a word, nothing else."""
-
-    name: str
-
-
-@dataclass(eq=False, slots=True)
-class PickledObject:
-    """An object the pickle describes: who would have made it, from what."""
-
-    name: str
-    args: tuple[Any, ...] = ()
-    state: Any = None
-    items: list[Any] | None = None
-    pairs: list[tuple[Any, Any]] | None = None
-
-
-@dataclass(frozen=True)
-class StorageReference:
-    """A run of numbers elsewhere in the file: its storage class, key, length and first number."""
-
-    kind: str
-    key: str
-    length: int
-    start: int = 0
-    view: int | None = None
-
-
-class ParsedPickle(NamedTuple):
-    """What one pickle describes."""
-
-    value: Any
-    globals: frozenset[str]
-    storages: tuple[StorageReference, ...]
 
 
 def parse_pickle(file: Any) -> ParsedPickle:
-    """Read one pickle from a file in memory, which is left behind its end.
+    """Parse one pickle from a file in memory and leave the file at the end of the pickle.
 
     Parameters
     ----------
     file
-        With ``read``, ``readline`` and ``tell`` that never return more than there is: `io.BytesIO` or `mmap.mmap`.
+        `io.BytesIO` or `mmap.mmap`, whose ``read`` and ``readline`` never allocate more than there is.
 
     Raises
     ------
     InputError
-        If it names what no checkpoint needs, or describes what cannot be read as data.
+        If it refers to a name that no checkpoint needs, or builds a value that cannot be read as data.
     """
     machine = _PickleMachine()
     for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
@@ -87,6 +57,11 @@ def parse_pickle(file: Any) -> ParsedPickle:
 
 
 class _PickleMachine:
+    """Stack machine of the pickle protocols, whose objects are records.
+
+    An opcode is executed by the method of its name in lower case with an underscore before it.
+    """
+
     def __init__(self) -> None:
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
@@ -95,6 +70,7 @@ class _PickleMachine:
         self.storages: list[StorageReference] = []
 
     def execute(self, opcode: str, argument: Any) -> None:
+        """Apply one instruction to the stack."""
         if opcode in LITERAL_OPCODES:
             if type(argument) is int and argument.bit_length() > MAX_INTEGER_BITS:
                 raise InputError(f"its pickle holds an integer of more than {MAX_INTEGER_BITS} bits")
@@ -107,13 +83,15 @@ class _PickleMachine:
             raise InputError(f"its pickle uses the instruction {opcode}, which no checkpoint needs")
 
     def pop(self) -> Any:
+        """Remove the topmost value of the stack and return it."""
         return self.stack.pop()
 
     def pop_mark(self) -> list[Any]:
+        """Remove the values down to the last mark and return them."""
         items, self.stack = self.stack, self.marks.pop()
         return items
 
-    # The stack and the memo.
+    # Stack and memo.
 
     def _proto(self, _: Any) -> None:
         pass
@@ -202,6 +180,7 @@ class _PickleMachine:
         self.set_items(self.pop_mark())
 
     def add_items(self, items: list[Any]) -> None:
+        """Append items to the list or record on top of the stack."""
         target = self.stack[-1]
         if type(target) is list:
             target.extend(items)
@@ -212,6 +191,7 @@ class _PickleMachine:
             raise InputError("its pickle appends to what is no list")
 
     def set_items(self, items: list[Any]) -> None:
+        """Set alternating keys and values on the dict or record on top of the stack."""
         target = self.stack[-1]
         if len(items) % 2:
             raise InputError("its pickle has a key without a value")
@@ -224,41 +204,42 @@ class _PickleMachine:
         else:
             raise InputError("its pickle sets an item of what is no dict")
 
-    # Objects, all of them records.
+    # Objects, which become records.
 
-    def name(self, module: str, name: str) -> GlobalName:
+    def global_name(self, module: str, name: str) -> GlobalName:
+        """Check and note a global that the pickle refers to."""
         full = check_global(module, name)
         self.globals.add(full)
         return GlobalName(full)
 
-    def _global(self, words: str) -> None:
-        self.stack.append(self.name(*_split_global(words)))
+    def _global(self, text: str) -> None:
+        self.stack.append(self.global_name(*_split_global(text)))
 
     def _stack_global(self, _: Any) -> None:
         name, module = self.pop(), self.pop()
         if type(name) is not str or type(module) is not str:
             raise InputError("its pickle names something by what is no text")
-        self.stack.append(self.name(module, name))
+        self.stack.append(self.global_name(module, name))
 
     def _reduce(self, _: Any) -> None:
         args, function = self.pop(), self.pop()
         self.stack.append(_called_object(function, args))
 
-    def _inst(self, words: str) -> None:
+    def _inst(self, text: str) -> None:
         args = tuple(self.pop_mark())
-        self.stack.append(_called_object(self.name(*_split_global(words)), args))
+        self.stack.append(_called_object(self.global_name(*_split_global(text)), args))
 
     def _obj(self, _: Any) -> None:
         function, *args = self.pop_mark()
         self.stack.append(_called_object(function, tuple(args)))
 
     def _newobj(self, _: Any) -> None:
-        args, kind = self.pop(), self.pop()
-        self.stack.append(_new_object(kind, args))
+        args, cls = self.pop(), self.pop()
+        self.stack.append(_new_object(cls, args))
 
     def _newobj_ex(self, _: Any) -> None:
-        _keywords, args, kind = self.pop(), self.pop(), self.pop()
-        self.stack.append(_new_object(kind, args))
+        _keywords, args, cls = self.pop(), self.pop(), self.pop()
+        self.stack.append(_new_object(cls, args))
 
     def _build(self, _: Any) -> None:
         state, target = self.pop(), self.stack[-1]
@@ -274,21 +255,23 @@ class _PickleMachine:
 
 
 def _check_key(key: Any) -> Any:
-    """Return a key that is flat: hashing a tuple nested a million deep would overflow the stack of the interpreter."""
+    """Return a dict key if it is flat: hashing a tuple nested a million deep would overflow the interpreter's stack."""
     flat = key if type(key) is tuple else (key,)
     if not all(isinstance(part, (*SCALAR_TYPES, GlobalName, PickledObject)) for part in flat):
         raise InputError("its pickle has a dict with a key that is neither a number nor a text nor a tuple of them")
     return key
 
 
-def _split_global(words: str) -> tuple[str, str]:
-    module, space, name = words.partition(" ")
+def _split_global(text: str) -> tuple[str, str]:
+    """Return module and name of the argument of the opcodes GLOBAL and INST."""
+    module, space, name = text.partition(" ")
     if not space or " " in name:
-        raise InputError(f"its pickle asks for {printable(words)!r}, which is no name")
+        raise InputError(f"its pickle asks for {printable(text)!r}, which is no name")
     return module, name
 
 
 def _called_object(function: Any, args: Any) -> PickledObject:
+    """Return the record of a call."""
     if type(function) is not GlobalName or type(args) is not tuple:
         raise InputError("its pickle calls what is no plain name")
     full = check_callable(function.name)
@@ -297,22 +280,26 @@ def _called_object(function: Any, args: Any) -> PickledObject:
     return PickledObject(full, args)
 
 
-def _new_object(kind: Any, args: Any) -> PickledObject:
-    if type(kind) is not GlobalName or type(args) is not tuple:
+def _new_object(cls: Any, args: Any) -> PickledObject:
+    """Return the record of an object that ``cls.__new__`` would have made."""
+    if type(cls) is not GlobalName or type(args) is not tuple:
         raise InputError("its pickle makes an object of what is no plain name")
-    return PickledObject(kind.name, args)
+    return PickledObject(cls.name, args)
 
 
-def _storage_reference(words: Any) -> GlobalName | StorageReference:
-    """Return the storage a pickle points to; a legacy file wraps the classes of modules in the same way."""
-    match words:
+def _storage_reference(identifier: Any) -> GlobalName | StorageReference:
+    """Return what a persistent identifier refers to: a storage, or in a legacy file the class of a module."""
+    match identifier:
         case ("module", GlobalName() as name, *_):
             return name
-        case ("storage", GlobalName(name=kind), key, str() | None, int() as length, *rest) if type(key) in (str, int):
+        case ("storage", GlobalName(name=storage_class), key, str() | None, int() as length, *rest) if type(key) in (
+            str,
+            int,
+        ):
             view = rest[0] if rest else None
             match view:
                 case None:
-                    return StorageReference(kind, str(key), length)
+                    return StorageReference(storage_class, str(key), length)
                 case (_, int() as start, int() as size):
-                    return StorageReference(kind, str(key), length, start, size)
+                    return StorageReference(storage_class, str(key), length, start, size)
     raise InputError("its pickle points to something that is not the storage of a tensor")

@@ -1,4 +1,4 @@
-"""What a pickle describes becomes plain: dicts, lists, numbers and tensors; a module becomes its named tensors."""
+"""Convert a parsed pickle to nested dicts, lists, numbers and tensors; a module becomes its named tensors."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from maetheory.checkpoints.reading.pickle_parser import SCALAR_TYPES, GlobalName, PickledObject, StorageReference
-from maetheory.checkpoints.reading.rebuilding import made
+from maetheory.checkpoints.reading.pickle_values import SCALAR_TYPES, GlobalName, PickledObject, StorageReference
+from maetheory.checkpoints.reading.rebuilding import rebuild
 from maetheory.checkpoints.reading.storages import Storages
 from maetheory.core import InputError
 
@@ -23,92 +23,110 @@ LIST_CLASSES = frozenset({"builtins.list", "builtins.tuple", "builtins.set", "bu
 
 @dataclass
 class PlainTreeBuilder:
-    """One walk over what a pickle describes.
+    """Converter of one parsed pickle to plain values, with limits on size and depth.
 
-    A value that is referred to twice is walked twice, and the walk has a bound, so that whoever walks the outcome is
-    safe from a list of lists that doubles at every level. What would be copied (numbers, bytes) is made once.
+    A value that is referred to twice is converted twice and counts twice, so that the result has no more than
+    `MAX_VALUES` nodes even if a list of lists doubles at every level. Tensors, arrays and bytes are rebuilt once.
+
+    Attributes
+    ----------
+    storages : Storages
+    module_attributes, module_classes : dict
+        Those of `CheckpointContents`, filled on the way.
+    n_values : int
+        Values converted so far.
+    path : list of str
+        Keys from the root to the current value.
+    in_progress : set of int
+        Identities of the containers around the current value.
+    rebuilt : dict
+        Rebuilt values by the identity of their records.
     """
 
     storages: Storages
-    attributes: dict[str, Any] = field(default_factory=dict)
-    classes: dict[str, str] = field(default_factory=dict)
+    module_attributes: dict[str, Any] = field(default_factory=dict)
+    module_classes: dict[str, str] = field(default_factory=dict)
     n_values: int = 0
     path: list[str] = field(default_factory=list)
     in_progress: set[int] = field(default_factory=set)
-    made: dict[int, Any] = field(default_factory=dict)
+    rebuilt: dict[int, Any] = field(default_factory=dict)
 
-    def value(self, thing: Any) -> Any:
-        """Return a thing as plain values; an object that contains itself is its class name inside.
+    def convert(self, value: Any) -> Any:
+        """Return a value as plain values; an object that contains itself becomes its class name there.
 
         Raises
         ------
         InputError
-            If there is too much of it, too deep, or a tensor or array that cannot be.
+            If there are too many values, nested too deep, or a tensor or array that cannot be rebuilt.
         """
         self._count_values(1)
-        if isinstance(thing, GlobalName):
-            return thing.name
-        if isinstance(thing, StorageReference):
-            return self.storages.strided_tensor(thing, 0, (thing.length,), (1,))
-        if not isinstance(thing, list | tuple | dict | PickledObject):
-            return thing
-        if id(thing) in self.in_progress:
-            return thing.name if isinstance(thing, PickledObject) else "itself"
+        if isinstance(value, GlobalName):
+            return value.name
+        if isinstance(value, StorageReference):
+            return self.storages.strided_tensor(value, 0, (value.length,), (1,))
+        if not isinstance(value, list | tuple | dict | PickledObject):
+            return value
+        if id(value) in self.in_progress:
+            return value.name if isinstance(value, PickledObject) else "itself"
         if len(self.in_progress) >= MAX_DEPTH:
             raise InputError(f"what its pickle describes is nested more than {MAX_DEPTH} levels deep")
-        self.in_progress.add(id(thing))
+        self.in_progress.add(id(value))
         try:
-            return self._convert_container(thing)
+            return self._convert_container(value)
         finally:
-            self.in_progress.remove(id(thing))
+            self.in_progress.remove(id(value))
 
     def _count_values(self, number: int) -> None:
+        """Count values towards the limit."""
         self.n_values += number
         if self.n_values > MAX_VALUES:
             raise InputError(f"its pickle unfolds to more than {MAX_VALUES} values")
 
-    def _convert_child(self, key: Any, thing: Any) -> Any:
+    def _convert_child(self, key: Any, value: Any) -> Any:
+        """Convert the value under a key, with the key at the end of the path."""
         self.path.append(key if isinstance(key, str) else repr(key) if isinstance(key, int) else "")
         try:
-            return self.value(thing)
+            return self.convert(value)
         finally:
             self.path.pop()
 
-    def _convert_container(self, thing: Any) -> Any:
-        if isinstance(thing, dict):
-            return self._convert_dict(thing.items())
-        if not isinstance(thing, PickledObject):
-            return self._convert_sequence(thing)
-        if is_module(thing):
-            return self._convert_module(thing)
-        if id(thing) not in self.made:
-            found = made(thing, self.value, self.storages)
+    def _convert_container(self, value: Any) -> Any:
+        """Convert a dict, a list, a tuple or a record."""
+        if isinstance(value, dict):
+            return self._convert_dict(value.items())
+        if not isinstance(value, PickledObject):
+            return self._convert_sequence(value)
+        if is_module(value):
+            return self._convert_module(value)
+        if id(value) not in self.rebuilt:
+            found = rebuild(value, self.convert, self.storages)
             if found is None:
-                return self._convert_object(thing)
-            self.made[id(thing)] = found
-        return self.made[id(thing)]
+                return self._convert_object(value)
+            self.rebuilt[id(value)] = found
+        return self.rebuilt[id(value)]
 
-    def _convert_sequence(self, thing: list[Any] | tuple[Any, ...]) -> list[Any] | tuple[Any, ...]:
-        if all(type(item) in SCALAR_TYPES for item in thing):  # a log of a million losses is no million things
-            self._count_values(len(thing) // 16)
-            return type(thing)(thing)
-        return type(thing)([self._convert_child(i, item) for i, item in enumerate(thing)])
+    def _convert_sequence(self, items: list[Any] | tuple[Any, ...]) -> list[Any] | tuple[Any, ...]:
+        """Convert a list or tuple; sixteen plain scalars count as one value, so that long logs pass."""
+        if all(type(item) in SCALAR_TYPES for item in items):
+            self._count_values(len(items) // 16)
+            return type(items)(items)
+        return type(items)([self._convert_child(i, item) for i, item in enumerate(items)])
 
     def _convert_dict(self, pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
-        return {
-            word: self._convert_child(word, value) for word, value in ((_plain_key(key), value) for key, value in pairs)
-        }
+        """Convert the keys and values of a dict."""
+        plain = ((_plain_key(key), value) for key, value in pairs)
+        return {key: self._convert_child(key, value) for key, value in plain}
 
     def _convert_object(self, record: PickledObject) -> Any:
-        """Return an object as a dict of its items and attributes, or as the list of its items or arguments."""
+        """Convert any other object to a dict of its items and attributes, or to the list of its items or arguments."""
         first, state = record.args[0] if record.args else None, object_state(record)
         if record.name in LIST_CLASSES:
             self._count_values(len(first or ()))
-            return self.value([*(first or ()), *(record.items or ())])
-        if record.name.startswith("omegaconf.") and isinstance(state, dict):  # which boxes each value of its own
-            return self.value(state.get("_content", state.get("_val")))
-        if record.name.endswith("multiarray._reconstruct") and isinstance(state, tuple):  # an array of objects
-            return self.value(state[-1])
+            return self.convert([*(first or ()), *(record.items or ())])
+        if record.name.startswith("omegaconf.") and isinstance(state, dict):  # it wraps each of its values in a node
+            return self.convert(state.get("_content", state.get("_val")))
+        if record.name.endswith("multiarray._reconstruct") and isinstance(state, tuple):  # an array of Python objects
+            return self.convert(state[-1])
         found = {}
         if record.name in DICT_CLASSES or record.name.endswith("Dict"):
             found = self._convert_dict(as_mapping(PickledObject("", record.args)).items())
@@ -118,78 +136,78 @@ class PlainTreeBuilder:
         if found or isinstance(state, dict) or record.name in DICT_CLASSES or record.pairs is not None:
             return found
         if record.items is not None:
-            return self.value(record.items)
-        return self.value(list(record.args)) if record.args else record.name
+            return self.convert(record.items)
+        return self.convert(list(record.args)) if record.args else record.name
 
     def _convert_module(self, record: PickledObject) -> dict[str, Tensor]:
-        """Return the parameters and persistent buffers below a module, as its own ``state_dict`` would name them."""
+        """Return the parameters and persistent buffers of a module, under the names of its ``state_dict``."""
         state = object_state(record)
-        self.classes[self._dotted_name(self.path)] = record.name.rpartition(".")[2]
-        hidden = {name for name in self.value(state.get("_non_persistent_buffers_set", [])) if isinstance(name, str)}
+        self.module_classes[self._dotted_name(self.path)] = record.name.rpartition(".")[2]
+        hidden = {name for name in self.convert(state.get("_non_persistent_buffers_set", [])) if isinstance(name, str)}
         own = [*as_mapping(state["_parameters"]).items(), *as_mapping(state.get("_buffers", {})).items()]
         self._count_values(len(own) + len(state))
         found = {}
         for name, value in own:
-            if value is not None and name not in hidden and isinstance(tensor := self.value(value), Tensor):
+            if value is not None and name not in hidden and isinstance(tensor := self.convert(value), Tensor):
                 found[self._dotted_name([name])] = tensor
         for name, child in as_mapping(state["_modules"]).items():
-            inside = self._convert_child(name, child) if isinstance(child, PickledObject) and is_module(child) else {}
-            for key, tensor in inside.items() if isinstance(inside, dict) else ():
+            state_dict = self._convert_child(name, child) if is_module(child) else {}
+            for key, tensor in state_dict.items() if isinstance(state_dict, dict) else ():
                 found[self._dotted_name([name, key])] = tensor
         for name, value in state.items():
             if (
                 isinstance(name, str)
                 and not name.startswith("_")
-                and (kept := self._plain_attribute(value)) is not None
+                and (attribute := self._plain_attribute(value)) is not None
             ):
-                self.attributes[self._dotted_name([*self.path, name])] = kept
+                self.module_attributes[self._dotted_name([*self.path, name])] = attribute
         return found
 
     def _plain_attribute(self, value: Any) -> Any:
-        """Return a module's attribute, if it is a plain value or a short sequence of them."""
+        """Return an attribute of a module if it is a plain value or a short sequence of them, else None."""
         if isinstance(value, PickledObject) and (
             value.name == "torch.Size" or value.name.endswith("multiarray.scalar")
         ):
-            value = self.value(value)
+            value = self.convert(value)
         if isinstance(value, list | tuple) and len(value) <= MAX_ATTRIBUTE_LENGTH:
             return tuple(value) if all(isinstance(item, PLAIN_TYPES) for item in value) else None
         return value if isinstance(value, PLAIN_TYPES) else None
 
     def _dotted_name(self, parts: list[str]) -> str:
-        """Return a dotted name, on the account of the file: long names in deep modules grow with their square."""
+        """Join a dotted name and charge it to the byte budget: in deep modules names add up to depth squared."""
         self.storages.budget.spend(sum(map(len, parts)))
         return ".".join(parts)
 
 
 def _plain_key(key: Any) -> Any:
-    """Return the key of a dict as plain values."""
+    """Return a dict key as a plain value or a tuple of them."""
     if isinstance(key, tuple):
         return tuple(_plain_key(part) for part in key)
     return key.name if isinstance(key, GlobalName | PickledObject) else key
 
 
-def is_module(thing: Any) -> bool:
-    """Return whether a record looks like a pickled torch module."""
-    state = object_state(thing) if isinstance(thing, PickledObject) else None
+def is_module(value: Any) -> bool:
+    """Return whether a value is the record of a torch module: its state has parameters and submodules."""
+    state = object_state(value) if isinstance(value, PickledObject) else None
     return isinstance(state, dict) and all(
         isinstance(state.get(key), dict | PickledObject) for key in ("_parameters", "_modules")
     )
 
 
 def object_state(record: PickledObject) -> Any:
-    """Return the state of an object; with slots it is a pair, of which the first is the dict."""
+    """Return the state of an object as one dict; with slots it is a pair of dicts."""
     state = record.state
     if isinstance(state, tuple) and len(state) == 2 and isinstance(state[1], dict):
         return {**(state[0] if isinstance(state[0], dict) else {}), **state[1]}
     return state
 
 
-def as_mapping(thing: Any) -> Mapping[Any, Any]:
-    """Return the items of a dict or of a pickled ordered dict."""
-    if isinstance(thing, dict):
-        return thing
-    if not isinstance(thing, PickledObject):
+def as_mapping(value: Any) -> Mapping[Any, Any]:
+    """Return a dict, or a pickled ordered dict as a dict."""
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, PickledObject):
         raise InputError("its pickle holds a module whose parts are no dict")
-    first = thing.args[0] if thing.args else ()
+    first = value.args[0] if value.args else ()
     pairs = first.items() if isinstance(first, dict) else map(tuple, first) if isinstance(first, list) else ()
-    return dict([*pairs, *(thing.pairs or ())])
+    return dict([*pairs, *(value.pairs or ())])

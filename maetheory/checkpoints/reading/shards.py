@@ -1,4 +1,4 @@
-"""A folder holds one set of weights, whole or in shards that an index lists."""
+"""Find the weights file of a folder, and read the index of sharded weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pkl")
 
 
 def find_weights_file(folder: Path) -> Path:
-    """Return the weights of a folder: a run's newest whole step, or what Hugging Face writes, or the only file.
+    """Return the weights file of a folder: of a run's newest complete step, of Hugging Face, or the only one.
 
     Raises
     ------
@@ -46,8 +46,8 @@ def find_weights_file(folder: Path) -> Path:
     return files[0]
 
 
-def shards(index: Path) -> dict[str, list[str]]:
-    """Return the files that an index lists, each with the tensors it should hold.
+def read_shard_index(index: Path) -> dict[str, list[str]]:
+    """Return the files that a shard index lists, each with the names of its tensors.
 
     Raises
     ------
@@ -55,22 +55,26 @@ def shards(index: Path) -> dict[str, list[str]]:
         If it lists none, a file outside its folder, or a file that is missing.
     """
     content = read_json(index)
-    places = content.get("weight_map") if isinstance(content, dict) else None
-    if not isinstance(places, dict) or not places or not all(isinstance(name, str) for name in places.values()):
+    weight_map = content.get("weight_map") if isinstance(content, dict) else None
+    if (
+        not isinstance(weight_map, dict)
+        or not weight_map
+        or not all(isinstance(name, str) for name in weight_map.values())
+    ):
         raise InputError(f"{index.name} lists no weights")
-    found: dict[str, list[str]] = {}
-    for tensor, name in places.items():
-        found.setdefault(name, []).append(tensor)
-    for name in found:
+    tensors_by_file: dict[str, list[str]] = {}
+    for tensor, name in weight_map.items():
+        tensors_by_file.setdefault(name, []).append(tensor)
+    for name in tensors_by_file:
         if name != Path(name).name or name in (".", "..") or "\\" in name or "\0" in name:
             raise InputError(f"{index.name} lists {printable(name)!r}, which is not beside it")
         if not (index.parent / name).is_file():
             raise InputError(f"the shard {printable(name)} that {index.name} lists is missing")
-    return dict(sorted(found.items()))
+    return dict(sorted(tensors_by_file.items()))
 
 
 def check_shard_complete(name: str, listed: Iterable[str], held: Iterable[str]) -> None:
-    """Check that a shard holds what the index says.
+    """Check that a shard holds every tensor that the index lists for it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A tensor is a window on a run of numbers; neither may claim more memory than its file can fill."""
+"""Storages of a torch file, and tensors as strided views of them, within a byte budget."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from maetheory.checkpoints.reading.pickle_globals import printable
-from maetheory.checkpoints.reading.pickle_parser import StorageReference
+from maetheory.checkpoints.reading.pickle_values import StorageReference
 from maetheory.core import InputError
 
 MAX_DIMENSIONS = 32
@@ -40,17 +40,17 @@ STORAGE_DTYPES = {
 
 @dataclass
 class ByteBudget:
-    """How many more bytes a file may ask for."""
+    """Number of bytes that the tensors of one file may still occupy."""
 
     remaining: int
 
     def spend(self, number: int) -> None:
-        """Spend a number of bytes.
+        """Subtract a number of bytes from the budget.
 
         Raises
         ------
         InputError
-            If fewer are left.
+            If fewer bytes remain.
         """
         if number < 0 or number > self.remaining:
             raise InputError(f"its tensors claim more than the {self.remaining} bytes that its size allows")
@@ -59,29 +59,31 @@ class ByteBudget:
 
 @dataclass
 class Storages:
-    """The runs of numbers of one file, each read once, when a tensor asks for it.
+    """The storages of one file, each loaded once, when the first tensor needs it.
 
     Attributes
     ----------
     read_bytes : callable
-        From a key and a number of bytes to a writable buffer of as many bytes.
-    budget : Allowance
-        For the bytes of all tensors together; a window that repeats itself counts as often as it does.
+        Returns a writable buffer, given the key of a storage and its number of bytes.
+    budget : ByteBudget
+        Limit on the bytes of all tensors together; elements that a view repeats count as often as they occur.
+    loaded : dict of str to Tensor
+        The bytes of the storages loaded so far, by key.
     """
 
     read_bytes: Callable[[str, int], bytearray]
     budget: ByteBudget
-    read: dict[str, Tensor] = field(default_factory=dict)
+    loaded: dict[str, Tensor] = field(default_factory=dict)
 
     def strided_tensor(
         self, storage: StorageReference, start: Any, size: Any, stride: Any, dtype: torch.dtype | None = None
     ) -> Tensor:
-        """Return the tensor that a shape and strides cut out of a storage; tensors of one storage share it.
+        """Return the strided view of a storage; tensors of one storage share its memory.
 
         Raises
         ------
         InputError
-            If it reaches beyond the storage, or the storage beyond the file.
+            If the view reaches beyond the storage, or the storage beyond the file.
         """
         if not (is_shape((start,)) and is_shape(size) and is_shape(stride) and len(size) == len(stride)):
             raise InputError(f"its pickle describes a tensor without a proper shape of at most {MAX_DIMENSIONS} axes")
@@ -95,40 +97,42 @@ class Storages:
         return numbers.as_strided(size, stride, start)
 
     def _typed_storage(self, storage: StorageReference, dtype: torch.dtype | None) -> Tensor:
-        kind = storage_dtype(storage.kind)
-        if storage.key not in self.read:
-            buffer = self.read_bytes(storage.key, storage.length * kind.itemsize)
-            self.read[storage.key] = torch.frombuffer(buffer, dtype=torch.uint8) if buffer else torch.empty(0).byte()
-        raw = self.read[storage.key]
-        if len(raw) != storage.length * kind.itemsize:
+        """Return a whole storage as one-dimensional tensor, of its own dtype or another of the same bytes."""
+        stored = storage_dtype(storage.storage_class)
+        if storage.key not in self.loaded:
+            buffer = self.read_bytes(storage.key, storage.length * stored.itemsize)
+            self.loaded[storage.key] = torch.frombuffer(buffer, dtype=torch.uint8) if buffer else torch.empty(0).byte()
+        raw = self.loaded[storage.key]
+        if len(raw) != storage.length * stored.itemsize:
             raise InputError(f"two tensors disagree on the length of the storage {printable(storage.key)}")
-        numbers = raw.view(kind)
-        if storage.view is not None:
-            numbers = _storage_slice(numbers, storage.start, storage.view)
+        numbers = raw.view(stored)
+        if storage.view_length is not None:
+            numbers = _storage_slice(numbers, storage.start, storage.view_length)
         return numbers if dtype is None else numbers.view(torch.uint8).view(dtype)
 
 
-def storage_dtype(kind: str) -> torch.dtype:
-    """Return the type of the numbers in a storage class.
+def storage_dtype(storage_class: str) -> torch.dtype:
+    """Return the dtype of one of torch's typed storage classes.
 
     Raises
     ------
     InputError
         If it is no storage class of torch, or one of quantised numbers.
     """
-    found = STORAGE_DTYPES.get(kind.rpartition(".")[2]) if kind.startswith("torch.") else None
+    found = STORAGE_DTYPES.get(storage_class.rpartition(".")[2]) if storage_class.startswith("torch.") else None
     if found is None:
-        raise InputError(f"it holds numbers of the kind {printable(kind)!r}, which are not read")
+        raise InputError(f"it holds numbers of the kind {printable(storage_class)!r}, which are not read")
     return found
 
 
 def _storage_slice(numbers: Tensor, start: int, length: int) -> Tensor:
+    """Return the part of a storage that a legacy file calls a view."""
     if not 0 <= start <= start + length <= len(numbers):
         raise InputError(f"a part of a storage reaches beyond its {len(numbers)} numbers")
     return numbers[start : start + length]
 
 
 def is_shape(values: Any) -> bool:
-    """Return whether these are few integers that are not negative, as a shape or its strides."""
-    few = isinstance(values, tuple | list) and len(values) <= MAX_DIMENSIONS
-    return few and all(type(value) is int and value >= 0 for value in values)
+    """Return whether these are at most `MAX_DIMENSIONS` non-negative integers, as a shape or strides are."""
+    short = isinstance(values, tuple | list) and len(values) <= MAX_DIMENSIONS
+    return short and all(type(value) is int and value >= 0 for value in values)

@@ -1,4 +1,4 @@
-"""A torch file is one pickle that describes, and the bytes of its storages after or beside it."""
+"""Read files of ``torch.save``, in the zip format and in the legacy format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from maetheory.checkpoints.reading.pickle_globals import printable
-from maetheory.checkpoints.reading.pickle_parser import ParsedPickle, parse_pickle
+from maetheory.checkpoints.reading.pickle_parser import parse_pickle
+from maetheory.checkpoints.reading.pickle_values import ParsedPickle
 from maetheory.checkpoints.reading.plain_tree import PlainTreeBuilder, is_module
 from maetheory.checkpoints.reading.storages import ByteBudget, Storages, storage_dtype
 from maetheory.core import InputError
@@ -20,22 +21,22 @@ ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class FileContents(NamedTuple):
-    """What a torch file holds."""
+    """Tensors and plain values of one weights file; the fields are those of `CheckpointContents`."""
 
     container: str
     globals: tuple[str, ...]
     tree: Any
-    attributes: dict[str, Any]
-    classes: dict[str, str]
+    module_attributes: dict[str, Any]
+    module_classes: dict[str, str]
 
 
 def read_torch_zip(path: Path, max_bytes: int) -> FileContents:
-    """Read what ``torch.save`` has written since version 1.6, within a number of bytes.
+    """Read a file of ``torch.save`` since version 1.6, a zip archive, within a number of bytes.
 
     Raises
     ------
     InputError
-        If the archive is another, damaged, or declares more bytes than the budget.
+        If it is another archive, damaged, or declares more than `max_bytes`.
     """
     if not zipfile.is_zipfile(path):
         raise InputError("it begins as a torch file and its end is missing or damaged; the download was cut short")
@@ -61,50 +62,52 @@ def read_torch_zip(path: Path, max_bytes: int) -> FileContents:
 
 
 def read_torch_legacy(path: Path, max_bytes: int) -> FileContents:
-    """Read what ``torch.save`` wrote before version 1.6, or one plain pickle, within a number of bytes.
+    """Read a file of ``torch.save`` before version 1.6, or one plain pickle, within a number of bytes.
 
     Raises
     ------
     InputError
         If it is neither, or damaged.
     """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-        first = parse_pickle(whole)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        first = parse_pickle(data)
         if type(first.value) is not int or first.value != LEGACY_MAGIC:
             return _file_contents("pickle", first, Storages(_missing_storage, ByteBudget(max_bytes)))
-        if parse_pickle(whole).value != 1001:
+        if parse_pickle(data).value != 1001:
             raise InputError("it is of a version of torch's legacy format that is not known")
-        parse_pickle(whole)  # the byte order of the machine, which has always been little
-        pickle = parse_pickle(whole)
+        parse_pickle(data)  # the byte order of the machine, which has always been little
+        pickle = parse_pickle(data)
         spans = _storage_spans(
-            whole, parse_pickle(whole).value, {storage.key: storage.kind for storage in pickle.storages}
+            data, parse_pickle(data).value, {storage.key: storage.storage_class for storage in pickle.storages}
         )
 
         def read_bytes(key: str, length: int) -> bytearray:
             start, stop = spans.get(key, (0, -1))
             if stop - start != length:
                 raise InputError(f"the storage {printable(key)} of {length} bytes is not in the file")
-            return bytearray(whole[start:stop])
+            return bytearray(data[start:stop])
 
         return _file_contents("torch legacy", pickle, Storages(read_bytes, ByteBudget(max_bytes)))
 
 
 def _file_contents(container: str, pickle: ParsedPickle, storages: Storages) -> FileContents:
+    """Convert a parsed pickle to plain values and tensors."""
     root = pickle.value
-    walk = PlainTreeBuilder(storages)
-    tree = walk.value(root)
-    inside = root.values() if isinstance(root, dict) else ()
-    whole = is_module(root) or any(is_module(value) for value in inside)
+    builder = PlainTreeBuilder(storages)
+    tree = builder.convert(root)
+    children = root.values() if isinstance(root, dict) else ()
+    has_module = is_module(root) or any(is_module(child) for child in children)
     return FileContents(
-        "whole-module pickle" if whole else container,
+        "whole-module pickle" if has_module else container,
         tuple(sorted(pickle.globals)),
         tree,
-        walk.attributes,
-        walk.classes,
+        builder.module_attributes,
+        builder.module_classes,
     )
 
 
 def _zip_members(archive: zipfile.ZipFile, max_bytes: int) -> dict[str, zipfile.ZipInfo]:
+    """Return the members by name, none of them encrypted, doubled or too large."""
     infos = archive.infolist()
     members = {info.filename: info for info in infos}
     if len(members) != len(infos):
@@ -117,6 +120,7 @@ def _zip_members(archive: zipfile.ZipFile, max_bytes: int) -> dict[str, zipfile.
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytearray:
+    """Return the bytes of a member, read in chunks into a buffer of the declared length."""
     buffer, filled = bytearray(info.file_size), 0
     with archive.open(info) as member:
         while piece := member.read(CHUNK_BYTES):
@@ -127,21 +131,22 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytearray:
     return buffer
 
 
-def _storage_spans(whole: mmap.mmap, keys: Any, kinds: dict[str, str]) -> dict[str, tuple[int, int]]:
-    """Return where each storage of a legacy file begins and ends: each has its length before it."""
+def _storage_spans(data: mmap.mmap, keys: Any, storage_classes: dict[str, str]) -> dict[str, tuple[int, int]]:
+    """Return the byte range of each storage of a legacy file, which writes its length before it."""
     spans: dict[str, tuple[int, int]] = {}
     if not isinstance(keys, list):
         raise InputError("it lists no storages where torch's legacy format does")
     for key in map(str, keys):
-        kind = storage_dtype(kinds.get(key, ""))
-        start = whole.tell() + 8
-        stop = start + int.from_bytes(whole.read(8), "little") * kind.itemsize
-        if stop > len(whole):
+        dtype = storage_dtype(storage_classes.get(key, ""))
+        start = data.tell() + 8
+        stop = start + int.from_bytes(data.read(8), "little") * dtype.itemsize
+        if stop > len(data):
             raise InputError(f"the storage {printable(key)} reaches beyond the end of the file")
         spans[key] = (start, stop)
-        whole.seek(stop)
+        data.seek(stop)
     return spans
 
 
 def _missing_storage(key: str, length: int) -> bytearray:
+    """Refuse a storage that a plain pickle refers to."""
     raise InputError("it is a pickle that points to tensors which are not in the file")

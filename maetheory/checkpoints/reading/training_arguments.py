@@ -1,4 +1,4 @@
-"""How a checkpoint was trained, as far as the file says."""
+"""Training arguments stored in a checkpoint or beside it, and whether its decoder is complete."""
 
 from __future__ import annotations
 
@@ -44,32 +44,32 @@ ARGUMENT_PATHS = ("", "args", "config", "hyper_parameters", "hparams", "cfg", "m
 
 
 def training_arguments(contents: CheckpointContents) -> dict[str, Any]:
-    """Return the training arguments found in the file's tree or beside it: plain values under well-known names."""
+    """Return the training arguments found in the file's tree or beside it, by well-known names."""
     tree = contents.tree if isinstance(contents.tree, Mapping) else {}
-    places = [tree.get(place) if place else tree for place in ARGUMENT_PATHS]
-    places += [contents.sidecars.get(name) for name in ("config.json", "args.json")]
+    mappings = [tree.get(path) if path else tree for path in ARGUMENT_PATHS]
+    mappings += [contents.sidecars.get(name) for name in ("config.json", "args.json")]
     found: dict[str, Any] = {}
     if contents.container == "maetheory run" and contents.path.name.removeprefix("step-").isdecimal():
         found["step"] = int(contents.path.name.removeprefix("step-"))
-    for place in places:
-        for record in _nested_mappings(place):
+    for mapping in mappings:
+        for record in _nested_mappings(mapping):
             for name in ARGUMENT_NAMES:
                 if name not in found and isinstance(record.get(name), bool | int | float | str):
                     found[name] = record[name]
     return {name: found[name] for name in ARGUMENT_NAMES if name in found}
 
 
-def decoder_status(left: Mapping[str, int], names: Iterable[str]) -> str:
-    """Say whether what was set aside is a whole decoder: one has weights of its own and a mask token."""
-    weights = sum(n for words, n in left.items() if "decoder" in words)
+def decoder_status(unused: Mapping[str, int], names: Iterable[str]) -> str:
+    """Describe the decoder among the unused keys: whole if it has weights of its own and a mask token."""
+    weights = sum(n for words, n in unused.items() if "decoder" in words)
     if not weights:
         return "absent: it cannot reconstruct"
     whole = any("mask_token" in name for name in names)
     return "whole" if whole else "in part, without a mask token: it cannot reconstruct"
 
 
-def _nested_mappings(place: Any) -> list[Mapping[str, Any]]:
-    """Return a dictionary and the dictionaries in it."""
-    if not isinstance(place, Mapping):
+def _nested_mappings(value: Any) -> list[Mapping[str, Any]]:
+    """Return a dictionary and its values that are dictionaries."""
+    if not isinstance(value, Mapping):
         return []
-    return [place, *(value for value in place.values() if isinstance(value, Mapping))]
+    return [value, *(child for child in value.values() if isinstance(child, Mapping))]

@@ -122,7 +122,7 @@ def test_plain_files_are_what_torch_reads(container: str, tmp_path: Path) -> Non
     assert found.container == f"torch {container.partition(',')[0]}"
     assert found.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert "torch._utils._rebuild_tensor_v2" in found.globals
-    assert (found.attributes, found.classes, found.sidecars) == ({}, {}, {})
+    assert (found.module_attributes, found.module_classes, found.sidecars) == ({}, {}, {})
 
 
 def test_tensors_of_one_storage_share_it(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_whole_module_is_its_state_dict(container: str, tmp_path: Path) -> Non
     assert {key: bits(value).tolist() for key, value in found.tree.items()} == {
         key: bits(value).tolist() for key, value in model.state_dict().items()
     }
-    assert found.classes == {name: type(module).__name__ for name, module in model.named_modules()}
+    assert found.module_classes == {name: type(module).__name__ for name, module in model.named_modules()}
     wanted = {
         "blocks.1.num_heads": 3,
         "blocks.1.grid": (4, 4),
@@ -159,8 +159,8 @@ def test_a_whole_module_is_its_state_dict(container: str, tmp_path: Path) -> Non
         "norm.normalized_shape": (6,),
         "training": True,
     }
-    assert wanted.items() <= found.attributes.items()
-    assert not any(name.endswith((".act", "missing")) for name in found.attributes)
+    assert wanted.items() <= found.module_attributes.items()
+    assert not any(name.endswith((".act", "missing")) for name in found.module_attributes)
 
 
 def test_a_module_in_a_dict_has_the_keys_before_it(tmp_path: Path) -> None:
@@ -168,8 +168,8 @@ def test_a_module_in_a_dict_has_the_keys_before_it(tmp_path: Path) -> None:
     found = read_checkpoint(tmp_path / "a.pt")
     assert found.container == "whole-module pickle"
     assert list(found.tree["model"]) == ["0.weight", "0.bias"]
-    assert found.attributes["model.0.eps"] == 1e-5
-    assert found.classes == {"model": "Sequential", "model.0": "LayerNorm"}
+    assert found.module_attributes["model.0.eps"] == 1e-5
+    assert found.module_classes == {"model": "Sequential", "model.0": "LayerNorm"}
 
 
 def test_a_module_that_knows_its_parent(tmp_path: Path) -> None:
@@ -377,9 +377,9 @@ def test_real_whole_modules(real_data: Path) -> None:
         found = read_checkpoint(file)
         assert found.container == "whole-module pickle"
         assert found.tree["pos_embedding"].shape == (256, 1, 72)
-        assert found.attributes["transformer.0.attn.num_heads"] == 3
-        assert found.attributes["transformer.11.norm1.eps"] == 1e-5
-        assert found.classes["transformer.0.attn"] == "Attention"
+        assert found.module_attributes["transformer.0.attn.num_heads"] == 3
+        assert found.module_attributes["transformer.11.norm1.eps"] == 1e-5
+        assert found.module_classes["transformer.0.attn"] == "Attention"
         assert not nonfinite_tensors(found.tree)
         assert all(tensor.device.type == "cpu" for tensor in found.tree.values())
 
