@@ -1,7 +1,20 @@
-"""What features say about collapse: every number with its convention, every spectral one from mergeable moments.
+"""Metrics of representation collapse, computed from features or from mergeable moments.
 
-Features are ``Z`` (N, D), one row per image. What is a function of second moments takes either the features, by the
-singular value decomposition, or `Moments`, which add up over batches and processes and state their squaring error.
+Features are an array ``Z`` (N, D), one row per image. A metric of second moments takes either the features, which are
+decomposed by SVD, or `Moments`, which merge over batches and processes; from moments it returns an `Estimate` whose
+error bounds the loss of digits by squaring the spectrum. Where papers and libraries compute a metric differently,
+`CONVENTIONS` names each way, and the default is that of the publication.
+
+Read `moments` and `conventions` first, then one file per metric (`effective_rank`, `ranks`, `cosines`, …). `validation`
+checks the input, `spectrum` computes singular values, `squaring_error` bounds the errors of metrics of moments,
+`uncertainty` gives jackknife and bootstrap intervals, and `baselines` gives the values that features without structure
+would have.
+
+>>> import numpy as np
+>>> from maetheory.metrics import Moments, effective_rank
+>>> Z = np.random.default_rng(0).normal(size=(1000, 8))
+>>> round(effective_rank(Z), 2), effective_rank(Moments(8).update(Z)).error < 1e-9
+(7.99, True)
 """
 
 from maetheory.core.renames import renamed
@@ -22,7 +35,7 @@ from maetheory.metrics.moments import Moments
 from maetheory.metrics.ranks import condition_number, iso_score, nesum, participation_ratio, stable_rank
 from maetheory.metrics.spectrum import covariance_eigenvalues, singular_values
 from maetheory.metrics.twonn import twonn
-from maetheory.metrics.uncertainty import bootstrap, growth, jackknife
+from maetheory.metrics.uncertainty import bootstrap, jackknife, metric_by_sample_size
 from maetheory.metrics.uniformity import uniformity
 
 __all__ = [
@@ -44,7 +57,6 @@ __all__ = [
     "direction_std",
     "effective_rank",
     "graph_alignment",
-    "growth",
     "iso_score",
     "jackknife",
     "kernel_entropy",
@@ -54,6 +66,7 @@ __all__ = [
     "mask_alignment",
     "matrix_entropy",
     "mean_cosine",
+    "metric_by_sample_size",
     "nesum",
     "participation_ratio",
     "rankme",
@@ -71,5 +84,6 @@ __getattr__ = renamed(
     __name__,
     {
         "OF_MOMENTS": "MOMENT_METRICS",
+        "growth": "metric_by_sample_size",
     },
 )

@@ -1,4 +1,4 @@
-"""Positive pairs should lie close together."""
+"""Alignment of positive pairs (Wang and Isola 2020)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def alignment(Z1: Any, Z2: Any, *, a: float = 2.0, convention: str | None = None
     Parameters
     ----------
     Z1, Z2 : array or tensor (N, D)
-        Features of two views, paired row by row; we bring rows to unit length.
+        Features of two views, paired row by row; rows are scaled to unit length.
     a : float, default 2
         The power.
     convention : str, optional
@@ -76,14 +76,14 @@ def mask_alignment(Z: Any, *, a: float = 2.0) -> float:
 
 
 def graph_alignment(Z: Any, weights: Any, *, a: float = 2.0) -> float:
-    """Return the alignment ``Σ w_ij ‖ẑᵢ − ẑⱼ‖^a / Σ w_ij`` over weighted pairs, such as views that share a target.
+    """Return the alignment ``Σ w_ij ‖ẑᵢ − ẑⱼ‖^a / Σ w_ij`` over weighted pairs, for example views that share a target.
 
     Parameters
     ----------
     Z : array or tensor (V, D)
         Features of the views of a mask graph, no row zero.
     weights : array or sparse matrix (V, V)
-        How often two views meet, non-negative; for views sharing a target, ``M diag(d₂)⁻¹ Mᵀ``.
+        Non-negative weight of each pair; for views that share a target, ``M diag(d₂)⁻¹ Mᵀ``.
     a : float, default 2
         The power.
 

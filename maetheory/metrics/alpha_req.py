@@ -1,4 +1,4 @@
-"""The eigenvalues of good features fall off as a power of their rank, neither too fast nor too slowly."""
+"""α-ReQ: power-law fit of the covariance eigenvalues."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from maetheory.metrics.spectrum import row_count, singular_values
 from maetheory.metrics.squaring_error import relative_squaring_error
 
 RANGES = ((10, 99), (3, 99), (5, 49), (5, 99), (11, 99))
-"""Ranks between which power laws have been fitted, ours first; no range is canonical."""
+"""Ranges of ranks used in the literature, our default first; no range is canonical."""
 
 
 @dataclass(frozen=True)
 class PowerLawFit:
-    """A fitted power law ``l_i ≈ e^intercept · i^−alpha``, with what it was fitted to.
+    """A power law ``l_i ≈ e^intercept · i^−alpha`` with its range and goodness of fit.
 
     Attributes
     ----------
@@ -32,9 +32,9 @@ class PowerLawFit:
     r2 : float
         Weighted coefficient of determination; 1 is a perfect power law.
     error : float
-        The most that squaring the spectrum can have moved the exponent; 0 for features themselves.
+        Bound on the change of the exponent by squaring the spectrum; 0 for feature arrays.
     sweep : tuple of (range, alpha)
-        The exponent in the other ranges people use: conclusions that change along it are not conclusions.
+        The exponent fitted in each of `RANGES`; a conclusion that depends on the range is not robust.
     """
 
     alpha: float
@@ -49,10 +49,10 @@ class PowerLawFit:
 
 
 def alpha_req(Z: Any, *, ranks: tuple[int, int] | None = None, convention: str | None = None) -> PowerLawFit:
-    """Return the power law of the covariance eigenvalues; an exponent near 1 is said to transfer best.
+    """Return a power-law fit of the covariance eigenvalues; an exponent near 1 is reported to transfer best.
 
-    ``ln l_i`` is fitted linearly against ``ln i`` with weights 1/i. The range decides much: it, its r² and a sweep over
-    other ranges come back with the exponent.
+    ``ln l_i`` is fitted linearly against ``ln i`` with weights 1/i. The exponent depends strongly on the range, so the
+    range, r² and a sweep over other ranges are returned with it.
 
     Parameters
     ----------
@@ -101,8 +101,8 @@ def _fit(logs: NDArray[np.float64], log_error: NDArray[np.float64], first: int, 
     x, y = np.log(rank), logs[first - 1 : last]
     weights = (1 / rank) / (1 / rank).sum()
     x_mean, y_mean = weights @ x, weights @ y
-    pull = weights * (x - x_mean) / (weights @ (x - x_mean) ** 2)
-    slope = pull @ (y - y_mean)
+    slope_weights = weights * (x - x_mean) / (weights @ (x - x_mean) ** 2)
+    slope = slope_weights @ (y - y_mean)
     residual = weights @ (y - y_mean - slope * (x - x_mean)) ** 2
     total = weights @ (y - y_mean) ** 2
     r2 = 1 - residual / total if total > 0 else np.nan
@@ -111,5 +111,5 @@ def _fit(logs: NDArray[np.float64], log_error: NDArray[np.float64], first: int, 
         float(y_mean - slope * x_mean),
         (first, last),
         float(r2),
-        float(np.abs(pull) @ log_error[first - 1 : last]),
+        float(np.abs(slope_weights) @ log_error[first - 1 : last]),
     )

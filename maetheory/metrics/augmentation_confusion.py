@@ -1,4 +1,4 @@
-"""Views of one image should find each other before they find another image."""
+"""Augmentation confusion ratio (ACR) and its average relative form (ARC)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from maetheory.metrics.validation import Floats, check_no_zero_rows, check_views
 
 
 def acr(Z: Any) -> float:
-    """Return the augmentation confusion ratio; 0 keeps all views of an image together, 1 none.
-
-    The share of views whose nearest neighbour, by cosine, is not another view of the same image.
+    """Return the share of views whose nearest neighbour, by cosine, is a view of another image; lower is better.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A number about features means something only beside the same number of features that mean nothing."""
+"""Null baselines of features: shuffled columns and the Marchenko–Pastur law."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _N_ANGLES = 200_001
 
 
 def shuffled_columns(Z: Any, rng: np.random.Generator) -> Floats:
-    """Return `Z` (N, D) with each column shuffled by itself: the same marginals, nothing shared between dimensions.
+    """Return `Z` (N, D) with each column shuffled independently, which keeps the marginals and removes dependence.
 
     Parameters
     ----------
     Z : array or tensor (N, D)
         The features.
     rng : numpy.random.Generator
-        Where the shuffles come from.
+        Draws the permutations.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def marchenko_pastur(n: int, d: int) -> NDArray[np.float64]:
     """Return the singular values (min(N, D),) that the Marchenko–Pastur law predicts for N × D unit Gaussian noise.
 
     The k-th of K is the quantile ``1 − (k − ½)/K`` of the law, so a spectral metric of ``np.diag`` of them is its
-    baseline for pure noise of that shape, without drawing any.
+    baseline for pure noise of that shape, without sampling.
 
     Parameters
     ----------

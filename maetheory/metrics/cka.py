@@ -1,4 +1,4 @@
-"""Two sets of features are alike when they see the same similarities between images."""
+"""Linear centred kernel alignment of two sets of features."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from maetheory.metrics.validation import Floats, check_features
 
 
 def linear_cka(X: Any, Y: Any, *, convention: str | None = None) -> float:
-    """Return the linear centred kernel alignment ``‖YᵀX‖_F² / (‖XᵀX‖_F ‖YᵀY‖_F)``; between 0 and 1, 1 is alike.
+    """Return the linear centred kernel alignment ``‖YᵀX‖_F² / (‖XᵀX‖_F ‖YᵀY‖_F)``; between 0 and 1.
 
-    Unchanged by rotations, shifts and a common scale of either side. The plug-in value grows when N is not much larger
-    than D; ``"debiased"`` removes that and may be slightly negative. NaN when either side does not vary.
+    It is 1 when both sides have the same similarities between images. Invariant under rotations, shifts and a common
+    scale of either side. The plug-in value is too large when N is not much larger than D; ``"debiased"`` corrects that
+    and may be slightly negative. NaN when either side is constant.
 
     Parameters
     ----------
@@ -70,8 +71,8 @@ def _biased_hsic(X: Floats, Y: Floats) -> float:
 def _unbiased_hsic(X: Floats, Y: Floats) -> float:
     """Return ``HSIC₁`` of Song et al. 2012, Eq. 5, without the (N, N) kernel matrices."""
     n = len(X)
-    own_x, own_y = np.square(X).sum(axis=1), np.square(Y).sum(axis=1)  # the diagonals that are left out
+    own_x, own_y = np.square(X).sum(axis=1), np.square(Y).sum(axis=1)  # the excluded diagonals
     row_x, row_y = X @ X.sum(axis=0) - own_x, Y @ Y.sum(axis=0) - own_y
     trace = _biased_hsic(X, Y) - own_x @ own_y
-    whole = row_x.sum() * row_y.sum() / ((n - 1) * (n - 2))
-    return float(trace + whole - 2 * (row_x @ row_y) / (n - 2)) / (n * (n - 3))
+    total = row_x.sum() * row_y.sum() / ((n - 1) * (n - 2))
+    return float(trace + total - 2 * (row_x @ row_y) / (n - 2)) / (n * (n - 3))

@@ -1,7 +1,8 @@
-"""Two images of one class should lie nearer to each other than two of different classes: by how much, with errors."""
+"""Mean distances within and between classes, with jackknife errors."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -18,49 +19,61 @@ _TILE = 1024
 @final
 @dataclass(frozen=True, eq=False)
 class ClassDistances:
-    """Mean Euclidean distances of pairs of images, each with two standard errors.
+    """Mean Euclidean distances between images within and between classes, each with two standard errors.
 
     Attributes
     ----------
     intra : Estimate
-        Of two different images of one class; all such pairs count alike, so large classes count more.
+        Mean over pairs of different images of one class; all pairs have equal weight, so large classes weigh more.
     inter : Estimate
-        Of two images of different classes.
-    relative : Estimate
-        intra / inter: 0 where classes are points, 1 where they cannot be told apart; lower is better.
+        Mean over pairs of images of different classes.
+    ratio : Estimate
+        intra / inter: 0 when classes are points, 1 when they are indistinguishable; lower is better.
     leave_one_image_out : ndarray, shape (N, 3)
-        The three without each image in turn.
+        The three values without each image in turn.
     leave_one_mask_out : ndarray, shape (m, 3)
-        And without each mask; with one mask that is the values themselves.
+        The three values without each mask in turn; with one mask, the values themselves.
     """
 
     intra: Estimate
     inter: Estimate
-    relative: Estimate
+    ratio: Estimate
     leave_one_image_out: np.ndarray = field(repr=False)
     leave_one_mask_out: np.ndarray = field(repr=False)
 
-    def change(self, other: ClassDistances) -> Estimate:
-        """Return by how much the relative distance is more than another of the same images, with two standard errors.
+    @property
+    def relative(self) -> Estimate:
+        """Old name of `ratio`."""
+        warnings.warn("ClassDistances.relative was renamed; use ClassDistances.ratio", DeprecationWarning, stacklevel=2)
+        return self.ratio
 
-        What the two share cancels: the images, and masks that were drawn together, the i-th with the i-th. So a change
-        may be plain where the errors of both are wide.
+    def change(self, other: ClassDistances) -> Estimate:
+        """Old name of `difference`."""
+        new = "ClassDistances.difference"
+        warnings.warn(f"ClassDistances.change was renamed; use {new}", DeprecationWarning, stacklevel=2)
+        return self.difference(other)
+
+    def difference(self, other: ClassDistances) -> Estimate:
+        """Return the ratio minus that of another measurement of the same images, with two standard errors.
+
+        The images are shared, and so is the i-th mask of both: their variation cancels, so the difference may be
+        significant where the errors of both ratios are wide.
 
         Raises
         ------
         InputError
-            If the other is of another number of images, or of masks where both have several.
+            If the numbers of images differ, or the numbers of masks where both have several.
         """
         masks = {len(one.leave_one_mask_out) for one in (self, other)} - {1}
         if len(self.leave_one_image_out) != len(other.leave_one_image_out) or len(masks) > 1:
             raise InputError(
-                "a change of distances is between the same images under as many masks, but there are "
+                "a difference of distances needs the same images under equally many masks, but there are "
                 f"{_size_phrase(self)} and {_size_phrase(other)}"
             )
         over_images = (self.leave_one_image_out - other.leave_one_image_out)[:, 2]
         over_masks = (self.leave_one_mask_out - other.leave_one_mask_out)[:, 2]
         return Estimate(
-            self.relative.value - other.relative.value, _two_standard_errors(over_images, over_masks), sampled=True
+            self.ratio.value - other.ratio.value, _two_standard_errors(over_images, over_masks), sampled=True
         )
 
 
@@ -70,22 +83,22 @@ def class_distances(views: Iterable[Any], labels: np.ndarray) -> ClassDistances:
     Parameters
     ----------
     views : iterable of arrays (N, d)
-        What is left of, or was made of, the N images under each of m masks; d may differ from mask to mask.
+        The N masked images, or their features, under each of m masks; d may differ between masks.
     labels : ndarray of int, shape (N,)
 
     Returns
     -------
     ClassDistances
-        Errors are two standard errors: of the jackknife that leaves out an image with all its pairs, because pairs
-        that share an image are not independent, and of the one that leaves out a mask, in quadrature. With one view
-        there is no error over masks, and the numbers are those of that mask. Infinite where without one image or one
-        mask all that are left look alike.
+        Errors are two standard errors, combined in quadrature: of the jackknife over images, which leaves out an image
+        with all its pairs because pairs that share an image are dependent, and of the jackknife over masks. With one
+        view there is no error over masks, and the values are those of that mask. An error is infinite where all images
+        are equal without one image or one mask.
 
     Raises
     ------
     InputError
-        If there is one class only, a class has fewer than two images, or views are missing, of another number of
-        images, or not finite.
+        If there is only one class, a class has fewer than two images, there is no view, or a view has another number
+        of images or is not finite.
 
     References
     ----------
@@ -112,19 +125,19 @@ def class_distances(views: Iterable[Any], labels: np.ndarray) -> ClassDistances:
     images = _with_ratio(((mean.sum(1)[:, None] - 2 * mean) / (pairs[:, None] - 2 * partners)).T)  # (N, 2) -> (N, 3)
     masks = _with_ratio((totals.sum(0) - totals) / ((m - 1) * pairs)) if m > 1 else values[None]  # (m, 3)
     errors = [_two_standard_errors(images[:, i], masks[:, i]) for i in range(3)]
-    intra, inter, relative = (Estimate(*pair, sampled=True) for pair in zip(values, errors, strict=True))
-    return ClassDistances(intra, inter, relative, images, masks)
+    intra, inter, ratio = (Estimate(*pair, sampled=True) for pair in zip(values, errors, strict=True))
+    return ClassDistances(intra, inter, ratio, images, masks)
 
 
 def _with_ratio(means: np.ndarray) -> np.ndarray:
-    """Return intra, inter and their quotient, (..., 2) -> (..., 3); NaN where nothing is left apart."""
+    """Return intra, inter and their ratio, (..., 2) -> (..., 3); NaN where inter is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        relative = np.where(means[..., 1] > 0, means[..., 0] / means[..., 1], np.nan)
-    return np.stack([means[..., 0], means[..., 1], relative], -1)
+        ratio = np.where(means[..., 1] > 0, means[..., 0] / means[..., 1], np.nan)
+    return np.stack([means[..., 0], means[..., 1], ratio], -1)
 
 
 def _two_standard_errors(over_images: np.ndarray, over_masks: np.ndarray) -> float:
-    """Return two standard errors; infinite where what is left without an image or a mask has no value."""
+    """Return two standard errors; infinite where the value without some image or mask is undefined."""
     if not (np.isfinite(over_images).all() and np.isfinite(over_masks).all()):
         return np.inf
     return 2 * float(np.hypot(jackknife_error(over_images), jackknife_error(over_masks)))
@@ -135,7 +148,7 @@ def _size_phrase(found: ClassDistances) -> str:
 
 
 def _encode_labels(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return labels counted without a gap, and how many images each class has."""
+    """Return labels renumbered from 0 without gaps, and the number of images of each class."""
     present, numbered, counts = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
     if len(present) < 2:
         raise InputError(
@@ -152,9 +165,9 @@ def _encode_labels(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _distance_sums(Z: Any, labels: np.ndarray) -> np.ndarray:
-    """Sum each image's distances to the others of its class, and to all of other classes; (N, d) -> (2, N).
+    """Return the sum of each image's distances to the images of its class, and of other classes; (N, d) -> (2, N).
 
-    By inner products of centred rows: a distance is off by about √ε of a row's length at most, where two rows coincide.
+    Distances come from inner products of centred rows, with an error of at most about √ε times the length of a row.
     """
     rows = as_array(Z)
     if rows.ndim != 2 or len(rows) != len(labels):

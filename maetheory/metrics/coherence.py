@@ -1,4 +1,4 @@
-"""Features are coherent when a few images carry a direction alone."""
+"""Coherence of the left singular vectors of features."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from maetheory.metrics.validation import check_features, rounding_floor
 def coherence(Z: Any, *, convention: str | None = None) -> float:
     """Return the coherence ``(N/r) maxᵢ ‖U_i‖²`` of the left singular vectors; between 1 and N/r, lower is more even.
 
-    r is the numerical rank. Needs the features themselves, not Moments, and is unstable under subsampling. NaN when
-    every entry is zero.
+    r is the numerical rank. Features are coherent when a few images alone carry a direction. Requires the features
+    themselves, not Moments, and is unstable under subsampling. NaN when every entry is zero.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""One matrix gets many "RankMe"s, so every convention has a name and the default is the publication's."""
+"""Named conventions under which each metric is computed in the literature; the default is the publication's."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from maetheory.core import InputError
 
 @dataclass(frozen=True)
 class Convention:
-    """How a number is computed where papers and libraries differ.
+    """One of the ways in which papers and libraries compute a metric.
 
     Attributes
     ----------
     name : str
-        What to pass as ``convention=``.
+        Value to pass as ``convention=``.
     source : str
-        Who computes it this way.
+        Publication or library that computes it this way.
     centred : bool
         Whether the column means are subtracted first.
     squared : bool
-        Whether eigenvalues (squared singular values) take the place of singular values.
+        Whether eigenvalues (squared singular values) replace singular values.
     epsilon : float
-        What is added to each share of the spectrum.
+        Constant added to each share of the spectrum.
     """
 
     name: str
@@ -102,7 +102,7 @@ CONVENTIONS: Mapping[str, tuple[Convention, ...]] = MappingProxyType(
         ),
     }
 )
-"""For each metric its conventions, the default first."""
+"""Conventions of each metric, the default first."""
 
 
 def get_convention(metric: str, name: str | None) -> Convention:

@@ -1,4 +1,4 @@
-"""Complete collapse shows in the mean cosine, dimensional collapse in the mean squared cosine."""
+"""Metrics of pairwise cosines: mean cosine, U-MAE uniformity, self-cluster and standard deviation of unit rows."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from maetheory.metrics.validation import check_features, unit_rows
 
 
 def mean_cosine(Z: Any, *, convention: str | None = None) -> float:
-    """Return the mean cosine between two different rows; 1 is complete collapse, ``−1/(N−1)`` the least.
+    """Return the mean cosine between two different rows; 1 is complete collapse, ``−1/(N−1)`` the minimum.
 
-    Sees a shared vector and nothing else: it is blind to dimensional collapse.
+    It detects a vector shared by all rows (complete collapse), but not dimensional collapse.
 
     Parameters
     ----------
     Z : array or tensor (N, D), or Moments
         The features, no row zero.
     convention : str, optional
-        ``"error_bound-diagonal"`` (default, pairs i ≠ j) or ``"with-diagonal"`` (all pairs).
+        ``"off-diagonal"`` (default, pairs i ≠ j) or ``"with-diagonal"`` (all pairs).
 
     Raises
     ------
@@ -42,7 +42,7 @@ def mean_cosine(Z: Any, *, convention: str | None = None) -> float:
         unit = unit_rows(Z)
         n, total = len(unit), unit.sum(axis=0)
     square = float(total @ total)
-    error_bound = 2 * relative_squaring_error(Z, directions=True) * np.sqrt(square)  # Σẑ itself is off by less than δ
+    error_bound = 2 * relative_squaring_error(Z, normalized=True) * np.sqrt(square)  # the error of Σẑ is less than δ
     if chosen.name == "with-diagonal":
         return with_squaring_error(Z, square / n**2, error_bound / n**2)
     return with_squaring_error(Z, (square - n) / (n * (n - 1)), error_bound / (n * (n - 1)))
@@ -51,15 +51,15 @@ def mean_cosine(Z: Any, *, convention: str | None = None) -> float:
 def umae_uniformity(Z: Any, *, normalize: bool = True, diagonal: bool = False, convention: str | None = None) -> float:
     """Return U-MAE's uniformity ``mean_{i≠j} (ẑᵢᵀẑⱼ)²``; 1 is complete collapse, lower is more uniform.
 
-    Unlike Wang and Isola's uniformity it is a polynomial of the second moment, so moments give it exactly; an even
-    spread over D dimensions gives about 1/D.
+    Unlike Wang and Isola's uniformity it is a polynomial of the second moment, so it can be computed from Moments. Rows
+    spread evenly over D dimensions give about 1/D.
 
     Parameters
     ----------
     Z : array or tensor (N, D), or Moments
         The features.
     normalize : bool, default True
-        Bring rows to unit length first; ``False`` is the loss L_unif of the theory.
+        Scale rows to unit length first; ``False`` is the loss L_unif of the theory.
     diagonal : bool, default False
         Average over all N² pairs, as the authors' code does, instead of the N(N − 1) pairs i ≠ j of Eq. 11.
     convention : str, optional
@@ -84,7 +84,7 @@ def umae_uniformity(Z: Any, *, normalize: bool = True, diagonal: bool = False, c
     get_convention("umae_uniformity", convention)
     n, second, fourth = _second_and_fourth_moments(Z, normalize)
     square = float(np.vdot(second, second))
-    error_bound = relative_squaring_error(Z, directions=normalize) * (
+    error_bound = relative_squaring_error(Z, normalized=normalize) * (
         2 * np.sqrt(square * len(second)) + np.trace(second)
     )
     if diagonal:
@@ -96,7 +96,7 @@ def self_cluster(Z: Any, *, convention: str | None = None) -> float:
     """Return self-cluster ``(D m − 1) / (D − 1)``, m the mean squared cosine of pairs; 1 collapsed, 0 uniform.
 
     An affine map of U-MAE's uniformity: ``(Q − E) / (N² − E)`` with ``Q = ‖WWᵀ‖_F²`` of the unit rows W and
-    ``E = N + N(N − 1)/D`` its mean for rows spread evenly. Slightly negative for tight frames, NaN when D is 1.
+    ``E = N + N(N − 1)/D`` its mean for evenly spread rows. Slightly negative for tight frames, NaN when D is 1.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def self_cluster(Z: Any, *, convention: str | None = None) -> float:
 def direction_std(Z: Any, *, convention: str | None = None) -> float:
     """Return the mean over dimensions of the standard deviation of unit rows; about ``1/√D`` when spread, 0 collapsed.
 
-    Sees complete collapse and is blind to dimensional collapse.
+    It detects complete collapse, but not dimensional collapse.
 
     Parameters
     ----------
@@ -166,7 +166,11 @@ def _second_and_fourth_moments(Z: Any, normalize: bool) -> tuple[int, Any, float
     if isinstance(Z, Moments):
         moments = require_nonzero_rows(Z) if normalize else require_rows(Z)
         n = moments.count
-        return (n, moments.direction_second_moment, float(n)) if normalize else (n, moments.second, moments.fourth)
+        return (
+            (n, moments.direction_second_moment, float(n))
+            if normalize
+            else (n, moments.second_moment, moments.fourth_moment)
+        )
     rows = unit_rows(Z) if normalize else check_features(Z)
     n, d = rows.shape
     fourth = float(n) if normalize else float((np.einsum("nd,nd->n", rows, rows) ** 2).sum())

@@ -1,4 +1,4 @@
-"""The effective rank is the exponential of the entropy of the singular values."""
+"""Effective rank and RankMe: exponential entropy of the singular values."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from maetheory.metrics.squaring_error import (
 def effective_rank(Z: Any, *, convention: str | None = None) -> float:
     """Return the effective rank ``exp H(s / Σs)`` of features; higher is less collapsed.
 
-    Between 1 and the rank; 0 when every entry is zero. Unlike RankMe there is no ε, unlike the participation ratio
-    the spectrum is neither centred nor squared. Scale-free, and unchanged by rotations.
+    Between 1 and the rank; 0 when every entry is zero. Unlike RankMe it has no ε; unlike the participation ratio
+    it neither centres nor squares the spectrum. Invariant under scaling and rotations.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def effective_rank(Z: Any, *, convention: str | None = None) -> float:
 def rankme(Z: Any, *, convention: str | None = None) -> float:
     """Return RankMe ``exp(−Σ p ln p)`` with ``p = s / Σs + ε``; higher is less collapsed.
 
-    The ε of the paper makes the shares sum to ``1 + Kε``, so RankMe may pass the rank. It grows with N: compare runs
-    of one method at equal N (the paper takes 25 600 rows).
+    The ε of the paper makes the shares sum to ``1 + Kε``, so RankMe can exceed the rank. It grows with N: compare runs
+    of one method at equal N (the paper uses 25 600 rows).
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def _exponential_entropy(Z: Any, convention: Convention) -> float:
     scaled, error = values / values[0], relative_squaring_error(Z, top=values[0])
     weights = scaled**2 if convention.squared else scaled
     shares = weights / weights.sum() + convention.epsilon
-    rank = float(np.exp(entr(shares).sum()))  # entr(0) = 0: a zero tail is silent
+    rank = float(np.exp(entr(shares).sum()))  # entr(0) = 0: zero values add nothing
     weight_error = sum_of_squares_error(scaled, error) if convention.squared else sum_error(scaled, error)
     error_bound = entropy_error(len(shares), weight_error, float(weights.sum()))
     return with_squaring_error(Z, rank, min(rank * np.expm1(error_bound), float(len(shares))))

@@ -1,4 +1,4 @@
-"""LiDAR counts the directions that tell images apart better than they tell masks of one image apart."""
+"""LiDAR: effective rank of the linear discriminant spectrum over masked views."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def lidar(Z: Any, *, delta: float = 1e-4, convention: str | None = None) -> floa
     """Return LiDAR, exp of the entropy of the eigenvalues of ``S_w^-½ S_b S_w^-½``; higher is better, at most about D.
 
     ``S_b`` is the scatter of the image means (denominator n − 1), ``S_w`` that of views around them (denominator
-    n(q − 1)) plus δI. Capped by min(D, n − 1). Pure noise gives about D, every eigenvalue being 1/q: compare at equal q
-    and with n ≫ D. The absolute δ makes it depend on the scale of the features. 0 when all image means are equal.
+    n(q − 1)) plus δI. At most min(D, n − 1). Pure noise gives about D, since every eigenvalue is 1/q: compare at equal
+    q and with n ≫ D. The absolute δ makes it depend on the scale of the features. 0 when all image means are equal.
 
     Parameters
     ----------
     Z : array or tensor (n, q, D)
         Features of n images under q views each; here a view is another mask of the same image.
     delta : float, default 1e-4
-        What is added to the diagonal of ``S_w``.
+        Constant added to the diagonal of ``S_w``.
     convention : str, optional
         ``"thilak-2024"`` (default, shares l/Σl + ε with ε = 1e-8 of ours) or ``"stable-pretraining"``.
 

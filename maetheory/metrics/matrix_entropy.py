@@ -1,4 +1,4 @@
-"""The entropy of a kernel matrix counts what the rows have in common."""
+"""Matrix-based (Rényi) entropy of kernel matrices, and the Vendi score."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from maetheory.metrics.validation import check_features
 def matrix_entropy(Z: Any, *, alpha: float = 1.0, convention: str | None = None) -> float:
     """Return the entropy of order α of ``ZZᵀ / tr ZZᵀ``; between 0 and ``ln min(N, D)``, higher is less collapsed.
 
-    Order 1 is the von Neumann entropy, order 2 minus the logarithm of the purity. The shares are squared singular
+    Order 1 is the von Neumann entropy, order 2 the negative logarithm of the purity. The shares are squared singular
     values, so its exponential is an effective rank of eigenvalues. 0 when every entry is zero.
 
     Parameters
@@ -103,7 +103,7 @@ def kernel_entropy(K: Any, *, alpha: float = 1.0) -> float:
     Raises
     ------
     InputError
-        If K is not square, symmetric and positive semi-definite up to round-off, or holds NaN or infinity.
+        If K is not square, symmetric and positive semi-definite up to rounding error, or holds NaN or infinity.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def kernel_entropy(K: Any, *, alpha: float = 1.0) -> float:
 
 
 def spectral_entropy(weights: NDArray[np.float64], alpha: float) -> float:
-    """Return the Rényi entropy of order `alpha`, in nats, of `weights` brought to sum one; zeros add nothing."""
+    """Return the Rényi entropy of order `alpha`, in nats, of `weights` scaled to sum to one; zeros add nothing."""
     if not alpha > 0:
         raise InputError(f"alpha must be a positive order, but {alpha} was given")
     if not weights.any():
@@ -133,12 +133,12 @@ def spectral_entropy(weights: NDArray[np.float64], alpha: float) -> float:
         entropy = -float(np.log(shares.max()))
     else:
         entropy = float(np.log((shares[shares > 0] ** alpha).sum())) / (1 - alpha)
-    return min(max(entropy, 0.0), float(np.log(len(weights))))  # the bound holds; round-off alone would cross it
+    return min(max(entropy, 0.0), float(np.log(len(weights))))  # removes rounding error outside the exact bounds
 
 
-def _entropy(Z: Any, values: NDArray[np.float64], directions: bool, alpha: float, unit: float = 1.0) -> float:
+def _entropy(Z: Any, values: NDArray[np.float64], normalized: bool, alpha: float, unit: float = 1.0) -> float:
     top = float(values[0]) or 1.0
-    error = relative_squaring_error(Z, directions=directions, top=top)
+    error = relative_squaring_error(Z, normalized=normalized, top=top)
     weights = (values / top) ** 2
     entropy = spectral_entropy(weights, alpha)
     total = float(weights.sum())

@@ -1,4 +1,4 @@
-"""What moments suffice for: every metric of a table of collapse, or of a monitor, that needs no single row."""
+"""Metrics that can be computed from `Moments`, by name."""
 
 from __future__ import annotations
 
@@ -29,4 +29,4 @@ MOMENT_METRICS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "direction_std": direction_std,
     }
 )
-"""By name, each a function of features or `Moments` and a convention; its value is or becomes a float."""
+"""Functions of features or `Moments` and a convention; each value is a float or converts to one."""

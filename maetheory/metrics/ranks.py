@@ -1,4 +1,4 @@
-"""Ranks that count directions by squared singular values: stable rank, participation ratio and their kin."""
+"""Soft ranks from squared singular values: stable rank, participation ratio, NESum, condition number, IsoScore."""
 
 from __future__ import annotations
 
@@ -121,10 +121,10 @@ def nesum(Z: Any, *, convention: str | None = None) -> float:
 
 
 def condition_number(Z: Any, *, convention: str | None = None) -> float:
-    """Return the condition number ``s_1 / s_min``; at least 1, infinite when a direction is missing.
+    """Return the condition number ``s_1 / s_min``; at least 1, infinite when the rank is deficient.
 
-    Over the ``min(N, D)`` singular values. From Moments it is infinite from about 1e7 on, where squaring the spectrum
-    no longer tells the smallest value from zero.
+    Over the ``min(N, D)`` singular values. From Moments it is infinite above about 1e7, where squaring the spectrum
+    makes the smallest value indistinguishable from zero.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def iso_score(Z: Any, *, convention: str | None = None) -> float:
     Parameters
     ----------
     Z : array or tensor (N, D), or Moments
-        The features, one row per image (the authors' code wants one column per image).
+        The features, one row per image (the authors' code expects one column per image).
     convention : str, optional
         ``"rudman-2022"``, the only one.
 

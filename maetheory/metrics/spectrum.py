@@ -1,4 +1,4 @@
-"""Singular values and covariance eigenvalues of features, with the part that is only round-off set to zero."""
+"""Singular values and covariance eigenvalues of features, with values at the rounding error set to zero."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from maetheory.metrics.validation import check_features, rounding_floor, unit_ro
 
 
 def singular_values(Z: Any, *, centred: bool = False) -> NDArray[np.float64]:
-    """Return the singular values of features, descending, round-off set to zero.
+    """Return the singular values of features, descending; values below the rounding error are set to zero.
 
-    Arrays go by the singular value decomposition in float64. Moments go by the eigenvalues of ``Σzzᵀ``, which
-    squares the spectrum: a singular value below ``√Moments.error`` is not told from zero and is returned as zero.
+    For arrays they come from the singular value decomposition in float64, for Moments from the eigenvalues of ``Σzzᵀ``.
+    That squares the spectrum: a singular value below ``√Moments.error`` is returned as zero.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def singular_values(Z: Any, *, centred: bool = False) -> NDArray[np.float64]:
 
 
 def direction_singular_values(Z: Any) -> NDArray[np.float64]:
-    """Return the singular values of the rows at unit length, as `singular_values` does; no row may be zero."""
+    """Return the singular values of the rows scaled to unit length; no row may be zero."""
     if isinstance(Z, Moments):
         return _singular_values_of_moments(require_nonzero_rows(Z), "direction", Z.direction_error)
     return singular_values(unit_rows(Z))
@@ -61,19 +61,20 @@ def covariance_eigenvalues(Z: Any) -> NDArray[np.float64]:
 
 
 def row_count(Z: Any) -> int:
-    """Return N, the number of rows of features or of what moments saw."""
+    """Return N, the number of rows of features or of Moments."""
     return Z.count if isinstance(Z, Moments) else len(Z)
 
 
 def column_count(Z: Any) -> int:
-    """Return D, the dimension of features or of what moments saw."""
+    """Return D, the dimension of features or of Moments."""
     return Z.d if isinstance(Z, Moments) else check_features(Z).shape[1]
 
 
 def _singular_values_of_moments(moments: Moments, which: str, error: float) -> NDArray[np.float64]:
-    if which not in moments._spectra:  # decomposed once, forgotten when more rows come
-        matrices = {"second": moments.second, "direction": moments.direction_second_moment}
+    def compute() -> NDArray[np.float64]:
+        matrices = {"second": moments.second_moment, "direction": moments.direction_second_moment}
         matrix = moments.scatter() if which == "centred" else matrices[which]
         squares = scipy.linalg.eigvalsh(matrix)[::-1][: min(moments.count, moments.d)]
-        moments._spectra[which] = np.sqrt(np.where(squares > error, squares, 0.0))
-    return moments._spectra[which].copy()
+        return np.sqrt(np.where(squares > error, squares, 0.0))
+
+    return moments.cached(which, compute)

@@ -1,4 +1,4 @@
-"""The ratio of the distances to the two nearest neighbours knows the dimension the features live in."""
+"""TwoNN estimate of the intrinsic dimension."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from maetheory.metrics.validation import check_features
 def twonn(Z: Any, *, discard: float = 0.1, convention: str | None = None) -> float:
     """Return the TwoNN intrinsic dimension, the slope through the origin of ``−ln(1 − F)`` on ``ln(r₂/r₁)``.
 
-    Needs the features themselves, not Moments. Repeated rows, which have ``r₁ = 0``, count once. Infinite when both
-    neighbours are always equally far, as on a lattice. Unchanged by rotations, shifts and scale.
+    Requires the features themselves, not Moments. Repeated rows, which have ``r₁ = 0``, count once. Infinite when both
+    neighbours are always equally distant, as on a lattice. Invariant under rotations, shifts and scaling.
 
     Parameters
     ----------
     Z : array or tensor (N, D)
         The features.
     discard : float, default 0.1
-        The share of largest ratios that is dropped, in [0, 1).
+        Share of the largest ratios that is discarded, in [0, 1).
     convention : str, optional
         ``"facco-2017"`` (default, F_i = i/N) or ``"scikit-dimension"`` (F_i = (i − 1)/N).
 
@@ -48,12 +48,12 @@ def twonn(Z: Any, *, discard: float = 0.1, convention: str | None = None) -> flo
     if not 0 <= discard < 1:
         raise InputError(f"discard must be a share in [0, 1), but {discard} was given")
     rows = check_features(Z)
-    rows = np.unique(rows - rows.mean(0), axis=0)  # what centring makes equal has no distance either
+    rows = np.unique(rows - rows.mean(0), axis=0)  # rows that centring makes equal have distance 0
     n = len(rows)
     if n < 3:
         raise InputError(f"Z has {n} distinct rows, but two nearest neighbours need at least 3")
     scale = np.frexp(np.abs(rows).max())[1]
-    distance = nearest_neighbours(np.ldexp(rows, -scale), 2)[1]  # a power of two rounds nothing
+    distance = nearest_neighbours(np.ldexp(rows, -scale), 2)[1]  # scaling by a power of two is exact
     logarithm = np.sort(np.log(distance[:, 1] / distance[:, 0]))
     kept = min(int(n * (1 - discard)), n - 1)  # ln(1 − F) is infinite at i = n
     order = np.arange(1, kept + 1) - (1 if chosen.name == "scikit-dimension" else 0)

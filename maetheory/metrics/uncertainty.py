@@ -1,4 +1,4 @@
-"""A metric of finitely many images is itself uncertain, and most of them also drift with their number."""
+"""Jackknife, bootstrap and sample-size curves of metrics."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Metric = Callable[[Any], float]
 def jackknife(metric: Metric, parts: Sequence[Moments], *, corrected: bool = False) -> Estimate:
     """Return `metric` of all parts merged, with two standard errors of the delete-one-part jackknife.
 
-    The band is where the metric of other images as many would lie. It holds the value at infinitely many images only
-    for metrics that are nearly unbiased: averages over pairs, such as the mean cosine and U-MAE's uniformity. Spectral
-    ranks of finitely many rows are too low, and by more than the band: for 400 Gaussian rows in 32 dimensions with
-    eigenvalues ``i^-½`` the band of the effective rank never holds the truth, that of the participation ratio one time
-    in five. With `corrected` they do nine times in ten or more, except for the participation ratio of a nearly
-    isotropic spectrum, which stands at its greatest value there, unless N is some 50 times D.
+    The interval covers the metric of another sample of the same size. It covers the value for infinitely many images
+    only if the metric is nearly unbiased: averages over pairs, such as the mean cosine and U-MAE's uniformity. Spectral
+    ranks of finitely many rows are biased downwards by more than the interval: for 400 Gaussian rows in 32 dimensions
+    with eigenvalues ``i^-½`` the interval of the effective rank never covers the true value, that of the participation
+    ratio one time in five. With `corrected` they cover it at least nine times in ten, except for the participation
+    ratio of a nearly isotropic spectrum, which is at its maximum there, unless N is about 50 times D.
 
     Parameters
     ----------
     metric : callable
-        A metric of moments.
+        A metric of Moments.
     parts : sequence of Moments
-        Moments of disjoint sets of about equally many images; ten to fifty are usual.
+        Moments of disjoint sets of images of about equal size; ten to fifty sets are usual.
     corrected : bool, default False
-        Whether the bias of order 1/N is removed from the value, ``g θ − (g − 1) mean θ₍ᵢ₎`` of g parts; it may then
-        pass the largest value the metric can have.
+        Whether the bias of order 1/N is removed from the value, ``g θ − (g − 1) mean θ₍ᵢ₎`` of g parts; the value may
+        then exceed the maximum of the metric.
 
     Returns
     -------
@@ -63,17 +63,17 @@ def jackknife(metric: Metric, parts: Sequence[Moments], *, corrected: bool = Fal
     if g < 2:
         raise InputError(f"parts must hold at least two disjoint sets of images, but holds {g}")
     packed = [part.pack() for part in parts]
-    whole = np.sum(packed, axis=0)
-    leave_one_out = np.array([float(metric(Moments.unpack(whole - part))) for part in packed])
+    total = np.sum(packed, axis=0)
+    leave_one_out = np.array([float(metric(Moments.unpack(total - part))) for part in packed])
     error = jackknife_error(leave_one_out)
-    value = float(metric(Moments.unpack(whole)))
+    value = float(metric(Moments.unpack(total)))
     if corrected:
         value = g * value - (g - 1) * float(leave_one_out.mean())
     return Estimate(value, 2 * error, sampled=True)
 
 
 def jackknife_error(leave_one_out: Any) -> float:
-    """Return one standard error from the values (g,) that are left when each of g parts is left out in turn."""
+    """Return one standard error from the values (g,) without each of g parts in turn."""
     leave_one_out, g = np.asarray(leave_one_out, np.float64), len(leave_one_out)
     return float(np.sqrt((g - 1) / g * np.square(leave_one_out - leave_one_out.mean()).sum()))
 
@@ -90,14 +90,14 @@ def bootstrap(metric: Metric, Z: Any, rng: np.random.Generator, *, draws: int = 
     Z : array or tensor (N, ...)
         Features, images along the first axis.
     rng : numpy.random.Generator
-        Where the resamples come from.
+        Draws the resamples.
     draws : int, default 100
-        How many of them.
+        Number of resamples.
 
     Raises
     ------
     InputError
-        If there are fewer than two draws, and as `metric` does.
+        If there are fewer than two draws, or `metric` raises it.
 
     References
     ----------
@@ -115,14 +115,14 @@ def bootstrap(metric: Metric, Z: Any, rng: np.random.Generator, *, draws: int = 
         raise InputError(f"draws must be at least 2, but {draws} was given")
     Z = as_array(Z)
     value = float(metric(Z))
-    again = [float(metric(Z[rng.integers(len(Z), size=len(Z))])) for _ in range(draws)]
-    return Estimate(value, 2 * float(np.std(again, ddof=1)), sampled=True)
+    resampled = [float(metric(Z[rng.integers(len(Z), size=len(Z))])) for _ in range(draws)]
+    return Estimate(value, 2 * float(np.std(resampled, ddof=1)), sampled=True)
 
 
-def growth(
+def metric_by_sample_size(
     metric: Metric, Z: Any, rng: np.random.Generator, *, sizes: Sequence[int] | None = None
 ) -> tuple[tuple[int, float], ...]:
-    """Return `metric` of nested random subsets of the images, as pairs (N, value), to see it settle or not.
+    """Return `metric` of nested random subsets of the images as pairs (N, value), to check whether it converges.
 
     Parameters
     ----------
@@ -131,21 +131,21 @@ def growth(
     Z : array or tensor (N, ...)
         Features, images along the first axis.
     rng : numpy.random.Generator
-        Which images come first.
+        Draws the order of the images.
     sizes : sequence of int, optional
         Subset sizes; halvings of N, at most five, by default.
 
     Raises
     ------
     InputError
-        If a size is not between 2 and N, and as `metric` does.
+        If a size is not between 2 and N, or `metric` raises it.
 
     Examples
     --------
     >>> import numpy as np
     >>> from maetheory.metrics import effective_rank
     >>> rng = np.random.default_rng(0)
-    >>> [n for n, rank in growth(effective_rank, rng.normal(size=(64, 8)), rng)]
+    >>> [n for n, rank in metric_by_sample_size(effective_rank, rng.normal(size=(64, 8)), rng)]
     [4, 8, 16, 32, 64]
     """
     Z = as_array(Z)

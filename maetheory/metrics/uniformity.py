@@ -1,4 +1,4 @@
-"""Features that fill the sphere have a small mean Gaussian potential."""
+"""Uniformity: logarithm of the mean Gaussian potential of pairs (Wang and Isola 2020)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _TILE = 1024
 def uniformity(Z: Any, *, t: float = 2.0, convention: str | None = None) -> float:
     """Return the uniformity ``ln mean exp(−t ‖ẑᵢ − ẑⱼ‖²)``; 0 is complete collapse, lower is more uniform.
 
-    At least ``−4t``. Rows are brought to unit length by us: unnormalised features would give −∞. Takes the features
-    themselves, not Moments, and goes through pairs tile by tile, so memory stays O(ND).
+    At least ``−4t``. Rows are scaled to unit length, because unnormalised features would give −∞. Requires the features
+    themselves, not Moments; pairs are processed tile by tile in O(ND) memory.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Features are rows of finite numbers, one per image; anything else is refused in one sentence."""
+"""Validate feature arrays and normalise their rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Floats = NDArray[np.floating[Any]]
 
 
 def as_array(Z: Any, name: str = "Z") -> NDArray[Any]:
-    """Return `Z` as a NumPy array; a tensor (anything with ``detach`` and ``cpu``) is detached and brought over."""
+    """Return `Z` as a NumPy array; a tensor (any object with ``detach`` and ``cpu``) is copied to the CPU."""
     if hasattr(Z, "detach") and hasattr(Z, "cpu"):
         Z = Z.detach().cpu()
         Z = (Z.double() if "bfloat16" in str(Z.dtype) else Z).numpy()
@@ -44,15 +44,15 @@ def check_features(Z: Any, name: str = "Z", *, min_rows: int = 2, dtype: type | 
     if Z.shape[0] < min_rows:
         raise InputError(f"{name} has {_count(Z.shape[0], 'row')}, but this metric needs at least {min_rows}")
     with np.errstate(all="ignore"):
-        fine = bool(np.isfinite(Z.sum()))  # one pass settles the usual case
-    bad = 0 if fine else Z.shape[0] - int(np.isfinite(Z).all(axis=1).sum())
+        all_finite = bool(np.isfinite(Z.sum()))  # one pass suffices in the usual case
+    bad = 0 if all_finite else Z.shape[0] - int(np.isfinite(Z).all(axis=1).sum())
     if bad:
         raise InputError(f"{name} has NaN or infinity in {bad} of its {_count(Z.shape[0], 'row')}; features are finite")
     return Z if dtype is None else Z.astype(dtype, copy=False)
 
 
 def normalize_rows(Z: Floats) -> Floats:
-    """Return the rows of `Z` (N, D) at unit length; a zero row has no direction and stays zero."""
+    """Return the rows of `Z` (N, D) scaled to unit length; a zero row stays zero."""
     largest = np.abs(Z).max(axis=1, keepdims=True)
     scaled = Z / np.where(largest > 0, largest, 1)  # no overflow or underflow in the squares
     length = np.sqrt(np.einsum("nd,nd->n", scaled, scaled))[:, None]
@@ -60,14 +60,14 @@ def normalize_rows(Z: Floats) -> Floats:
 
 
 def unit_rows(Z: Any, name: str = "Z") -> Floats:
-    """Return the directions of the rows of `Z` (N, D), refusing zero rows because a cosine needs a direction."""
+    """Return the rows of `Z` (N, D) scaled to unit length; raise InputError when a row is zero."""
     Z = check_features(Z, name)
     check_no_zero_rows(int((~Z.any(axis=1)).sum()), Z.shape[0], name)
     return normalize_rows(Z)
 
 
 def check_views(Z: Any, name: str = "Z") -> Floats:
-    """Return `Z` (n, q, D) as floats after checking that it holds at least two finite views of two images."""
+    """Return `Z` (n, q, D) as floats after checking that it holds at least two images with two finite views each."""
     Z = as_array(Z, name)
     if Z.ndim != 3 or Z.shape[0] < 2 or Z.shape[1] < 2:
         raise InputError(
@@ -77,7 +77,7 @@ def check_views(Z: Any, name: str = "Z") -> Floats:
 
 
 def rounding_floor(rows: Floats) -> float:
-    """Return ``ε max(N, D) ‖Z‖_F``: singular values of `rows` (N, D) up to this size are round-off."""
+    """Return ``ε max(N, D) ‖Z‖_F``: singular values of `rows` (N, D) up to this size are rounding error."""
     largest = float(np.abs(rows).max())
     norm = largest * float(np.linalg.norm(rows / largest)) if largest > 0 else 0.0
     return float(np.finfo(float).eps) * max(rows.shape) * norm

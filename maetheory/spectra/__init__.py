@@ -2,7 +2,7 @@
 
 A small residual shows that a value is close to some singular value, but not that no larger one was missed; a solver
 that misses copies of σ = 1 misjudges the connectivity of a graph. `spectrum` therefore returns an enclosure of the
-values it found and an upper bound on those it did not return, and `certify` checks triplets computed elsewhere. `trace`,
+values it found and an upper bound on those it missed, and `certify` checks triplets computed elsewhere. `trace`,
 `tail_energy` and `spectral_density` estimate sums over the whole spectrum from random probes, with standard errors.
 
 Read `solve` and `result` first, then `certificate` and `enclose` (the bounds), `lanczos` and `lanczos_bound` (the

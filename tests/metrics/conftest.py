@@ -1,4 +1,4 @@
-"""The oracles stand beside the tests, outside the package they check."""
+"""Put the metric oracles, which share no code with the package, on the import path."""
 
 from __future__ import annotations
 

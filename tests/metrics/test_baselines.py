@@ -1,3 +1,5 @@
+"""Test null baselines, jackknife, bootstrap, and alignment over masks and graphs."""
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -9,11 +11,11 @@ from maetheory.metrics import (
     bootstrap,
     effective_rank,
     graph_alignment,
-    growth,
     jackknife,
     marchenko_pastur,
     mask_alignment,
     mean_cosine,
+    metric_by_sample_size,
     participation_ratio,
     rankme,
     shuffled_columns,
@@ -21,7 +23,7 @@ from maetheory.metrics import (
 
 
 @pytest.mark.parametrize("shape", [(600, 200), (200, 600), (300, 300)])
-def test_the_law_is_where_noise_lies(shape):
+def test_the_marchenko_pastur_law_agrees_with_noise(shape):
     noise = np.linalg.svd(np.random.default_rng(0).normal(size=shape), compute_uv=False)
     law = marchenko_pastur(*shape)
     assert law.shape == noise.shape
@@ -34,7 +36,7 @@ def test_rankme_of_noise_grows_with_the_number_of_rows(n, known):
     assert rankme(np.diag(marchenko_pastur(n, 768))) == pytest.approx(known, abs=1)
 
 
-def test_shuffling_keeps_columns_and_breaks_what_they_share():
+def test_shuffling_keeps_columns_and_removes_their_dependence():
     Z = np.outer(np.random.default_rng(0).normal(size=500), np.ones(6))
     free = shuffled_columns(Z, np.random.default_rng(1))
     np.testing.assert_array_equal(np.sort(free, axis=0), np.sort(Z, axis=0))
@@ -44,7 +46,7 @@ def test_shuffling_keeps_columns_and_breaks_what_they_share():
         marchenko_pastur(0, 3)
 
 
-def test_the_jackknife_band_is_the_spread_of_the_metric():
+def test_the_jackknife_interval_agrees_with_the_spread_of_the_metric():
     rng = np.random.default_rng(0)
     scale = np.arange(1, 9.0) ** -0.5
 
@@ -68,7 +70,7 @@ def test_the_jackknife_of_a_mean_is_its_standard_error():
     assert estimate.error == pytest.approx(2 * rows.std(ddof=1) / np.sqrt(30))
 
 
-def test_the_bootstrap_band_is_the_spread_of_the_metric():
+def test_the_bootstrap_interval_agrees_with_the_spread_of_the_metric():
     rng = np.random.default_rng(0)
     values = [mean_cosine(rng.normal(size=(150, 4)) + 1) for _ in range(200)]
     estimate = bootstrap(mean_cosine, rng.normal(size=(150, 4)) + 1, rng)
@@ -77,13 +79,13 @@ def test_the_bootstrap_band_is_the_spread_of_the_metric():
         bootstrap(mean_cosine, np.eye(3), rng, draws=1)
 
 
-def test_growth_ends_at_the_metric_itself():
+def test_the_sample_size_curve_ends_at_the_metric_of_all_images():
     Z = np.random.default_rng(0).normal(size=(90, 40))
-    curve = growth(effective_rank, Z, np.random.default_rng(1), sizes=[20, 90])
+    curve = metric_by_sample_size(effective_rank, Z, np.random.default_rng(1), sizes=[20, 90])
     assert curve[-1] == (90, pytest.approx(effective_rank(Z)))
     assert curve[0][1] < 20
     with pytest.raises(InputError, match="between 2 and the 90 rows"):
-        growth(effective_rank, Z, np.random.default_rng(1), sizes=[91])
+        metric_by_sample_size(effective_rank, Z, np.random.default_rng(1), sizes=[91])
 
 
 def test_mask_alignment_agrees_with_its_loops():

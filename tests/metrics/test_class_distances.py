@@ -1,4 +1,4 @@
-"""Mean distances within and between classes agree with a loop over pairs, and so do their errors."""
+"""Test mean class distances and their errors against loops over pairs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LABELS = np.array([0, 2, 2, 0, 5, 5, 5, 0, 2, 5, 2])
 
 
 def by_pairs(views: list[np.ndarray], labels: np.ndarray) -> np.ndarray:
-    """Intra, inter and their quotient by a loop over masks and pairs."""
+    """Return intra, inter and their ratio by a loop over masks and pairs."""
     found: dict[bool, list[float]] = {True: [], False: []}
     for Z in views:
         for i in range(len(labels)):
@@ -23,11 +23,11 @@ def by_pairs(views: list[np.ndarray], labels: np.ndarray) -> np.ndarray:
 
 
 def values(found: object) -> np.ndarray:
-    return np.array([getattr(found, name).value for name in ("intra", "inter", "relative")])
+    return np.array([getattr(found, name).value for name in ("intra", "inter", "ratio")])
 
 
 def errors(found: object) -> np.ndarray:
-    return np.array([getattr(found, name).error for name in ("intra", "inter", "relative")])
+    return np.array([getattr(found, name).error for name in ("intra", "inter", "ratio")])
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def views() -> list[np.ndarray]:
     return [rng.normal(size=(len(LABELS), d)) + 7 for d in (3, 5, 1)]
 
 
-def test_values_and_errors_agree_with_loops_over_pairs_and_over_what_is_left_out(views):
+def test_values_and_errors_agree_with_loops_over_pairs_and_over_left_out_images_and_masks(views):
     found = class_distances(views, LABELS)
     np.testing.assert_allclose(values(found), by_pairs(views, LABELS), rtol=1e-10)
     n, m = len(LABELS), len(views)
@@ -55,11 +55,11 @@ def test_many_images_go_through_tiles():
     np.testing.assert_allclose(values(class_distances([Z], labels))[:2], expected, rtol=1e-10)
 
 
-def test_classes_that_show_the_same_are_as_far_from_each_other_as_from_themselves():
-    """Of points and their doubles with other labels: every pair but of doubles is both intra and inter."""
+def test_classes_with_the_same_points_have_equal_intra_and_inter_distances():
+    """Each point occurs in both classes, so every pair of different points is counted in intra and in inter."""
     points, n = np.random.default_rng(2).normal(size=(200, 4)), 200
     found = class_distances([np.vstack([points, points])], np.repeat([0, 1], n))
-    assert found.relative.value == pytest.approx(n / (n - 1), rel=1e-7)  # of n² inter pairs, n are of length 0
+    assert found.ratio.value == pytest.approx(n / (n - 1), rel=1e-7)  # of n² inter pairs, n are of length 0
 
 
 def test_classes_that_are_points_are_at_distance_zero_from_themselves():
@@ -80,19 +80,21 @@ def test_the_error_is_the_spread_over_samples_and_not_that_of_independent_pairs(
         between = distances[np.triu(labels[:, None] != labels)]
         naive.append(2 * between.std() / np.sqrt(len(between)))
     spread, error = 2 * np.std(found, axis=0)[:3], np.mean(found, axis=0)[3:]
-    assert (np.abs(error / spread - 1) < 0.25).all()  # 150 draws know a spread to 6 %, the jackknife leans high
+    assert (
+        np.abs(error / spread - 1) < 0.25
+    ).all()  # 150 draws give a spread to 6 %, and the jackknife is biased upwards
     assert np.mean(naive) < 0.5 * spread[1]
 
 
-def test_the_error_is_infinite_where_without_one_mask_nothing_is_left_apart():
+def test_the_error_is_infinite_when_all_images_are_equal_without_one_mask():
     rng = np.random.default_rng(0)
     labels = np.arange(10) % 2
     found = class_distances([rng.normal(size=(10, 3)), np.zeros((10, 3))], labels)
-    assert 0 < found.relative.value < 2
-    assert found.relative.error == np.inf
+    assert 0 < found.ratio.value < 2
+    assert found.ratio.error == np.inf
 
 
-def test_what_cannot_be_compared_is_refused_in_a_sentence():
+def test_incomparable_inputs_are_refused():
     Z = np.arange(8.0).reshape(4, 2)
     with pytest.raises(InputError, match="at least two classes, but every label is 3"):
         class_distances([Z], np.full(4, 3))
@@ -108,17 +110,27 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence():
         class_distances([np.ones((4, 2))], np.array([0, 0, 1, 1]))
 
 
-def test_the_error_of_a_change_leaves_out_an_image_or_a_mask_of_both(views):
+def test_the_error_of_a_difference_leaves_out_an_image_or_a_mask_of_both(views):
     others = [Z[:, :1] for Z in views]
-    change = class_distances(views, LABELS).change(class_distances(others, LABELS))
-    assert change.value == pytest.approx((by_pairs(views, LABELS) - by_pairs(others, LABELS))[2])
+    difference = class_distances(views, LABELS).difference(class_distances(others, LABELS))
+    assert difference.value == pytest.approx((by_pairs(views, LABELS) - by_pairs(others, LABELS))[2])
     images, masks = ([left(views)[2] - left(others)[2] for left in ways] for ways in (_images(), _masks()))
-    assert change.error == pytest.approx(2 * np.sqrt(sum((len(g) - 1) * np.var(g) for g in (images, masks))), rel=1e-6)
+    assert difference.error == pytest.approx(
+        2 * np.sqrt(sum((len(g) - 1) * np.var(g) for g in (images, masks))), rel=1e-6
+    )
     own = class_distances(views, LABELS)
-    assert own.change(own).error == 0
-    assert own.change(class_distances(views[:1], LABELS)).error > 0
+    assert own.difference(own).error == 0
+    assert own.difference(class_distances(views[:1], LABELS)).error > 0
     with pytest.raises(InputError, match="11 images under 3 and 11 images under 2"):
-        own.change(class_distances(views[:2], LABELS))
+        own.difference(class_distances(views[:2], LABELS))
+
+
+def test_old_names_warn(views):
+    found = class_distances(views, LABELS)
+    with pytest.warns(DeprecationWarning, match=r"use ClassDistances\.ratio"):
+        assert found.relative is found.ratio
+    with pytest.warns(DeprecationWarning, match=r"use ClassDistances\.difference"):
+        assert found.change(found) == found.difference(found)
 
 
 def _images():

@@ -1,4 +1,4 @@
-"""A stated band holds the truth as often as two standard errors should, where the truth is known."""
+"""Test the coverage of jackknife intervals where the true value is known."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def participation(eigenvalues):
 
 
 def coverage(estimate, truth, n, eigenvalues, shift=0.0):
-    """Return the share of seeds at which the band of `n` Gaussian rows holds the truth."""
-    held = 0
+    """Return the share of seeds at which the interval of `n` Gaussian rows covers the true value."""
+    covered = 0
     for seed in range(SEEDS):
         Z = np.random.default_rng(seed).normal(size=(n, len(eigenvalues))) * np.sqrt(eigenvalues)
         Z[:, 0] += shift
         found = estimate([Moments(len(eigenvalues)).update(part) for part in np.array_split(Z, GROUPS)])
-        held += found.low <= truth <= found.high
-    return held / SEEDS
+        covered += found.low <= truth <= found.high
+    return covered / SEEDS
 
 
 def law(d, power):
@@ -64,13 +64,13 @@ def law(d, power):
 
 
 @pytest.mark.parametrize("metric", [effective_rank, participation_ratio])
-def test_corrected_bands_of_ranks_hold_the_truth(metric):
+def test_corrected_intervals_of_ranks_cover_the_truth(metric):
     eigenvalues = law(8, 0.5)
     truth = entropy_rank(eigenvalues) if metric is effective_rank else participation(eigenvalues)
     assert 0.9 <= coverage(partial(jackknife, metric, corrected=True), truth, 400, eigenvalues) <= 0.99
 
 
-def test_bands_of_pair_averages_hold_the_truth():
+def test_intervals_of_pair_averages_cover_the_truth():
     eigenvalues = law(8, 1.0)
     truth = mean_cosine_of_shifted(eigenvalues, 1.0)
     assert 0.9 <= coverage(partial(jackknife, mean_cosine), truth, 400, eigenvalues, 1.0) <= 0.99
@@ -81,7 +81,7 @@ def test_bands_of_pair_averages_hold_the_truth():
 @pytest.mark.slow
 @pytest.mark.parametrize("power", [0.5, 1.0])
 @pytest.mark.parametrize("n", [400, 2000])
-def test_bands_hold_the_truth_in_more_dimensions(power, n):
+def test_intervals_cover_the_truth_in_more_dimensions(power, n):
     eigenvalues = law(32, power)
     ranks = {effective_rank: entropy_rank(eigenvalues), participation_ratio: participation(eigenvalues)}
     for metric, truth in ranks.items():
@@ -92,12 +92,12 @@ def test_bands_hold_the_truth_in_more_dimensions(power, n):
 
 
 @pytest.mark.slow
-def test_uncorrected_bands_of_ranks_miss_the_truth_as_often_as_the_docstring_says():
+def test_uncorrected_intervals_of_ranks_miss_the_truth_as_often_as_documented():
     eigenvalues = law(32, 0.5)
     assert coverage(partial(jackknife, effective_rank), entropy_rank(eigenvalues), 400, eigenvalues) == 0
     found = coverage(partial(jackknife, participation_ratio), participation(eigenvalues), 400, eigenvalues)
     assert found == pytest.approx(0.2, abs=0.05)
-    even = np.ones(32)
-    for n, most in ((400, 0.9), (1600, 1.0)):
-        found = coverage(partial(jackknife, participation_ratio, corrected=True), 32.0, n, even)
-        assert (found >= 0.9) == (most == 1.0)
+    isotropic = np.ones(32)
+    for n, covers in ((400, False), (1600, True)):
+        found = coverage(partial(jackknife, participation_ratio, corrected=True), 32.0, n, isotropic)
+        assert (found >= 0.9) == covers

@@ -1,3 +1,5 @@
+"""Test that moments merge, and that metrics of moments are within their stated squaring error."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from maetheory import metrics
 from maetheory.core import InputError
 from maetheory.metrics import Moments, singular_values
 
-FIELDS = ("sum", "second", "direction_sum", "direction_second", "fourth")
+FIELDS = ("sum", "second_moment", "direction_sum", "direction_second_moment", "fourth_moment")
 
 
 def same(a, b):
@@ -27,23 +29,23 @@ def test_any_split_merges_to_all_at_once(cuts, seed):
     same(merged, Moments(3).update(Z))
 
 
-def test_the_sums_are_what_they_say():
+def test_the_sums_agree_with_their_definitions():
     Z = np.random.default_rng(0).normal(size=(5, 2))
     moments = Moments(2).update(Z)
     unit = [z / np.sqrt(z[0] ** 2 + z[1] ** 2) for z in Z]
-    np.testing.assert_allclose(moments.second, sum(np.outer(z, z) for z in Z))
+    np.testing.assert_allclose(moments.second_moment, sum(np.outer(z, z) for z in Z))
     np.testing.assert_allclose(moments.direction_second_moment, sum(np.outer(u, u) for u in unit))
     np.testing.assert_allclose(moments.sum, sum(Z))
     np.testing.assert_allclose(moments.direction_sum, sum(unit))
-    assert moments.fourth == pytest.approx(sum((z @ z) ** 2 for z in Z))
+    assert moments.fourth_moment == pytest.approx(sum((z @ z) ** 2 for z in Z))
     assert moments.count == moments.n == 5
 
 
-def test_tiles_add_up_and_the_batch_is_left_alone():
+def test_tiles_add_up_and_the_batch_is_not_modified():
     Z = np.random.default_rng(0).normal(size=(10_000, 4)).astype(np.float32)
     before = Z.copy()
     moments = Moments(4).update(Z)
-    np.testing.assert_allclose(moments.second, Z.astype(float).T @ Z.astype(float), rtol=1e-12)
+    np.testing.assert_allclose(moments.second_moment, Z.astype(float).T @ Z.astype(float), rtol=1e-12)
     np.testing.assert_array_equal(Z, before)
 
 
@@ -60,7 +62,7 @@ def test_a_refused_batch_adds_nothing():
     same(moments, Moments(2).update(np.eye(2)))
 
 
-def test_tensors_are_taken_by_their_methods():
+def test_tensors_are_accepted():
     torch = pytest.importorskip("torch")
     Z = torch.randn(20, 3, dtype=torch.bfloat16, requires_grad=True)
     same(Moments(3).update(Z), Moments(3).update(Z.detach().double().numpy()))
@@ -94,7 +96,7 @@ def spectra(kind, n, d, seed=0):
     return Z.astype(np.float32)
 
 
-MOMENT_METRICS = {
+CASES = {
     "effective_rank": metrics.effective_rank,
     "rankme": metrics.rankme,
     "reptrix": lambda Z: metrics.rankme(Z, convention="reptrix"),
@@ -123,20 +125,20 @@ MOMENT_METRICS = {
 def test_every_metric_lies_within_its_stated_squaring_error(kind, shape, precision):
     Z = spectra(kind, *shape)
     moments = Moments(shape[1], precision=precision).update(Z)
-    for name, metric in MOMENT_METRICS.items():
+    for name, metric in CASES.items():
         exact, found = metric(Z.astype(float)), metric(moments)
         if np.isinf(found) or (kind == "constant" and name in ("reptrix", "participation_ratio", "nesum", "iso_score")):
-            continue  # infinite, or 0 / 0 that both sides call zero
-        round_off = 1e-13 * (1 + abs(exact))
-        assert abs(found - exact) <= getattr(found, "error", 0.0) + round_off, (name, exact, found)
+            continue  # infinite, or 0 / 0, which both sides define as zero
+        rounding = 1e-13 * (1 + abs(exact))
+        assert abs(found - exact) <= getattr(found, "error", 0.0) + rounding, (name, exact, found)
 
 
-def test_the_stated_error_is_small_where_the_spectrum_stands_clear():
+def test_the_stated_error_is_small_for_a_well_conditioned_spectrum():
     Z = spectra("even", 3000, 24)
     for precision, bound in (("float64", 1e-9), ("float32", 0.02)):
         moments = Moments(24, precision=precision).update(Z)
-        for name, metric in MOMENT_METRICS.items():
-            slow = 1e4 if name == "entropy of order 1/2" else 1  # its modulus of continuity is a root
+        for name, metric in CASES.items():
+            slow = 1e4 if name == "entropy of order 1/2" else 1  # its modulus of continuity is a square root
             assert metric(moments).error <= slow * bound * max(1, abs(metric(moments))), name
 
 
@@ -146,12 +148,12 @@ def test_the_squaring_error_holds_in_both_precisions(kind, precision):
     Z = spectra(kind, 20_000, 32)
     moments = Moments(32, precision=precision).update(Z)
     exact = np.linalg.svd(Z.astype(float), compute_uv=False) ** 2
-    if kind == "constant":  # here the decomposition itself errs more than the sum does
+    if kind == "constant":  # here the error of the decomposition exceeds that of the sum
         exact = np.eye(32)[0] * 20_000 * 32 * float(Z[0, 0]) ** 2
-    assert np.abs(np.linalg.eigvalsh(moments.second)[::-1] - exact).max() <= moments.error
+    assert np.abs(np.linalg.eigvalsh(moments.second_moment)[::-1] - exact).max() <= moments.error
 
 
-def test_lengths_that_float32_cannot_square_are_still_right():
+def test_rows_whose_squares_overflow_float32_are_computed_correctly():
     Z = spectra("even", 50, 4)
     for scale in (1e-25, 1e25):
         moments = Moments(4, precision="float32").update(Z * np.float32(scale))
@@ -173,7 +175,7 @@ def test_packed_moments_add_up_like_merged_ones():
         Moments.unpack(np.zeros(10))
 
 
-def test_the_remembered_spectrum_is_forgotten_when_rows_come():
+def test_the_cached_spectrum_is_cleared_when_rows_are_added():
     Z = spectra("mean", 90, 5)
     moments = Moments(5).update(Z[:40])
     metrics.effective_rank(moments)
@@ -183,3 +185,13 @@ def test_the_remembered_spectrum_is_forgotten_when_rows_come():
     metrics.nesum(moments)
     moments.merge(Moments(5).update(3 * Z[:7] - 1))
     assert metrics.nesum(moments) == pytest.approx(metrics.nesum(np.concatenate([Z, 3 * Z[:7] - 1])), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("second", "second_moment"), ("direction_second", "direction_second_moment"), ("fourth", "fourth_moment")],
+)
+def test_old_attribute_names_warn(old, new):
+    moments = Moments(2).update(np.eye(2))
+    with pytest.warns(DeprecationWarning, match=f"use Moments.{new}"):
+        assert getattr(moments, old) is getattr(moments, new)

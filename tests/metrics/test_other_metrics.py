@@ -1,3 +1,5 @@
+"""Test the metrics that need the features themselves against slow reference implementations."""
+
 import numpy as np
 import pytest
 from metric_oracles import (

@@ -1,3 +1,5 @@
+"""Test alignment and uniformity against loops over pairs."""
+
 import numpy as np
 import pytest
 from metric_oracles import gaussian_uniformity, pair_alignment

@@ -1,12 +1,12 @@
-"""Each way in which these numbers have misled somebody, as a test.
+"""Test known pitfalls of collapse metrics.
 
-Where a trap is tested elsewhere in this folder:
+Pitfalls tested elsewhere in this folder:
 
-- singular values or eigenvalues, centred or not, each ε: ``test_every_convention_of_a_rank_is_what_it_says``
+- singular values or eigenvalues, centred or not, each ε: ``test_every_convention_of_a_rank_agrees_with_its_definition``
 - 1 <= effective rank <= rank: ``test_exact_rank_bounds_the_effective_rank``
 - RankMe grows with N: ``test_rankme_of_noise_grows_with_the_number_of_rows``
 - LiDAR of noise, of wrong groups, of another scale, its cap: ``test_lidar_of_noise_…``, ``test_lidar_edges``
-- NESum is the stable rank of centred rows; stable rank is scale-free: ``ORACLES``, ``test_scale_and_rotation_…``
+- NESum is the stable rank of centred rows; stable rank is scale-free: ``ORACLES``, ``test_invariance_under_scale_…``
 - the corrected participation ratio: ``test_corrected_participation_ratio_removes_the_bias``
 - self-cluster of a tight frame, of D = 1: ``test_closed_forms``, ``test_agrees_with_…_beyond_a_line``
 - coherence in 1..N/r, divided by the rank or by min(N, D): ``test_coherence_between_one_and_n_over_r``
@@ -14,7 +14,7 @@ Where a trap is tested elsewhere in this folder:
 - U-MAE's uniformity with or without its diagonal: ``test_umae_uniformity_in_its_four_forms``
 - matrix entropy <= ln min(N, D), other kernels ln N: ``test_matrix_entropy_never_exceeds_…``, ``test_kernel_entropy_…``
 - IsoScore takes rows as images: ``published_iso_score``
-- CKA wants paired rows and is biased: ``test_cka_refuses_unpaired_rows``, ``test_cka_invariances_and_bias``
+- CKA requires paired rows and is biased: ``test_cka_refuses_unpaired_rows``, ``test_cka_invariances_and_bias``
 - TwoNN and repeated rows: ``test_twonn_ignores_repeats_…``
 - squaring loses half the digits: ``test_rank_one_is_exactly_one_by_svd_…``, ``test_the_squaring_error_is_as_stated``
 - constant rows, exact rank, N < D, N = 1, repeats, NaN, float16, D = 1: ``test_spectral_metrics.py``
@@ -51,7 +51,7 @@ def gaussian(*shape, seed=0):
 
 
 def test_one_matrix_has_many_rankmes():
-    """With a strong mean the paper's formula, squares, and centring lie far apart; only the library's ε is close."""
+    """With a large mean, squaring or centring changes RankMe a lot, another library's ε only a little."""
     Z = gaussian(1000, 192) * np.arange(1, 193) ** -0.6 + 0.5 * gaussian(192, seed=1)
     paper, larger, squares, centred = (
         rankme(Z, convention=name) for name in (None, "stable-pretraining", "eigenvalues", "centred")
@@ -72,7 +72,7 @@ def test_epsilon_inflates_rankme_beyond_the_rank(name, epsilon):
     assert rankme(flat, convention=name) > 1 == effective_rank(flat)
 
 
-def test_a_random_network_would_have_full_rank():
+def test_gaussian_features_have_full_rankme():
     assert rankme(gaussian(6000, 48)) > 47.5
 
 
@@ -80,8 +80,8 @@ def with_eigenvalues(values):
     return np.concatenate([np.diag(values**0.5), -np.diag(values**0.5)])
 
 
-def test_the_fitted_range_turns_a_comparison_of_power_laws_around():
-    """One spectrum is steep in its head, the other in its tail; no range is canonical, so the sweep shows it."""
+def test_the_fitted_range_reverses_a_comparison_of_power_laws():
+    """One spectrum is steep at its head, the other in its tail; the sweep over ranges shows the dependence."""
     rank = np.arange(1, 121.0)
     head = np.where(rank <= 15, rank**-2.0, 15**-1.5 * rank**-0.5)
     tail = np.where(rank <= 15, rank**-0.5, 15**1.5 * rank**-2.0)
@@ -103,7 +103,7 @@ def test_nesum_is_the_stable_rank_of_centred_rows_and_not_of_raw_ones():
     assert stable_rank(1e-9 * Z) == pytest.approx(stable_rank(Z), rel=1e-12)
 
 
-def test_the_bias_of_the_participation_ratio_is_what_the_formula_says():
+def test_the_bias_of_the_participation_ratio_agrees_with_its_formula():
     axes, n = np.arange(1, 31.0) ** -0.5, 99
     ratio = (axes**2).sum() ** 2 / (axes**4).sum()
     found = np.mean([1 / participation_ratio(gaussian(n + 1, 30, seed=seed) * axes) for seed in range(200)])
@@ -117,9 +117,9 @@ def test_self_cluster_is_umae_uniformity_in_other_units():
         assert self_cluster(rows) == pytest.approx((7 * umae_uniformity(Z) - 1) / 6, rel=1e-11)
 
 
-def test_coherence_is_not_what_a_subsample_says():
+def test_coherence_is_unstable_under_subsampling():
     Z = gaussian(400, 5)
-    Z[17] *= 300  # one image carries a direction
+    Z[17] *= 300  # one image alone carries a direction
     without = np.delete(Z, 17, axis=0)
     assert coherence(Z) == pytest.approx(80, rel=0.05)
     assert coherence(without) < 6
@@ -145,7 +145,7 @@ def test_uniformity_never_holds_all_pairs():
     assert peak < 6000**2 * 8 / 8  # bytes; a matrix of all pairs is eight times that
 
 
-def test_what_sees_complete_collapse_is_blind_to_dimensional_collapse():
+def test_metrics_of_complete_collapse_do_not_detect_dimensional_collapse():
     spread = gaussian(4000, 16)
     line = np.outer(gaussian(4000, seed=1), gaussian(16, seed=2)) + 1e-3 * spread
     for Z in (spread, line):  # half of the rows of the line point the other way
@@ -156,7 +156,7 @@ def test_what_sees_complete_collapse_is_blind_to_dimensional_collapse():
     assert direction_std(line) > 0.75 * direction_std(spread)
 
 
-def test_what_is_centred_is_blind_to_a_shared_vector():
+def test_centred_metrics_do_not_detect_a_shared_vector():
     Z = gaussian(500, 12)
     shared = Z + 1000 * np.ones(12)
     for metric in (participation_ratio, nesum, iso_score):
@@ -171,7 +171,7 @@ def test_iso_score_of_the_transpose_is_another_number():
     assert abs(iso_score(Z) - iso_score(Z.T)) > 0.1
 
 
-def test_squares_of_small_singular_values_drown_in_float64_products_but_not_in_the_svd():
+def test_small_singular_values_are_lost_in_float64_products_but_not_in_the_svd():
     Z = gaussian(500, 6) * np.array([1, 1, 1, 1, 1e-7, 1e-9])
     assert singular_values(Z)[-1] == pytest.approx(spectrum(Z)[-1], rel=1e-6)
     moments = Moments(6).update(Z)

@@ -1,3 +1,5 @@
+"""Test the metrics of the spectrum and of cosines: references, invariances, closed forms, conventions, bad input."""
+
 import numpy as np
 import pytest
 import torch
@@ -105,14 +107,14 @@ def test_umae_uniformity_in_its_four_forms(normalize, diagonal, shape):
 
 
 @pytest.mark.parametrize("metric", SPECTRAL)
-def test_scale_and_rotation_change_nothing(metric):
+def test_invariance_under_scale_and_rotation(metric):
     Z = features()
     Q = np.linalg.qr(np.random.default_rng(1).normal(size=(12, 12)))[0]
     assert metric(1e5 * Z @ Q) == pytest.approx(metric(Z), rel=1e-10)
 
 
 @pytest.mark.parametrize("metric", ANGULAR)
-def test_the_length_of_each_row_changes_nothing(metric):
+def test_invariance_under_the_length_of_each_row(metric):
     Z = features()
     assert metric(Z * np.random.default_rng(1).uniform(0.1, 10, (40, 1))) == pytest.approx(metric(Z), rel=1e-10)
 
@@ -160,12 +162,12 @@ def test_exact_rank_bounds_the_effective_rank(r):
     assert np.count_nonzero(singular_values(Moments(20).update(Z))) == r
 
 
-def test_duplicates_change_nothing_in_a_spectrum():
+def test_duplicated_rows_do_not_change_a_spectral_metric():
     Z = features()
     assert effective_rank(np.repeat(Z, 3, axis=0)) == pytest.approx(effective_rank(Z), rel=1e-12)
 
 
-def test_half_precision_is_read_as_the_numbers_it_holds():
+def test_half_precision_features_are_converted_exactly():
     Z = features().astype(np.float16)
     assert effective_rank(Z) == effective_rank(Z.astype(float))
     big = (Z * 1000).astype(np.float16)
@@ -173,7 +175,7 @@ def test_half_precision_is_read_as_the_numbers_it_holds():
 
 
 @pytest.mark.parametrize("metric", SPECTRAL + ANGULAR)
-def test_unusable_features_are_refused_in_a_sentence(metric):
+def test_unusable_features_are_refused(metric):
     with pytest.raises(InputError, match="1 row"):
         metric(np.ones((1, 4)))
     with pytest.raises(InputError, match="1 row"):
@@ -209,7 +211,7 @@ def test_corrected_participation_ratio_removes_the_bias():
     assert np.mean(corrected) == pytest.approx(1 / truth, rel=0.02)
 
 
-def test_every_convention_of_a_rank_is_what_it_says():
+def test_every_convention_of_a_rank_agrees_with_its_definition():
     Z = features(50, 8, mean=2.0)
     s, c = spectrum(Z), spectrum(Z, centred=True)
     forms = {
@@ -265,7 +267,7 @@ def test_no_size_of_features_overflows(size):
 @pytest.mark.parametrize("metric", SPECTRAL + ANGULAR)
 @pytest.mark.parametrize("shape", [(40, 12), (7, 12), (25, 1), (2, 3)])
 @pytest.mark.parametrize("kind", [np.float16, np.float32, "tensor", "list"])
-def test_every_kind_of_features_is_the_same_features(metric, shape, kind):
+def test_every_array_type_gives_the_same_metric(metric, shape, kind):
     Z = features(*shape).astype(np.float16)
     same = {"tensor": torch.tensor, "list": np.ndarray.tolist}.get(kind, lambda rows: rows.astype(kind))(Z)
     np.testing.assert_allclose(metric(same), metric(Z.astype(float)), rtol=1e-13)
@@ -282,7 +284,7 @@ def test_a_moments_metric_returns_a_float_that_knows_its_error():
     assert type(effective_rank(features())) is float
 
 
-def test_what_moments_do_not_determine_is_refused_plainly():
+def test_metrics_that_need_the_features_refuse_moments():
     for metric in (uniformity, coherence, twonn):
         with pytest.raises(InputError, match="features themselves"):
             metric(Moments(2).update(np.eye(2)))

@@ -174,3 +174,9 @@ def test_more_steps_tighten_the_bound_on_missed_values():
     matrix = matrix_with(0.99 ** np.arange(80), 120, 80, 6)
     few, many = (float(of_some(matrix, np.arange(8), steps=steps).missed_below) for steps in (16, 48))
     assert 0.99**8 <= many < few
+
+
+def test_the_old_name_of_the_summary_warns():
+    found = of_some(np.diag([1.0, 0.5, 0.25]), np.arange(2))
+    with pytest.warns(DeprecationWarning, match=r"use Spectrum\.summary"):
+        assert found.reading == found.summary

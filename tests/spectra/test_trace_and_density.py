@@ -147,3 +147,10 @@ def test_products_of_empty_columns_are_free():
     operator = CountingOperator(np.eye(3))
     operator.matmat(np.empty((3, 0)))
     assert operator.matvecs == 0
+
+
+def test_the_old_name_of_the_density_warns():
+    from maetheory.spectra import density
+
+    with pytest.warns(DeprecationWarning, match="use maetheory.spectra.spectral_density"):
+        assert density(np.eye(3), probes=2).n_values == 3
