@@ -1,8 +1,15 @@
-"""The command line: parse, call, print."""
+"""Command line: each command parses its options, calls the library and prints the result.
 
-from maetheory.cli import checkpoints, data, graph, mask_ratio, tables, theory, training
+`program` holds the application, its exit codes and its error messages; `options` the options that several commands
+share; `terminal` the output. Every other module holds the commands of one subject: `checkpoints` (inspect, collapse),
+`probe`, `training` (reproduce, train), `theory` (check, figure), `graph`, `mask_ratio`, `tables` (table), `data`.
+Modules import the library inside their functions, so that ``--help`` is fast.
 
-from maetheory.cli import probe as probing  # isort: skip  # as shown
+>>> run_command(["nonsense"])  # prints one sentence on standard error
+2
+"""
+
+from maetheory.cli import checkpoints, data, graph, mask_ratio, probe, tables, theory, training
 from maetheory.cli.program import app, main, run_command
 from maetheory.core.renames import renamed
 
@@ -13,7 +20,7 @@ __all__ = [
     "graph",
     "main",
     "mask_ratio",
-    "probing",
+    "probe",
     "run_command",
     "tables",
     "theory",
@@ -23,6 +30,7 @@ __all__ = [
 __getattr__ = renamed(
     __name__,
     {
+        "probing": "probe",
         "run": "run_command",
     },
 )

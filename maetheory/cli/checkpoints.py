@@ -1,4 +1,4 @@
-"""Commands that read a checkpoint."""
+"""`maetheory inspect` and `maetheory collapse`: architecture and collapse of a checkpoint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from maetheory.cli.options import Data, Device, DialectName, Heads, ImageSize, Json, Seed, Weights
+from maetheory.cli.options import Checkpoint, Data, Device, DialectName, Heads, ImageSize, Json, Seed, Weights
 from maetheory.cli.program import app
 from maetheory.cli.terminal import print_result, show_progress, terminal_options
 from maetheory.core import check_writable
@@ -15,14 +15,17 @@ from maetheory.core import check_writable
 
 @app.command()
 def inspect(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint file, or a folder of a run or of Hugging Face.")],
+    checkpoint: Checkpoint,
     heads: Heads = None,
     dialect: DialectName = None,
     weights: Weights = None,
     image_size: ImageSize = None,
     as_json: Json = False,
 ) -> None:
-    """Say what a checkpoint holds, what was guessed and from what, and what is left over; no code of it runs."""
+    """Report a checkpoint's architecture, how each fact was inferred, and unused weights.
+
+    No code from the file is run.
+    """
     from maetheory.checkpoints import inspect_checkpoint
 
     report = inspect_checkpoint(checkpoint, heads=heads, dialect=dialect, weights=weights, image_size=image_size)
@@ -31,30 +34,40 @@ def inspect(
 
 @app.command()
 def collapse(
-    checkpoints: Annotated[list[Path], typer.Argument(help="Checkpoint files, or folders of runs or Hugging Face.")],
+    checkpoints: Annotated[
+        list[Path], typer.Argument(help="Checkpoint files, or folders of maetheory runs or of Hugging Face models.")
+    ],
     data: Data = "digits",
     readout: Annotated[list[str] | None, typer.Option(help="cls, mean or tokens; may be repeated.")] = None,
     layer: Annotated[
-        str, typer.Option(help="last, all, or a number: from 0, the embedding, or back from -1.")
+        str,
+        typer.Option(help="last, all, or a number: 0 is the embedding, -1 the last layer."),
     ] = "last",
-    final_norm: Annotated[bool, typer.Option(help="Whether the final norm is applied.")] = True,
-    limit: Annotated[int | None, typer.Option(help="Use so many test images.")] = None,
+    final_norm: Annotated[bool, typer.Option(help="Apply the encoder's final norm.")] = True,
+    limit: Annotated[int | None, typer.Option(help="Number of test images; all by default.")] = None,
     heads: Heads = None,
     dialect: DialectName = None,
     weights: Weights = None,
     image_size: ImageSize = None,
-    twins: Annotated[
+    n_initialisations: Annotated[
         int,
         typer.Option(
-            min=1, help="Random initialisations to compare with; each takes as long as a file, and one decides nothing."
+            "--initialisations",
+            "--twins",
+            min=1,
+            help="Number of untrained networks of the same architecture in the random-initialisation baseline, drawn by "
+            "the initialisation rule of the checkpoint's code base; of each other usual rule half as many are drawn, "
+            "for the span. Each takes as long as the checkpoint; a single one leaves the answers undecided.",
         ),
     ] = 5,
     device: Device = None,
     seed: Seed = 0,
-    out: Annotated[Path | None, typer.Option(help="Also leave records, a table, figures and a page there.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write records, a table, figures and a page to this folder.")
+    ] = (None),
     as_json: Json = False,
 ) -> None:
-    """Say how far features have collapsed, with error bars, beside untrained twins, shuffled columns and noise."""
+    """Measure feature collapse with error bars and baselines (random initialisation, shuffled columns, noise)."""
     from maetheory.checkpoints.device import usable_device
     from maetheory.data import load_images
     from maetheory.reports.collapse import collapse_document, collapse_text
@@ -63,26 +76,24 @@ def collapse(
 
     if out is not None:
         check_writable(out)
-    load_options = {
-        "heads": heads,
-        "dialect": dialect,
-        "weights": weights,
-        "image_size": image_size,
-        "device": usable_device(device or "cpu"),
-    }
+    torch_device = usable_device(device or "cpu")
     with show_progress() as progress:
-        images = load_images(data or "digits", split="test", limit=limit, progress=progress)
-        found = diagnose(
+        images = load_images(data, split="test", limit=limit, progress=progress)
+        diagnoses = diagnose(
             checkpoints,
             images,
             readouts=readout,
             layers=layer,
             final_norm=final_norm,
-            twins=twins,
-            seed=seed or 0,
+            n_initialisations=n_initialisations,
+            seed=seed,
             progress=progress,
-            **load_options,
+            heads=heads,
+            dialect=dialect,
+            weights=weights,
+            image_size=image_size,
+            device=torch_device,
         )
         if out is not None:
-            write_collapse_report(out, found)
-    print_result(collapse_document(found), as_json, lambda: collapse_text(found, **terminal_options()))
+            write_collapse_report(out, diagnoses)
+    print_result(collapse_document(diagnoses), as_json, lambda: collapse_text(diagnoses, **terminal_options()))

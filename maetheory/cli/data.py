@@ -1,4 +1,4 @@
-"""Commands for data sets."""
+"""`maetheory data`: the known data sets, and their download."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from maetheory.cli.options import Json
 from maetheory.cli.program import app
 from maetheory.cli.terminal import print_result, show_progress
 
-data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List data sets, or fetch one.")
+data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List or download data sets.")
 app.add_typer(data_app, name="data")
 
 
 @data_app.command("list")
 def data_list(as_json: Json = False) -> None:
-    """List the data sets known by name."""
+    """List the data sets that are known by name."""
     from maetheory.data import DATASETS
 
-    document = {name: asdict(what) for name, what in DATASETS.items()}
-    print_result(document, as_json, lambda: "\n".join(f"{name}\t{what.description}" for name, what in DATASETS.items()))
+    document = {name: asdict(dataset) for name, dataset in DATASETS.items()}
+    lines = [f"{name}\t{dataset.description}" for name, dataset in DATASETS.items()]
+    print_result(document, as_json, lambda: "\n".join(lines))
 
 
 @data_app.command("fetch")
 def data_fetch(
-    name: Annotated[str, typer.Argument(help="A data set that `data list` names.")],
-    out: Annotated[Path | None, typer.Option(help="Where to put it; the user's cache by default.")] = None,
+    name: Annotated[str, typer.Argument(help="Name of a data set, as printed by `maetheory data list`.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of the data set; the user's cache by default.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Download a data set, checked against its hash; never leaves half of it."""
+    """Download a data set and check its hash; an interrupted download leaves no files."""
     from maetheory.data import fetch
 
     with show_progress() as progress:
-        where = fetch(name, out, progress=progress)
-    print_result({"path": str(where)}, as_json, lambda: str(where))
+        path = fetch(name, out, progress=progress)
+    print_result({"path": str(path)}, as_json, lambda: str(path))

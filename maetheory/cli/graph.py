@@ -1,4 +1,4 @@
-"""The command that makes mask graphs of images."""
+"""`maetheory graph`: spectrum, label errors and bound of the mask graph of images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from maetheory.cli.options import Data, Device, Json, Seed
+from maetheory.cli.options import Data, Device, Json, MaskRatio, Seed
 from maetheory.cli.program import app
 from maetheory.cli.terminal import print_result, show_progress, terminal_options
 from maetheory.core import check_writable
@@ -17,39 +17,53 @@ from maetheory.core import check_writable
 def graph(
     data: Data = "digits",
     kind: Annotated[str, typer.Option(help="exact, tokens or kernel.")] = "tokens",
-    mask_ratio: Annotated[float, typer.Option(help="Share of hidden patches.")] = 0.75,
-    law: Annotated[str, typer.Option("--law", help="uniform, bernoulli or block.")] = "uniform",
+    mask_ratio: MaskRatio = 0.75,
+    law: Annotated[str, typer.Option("--law", help="Mask law: uniform, bernoulli or block.")] = "uniform",
     patch: Annotated[
-        int | None, typer.Option(help="Side of a patch in pixels; a quarter of the image by default.")
+        int | None, typer.Option(help="Side of a patch in pixels; by default a quarter of the image side.")
     ] = None,
-    k: Annotated[int | None, typer.Option("--k", help="Spectral features; as many as classes by default.")] = None,
-    positions: Annotated[str, typer.Option(help="kept or dropped: whether a view knows where it was seen.")] = "kept",
+    k: Annotated[
+        int | None, typer.Option("--k", help="Number of spectral features; by default the number of classes.")
+    ] = None,
+    positions: Annotated[
+        str, typer.Option(help="kept or dropped: whether a view includes the positions of its patches.")
+    ] = "kept",
     codes: Annotated[
-        int | None, typer.Option(help="Distinct patches: 2 for exact, 64 codes for tokens by default.")
+        int | None, typer.Option(help="Number of distinct patches; by default 2 for exact, 64 for tokens.")
     ] = None,
     views: Annotated[
-        str, typer.Option(help="patches or pooled: all codes seen, or that of their mean (tokens).")
+        str,
+        typer.Option(
+            help="patches or pooled: a view is the codes of its patches, or the code of their mean; tokens only."
+        ),
     ] = "patches",
-    targets: Annotated[str, typer.Option(help="patches or pooled, as for views (tokens).")] = "patches",
-    masks: Annotated[int | None, typer.Option(help="Masks drawn: 16 for tokens, 4 for kernel by default.")] = None,
+    targets: Annotated[str, typer.Option(help="patches or pooled, as for --views.")] = "patches",
+    masks: Annotated[
+        int | None, typer.Option(help="Number of masks drawn; by default 16 for tokens, 4 for kernel.")
+    ] = None,
     bandwidth: Annotated[
-        float | None, typer.Option(help="Of the kernel; a quarter of the median distance of targets by default.")
+        float | None,
+        typer.Option(help="Bandwidth of the kernel; by default a quarter of the median distance between targets."),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", "--images", help="Use so many images, classes balanced.")
+        int | None, typer.Option("--limit", "--images", help="Number of images, balanced over classes; all by default.")
     ] = None,
     device: Device = None,
     seed: Seed = 0,
-    out: Annotated[Path | None, typer.Option(help="Also leave graph.json and graph.txt there.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write graph.json and graph.txt to this folder.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Make the mask graph of images: its size, components, spectrum, label errors, and the bound they give.
+    """Build the mask graph of images and report its size, components, spectrum, label errors and bound.
 
-    exact: images quantised to a few patches, all masks. tokens: patches become codes, masks are drawn, and every number
-    has a band or is UNDECIDED. kernel: alike targets are taken for one another, means over masks. For instance:
-    maetheory graph --kind exact --limit 300 --positions dropped; maetheory graph --data cifar10 --kind tokens --targets
-    pooled --codes 16. On many processes, but for exact: torchrun --nproc_per_node=2 -m maetheory graph --data DIR; of
-    tokens that gives the numbers of these images, without bands.
+    exact: images are quantised to a few distinct patches and all masks are enumerated. tokens: patches are quantised to
+    codes, masks are drawn, and every statistic has an interval or is UNDECIDED. kernel: a Gaussian kernel compares
+    targets, and the statistics are means over the drawn masks.
+
+    Examples: maetheory graph --kind exact --limit 300 --positions dropped; maetheory graph --data cifar10 --kind tokens
+    --targets pooled --codes 16.
+
+    tokens and kernel run on several processes: torchrun --nproc_per_node=2 -m maetheory graph --data DIR; for tokens
+    the statistics are then those of the given images, without intervals.
     """
     import torch
 
@@ -65,16 +79,28 @@ def graph(
         check_writable(out)
     if device is not None:
         usable_device(device, torch.float64)
-    plan = GraphConfig(
-        kind, mask_ratio, law, patch, k, positions, codes, masks, views, targets, bandwidth, device, seed or 0
+    config = GraphConfig(
+        kind=kind,
+        mask_ratio=mask_ratio,
+        law=law,
+        patch=patch,
+        k=k,
+        positions=positions,
+        codes=codes,
+        masks=masks,
+        views=views,
+        targets=targets,
+        bandwidth=bandwidth,
+        device=device,
+        seed=seed,
     )
     fabric = make_fabric("cpu")
     fabric.launch()
     with show_progress() as progress:
-        images = load_images(data or "digits", limit=limit, progress=progress)
+        images = load_images(data, limit=limit, progress=progress)
         process_group = ProcessGroup.from_torch() if fabric.world_size > 1 else None
-        found = study_graph(plan, images, process_group=process_group, progress=progress)
+        study = study_graph(config, images, process_group=process_group, progress=progress)
         if out is not None and fabric.is_global_zero:
-            write_graph_report(out, found)
+            write_graph_report(out, study)
     if fabric.is_global_zero:
-        print_result(graph_document(found), as_json, lambda: graph_text(found, **terminal_options()))
+        print_result(graph_document(study), as_json, lambda: graph_text(study, **terminal_options()))

@@ -1,4 +1,4 @@
-"""The command that asks images about the mask ratio."""
+"""`maetheory mask-ratio`: class distances and mask graphs of images against the mask ratio."""
 
 from __future__ import annotations
 
@@ -17,19 +17,25 @@ from maetheory.core import InputError, check_writable
 @app.command("mask-ratio")
 def mask_ratio(
     data: Data = "digits",
-    checkpoint: Annotated[Path | None, typer.Option(help="Adds distances in its features.")] = None,
-    readout: Annotated[str | None, typer.Option(help="cls or mean, of the checkpoint; cls by default.")] = None,
-    patch: Annotated[int | None, typer.Option(help="Side of a patch; the checkpoint's, or as in graphs.")] = None,
-    graph_patch: Annotated[int | None, typer.Option(help="Side of a patch in graphs; a quarter of the image.")] = None,
-    ratio: Annotated[list[float] | None, typer.Option(help="A mask ratio; may be repeated.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Use so many images of each split.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Also measure distances in the features of this checkpoint.")
+    ] = None,
+    readout: Annotated[str | None, typer.Option(help="Readout of the checkpoint, cls or mean; cls by default.")] = None,
+    patch: Annotated[
+        int | None, typer.Option(help="Side of a patch for distances; by default the checkpoint's, or that of graphs.")
+    ] = None,
+    graph_patch: Annotated[
+        int | None, typer.Option(help="Side of a patch in graphs; by default a quarter of the image side.")
+    ] = None,
+    ratio: Annotated[list[float] | None, typer.Option(help="Mask ratio; may be repeated.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Number of images of each split; all by default.")] = None,
     seed: Seed = 0,
-    out: Annotated[Path, typer.Option(help="Where the figures go.")] = Path("figures"),
+    out: Annotated[Path, typer.Option(help="Folder of the figures.")] = Path("figures"),
     as_json: Json = False,
 ) -> None:
-    """Draw distances within and between classes, and mask graphs of images, against the mask ratio.
+    """Draw distances within and between classes, and statistics of mask graphs, against the mask ratio.
 
-    Models trained at every ratio: maetheory reproduce --preset mask-ratio-digits.
+    To train a model at every ratio: maetheory reproduce --preset mask-ratio-digits.
     """
     from maetheory.checkpoints import load_checkpoint
     from maetheory.core import generator
@@ -43,9 +49,7 @@ def mask_ratio(
     check_writable(out)
     encoder = None if checkpoint is None else load_checkpoint(checkpoint)[0]
     with show_progress() as progress:
-        images, test = (
-            load_images(data or "digits", split=split, limit=limit, progress=progress) for split in ("train", "test")
-        )
+        images, test = (load_images(data, split=split, limit=limit, progress=progress) for split in ("train", "test"))
         side = patch or (coarse_patch_size(test) if encoder is None else encoder_patch_size(encoder, test))
         frame = image_mask_ratios(
             images,
@@ -55,14 +59,14 @@ def mask_ratio(
             encoder=encoder,
             readout=readout or "cls",  # type: ignore[arg-type]  # the option admits these values only
             ratios=ratio or RATIOS,
-            seed=seed or 0,
+            seed=seed,
             progress=progress,
         )
-        written = write_mask_ratio_figures(out, frame, masked_pair(test, side, generator(seed or 0, "masked pair")))
-    reading = mask_ratio_summary(frame)
+        written = write_mask_ratio_figures(out, frame, masked_pair(test, side, generator(seed, "masked pair")))
+    summary = mask_ratio_summary(frame)
     document = {
-        "reading": reading,
+        "reading": summary,
         "figures": [str(path) for path in written],
         "numbers": json.loads(frame.to_json(orient="records")),
     }
-    print_result(document, as_json, lambda: "\n".join([reading, *map(str, written)]))
+    print_result(document, as_json, lambda: "\n".join([summary, *map(str, written)]))

@@ -1,18 +1,32 @@
-"""Options that several commands share, each said once."""
+"""Command-line options that several commands share."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
-Data = Annotated[str | None, typer.Option("--data", help="digits, cifar10, or a folder of images.")]
-Seed = Annotated[
-    int | None, typer.Option("--seed", min=0, max=2**31 - 1, help="The one seed everything random comes from.")
+_DATA_HELP = "digits, cifar10, or a folder of images."
+_SEED_HELP = "Seed of all random numbers."
+MAX_SEED = 2**31 - 1
+
+Checkpoint = Annotated[
+    Path, typer.Argument(help="Checkpoint file, or folder of a maetheory run or of a Hugging Face model.")
 ]
-Heads = Annotated[int | None, typer.Option("--heads", min=1, help="Attention heads, where the file is silent.")]
-DialectName = Annotated[str | None, typer.Option("--dialect", help="The code base that wrote the file.")]
-Weights = Annotated[str | None, typer.Option("--weights", help="Which of the file's weights, by their path in it.")]
-Device = Annotated[str | None, typer.Option("--device", help="Where the arithmetic is done: cpu (default), cuda, …")]
-ImageSize = Annotated[int | None, typer.Option("--image-size", min=1, help="Side of images; positions are resized.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
+Data = Annotated[str, typer.Option("--data", help=_DATA_HELP)]
+OptionalData = Annotated[str | None, typer.Option("--data", help=f"{_DATA_HELP} By default the experiment's own.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help=_SEED_HELP)]
+OptionalSeed = Annotated[int | None, typer.Option("--seed", min=0, max=MAX_SEED, help=_SEED_HELP)]
+MaskRatio = Annotated[float, typer.Option("--mask-ratio", help="Fraction of hidden patches.")]
+Heads = Annotated[
+    int | None, typer.Option("--heads", min=1, help="Number of attention heads, if the file does not state it.")
+]
+DialectName = Annotated[str | None, typer.Option("--dialect", help="Code base that wrote the file.")]
+Weights = Annotated[str | None, typer.Option("--weights", help="Which weights of the file, by their path in it.")]
+Device = Annotated[str | None, typer.Option("--device", help="Device of the computation: cpu (default), cuda, …")]
+ImageSize = Annotated[
+    int | None,
+    typer.Option("--image-size", min=1, help="Side of the images in pixels; position embeddings are resized."),
+]

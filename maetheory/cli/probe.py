@@ -1,93 +1,95 @@
-"""The command that asks a checkpoint for classes it was not trained on."""
+"""`maetheory probe`: test accuracy of a checkpoint's features."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
 
-from maetheory.cli.options import Data, Device, DialectName, Heads, ImageSize, Json, Seed, Weights
+from maetheory.cli.options import (
+    Checkpoint,
+    Data,
+    Device,
+    DialectName,
+    Heads,
+    ImageSize,
+    Json,
+    OptionalSeed,
+    Weights,
+)
+from maetheory.cli.probe_modes import fine_tune, mode_options, probe_frozen
 from maetheory.cli.program import app
 from maetheory.cli.terminal import print_result, show_progress
-from maetheory.core import Estimate, InputError, Progress, atomic_write, check_writable
-
-SGD_OPTIONS = ("epochs", "batch", "base_lr", "seed")
-MODE_OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "linear": (),
-        "knn": (),
-        "sgd": SGD_OPTIONS,
-        "lars": (*SGD_OPTIONS, "trust"),
-        "finetune": (*SGD_OPTIONS, "layer_decay", "drop_path", "mixup", "cutmix", "crop", "flip"),
-    }
-)
-"""Which options of a recipe each mode has."""
+from maetheory.core import Estimate, InputError, atomic_write, check_writable
 
 
 @app.command()
 def probe(
-    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint file, or a folder of a run or of Hugging Face.")],
+    checkpoint: Checkpoint,
     data: Data = "digits",
     mode: Annotated[
         str,
         typer.Option(
-            help="linear (logistic regression to its optimum), sgd or lars (a batch norm and a linear map, "
-            "trained by steps as MAE's), knn, or finetune (the encoder too)."
+            help="linear (logistic regression trained to convergence), sgd or lars (batch norm and a linear map, "
+            "trained with MAE's recipe), knn, or finetune (trains the encoder too)."
         ),
     ] = "linear",
-    readout: Annotated[str | None, typer.Option(help="cls or mean; cls by default, mean where fine-tuned.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Use so many images of each split.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Of sgd, lars and finetune.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Global batch, of sgd, lars and finetune.")] = None,
-    base_lr: Annotated[float | None, typer.Option(help="Peak learning rate per 256 images, of the same.")] = None,
-    trust: Annotated[float | None, typer.Option(help="LARS's trust coefficient.")] = None,
-    layer_decay: Annotated[float | None, typer.Option(help="Learning rate of a layer over that above it.")] = None,
-    drop_path: Annotated[float | None, typer.Option(help="Stochastic depth of the last block.")] = None,
-    mixup: Annotated[float | None, typer.Option(help="a of Beta(a, a); 0 does not mix so.")] = None,
-    cutmix: Annotated[float | None, typer.Option(help="a of Beta(a, a); 0 does not mix so.")] = None,
-    crop: Annotated[int | None, typer.Option(help="Move images by up to so many pixels.")] = None,
-    flip: Annotated[bool | None, typer.Option("--flip", help="Mirror half of the images.")] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Leaves the result there as probe.json; and is the folder of a fine-tuning run."),
+    readout: Annotated[str | None, typer.Option(help="cls or mean; by default cls, and mean for fine-tuning.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Number of images of each split; all by default.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of sgd, lars and finetune.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Global batch size of sgd, lars and finetune.")] = None,
+    base_lr: Annotated[
+        float | None, typer.Option(help="Peak learning rate per 256 images of sgd, lars and finetune.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on fine-tuning from the newest checkpoint.")] = False,
+    trust: Annotated[float | None, typer.Option(help="Trust coefficient of lars.")] = None,
+    layer_decay: Annotated[
+        float | None, typer.Option(help="finetune: learning rate of a layer divided by that of the layer above.")
+    ] = None,
+    drop_path: Annotated[float | None, typer.Option(help="finetune: stochastic depth rate of the last block.")] = None,
+    mixup: Annotated[float | None, typer.Option(help="finetune: Beta parameter of mixup; 0 disables it.")] = None,
+    cutmix: Annotated[float | None, typer.Option(help="finetune: Beta parameter of cutmix; 0 disables it.")] = None,
+    crop: Annotated[int | None, typer.Option(help="finetune: largest random shift in pixels.")] = None,
+    flip: Annotated[bool | None, typer.Option("--flip", help="finetune: mirror half of the images.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write probe.json to this folder; it is the folder of a fine-tuning run.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="finetune: resume from the newest checkpoint.")] = False,
     heads: Heads = None,
     dialect: DialectName = None,
     weights: Weights = None,
     image_size: ImageSize = None,
     device: Device = None,
-    seed: Seed = None,
+    seed: OptionalSeed = None,
     as_json: Json = False,
 ) -> None:
-    """Read classes off frozen features with a linear map or nearest neighbours, or fine-tune; test on the test split.
+    """Evaluate frozen features (linear, k-NN) or fine-tune; report test accuracy.
 
-    What is not given is MAE's recipe for ImageNet. --flip, --crop, --mixup, --cutmix, --drop-path and --layer-decay
-    are of finetune, which takes what Fabric finds, a GPU if there is one, unless it is given a --device.
+    Defaults follow MAE's recipes for ImageNet. finetune runs on the device that Fabric chooses, a GPU if there is one,
+    unless --device is given; the other modes run on the CPU by default.
     """
     from maetheory.checkpoints import load_checkpoint
     from maetheory.checkpoints.device import usable_device
     from maetheory.data import load_images
     from maetheory.reports.diagnosis import resize_note
 
-    specified_options = {
-        "epochs": epochs,
-        "batch": batch,
-        "base_lr": base_lr,
-        "trust": trust,
-        "layer_decay": layer_decay,
-        "drop_path": drop_path,
-        "mixup": mixup,
-        "cutmix": cutmix,
-        "crop": crop,
-        "flip": flip,
-        "seed": seed,
-    }
-    options = _check_mode_options(mode, {name: value for name, value in specified_options.items() if value is not None})
+    options = mode_options(
+        mode,
+        {
+            "epochs": epochs,
+            "batch": batch,
+            "base_lr": base_lr,
+            "trust": trust,
+            "layer_decay": layer_decay,
+            "drop_path": drop_path,
+            "mixup": mixup,
+            "cutmix": cutmix,
+            "crop": crop,
+            "flip": flip,
+            "seed": seed,
+        },
+    )
     if resume and mode != "finetune":
         raise InputError(f"only finetune can be resumed, but the mode is {mode!r}")
     readout = readout or ("mean" if mode == "finetune" else "cls")
@@ -95,21 +97,19 @@ def probe(
         raise InputError(f"a probe reads 'cls' or 'mean', but the readout is {readout!r}")
     if out is not None:
         check_writable(out)
-    place = usable_device(device or "cpu")
+    torch_device = usable_device(device or "cpu")
     with show_progress() as progress:
         encoder, report = load_checkpoint(
-            checkpoint, heads=heads, dialect=dialect, weights=weights, image_size=image_size, device=place
+            checkpoint, heads=heads, dialect=dialect, weights=weights, image_size=image_size, device=torch_device
         )
-        splits = [load_images(data or "digits", split=split, limit=limit) for split in ("train", "test")]
-        result: dict[str, Any]
+        splits = [load_images(data, split=split, limit=limit) for split in ("train", "test")]
         if mode == "finetune":
-            result = _finetune(
-                encoder, splits, readout, options, out or Path("runs/finetune"), resume, device or "auto", progress
-            )
+            folder, accelerator = out or Path("runs/finetune"), device or "auto"
+            run_options: dict[str, Any] = {"out": folder, "resume": resume, "accelerator": accelerator}
+            result = fine_tune(encoder, splits, readout, options, progress=progress, **run_options)
         else:
-            result = _probe_frozen(encoder, splits, mode, readout, options, progress)
+            result = probe_frozen(encoder, splits, mode, readout, options, progress)
     accuracy: Estimate = result.pop("accuracy")
-    notes = [*report.notes, *filter(None, [resize_note(splits[0], report)])]
     document = {
         "accuracy": accuracy.value,
         "error": accuracy.error,
@@ -120,83 +120,16 @@ def probe(
         "n_test": len(splits[1]),
         "checkpoint": report.path,
         "sha256": report.sha256,
-        "notes": notes,
+        "notes": [*report.notes, *filter(None, [resize_note(splits[0], report)])],
     }
     if out is not None:
         with atomic_write(out / "probe.json") as part:
             part.write_text(json.dumps(document, indent=1) + "\n")
+    print_result(document, as_json, lambda: _result_text(accuracy, document))
+
+
+def _result_text(accuracy: Estimate, document: dict[str, Any]) -> str:
+    """Return the accuracy in percent with its recipe, and the notes below it."""
     percent = Estimate(100 * accuracy.value, 100 * accuracy.error)
-    said = f"accuracy {percent} % ({readout}; {result['recipe']}; {len(splits[1])} test images)"
-    print_result(document, as_json, lambda: "\n".join([said, *(f"note: {note}" for note in notes)]))
-
-
-def _check_mode_options(mode: str, specified_options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a mode, with a warm-up as short as the epochs make it.
-
-    Raises
-    ------
-    InputError
-        If the mode is unknown or does not have an option that was given.
-    """
-    if mode not in MODE_OPTIONS:
-        raise InputError(f"the mode must be one of {', '.join(MODE_OPTIONS)}, but it is {mode!r}")
-    unsupported = [name for name in specified_options if name not in MODE_OPTIONS[mode] and name != "seed"]
-    if unsupported:
-        words = ", ".join(f"--{name.replace('_', '-')}" for name in unsupported)
-        raise InputError(f"the mode {mode!r} has no {words}; leave it out, or choose another mode")
-    return {name: value for name, value in specified_options.items() if name in MODE_OPTIONS[mode]}
-
-
-def _with_warmup(first: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """Return options with the share of warm-up that a recipe has, at most as many epochs of it."""
-    share = min(1.0, options.get("epochs", first.epochs) / first.epochs)
-    return options | {"warmup_epochs": first.warmup_epochs * share}
-
-
-def _probe_frozen(
-    encoder: Any, splits: list[Any], mode: str, readout: str, options: dict[str, Any], progress: Progress
-) -> dict[str, Any]:
-    from maetheory.evaluation import ProbeConfig, encode, knn_probe, linear_probe, sgd_probe
-
-    images, test = splits
-    config = ProbeConfig(mode, **_with_warmup(ProbeConfig(), options)) if mode in ("sgd", "lars") else None  # type: ignore[arg-type]
-    z, z_test = (encode(encoder, each, readout=readout, progress=progress) for each in splits)  # type: ignore[arg-type]
-    parts = (z, images.labels, z_test, test.labels)
-    if config is not None:
-        found = sgd_probe(*parts, config, device=next(encoder.parameters()).device, progress=progress)
-    else:
-        found = (linear_probe if mode == "linear" else knn_probe)(*parts)
-    return {"accuracy": found.accuracy, "recipe": found.recipe}
-
-
-def _finetune(
-    encoder: Any,
-    splits: list[Any],
-    readout: str,
-    options: dict[str, Any],
-    out: Path,
-    resume: bool,
-    accelerator: str,
-    progress: Progress,
-) -> dict[str, Any]:
-    from maetheory.evaluation import FinetuneConfig, finetune
-    from maetheory.training import make_fabric
-
-    config = FinetuneConfig(readout, **_with_warmup(FinetuneConfig(), options))  # type: ignore[arg-type]
-    found = finetune(
-        encoder,
-        splits[0],
-        splits[1],
-        config,
-        out=out,
-        resume=resume,
-        progress=progress,
-        fabric=make_fabric(accelerator),
-    )
-    return {
-        "accuracy": found.accuracy,
-        "recipe": found.recipe,
-        "run": str(found.run.checkpoint),
-        "loss": found.run.loss,
-        "steps": found.run.steps,
-    }
+    details = f"{document['readout']}; {document['recipe']}; {document['n_test']} test images"
+    return "\n".join([f"accuracy {percent} % ({details})", *(f"note: {note}" for note in document["notes"])])

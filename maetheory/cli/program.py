@@ -1,4 +1,4 @@
-"""The program: one application, its exit codes, and one plain sentence for whatever went wrong."""
+"""The command-line application, its exit codes and its error messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from maetheory import __version__
 from maetheory.cli.terminal import ResumableInterrupt
 from maetheory.core import InputError
 
-UsageError: Any = typer.BadParameter.__mro__[1]  # click's, wherever this typer keeps its click
+UsageError: Any = typer.BadParameter.__mro__[1]  # click's class; some versions of typer have a click of their own
 DONE, VIOLATED, BAD_INPUT, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 70, 130
 
 app = typer.Typer(
@@ -25,15 +25,21 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command line; exit 0 done, 1 VIOLATED, 2 bad input, 70 our own fault, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 VIOLATED, 2 bad input, 70 internal error, 130 interrupted."""
     sys.exit(run_command(sys.argv[1:]))
 
 
 def run_command(arguments: list[str]) -> int:
-    """Run one command and return its exit code."""
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    arguments : list of str
+        Command and options, without the name of the program.
+    """
     try:
         code = app(arguments, standalone_mode=False)
-        if code == INTERRUPTED:  # typer's way to say that it caught Ctrl-C
+        if code == INTERRUPTED:  # typer returns it after it caught Ctrl-C
             return _print_error("interrupted", INTERRUPTED)
         return code if isinstance(code, int) else DONE
     except (InputError, UsageError) as error:
@@ -52,7 +58,7 @@ def run_command(arguments: list[str]) -> int:
 
 
 def _resume_command(arguments: list[str]) -> str:
-    """Return the command that goes on where this one was stopped; `reproduce` always does."""
+    """Return the command that resumes an interrupted one; `reproduce` always resumes."""
     missing = ["--resume"] if arguments[0] in ("train", "probe") and "--resume" not in arguments else []
     return shlex.join(["maetheory", *arguments, *missing])
 

@@ -19,9 +19,9 @@ def table(
     add: Annotated[
         list[Path] | None, typer.Option(help="Folder of a `reproduce` run to publish first; may be repeated.")
     ] = None,
-    published: Annotated[
-        Path, typer.Option(help="Folder of the published ledgers, EXPERIMENT/ledger.jsonl.")
-    ] = Path("figures"),
+    published: Annotated[Path, typer.Option(help="Folder of the published ledgers, EXPERIMENT/ledger.jsonl.")] = Path(
+        "figures"
+    ),
     into: Annotated[
         Path | None, typer.Option(help="Document, such as README.md, whose text between the two marks is replaced.")
     ] = None,

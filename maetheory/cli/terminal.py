@@ -1,4 +1,4 @@
-"""What a command shows: one document or one text on standard output, progress on standard error."""
+"""Output of a command: one result on standard output, progress on standard error."""
 
 from __future__ import annotations
 
@@ -14,16 +14,24 @@ from maetheory.core import Progress
 
 
 class ResumableInterrupt(Exception):
-    """Ctrl-C with a sentence that says how to go on; typer would swallow the sentence of a KeyboardInterrupt."""
+    """Ctrl-C with a message that says how to resume; typer would drop the message of a KeyboardInterrupt."""
 
 
 def print_result(document: Any, as_json: bool, text: Callable[[], str]) -> None:
-    """Print the document as JSON, or its text."""
+    """Print the document as JSON, or the text.
+
+    Parameters
+    ----------
+    document : JSON-ready value
+    as_json : bool
+    text : callable
+        Called only if the text is printed.
+    """
     print(json.dumps(document, indent=1, default=float) if as_json else text())
 
 
 def terminal_options() -> dict[str, Any]:
-    """Return how wide and colourful the terminal is."""
+    """Return the width of the terminal and whether it shows colours, as keyword arguments of text reports."""
     from rich.console import Console
 
     console = Console()
@@ -32,9 +40,14 @@ def terminal_options() -> dict[str, Any]:
 
 @contextmanager
 def show_progress() -> Iterator[Progress]:
-    """Show progress while something long runs, and let its Ctrl-C say how to go on.
+    """Yield a progress callback that writes to standard error.
 
-    A bar with time left on a terminal, a line every ten seconds elsewhere; always on standard error.
+    It draws a bar with the remaining time on a terminal, and prints a line every ten seconds elsewhere.
+
+    Raises
+    ------
+    ResumableInterrupt
+        On Ctrl-C, with the message of the KeyboardInterrupt.
     """
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -53,7 +66,7 @@ def show_progress() -> Iterator[Progress]:
     )
     try:
         if console.is_terminal:
-            with bar:  # stopped also on an error: it hides the cursor
+            with bar:  # the bar hides the cursor, so it must stop on an error too
                 task = bar.add_task("", total=None)
                 yield lambda done, total, message: bar.update(task, completed=done, total=total, description=message)
         else:
@@ -63,19 +76,21 @@ def show_progress() -> Iterator[Progress]:
 
 
 def _line_progress() -> Progress:
-    began, first, job = time.monotonic(), 0, 0
-    last = began
+    """Return a callback that prints at most one line every ten seconds, with the remaining time."""
+    start_time, start, task_total = time.monotonic(), 0, 0
+    last_print = start_time
 
     def report(done: int, total: int, message: str) -> None:
-        nonlocal began, first, last, job
+        nonlocal start_time, start, task_total, last_print
         now = time.monotonic()
-        if total != job or done < first:
-            began, first, job = now, done, total
-        if now - last > 10:
-            last = now
-            left = ""
-            if done > first:
-                left = f", {timedelta(seconds=round((now - began) / (done - first) * (total - done)))} left"
-            print(f"{message} ({done}/{total}{left})", file=sys.stderr, flush=True)
+        if total != task_total or done < start:  # a new task has begun
+            start_time, start, task_total = now, done, total
+        if now - last_print > 10:
+            last_print = now
+            remaining = ""
+            if done > start:
+                seconds = round((now - start_time) / (done - start) * (total - done))
+                remaining = f", {timedelta(seconds=seconds)} left"
+            print(f"{message} ({done}/{total}{remaining})", file=sys.stderr, flush=True)
 
     return report

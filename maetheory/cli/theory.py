@@ -1,4 +1,4 @@
-"""Commands that check theorems and draw them."""
+"""`maetheory check` and `maetheory figure`: theorems on finite worlds, and the figures of the theory."""
 
 from __future__ import annotations
 
@@ -15,30 +15,29 @@ from maetheory.core import check_writable
 
 @app.command()
 def check(
-    slugs: Annotated[list[str] | None, typer.Argument(help="Theorems by slug; all by default.")] = None,
-    worlds: Annotated[int, typer.Option(help="Worlds to draw at random per theorem.")] = 40,
+    slugs: Annotated[list[str] | None, typer.Argument(help="Slugs of theorems; all by default.")] = None,
+    worlds: Annotated[int, typer.Option(help="Number of random worlds per theorem.")] = 40,
     search_worlds: Annotated[
         bool,
         typer.Option(
             "--search",
-            help="Also walk downhill in slack from drawn worlds, and say "
-            "how to replay the lowest: theory.replay with its seed and number.",
+            help="Also minimise the slack from random worlds, and print the call of theory.replay that draws the world "
+            "of the smallest slack again.",
         ),
     ] = False,
     with_certificates: Annotated[
-        bool, typer.Option("--certify", help="Also prove the verdicts of worlds of few nodes, in ball arithmetic.")
+        bool, typer.Option("--certify", help="Also prove the verdicts of small worlds in ball arithmetic.")
     ] = False,
     seed: Seed = 0,
     out: Annotated[
-        Path | None, typer.Option(help="Also write every check, with provenance, to OUT/checks.jsonl.")
+        Path | None, typer.Option(help="Also add every check, with provenance, to checks.jsonl in this folder.")
     ] = None,
     as_json: Json = False,
 ) -> int:
     """Check theorems on finite worlds; exit 1 if one is VIOLATED.
 
-    The worlds are small image laws under masks, the theorem's tight and broken examples, and worlds drawn at random.
-    Slack is relative to the size of the terms; tightness is 1 - |slack| / larger side, the smaller side over the
-    larger, 1 at equality.
+    The worlds are small image distributions under masks, the theorem's tight and broken examples, and random worlds.
+    The slack is relative to the size of the terms; the tightness is 1 - |slack| / larger side, which is 1 at equality.
     """
     from maetheory.reports import append_records
     from maetheory.reports.theorem_check_records import check_records, checks_document
@@ -51,21 +50,21 @@ def check(
         check_writable(out)
     theorems = select_theorems(THEOREMS, slugs or ())
     with show_progress() as progress:
-        how: Any = {"worlds": worlds, "seed": seed or 0, "progress": progress}
-        rows = survey(theorems, **how)
-        proved = certify_theorems(theorems, **how) if with_certificates else ()
-        found = [search(theorem, **how) for theorem in theorems if search_worlds]
+        settings: Any = {"worlds": worlds, "seed": seed, "progress": progress}
+        surveys = survey(theorems, **settings)
+        certificates = certify_theorems(theorems, **settings) if with_certificates else ()
+        searches = [search(theorem, **settings) for theorem in theorems if search_worlds]
     if out is not None:
-        append_records(out / "checks.jsonl", check_records(rows, seed=seed or 0))
-    document = checks_document(rows, found, proved)
-    print_result(document, as_json, lambda: checks_text(rows, found, proved, **terminal_options()))
+        append_records(out / "checks.jsonl", check_records(surveys, seed=seed))
+    document = checks_document(surveys, searches, certificates)
+    print_result(document, as_json, lambda: checks_text(surveys, searches, certificates, **terminal_options()))
     return VIOLATED if document["violated"] else DONE
 
 
 @app.command()
 def figure(
-    names: Annotated[list[str] | None, typer.Argument(help="Figures of the theory by name; all by default.")] = None,
-    out: Annotated[Path, typer.Option(help="Where each leaves an SVG, a PNG and its numbers.")] = Path("figures"),
+    names: Annotated[list[str] | None, typer.Argument(help="Names of figures; all by default.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the figures: an SVG, a PNG and a CSV each.")] = Path("figures"),
     as_json: Json = False,
 ) -> None:
     """Draw the figures of the theory."""

@@ -1,4 +1,4 @@
-"""Commands that train."""
+"""`maetheory reproduce` and `maetheory train`: one experiment from images to report, and one model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from maetheory.cli.options import Data, Json, Seed
+from maetheory.cli.options import Data, Json, MaskRatio, OptionalData, OptionalSeed, Seed
 from maetheory.cli.program import app
 from maetheory.cli.terminal import print_result, show_progress
 
@@ -23,20 +23,23 @@ def reproduce(
             "table1-cifar10-tiny, …"
         ),
     ] = "digits",
-    data: Data = None,
-    out: Annotated[Path | None, typer.Option(help="Where runs, ledger and report go; runs/PRESET by default.")] = None,
-    figures: Annotated[Path | None, typer.Option(help="Where figures go; OUT/figures by default.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Train so many epochs instead.")] = None,
-    seed: Seed = None,
+    data: OptionalData = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of runs, ledger and report; runs/PRESET by default.")] = None,
+    figures: Annotated[Path | None, typer.Option(help="Folder of figures; OUT/figures by default.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Number of epochs, in place of the preset's.")] = None,
+    seed: OptionalSeed = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Runs at once; one per core, or one on a GPU, by default.")
+        int | None, typer.Option(min=1, help="Number of parallel runs; by default one per core, or one on a GPU.")
     ] = None,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile models before training.")] = False,
-    precision: Annotated[str, typer.Option(help="What models are trained in: 32-true, bf16-mixed, …")] = "32-true",
-    finetune: Annotated[bool, typer.Option("--finetune", help="Also fine-tune every model, and test it.")] = False,
+    precision: Annotated[str, typer.Option(help="Training precision: 32-true, bf16-mixed, …")] = "32-true",
+    finetune: Annotated[bool, typer.Option("--finetune", help="Also fine-tune and test every model.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Train every model of an experiment, measure, draw, and write a report page; goes on where it was stopped."""
+    """Train and measure all models of an experiment, draw figures and write a report page.
+
+    A run that was interrupted is resumed.
+    """
     from maetheory.experiments import experiment
     from maetheory.experiments import reproduce as run_experiment
 
@@ -69,45 +72,49 @@ def reproduce(
 
 @app.command()
 def train(
-    preset: Annotated[str, typer.Option(help="Architecture: digits, cifar10-small, cifar10, …")] = "digits",
+    preset: Annotated[str, typer.Option(help="Name of an architecture: digits, cifar10-small, cifar10, …")] = "digits",
     data: Data = "digits",
-    patch: Annotated[int | None, typer.Option(help="Side of a patch in pixels; the architecture's by default.")] = None,
+    patch: Annotated[int | None, typer.Option(help="Side of a patch in pixels; by default the architecture's.")] = None,
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/train"),
     objective: Annotated[str, typer.Option(help="mae or simmim.")] = "mae",
-    uniformity_weight: Annotated[float, typer.Option(help="λ of U-MAE; 0 trains the plain objective.")] = 0.0,
-    mask_ratio: Annotated[float, typer.Option(help="Share of hidden patches.")] = 0.75,
-    mask_law: Annotated[str, typer.Option(help="uniform, bernoulli or block.")] = "uniform",
-    epochs: Annotated[int, typer.Option()] = 100,
-    batch: Annotated[int, typer.Option(help="Global batch.")] = 256,
+    uniformity_weight: Annotated[
+        float, typer.Option(help="Weight λ of U-MAE's uniformity term; 0 trains without it.")
+    ] = 0.0,
+    mask_ratio: MaskRatio = 0.75,
+    mask_law: Annotated[str, typer.Option(help="Mask law: uniform, bernoulli or block.")] = "uniform",
+    epochs: Annotated[int, typer.Option(help="Number of epochs.")] = 100,
+    batch: Annotated[int, typer.Option(help="Global batch size, over all processes.")] = 256,
     base_lr: Annotated[float, typer.Option(help="Peak learning rate per 256 images.")] = 1.5e-4,
-    warmup_epochs: Annotated[float, typer.Option()] = 10.0,
-    limit: Annotated[int | None, typer.Option(help="Train on so many images.")] = None,
+    warmup_epochs: Annotated[float, typer.Option(help="Epochs of linear learning-rate warm-up.")] = 10.0,
+    limit: Annotated[int | None, typer.Option(help="Number of training images; all by default.")] = None,
     stream: Annotated[
         bool | None,
         typer.Option(
             "--stream/--no-stream",
-            help="Decode a folder of images while training, "
-            "through random windows, or hold central views in memory; by default streamed past 2 GiB.",
+            help="Decode a folder of images during training, with random crops, or load centre crops into memory; "
+            "by default images of more than 2 GiB are streamed.",
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in OUT.")] = False,
-    compiled: Annotated[bool, typer.Option("--compile", help="Compile the model first.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume from the newest checkpoint in OUT.")] = False,
+    compiled: Annotated[bool, typer.Option("--compile", help="Compile the model before training.")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log to TensorBoard.")] = False,
-    accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
-    devices: Annotated[int | None, typer.Option(help="Processes per node; 1, or what torchrun was told.")] = None,
-    nodes: Annotated[int | None, typer.Option(help="Nodes; 1, or what torchrun was told.")] = None,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    devices: Annotated[
+        int | None, typer.Option(help="Processes per node; by default torchrun's setting, or 1.")
+    ] = None,
+    nodes: Annotated[int | None, typer.Option(help="Number of nodes; by default torchrun's setting, or 1.")] = None,
     strategy: Annotated[
-        str, typer.Option(help="auto, ddp: each process holds all weights, fsdp: each holds a part.")
+        str, typer.Option(help="auto, ddp (each process holds all weights) or fsdp (weights are sharded).")
     ] = "auto",
-    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed, …")] = "32-true",
+    precision: Annotated[str, typer.Option(help="Training precision: 32-true, bf16-mixed, …")] = "32-true",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Train one model, on one device or on many.
+    """Train one model, on one or several devices.
 
-    On many, start the same command with torchrun, for instance on two: torchrun --nproc_per_node=2 -m maetheory train;
-    --batch is shared among the processes, and the result does not depend on how many there are, nor on --strategy; fsdp
-    is for models that do not fit one device.
+    On several devices start the command with torchrun, for two of them: torchrun --nproc_per_node=2 -m maetheory train.
+    The processes share --batch, and the result depends neither on their number nor on --strategy. fsdp is for models
+    that do not fit on one device.
     """
     from maetheory.data import load_or_stream
     from maetheory.models import preset as architecture
@@ -127,13 +134,11 @@ def train(
         batch=batch,
         base_lr=base_lr,
         warmup_epochs=warmup_epochs,
-        seed=seed or 0,
+        seed=seed,
     )
     fabric = make_fabric(accelerator, devices, nodes, precision, strategy=strategy)
     with show_progress() as progress:
-        images = load_or_stream(
-            data or "digits", config.model.encoder.image_size, limit=limit, stream=stream, progress=progress
-        )
+        images = load_or_stream(data, config.model.encoder.image_size, limit=limit, stream=stream, progress=progress)
         done = run_training(
             config,
             images,

@@ -1,4 +1,20 @@
-"""What was measured, kept with its provenance and shown beside the paper's numbers."""
+"""Results as ledgers, tables, text, JSON documents and HTML pages, with their provenance.
+
+Every measured number is one record of a JSON-lines ledger (`ledger`). Compact copies of ledgers are published beside
+the figures (`published_ledgers`); the tables of the README are computed from them. Read in this order:
+
+1. ``ledger``, ``published_ledgers``: write and read records.
+2. ``tables``, ``paper_tables``, ``claims``, ``markdown_block``: accuracies beside the paper's, verdicts on its claims.
+3. ``theorem_checks``, ``collapse``, ``graph``, ``mask_ratio``: text and JSON of the commands with these names, and
+   ``page`` for HTML.
+4. ``diagnosis``, ``graph_study``: load, measure and collect what ``collapse`` and ``graph`` report. They compute rather
+   than report, and are here because they join rooms that must not import each other.
+
+>>> ledger = read_published_ledgers("no/such/folder")
+>>> table = paper_table(ledger, "table1")
+>>> len(table), set(table.ours)
+(24, {'not run'})
+"""
 
 from maetheory.core.renames import renamed
 from maetheory.reports.claims import ClaimVerdict, claim_verdicts, compare_objectives

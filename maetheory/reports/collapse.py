@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from maetheory.core import provenance
-from maetheory.evaluation.collapse.formatting import format_interval, number
+from maetheory.evaluation.collapse.formatting import format_interval, format_number
 from maetheory.reports.console import borderless_table, capturing_console
 from maetheory.reports.diagnosis import Diagnosis
 from maetheory.reports.json_documents import json_ready
@@ -31,7 +31,7 @@ COMPACT_METRICS = (
     "mask_pair_alignment",
 )
 """Metrics of the table in the terminal; the other files hold all."""
-BASELINE_HEADINGS = {"random_twin": "random init", "shuffled": "shuffled", "noise": "noise"}
+BASELINE_HEADINGS = {"random_init": "random init", "shuffled": "shuffled", "noise": "noise"}
 """Column of a collapse table -> heading."""
 LEGEND = (
     "Values are those of the n rows measured. Brackets: interval of two standard errors. For a metric of moments it is "
@@ -99,7 +99,7 @@ def compact_table(table: pd.DataFrame, metrics: Sequence[str] | None = COMPACT_M
                 "readout": record["readout"],
                 "metric": record["metric"],
                 "value": format_interval(record),
-                **{heading: number(record[name]) for name, heading in BASELINE_HEADINGS.items()},
+                **{heading: format_number(record[name]) for name, heading in BASELINE_HEADINGS.items()},
                 "n": str(record["n"]),
                 "d": str(record["d"]),
             }
@@ -117,7 +117,7 @@ def layer_table(table: pd.DataFrame) -> pd.DataFrame:
         row = {"layer": str(layer)}
         for record in group.to_dict("records"):
             row[record["readout"]] = format_interval(record)
-            row[f"{record['readout']}, random init"] = number(record["random_twin"])
+            row[f"{record['readout']}, random init"] = format_number(record["random_init"])
         rows.append(row)
     return pd.DataFrame(rows)
 

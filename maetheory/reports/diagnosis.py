@@ -13,7 +13,7 @@ from maetheory.checkpoints.device import device_name
 from maetheory.core import InputError, Progress, no_progress
 from maetheory.data import ImageSet
 from maetheory.evaluation import CollapseMeasurements, measure_collapse
-from maetheory.evaluation.collapse.verdict import Finding, verdict
+from maetheory.evaluation.collapse.verdict import Finding, assess_collapse
 
 Layer = int | Literal["last", "all"]
 
@@ -47,7 +47,7 @@ class Diagnosis:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Answers on complete and dimensional collapse, each with its comparison."""
-        return verdict(self.measurements.table)
+        return assess_collapse(self.measurements.table)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ def diagnose(
         "full": True,
         "conventions": "all",
         "final_norm": final_norm,
-        "twins": n_initialisations,
+        "n_initialisations": n_initialisations,
         "seed": seed,
     }
     for path in paths:

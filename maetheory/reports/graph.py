@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from maetheory.checkpoints.device import device_name
 from maetheory.core import atomic_write, make_folder, provenance
 from maetheory.empirical import IntervalEstimate
-from maetheory.evaluation.collapse.formatting import format_interval, number
+from maetheory.evaluation.collapse.formatting import format_interval, format_number
 from maetheory.reports.console import borderless_table, capturing_console
 from maetheory.reports.graph_study import GraphStudy
 from maetheory.reports.json_documents import json_ready
@@ -137,7 +137,7 @@ def format_interval_estimate(estimate: IntervalEstimate) -> str:
 def _format_end(value: float) -> str:
     if math.isinf(value):
         return "∞"
-    return str(value) if isinstance(value, int) else number(value)
+    return str(value) if isinstance(value, int) else format_number(value)
 
 
 def _settings_line(study: GraphStudy) -> str:

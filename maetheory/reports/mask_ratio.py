@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from maetheory import figures
-from maetheory.evaluation.collapse.formatting import format_interval, number
+from maetheory.evaluation.collapse.formatting import format_interval, format_number
 from maetheory.figures.image_mask_ratio import (
     CHANGE_FROM_MINIMUM,
     FEATURES,
@@ -72,7 +72,7 @@ def _format_cell(row: Mapping[Any, Any]) -> str:
     if row["low"] == row["value"] == row["high"]:
         return f"{row['value']:.4g}"
     if not np.isfinite(row["high"]):
-        return f"{number(row['value'])} [{number(row['low'])}, ∞]{UNDECIDED_MARK}"
+        return f"{format_number(row['value'])} [{format_number(row['low'])}, ∞]{UNDECIDED_MARK}"
     return format_interval(row) + ("" if row["decided"] else UNDECIDED_MARK)
 
 
@@ -98,7 +98,7 @@ def trend_sentence(frame: pd.DataFrame, source: str, name: str) -> str:
     def above_least(i: int) -> bool:
         return bool(value[i] - value[least] > np.hypot(error[i], error[least]) + 1e-12)
 
-    first, last, lowest = number(value[0]), number(value[-1]), number(value[least])
+    first, last, lowest = format_number(value[0]), format_number(value[-1]), format_number(value[least])
     rho = f"{rows.asked.iloc[least]:g}"
     if above_least(0) and above_least(-1):
         return f"falls from {first} to {lowest} at ρ = {rho}, then rises to {last}"
@@ -111,7 +111,7 @@ def trend_sentence(frame: pd.DataFrame, source: str, name: str) -> str:
 
 def _format_range(value: np.ndarray) -> str:
     """Return the smallest and the largest value as text, or the value if they are equal."""
-    low, high = (number(float(end)) if np.isfinite(end) else "∞" for end in (value.min(), value.max()))
+    low, high = (format_number(float(end)) if np.isfinite(end) else "∞" for end in (value.min(), value.max()))
     return low if low == high else f"{low} to {high}"
 
 

@@ -71,7 +71,7 @@ def test_one_document_with_the_origin_of_every_number(
     assert row["value"] - row["error"] < row["low"] < row["high"]
     assert (row["n"], row["d"], row["seed"], row["dataset"]) == (40, 24, 2, "digits/test")
     assert (row["sha256"], row["dialect"], row["checkpoint"]) == (report.sha256, report.dialect, checkpoints[1])
-    assert row["random_twin"] > 0
+    assert row["random_init"] > 0
     assert document["provenance"]["versions"]["torch"]
 
 
@@ -101,7 +101,7 @@ def test_a_folder_holds_everything_and_is_replaced(
     assert {line["provenance"]["seed"] for line in lines} == {0}
     layers = pd.read_csv(out / "layers.csv")
     assert set(layers.layer) == {0, 1, 2}
-    assert set(pd.read_csv(out / "spectra.csv").who) == {"checkpoint", "random twin", "shuffled", "noise"}
+    assert set(pd.read_csv(out / "spectra.csv").who) == {"checkpoint", "random init", "shuffled", "noise"}
     page = (out / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 3
     assert "<script" not in page
@@ -207,5 +207,5 @@ def test_real_checkpoints_beside_what_learned_nothing(
             if (r["readout"], r["metric"], r["convention"]) == (readout, "rankme", "garrido-2023")
         ]
         assert 0 < row["high"] - row["low"] < 5
-        assert row["random_twin"] < row["value"] < row["shuffled"] < row["noise"]
+        assert row["random_init"] < row["value"] < row["shuffled"] < row["noise"]
         assert row["n"] == 400

@@ -12,7 +12,7 @@ import pytest
 
 from maetheory.cli import run_command
 from maetheory.data import ImageSet, load_images, worlds
-from maetheory.empirical import average_over_masks, bands, fit_codebook, token_sample
+from maetheory.empirical import average_over_masks, fit_codebook, graph_intervals, token_sample
 from maetheory.graph import MaskGraph
 from maetheory.masks import BlockMasks, UniformMasks
 
@@ -64,7 +64,7 @@ def test_tokens_are_the_sample_and_its_bands(capsys: pytest.CaptureFixture[str])
     images = load_images("digits", limit=80)
     book = fit_codebook(images, 4, 3, seed=3)
     sample = token_sample(images, BlockMasks(2, 2), codebook=book, n_masks=5, seed=3, positions="dropped")
-    expected = bands(sample, 2, seed=3)
+    expected = graph_intervals(sample, 2, seed=3)
     assert (found["views"], found["targets"]) == sample.shape
     entries = [*(found[name] for name in NAMES), *found["eigenvalues"]]
     for entry, band in zip(
