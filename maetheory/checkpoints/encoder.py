@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from maetheory.core import InputError
 from maetheory.models import split_mask
-from maetheory.models.vit import gather_tokens, last
+from maetheory.models.patch_subset import gather_tokens
+from maetheory.models.vit import last_hidden_state
 
 Activation = Literal["gelu", "gelu-tanh", "quick-gelu", "swiglu"]
 
@@ -238,7 +239,9 @@ class Encoder(nn.Module):
         """Whether the first token is a cls token."""
         return self.config.cls
 
-    def states(self, images: Tensor, mask: Tensor | None = None, kept: Tensor | None = None) -> Iterator[Tensor]:
+    def iter_hidden_states(
+        self, images: Tensor, mask: Tensor | None = None, kept: Tensor | None = None
+    ) -> Iterator[Tensor]:
         """Yield the tokens after the embedding and after each block, before the final norm, one layer at a time.
 
         Parameters
@@ -274,12 +277,12 @@ class Encoder(nn.Module):
             yield x
 
     def hidden_states(self, images: Tensor, mask: Tensor | None = None) -> list[Tensor]:
-        """Return the tokens of every layer at once; see `states`."""
-        return list(self.states(images, mask))
+        """Return the tokens of every layer at once; see `iter_hidden_states`."""
+        return list(self.iter_hidden_states(images, mask))
 
     def forward(self, images: Tensor, mask: Tensor | None = None, kept: Tensor | None = None) -> Tensor:
         """Return the tokens (B, prefix + v, d) after the final norm; arguments as for `states`."""
-        return self.norm(last(self.states(images, mask, kept)))
+        return self.norm(last_hidden_state(self.iter_hidden_states(images, mask, kept)))
 
     def logits(self, images: Tensor, kept: Tensor | None = None) -> Tensor:
         """Return what the file's own classifier says, (B, classes).

@@ -1,4 +1,4 @@
-"""A linear masked autoencoder is one matrix times what is seen: its optimum is known, so training is tested on it."""
+"""Linear masked autoencoder, whose optimum is known in closed form."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from maetheory.core import InputError
 
 
 class LinearMAE(nn.Module):
-    """x ↦ (BEx₁)[hidden] without a bias: what is hidden enters as 0, and only hidden values are predicted.
+    """Linear encoder E and decoder B that predict hidden values from visible ones, x ↦ (BEx₁)[hidden].
 
-    Under one fixed mask the best B and E are a reduced-rank regression, `theory.linear-mae-optimum`. Over random masks
-    one matrix of full rank serves all of them, and the best one is a least-squares problem for each of its rows,
-    `theory.shared-linear-mae-optimum`; at a smaller width no closed form is known.
+    There is no bias; hidden values enter as 0. Under one fixed mask the best B and E are a reduced-rank regression,
+    `theory.linear-mae-optimum`. Over random masks the best full-rank matrix solves a least-squares problem for each of
+    its rows, `theory.shared-linear-mae-optimum`; for smaller latent dimensions no closed form is known.
 
     Parameters
     ----------
-    size : int
+    input_dim : int
         Values of an image, D; a patch mask is repeated over the values of a patch.
-    width : int, optional
-        Features k of an encoder E (k, D) and a decoder B (D, k); without, one matrix W (D, D) of full rank.
+    latent_dim : int, optional
+        Features k of an encoder E (k, D) and a decoder B (D, k); by default one full-rank matrix W (D, D).
 
     Attributes
     ----------
     encoder, decoder : Parameter
-        E and B; of full rank, the identity, which is not trained, and W.
+        E and B; without `latent_dim` the identity, which is not trained, and W.
 
     Raises
     ------
     InputError
-        If size or width is below 1.
+        If a dimension is below 1.
 
     Examples
     --------
@@ -42,14 +42,15 @@ class LinearMAE(nn.Module):
     ([[0.0, 2.0]], 0.0)
     """
 
-    def __init__(self, size: int, width: int | None = None) -> None:
+    def __init__(self, input_dim: int, latent_dim: int | None = None) -> None:
         super().__init__()
-        if size < 1 or (width is not None and width < 1):
-            raise InputError(f"size and width must be at least 1, but they are {size} and {width}")
+        if input_dim < 1 or (latent_dim is not None and latent_dim < 1):
+            raise InputError(f"input_dim and latent_dim must be at least 1, but they are {input_dim} and {latent_dim}")
         self.encoder = nn.Parameter(
-            torch.eye(size) if width is None else torch.empty(width, size), requires_grad=width is not None
+            torch.eye(input_dim) if latent_dim is None else torch.empty(latent_dim, input_dim),
+            requires_grad=latent_dim is not None,
         )
-        self.decoder = nn.Parameter(torch.empty(size, size if width is None else width))
+        self.decoder = nn.Parameter(torch.empty(input_dim, input_dim if latent_dim is None else latent_dim))
         for matrix in (self.encoder, self.decoder):
             if matrix.requires_grad:
                 nn.init.xavier_uniform_(matrix)
@@ -78,5 +79,5 @@ class LinearMAE(nn.Module):
         return torch.where(visible, 0.0, predicted)
 
     def loss(self, images: Tensor, visible: Tensor) -> Tensor:
-        """Return E‖x₂ − (BEx₁)[hidden]‖², a scalar: the mean over images of a sum over hidden values, as the theory."""
+        """Return E‖x₂ − (BEx₁)[hidden]‖², a scalar: the mean over images of the sum over hidden values."""
         return (torch.where(visible, 0.0, images) - self(images, visible)).square().sum(1).mean()

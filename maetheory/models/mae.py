@@ -1,4 +1,4 @@
-"""A masked autoencoder sees some patches and predicts the others; which ones is an argument."""
+"""Masked autoencoder of He et al. (2022); the mask is an argument of `forward`."""
 
 from __future__ import annotations
 
@@ -10,17 +10,9 @@ from torch import Tensor, nn
 
 from maetheory.core import InputError
 from maetheory.models.losses import reconstruction_loss, standardized_patches
+from maetheory.models.patch_subset import PatchSubset, gather_tokens, prepend_cls, split_mask
 from maetheory.models.positions import sincos_positions
-from maetheory.models.vit import (
-    Block,
-    PatchSubset,
-    ViT,
-    ViTConfig,
-    gather_tokens,
-    initialize_weights,
-    prepend_cls,
-    split_mask,
-)
+from maetheory.models.vit import Block, ViT, ViTConfig, initialize_weights
 
 
 @dataclass(frozen=True)
@@ -31,7 +23,7 @@ class MAEConfig:
     ----------
     encoder : ViTConfig
     decoder_width, decoder_depth, decoder_heads : int
-        The decoder; SimMIM has a linear head instead and ignores them.
+        Architecture of the decoder; SimMIM has a linear head and ignores them.
     norm_pixels : bool
         Whether each target patch is standardised by its own mean and variance.
     """
@@ -49,24 +41,24 @@ class MAEConfig:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return nested plain values, ready for JSON."""
+        """Return the configuration as nested plain values, ready for JSON."""
         return asdict(self)
 
     @staticmethod
     def from_dict(record: dict[str, Any]) -> MAEConfig:
-        """Undo `to_dict`."""
+        """Return the configuration from the values of `to_dict`."""
         return MAEConfig(**{**record, "encoder": ViTConfig(**record["encoder"])})
 
 
 class MAEOutput(NamedTuple):
-    """What one forward pass gives.
+    """Loss, prediction and latent tokens of one forward pass.
 
     Attributes
     ----------
     loss : Tensor, scalar
         Mean squared error on hidden patches.
     prediction : Tensor, shape (B, hidden, c)
-        Predicted hidden patches in raster order; rows beyond an image's count are padding.
+        Predicted hidden patches in raster order, padded where images have fewer.
     latent : Tensor, shape (B, 1 + visible, d)
         Encoder tokens after the final norm, cls first.
     """
@@ -77,7 +69,7 @@ class MAEOutput(NamedTuple):
 
 
 class MAE(nn.Module):
-    """Masked autoencoder (He et al. 2022): ViT on visible patches, a light decoder for the hidden ones.
+    """Masked autoencoder (He et al. 2022): a ViT encodes visible patches, a light decoder predicts hidden ones.
 
     Parameters
     ----------
@@ -126,30 +118,26 @@ class MAE(nn.Module):
         mask : Tensor of bool, shape (B, p)
             True = visible.
         n_visible : int, optional
-            The visible count when every row is known to have the same; spares a look at the mask.
+            Number of visible patches, if known to be the same for every row; avoids a device synchronisation.
 
         Raises
         ------
         InputError
-            If shapes do not fit, or a row of the mask shows nothing or hides nothing.
+            If shapes do not fit, or the mask has a row without visible patches, or no hidden patch at all.
         """
-        visible, hidden = split_mask(mask, self.config.encoder.n_patches, n_visible)
-        if hidden.indices.shape[1] == 0:
-            raise InputError("every row of the mask must hide at least one patch")
-        patches = self.encoder.patches(images)
+        visible, hidden = split_mask(mask, self.config.encoder.n_patches, n_visible, require_hidden=True)
+        patches = self.encoder.patchify(images)
         latent = self._encode(patches, visible)
         prediction = self._decode(latent, visible, hidden)
-        target = gather_tokens(patches, hidden.indices)  # (B, p, c) -> (B, hidden, c)
-        if self.config.norm_pixels:
-            target = standardized_patches(target)
+        target = reconstruction_target(patches, hidden, self.config.norm_pixels)
         return MAEOutput(reconstruction_loss(prediction, target, hidden.valid), prediction, latent)
 
     def encode(self, images: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return encoder tokens (B, 1 + v, d) after the final norm; without a mask every patch is seen."""
+        """Return encoder tokens (B, 1 + v, d) after the final norm; without a mask every patch is visible."""
         return self.encoder(images, mask)
 
     def decode(self, latent: Tensor, mask: Tensor) -> Tensor:
-        """Predict the hidden patches, (B, hidden, c) as in `MAEOutput`, from any tokens (B, 1 + visible, d)."""
+        """Predict the hidden patches, (B, hidden, c) as in `MAEOutput`, from latent tokens (B, 1 + visible, d)."""
         return self._decode(latent, *split_mask(mask, self.config.encoder.n_patches))
 
     def _encode(self, patches: Tensor, visible: PatchSubset) -> Tensor:
@@ -163,14 +151,21 @@ class MAE(nn.Module):
         """Predict the hidden patches from latent tokens (B, 1 + v, d), giving (B, hidden, c)."""
         embedded = self.decoder_embed(latent)  # (B, 1 + v, d) -> (B, 1 + v, e)
         position = self.decoder_pos_embed[0]
-        seen = embedded[:, 1:] + position[1:][visible.indices]
+        visible_tokens = embedded[:, 1:] + position[1:][visible.indices]
         cls = embedded[:, :1] + position[:1]
-        guess = self.mask_token + position[1:][hidden.indices]  # (B, hidden, e)
-        tokens = torch.cat([cls, seen.to(guess.dtype), guess], dim=1)  # attention does not mind the order
+        mask_tokens = self.mask_token + position[1:][hidden.indices]  # (B, hidden, e)
+        # attention is permutation-equivariant, so the tokens need not be in raster order
+        tokens = torch.cat([cls, visible_tokens.to(mask_tokens.dtype), mask_tokens], dim=1)
         key_mask = None
         if visible.valid is not None and hidden.valid is not None:
             key_mask = torch.cat([prepend_cls(visible.valid), hidden.valid], dim=1)
-        start = tokens.shape[1] - guess.shape[1]  # nobody reads what the last block makes of the visible tokens
-        for i, block in enumerate(self.decoder_blocks, 1):
-            tokens = block(tokens, key_mask, start if i == len(self.decoder_blocks) else 0)
-        return self.decoder_pred(self.decoder_norm(tokens[:, -guess.shape[1] :]))
+        first_hidden = tokens.shape[1] - mask_tokens.shape[1]
+        for i, block in enumerate(self.decoder_blocks, 1):  # the last block skips visible tokens: the loss ignores them
+            tokens = block(tokens, key_mask, first_hidden if i == len(self.decoder_blocks) else 0)
+        return self.decoder_pred(self.decoder_norm(tokens[:, -mask_tokens.shape[1] :]))
+
+
+def reconstruction_target(patches: Tensor, hidden: PatchSubset, norm_pixels: bool) -> Tensor:
+    """Return the hidden ones of patches (B, p, c), shape (B, hidden, c), standardised if `norm_pixels`."""
+    target = gather_tokens(patches, hidden.indices)  # (B, p, c) -> (B, hidden, c)
+    return standardized_patches(target) if norm_pixels else target

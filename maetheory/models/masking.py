@@ -1,4 +1,4 @@
-"""The laws of `maetheory.masks`, drawn where the images live."""
+"""Sample masks of a mask law with a torch generator, on the device of the generator."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from maetheory.masks import BernoulliMasks, BlockMasks, MaskLaw, UniformMasks
 
 
 def sample_masks(law: MaskLaw, n: int, generator: torch.Generator) -> Tensor:
-    """Draw `n` masks of a law on the generator's device.
+    """Draw `n` masks of a law on the device of the generator.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def sample_masks(law: MaskLaw, n: int, generator: torch.Generator) -> Tensor:
     Raises
     ------
     InputError
-        If the law is of another kind.
+        If the law is of another type.
     """
     if isinstance(law, UniformMasks):
         return _uniform(law, n, generator)
@@ -41,21 +41,21 @@ def sample_masks(law: MaskLaw, n: int, generator: torch.Generator) -> Tensor:
 
 def _uniform(law: UniformMasks, n: int, generator: torch.Generator) -> Tensor:
     scores = torch.rand(n, law.n_patches, generator=generator, device=generator.device)
-    seen = scores.topk(law.n_visible, dim=1).indices  # (n, p) -> (n, v)
-    return torch.zeros_like(scores, dtype=torch.bool).scatter_(1, seen, True)
+    visible = scores.topk(law.n_visible, dim=1).indices  # (n, p) -> (n, v)
+    return torch.zeros_like(scores, dtype=torch.bool).scatter_(1, visible, True)
 
 
 def _bernoulli(law: BernoulliMasks, n: int, generator: torch.Generator) -> Tensor:
-    """Draw patch by patch from the conditional law, as `BernoulliMasks.sample` does."""
+    """Draw patch by patch from the conditional distribution, as `BernoulliMasks.sample` does."""
     p, device = law.p_visible, generator.device
-    coins = torch.rand(n, law.n_patches, generator=generator, device=device, dtype=torch.float64)
+    uniforms = torch.rand(n, law.n_patches, generator=generator, device=device, dtype=torch.float64)
     masks = torch.zeros(n, law.n_patches, dtype=torch.bool, device=device)
-    seen, hidden = masks[:, 0].clone(), masks[:, 0].clone()
+    any_visible, any_hidden = masks[:, 0].clone(), masks[:, 0].clone()
     for j in range(law.n_patches):
-        left = law.n_patches - j - 1
-        show = p * torch.where(hidden, 1.0, 1.0 - p**left)
-        hide = (1 - p) * torch.where(seen, 1.0, 1.0 - (1.0 - p) ** left)
-        masks[:, j] = coins[:, j] * (show + hide) < show
-        seen |= masks[:, j]
-        hidden |= ~masks[:, j]
+        remaining = law.n_patches - j - 1
+        weight_visible = p * torch.where(any_hidden, 1.0, 1.0 - p**remaining)
+        weight_hidden = (1 - p) * torch.where(any_visible, 1.0, 1.0 - (1.0 - p) ** remaining)
+        masks[:, j] = uniforms[:, j] * (weight_visible + weight_hidden) < weight_visible
+        any_visible |= masks[:, j]
+        any_hidden |= ~masks[:, j]
     return masks

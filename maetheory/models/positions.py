@@ -1,4 +1,4 @@
-"""Where a patch stands, as a vector: fixed sines and cosines of its row and column."""
+"""Fixed two-dimensional sine-cosine position embedding."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def sincos_positions(width: int, rows: int, columns: int, *, cls: bool = True) -> Tensor:
-    """Return the fixed two-dimensional sin-cos table of MAE (He et al. 2022).
+    """Return the two-dimensional sine-cosine position embedding of MAE (He et al. 2022).
 
     The first half of the width encodes the column, the second half the row; in each half sines come before cosines.
 
@@ -16,9 +16,9 @@ def sincos_positions(width: int, rows: int, columns: int, *, cls: bool = True) -
     width : int
         Must be divisible by four.
     rows, columns : int
-        The patch grid.
+        Size of the patch grid.
     cls : bool, default True
-        Whether a zero row for the cls token comes first.
+        Whether to prepend a zero row for the cls token.
 
     Returns
     -------

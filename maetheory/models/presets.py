@@ -1,4 +1,4 @@
-"""Architectures by name, from a minute on a laptop to the paper's."""
+"""Named MAE architectures, from 8x8 digits to ViT-Large."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ PRESETS: Mapping[str, MAEConfig] = MappingProxyType(
 
 
 def preset(name: str) -> MAEConfig:
-    """Return the architecture of a name.
+    """Return the named architecture.
 
     Raises
     ------
     InputError
-        If the name is unknown; the sentence lists the known ones.
+        If the name is unknown; the message lists the known ones.
     """
     if name not in PRESETS:
         raise InputError(f"unknown preset {name!r}; known are {', '.join(PRESETS)}")

@@ -1,4 +1,4 @@
-"""SimMIM shows the encoder every place, with a mask token where a patch is hidden, and predicts by one linear map."""
+"""SimMIM (Xie et al. 2022): mask tokens in the encoder, linear prediction head."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from maetheory.core import InputError
-from maetheory.models.losses import reconstruction_loss, standardized_patches
-from maetheory.models.mae import MAEConfig, MAEOutput
-from maetheory.models.vit import ViT, gather_tokens, initialize_weights, split_mask
+from maetheory.models.losses import reconstruction_loss
+from maetheory.models.mae import MAEConfig, MAEOutput, reconstruction_target
+from maetheory.models.patch_subset import gather_tokens, split_mask
+from maetheory.models.vit import ViT, initialize_weights
 
 
 class SimMIM(nn.Module):
@@ -17,7 +18,7 @@ class SimMIM(nn.Module):
     Parameters
     ----------
     config : MAEConfig
-        Its decoder fields are not used.
+        Architecture; its decoder fields are ignored.
     """
 
     def __init__(self, config: MAEConfig) -> None:
@@ -29,33 +30,29 @@ class SimMIM(nn.Module):
         initialize_weights(self)
 
     def forward(self, images: Tensor, mask: Tensor, n_visible: int | None = None) -> MAEOutput:
-        """Predict the hidden patches; as in `MAE.forward`, but `latent` holds every place, (B, 1 + p, d)."""
-        _, hidden = split_mask(mask, self.config.encoder.n_patches, n_visible)
-        if hidden.indices.shape[1] == 0:
-            raise InputError("every row of the mask must hide at least one patch")
-        patches = self.encoder.patches(images)
-        latent = self._tokens(patches, mask)
+        """Predict the hidden patches, as `MAE.forward`; `latent` has a token for every patch, (B, 1 + p, d)."""
+        _, hidden = split_mask(mask, self.config.encoder.n_patches, n_visible, require_hidden=True)
+        patches = self.encoder.patchify(images)
+        latent = self._encode(patches, mask)
         prediction = self.head(gather_tokens(latent[:, 1:], hidden.indices))  # (B, p, d) -> (B, hidden, c)
-        target = gather_tokens(patches, hidden.indices)  # (B, p, c) -> (B, hidden, c)
-        if self.config.norm_pixels:
-            target = standardized_patches(target)
+        target = reconstruction_target(patches, hidden, self.config.norm_pixels)
         return MAEOutput(reconstruction_loss(prediction, target, hidden.valid, power=1), prediction, latent)
 
     def encode(self, images: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return encoder tokens (B, 1 + p, d) after the final norm; hidden places hold mask tokens."""
+        """Return encoder tokens (B, 1 + p, d) after the final norm; mask tokens replace hidden patches."""
         if mask is None:
             return self.encoder(images)
-        return self._tokens(self.encoder.patches(images), mask)
+        return self._encode(self.encoder.patchify(images), mask)
 
-    def _tokens(self, patches: Tensor, mask: Tensor) -> Tensor:
+    def _encode(self, patches: Tensor, mask: Tensor) -> Tensor:
         encoder = self.encoder
         if len(mask) != len(patches):
             raise InputError(
                 f"the mask must have one row for each of the {len(patches)} images, but it has {len(mask)}"
             )
-        shown = torch.where(mask[..., None], encoder.patch_embed(patches), self.mask_token)  # (B, p, d)
+        embedded = torch.where(mask[..., None], encoder.patch_embed(patches), self.mask_token)  # (B, p, d)
         cls = encoder.cls_token.expand(len(patches), -1, -1)
-        tokens = torch.cat([cls, shown], dim=1) + encoder.pos_embed
+        tokens = torch.cat([cls, embedded], dim=1) + encoder.pos_embed
         for block in encoder.blocks:
             tokens = block(tokens)
         return encoder.norm(tokens)

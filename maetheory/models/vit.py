@@ -1,38 +1,39 @@
-"""A Vision Transformer that embeds only the patches it is shown."""
+"""Vision Transformer encoder that processes only the visible patches."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from maetheory.core import InputError
+from maetheory.models.patch_subset import PatchSubset, gather_tokens, prepend_cls, split_mask
 from maetheory.models.positions import sincos_positions
 
 
 @dataclass(frozen=True)
 class ViTConfig:
-    """Architecture of an encoder (Dosovitskiy et al. 2021).
+    """Architecture of a Vision Transformer encoder (Dosovitskiy et al. 2021).
 
     Attributes
     ----------
     image_size, patch, channels : int
-        Square images of `image_size` pixels a side, cut into `patch` x `patch` squares.
+        Side of the square images in pixels, side of the square patches, and channels.
     width, depth, heads : int
         Feature dimension d, number of blocks, attention heads (must divide the width).
     mlp_ratio : float
-        Hidden width of the MLP over the width.
+        Ratio of the hidden width of the MLP to the width.
     eps : float
         LayerNorm ε.
     qkv_bias : bool
         Whether queries, keys and values have a bias.
     positions : "sincos" or "learned"
-        Fixed sines and cosines, or a trained table.
+        Fixed sine-cosine or trained position embedding.
     mean, std : float
         Images in [0, 1] enter as (x - mean) / std; 0.5 and 0.5 give [-1, 1].
     """
@@ -64,32 +65,22 @@ class ViTConfig:
 
     @property
     def grid(self) -> int:
-        """Patches along one side."""
+        """Number of patches along one side."""
         return self.image_size // self.patch
 
     @property
     def n_patches(self) -> int:
-        """Patches of an image, p."""
+        """Number of patches of an image, p."""
         return self.grid**2
 
     @property
     def patch_dim(self) -> int:
-        """Values of a patch, c."""
+        """Number of values of a patch, c."""
         return self.patch**2 * self.channels
 
 
-class PatchSubset(NamedTuple):
-    """Which patches each image of a batch shows, in raster order.
-
-    `indices` (B, v) are patch numbers; where counts differ, rows are padded and `valid` (B, v) is False there.
-    """
-
-    indices: Tensor
-    valid: Tensor | None
-
-
 class Attention(nn.Module):
-    """Multi-head self-attention; `key_mask` says which tokens may be looked at."""
+    """Multi-head self-attention, restricted to the tokens where `key_mask` is True."""
 
     def __init__(self, width: int, heads: int, qkv_bias: bool) -> None:
         super().__init__()
@@ -97,17 +88,17 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width, bias=qkv_bias)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, key_mask: Tensor | None = None, start: int = 0) -> Tensor:
-        """Map (B, t, d) to (B, t - start, d): what the tokens from `start` on gather from all of them."""
+    def forward(self, x: Tensor, key_mask: Tensor | None = None, first_query: int = 0) -> Tensor:
+        """Map (B, t, d) to (B, t - first_query, d): the tokens from `first_query` on attend to all tokens."""
         b, t, d = x.shape
         q, k, v = self.qkv(x).view(b, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4)  # (B, t, 3d) -> 3 x (B, h, t, d/h)
-        allowed = None if key_mask is None else key_mask[:, None, None, :]  # (B, t) -> (B, 1, 1, t)
-        mixed = F.scaled_dot_product_attention(q[:, :, start:], k, v, attn_mask=allowed)
-        return self.proj(mixed.transpose(1, 2).reshape(b, t - start, d))
+        attn_mask = None if key_mask is None else key_mask[:, None, None, :]  # (B, t) -> (B, 1, 1, t)
+        attended = F.scaled_dot_product_attention(q[:, :, first_query:], k, v, attn_mask=attn_mask)
+        return self.proj(attended.transpose(1, 2).reshape(b, t - first_query, d))
 
 
 class MLP(nn.Module):
-    """Two linear maps with a GELU between them."""
+    """Two linear layers with a GELU between them."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
@@ -120,7 +111,7 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """A pre-norm transformer block."""
+    """Pre-norm transformer block."""
 
     def __init__(self, width: int, heads: int, mlp_ratio: float, eps: float, qkv_bias: bool = True) -> None:
         super().__init__()
@@ -129,14 +120,17 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(width, eps)
         self.mlp = MLP(width, int(width * mlp_ratio))
 
-    def forward(self, x: Tensor, key_mask: Tensor | None = None, start: int = 0) -> Tensor:
-        """Map (B, t, d) to (B, t - start, d), the tokens from `start` on; none looks where `key_mask` (B, t) is False."""
-        x = x[:, start:] + self.attn(self.norm1(x), key_mask, start)
+    def forward(self, x: Tensor, key_mask: Tensor | None = None, first_query: int = 0) -> Tensor:
+        """Map (B, t, d) to (B, t - first_query, d), the tokens from `first_query` on.
+
+        No token attends where `key_mask` (B, t) is False.
+        """
+        x = x[:, first_query:] + self.attn(self.norm1(x), key_mask, first_query)
         return x + self.mlp(self.norm2(x))
 
 
 class PatchEmbed(nn.Module):
-    """A convolution whose stride is its side: one linear map per patch."""
+    """Linear map of each patch, stored as a convolution whose stride is its kernel size."""
 
     def __init__(self, channels: int, patch: int, width: int) -> None:
         super().__init__()
@@ -149,7 +143,7 @@ class PatchEmbed(nn.Module):
 
 
 class ViT(nn.Module):
-    """A Vision Transformer encoder with a cls token.
+    """Vision Transformer encoder with a cls token.
 
     Parameters
     ----------
@@ -177,8 +171,8 @@ class ViT(nn.Module):
         self.norm = nn.LayerNorm(config.width, config.eps)
         initialize_weights(self)
 
-    def patches(self, images: Tensor) -> Tensor:
-        """Cut images (B, C, H, W), uint8 or in [0, 1], into standardised patches (B, p, c)."""
+    def patchify(self, images: Tensor) -> Tensor:
+        """Standardise images (B, C, H, W), uint8 or in [0, 1], and cut them into patches (B, p, c)."""
         side, channels, s = self.config.image_size, self.config.channels, self.config.patch
         if images.ndim != 4 or images.shape[1:] != (channels, side, side):
             raise InputError(
@@ -192,7 +186,7 @@ class ViT(nn.Module):
         return cells.reshape(-1, g * g, s * s * channels)
 
     def embed(self, patches: Tensor, visible: PatchSubset | None = None) -> Tensor:
-        """Turn patches (B, p, c) into tokens (B, 1 + v, d): cls first, then only the visible patches."""
+        """Embed the visible patches of (B, p, c) as tokens (B, 1 + v, d), cls first."""
         position = self.pos_embed[:, 1:]
         if visible is not None:
             if len(visible.indices) != len(patches):
@@ -206,22 +200,22 @@ class ViT(nn.Module):
         cls = (self.cls_token + self.pos_embed[:, :1]).expand(len(tokens), -1, -1)
         return torch.cat([cls, tokens], dim=1)
 
-    def states(self, images: Tensor, mask: Tensor | None = None) -> Iterator[Tensor]:
-        """Yield the tokens after the embedding and after each block, before the final norm, one layer at a time.
+    def iter_hidden_states(self, images: Tensor, mask: Tensor | None = None) -> Iterator[Tensor]:
+        """Yield the tokens after the embedding and after each block, before the final norm.
 
         Parameters
         ----------
         images : Tensor, shape (B, C, H, W)
         mask : Tensor of bool, shape (B, p), optional
-            True = visible; None shows everything.
+            True = visible; by default every patch is visible.
 
         Yields
         ------
         Tensor, shape (B, 1 + v, d)
-            depth + 1 times.
+            Once per layer, depth + 1 times.
         """
         visible = None if mask is None else split_mask(mask, self.config.n_patches)[0]
-        tokens = self.embed(self.patches(images), visible)
+        tokens = self.embed(self.patchify(images), visible)
         yield tokens
         key_mask = prepend_cls(visible.valid) if visible is not None and visible.valid is not None else None
         for block in self.blocks:
@@ -229,82 +223,28 @@ class ViT(nn.Module):
             yield tokens
 
     def hidden_states(self, images: Tensor, mask: Tensor | None = None) -> list[Tensor]:
-        """Return the tokens of every layer at once; see `states`."""
-        return list(self.states(images, mask))
+        """Return the tokens of every layer as a list; see `iter_hidden_states`."""
+        return list(self.iter_hidden_states(images, mask))
 
     def forward(self, images: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the tokens (B, 1 + v, d) after the final norm."""
-        return self.norm(last(self.states(images, mask)))
+        return self.norm(last_hidden_state(self.iter_hidden_states(images, mask)))
 
 
-def last(states: Iterator[Tensor]) -> Tensor:
-    """Return the last of the layers' tokens, holding no other."""
+def last_hidden_state(states: Iterator[Tensor]) -> Tensor:
+    """Return the last item of an iterator of hidden states, keeping only one in memory."""
     return deque(states, maxlen=1).pop()
 
 
 def initialize_weights(module: nn.Module) -> None:
-    """Initialise as MAE does: Xavier-uniform linear maps, zero biases, N(0, 0.02²) tokens and learned tables."""
+    """Initialise as MAE does: Xavier-uniform weights, zero biases, N(0, 0.02²) tokens and learned positions."""
     for child in module.modules():
         if isinstance(child, nn.Linear | nn.Conv2d):
-            nn.init.xavier_uniform_(child.weight.data.flatten(1))  # a view: the patch convolution is a linear map
+            nn.init.xavier_uniform_(
+                child.weight.data.flatten(1)
+            )  # in place on a view: the patch convolution is a linear map
             if child.bias is not None:
                 nn.init.zeros_(child.bias)
     for name, parameter in module.named_parameters():
         if parameter.requires_grad and name.endswith(("cls_token", "mask_token", "pos_embed")):
             nn.init.normal_(parameter, std=0.02)
-
-
-def gather_tokens(tokens: Tensor, index: Tensor) -> Tensor:
-    """Pick rows `index` (B, v) of tokens (B, t, d), giving (B, v, d)."""
-    return tokens.gather(1, index[..., None].expand(-1, -1, tokens.shape[-1]))
-
-
-def patch_mean(tokens: Tensor, valid: Tensor | None = None, n_prefix_tokens: int = 1) -> Tensor:
-    """Average the patch tokens of (B, prefix + v, d) over those present (B, v), or over all, giving (B, d)."""
-    patches = tokens[:, n_prefix_tokens:]
-    if valid is None:
-        return patches.mean(1)
-    return (patches * valid[..., None]).sum(1) / valid.sum(1, keepdim=True)  # (B, v, d) -> (B, d)
-
-
-def prepend_cls(valid: Tensor) -> Tensor:
-    """Prepend the always present cls token to a (B, v) table of presence."""
-    return F.pad(valid, (1, 0), value=True)
-
-
-def split_mask(mask: Tensor, n_patches: int, n_visible: int | None = None) -> tuple[PatchSubset, PatchSubset]:
-    """Split a mask into its visible and its hidden patches.
-
-    Parameters
-    ----------
-    mask : Tensor of bool, shape (B, p)
-        True = visible.
-    n_patches : int
-    n_visible : int, optional
-        The count when it is known to be the same for every row; spares a look at the mask (and a device wait).
-
-    Raises
-    ------
-    InputError
-        If the shape or type is wrong, or a row shows nothing or hides nothing.
-    """
-    if mask.dtype != torch.bool or mask.ndim != 2 or mask.shape[1] != n_patches:
-        raise InputError(
-            f"the mask must be boolean of shape (B, {n_patches}), but it is {mask.dtype} {tuple(mask.shape)}"
-        )
-    order = torch.argsort((~mask).to(torch.uint8), dim=1, stable=True)  # visible first, raster order within
-    if n_visible is not None:
-        return PatchSubset(order[:, :n_visible], None), PatchSubset(order[:, n_visible:], None)
-    counts = mask.sum(1)
-    fewest, most = int(counts.min()), int(counts.max())
-    if fewest < 1 or most > n_patches:
-        raise InputError("every row of the mask must show at least one patch")
-    if fewest == most:
-        return PatchSubset(order[:, :most], None), PatchSubset(order[:, most:], None)
-    place = torch.arange(n_patches, device=mask.device)
-    seen = PatchSubset(order[:, :most], place[:most] < counts[:, None])
-    back = order.flip(1)[:, : n_patches - fewest]  # hidden patches last to first
-    hidden_counts = n_patches - counts
-    valid = place[: n_patches - fewest] < hidden_counts[:, None]
-    raster = torch.argsort(torch.where(valid, back, n_patches), dim=1, stable=True)
-    return seen, PatchSubset(back.gather(1, raster), valid)

@@ -1,4 +1,4 @@
-"""The masked autoencoder of Hugging Face, given our weights and our masks, computes what ours computes."""
+"""With the same weights and masks, Hugging Face's masked autoencoder and ours compute the same."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def block_pairs(ours: Block, theirs: Any) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def pairs(ours: MAE, theirs: Any) -> Iterator[tuple[Tensor, Tensor]]:
-    """Every tensor of ours with its place in theirs."""
+    """Yield every parameter of ours with the corresponding one of theirs."""
     encoder, embeddings, decoder = ours.encoder, theirs.vit.embeddings, theirs.decoder
     yield encoder.cls_token, embeddings.cls_token
     yield encoder.pos_embed, embeddings.position_embeddings
@@ -82,11 +82,11 @@ def pairs(ours: MAE, theirs: Any) -> Iterator[tuple[Tensor, Tensor]]:
         yield from zip(one.parameters(), other.parameters(), strict=True)
     for blocks, layers in ((encoder.blocks, theirs.vit.layers), (ours.decoder_blocks, decoder.decoder_layers)):
         for block, layer in zip(blocks, layers, strict=True):
-            yield from block_pairs(block, layer)  # type: ignore[arg-type]
+            yield from block_pairs(block, layer)  # type: ignore[arg-type]  # ModuleList yields Module
 
 
-def twins(config: MAEConfig, dtype: torch.dtype) -> tuple[MAE, Any]:
-    """Both models with the same random weights; no bias is zero and no norm is the identity."""
+def same_weights(config: MAEConfig, dtype: torch.dtype) -> tuple[MAE, Any]:
+    """Return both models with the same random weights; no bias is zero and no norm is the identity."""
     generator = torch.Generator().manual_seed(0)
     ours, theirs = MAE(config).to(dtype).eval(), hugging_face(config).to(dtype)
     with torch.no_grad():
@@ -98,7 +98,7 @@ def twins(config: MAEConfig, dtype: torch.dtype) -> tuple[MAE, Any]:
 
 
 def noise_of(mask: Tensor) -> Tensor:
-    """Scores whose order is visible patches first and raster order within."""
+    """Return scores that sort visible patches first and keep the raster order within."""
     return (~mask).double() + torch.arange(mask.shape[1]) / (2 * mask.shape[1])
 
 
@@ -111,7 +111,7 @@ def example(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("norm_pixels", [False, True], ids=["pixels", "normalised pixels"])
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 def test_tokens_prediction_and_loss(dtype: torch.dtype, norm_pixels: bool) -> None:
-    ours, theirs = twins(replace(CONFIG, norm_pixels=norm_pixels), dtype)
+    ours, theirs = same_weights(replace(CONFIG, norm_pixels=norm_pixels), dtype)
     images, mask = example(dtype)
     with torch.no_grad():
         out = ours(images, mask, VISIBLE)
@@ -128,8 +128,8 @@ def test_tokens_prediction_and_loss(dtype: torch.dtype, norm_pixels: bool) -> No
     torch.testing.assert_close(out.loss, expected.loss, **near)
 
 
-def test_every_parameter_has_its_place() -> None:
-    ours, theirs = twins(CONFIG, torch.float64)
+def test_every_parameter_corresponds() -> None:
+    ours, theirs = same_weights(CONFIG, torch.float64)
     given = list(pairs(ours, theirs))
     assert len({id(other) for _, other in given}) == len(list(theirs.parameters()))
     assert sum(one.numel() for one, _ in given) == sum(parameter.numel() for parameter in ours.parameters())
@@ -137,9 +137,9 @@ def test_every_parameter_has_its_place() -> None:
 
 def test_patches_are_cut_alike_and_embedded_alike() -> None:
     """Targets run rows, columns, channels; the weights of the patch convolution run channels, rows, columns."""
-    ours, theirs = twins(CONFIG, torch.float64)
+    ours, theirs = same_weights(CONFIG, torch.float64)
     images, _ = example(torch.float64)
-    patches = ours.encoder.patches(images)
+    patches = ours.encoder.patchify(images)
     torch.testing.assert_close(patches, theirs.patchify(2 * images - 1), atol=0, rtol=0)
     assert torch.equal(patches, torch.from_numpy(patchify((2 * images - 1).numpy(), 3)))
     embedded = theirs.vit.embeddings.patch_embeddings(2 * images - 1)

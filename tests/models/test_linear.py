@@ -1,4 +1,4 @@
-"""Trained by gradient descent, a linear masked autoencoder is as near its closed-form optimum as its gradient says."""
+"""Gradient descent brings a linear masked autoencoder as near its closed-form optimum as its gradient implies."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def test_one_mask_reaches_reduced_rank_regression(k: int) -> None:
     seen, hidden = (np.where(mask, images, 0.0) / np.sqrt(len(images)) for mask in (visible, ~visible))
     bound = furthest_from_optimum(seen @ encoder.T, _within(seen, hidden), decoder[~visible].T @ _pick(~visible))
     loss = model.loss(torch.from_numpy(images), torch.from_numpy(visible)).item()
-    round_off = 64 * EPS * (images**2).sum() / len(images) * len(images)
-    assert -round_off <= loss - best.loss <= bound + round_off
+    rounding = 64 * EPS * (images**2).sum() / len(images) * len(images)
+    assert -rounding <= loss - best.loss <= bound + rounding
     assert bound < 1e-9 * best.loss
     assert start > 1.1 * best.loss
-    said = check("linear-mae-optimum", images=images, visible=visible, encoder=encoder, decoder=decoder)
-    assert said.verdict is Verdict.TIGHT
+    result = check("linear-mae-optimum", images=images, visible=visible, encoder=encoder, decoder=decoder)
+    assert result.verdict is Verdict.TIGHT
     assert (
         check(
             "linear-mae-optimum",
@@ -69,7 +69,7 @@ def _pick(chosen: np.ndarray) -> np.ndarray:
 
 
 def _within(seen: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """What of the hidden pixels a linear function of the visible ones can reach."""
+    """Return the projection of the hidden pixels on the span of the visible ones."""
     return seen @ np.linalg.pinv(seen) @ hidden
 
 
@@ -86,8 +86,8 @@ def test_shared_weights_reach_the_optimum_row_by_row() -> None:
     gradient = model.decoder.grad.numpy()
     bound = (gradient**2).sum() / (4 * sizes[sizes > 1e-9].min())  # Polyak and Łojasiewicz, Hessian 2 E_m P_m Σ P_m
     loss = model.loss(torch.from_numpy(rows), torch.from_numpy(shown)).item()
-    round_off = 64 * EPS * len(rows) * moment.trace()
-    assert -round_off <= loss - best.loss <= bound + round_off
+    rounding = 64 * EPS * len(rows) * moment.trace()
+    assert -rounding <= loss - best.loss <= bound + rounding
     assert bound < 1e-9 * best.loss
     weights = model.decoder.detach().numpy()
     assert (
@@ -125,15 +125,15 @@ def test_hidden_values_do_not_enter_and_visible_ones_do_not_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("images", "mask", "says"),
+    ("images", "mask", "message"),
     [
         (torch.zeros(2, 1, 2, 2), torch.ones(4, dtype=torch.bool), r"flattened to \(B, 4\)"),
         (torch.zeros(2, 4), torch.ones(4), "boolean"),
         (torch.zeros(2, 4), torch.ones(2, dtype=torch.bool), r"shape \(4,\)"),
     ],
 )
-def test_shapes_that_do_not_fit_are_named(images: torch.Tensor, mask: torch.Tensor, says: str) -> None:
-    with pytest.raises(InputError, match=says):
+def test_shapes_that_do_not_fit_are_named(images: torch.Tensor, mask: torch.Tensor, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         LinearMAE(4)(images, mask)
     with pytest.raises(InputError, match="at least 1"):
         LinearMAE(4, 0)

@@ -1,4 +1,4 @@
-"""The mask is an argument: what is hidden cannot leak, and padding changes nothing."""
+"""Hidden pixels do not influence the prediction, and padding does not change the result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONFIG = MAEConfig(ViTConfig(8, 2, 1, width=32, depth=2, heads=2), decoder_width
 
 
 def masks(n: int, law: object = None, seed: int = 0) -> torch.Tensor:
-    return sample_masks(law or UniformMasks(16, 4), n, torch.Generator().manual_seed(seed))  # type: ignore[arg-type]
+    return sample_masks(law or UniformMasks(16, 4), n, torch.Generator().manual_seed(seed))  # type: ignore[arg-type]  # a law, typed as an object
 
 
 @pytest.fixture(autouse=True)

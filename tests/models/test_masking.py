@@ -1,4 +1,4 @@
-"""Masks drawn on the device follow the law that NumPy knows."""
+"""Masks sampled with torch have the probabilities of the NumPy law."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ def scatter_patches(rows: np.ndarray, hidden: np.ndarray) -> np.ndarray:
 def _target_patches(model: MAE, targets: NodeContents) -> np.ndarray:
     """Return what the model is asked for at each hidden place, shape (N2, n, c), 0 elsewhere."""
     config, hidden = model.config, _masks(targets)
-    patches = model.encoder.patches(torch.from_numpy(render_views(targets, config.encoder.patch)))
+    patches = model.encoder.patchify(torch.from_numpy(render_views(targets, config.encoder.patch)))
     if config.norm_pixels:
         patches = standardized_patches(patches)
     return np.where(hidden[:, :, None], patches.numpy(), 0.0)

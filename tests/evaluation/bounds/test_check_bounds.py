@@ -95,7 +95,7 @@ def test_larger_patches_in_colour_are_predicted_where_they_lie() -> None:
     images = sample_images(world, 5, rng, patch=2)
     for image, label in zip(images.images, images.labels, strict=True):
         assert label == 0
-        patches = model.encoder.patches(torch.from_numpy(image[None]))[0].numpy()
+        patches = model.encoder.patchify(torch.from_numpy(image[None]))[0].numpy()
         nearest = [int(np.abs((patch + 1) / 2 - values).sum(1).argmin()) for patch in patches]
         for place in range(4):
             hidden = np.arange(4) == place
