@@ -3,7 +3,7 @@
 from maetheory.core.renames import renamed
 from maetheory.evaluation.bounds.check_bounds import bounds
 from maetheory.evaluation.bounds.encoded_graph import EncodedGraph, encode_graph
-from maetheory.evaluation.collapse.baselines import random_init_model
+from maetheory.evaluation.collapse.random_initialisation import random_init_model
 from maetheory.evaluation.collapse.report import CollapseMeasurements, collapse_report, measure_collapse
 from maetheory.evaluation.features.encode import encode
 from maetheory.evaluation.features.masked_views import mask_pair_alignment

@@ -9,10 +9,10 @@ import numpy as np
 
 from maetheory.core import InputError, generator
 from maetheory.data import ImageSet
-from maetheory.evaluation.features.encode import Readout, encode, encoder_depth
+from maetheory.evaluation.features.backbone import vision_transformer
+from maetheory.evaluation.features.encode import Readout, encode
 from maetheory.masks import UniformMasks, patchify, visible_count
 from maetheory.metrics import ClassDistances, class_distances
-from maetheory.models import MAE, SimMIM
 
 MASKS = ("one", "own")
 GREY = 0.5  # of hidden pixels where every image has its own mask: zero for models that see pixels in [-1, 1]
@@ -121,7 +121,7 @@ def patches_per_side(encoder: Any) -> int:
     InputError
         If the encoder is another callable.
     """
-    if encoder_depth(encoder) is None:
+    vit = vision_transformer(encoder)
+    if vit is None:
         raise InputError("features of masked images need a Vision Transformer, because a callable takes no mask")
-    vit = encoder.encoder if isinstance(encoder, MAE | SimMIM) else encoder
     return int(vit.config.image_size // vit.config.patch)

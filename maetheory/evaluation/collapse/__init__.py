@@ -1,1 +1,36 @@
-"""Modules of one wing."""
+"""How far the features of a model have collapsed, with intervals and baselines.
+
+Read in this order:
+
+- `metric_specs` and `metric_estimates`: a metric under one convention, and its estimate with an interval;
+- `random_initialisation`, `prediction_interval` and `baselines`: the random-initialisation baseline, its interval, and
+  the shuffled-column and Gaussian-noise baselines;
+- `curves`: singular values, and ranks as functions of the number of images;
+- `measurement` and `initialisation_span`: measurements of one model, and of untrained networks of all usual
+  initialisations;
+- `report` and `tables`: `measure_collapse`, and the tables of its result;
+- `verdict`, with `complete_collapse` and `dimensional_collapse`: conclusions from the intervals.
+
+Examples
+--------
+>>> import numpy as np
+>>> from maetheory.evaluation.collapse import collapse_report
+>>> images = np.random.default_rng(0).random((60, 1, 4, 4))
+>>> table = collapse_report(lambda pixels: pixels.flatten(1), images, metrics=["effective_rank"])
+>>> bool(1 < table.value[0] < 16)
+True
+"""
+
+from maetheory.evaluation.collapse.random_initialisation import random_init_model
+from maetheory.evaluation.collapse.report import CollapseMeasurements, collapse_report, measure_collapse
+from maetheory.evaluation.collapse.verdict import Answer, Finding, assess_collapse
+
+__all__ = [
+    "Answer",
+    "CollapseMeasurements",
+    "Finding",
+    "assess_collapse",
+    "collapse_report",
+    "measure_collapse",
+    "random_init_model",
+]

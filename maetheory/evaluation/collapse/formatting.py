@@ -1,4 +1,4 @@
-"""A number is quoted together with its band, in as many digits as the band leaves meaning."""
+"""Numbers and intervals as text, with the digits that the width of the interval supports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ import numpy as np
 
 
 def format_interval(record: Mapping[Any, Any]) -> str:
-    """Return a value and its band with as many digits as the band's width leaves meaning, "8.62 [8.47, 8.77]".
+    """Return a value and its interval with as many digits as the interval's width supports, "8.62 [8.47, 8.77]".
+
+    Parameters
+    ----------
+    record : mapping with keys value, low and high
 
     Examples
     --------
@@ -20,23 +24,23 @@ def format_interval(record: Mapping[Any, Any]) -> str:
     if np.isnan(value):
         return "–"
     if np.isnan(low):
-        return number(value)
+        return format_number(value)
     width = max(high - low, abs(value) * 1e-4)
     if width == 0:
         return f"{value:g} [{low:g}, {high:g}]"
-    places = int(max(0, -np.floor(np.log10(width / 4))))  # one digit of the error that counts, two where it is 1
+    places = int(max(0, -np.floor(np.log10(width / 4))))  # one significant digit of the error, two if the first is 1
     if abs(value) >= 1e6 or places > 6:
         return f"{value:.3g} [{low:.3g}, {high:.3g}]"
     texts = [_strip_trailing_zeros(f"{one:.{places}f}", low == high) for one in (value, low, high)]
     return f"{texts[0]} [{texts[1]}, {texts[2]}]"
 
 
-def number(value: float) -> str:
-    """Return a number in three digits, "–" where there is none.
+def format_number(value: float) -> str:
+    """Return a number with three digits, "–" for NaN.
 
     Examples
     --------
-    >>> number(25.0), number(0.5), number(102.2), number(8.4e7), number(2e-19)
+    >>> format_number(25.0), format_number(0.5), format_number(102.2), format_number(8.4e7), format_number(2e-19)
     ('25.0', '0.500', '102', '8.4e+07', '0')
     """
     if np.isnan(value):

@@ -1,4 +1,4 @@
-"""The span of a metric over the usual initialisations: what an untrained network could have given."""
+"""Range of a metric over untrained networks of all usual initialisations."""
 
 from __future__ import annotations
 
@@ -7,71 +7,62 @@ from typing import Any
 
 import numpy as np
 
-from maetheory.evaluation.collapse.baselines import combine_initialisations, initialisation_rules, random_init_models
 from maetheory.evaluation.collapse.measurement import ModelMeasurements, measure_model
-from maetheory.evaluation.collapse.metric_estimates import NO_ESTIMATE, RANK_METRICS, MetricEstimate, MetricSpec
+from maetheory.evaluation.collapse.metric_specs import MetricEstimate, MetricSpec
+from maetheory.evaluation.collapse.random_initialisation import initialisation_rules, random_init_models
 
-DECISIVE = ("effective_rank", "mean_cosine")  # the metrics that `verdict` reads
+ASSESSED_METRICS = ("effective_rank", "mean_cosine")  # the metrics that `assess_collapse` reads
 NO_SPAN: Mapping[str, Any] = {
     "random_span_low": np.nan,
     "random_span_high": np.nan,
     "random_lowest": "",
     "random_highest": "",
 }
-Span = Mapping[str, ModelMeasurements]
 
 
-def decisive(chosen: Sequence[MetricSpec]) -> tuple[MetricSpec, ...]:
-    """Return the measures that `verdict` reads: the first convention of each decisive metric."""
-    first = {measure.metric: measure for measure in reversed(chosen)}
-    return tuple(first[name] for name in DECISIVE if name in first)
+def assessed_metrics(metric_specs: Sequence[MetricSpec]) -> tuple[MetricSpec, ...]:
+    """Return the metrics that `assess_collapse` reads: the first convention of each assessed metric."""
+    first = {one.metric: one for one in reversed(metric_specs)}
+    return tuple(first[name] for name in ASSESSED_METRICS if name in first)
 
 
-def measure_span(
-    encoder: Any, images: Any, chosen: Sequence[MetricSpec], count: int, *, seed: int, **how: Any
+def measure_other_initialisations(
+    encoder: Any, images: Any, metric_specs: Sequence[MetricSpec], count: int, *, seed: int, **options: Any
 ) -> dict[str, list[ModelMeasurements]]:
-    """Measure `count` untrained networks of each usual initialisation but the code base's own, by the rule's name.
+    """Measure `count` untrained networks of each usual initialisation except the code base's own, by name of the rule.
 
     Parameters
     ----------
-    encoder, images, seed, **how
+    encoder, images, seed, **options
         As for `measure_model`.
-    chosen : sequence of Measure
-        Those of `decisive`; where there are none nothing is measured.
+    metric_specs : sequence of MetricSpec
+        Those of `assessed_metrics`; if empty, nothing is measured.
     count : int
     """
-    if not chosen:
+    if not metric_specs:
         return {}
     return {
         rule.name: [
-            measure_model(twin, images, chosen, full=False, twin=True, seed=seed, **how)
-            for twin in random_init_models(encoder, count, initialisation=rule, seed=seed)
+            measure_model(model, images, metric_specs, with_baselines=False, is_baseline=True, seed=seed, **options)
+            for model in random_init_models(encoder, count, initialisation=rule, seed=seed)
         ]
         for rule in initialisation_rules(encoder)[1:]
     }
 
 
-def band_over_initialisations(measure: MetricSpec, numbers: Sequence[MetricEstimate | None], d: int) -> MetricEstimate:
-    """Return the mean of a metric over untrained networks of one rule, with the band of a further one."""
-    most = float(d) if measure.metric in RANK_METRICS else None
-    return combine_initialisations(
-        [one or NO_ESTIMATE for one in numbers], most, cosines=measure.metric == "mean_cosine"
-    )
-
-
-def span_of(bands: Mapping[str, MetricEstimate]) -> dict[str, Any]:
-    """Return the union of the bands of all rules, and which rule is lowest and which is highest.
+def span_of(intervals: Mapping[str, MetricEstimate]) -> dict[str, Any]:
+    """Return the union of the intervals of all rules, with the names of the lowest and the highest rule.
 
     Parameters
     ----------
-    bands : mapping from name of rule to MetricEstimate
+    intervals : mapping from name of rule to MetricEstimate
 
     Returns
     -------
     dict
-        random_span_low, random_span_high, and random_lowest and random_highest: names of rules.
+        random_span_low, random_span_high, random_lowest and random_highest; the last two are names of rules.
     """
-    known = {name: band for name, band in bands.items() if not np.isnan(band.low)}
+    known = {name: interval for name, interval in intervals.items() if not np.isnan(interval.low)}
     if not known:
         return dict(NO_SPAN)
     lowest, highest = min(known, key=lambda name: known[name].low), max(known, key=lambda name: known[name].high)

@@ -1,4 +1,4 @@
-"""A look at a model keeps numbers, not features: those of every layer, the last layer's spectra, and its growth."""
+"""Measurements of one model: metrics of every readout and layer, and singular values and ranks of the last layer."""
 
 from __future__ import annotations
 
@@ -11,15 +11,11 @@ from numpy.typing import NDArray
 
 from maetheory.core import InputError, Progress
 from maetheory.data import ImageSet
-from maetheory.evaluation.collapse.baselines import noise_baseline, shuffled
+from maetheory.evaluation.collapse.baselines import noise_baseline, shuffle_columns
 from maetheory.evaluation.collapse.curves import ranks_by_sample_size, scaled_singular_values
-from maetheory.evaluation.collapse.metric_estimates import (
-    MIN_ROWS_PER_DIMENSION,
-    MetricEstimate,
-    MetricSpec,
-    estimate_by_half_sampling,
-    estimate_metrics,
-)
+from maetheory.evaluation.collapse.metric_estimates import estimate_by_half_sampling, estimate_metrics
+from maetheory.evaluation.collapse.metric_specs import MetricEstimate, MetricSpec
+from maetheory.evaluation.collapse.notes import feature_notes
 from maetheory.evaluation.features.feature_sets import FeatureSet, Layer, collect_features
 from maetheory.evaluation.features.masked_views import default_mask_law, masked_view_features, sample_images_for_views
 from maetheory.masks import MaskLaw
@@ -29,52 +25,52 @@ Estimates = tuple[MetricEstimate | None, ...]
 
 
 def empty_spectrum() -> NDArray[np.float64]:
-    """Return the empty spectrum of a layer that is not the deepest."""
+    """Return an empty array, the spectrum of any layer but the last."""
     return np.empty(0)
 
 
 @dataclass(frozen=True, eq=False)
 class ReadoutMeasurements:
-    """One readout in one layer, as it was seen.
+    """Measurements of one readout in one layer.
 
     Attributes
     ----------
     readout : str
     layer : int or "last"
-    images, n, kept, d : int
-        Images, rows in all, rows that were kept, dimensions.
-    numbers : tuple of Measured or None
-        One for each measure; None where it is not measured here.
-    shuffled : tuple of Measured or None
-        The same of shuffled columns; empty where there were to be no baselines.
+    n_images, n, n_kept, d : int
+        Numbers of images, of rows, of rows that were kept, and of dimensions.
+    estimates : tuple of MetricEstimate or None
+        One for each metric; None for a metric that is not measured in this layer.
+    shuffled : tuple of MetricEstimate or None
+        The same for shuffled columns; empty without baselines.
     noise : tuple of float
-        The same of noise.
+        The same for Gaussian noise.
     spectrum, shuffled_spectrum : ndarray
-        Singular values over √n, of the deepest layer only; else empty.
-    growth : tuple of dict
-        Ranks of growing parts of the images, of the deepest layer only.
+        Singular values over √n; empty for any layer but the last.
+    ranks_by_sample_size : tuple of dict
+        Ranks of nested subsets of the images; empty for any layer but the last.
     views : tuple of int, optional
-        The shape (n, q, d) of the masked views of images.
+        The shape (n, q, d) of the features under masks.
     """
 
     readout: str
     layer: Layer
-    images: int
+    n_images: int
     n: int
-    kept: int
+    n_kept: int
     d: int
-    numbers: Estimates
+    estimates: Estimates
     shuffled: Estimates = ()
     noise: tuple[float, ...] = ()
     spectrum: NDArray[np.float64] = field(default_factory=empty_spectrum)
     shuffled_spectrum: NDArray[np.float64] = field(default_factory=empty_spectrum)
-    growth: tuple[dict[str, Any], ...] = ()
+    ranks_by_sample_size: tuple[dict[str, Any], ...] = ()
     views: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True)
 class ModelMeasurements:
-    """What was seen of one model, and what to know before quoting it."""
+    """Measurements of every readout and layer of one model, with notes for the reader."""
 
     measurements: tuple[ReadoutMeasurements, ...]
     notes: tuple[str, ...]
@@ -86,83 +82,100 @@ def measure_model(
     metric_specs: Sequence[MetricSpec],
     *,
     law: MaskLaw | None,
-    full: bool,
-    twin: bool = False,
+    with_baselines: bool,
+    is_baseline: bool = False,
     seed: int,
     progress: Progress,
     **settings: Any,
 ) -> ModelMeasurements:
-    """Measure every readout and layer of a model in one pass over images, and the last layer under masks.
+    """Measure every readout and layer of a model in one pass over the images, and the last layer under masks.
 
     Parameters
     ----------
-    model, images, law, seed, progress, **how
+    model, images, law, seed, progress, **settings
         As for `measure_collapse`.
-    metric_specs : sequence of Measure
-    full : bool
-        Whether shuffled columns, noise and growth are measured too.
-    twin : bool
-        Whether this is only to compare with: without shuffled columns, noise, and bands of metrics of rows.
+    metric_specs : sequence of MetricSpec
+    with_baselines : bool
+        Whether to measure shuffled columns, noise and ranks by sample size too.
+    is_baseline : bool
+        Whether the model is itself a baseline: then shuffled columns, noise and the intervals of metrics of rows are
+        left out.
     """
-    found = collect_features(model, images, seed=seed, progress=progress, **settings)
-    last = found[-1].layer
-    views, notes = _masked_views(model, images, found, metric_specs, law, seed=seed, progress=progress, **settings)
+    feature_sets = collect_features(model, images, seed=seed, progress=progress, **settings)
+    last = feature_sets[-1].layer
+    views, notes = _masked_views(
+        model, images, feature_sets, metric_specs, law, seed=seed, progress=progress, **settings
+    )
     measurements = []
-    for done, one in enumerate(found):
-        progress(done, len(found), f"measuring {one.readout}, layer {one.layer}")
-        seen = views.get(one.readout) if one.layer == last else None
-        measurements.append(_measure_readout(one, seen, metric_specs, one.layer == last, full, twin, seed))
-    return ModelMeasurements(tuple(measurements), (*_notes(found), *notes))
+    for done, one in enumerate(feature_sets):
+        progress(done, len(feature_sets), f"measuring {one.readout}, layer {one.layer}")
+        measurements.append(
+            _measure_readout(
+                one,
+                views.get(one.readout) if one.layer == last else None,
+                metric_specs,
+                exact=one.layer == last,
+                with_baselines=with_baselines,
+                is_baseline=is_baseline,
+                seed=seed,
+            )
+        )
+    return ModelMeasurements(tuple(measurements), (*feature_notes(feature_sets), *notes))
 
 
 def _measure_readout(
-    one: FeatureSet,
+    feature_set: FeatureSet,
     views: NDArray[np.floating[Any]] | None,
     metric_specs: Sequence[MetricSpec],
+    *,
     exact: bool,
-    full: bool,
-    twin: bool,
+    with_baselines: bool,
+    is_baseline: bool,
     seed: int,
 ) -> ReadoutMeasurements:
-    numbers = _fill_view_metrics(
-        estimate_metrics(metric_specs, one, exact=exact, row_intervals=not twin), metric_specs, views
+    estimates = _fill_view_metrics(
+        estimate_metrics(metric_specs, feature_set, exact=exact, row_intervals=not is_baseline), metric_specs, views
     )
-    null = shuffled(one, seed=seed) if full and not twin else None
-    nulls: Estimates = ()
-    if null is not None:
-        mixed = None if views is None else _shuffle_views(views, seed)
-        nulls = _fill_view_metrics(
-            estimate_metrics(metric_specs, null, exact=exact, row_intervals=False), metric_specs, mixed
-        )
     shape = None if views is None else views.shape
-    return ReadoutMeasurements(
-        one.readout,
-        one.layer,
-        one.images,
-        one.n,
-        len(one.rows),
-        one.d,
-        numbers,
-        nulls,
-        tuple(
-            _noise_value(measure, number, one, shape, seed)
-            for measure, number in zip(metric_specs, numbers, strict=True)
+    shuffled_set = shuffle_columns(feature_set, seed=seed) if with_baselines and not is_baseline else None
+    shuffled: Estimates = ()
+    noise: tuple[float, ...] = ()
+    if shuffled_set is not None:
+        shuffled = _fill_view_metrics(
+            estimate_metrics(metric_specs, shuffled_set, exact=exact, row_intervals=False),
+            metric_specs,
+            None if views is None else _shuffle_views(views, seed),
         )
-        if null is not None
-        else (),
-        scaled_singular_values(one) if exact else empty_spectrum(),
-        scaled_singular_values(null) if exact and null is not None else empty_spectrum(),
-        ranks_by_sample_size(one) if exact and full else (),
-        shape,
+        noise = tuple(
+            _noise_value(spec, estimate, feature_set, shape, seed)
+            for spec, estimate in zip(metric_specs, estimates, strict=True)
+        )
+    return ReadoutMeasurements(
+        readout=feature_set.readout,
+        layer=feature_set.layer,
+        n_images=feature_set.n_images,
+        n=feature_set.n,
+        n_kept=len(feature_set.rows),
+        d=feature_set.d,
+        estimates=estimates,
+        shuffled=shuffled,
+        noise=noise,
+        spectrum=scaled_singular_values(feature_set) if exact else empty_spectrum(),
+        shuffled_spectrum=(
+            scaled_singular_values(shuffled_set) if exact and shuffled_set is not None else empty_spectrum()
+        ),
+        ranks_by_sample_size=ranks_by_sample_size(feature_set) if exact and with_baselines else (),
+        views=shape,
     )
 
 
-def _fill_view_metrics(numbers: Estimates, metric_specs: Sequence[MetricSpec], views: Any) -> Estimates:
+def _fill_view_metrics(estimates: Estimates, metric_specs: Sequence[MetricSpec], views: Any) -> Estimates:
+    """Return the estimates with those of metrics of views computed from `views`, if given."""
     if views is None:
-        return numbers
+        return estimates
     return tuple(
-        estimate_by_half_sampling(measure, views) if measure.needs == "views" else number
-        for measure, number in zip(metric_specs, numbers, strict=True)
+        estimate_by_half_sampling(spec, views) if spec.needs == "views" else estimate
+        for spec, estimate in zip(metric_specs, estimates, strict=True)
     )
 
 
@@ -171,17 +184,20 @@ def _shuffle_views(views: NDArray[np.floating[Any]], seed: int) -> NDArray[np.fl
     return np.random.default_rng(seed).permuted(views.reshape(n * q, d), axis=0).reshape(n, q, d)
 
 
-def _noise_value(measure: MetricSpec, number: MetricEstimate | None, one: FeatureSet, views: Any, seed: int) -> float:
-    if number is None:
+def _noise_value(
+    metric_spec: MetricSpec, estimate: MetricEstimate | None, feature_set: FeatureSet, views: Any, seed: int
+) -> float:
+    """Return a metric of Gaussian noise with the shape of the features; NaN where the metric is not measured."""
+    if estimate is None:
         return np.nan
-    rows = one.n if measure.needs == "moments" else len(one.rows)
-    return noise_baseline(measure, views if measure.needs == "views" else (rows, one.d), seed=seed)
+    rows = feature_set.n if metric_spec.needs == "moments" else len(feature_set.rows)
+    return noise_baseline(metric_spec, views if metric_spec.needs == "views" else (rows, feature_set.d), seed=seed)
 
 
 def _masked_views(
     model: Any,
     images: Any,
-    found: Sequence[FeatureSet],
+    feature_sets: Sequence[FeatureSet],
     metric_specs: Sequence[MetricSpec],
     law: MaskLaw | None,
     *,
@@ -189,15 +205,15 @@ def _masked_views(
     progress: Progress,
     **settings: Any,
 ) -> tuple[Views, tuple[str, ...]]:
-    """Return the masked views of a model in each readout, and why there are none."""
-    if not any(measure.needs == "views" for measure in metric_specs):
+    """Return the features of the last layer under masks by readout, or the reason why there are none."""
+    if not any(spec.needs == "views" for spec in metric_specs):
         return {}, ()
     law = law or default_mask_law(model)
     if law is None:
         return {}, ("LiDAR and mask-pair alignment need masked views, which a callable does not give",)
     pixels = images.images if isinstance(images, ImageSet) else images
-    last = found[-1]
-    readouts: Any = [one.readout for one in found if one.layer == last.layer]
+    last = feature_sets[-1]
+    readouts: Any = [one.readout for one in feature_sets if one.layer == last.layer]
     options = {name: settings[name] for name in ("final_norm", "batch")}
     try:
         return masked_view_features(
@@ -212,24 +228,3 @@ def _masked_views(
         ), ()
     except InputError as error:
         return {}, (f"LiDAR and mask-pair alignment are left out: {error}",)
-
-
-def _notes(found: Sequence[FeatureSet]) -> list[str]:
-    """Say which populations repeat rows, are small, or were streamed."""
-    notes = []
-    for one in found:
-        if one.layer != found[-1].layer:
-            continue
-        if one.streamed_moments is None and (repeated := len(one.rows) - len(np.unique(one.rows, axis=0))):
-            notes.append(f"{repeated} of the {one.n} rows of {one.readout} repeat another row")
-        if one.n < MIN_ROWS_PER_DIMENSION * one.d:
-            notes.append(
-                f"{one.readout}: {one.n} rows are fewer than {MIN_ROWS_PER_DIMENSION} for each of {one.d} dimensions, too few "
-                "for the bands of ranks to hold what infinitely many images would give"
-            )
-        if one.streamed_moments is not None:
-            notes.append(
-                f"{one.readout}: moments of all {one.n} rows were streamed; metrics of rows and shuffled "
-                f"columns take {len(one.rows)} rows at random"
-            )
-    return notes

@@ -1,233 +1,182 @@
-"""Every metric under every convention, and how far another sample of images could have moved it."""
+"""Estimates of metrics under every convention, with error and interval."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from maetheory import metrics
-from maetheory.core import Estimate, InputError
-from maetheory.evaluation.features.feature_sets import FeatureSet, merged
-from maetheory.metrics import CONVENTIONS, MOMENT_METRICS, Moments, PowerLawFit
+from maetheory.core import InputError
+from maetheory.evaluation.collapse.metric_specs import NO_ESTIMATE, RANK_METRICS, MetricEstimate, MetricSpec
+from maetheory.evaluation.features.feature_sets import FeatureSet, merge_moments
+from maetheory.metrics import Moments
 from maetheory.metrics.uncertainty import jackknife_error
 
 N_HALF_SAMPLES = 12
 FLOAT32_MAX_CONDITION_NUMBER = float(1 / np.finfo(np.float32).eps)
-MIN_GROUPS = 8  # units of which halves say something
-MIN_ROWS_PER_DIMENSION = 8  # rows for each dimension from which bands of ranks hold the limit, see `estimate_metrics`
-MetricInput = Literal["moments", "rows", "views"]
-JACKKNIFE_METHOD = "jackknife, of infinitely many images"
-HALF_SAMPLE_METHOD = "random halves, of other images as many"
-
-
-@dataclass(frozen=True)
-class MetricSpec:
-    """A metric under one convention, and what it is a function of."""
-
-    metric: str
-    convention: str
-    of: Callable[..., Any]
-    needs: MetricInput
-
-    def __call__(self, features: Any) -> float:
-        """Return the value of features, Moments or views."""
-        if self.metric == "mask_pair_alignment":
-            return float(self.of(features))
-        value = self.of(features, convention=self.convention)
-        if isinstance(value, PowerLawFit):
-            return Estimate(value.alpha, value.error) if np.isfinite(value.error) else value.alpha
-        return value
-
-
-class MetricEstimate(NamedTuple):
-    """A value with two standard errors and a band of as many, how both were found and of what, and what to know."""
-
-    value: float
-    low: float
-    high: float
-    error: float
-    method: str
-    note: str = ""
-
-
-NO_ESTIMATE = MetricEstimate(np.nan, np.nan, np.nan, np.nan, "")
-
-
-RANK_METRICS = ("effective_rank", "rankme", "stable_rank", "participation_ratio", "nesum")  # none passes the dimension
-DEFAULT_METRICS = ("effective_rank", "rankme", "stable_rank", "participation_ratio", "umae_uniformity", "mean_cosine")
-ROW_METRICS = ("uniformity", "coherence", "twonn")
-VIEW_METRICS = ("lidar", "mask_pair_alignment")
-
-
-def select_metrics(names: Sequence[str] | None = None, *, every_convention: bool = False) -> tuple[MetricSpec, ...]:
-    """Return the measures of these names, all by default, under the publication's convention or under every one.
-
-    Raises
-    ------
-    InputError
-        If there is no such metric.
-    """
-    known: dict[str, MetricInput] = {
-        **dict.fromkeys(MOMENT_METRICS, "moments"),
-        **dict.fromkeys(ROW_METRICS, "rows"),
-        **dict.fromkeys(VIEW_METRICS, "views"),
-    }
-    wrong = [name for name in names or () if name not in known]
-    if wrong:
-        raise InputError(f"there is no metric {wrong[0]!r} of collapse; the metrics are {', '.join(known)}")
-    return tuple(
-        MetricSpec(name, convention.name, _metric_function(name), known[name])
-        for name in (known if names is None else names)
-        for convention in CONVENTIONS[_convention_key(name)][: None if every_convention else 1]
-    )
-
-
-def _convention_key(name: str) -> str:
-    return "alignment" if name == "mask_pair_alignment" else name
-
-
-def _metric_function(name: str) -> Callable[..., Any]:
-    return metrics.mask_alignment if name == "mask_pair_alignment" else getattr(metrics, name)
+MIN_GROUPS = 8  # groups of rows from which half-samples are informative
+MIN_ROWS_PER_DIMENSION = 8  # rows per dimension from which intervals of ranks contain the n → ∞ value
+JACKKNIFE_METHOD = "jackknife, extrapolated to n → ∞"
+HALF_SAMPLE_METHOD = "random half-samples"
 
 
 def estimate_metrics(
     metric_specs: Sequence[MetricSpec], feature_set: FeatureSet, *, exact: bool = True, row_intervals: bool = True
 ) -> tuple[MetricEstimate | None, ...]:
-    """Measure a population: metrics of moments with the jackknife, those of rows with random halves.
+    """Estimate the metrics of a feature set: those of moments by the jackknife, those of rows by half-samples.
 
-    The value is the metric of these images, as its publication defines it. Ranks of few images are too low, by more
-    than other images as many would change them; so the band of a metric of moments is that of the value at infinitely
-    many images, from which the bias of order 1/n is removed, and need not hold the value itself. The limit of effective
-    ranks of Gaussian rows lay in it in 91 to 97 of 100 draws in 32 dimensions, by spectrum, with `MIN_ROWS_PER_DIMENSION` rows for each
-    dimension, in 89 to 92 with half as many; with fewer the correction overshoots. The largest singular value of nearly
-    even ones is biased by more than the order 1/n, so the band of such a stable rank misses.
+    The value is the metric of these images, as its publication defines it. Ranks of few images are biased downwards,
+    by more than the error that another sample of images would show. The interval of a metric of moments is therefore
+    that of the n → ∞ value, from which the bias of order 1/n is removed, and need not contain the value itself. For
+    effective ranks of Gaussian rows in 32 dimensions it contained the limit in 91 to 97 of 100 draws, depending on the
+    spectrum, with `MIN_ROWS_PER_DIMENSION` rows per dimension, and in 89 to 92 with half as many; with fewer rows the
+    correction overshoots. The largest of nearly equal singular values has a bias of larger order than 1/n, so that the
+    interval of such a stable rank misses the limit.
 
     Parameters
     ----------
-    metric_specs : sequence of Measure
-    feature_set : Population
+    metric_specs : sequence of MetricSpec
+    feature_set : FeatureSet
     exact : bool, default True
-        Take singular values of the rows themselves where all are kept, and metrics of rows; else all is of the moments,
-        whose squaring error then widens the band.
+        Compute singular values from the rows themselves if all are kept, and compute metrics of rows. Otherwise only
+        moments are used, and their squaring error widens the interval.
     row_intervals : bool, default True
-        Whether metrics of rows get a band, which costs seven times as much.
+        Whether metrics of rows get an interval, which costs seven times as much.
 
     Returns
     -------
-    tuple of Measured
-        None for what is of views, and of rows unless `exact`.
+    tuple of MetricEstimate or None
+        None for metrics of views, and for those of rows unless `exact`.
     """
-    spectral = _estimate_moment_metrics([one for one in metric_specs if one.needs == "moments"], feature_set, exact)
-    return tuple(
-        spectral[one]
-        if one.needs == "moments"
-        else estimate_by_half_sampling(one, feature_set.rows, feature_set.groups, band=row_intervals)
-        if one.needs == "rows" and exact
-        else None
-        for one in metric_specs
-    )
+    of_moments = _estimate_moment_metrics([one for one in metric_specs if one.needs == "moments"], feature_set, exact)
+    estimates: list[MetricEstimate | None] = []
+    for one in metric_specs:
+        if one.needs == "moments":
+            estimates.append(of_moments[one])
+        elif one.needs == "rows" and exact:
+            estimates.append(
+                estimate_by_half_sampling(one, feature_set.rows, feature_set.groups, interval=row_intervals)
+            )
+        else:
+            estimates.append(None)
+    return tuple(estimates)
 
 
 def _estimate_moment_metrics(
     metric_specs: Sequence[MetricSpec], feature_set: FeatureSet, exact: bool
 ) -> dict[MetricSpec, MetricEstimate]:
-    """Return values and bands; each group of images is left out once, for all metrics together."""
+    """Return values and jackknife intervals; each group of images is left out once, for all metrics together."""
     if not metric_specs:
         return {}
-    parts = feature_set.parts
-    whole = merged(parts)
-    held = exact and feature_set.streamed_moments is None
-    features = feature_set.rows.astype(np.float64) if held else whole
+    group_moments = feature_set.group_moments
+    total = merge_moments(group_moments)
+    from_rows = exact and feature_set.streamed_moments is None
+    features = feature_set.rows.astype(np.float64) if from_rows else total
     values = {one: _value_or_reason(one, features) for one in metric_specs}
-    sound = [one for one, value in values.items() if not isinstance(value, str) and np.isfinite(value)]
-    left: dict[MetricSpec, list[float]] = {one: [] for one in sound}
-    packed = whole.pack()
-    for part in parts:
-        others = Moments.unpack(packed - part.pack())
-        for one in sound:
-            left[one].append(one(others))
-    found = {}
+    finite = [one for one, value in values.items() if not isinstance(value, str) and np.isfinite(value)]
+    left_out = _leave_one_group_out(finite, group_moments, total)
+    estimates = {}
     for one, value in values.items():
         if isinstance(value, str):
-            found[one] = NO_ESTIMATE._replace(note=value)
+            estimates[one] = NO_ESTIMATE._replace(note=value)
             continue
         note = _metric_note(one, features, value)
-        found[one] = NO_ESTIMATE._replace(value=float(value), note=note)
-        if one in left:
-            squaring = 0.0 if held else getattr(value, "error", 0.0)
-            found[one] = _jackknife_estimate(float(value), one(whole), left[one], squaring, note)
-            if one.metric in RANK_METRICS:  # nor does their limit; the error is of other images as many, and stays
-                most = float(feature_set.d)
-                found[one] = found[one]._replace(
-                    low=np.minimum(found[one].low, most), high=np.minimum(found[one].high, most)
-                )
-    return found
+        estimates[one] = NO_ESTIMATE._replace(value=float(value), note=note)
+        if one in left_out:
+            squaring = 0.0 if from_rows else getattr(value, "error", 0.0)
+            estimate = _jackknife_estimate(float(value), one(total), left_out[one], squaring, note)
+            estimates[one] = _clip_rank(estimate, feature_set.d) if one.metric in RANK_METRICS else estimate
+    return estimates
 
 
-def _value_or_reason(measure: MetricSpec, features: Any) -> float | str:
-    """Return the value, or why there is none."""
+def _leave_one_group_out(
+    metric_specs: Sequence[MetricSpec], group_moments: Sequence[Moments], total: Moments
+) -> dict[MetricSpec, list[float]]:
+    """Return the values of each metric with one group of images left out, in the order of the groups."""
+    values: dict[MetricSpec, list[float]] = {one: [] for one in metric_specs}
+    packed = total.pack()
+    for moments in group_moments:
+        others = Moments.unpack(packed - moments.pack())
+        for one in metric_specs:
+            values[one].append(one(others))
+    return values
+
+
+def _clip_rank(estimate: MetricEstimate, d: int) -> MetricEstimate:
+    """Clip the interval of a rank at the dimension; the error, that of another sample of images, does not change."""
+    return estimate._replace(low=np.minimum(estimate.low, float(d)), high=np.minimum(estimate.high, float(d)))
+
+
+def _value_or_reason(metric_spec: MetricSpec, features: Any) -> float | str:
+    """Return the value, or the reason why there is none."""
     try:
-        return measure(features)
+        return metric_spec(features)
     except InputError as error:
         return str(error)
 
 
 def _jackknife_estimate(
-    value: float, whole: float, left: Sequence[float], squaring: float, note: str
+    value: float, of_moments: float, left_out: Sequence[float], squaring: float, note: str
 ) -> MetricEstimate:
-    """Return a value with the band of its limit; bias is that of moments alone, lest their round-off be multiplied."""
+    """Return a value with the interval of its n → ∞ limit.
+
+    The bias is computed from values of moments only: a difference between rows and moments would multiply the rounding
+    error by the number of groups.
+    """
     with np.errstate(invalid="ignore"):
-        bias = (len(left) - 1) * (float(np.mean(left)) - float(whole))
-        return _with_interval(value, value - bias, 2 * jackknife_error(left) + squaring, JACKKNIFE_METHOD, note)
+        bias = (len(left_out) - 1) * (float(np.mean(left_out)) - float(of_moments))
+        error = 2 * jackknife_error(left_out) + squaring
+        return _with_interval(value, value - bias, error, JACKKNIFE_METHOD, note)
 
 
 def estimate_by_half_sampling(
-    measure: MetricSpec, features: Any, units: Any = None, *, band: bool = True, seed: int = 0
+    metric_spec: MetricSpec, features: Any, groups: Any = None, *, interval: bool = True, seed: int = 0
 ) -> MetricEstimate:
-    """Measure rows (n, d) or views (n, q, d) with the spread over random halves of their units.
+    """Estimate a metric of rows (n, d) or views (n, q, d), with its spread over random half-samples.
 
-    A half drawn without replacement varies around the whole as the whole varies around the truth, and repeats no image,
-    which a bootstrap would: distances between repeated images are 0.
+    A half drawn without replacement varies around the full sample as the full sample varies around the truth. Unlike
+    a bootstrap sample it repeats no image; distances between repeated images would be 0.
 
     Parameters
     ----------
-    measure : Measure
+    metric_spec : MetricSpec
     features : ndarray (n, d) or (n, q, d)
-    units : ndarray (n,), optional
-        Rows of one unit stay together, as all tokens of an image must; by default each row is its own.
-    band, seed
-        Whether halves are drawn, and from which seed.
+    groups : ndarray (n,), optional
+        Rows of one group stay together, as all tokens of an image must; by default each row is its own group.
+    interval : bool, default True
+        Whether to draw half-samples.
+    seed : int
+        Seed of the half-samples.
 
     References
     ----------
     Politis, Romano and Wolf 1999, Subsampling, Section 2.2.
     """
     rows = np.asarray(features, np.float64)
-    names, place = np.unique(np.arange(len(rows)) if units is None else units, return_inverse=True)
+    names, group_of_row = np.unique(np.arange(len(rows)) if groups is None else groups, return_inverse=True)
     try:
-        value = measure(rows)
-        few = len(names) < MIN_GROUPS or (measure.metric == "coherence" and len(rows) < 4 * rows.shape[-1])
-        if not band or not np.isfinite(value) or few:  # as few rows as dimensions are always coherent alike
-            return MetricEstimate(value, np.nan, np.nan, np.nan, "", "too few images for a band" if few else "")
+        value = metric_spec(rows)
+        # With about as many rows as dimensions, the coherence is high for any features.
+        few = len(names) < MIN_GROUPS or (metric_spec.metric == "coherence" and len(rows) < 4 * rows.shape[-1])
+        if not interval or not np.isfinite(value) or few:
+            return MetricEstimate(value, np.nan, np.nan, np.nan, "", "too few images for an interval" if few else "")
         rng = np.random.default_rng(seed)
-        metric_specs = [rng.permutation(len(names)) < len(names) // 2 for _ in range(N_HALF_SAMPLES)]
-        halves = [measure(rows[half[place]]) for half in metric_specs]
+        halves = [rng.permutation(len(names)) < len(names) // 2 for _ in range(N_HALF_SAMPLES)]
+        values = [metric_spec(rows[half[group_of_row]]) for half in halves]
     except InputError as error:
         return NO_ESTIMATE._replace(note=str(error))
     with np.errstate(invalid="ignore"):
-        return _with_interval(value, value, 2 * float(np.std(halves, ddof=1)), HALF_SAMPLE_METHOD)
+        return _with_interval(value, value, 2 * float(np.std(values, ddof=1)), HALF_SAMPLE_METHOD)
 
 
-def _metric_note(measure: MetricSpec, features: Any, value: float) -> str:
-    """Say what a power law was fitted to, which decides much of it, and which directions are round-off."""
-    if measure.metric == "condition_number" and value > FLOAT32_MAX_CONDITION_NUMBER:
-        return "a direction is missing" + ("" if np.isinf(value) else ", up to the round-off of float32 features")
-    if measure.metric != "alpha_req":
+def _metric_note(metric_spec: MetricSpec, features: Any, value: float) -> str:
+    """Return the range and quality of a power-law fit, or a remark on an infinite or very large value."""
+    if metric_spec.metric == "condition_number" and value > FLOAT32_MAX_CONDITION_NUMBER:
+        return "a direction is missing" + ("" if np.isinf(value) else ", up to the rounding error of float32 features")
+    if metric_spec.metric != "alpha_req":
         return "infinite" if np.isinf(value) else ""
-    fit = measure.of(features, convention=measure.convention)
+    fit = metric_spec.function(features, convention=metric_spec.convention)
     if np.isnan(fit.alpha):
         return "fewer than three covariance eigenvalues are positive in the ranks fitted"
     return f"ranks {fit.range[0]} to {fit.range[1]}, r² {fit.r2:.2f}"

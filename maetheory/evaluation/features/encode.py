@@ -1,4 +1,4 @@
-"""Features are one vector per image: which token, which layer, before or after the final norm is always said."""
+"""Encode images with a model, batch by batch, with explicit readout, layer and final norm."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from maetheory.checkpoints import Encoder
 from maetheory.core import InputError, Progress, no_progress
 from maetheory.data import ImageSet
+from maetheory.evaluation.features.backbone import vision_transformer
 from maetheory.evaluation.features.batch_size import default_batch_size
-from maetheory.models import MAE, SimMIM, ViT, patch_mean, split_mask
+from maetheory.evaluation.features.input_images import resize_to_encoder, to_unit_interval
+from maetheory.models import SimMIM, patch_mean, split_mask
 
 Readout = Literal["cls", "mean", "tokens"]
 
@@ -31,28 +32,28 @@ def encode(
     batch: int | None = None,
     progress: Progress = no_progress,
 ) -> Tensor:
-    """Return the features of images, streamed in batches.
+    """Return one feature vector per image (or per patch token), computed batch by batch.
 
     Parameters
     ----------
     encoder : MAE, SimMIM, ViT, Encoder, or any callable from images (B, C, H, W) to features (B, d) or tokens (B, t, d)
-        A module is run in eval mode and put back afterwards. A foreign callable is given float32 images in [0, 1], and
-        its tokens are taken to be cls first.
+        A module runs in eval mode and gets its old mode back. A foreign callable receives float32 images in [0, 1];
+        the first of its tokens is taken as the cls token.
     images : ImageSet, or array or tensor of shape (N, C, H, W)
-        What a checkpoint's `Encoder` sees is `resize_to_encoder` to its side and channels.
+        For a checkpoint's `Encoder` they are resized to its side and channels by `resize_to_encoder`.
     readout : "cls", "mean" or "tokens"
         The cls token, the mean of the patch tokens, or every patch token as a row of its own (then N·v rows). Under a
-        mask these are the visible patches; a SimMIM has tokens at hidden places too, and they count. Register tokens
-        are in none of them.
+        mask only visible patches are read; a SimMIM has tokens at hidden positions too, and they are included.
+        Register tokens are never read.
     layer : int or "last"
-        After how many blocks, from 0 (the embedding) to the depth; negative counts from the end.
+        The number of blocks before the readout, from 0 (the embedding) to the depth; negative counts from the end.
     final_norm : bool, default True
-        Whether the encoder's final norm is applied; one that was trained on the readout, as fine-tuned MAE's
-        ``fc_norm``, is applied to the readout.
+        Whether to apply the encoder's final norm. A norm that was trained on the readout, such as ``fc_norm`` of a
+        fine-tuned MAE, is applied to the readout.
     mask : bool, shape (N, p) or (p,), optional
-        True = visible; by default every patch is seen.
+        True = visible; by default all patches are visible.
     batch : int, optional
-        Images at once; by default as many as memory allows, see `default_batch_size`.
+        Batch size; by default as large as memory allows, see `default_batch_size`.
 
     Returns
     -------
@@ -61,8 +62,8 @@ def encode(
     Raises
     ------
     InputError
-        If the readout or layer does not exist, there is no image or not one row of the mask for each, or a mask, layer
-        or raw norm is asked of a foreign callable.
+        If the readout or layer does not exist, there are no images, the mask does not have one row per image, or a
+        mask, layer or ``final_norm=False`` is requested for a foreign callable.
     """
     passes = encode_batches(
         encoder,
@@ -90,15 +91,16 @@ def encode_batches(
     batch: int | None = None,
     progress: Progress = no_progress,
 ) -> Iterator[tuple[slice, list[Tensor]]]:
-    """Yield which images a batch holds, and their features in each layer and readout, in one pass over the images.
+    """Yield the features of each batch in every layer and readout, in one pass over the images.
 
     Parameters and errors are those of `encode`.
 
     Yields
     ------
     (slice, list of Tensor)
-        For each layer all readouts in turn: (B, d), and (B, v, d) for tokens (rows (V, d) where images show unlike
-        numbers of patches); what gives one vector per image has no tokens and gives that. Float32 on the CPU.
+        The positions of the batch, and the features ordered by layer and then readout: (B, d), or (B, v, d) for tokens
+        ((V, d) where images differ in the number of visible patches). A callable that returns one vector per image
+        gives that vector for every readout. Float32 on the CPU.
     """
     for readout in readouts:
         _check_readout(encoder, readout)
@@ -119,72 +121,26 @@ def encode_batches(
     try:
         for start in range(0, len(pixels), batch):
             rows = slice(start, min(start + batch, len(pixels)))
-            seen = None if masks is None else masks[rows].to(device)
-            valid = _visible_token_mask(encoder, seen)
-            read = [
+            mask_rows = None if masks is None else masks[rows].to(device)
+            valid = _visible_token_mask(encoder, mask_rows)
+            readout_functions = [
                 partial(_features, encoder, readout=readout, valid=valid, final_norm=final_norm) for readout in readouts
             ]
-            yield rows, _features_of_layers(encoder, pixels[rows].to(device), seen, layers, final_norm, read)
+            yield (
+                rows,
+                _features_of_layers(encoder, pixels[rows].to(device), mask_rows, layers, final_norm, readout_functions),
+            )
             progress(rows.stop, len(pixels), "encoding")
     finally:
         if isinstance(encoder, nn.Module):
             encoder.train(was_training)
 
 
-def encoder_depth(encoder: Any) -> int | None:
-    """Return how many blocks a Vision Transformer has, None for a callable whose inside is unknown."""
-    vit = encoder.encoder if isinstance(encoder, MAE | SimMIM) else encoder
-    return len(vit.blocks) if isinstance(vit, ViT | Encoder) else None
-
-
 def _features(encoder: Any, tokens: Tensor, readout: str, valid: Tensor | None, final_norm: bool) -> Tensor:
     features = _select_readout(tokens, readout, valid, _num_prefix_tokens(encoder))
     if final_norm and isinstance(encoder, Encoder):
-        features = encoder.fc_norm(features)  # the identity unless a readout was normed in training
+        features = encoder.fc_norm(features)  # the identity unless the encoder was trained with a norm of the readout
     return features.float().cpu().contiguous()  # a view would keep all tokens of the batch alive
-
-
-def resize_to_encoder(images: Tensor, side: int, channels: int) -> Tensor:
-    """Return images as an encoder of another side or three channels can see them, float in [0, 1].
-
-    The shorter side is resized to the encoder's, bicubically with antialiasing, in float and cut to [0, 1]; of the
-    longer side the middle is kept; one grey channel is repeated. Images that fit already stay as they are.
-
-    Parameters
-    ----------
-    images : Tensor, shape (B, C, H, W)
-        uint8 0..255 or float in [0, 1].
-    side, channels : int
-
-    Raises
-    ------
-    InputError
-        If there are neither as many channels as the encoder takes nor one.
-
-    Examples
-    --------
-    >>> tuple(resize_to_encoder(torch.zeros(2, 1, 8, 12, dtype=torch.uint8), 4, 3).shape)
-    (2, 3, 4, 4)
-    """
-    if images.ndim != 4 or images.shape[1] not in (1, channels):
-        raise InputError(
-            f"images must have shape (N, {channels}, H, W), or one channel, but theirs is {tuple(images.shape)}"
-        )
-    height, width = images.shape[2:]
-    if (height, width) != (side, side):
-        scale = side / min(height, width)
-        size = (round(height * scale), round(width * scale))
-        images = F.interpolate(
-            to_unit_interval(images), size, mode="bicubic", align_corners=False, antialias=True
-        ).clamp(0, 1)
-        top, left = (size[0] - side) // 2, (size[1] - side) // 2
-        images = images[:, :, top : top + side, left : left + side]
-    return images.expand(-1, channels, -1, -1)
-
-
-def to_unit_interval(images: Tensor) -> Tensor:
-    """Return images, uint8 0..255 or float in [0, 1], in [0, 1]."""
-    return images.float() / 255 if images.dtype == torch.uint8 else images.float()
 
 
 def _check_readout(encoder: Any, readout: str) -> None:
@@ -195,7 +151,7 @@ def _check_readout(encoder: Any, readout: str) -> None:
 
 
 def _num_prefix_tokens(encoder: Any) -> int:
-    """Return how many tokens stand before the patches."""
+    """Return the number of tokens before the patch tokens."""
     return encoder.n_prefix_tokens if isinstance(encoder, Encoder) else 1
 
 
@@ -205,37 +161,36 @@ def _features_of_layers(
     mask: Tensor | None,
     layers: Sequence[int | str],
     final_norm: bool,
-    read: Sequence[Callable[[Tensor], Tensor]],
+    readout_functions: Sequence[Callable[[Tensor], Tensor]],
 ) -> list[Tensor]:
-    """Return every reading of each asked layer; of the tokens (B, prefix + v, d) no more than two layers are held."""
-    depth = encoder_depth(encoder)
+    """Return every readout of each requested layer; tokens (B, prefix + v, d) of at most two layers are in memory."""
     if isinstance(encoder, SimMIM) and mask is not None:
         if set(layers) != {"last"} or not final_norm:
             raise InputError("a masked SimMIM can be read at its last layer after the final norm only")
-        return [one(encoder.encode(images, mask)) for one in read] * len(layers)
-    if depth is None:
+        return [read(encoder.encode(images, mask)) for read in readout_functions] * len(layers)
+    vit = vision_transformer(encoder)
+    if vit is None:
         if set(layers) != {"last"} or not final_norm or mask is not None:
             raise InputError(
                 "layer, final_norm and mask can be chosen for Vision Transformers only, not for a callable"
             )
         tokens = _call_encoder(encoder, images)
-        return [one(tokens) for one in read] * len(layers)
-    vit = encoder.encoder if isinstance(encoder, MAE | SimMIM) else encoder
+        return [read(tokens) for read in readout_functions] * len(layers)
     if isinstance(vit, Encoder):
         images = resize_to_encoder(images, vit.config.image_size, vit.config.channels)
-    places = [_block_index(layer, depth) for layer in layers]
+    n_blocks = [_num_blocks_before(layer, len(vit.blocks)) for layer in layers]
     found: dict[int, list[Tensor]] = {}
-    for place, tokens in enumerate(vit.states(images, mask)):
-        if place in places:
+    for block, tokens in enumerate(vit.iter_hidden_states(images, mask)):
+        if block in n_blocks:
             normed = vit.norm(tokens) if final_norm else tokens
-            found[place] = [one(normed) for one in read]
-        if place == max(places):
+            found[block] = [read(normed) for read in readout_functions]
+        if block == max(n_blocks):
             break
-    return [features for place in places for features in found[place]]
+    return [features for block in n_blocks for features in found[block]]
 
 
 def _call_encoder(encoder: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """Return what a foreign callable makes of images in [0, 1]."""
+    """Return the features or tokens that a foreign callable computes from images in [0, 1]."""
     tokens = torch.as_tensor(encoder(to_unit_interval(images)))
     if tokens.ndim not in (2, 3) or len(tokens) != len(images):
         raise InputError(
@@ -245,15 +200,15 @@ def _call_encoder(encoder: Callable[[Tensor], Tensor], images: Tensor) -> Tensor
     return tokens
 
 
-def _block_index(layer: int | str, depth: int) -> int:
-    """Return how many blocks stand before a layer."""
+def _num_blocks_before(layer: int | str, depth: int) -> int:
+    """Return the number of blocks before a layer."""
     if layer != "last" and not -depth - 1 <= int(layer) <= depth:
         raise InputError(f"layer must lie between 0 and {depth} or be 'last', but it is {layer}")
     return depth if layer == "last" else int(layer) % (depth + 1)
 
 
 def _visible_token_mask(encoder: Any, mask: Tensor | None) -> Tensor | None:
-    """Return which patch tokens (B, v) are no padding, None where all are not."""
+    """Return True for patch tokens (B, v) that are not padding; None if no token is padding."""
     if mask is None or isinstance(encoder, SimMIM):
         return None
     return split_mask(mask, mask.shape[1])[0].valid

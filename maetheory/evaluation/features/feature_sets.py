@@ -1,4 +1,4 @@
-"""A population of features is what one readout of one layer gives over all images; it is measured, never all held."""
+"""Feature sets: the features of all images for one readout and layer, as rows or as streamed moments."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from torch import Tensor
 from maetheory.checkpoints import Encoder
 from maetheory.core import InputError, Progress, generator, no_progress
 from maetheory.data import ImageSet
-from maetheory.evaluation.features.encode import Readout, encode_batches, encoder_depth
+from maetheory.evaluation.features.backbone import encoder_depth
+from maetheory.evaluation.features.encode import Readout, encode_batches
 from maetheory.metrics import Moments
 
 N_GROUPS = 20
-MAX_ROWS_IN_MEMORY = 25_600  # images whose rows are kept whole: as many as RankMe's publication takes
-SAMPLED_ROWS = 10_000  # rows kept of a population that is streamed
+MAX_ROWS_IN_MEMORY = 25_600  # images whose rows are all kept: as many as RankMe's publication uses
+SAMPLED_ROWS = 10_000  # rows kept of a feature set whose moments are streamed
 OUTPUT_READOUT = "output"
 Layers = int | Literal["last", "all"] | Sequence[int | Literal["last"]]
 Layer = int | Literal["last"]
@@ -33,55 +34,56 @@ class FeatureSet:
     Attributes
     ----------
     readout : str
-        "cls", "mean", "tokens", or "output" of a callable that gives one vector per image.
+        "cls", "mean", "tokens", or "output" for a callable that returns one vector per image.
     layer : int or "last"
-    images : int
-        How many images it is over.
+    n_images : int
     rows : ndarray (n, d)
-        Every row, or, when `streamed_moments`, a random part of them.
+        All rows, or a random sample of them if `streamed_moments` is given.
     groups : ndarray (n,)
-        To which random group of images each row belongs.
+        The random group of images to which each row belongs.
     streamed_moments : tuple of Moments, optional
-        The moments of each group, when not every row is kept.
+        The moments of each group over all rows; given if not all rows are kept.
     """
 
     readout: str
     layer: Layer
-    images: int
+    n_images: int
     rows: Floats
     groups: NDArray[np.intp]
     streamed_moments: tuple[Moments, ...] | None = None
 
     @property
-    def parts(self) -> tuple[Moments, ...]:
-        """Moments of each group of images, 2 D² numbers a group, so they are not kept; their merger sees every row."""
+    def group_moments(self) -> tuple[Moments, ...]:
+        """Moments of each group of images over all rows; computed on demand, since each takes 2 D² numbers."""
         if self.streamed_moments is not None:
             return self.streamed_moments
         names = np.unique(self.groups)
         return tuple(Moments(self.d).update(self.rows[self.groups == name]) for name in names)
 
     @property
-    def merged(self) -> Moments:
-        """Moments of every row, not kept either."""
-        return Moments(self.d).update(self.rows) if self.streamed_moments is None else merged(self.streamed_moments)
+    def moments(self) -> Moments:
+        """Moments of all rows, computed on demand."""
+        if self.streamed_moments is not None:
+            return merge_moments(self.streamed_moments)
+        return Moments(self.d).update(self.rows)
 
     @property
     def n(self) -> int:
-        """Rows in all."""
+        """Number of rows, including those that are not kept."""
         return len(self.rows) if self.streamed_moments is None else sum(part.count for part in self.streamed_moments)
 
     @property
     def d(self) -> int:
-        """Dimensions of a row."""
+        """Number of dimensions."""
         return int(self.rows.shape[1])
 
 
-def merged(parts: Sequence[Moments]) -> Moments:
-    """Return the moments of all parts together."""
-    whole = Moments(parts[0].d)
+def merge_moments(parts: Sequence[Moments]) -> Moments:
+    """Return the moments of several disjoint sets of rows together."""
+    total = Moments(parts[0].d)
     for part in parts:
-        whole.merge(part)
-    return whole
+        total.merge(part)
+    return total
 
 
 def collect_features(
@@ -95,20 +97,20 @@ def collect_features(
     batch: int | None = None,
     progress: Progress = no_progress,
 ) -> tuple[FeatureSet, ...]:
-    """Return the features of images in every layer and readout, in one pass that holds no layer's tokens.
+    """Return the features of images in every layer and readout, computed in one pass over the images.
 
-    What is held is a row of d numbers for each image, layer and readout.
+    The result holds d numbers for each image, layer and readout; tokens are never all in memory.
 
     Parameters
     ----------
     encoder, images, final_norm, batch
         As for `encode`.
     readouts : sequence of "cls", "mean", "tokens", optional
-        By default cls and mean, or mean only where there is no cls token.
+        By default cls and mean, or mean only for an encoder without a cls token.
     layers : "last", "all", int, or several
         "all" is every layer from 0, the embedding, to the depth.
     seed : int
-        Decides which images go into which group, and which rows are kept.
+        Seed of the random groups of images, and of the sample of rows.
 
     Raises
     ------
@@ -125,77 +127,81 @@ def collect_features(
     if not named:
         raise InputError(f"at least one readout is needed: {', '.join(get_args(Readout))}")
     chosen = resolve_layers(encoder, layers)
-    group = generator(seed, "collapse", "groups").permutation(np.arange(n) % min(N_GROUPS, n))
-    gathering = [_FeatureAccumulator(readout, layer, n, group, seed) for layer in chosen for readout in named]
-    foreign, plain = encoder_depth(encoder) is None, False
-    asked: tuple[Readout, ...] = (*named, "tokens") if foreign else named  # whether it has tokens is seen at the last
-    for place, features in encode_batches(
-        encoder, images, readouts=asked, layers=chosen, final_norm=final_norm, batch=batch, progress=progress
+    group_of_image = generator(seed, "collapse", "groups").permutation(np.arange(n) % min(N_GROUPS, n))
+    accumulators = [
+        _FeatureAccumulator(readout, layer, n, group_of_image, seed) for layer in chosen for readout in named
+    ]
+    foreign, vector_output = encoder_depth(encoder) is None, False
+    # The tokens readout shows whether a callable returns tokens or one vector per image.
+    requested: tuple[Readout, ...] = (*named, "tokens") if foreign else named
+    for image_slice, features in encode_batches(
+        encoder, images, readouts=requested, layers=chosen, final_norm=final_norm, batch=batch, progress=progress
     ):
-        plain = foreign and features[-1].ndim == 2
-        for one, part in zip(gathering, features, strict=False):
-            one.update(place, part)
-    return tuple(one.done(OUTPUT_READOUT if plain else one.readout) for one in (gathering[:1] if plain else gathering))
+        vector_output = foreign and features[-1].ndim == 2
+        for accumulator, part in zip(accumulators, features, strict=False):
+            accumulator.update(image_slice, part)
+    if vector_output:
+        return (accumulators[0].finalize(OUTPUT_READOUT),)
+    return tuple(accumulator.finalize(accumulator.readout) for accumulator in accumulators)
 
 
 def default_readouts(encoder: Any) -> tuple[Readout, ...]:
-    """Return cls and mean, or mean only where there is no cls token."""
+    """Return cls and mean, or mean only for an encoder without a cls token."""
     return ("mean",) if isinstance(encoder, Encoder) and not encoder.has_cls else ("cls", "mean")
 
 
 def resolve_layers(encoder: Any, layers: Layers) -> tuple[Layer, ...]:
-    """Return the layers asked for one by one, without repetition."""
+    """Return the requested layers one by one, without repetition."""
     if layers == "all":
         depth = encoder_depth(encoder)
         if depth is None:
             raise InputError("layers can be chosen for Vision Transformers only: a callable has the last one")
         return tuple(range(depth + 1))
     if isinstance(layers, int | str):
-        return (layers,)  # type: ignore[return-value]
+        return (layers,)  # type: ignore[return-value]  # a str that is not "all" is "last"
     return tuple(dict.fromkeys(layers))
 
 
 class _FeatureAccumulator:
-    """What becomes a population, batch by batch."""
+    """Collects the features of one readout and layer, batch by batch."""
 
-    def __init__(self, readout: str, layer: Layer, n: int, group: NDArray[np.intp], seed: int) -> None:
-        self.readout, self.layer, self.n, self.group = readout, layer, n, group
+    def __init__(self, readout: str, layer: Layer, n: int, group_of_image: NDArray[np.intp], seed: int) -> None:
+        self.readout, self.layer, self.n, self.group_of_image = readout, layer, n, group_of_image
         self.rng = generator(seed, "collapse", "rows", readout)
         self.kept: list[Floats] = []
-        self.places: list[NDArray[np.intp]] = []
+        self.row_groups: list[NDArray[np.intp]] = []
         self.moments: list[Moments] | None = None
-        self.bad = self.seen = 0
+        self.n_not_finite = self.n_rows = 0
 
-    def update(self, place: slice, features: Tensor) -> None:
-        """Take the features (B, d) or (B, v, d) of the images at `place`."""
+    def update(self, image_slice: slice, features: Tensor) -> None:
+        """Add the features (B, d) or (B, v, d) of the images in `image_slice`."""
         tokens = features.shape[1] if features.ndim == 3 else 1
         rows = features.reshape(-1, features.shape[-1])
-        self.seen += len(rows)
-        bad = len(rows) - int(torch.isfinite(rows).all(1).sum())
-        self.bad += bad
-        if self.bad:
-            return  # counted to the end, to say how many
-        image_index = np.repeat(np.arange(place.start, place.stop), tokens)
+        self.n_rows += len(rows)
+        self.n_not_finite += len(rows) - int(torch.isfinite(rows).all(1).sum())
+        if self.n_not_finite:
+            return  # rows are still counted to the end, for the error message
+        image_index = np.repeat(np.arange(image_slice.start, image_slice.stop), tokens)
         if tokens > 1 or self.n > MAX_ROWS_IN_MEMORY:
             self._stream(rows.numpy(), image_index)
             chosen = np.flatnonzero(self.rng.random(len(rows)) < SAMPLED_ROWS / (self.n * tokens))
             rows, image_index = rows[torch.from_numpy(chosen)], image_index[chosen]
         self.kept.append(rows.numpy())
-        self.places.append(self.group[image_index])
+        self.row_groups.append(self.group_of_image[image_index])
 
     def _stream(self, rows: Floats, image_index: NDArray[np.intp]) -> None:
         if self.moments is None:
-            self.moments = [Moments(rows.shape[1]) for _ in range(int(self.group.max()) + 1)]
-        for number, moments in enumerate(self.moments):
-            moments.update(rows[self.group[image_index] == number])
+            self.moments = [Moments(rows.shape[1]) for _ in range(int(self.group_of_image.max()) + 1)]
+        for group, moments in enumerate(self.moments):
+            moments.update(rows[self.group_of_image[image_index] == group])
 
-    def done(self, readout: str) -> FeatureSet:
-        """Return the population under the name of its readout."""
-        if self.bad:
+    def finalize(self, readout: str) -> FeatureSet:
+        """Return the feature set, under the given name of its readout."""
+        if self.n_not_finite:
             raise InputError(
                 f"the features of readout {readout}, layer {self.layer}, hold NaN or infinity in "
-                f"{self.bad} of {self.seen} rows; features are finite"
+                f"{self.n_not_finite} of {self.n_rows} rows; features are finite"
             )
         rows = np.concatenate(self.kept)
         streamed_moments = None if self.moments is None else tuple(self.moments)
-        return FeatureSet(readout, self.layer, self.n, rows, np.concatenate(self.places), streamed_moments)
+        return FeatureSet(readout, self.layer, self.n, rows, np.concatenate(self.row_groups), streamed_moments)

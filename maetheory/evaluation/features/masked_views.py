@@ -1,4 +1,4 @@
-"""Two masks of one image are two views of it: what they share is what masked training aligns."""
+"""Features of the same images under several random masks, and the alignment of two masks of one image."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import numpy as np
 import torch
 
 from maetheory import metrics
-from maetheory.checkpoints import Encoder
 from maetheory.core import Estimate, InputError, Progress, generator, no_progress
 from maetheory.data import ImageSet
+from maetheory.evaluation.features.backbone import vision_transformer
 from maetheory.evaluation.features.encode import Readout, encode, encode_batches
 from maetheory.evaluation.features.feature_sets import N_GROUPS, Layer
+from maetheory.evaluation.features.group_error import standard_error_over_groups
 from maetheory.masks import MaskLaw, UniformMasks
-from maetheory.models import MAE, SimMIM, ViT, sample_masks
+from maetheory.models import sample_masks
 
 N_VIEWS = 4
 MASK_RATIO = 0.75
@@ -24,7 +25,7 @@ MASK_RATIO = 0.75
 def mask_pair_alignment(
     encoder: Any, images: ImageSet, law: MaskLaw, *, seed: int = 0, readout: Readout = "cls"
 ) -> Estimate:
-    """Mean squared distance of the normalised features of two masks of one image (lower = better aligned).
+    """Return the mean squared distance of the normalised features of two masked views of an image (lower is better).
 
     Parameters
     ----------
@@ -38,8 +39,8 @@ def mask_pair_alignment(
     Returns
     -------
     Estimate
-        In [0, 4], with two standard errors over groups of images; alignment of Wang and Isola 2020 with a = 2, its
-        positive pairs being mask pairs.
+        In [0, 4], with two standard errors over groups of images. It is the alignment of Wang and Isola 2020 with
+        a = 2, where a positive pair is two masked views of one image.
     """
     generator = torch.Generator().manual_seed(seed)
     one, two = (
@@ -48,21 +49,20 @@ def mask_pair_alignment(
     )
     groups = np.array_split(np.arange(len(one)), max(1, min(N_GROUPS, len(one) // 2)))
     means = [metrics.alignment(one[group], two[group]) for group in groups]
-    error = 2 * float(np.std(means, ddof=1)) / np.sqrt(len(means)) if len(means) > 1 else float("inf")
-    return Estimate(metrics.alignment(one, two), error, sampled=True)
+    return Estimate(metrics.alignment(one, two), standard_error_over_groups(means), sampled=True)
 
 
 def default_mask_law(encoder: Any) -> MaskLaw | None:
-    """Return masks that hide three quarters of an encoder's patches, as MAE's do; None where patches are not known."""
-    vit = encoder.encoder if isinstance(encoder, MAE | SimMIM) else encoder
-    if not isinstance(vit, ViT | Encoder) or vit.config.n_patches < 2:
+    """Return uniform masks that hide 75 % of an encoder's patches, as MAE's do; None if its patches are not known."""
+    vit = vision_transformer(encoder)
+    if vit is None or vit.config.n_patches < 2:
         return None
     patches = vit.config.n_patches
     return UniformMasks(patches, max(1, round(patches * (1 - MASK_RATIO))))
 
 
 def sample_images_for_views(n: int, d: int, seed: int) -> np.ndarray:
-    """Return which of `n` images are seen under several masks: at random so many that they are more than `d`."""
+    """Return a random sample of max(1000, 4 d) of `n` images, in order, to be encoded under several masks."""
     return np.sort(generator(seed, "collapse", "views").permutation(n)[: max(1000, 4 * d)])
 
 
@@ -78,17 +78,17 @@ def masked_view_features(
     batch: int | None = None,
     progress: Progress = no_progress,
 ) -> dict[Readout, np.ndarray]:
-    """Return features (n, q, d) of images under q = 4 independent masks each, for each readout but tokens.
+    """Return the features (n, q, d) of images under q = 4 independent masks each, for every readout except tokens.
 
     Raises
     ------
     InputError
-        As `encode` does under a mask.
+        As `encode` does under a mask, and if features hold NaN or infinity.
     """
     named: list[Readout] = [readout for readout in readouts if readout != "tokens"]
     draws = torch.Generator().manual_seed(seed)
     views: dict[Readout, list[np.ndarray]] = {readout: [] for readout in named}
-    for number in range(N_VIEWS if named else 0):
+    for view in range(N_VIEWS if named else 0):
         passes = encode_batches(
             encoder,
             images,
@@ -97,7 +97,7 @@ def masked_view_features(
             final_norm=final_norm,
             mask=sample_masks(law, len(images), draws),
             batch=batch,
-            progress=_overall_progress(progress, number),
+            progress=_overall_progress(progress, view),
         )
         features = zip(*[features for _, features in passes], strict=True)
         for readout, parts in zip(named, features, strict=True):
@@ -108,8 +108,10 @@ def masked_view_features(
     return {readout: np.stack(found, 1) for readout, found in views.items()}
 
 
-def _overall_progress(progress: Progress, number: int) -> Progress:
+def _overall_progress(progress: Progress, view: int) -> Progress:
+    """Return a progress callback of one view that reports its share of all views."""
+
     def report(done: int, total: int, message: str) -> None:
-        progress(number * total + done, N_VIEWS * total, f"{message} masked views")
+        progress(view * total + done, N_VIEWS * total, f"{message} masked views")
 
     return report

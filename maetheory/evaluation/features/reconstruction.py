@@ -1,4 +1,4 @@
-"""How well hidden patches of unseen images are predicted: the loss that training minimises, without its regulariser."""
+"""Reconstruction loss on hidden patches of unseen images, without the regulariser of training."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from torch import nn
 
 from maetheory.core import Estimate, InputError
 from maetheory.data import ImageSet
+from maetheory.evaluation.features.group_error import standard_error_over_groups
 from maetheory.masks import MaskLaw
 from maetheory.models import MAE, SimMIM, sample_masks
 
@@ -16,26 +17,26 @@ IMAGES_PER_GROUP = 100
 
 @torch.no_grad()
 def reconstruction_loss(
-    model: nn.Module, images: ImageSet, law: MaskLaw, *, seed: int = 0, group: int = IMAGES_PER_GROUP
+    model: nn.Module, images: ImageSet, law: MaskLaw, *, seed: int = 0, images_per_group: int = IMAGES_PER_GROUP
 ) -> Estimate:
-    """Return the mean loss over hidden patches, one mask for each image.
+    """Return the mean loss over hidden patches, with one mask per image.
 
     Parameters
     ----------
     model : MAE or SimMIM
-        MAE's loss is the mean squared error of pixels (of standardised patches where it was trained on those), SimMIM's
-        the mean absolute error; the two do not compare.
+        The loss of an MAE is the mean squared error of pixels (of standardised patches if it was trained on those),
+        that of a SimMIM the mean absolute error; the two are not comparable.
     images : ImageSet
         At least two.
     law : MaskLaw
     seed : int
-    group : int
-        About so many images are a group.
+    images_per_group : int
+        Approximate number of images in each group.
 
     Returns
     -------
     Estimate
-        Over all images, with two standard errors over groups of them, each group with its own masks.
+        The mean over all images, with two standard errors over groups of images; each group has its own masks.
 
     Raises
     ------
@@ -46,10 +47,9 @@ def reconstruction_loss(
         raise InputError(f"only MAE and SimMIM predict hidden patches, but the model is a {type(model).__name__}")
     if len(images) < 2:
         raise InputError(f"two images or more are needed, but there are {len(images)}")
-    groups = np.array_split(np.arange(len(images)), max(2, round(len(images) / group)))
-    draws = torch.Generator().manual_seed(seed)
-    masks = sample_masks(law, len(images), draws)
+    groups = np.array_split(np.arange(len(images)), max(2, round(len(images) / images_per_group)))
+    masks = sample_masks(law, len(images), torch.Generator().manual_seed(seed))
     pixels, device = torch.as_tensor(images.images), next(model.parameters()).device
-    losses = np.array([float(model(pixels[part].to(device), masks[part].to(device)).loss) for part in groups])
-    mean = float(np.average(losses, weights=[len(part) for part in groups]))
-    return Estimate(mean, 2 * float(np.std(losses, ddof=1)) / np.sqrt(len(losses)), sampled=True)
+    losses = np.array([float(model(pixels[group].to(device), masks[group].to(device)).loss) for group in groups])
+    mean = float(np.average(losses, weights=[len(group) for group in groups]))
+    return Estimate(mean, standard_error_over_groups(losses), sampled=True)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from maetheory.checkpoints import Encoder
 from maetheory.core import Estimate, InputError, Progress, generator, no_progress
 from maetheory.data import FolderStream, ImageSet
-from maetheory.evaluation.features.encode import resize_to_encoder, to_unit_interval
+from maetheory.evaluation.features.input_images import resize_to_encoder, to_unit_interval
 from maetheory.evaluation.probes.augmentation import draw_mixing_map, mix_images, shift_and_flip, soft_targets
 from maetheory.evaluation.probes.classifier import Classifier, as_encoder, classifier_with_new_head, hash_weights
 from maetheory.evaluation.probes.finetune_config import FinetuneConfig

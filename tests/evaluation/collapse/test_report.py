@@ -1,4 +1,4 @@
-"""Collapse is measured in one pass, with bands that hold, beside baselines that are what they say."""
+"""Measurements of collapse: one pass over images, coverage of the intervals, and baselines against references."""
 
 from __future__ import annotations
 
@@ -15,20 +15,16 @@ from maetheory.checkpoints import Encoder, EncoderConfig
 from maetheory.core import InputError
 from maetheory.data import ImageSet
 from maetheory.evaluation import collapse_report, encode, measure_collapse, random_init_model
-from maetheory.evaluation.collapse.baselines import (
-    NO_RANDOM_INIT,
-    combine_initialisations,
-    noise_baseline,
-    noise_moments,
-)
+from maetheory.evaluation.collapse.baselines import noise_baseline, noise_moments
 from maetheory.evaluation.collapse.metric_estimates import (
     HALF_SAMPLE_METHOD,
     JACKKNIFE_METHOD,
-    MetricEstimate,
     estimate_by_half_sampling,
     estimate_metrics,
-    select_metrics,
 )
+from maetheory.evaluation.collapse.metric_specs import MetricEstimate, select_metrics
+from maetheory.evaluation.collapse.prediction_interval import combine_initialisations
+from maetheory.evaluation.collapse.random_initialisation import NO_RANDOM_INIT
 from maetheory.evaluation.features import feature_sets
 from maetheory.evaluation.features.batch_size import activation_bytes, default_batch_size
 from maetheory.evaluation.features.masked_views import N_VIEWS
@@ -90,13 +86,13 @@ def test_every_metric_under_every_convention_in_every_readout(images: ImageSet) 
     assert (finite.method.isin((HALF_SAMPLE_METHOD, JACKKNIFE_METHOD))).all()
     inside = finite[finite.high < finite.d]
     np.testing.assert_allclose(inside.high - inside.low, 2 * inside.error)
-    assert table.random_twin.notna().sum() == table.shuffled.notna().sum() == table.noise.notna().sum()
+    assert table.random_init.notna().sum() == table.shuffled.notna().sum() == table.noise.notna().sum()
     assert table[table.readout == "tokens"].n.max() == 60 * 16
-    assert set(found.spectra.who) == {"checkpoint", "random twin", "shuffled", "noise"}
+    assert set(found.spectra.who) == {"checkpoint", "random init", "shuffled", "noise"}
 
 
-def test_an_error_is_not_cut_where_its_band_is() -> None:
-    """No rank passes the dimension and its band ends there, but other images as many would still change the value."""
+def test_an_error_is_not_clipped_where_its_interval_is() -> None:
+    """No rank exceeds the dimension and its interval ends there, but another sample of images would still change the value."""
     rng = np.random.default_rng(0)
     draws = rng.normal(size=(20, 360, 96)).astype(np.float32)
     found = [
@@ -117,7 +113,7 @@ def test_quick_and_full_say_the_same_and_quick_has_no_baselines(images: ImageSet
     np.testing.assert_array_equal(both.value_x, both.value_y)
     np.testing.assert_array_equal(both.low_x, both.low_y)
     assert list(quick.columns) == list(full.columns)
-    assert quick[["random_twin", "shuffled", "noise"]].isna().all(axis=None)
+    assert quick[["random_init", "shuffled", "noise"]].isna().all(axis=None)
 
 
 def test_tokens_are_streamed_into_what_all_of_them_give(images: ImageSet) -> None:
@@ -138,7 +134,7 @@ def test_past_what_is_held_images_are_streamed_too(images: ImageSet, monkeypatch
     both = whole.merge(streamed.table, on=["readout", "metric"])
     spectral = both[both.metric.isin(["effective_rank", "rankme", "mean_cosine", "iso_score", "direction_std"])]
     np.testing.assert_allclose(spectral.value_x, spectral.value_y, rtol=1e-4)
-    np.testing.assert_allclose(spectral.random_twin_x, spectral.random_twin_y, rtol=1e-4)
+    np.testing.assert_allclose(spectral.random_init_x, spectral.random_init_y, rtol=1e-4)
     kept = both[both.metric == "twonn"]
     assert (kept.n_y < kept.n_x).all()
 
@@ -202,16 +198,16 @@ def test_the_batch_of_a_large_encoder_fits_in_memory() -> None:
 
 
 @pytest.mark.parametrize(("kind", "config"), [(MAE, CONFIG), (SimMIM, CONFIG), (Encoder, FOREIGN)])
-def test_the_twin_of_an_untrained_model_is_that_model(kind: Any, config: Any, images: ImageSet) -> None:
+def test_the_baseline_of_an_untrained_model_is_that_model(kind: Any, config: Any, images: ImageSet) -> None:
     untrained = kind(config)
     before = torch.get_rng_state()
     model = random_init_model(untrained, seed=3)
     assert torch.equal(torch.get_rng_state(), before)
     names = ("effective_rank", "mean_cosine", "twonn", "lidar", "mask_pair_alignment")
-    table = collapse_report(model, images, full=True, seed=3, metrics=names, twins=1)
-    np.testing.assert_allclose(table.value, table.random_twin, rtol=1e-9)
+    table = collapse_report(model, images, full=True, seed=3, metrics=names, n_initialisations=1)
+    np.testing.assert_allclose(table.value, table.random_init, rtol=1e-9)
     other = collapse_report(trained(kind, config), images, full=True, seed=3, metrics=("effective_rank",))
-    assert not np.isclose(other.value, other.random_twin, rtol=1e-3).any()
+    assert not np.isclose(other.value, other.random_init, rtol=1e-3).any()
 
 
 def test_a_fixed_position_table_is_kept_and_a_trained_one_is_not() -> None:
@@ -220,9 +216,9 @@ def test_a_fixed_position_table_is_kept_and_a_trained_one_is_not() -> None:
         fixed.pos_embed.copy_(sincos_positions(16, 4, 4))
     assert torch.equal(random_init_model(fixed).pos_embed, fixed.pos_embed)
     other = trained(Encoder, FOREIGN)
-    twin = random_init_model(other)
-    assert twin.pos_embed.std().item() == pytest.approx(0.02, rel=0.2)
-    assert twin.blocks[0].attn.qkv.weight.abs().max() <= np.sqrt(6 / 64) + 1e-6  # Xavier: √(6 / (16 + 48))
+    untrained = random_init_model(other)
+    assert untrained.pos_embed.std().item() == pytest.approx(0.02, rel=0.2)
+    assert untrained.blocks[0].attn.qkv.weight.abs().max() <= np.sqrt(6 / 64) + 1e-6  # Xavier: √(6 / (16 + 48))
 
 
 def test_noise_has_the_moments_that_noise_has() -> None:
@@ -235,7 +231,7 @@ def test_noise_has_the_moments_that_noise_has() -> None:
     assert metrics.umae_uniformity(noise_moments(400, 24)) == pytest.approx(1 / 24, rel=0.02)
 
 
-def test_bands_are_the_spread_of_new_images() -> None:
+def test_intervals_have_the_width_of_the_spread_over_new_images() -> None:
     rng = np.random.default_rng(0)
     scale = np.arange(1, 7.0) ** -0.5
 
@@ -257,15 +253,15 @@ def test_the_jackknife_is_that_of_the_metrics(images: ImageSet) -> None:
     (feature_set,) = feature_sets.collect_features(trained(), images, readouts=("cls",))
     (measure,) = select_metrics(["effective_rank"])
     (found,) = estimate_metrics([measure], feature_set)
-    limit = metrics.jackknife(metrics.effective_rank, feature_set.parts, corrected=True)
+    limit = metrics.jackknife(metrics.effective_rank, feature_set.group_moments, corrected=True)
     np.testing.assert_allclose((found.low, found.high), (limit.low, limit.high), rtol=1e-6)
     assert found.value == metrics.effective_rank(feature_set.rows.astype(np.float64))
-    assert len(feature_set.parts) == 20
+    assert len(feature_set.group_moments) == 20
     assert not np.array_equal(feature_set.groups, np.sort(feature_set.groups))  # groups know no order of images
 
 
 @pytest.mark.parametrize("metric", ["effective_rank", "participation_ratio", "mean_cosine"])
-def test_bands_hold_what_infinitely_many_images_would_give(metric: str) -> None:
+def test_intervals_contain_the_value_for_infinitely_many_images(metric: str) -> None:
     """Two standard errors hold 95 in 100; of 100 draws the share is off by 0.02, thrice that by chance."""
     eigenvalues = np.arange(1, 9.0) ** -0.5
     shares = np.sqrt(eigenvalues) / np.sqrt(eigenvalues).sum()
@@ -287,56 +283,56 @@ def test_bands_hold_what_infinitely_many_images_would_give(metric: str) -> None:
     assert (below > 75) == (metric != "mean_cosine")  # the values of ranks are too low, and are left as they are
 
 
-def test_bands_of_ranks_end_at_the_dimension() -> None:
+def test_intervals_of_ranks_end_at_the_dimension() -> None:
     rows = np.random.default_rng(0).normal(size=(60, 32))
     feature_set = feature_sets.FeatureSet("cls", "last", 60, rows, np.arange(60) % 20)
     (found,) = estimate_metrics(select_metrics(["effective_rank"]), feature_set)
     assert found.value < found.low <= found.high == 32
     table = measure_collapse(given(rows.astype(np.float32)), np.zeros((60, 1, 2, 2)), metrics=("effective_rank",))
-    assert "output: 60 rows are fewer than 8 for each of 32 dimensions" in table.notes[0]
+    assert "output: 60 rows are too few for 32 dimensions (n / d < 8)" in table.notes[0]
 
 
-def test_the_band_of_twins_holds_a_further_one() -> None:
+def test_the_interval_over_initialisations_contains_a_further_one() -> None:
     rng = np.random.default_rng(0)
     held = 0
     for _ in range(2000):
-        *twins, further = rng.normal(10, 1, size=4)
+        *others, further = rng.normal(10, 1, size=4)
         found = combine_initialisations(
-            [MetricEstimate(value, value - 1e-9, value + 1e-9, 1e-9, "") for value in twins]
+            [MetricEstimate(value, value - 1e-9, value + 1e-9, 1e-9, "") for value in others]
         )
         held += found.low <= further <= found.high
     assert held / 2000 == pytest.approx(0.95, abs=0.015)
 
 
-def test_the_band_of_ranks_is_that_of_logarithms_and_between_1_and_the_dimension() -> None:
+def test_the_interval_of_ranks_uses_logarithms_and_lies_between_1_and_the_dimension() -> None:
     rng, held = np.random.default_rng(1), 0
     for _ in range(2000):
-        *twins, further = np.exp(rng.normal(2, 0.3, size=6))
+        *others, further = np.exp(rng.normal(2, 0.3, size=6))
         found = combine_initialisations(
-            [MetricEstimate(v, v * (1 - 1e-9), v * (1 + 1e-9), 1e-9 * v, "") for v in twins], most=1e9
+            [MetricEstimate(v, v * (1 - 1e-9), v * (1 + 1e-9), 1e-9 * v, "") for v in others], upper_bound=1e9
         )
         held += found.low <= further <= found.high
     assert held / 2000 == pytest.approx(0.95, abs=0.015)
-    wild = combine_initialisations([MetricEstimate(v, v, v, 0, "") for v in (2.0, 60.0)], most=64)
+    wild = combine_initialisations([MetricEstimate(v, v, v, 0, "") for v in (2.0, 60.0)], upper_bound=64)
     assert (wild.low, wild.high) == (1, 64)
 
 
-def test_twins_are_several_initialisations(images: ImageSet) -> None:
+def test_the_baseline_is_the_mean_of_several_initialisations(images: ImageSet) -> None:
     names = ("effective_rank", "mean_cosine", "uniformity")
     model = trained()
-    three = collapse_report(model, images, full=True, metrics=names, twins=3)
+    three = collapse_report(model, images, full=True, metrics=names, n_initialisations=3)
     single = [collapse_report(random_init_model(model, seed=seed), images, metrics=names) for seed in range(3)]
-    np.testing.assert_allclose(three.random_twin, np.mean([table.value for table in single], axis=0), rtol=1e-9)
-    one = collapse_report(model, images, full=True, metrics=names, twins=1)
-    format_interval = three.metric != "uniformity"
-    width, wider = (table.random_twin_high - table.random_twin_low for table in (three, one))
-    assert (width[format_interval] <= wider[format_interval]).all()
+    np.testing.assert_allclose(three.random_init, np.mean([table.value for table in single], axis=0), rtol=1e-9)
+    one = collapse_report(model, images, full=True, metrics=names, n_initialisations=1)
+    has_interval = three.metric != "uniformity"
+    width, wider = (table.random_init_high - table.random_init_low for table in (three, one))
+    assert (width[has_interval] <= wider[has_interval]).all()
     ranks = one[one.metric == "effective_rank"]
-    assert (ranks.random_twin_low == 1).all(), "one twin does not say how far initialisations differ"
-    assert (ranks.random_twin_high == ranks.d).all()
-    assert width[~format_interval].isna().all()
-    with pytest.raises(InputError, match="twins must be at least 1, but it is 0"):
-        collapse_report(model, images, full=True, twins=0)
+    assert (ranks.random_init_low == 1).all(), "one network does not show the spread over initialisations"
+    assert (ranks.random_init_high == ranks.d).all()
+    assert width[~has_interval].isna().all()
+    with pytest.raises(InputError, match="n_initialisations must be at least 1, but it is 0"):
+        collapse_report(model, images, full=True, n_initialisations=0)
 
 
 def test_tokens_of_one_image_stay_in_one_half() -> None:
@@ -365,7 +361,7 @@ def test_plain_modules_and_callables(images: ImageSet) -> None:
     linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 5))
     found = measure_collapse(linear, images, full=True)
     assert set(found.table.readout) == {"output"}
-    assert found.table.random_twin.isna().all()
+    assert found.table.random_init.isna().all()
     assert NO_RANDOM_INIT in found.notes
     assert any("masked views" in note for note in found.notes)
     z = encode(linear, images).double().numpy()
@@ -408,15 +404,15 @@ def test_dead_and_repeated_features_are_said_to_be(images: ImageSet) -> None:
     assert np.isfinite(found.table.set_index("metric").value["twonn"])
 
 
-def test_what_is_round_off_or_has_no_band_is_said(images: ImageSet) -> None:
+def test_rounding_errors_and_missing_intervals_are_noted(images: ImageSet) -> None:
     rows = np.random.default_rng(0).normal(size=(60, 6)).astype(np.float32)
     rows[:, 5] = rows[:, :5].sum(axis=1)
     table = collapse_report(given(rows), images, metrics=("condition_number", "coherence")).set_index("metric")
-    assert table.note["condition_number"] == "a direction is missing, up to the round-off of float32 features"
+    assert table.note["condition_number"] == "a direction is missing, up to the rounding error of float32 features"
     assert table.low["coherence"] < table.value["coherence"]
     few = collapse_report(given(rows[:20]), images.take(np.arange(20)), metrics=("coherence",)).iloc[0]
     assert np.isnan(few.low)
-    assert few.note == "too few images for a band"
+    assert few.note == "too few images for an interval"
 
 
 def test_unknown_names_are_refused(images: ImageSet) -> None:

@@ -1,4 +1,4 @@
-"""A reading is right where the answer is known, and silent where the bands do not allow one."""
+"""Conclusions about collapse are right for features with a known answer, and undecided where intervals overlap."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from maetheory.evaluation import collapse_report
-from maetheory.evaluation.collapse.formatting import format_interval, number
-from maetheory.evaluation.collapse.verdict import Answer, Finding, verdict
+from maetheory.evaluation.collapse.formatting import format_interval, format_number
+from maetheory.evaluation.collapse.verdict import Answer, Finding, assess_collapse
 
 N, D = 400, 16
 RNG = np.random.default_rng(0)
@@ -20,7 +20,7 @@ COMPLETE, DIMENSIONAL = 0, 1
 
 
 def read(features: np.ndarray) -> tuple[Finding, ...]:
-    """Read features given as they are, beside shuffled columns; such features have no random twin."""
+    """Read features given as they are, beside shuffled columns; such features have no random-initialisation baseline."""
     rows = torch.as_tensor(features, dtype=torch.float32)
     place = iter(range(0, N, 100))
 
@@ -29,7 +29,7 @@ def read(features: np.ndarray) -> tuple[Finding, ...]:
         return rows[start : start + len(images)]
 
     names = ("mean_cosine", "direction_std", "effective_rank")
-    return verdict(collapse_report(encoder, np.zeros((N, 1, 2, 2)), full=True, metrics=names, batch=100))
+    return assess_collapse(collapse_report(encoder, np.zeros((N, 1, 2, 2)), full=True, metrics=names, batch=100))
 
 
 @pytest.mark.parametrize(
@@ -53,15 +53,15 @@ def test_synthetic_features(features: np.ndarray, complete: Answer, dimensional:
 
 def test_sentences_say_compared_with_what() -> None:
     complete, dimensional = read(NORMAL)
-    assert "directions of their own" in complete.sentence
-    assert "cannot be told apart from its shuffled columns" in dimensional.sentence
-    assert "no random twin to compare with" in dimensional.sentence
-    assert "one shared vector carries most" in read(0.28 * NORMAL + 1)[COMPLETE].sentence
-    assert "one direction is all there is" in read(np.ones((N, D)))[DIMENSIONAL].sentence
+    assert "No complete collapse: mean cosine" in complete.sentence
+    assert "does not differ significantly from the shuffled-column baseline" in dimensional.sentence
+    assert "the random-initialisation baseline is not available" in dimensional.sentence
+    assert "one shared vector makes up most" in read(0.28 * NORMAL + 1)[COMPLETE].sentence
+    assert "the features span a single direction" in read(np.ones((N, D)))[DIMENSIONAL].sentence
 
 
 def record(metric: str, value: float, error: float, **others: Any) -> dict[str, Any]:
-    beside = {f"{name}{end}": np.nan for name in ("random_twin", "shuffled") for end in ("", "_low", "_high")}
+    beside = {f"{name}{end}": np.nan for name in ("random_init", "shuffled") for end in ("", "_low", "_high")}
     for name, (middle, width) in others.items():
         beside |= {name: middle, f"{name}_low": middle - width, f"{name}_high": middle + width}
     return {
@@ -78,23 +78,37 @@ def record(metric: str, value: float, error: float, **others: Any) -> dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("twin", "shuffled", "answer", "words"),
+    ("random_init", "shuffled", "answer", "words"),
     [
         (
             (30, 1),
             (50, 1),
             Answer.YES,
-            "lies below its random twin (30.0 [29.0, 31.0]), and lies below its shuffled columns",
+            "is below the random-initialisation baseline (30.0 [29.0, 31.0]) and is below the shuffled-column baseline",
         ),
-        ((10, 1), (50, 1), Answer.NO, "lies above its random twin (10.0 [9.0, 11.0]), and lies below its shuffled"),
-        ((21, 1), (50, 1), Answer.UNDECIDED, "cannot be told apart from its random twin (21.0 [20.0, 22.0])"),
-        ((21.99, 1), (50, 1), Answer.UNDECIDED, "cannot be told apart"),  # the bands touch
-        ((22.01, 1), (50, 1), Answer.YES, "lies below"),
-        ((30, 1), (20, 1), Answer.UNDECIDED, "cannot be told apart from its shuffled columns"),
+        (
+            (10, 1),
+            (50, 1),
+            Answer.NO,
+            "is above the random-initialisation baseline (10.0 [9.0, 11.0]) and is below the shuffled",
+        ),
+        (
+            (21, 1),
+            (50, 1),
+            Answer.UNDECIDED,
+            "does not differ significantly from the random-initialisation baseline (21.0 [20.0, 22.0])",
+        ),
+        ((21.99, 1), (50, 1), Answer.UNDECIDED, "does not differ significantly"),  # the intervals touch
+        ((22.01, 1), (50, 1), Answer.YES, "is below"),
+        ((30, 1), (20, 1), Answer.UNDECIDED, "does not differ significantly from the shuffled-column baseline"),
     ],
 )
-def test_the_bands_decide_against_the_twin(twin: Any, shuffled: Any, answer: Answer, words: str) -> None:
-    (found,) = verdict(pd.DataFrame([record("effective_rank", 20, 1, random_twin=twin, shuffled=shuffled)]))
+def test_the_intervals_decide_against_the_baselines(
+    random_init: Any, shuffled: Any, answer: Answer, words: str
+) -> None:
+    (found,) = assess_collapse(
+        pd.DataFrame([record("effective_rank", 20, 1, random_init=random_init, shuffled=shuffled)])
+    )
     assert found.answer is answer
     assert words in found.sentence
     assert found.to_dict()["answer"] == str(answer)
@@ -110,27 +124,27 @@ def test_the_bands_decide_against_the_twin(twin: Any, shuffled: Any, answer: Ans
         (0.995, np.nan, Answer.UNDECIDED),
     ],
 )
-def test_complete_collapse_is_as_certain_as_its_band(value: float, error: float, answer: Answer) -> None:
-    (found,) = verdict(pd.DataFrame([record("mean_cosine", value, error)]))
+def test_complete_collapse_is_as_certain_as_its_interval(value: float, error: float, answer: Answer) -> None:
+    (found,) = assess_collapse(pd.DataFrame([record("mean_cosine", value, error)]))
     assert found.answer is answer
 
 
-def test_without_baselines_or_bands_nothing_is_concluded() -> None:
-    (alone,) = verdict(pd.DataFrame([record("effective_rank", 20, 1)]))
+def test_without_baselines_or_intervals_nothing_is_concluded() -> None:
+    (alone,) = assess_collapse(pd.DataFrame([record("effective_rank", 20, 1)]))
     assert alone.answer is Answer.UNDECIDED
-    assert "nothing to compare with" in alone.sentence
-    (bare,) = verdict(pd.DataFrame([record("effective_rank", 20, np.nan, random_twin=(50, 1))]))
+    assert "No baseline is available" in alone.sentence
+    (bare,) = assess_collapse(pd.DataFrame([record("effective_rank", 20, np.nan, random_init=(50, 1))]))
     assert bare.answer is Answer.UNDECIDED
-    assert verdict(pd.DataFrame()) == ()
+    assert assess_collapse(pd.DataFrame()) == ()
 
 
-def test_the_twin_that_is_collapsed_too_is_named() -> None:
-    (found,) = verdict(pd.DataFrame([record("mean_cosine", 0.995, 0.001, random_twin=(0.998, 0.001))]))
-    assert "as for its random twin" in found.sentence
+def test_a_baseline_that_is_collapsed_too_is_named() -> None:
+    (found,) = assess_collapse(pd.DataFrame([record("mean_cosine", 0.995, 0.001, random_init=(0.998, 0.001))]))
+    assert "as for the random-initialisation baseline" in found.sentence
 
 
-def test_numbers_have_the_digits_their_bands_leave() -> None:
+def test_numbers_have_the_digits_that_their_intervals_support() -> None:
     assert format_interval({"value": 39.2431, "low": 38.81, "high": 39.68}) == "39.2 [38.8, 39.7]"
     assert format_interval({"value": 1.0, "low": 1.0, "high": 1.0}) == "1 [1, 1]"
-    assert format_interval({"value": 12.0, "low": np.nan, "high": np.nan}) == number(12.0)
+    assert format_interval({"value": 12.0, "low": np.nan, "high": np.nan}) == format_number(12.0)
     assert format_interval({"value": np.nan, "low": np.nan, "high": np.nan}) == "–"

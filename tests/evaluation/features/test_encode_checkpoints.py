@@ -14,7 +14,7 @@ from maetheory.checkpoints import Encoder, EncoderConfig
 from maetheory.core import InputError
 from maetheory.data import ImageSet
 from maetheory.evaluation import encode
-from maetheory.evaluation.features.encode import resize_to_encoder
+from maetheory.evaluation.features.input_images import resize_to_encoder
 from maetheory.masks import BernoulliMasks
 
 IMAGES = ImageSet(np.random.default_rng(0).random((9, 3, 8, 8)).astype(np.float32), np.arange(9) % 3, "noise")

@@ -22,7 +22,7 @@ def test_it_is_the_mean_over_hidden_values(kind: type[MAE | SimMIM]) -> None:
     images = load_images("digits", split="test", limit=60)
     torch.manual_seed(0)
     model = kind(PRESETS["digits"])
-    found = reconstruction_loss(model, images, LAW, seed=3, group=20)
+    found = reconstruction_loss(model, images, LAW, seed=3, images_per_group=20)
     masks = sample_masks(LAW, 60, torch.Generator().manual_seed(3))
     losses = []
     for i in range(60):  # one image at a time: every image hides the same number of values
@@ -38,14 +38,14 @@ def test_images_beyond_the_last_full_group_count() -> None:
     images = load_images("digits", split="test", limit=59)
     torch.manual_seed(0)
     model = MAE(PRESETS["digits"])
-    found = reconstruction_loss(model, images, LAW, group=20)
+    found = reconstruction_loss(model, images, LAW, images_per_group=20)
     masks = sample_masks(LAW, 59, torch.Generator().manual_seed(0))
     with torch.no_grad():
         whole = float(model(torch.as_tensor(images.images), masks).loss)
     assert found.value == pytest.approx(whole, rel=1e-5)
     changed = images.images.copy()
     changed[-1] = 1 - changed[-1]
-    assert reconstruction_loss(model, replace(images, images=changed), LAW, group=20).value != found.value
+    assert reconstruction_loss(model, replace(images, images=changed), LAW, images_per_group=20).value != found.value
 
 
 def test_what_predicts_nothing_is_refused() -> None:

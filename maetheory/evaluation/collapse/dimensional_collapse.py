@@ -1,0 +1,124 @@
+"""Dimensional collapse: features vary in fewer directions than those of untrained networks and shuffled columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from maetheory.evaluation.collapse.answer import (
+    NO_INTERVAL,
+    RANDOM_INIT_BASELINE,
+    SHUFFLED_BASELINE,
+    Answer,
+    interval_of,
+    note_in_parentheses,
+)
+from maetheory.evaluation.collapse.formatting import format_interval, format_number
+
+ONE_DIRECTION_RANK = 1.05  # effective rank up to which the features span a single direction
+# Without a random-initialisation baseline, ranks are low below this fraction of the rank of shuffled columns.
+LOW_FRACTION_OF_SHUFFLED = 0.5
+# With one, below this fraction of the lowest rank of untrained networks, since libraries differ in details.
+LOW_FRACTION_OF_UNTRAINED = 0.8
+
+Side = Literal["below", "above", "within"]
+
+
+def assess_dimensional_collapse(rank: Mapping[Any, Any]) -> tuple[Answer, str]:
+    """Return whether features vary in unusually few directions, and a sentence.
+
+    Parameters
+    ----------
+    rank : mapping
+        A row of `collapse_report` for effective_rank.
+    """
+    value = f"effective rank {format_interval(rank)} of {rank['d']}"
+    if np.isnan(interval_of(rank)[0]):
+        return Answer.UNDECIDED, f"{NO_INTERVAL}: {value}{note_in_parentheses(rank)}."
+    random_init, shuffled = _side_of_baseline(rank, "random_init"), _side_of_baseline(rank, "shuffled")
+    if random_init is None and shuffled is None:
+        return Answer.UNDECIDED, f"No baseline is available: {value}."
+    phrases = [
+        _comparison_phrase(rank, name, side)
+        for name, side in (("random_init", random_init), ("shuffled", shuffled))
+        if side is not None
+    ]
+    sentence = f"{value[0].upper()}{value[1:]} {' and '.join(phrases)}"
+    if random_init is None:
+        return _assess_without_random_init(rank, sentence, shuffled)
+    return _assess_with_random_init(rank, sentence, random_init, shuffled)
+
+
+def _assess_without_random_init(rank: Mapping[Any, Any], sentence: str, shuffled: Side | None) -> tuple[Answer, str]:
+    """Answer from shuffled columns alone, below which trained features nearly always are: half of their rank is low."""
+    high = interval_of(rank)[1]
+    if high <= ONE_DIRECTION_RANK:
+        return Answer.YES, f"{sentence}: the features span a single direction."
+    sentence += f"; {RANDOM_INIT_BASELINE} is not available."
+    if shuffled != "below":
+        return Answer.NO, sentence
+    return Answer.YES if high < LOW_FRACTION_OF_SHUFFLED * rank["shuffled_low"] else Answer.UNDECIDED, sentence
+
+
+def _assess_with_random_init(
+    rank: Mapping[Any, Any], sentence: str, random_init: Side, shuffled: Side | None
+) -> tuple[Answer, str]:
+    """Answer from untrained networks of all usual initialisations, and from shuffled columns."""
+    high = interval_of(rank)[1]
+    below_all = high < _lowest_untrained_rank(rank)
+    if high <= ONE_DIRECTION_RANK:
+        sentence += ": the features span a single direction"
+        if random_init == "below" and below_all:
+            return Answer.YES, f"{sentence}."
+        return (
+            Answer.UNDECIDED,
+            f"{sentence}, and those of untrained networks may do so too{_lowest_rule_phrase(rank)}.",
+        )
+    if random_init == "within":
+        return Answer.UNDECIDED, f"{sentence}."
+    if random_init == "above":
+        low_end, high_end = (rank.get(f"random_span_{end}", np.nan) for end in ("low", "high"))
+        if high < np.sqrt(low_end * high_end):
+            return Answer.UNDECIDED, (
+                f"{sentence}; but other initialisations give far higher ranks: {rank['random_highest']} gives up to "
+                f"{format_number(high_end)}."
+            )
+        return Answer.NO, f"{sentence}."
+    if not below_all:
+        return Answer.UNDECIDED, (
+            f"{sentence}; but other initialisations give similarly low ranks{_lowest_rule_phrase(rank)}."
+        )
+    if shuffled in ("within", "above"):
+        return Answer.UNDECIDED, f"{sentence}: the rank is as high as the marginals of the features allow."
+    return Answer.YES, f"{sentence}."
+
+
+def _lowest_untrained_rank(rank: Mapping[Any, Any]) -> float:
+    """Return the rank below which no usual initialisation comes, or the baseline's lower end without a span."""
+    low = rank.get("random_span_low", np.nan)
+    return float(rank["random_init_low"] if np.isnan(low) else LOW_FRACTION_OF_UNTRAINED * low)
+
+
+def _lowest_rule_phrase(rank: Mapping[Any, Any]) -> str:
+    """Return the name and value of the initialisation with the lowest rank, empty without a span."""
+    low = rank.get("random_span_low", np.nan)
+    return "" if np.isnan(low) else f": {rank['random_lowest']} gives down to {format_number(low)}"
+
+
+def _side_of_baseline(record: Mapping[Any, Any], name: str) -> Side | None:
+    """Return whether the interval is below, above or within (overlaps) that of a baseline; None without a baseline."""
+    low, high = interval_of(record)
+    other_low, other_high = record.get(f"{name}_low", np.nan), record.get(f"{name}_high", np.nan)
+    if np.isnan(other_low):
+        return None
+    return "below" if high < other_low else "above" if low > other_high else "within"
+
+
+def _comparison_phrase(record: Mapping[Any, Any], name: str, side: Side) -> str:
+    """Return the comparison with a baseline, with the baseline's interval."""
+    interval = {key: record[f"{name}{end}"] for key, end in (("value", ""), ("low", "_low"), ("high", "_high"))}
+    baseline = {"random_init": RANDOM_INIT_BASELINE, "shuffled": SHUFFLED_BASELINE}[name]
+    relation = "does not differ significantly from" if side == "within" else f"is {side}"
+    return f"{relation} {baseline} ({format_interval(interval)})"
