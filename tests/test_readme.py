@@ -71,7 +71,7 @@ def test_a_checkpoint_is_measured_beside_its_baselines(
     assert list(table.readout) == ["cls", "mean"]
     assert (table.value < table.high).all()
     assert (table.value < table.shuffled).all()
-    assert "random_twin" in capsys.readouterr().out
+    assert "random_init" in capsys.readouterr().out
 
 
 def test_every_command_and_file_named_is_there() -> None:

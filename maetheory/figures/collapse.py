@@ -13,7 +13,7 @@ from maetheory.figures.style import COLOUR_CYCLE
 
 LINE_STYLES: Mapping[str, dict[str, Any]] = {
     "checkpoint": {"color": "#0072b2", "lw": 1.8},
-    "random twin": {"color": "#7f7f7f", "lw": 1.2},
+    "random init": {"color": "#7f7f7f", "lw": 1.2},
     "shuffled": {"color": "#009e73", "lw": 1.2, "ls": "--"},
     "noise": {"color": "#e69f00", "lw": 1.2, "ls": ":"},
 }
@@ -33,6 +33,7 @@ def feature_spectra(spectra: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         checkpoint, readout, layer, who, index, singular_value (uncentred, over √n).
     """
     whole = pd.concat([frame.assign(checkpoint=name) for name, frame in spectra.items()], ignore_index=True)
+    whole = whole.replace({"who": {"random twin": "random init"}})  # the name in older tables
     first = whole.groupby(["checkpoint", "readout", "who"]).singular_value.transform("max")
     kept = whole[whole.singular_value > _RELATIVE_RESOLUTION * first].reset_index(drop=True)
     return kept[["checkpoint", "readout", "layer", "who", "index", "singular_value"]]
@@ -59,7 +60,7 @@ def draw_feature_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
 
 
 def layer_ranks(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Compute the effective rank (Roy and Vetterli 2007) in each layer, its band, and that of the random twins.
+    """Compute the effective rank (Roy and Vetterli 2007) in each layer, its interval, and that of untrained networks.
 
     The band is that of infinitely many images, above the value of a finite number.
 
@@ -70,23 +71,24 @@ def layer_ranks(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        checkpoint, readout, layer, value, low, high, random_twin.
+        checkpoint, readout, layer, value, low, high, random_init.
     """
     whole = pd.concat([frame.assign(checkpoint=name) for name, frame in tables.items()], ignore_index=True)
+    whole = whole.rename(columns={"random_twin": "random_init"})  # the name in older tables
     chosen = whole[(whole.metric == "effective_rank") & (whole.convention == "roy-vetterli-2007")]
-    return chosen[["checkpoint", "readout", "layer", "value", "low", "high", "random_twin"]].reset_index(drop=True)
+    return chosen[["checkpoint", "readout", "layer", "value", "low", "high", "random_init"]].reset_index(drop=True)
 
 
 def draw_layer_ranks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     """Draw a panel for each checkpoint: a line and its limit's band for each readout, its random twin dashed."""
-    top = np.nanmax([frame.high.max(), frame.value.max(), frame.random_twin.max()]) * 1.05
+    top = np.nanmax([frame.high.max(), frame.value.max(), frame.random_init.max()]) * 1.05
     for ax, (name, part) in zip(axes, frame.groupby("checkpoint", sort=False), strict=True):
         for colour, (readout, group) in zip(COLOUR_CYCLE, part.groupby("readout", sort=False), strict=False):
             layer = group.layer.astype(int)
             ax.fill_between(layer, group.low, group.high, color=colour, alpha=0.2, lw=0, label=f"{readout}, n → ∞")
             ax.plot(layer, group.value, color=colour, marker="o", ms=2.5, label=str(readout))
-            if group.random_twin.notna().any():
-                ax.plot(layer, group.random_twin, color=colour, ls="--", lw=1, label=f"{readout}, random twin")
+            if group.random_init.notna().any():
+                ax.plot(layer, group.random_init, color=colour, ls="--", lw=1, label=f"{readout}, random init")
         ax.set(title=str(name), xlabel="layer (0: embedding)", ylim=(0, top))
     axes[0].set_ylabel("effective rank")
     axes[0].legend(fontsize=7)
