@@ -29,7 +29,7 @@ from maetheory import figures
 from maetheory.checkpoints import inspect_checkpoint, load_checkpoint
 from maetheory.data import load_images
 from maetheory.evaluation import collapse_report, measure_collapse
-from maetheory.evaluation.collapse.verdict import verdict
+from maetheory.evaluation.collapse.verdict import assess_collapse
 from maetheory.experiments import experiment
 from maetheory.figures.collapse import (
     draw_feature_spectra,
@@ -165,7 +165,7 @@ with figures.paper_style():
 
 # %%
 for name, one in found.items():
-    print(name, *verdict(one.table), "", sep="\n")
+    print(name, *assess_collapse(one.table), "", sep="\n")
 
 # %% [markdown]
 # A verdict is on a file, not on a method: trained five times as long (`make reproduce`), MAE's features on digits
