@@ -55,16 +55,16 @@ def collapse(
             "--initialisations",
             "--twins",
             min=1,
-            help="Number of untrained networks of the same architecture in the random-initialisation baseline, drawn by "
-            "the initialisation rule of the checkpoint's code base; of each other usual rule half as many are drawn, "
-            "for the span. Each takes as long as the checkpoint; a single one leaves the answers undecided.",
+            help="Number of untrained networks of the same architecture in the random-initialisation baseline, drawn "
+            "by the initialisation rule of the checkpoint's code base; each other usual rule adds half as many, for the "
+            "span. Each takes as long as the checkpoint; a single one leaves the answers undecided.",
         ),
     ] = 5,
     device: Device = None,
     seed: Seed = 0,
     out: Annotated[
         Path | None, typer.Option(help="Also write records, a table, figures and a page to this folder.")
-    ] = (None),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure feature collapse with error bars and baselines (random initialisation, shuffled columns, noise)."""
