@@ -1,8 +1,16 @@
-"""Views and targets are the two sides of a graph, and what a masked autoencoder can learn is written in its spectrum.
+"""Exact mask graphs of finite worlds: joint law, spectrum, components, label errors, losses.
 
-A `MaskGraph` is the joint law of what is seen and what is hidden, over every image of a finite world and every mask:
-exact, sparse, in float64. From it come the degrees, the normalised bipartite graph and its singular values, the
-components, and how often labels disagree. `MaskGraphEmbedding` lays the views out as a scikit-learn transformer.
+A `MaskGraph` is the joint law (distribution) of the visible part and the hidden part of an image, over every image of
+a finite world and every mask: exact, sparse, in float64. Read `mask_graph` first; `enumerate` computes the joint law,
+`joint` checks one, `node_contents` holds the patches of each node and `labels` the label errors. `functionals` are the
+exact losses of a feature map, and `embedding` is the spectral embedding of the views as a scikit-learn transformer.
+
+>>> from maetheory.data import worlds
+>>> from maetheory.graph import MaskGraph
+>>> from maetheory.masks import UniformMasks
+>>> graph = MaskGraph.enumerate(worlds.mixture(4, 2, 2, noise=0.1), UniformMasks(4, 2))
+>>> graph.shape, graph.n_components, graph.label_error()
+((24, 24), 6, 0.0819 ± 1.75e-15)
 """
 
 from typing import TYPE_CHECKING, Any
@@ -51,7 +59,7 @@ _renamed = renamed(__name__, {"Contents": "NodeContents"})
 
 
 def __getattr__(name: str) -> Any:
-    if name == "MaskGraphEmbedding":  # scikit-learn takes a second to import, and few need it
+    if name == "MaskGraphEmbedding":  # lazy, because scikit-learn takes a second to import
         from maetheory.graph.embedding import MaskGraphEmbedding
 
         return MaskGraphEmbedding

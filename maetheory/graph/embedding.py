@@ -1,4 +1,4 @@
-"""Views that share targets lie near each other once the mask graph is laid out by its leading singular vectors."""
+"""Spectral embedding of views as a scikit-learn transformer, with Nyström extension to new views."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from maetheory.graph.mask_graph import MaskGraph
 
 
 class MaskGraphEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """The spectral features of views, as a scikit-learn transformer.
+    """Spectral embedding of the views of a mask graph.
 
-    The i-th feature of a view is σ_i u_i(x₁)/√d₁(x₁), with (σ_i, u_i, v_i) the singular triplets of D₁^-½ M D₂^-½: the
-    features of least spectral contrast, from which the labels can be read up to φ/(1 − σ²_{k+1}). The first is constant
-    on a connected graph. Because D₁^-½ M D₂^-½ v_i = σ_i u_i, a feature is the mean of v_i(x₂)/√d₂(x₂) over the targets
-    of the view, so a view that was not in the graph is embedded by its targets alone (Nyström).
+    The i-th feature of a view is σ_i u_i(x₁)/√d₁(x₁), with (σ_i, u_i, v_i) the singular triplets of D₁^-½ M D₂^-½.
+    These features minimise the spectral contrastive loss, and a linear map of them predicts the labels with an error
+    of at most φ/(1 − σ²_{k+1}). The first feature is constant on a connected graph. Because
+    D₁^-½ M D₂^-½ v_i = σ_i u_i, a feature is the mean of v_i(x₂)/√d₂(x₂) over the targets of the view, so a view
+    outside the graph is embedded from its targets alone (Nyström).
 
     Parameters
     ----------
     k : int, default 2
         Number of features, from 1 to min(N1, N2).
     seed : int, default 0
-        Of `MaskGraph.spectrum`; scikit-learn's clones give the same features.
+        Seed of `MaskGraph.spectrum`; clones of the estimator give the same features.
 
     Attributes
     ----------
     embedding_ : ndarray (N1, k)
         Features of the views of the graph.
     target_embedding_ : ndarray (N2, k)
-        v_i(x₂)/√d₂(x₂), whose means over targets the features are.
+        v_i(x₂)/√d₂(x₂); the features of a view are their means over its targets.
     singular_values_ : ndarray (k,)
         σ, descending.
     n_features_in_ : int
@@ -50,7 +51,7 @@ class MaskGraphEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
     >>> layout = MaskGraphEmbedding(k=3).fit(joint)
     >>> layout.singular_values_.round(3)
     array([1.   , 1.   , 0.408])
-    >>> unseen = [[3.0, 1.0, 0.0]]  # how often each target came with a new view, between the first two
+    >>> unseen = [[3.0, 1.0, 0.0]]  # counts of the targets of a new view, a mixture of the first two
     >>> np.allclose(layout.transform(unseen), (3 * layout.embedding_[0] + layout.embedding_[1]) / 4)
     True
     """
@@ -60,7 +61,7 @@ class MaskGraphEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         self.seed = seed
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Find the singular vectors of a mask graph.
+        """Compute the singular vectors of a mask graph.
 
         Parameters
         ----------
@@ -71,7 +72,7 @@ class MaskGraphEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         Raises
         ------
         InputError
-            If the joint law is none, or k is out of range.
+            If the joint law is invalid, or k is out of range.
         """
         graph = X if isinstance(X, MaskGraph) else MaskGraph.from_joint(X)
         found = graph.spectrum(self.k, seed=self.seed)
@@ -83,11 +84,11 @@ class MaskGraphEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         return self
 
     def fit_transform(self, X: Any, y: Any = None, **_: Any) -> np.ndarray:
-        """Return the features of the views of the graph itself, (N1, k); arguments and errors as for `fit`."""
+        """Fit, and return the features of the views of the graph, (N1, k); arguments and errors as for `fit`."""
         return self.fit(X).embedding_
 
     def transform(self, X: Any) -> np.ndarray:
-        """Return the features of views, each given by how its mass is spread over the targets of the fitted graph.
+        """Return the features of views, each given by its distribution over the targets of the fitted graph.
 
         Parameters
         ----------
@@ -97,12 +98,12 @@ class MaskGraphEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         Returns
         -------
         ndarray (n, k)
-            On the fitted graph `embedding_`, to round-off.
+            For the fitted graph equal to `embedding_` up to rounding error.
 
         Raises
         ------
         InputError
-            If the rows are not over N2 targets, or one is negative, not finite or zero.
+            If a row does not have N2 entries, or is zero, or has a negative or non-finite entry.
         """
         check_is_fitted(self)
         rows = _rows(X.joint if isinstance(X, MaskGraph) else X, self.n_features_in_)

@@ -1,4 +1,4 @@
-"""The joint law of view and target is a sum over every image and every mask."""
+"""Enumerate the joint law of view and target over all images and masks of a finite world."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from scipy import sparse
 
 from maetheory.core import InputError
 from maetheory.data.finite_world import FiniteWorld
+from maetheory.graph.joint import joint_law
 from maetheory.graph.node_contents import NodeContents
 from maetheory.masks import MaskLaw
 from maetheory.masks.views import padded_symbols, view_identities, visible_indices
@@ -20,7 +21,7 @@ MAX_PAIRS = 20_000_000
 @final
 @dataclass(frozen=True, eq=False)
 class Enumeration:
-    """Every joint law that one pass over states × masks gives.
+    """Joint laws of images, views and targets, and the contents of views and targets.
 
     Attributes
     ----------
@@ -40,14 +41,14 @@ class Enumeration:
 
 
 def enumerate_pairs(world: FiniteWorld, law: MaskLaw, positions: str = "kept") -> Enumeration:
-    """Sum the law of (image, view, target) over all states and all masks.
+    """Sum the joint law of (image, view, target) over all states and all masks.
 
-    States of zero probability are dropped, so S counts the others, in the world's order.
+    States of zero probability are dropped; the others keep their order, and S is their number.
 
     Raises
     ------
     InputError
-        If world and law differ in the number of patches, `positions` is an unknown word, or there are more than twenty
+        If world and law differ in the number of patches, `positions` is unknown, or there are more than twenty
         million pairs of state and mask.
     """
     if world.n_patches != law.n_patches:
@@ -56,7 +57,7 @@ def enumerate_pairs(world: FiniteWorld, law: MaskLaw, positions: str = "kept") -
         )
     masks, mask_probability = law.support()
     masks, mask_probability = masks[mask_probability > 0], mask_probability[mask_probability > 0]
-    possible = world.probability * mask_probability.min() > 0  # neither zero nor lost to underflow
+    possible = world.probability * mask_probability.min() > 0  # neither zero nor underflowing to zero
     states, probability = world.states[possible], world.probability[possible]
     _check_pairs(len(states), len(masks))
     view, first_view = view_identities(states, masks, positions)  # (S, m)
@@ -64,10 +65,11 @@ def enumerate_pairs(world: FiniteWorld, law: MaskLaw, positions: str = "kept") -
     weight = (probability[:, None] * mask_probability).ravel()  # (S, m) -> (S m,)
     image = np.repeat(np.arange(len(states), dtype=np.int32), len(masks))
     view, target = view.astype(np.int32).ravel(), target.astype(np.int32).ravel()
+    n_images, n_views, n_targets = len(states), len(first_view), len(first_target)
     return Enumeration(
-        joint=joint_law(weight, view, target),
-        image_views=joint_law(weight, image, view),
-        image_targets=joint_law(weight, image, target),
+        joint=joint_law(weight, view, target, (n_views, n_targets)),
+        image_views=joint_law(weight, image, view, (n_images, n_views)),
+        image_targets=joint_law(weight, image, target, (n_images, n_targets)),
         image_labels=None if world.labels is None else world.labels[possible],
         views=_contents(states, masks, first_view, positions, world.values),
         targets=_contents(states, ~masks, first_target, positions, world.values),
@@ -83,17 +85,11 @@ def _check_pairs(n_states: int, n_masks: int) -> None:
         )
 
 
-def joint_law(weight: np.ndarray, row: np.ndarray, column: np.ndarray) -> sparse.csr_array:
-    """Sum weights over equal (row, column); every row and column occurs."""
-    shape = (int(row.max()) + 1, int(column.max()) + 1)
-    return sparse.csr_array(sparse.coo_array((weight, (row, column)), shape=shape))
-
-
 def _contents(
     states: np.ndarray, masks: np.ndarray, first: np.ndarray, positions: str, values: np.ndarray
 ) -> NodeContents:
-    """Read each view off the first (state, mask) that shows it."""
+    """Return the contents of each view, taken from its first pair of state and mask."""
     state, mask = np.divmod(first, len(masks))
-    places = visible_indices(masks)[mask]  # (N, w)
-    symbols = padded_symbols(states)[state[:, None], places] - 1  # (N, w)
+    indices = visible_indices(masks)[mask]  # (N, w)
+    symbols = padded_symbols(states)[state[:, None], indices] - 1  # (N, w)
     return NodeContents(symbols, masks[mask] if positions == "kept" else None, values)

@@ -1,8 +1,8 @@
-"""Every population loss of a finite world is a finite sum, exact up to round-off.
+"""Exact population losses of a feature map on a mask graph.
 
-Features are arrays with one row per view or target of the graph: ``h`` (N1, d), ``h_g`` (N2, d), ``targets`` (N2, d),
-``f`` (N1, k). Sums of squares are summed as squares, never as differences of large numbers, so that a loss that is
-zero comes out as zero. NaN in an argument is NaN in the result.
+Every loss is a finite sum, exact up to rounding error. Features are arrays with one row per view or target of the
+graph: ``h`` (N1, d), ``h_g`` (N2, d), ``targets`` (N2, d), ``f`` (N1, k). Squares are summed as squares, never as
+differences of large numbers, so that a loss of zero is computed as zero. NaN in an argument gives NaN.
 
 References
 ----------
@@ -26,7 +26,7 @@ def reconstruction_loss(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) ->
     Raises
     ------
     InputError
-        Here and below: if a row count does not match the graph, or two widths differ.
+        Here and below: if the number of rows does not match the graph, or two widths differ.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def positive_pair_distance(graph: MaskGraph, h: np.ndarray) -> float:
 def uniformity_loss(graph: MaskGraph, f: np.ndarray) -> float:
     """L_unif(f) = E (f(x₁)ᵀ f(x₁⁻))² = ‖FᵀF‖_F² for an independent x₁⁻ (Eq. 11); ≥ 0, lower is more uniform.
 
-    The exact expectation over both draws: no batch, no normalisation, equal draws included with their probability.
+    The exact expectation over two independent views, equal ones included; features are not normalised.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def spectral_loss(graph: MaskGraph, f: np.ndarray) -> float:
 
 
 def conditional_mean(graph: MaskGraph, h: np.ndarray) -> np.ndarray:
-    """E[h(x₁) | x₂], shape (N2, d): the prediction averaged over the views that share a target."""
+    """E[h(x₁) | x₂], shape (N2, d): the mean prediction over the views of each target."""
     return (graph.joint.T @ on_views(graph, h)) / graph.degrees[1][:, None]  # (N2, N1) @ (N1, d) -> (N2, d)
 
 
@@ -115,31 +115,36 @@ def best_prediction(graph: MaskGraph, targets: np.ndarray) -> np.ndarray:
 
 
 def irreducible_loss(graph: MaskGraph, targets: np.ndarray) -> float:
-    """E Var(x₂ | x₁) = min_h L_MAE(h); ≥ 0, a property of data and mask law."""
+    """E Var(x₂ | x₁) = min_h L_MAE(h); ≥ 0, a property of the data and the mask law."""
     return _mean_squared_distance(graph.joint, best_prediction(graph, targets), on_targets(graph, targets))
 
 
 def target_variance(graph: MaskGraph, targets: np.ndarray) -> float:
-    """Var(x₂) = E ‖x₂ − E x₂‖², the printed floor of a constant encoder; depends on the embedding of the targets."""
+    """Var(x₂) = E ‖x₂ − E x₂‖², the lower bound printed for a constant encoder.
+
+    It depends on the embedding of the targets.
+    """
     targets = on_targets(graph, targets)
     d2 = graph.degrees[1]
     return mean_square(d2, targets - d2 @ targets)
 
 
 def target_variance_given_mask(graph: MaskGraph, targets: np.ndarray, masks: np.ndarray | None = None) -> float:
-    """E_m Var(x₂ | m), the floor of a constant encoder whose decoder knows the mask; any embedding gives the same.
+    """E_m Var(x₂ | m), the least loss of a constant encoder whose decoder knows the mask.
+
+    It is the same for every embedding of the targets.
 
     Parameters
     ----------
     graph : MaskGraph
     targets : ndarray, shape (N2, d)
     masks : ndarray of int, shape (N2,), optional
-        Number of each target's mask; by default that of the enumerated world.
+        Index of the mask of each target; by default from the enumerated world.
 
     Raises
     ------
     InputError
-        If `masks` is not given and the graph does not know it: made from a joint law, or positions dropped.
+        If `masks` is not given and unknown: the graph was built from a joint law, or positions were dropped.
     """
     targets, d2 = on_targets(graph, targets), graph.degrees[1]
     groups = graph.target_masks if masks is None else np.unique(masks, return_inverse=True)[1]
@@ -151,7 +156,7 @@ def target_variance_given_mask(graph: MaskGraph, targets: np.ndarray, masks: np.
 
 
 def mean_square(degrees: np.ndarray, features: np.ndarray) -> float:
-    """E ‖f‖² under a marginal: `degrees` (N,) and one row of `features` (N, d) per node.
+    """E ‖f‖² under the marginal `degrees` (N,), with one row of `features` (N, d) per node.
 
     Examples
     --------
@@ -186,12 +191,12 @@ def _check_widths(a: np.ndarray, b: np.ndarray) -> None:
 
 
 def _mean_squared_distance(joint: sparse.csr_array, a: np.ndarray, b: np.ndarray) -> float:
-    """Σ M_ij ‖a_i − b_j‖², in chunks of pairs so that memory stays flat."""
+    """Return Σ M_ij ‖a_i − b_j‖², computed in chunks of pairs to bound the memory."""
     _check_widths(a, b)
     rows = np.repeat(np.arange(joint.shape[0]), np.diff(joint.indptr))
     step, total = max(1, _CHUNK // max(1, a.shape[1])), 0.0
     for start in range(0, joint.nnz, step):
-        part = slice(start, start + step)
-        gap = a[rows[part]] - b[joint.indices[part]]  # (pairs, d)
-        total += float(joint.data[part] @ (gap**2).sum(1))
+        chunk = slice(start, start + step)
+        difference = a[rows[chunk]] - b[joint.indices[chunk]]  # (pairs, d)
+        total += float(joint.data[chunk] @ (difference**2).sum(1))
     return total

@@ -1,4 +1,4 @@
-"""A joint law is a non-negative matrix that sums to one and has no empty row or column."""
+"""Build and check joint laws (distributions): sparse non-negative matrices that sum to one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,19 @@ from maetheory.core import InputError
 from maetheory.data.finite_world import MAX_CLASSES
 
 
+def joint_law(weight: np.ndarray, row: np.ndarray, column: np.ndarray, shape: tuple[int, int]) -> sparse.csr_array:
+    """Return the joint law that has in each cell the sum of the weights of its pairs (row, column)."""
+    return sparse.csr_array(sparse.coo_array((weight, (row, column)), shape=shape))
+
+
 def check_joint(joint: Any) -> sparse.csr_array:
-    """Return a joint law as a new sparse array that sums to one, or raise InputError saying what is off."""
+    """Return a joint law as a new sparse array that sums to one, without zero rows and columns.
+
+    Raises
+    ------
+    InputError
+        If it is not a finite non-negative matrix that sums to one within 1e-9, or a row or column is zero.
+    """
     law = _as_sparse(joint)
     law.sum_duplicates()
     if 0 in law.shape:
@@ -42,7 +53,7 @@ def _as_sparse(joint: Any) -> sparse.csr_array:
 
 
 def check_labels(labels: Sequence[int] | np.ndarray | None, n: int, each: str = "row of joint") -> np.ndarray | None:
-    """Return labels as integers, None as None, or raise InputError saying what is off."""
+    """Return `n` labels as integers (None as None), or raise InputError if they are not classes counted from 0."""
     if labels is None:
         return None
     labels = np.asarray(labels)

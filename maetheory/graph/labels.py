@@ -1,4 +1,4 @@
-"""A node's label is the likeliest class of the images behind it."""
+"""Bayes labels of the nodes of a mask graph, and the probabilities that labels disagree."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _EPS = float(np.finfo(float).eps)
 
 
 def class_law(image_views: sparse.csr_array, image_labels: np.ndarray) -> np.ndarray:
-    """Joint law of a node and the label of its image, shape (N, r), from the law of image and node, shape (S, N)."""
+    """Joint law of a node and the label of its image, shape (N, r), from the joint law of image and node, (S, N)."""
     return (image_views.T @ _one_hot(image_labels)).toarray()  # (N, S) @ (S, r) -> (N, r)
 
 
 def bayes_labels(law: np.ndarray) -> np.ndarray:
-    """Likeliest class of each node; posteriors within 1e-12 of the largest count as ties, which go to the lowest class.
+    """Most probable class of each node; ties, within 1e-12 of the largest posterior, go to the lowest class.
 
     Examples
     --------
@@ -29,9 +29,10 @@ def bayes_labels(law: np.ndarray) -> np.ndarray:
 
 
 def label_disagreement(law: np.ndarray, labels: np.ndarray, n_terms: int) -> Estimate:
-    """Probability that a node's label differs from the label of the image behind it.
+    """Probability that the label of a node differs from the label of its image.
 
-    A sum of `n_terms` non-negative numbers, so its round-off is at most ε·n_terms times itself: zero is exact.
+    It is a sum of `n_terms` non-negative numbers, so its relative rounding error is at most ε·n_terms, and zero is
+    exact.
     """
     others = np.where(np.arange(law.shape[1]) == labels[:, None], 0.0, law)  # (N, r)
     value = float(others.sum())
@@ -41,7 +42,8 @@ def label_disagreement(law: np.ndarray, labels: np.ndarray, n_terms: int) -> Est
 def pair_label_disagreement(joint: sparse.csr_array, labels: np.ndarray) -> Estimate:
     """Probability φ that two views sharing a target, drawn independently given it, have different labels.
 
-    Given a target, its mass minus that of one class is off by at most ε times the number of its views.
+    For each target, the rounding error of its mass minus the mass of one class is at most ε times the number of its
+    views.
     """
     law = (joint.T @ _one_hot(labels)).toarray()  # (N2, N1) @ (N1, r) -> (N2, r)
     degree = law.sum(1, keepdims=True)  # (N2, 1)
@@ -53,6 +55,6 @@ def pair_label_disagreement(joint: sparse.csr_array, labels: np.ndarray) -> Esti
 
 
 def _one_hot(labels: np.ndarray) -> sparse.csr_array:
-    """A single 1 in each row, shape (N, r)."""
+    """Return the one-hot encoding of labels, shape (N, r)."""
     n = len(labels)
     return sparse.csr_array((np.ones(n), labels, np.arange(n + 1)), shape=(n, int(labels.max()) + 1))

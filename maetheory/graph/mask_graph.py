@@ -1,4 +1,4 @@
-"""The mask graph joins every view of an image to the target that the same mask hides."""
+"""`MaskGraph`: bipartite graph of views and targets with its joint law, spectrum, components and label errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_PAIR_ENTRIES = 50_000_000
 @final
 @dataclass(frozen=True, eq=False)
 class MaskGraph:
-    """The joint law M of visible view x₁ and target x₂, with the labels of the images behind them.
+    """Joint law M of the visible view x₁ and the hidden target x₂ of an image, with the labels of the images.
 
     Build it with `MaskGraph.enumerate` or `MaskGraph.from_joint`.
 
@@ -38,14 +38,14 @@ class MaskGraph:
     image_views, image_targets : csr_array, shapes (S, N1) and (S, N2)
         Joint laws of the image x̄ and its view, and of x̄ and its target.
     image_labels : ndarray of int, shape (S,), or None
-        y(x̄), if the images have labels.
+        y(x̄); None without labels.
     view_contents, target_contents : NodeContents or None
-        What views and targets show, if the graph came from a world.
+        Patches of views and targets; None unless the graph was enumerated from a world.
 
     Notes
     -----
-    Zhang, Wang and Wang 2022, section 3. Whether positions are part of a view decides how many components there are:
-    with positions kept a target determines its mask, so there are at least as many components as masks.
+    Zhang, Wang and Wang 2022, section 3. With positions kept a target determines its mask, so there are at least as
+    many components as masks.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class MaskGraph:
         ----------
         world : FiniteWorld
         law : MaskLaw
-            Over as many patches as the world has.
+            A law over as many patches as the world has.
         positions : {"kept", "dropped"}
             "kept": a view is (mask, values), as for a transformer with position embeddings. "dropped": it is the
             sequence of its values in patch order.
@@ -97,14 +97,14 @@ class MaskGraph:
         Raises
         ------
         InputError
-            If any of this fails; the message says where.
+            If `joint` or `labels` is not as above; the message says where.
         """
         law = check_joint(joint)
         image_views = sparse.csr_array(sparse.diags_array(law.sum(1)))
         return cls(law, image_views, law, check_labels(labels, law.shape[0]))
 
     def transpose(self) -> MaskGraph:
-        """Exchange views and targets: the graph of the complementary masks, M_{1−ρ} = M_ρᵀ."""
+        """Return the graph with views and targets exchanged, that of the complementary masks, M_{1−ρ} = M_ρᵀ."""
         return MaskGraph(
             sparse.csr_array(self.joint.T),
             self.image_targets,
@@ -116,7 +116,7 @@ class MaskGraph:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Number of views N1 and of targets N2."""
+        """Number of views N1 and number of targets N2."""
         return self.joint.shape
 
     @cached_property
@@ -138,15 +138,15 @@ class MaskGraph:
     def spectrum(self, k: int, *, seed: int = 0) -> Spectrum:
         """Return the k largest singular values σ of Ā_M in descending order, with vectors and certificate.
 
-        The eigenvalues of the augmentation graph are λ = σ². Component by component, so the value 1 is never counted
-        short.
+        The eigenvalues of the augmentation graph are λ = σ². The spectrum is computed component by component, so the
+        multiplicity of the value 1 is exact.
 
         Parameters
         ----------
         k : int
             From 1 to min(N1, N2).
         seed : int, default 0
-            Starts the iterations of large components and draws the probes of their certificate.
+            Seed of the start vectors of large components and of the probe vectors of their certificate.
 
         Raises
         ------
@@ -174,7 +174,7 @@ class MaskGraph:
 
     @cached_property
     def pair_law(self) -> sparse.csr_array:
-        """A = M D₂^-1 Mᵀ: law of two views that share a target, shape (N1, N1), marginals d₁.
+        """A = M D₂^-1 Mᵀ: joint law of two views that share a target, shape (N1, N1), with marginals d₁.
 
         Raises
         ------
@@ -233,28 +233,28 @@ class MaskGraph:
         return pair_label_disagreement(self.joint, self.view_labels)
 
     def targets(self, embedding: str = "zero") -> np.ndarray:
-        """Pixels x₂ of every target, shape (N2, n·s) for "zero", (N2, w·s) for "packed".
+        """Pixels x₂ of every target, shape (N2, n·s) for "zero" and (N2, w·s) for "packed".
 
         Parameters
         ----------
         embedding : {"zero", "packed"}
-            "zero": zero-filled in the whole image (positions kept only); "packed": hidden patches in patch order (masks
-            that hide equally many only).
+            "zero": the whole image, zero-filled (only with positions kept). "packed": hidden patches in patch order
+            (only if all masks hide equally many).
 
         Raises
         ------
         InputError
-            If the graph did not come from a world, or the embedding does not fit it.
+            If the graph was not enumerated from a world, or the embedding does not fit it.
         """
-        return _require_contents(self.target_contents, "targets in pixels").embedded(embedding)
+        return _require_contents(self.target_contents, "targets in pixels").to_pixels(embedding)
 
     def view_features(self, embedding: str = "zero") -> np.ndarray:
         """Pixels of every view, embedded as in `targets`, shape (N1, n·s) or (N1, w·s)."""
-        return _require_contents(self.view_contents, "views in pixels").embedded(embedding)
+        return _require_contents(self.view_contents, "views in pixels").to_pixels(embedding)
 
     @cached_property
     def target_masks(self) -> np.ndarray:
-        """Number of the mask of each target, shape (N2,), from 0; InputError where the graph does not know it."""
+        """Index of the mask of each target, shape (N2,), from 0; InputError if positions were dropped."""
         masks = _require_contents(self.target_contents, "masks").masks
         if masks is None:
             raise InputError("the mask of a target is known only with positions kept, but they were dropped")

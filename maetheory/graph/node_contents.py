@@ -1,4 +1,4 @@
-"""What the nodes of a mask graph show: which patches, which symbols, which pixels."""
+"""Visible (or hidden) patches, symbols and pixels of each node of a mask graph."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ EMBEDDINGS = ("zero", "packed")
 @final
 @dataclass(frozen=True, eq=False)
 class NodeContents:
-    """The patches shown by each of N views (or targets).
+    """Patches, symbols and pixel values of each of N views (or targets).
 
     Attributes
     ----------
     symbols : ndarray of int, shape (N, w)
-        Symbols in patch order, padded with −1 to the widest.
+        Symbols in patch order, padded with −1 to the longest.
     masks : ndarray of bool, shape (N, n), or None
-        The patches shown; None where positions were dropped.
+        The patches of the node; None if positions were dropped.
     values : ndarray, shape (alphabet, s)
         Pixels of each symbol.
     """
@@ -32,19 +32,20 @@ class NodeContents:
     masks: np.ndarray | None
     values: np.ndarray
 
-    def embedded(self, embedding: str) -> np.ndarray:
-        """Pixels as one vector per view, shape (N, n·s) for "zero" and (N, w·s) for "packed".
+    def to_pixels(self, embedding: str) -> np.ndarray:
+        """Return pixels as one vector per node, shape (N, n·s) for "zero" and (N, w·s) for "packed".
 
         Parameters
         ----------
         embedding : {"zero", "packed"}
-            "zero": every patch in its place, patches not shown are 0. "packed": the shown patches in patch order.
+            "zero": the whole image, with 0 in the patches that are not part of the node. "packed": the patches of the
+            node in patch order.
 
         Raises
         ------
         InputError
-            For another word; for "zero" where positions were dropped; for "packed" where the counts of shown patches
-            differ.
+            If `embedding` is neither; for "zero" if positions were dropped; for "packed" if nodes differ in their
+            number of patches.
         """
         if embedding not in EMBEDDINGS:
             raise InputError(f'embedding must be "zero" or "packed", but it is {embedding!r}')
@@ -63,8 +64,8 @@ class NodeContents:
                 'the embedding "zero" needs to know where the patches are, but positions were dropped: use "packed"'
             )
         n, p = self.masks.shape
-        places = visible_indices(self.masks)  # (N, w)
+        indices = visible_indices(self.masks)  # (N, w)
         pixels = np.zeros((n, p, self.values.shape[1]))
-        row, column = np.nonzero(places >= 0)
-        pixels[row, places[row, column]] = self.values[self.symbols[row, column]]
+        row, column = np.nonzero(indices >= 0)
+        pixels[row, indices[row, column]] = self.values[self.symbols[row, column]]
         return pixels.reshape(n, -1)  # (N, p, s) -> (N, p s)

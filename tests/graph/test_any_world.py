@@ -1,4 +1,4 @@
-"""What holds on every world holds on worlds of chance, near-independent and near-deterministic ones included."""
+"""Identities of every mask graph hold on random, near-independent and near-deterministic worlds."""
 
 from __future__ import annotations
 

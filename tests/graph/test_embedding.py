@@ -1,4 +1,4 @@
-"""Views are laid out by the singular vectors of their graph, new ones by their targets."""
+"""Views are embedded by the singular vectors of their graph, new views by their targets."""
 
 from __future__ import annotations
 
@@ -33,52 +33,52 @@ def mixture() -> MaskGraph:
 
 @pytest.mark.parametrize("k", [1, 4, 27])
 def test_features_are_the_scaled_singular_vectors(graph: MaskGraph, k: int) -> None:
-    layout = MaskGraphEmbedding(k).fit(graph)
+    embedding = MaskGraphEmbedding(k).fit(graph)
     found, (d1, d2) = graph.spectrum(k), graph.degrees
-    np.testing.assert_array_equal(layout.singular_values_, found.values)
-    np.testing.assert_array_equal(layout.embedding_, found.left * found.values / np.sqrt(d1)[:, None])
-    np.testing.assert_array_equal(MaskGraphEmbedding(k).fit_transform(graph), layout.embedding_)
+    np.testing.assert_array_equal(embedding.singular_values_, found.values)
+    np.testing.assert_array_equal(embedding.embedding_, found.left * found.values / np.sqrt(d1)[:, None])
+    np.testing.assert_array_equal(MaskGraphEmbedding(k).fit_transform(graph), embedding.embedding_)
     dense = graph.normalized_matrix.toarray()
     best = np.linalg.svd(dense, compute_uv=False)[:k]
-    rows = np.sqrt(d1)[:, None] * layout.embedding_  # F, of least ‖Ā − FFᵀ‖
+    rows = np.sqrt(d1)[:, None] * embedding.embedding_  # F, of least ‖Ā − FFᵀ‖
     missed = np.linalg.norm(dense @ dense.T - rows @ rows.T) ** 2
     assert missed == pytest.approx(np.linalg.norm(dense @ dense.T) ** 2 - (best**4).sum(), abs=1e4 * EPS)
-    assert layout.target_embedding_.shape == (len(d2), k)
+    assert embedding.target_embedding_.shape == (len(d2), k)
 
 
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array, sparse.coo_matrix])
 def test_the_views_of_the_graph_are_embedded_where_they_were(graph: MaskGraph, form: type) -> None:
-    layout = MaskGraphEmbedding(6).fit(form(graph.joint.toarray()))
-    size = np.abs(layout.target_embedding_).max()
+    embedding = MaskGraphEmbedding(6).fit(form(graph.joint.toarray()))
+    size = np.abs(embedding.target_embedding_).max()
     for rows in (graph, form(graph.joint.toarray()), form(1e6 * graph.joint.toarray())):
-        np.testing.assert_allclose(layout.transform(rows), layout.embedding_, atol=1e3 * EPS * size)
-    one = layout.transform(graph.joint.toarray()[3])
-    np.testing.assert_allclose(one, layout.embedding_[3:4], atol=1e3 * EPS * size)
+        np.testing.assert_allclose(embedding.transform(rows), embedding.embedding_, atol=1e3 * EPS * size)
+    one = embedding.transform(graph.joint.toarray()[3])
+    np.testing.assert_allclose(one, embedding.embedding_[3:4], atol=1e3 * EPS * size)
 
 
 def test_a_mixture_of_views_lies_at_their_mean(graph: MaskGraph) -> None:
-    layout = MaskGraphEmbedding(4).fit(graph)
+    embedding = MaskGraphEmbedding(4).fit(graph)
     joint, d1 = graph.joint.toarray(), graph.degrees[0]
     blend = (joint[0] + 3 * joint[5]) / (d1[0] + 3 * d1[5])
     weights = np.array([d1[0], 3 * d1[5]]) / (d1[0] + 3 * d1[5])
-    np.testing.assert_allclose(layout.transform(blend)[0], weights @ layout.embedding_[[0, 5]], atol=1e-12)
+    np.testing.assert_allclose(embedding.transform(blend)[0], weights @ embedding.embedding_[[0, 5]], atol=1e-12)
 
 
 def test_a_held_out_view_lands_where_the_whole_graph_puts_it(graph: MaskGraph) -> None:
-    """Without one of 27 views the graph changes a little, and so does the view's distance to each other one."""
+    """Leaving out one of 27 views changes the graph, and the distances of that view to the others, only a little."""
     joint = graph.joint.toarray()
     rare = int(np.argmin(graph.degrees[0]))
     rest = np.delete(joint, rare, axis=0)
     assert (rest.sum(0) > 0).all()
-    layout = MaskGraphEmbedding(3).fit(rest / rest.sum())
+    embedding = MaskGraphEmbedding(3).fit(rest / rest.sum())
     whole = MaskGraphEmbedding(3).fit_transform(graph)
-    there = np.linalg.norm(layout.embedding_ - layout.transform(joint[rare]), axis=1)
-    wanted = np.linalg.norm(np.delete(whole, rare, axis=0) - whole[rare], axis=1)
-    assert np.abs(there - wanted).max() < 0.05 * wanted.max()
+    distance = np.linalg.norm(embedding.embedding_ - embedding.transform(joint[rare]), axis=1)
+    expected = np.linalg.norm(np.delete(whole, rare, axis=0) - whole[rare], axis=1)
+    assert np.abs(distance - expected).max() < 0.05 * expected.max()
 
 
-def test_labels_propagate_over_the_layout_of_a_mixture() -> None:
-    """Two labelled views of each of three classes say the labels of all, and nothing in a shuffled layout."""
+def test_labels_propagate_over_the_embedding_of_a_mixture() -> None:
+    """Two labelled views per class determine the labels of all views; in a shuffled embedding they do not."""
     graph = mixture()
     truth, mass = graph.view_labels, graph.degrees[0]
     known = np.full(len(truth), -1)
@@ -93,29 +93,29 @@ def test_labels_propagate_over_the_layout_of_a_mixture() -> None:
 
 
 def test_it_is_a_scikit_learn_transformer(graph: MaskGraph) -> None:
-    layout = MaskGraphEmbedding(3, seed=4)
-    assert clone(layout).get_params() == {"k": 3, "seed": 4} == layout.get_params()
+    embedding = MaskGraphEmbedding(3, seed=4)
+    assert clone(embedding).get_params() == {"k": 3, "seed": 4} == embedding.get_params()
     with pytest.raises(NotFittedError):
-        layout.transform(graph)
-    again = clone(layout.set_params(k=2)).fit(graph)
+        embedding.transform(graph)
+    again = clone(embedding.set_params(k=2)).fit(graph)
     assert again.embedding_.shape == (graph.shape[0], 2)
     assert list(again.get_feature_names_out()) == ["maskgraphembedding0", "maskgraphembedding1"]
-    assert not hasattr(layout, "embedding_")
+    assert not hasattr(embedding, "embedding_")
     joint, labels = mixture().joint.toarray(), mixture().view_labels
     pipe = make_pipeline(MaskGraphEmbedding(3), LogisticRegression(C=100)).fit(joint, labels)
     assert (pipe.predict(joint) == labels).all()
 
 
 def test_what_is_no_view_is_refused(graph: MaskGraph) -> None:
-    layout = MaskGraphEmbedding().fit(graph)
+    embedding = MaskGraphEmbedding().fit(graph)
     n2 = graph.shape[1]
     with pytest.raises(InputError, match=f"over the {n2} targets of the fitted graph, but their shape is"):
-        layout.transform(np.ones((2, n2 + 1)))
+        embedding.transform(np.ones((2, n2 + 1)))
     for wrong in (-np.ones((1, n2)), np.full((1, n2), np.nan)):
         with pytest.raises(InputError, match="negative or non-finite"):
-            layout.transform(wrong)
+            embedding.transform(wrong)
     with pytest.raises(InputError, match="row 1 is zero"):
-        layout.transform(np.stack([np.ones(n2), np.zeros(n2)]))
+        embedding.transform(np.stack([np.ones(n2), np.zeros(n2)]))
     with pytest.raises(InputError, match="k"):
         MaskGraphEmbedding(10**6).fit(graph)
     with pytest.raises(InputError, match="sum to 1"):

@@ -1,4 +1,4 @@
-"""Twelve binary patches with three visible are enumerated in moments, not minutes."""
+"""Enumerating twelve binary patches with three visible takes little memory and less time than a plain loop."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ EPS = float(np.finfo(float).eps)
 
 
 def slow(joint: list[list[float]], h: list, h_g: list, x: list) -> dict[str, float]:
-    """Every functional by loops over pairs and triples of nodes, in plain Python."""
+    """Return every functional by loops over pairs and triples of nodes, in plain Python."""
     views, targets = range(len(joint)), range(len(joint[0]))
     width = range(len(h[0]))
     d1 = [sum(joint[i]) for i in views]
@@ -119,7 +119,7 @@ def test_zero_is_zero_even_far_from_the_origin() -> None:
 
 
 def test_variance_of_the_single_image_with_two_patches() -> None:
-    """The world where the printed floor of a constant encoder fails: packed variance ¼, but 0 given the mask."""
+    """The printed lower bound of a constant encoder fails here: packed variance ¼, but 0 given the mask."""
     world = worlds.FiniteWorld([[0, 1]], [1.0], [0], [[0.0], [1.0]])
     graph = MaskGraph.enumerate(world, UniformMasks(2, 1))
     for embedding, printed in (("packed", 0.25), ("zero", 0.25)):
@@ -127,7 +127,7 @@ def test_variance_of_the_single_image_with_two_patches() -> None:
         assert target_variance_given_mask(graph, graph.targets(embedding)) == 0.0
 
 
-def test_variance_given_the_mask_is_a_loop_over_masks_and_knows_no_embedding() -> None:
+def test_variance_given_the_mask_is_a_loop_over_masks_for_any_embedding() -> None:
     world, law = worlds.mixture(4, 3, 3, 0.25), UniformMasks(4, 2)
     wanted = 0.0
     for mask, q in zip(*law.support(), strict=True):

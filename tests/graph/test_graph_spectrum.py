@@ -1,4 +1,4 @@
-"""The spectrum of solvable worlds is what theory says."""
+"""Spectra of worlds with closed-form solutions equal the closed forms."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ EPS = float(np.finfo(float).eps)
 
 
 def binomial(count: int, noise: float, given: int) -> list[float]:
-    """Probability of 0..count ones among patches of class `given`."""
+    """Return the probabilities of 0..count ones among patches of class `given`."""
     one = noise if given == 0 else 1 - noise
     return [comb(count, k) * one**k * (1 - one) ** (count - k) for k in range(count + 1)]
 
 
 def chi(count: int, noise: float) -> float:
-    """E(2η − 1)² from `count` patches."""
+    """Return E(2η − 1)², η the posterior from `count` patches."""
     zero, one = binomial(count, noise, 0), binomial(count, noise, 1)
     return sum((a - b) ** 2 / (2 * (a + b)) for a, b in zip(zero, one, strict=True))
 
 
 def bayes_error(count: int, noise: float) -> float:
-    """With fair-coin ties."""
+    """Return the Bayes error, ties decided by a fair coin."""
     zero, one = binomial(count, noise, 0), binomial(count, noise, 1)
     return sum(min(a, b) / 2 for a, b in zip(zero, one, strict=True))
 

@@ -1,4 +1,4 @@
-"""A mask graph is the sum over images and masks that defines it."""
+"""A mask graph equals the sum over images and masks that defines it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EPS = np.finfo(float).eps
 
 
 def slow_joint(world: FiniteWorld, law: MaskLaw, positions: str) -> dict[tuple, dict[tuple, float]]:
-    """{view: {target: mass}} by plain loops over images and masks."""
+    """Return {view: {target: mass}} by plain loops over images and masks."""
     found: dict[tuple, dict[tuple, float]] = defaultdict(lambda: defaultdict(float))
     for state, p in zip(world.states.tolist(), world.probability.tolist(), strict=True):
         for mask, q in zip(*(part.tolist() for part in law.support()), strict=True):
@@ -31,7 +31,7 @@ def slow_joint(world: FiniteWorld, law: MaskLaw, positions: str) -> dict[tuple, 
 
 
 def keys(contents, positions: str, hidden: bool) -> list[tuple]:
-    """The slow oracle's name of each node."""
+    """Return the name of each node in the slow oracle."""
     names = []
     for i, row in enumerate(contents.symbols.tolist()):
         shown = tuple(s for s in row if s >= 0)
@@ -147,7 +147,7 @@ def test_duality_exchanges_views_and_targets(law: MaskLaw, complement: MaskLaw, 
 
 
 def flip(name: tuple) -> tuple:
-    """The same node; both helpers name it by the mask of its view."""
+    """Return the same node of the transposed graph; both helpers name it by the mask of its view."""
     return name if len(name) == 1 else (tuple(not seen for seen in name[0]), name[1])
 
 
@@ -215,7 +215,7 @@ def test_a_joint_almost_summing_to_one_is_made_to() -> None:
 
 
 def test_bayes_ties_go_to_the_lowest_class() -> None:
-    """Two views see a class-0 and a class-1 image each, equally often up to a round-off that favours class 1."""
+    """Two views see a class-0 and a class-1 image each, equally often up to a rounding error that favours class 1."""
     states = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     probability = 0.25 + np.array([-1, 1, -1, 1]) * 1e-15
     world = FiniteWorld(states, probability, np.array([0, 1, 0, 1]), np.eye(2))

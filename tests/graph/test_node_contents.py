@@ -1,4 +1,4 @@
-"""Targets and views in pixels sit where the mask says."""
+"""Pixels of targets and views are in the patches that the mask selects."""
 
 from __future__ import annotations
 

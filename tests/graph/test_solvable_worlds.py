@@ -1,4 +1,4 @@
-"""Every world answers as its docstring says."""
+"""Spectra and label errors of each world equal the closed forms of its docstring."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ EPS = float(np.finfo(float).eps)
 
 
 def block(graph: MaskGraph, mask: list[int]) -> np.ndarray:
-    """The singular values of one mask's part of a graph with positions kept."""
+    """Return the singular values of the block of one mask in a graph with positions kept."""
     rows = (graph.view_contents.masks == np.array(mask, bool)).all(1)
     columns = (graph.target_contents.masks == ~np.array(mask, bool)).all(1)
     return np.linalg.svd(graph.normalized_matrix.toarray()[np.ix_(rows, columns)], compute_uv=False)
 
 
 @pytest.mark.parametrize("seed", [None, 3])
-def test_independent_patches_say_nothing(seed: int | None) -> None:
+def test_independent_patches_have_no_correlation(seed: int | None) -> None:
     world, law = worlds.independent(4, 3, seed), UniformMasks(4, 1)
     graph = MaskGraph.enumerate(world, law)
     singular = np.linalg.svd(graph.normalized_matrix.toarray(), compute_uv=False)
@@ -39,7 +39,7 @@ def test_independent_patches_say_nothing(seed: int | None) -> None:
 
 
 @pytest.mark.parametrize("stay", [0.7, 0.1, 1.0])
-def test_a_chain_speaks_through_its_border(stay: float) -> None:
+def test_spectrum_of_a_chain_is_that_of_its_border(stay: float) -> None:
     alphabet = 3
     graph = MaskGraph.enumerate(worlds.markov(5, alphabet, stay), BlockMasks((1, 5), 2))
     mu = abs(alphabet * stay - 1) / (alphabet - 1)
@@ -53,7 +53,7 @@ def test_a_chain_speaks_through_its_border(stay: float) -> None:
         assert inner[1] > mu + 1e-3
 
 
-def test_a_chain_guesses_its_first_patch_worse_from_afar() -> None:
+def test_label_error_of_a_chain_grows_with_distance() -> None:
     n, alphabet, stay = 4, 3, 0.8
     mu = (alphabet * stay - 1) / (alphabet - 1)
     wanted = np.mean([1 - (1 + (alphabet - 1) * mu**j) / alphabet for j in range(n)])
@@ -116,7 +116,7 @@ def test_gaussian_labels_are_the_likelier_sign_of_the_common_factor() -> None:
     assert world.probability @ world.labels == pytest.approx((1 - world.probability[tied].sum()) / 2, abs=1e-12)
 
 
-def test_images_are_kept_whole_when_the_alphabet_suffices() -> None:
+def test_images_are_unchanged_when_the_alphabet_suffices() -> None:
     images = load_images("digits").limit(40)
     world = worlds.from_images(images, 4, 10_000)
     assert world.states.shape == (40, 4)
@@ -171,7 +171,7 @@ def test_random_worlds_are_laws_and_follow_their_seed() -> None:
 )
 def test_impossible_worlds_are_refused(make: object, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        make()  # type: ignore[operator]
+        make()  # type: ignore[operator]  # a lambda of the table, typed as an object
 
 
 def test_two_gaussian_halves_have_the_correlation_of_their_covariance() -> None:

@@ -1,4 +1,4 @@
-"""What a sample of images and masks shows: a view and a target for every image under every mask."""
+"""Sample of images and masks: a view and a target for every image under every mask."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from functools import cached_property
 from typing import final
 
 import numpy as np
-from scipy import sparse
 
 from maetheory.core import InputError, generator
-from maetheory.empirical.tokens.hashing import collision_bound, hash_tables, numbered, view_hashes
+from maetheory.empirical.tokens.hashing import collision_bound, hash_tables, unique_inverse, view_hashes
 from maetheory.graph import MaskGraph
+from maetheory.graph.joint import joint_law
 from maetheory.masks import MaskLaw
 from maetheory.masks.views import POSITION_MODES
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Sample:
-    """n images under m masks, which are the same for every image.
+class TokenSample:
+    """Views and targets of n images under m masks, the same masks for every image.
 
     Attributes
     ----------
     views, targets : ndarray of int, shape (n, m)
-        Numbers of view and target, counted from 0 without a gap.
+        Indices of view and target, from 0 without gaps.
     labels : ndarray of int, shape (n,)
         Class of each image.
     mask_weights : ndarray, shape (m,)
         Probability of each mask; sums to one.
     masks_drawn : bool
-        Whether the masks are a sample themselves, or else the whole support of their law.
+        Whether the masks are a sample of their law, or else its whole support.
     positions : {"kept", "dropped"}
     collision_probability : float
-        Bound on the probability that two different views, or targets, were taken for the same.
+        Bound on the probability that two different views, or targets, have one hash.
     """
 
     views: np.ndarray
@@ -61,7 +61,7 @@ class Sample:
 
     @cached_property
     def graph(self) -> MaskGraph:
-        """The plug-in graph, as if these were all images and all masks: too many components, too large a spectrum."""
+        """Plug-in mask graph of these images and masks alone: too many components, too large a spectrum."""
         image = np.repeat(np.arange(self.n_images, dtype=np.int32), self.views.shape[1])
         n, (n1, n2) = self.n_images, self.shape
         weight, view, target = self.weights.ravel(), self.views.ravel(), self.targets.ravel()
@@ -73,13 +73,8 @@ class Sample:
         )
 
 
-def joint_law(weight: np.ndarray, row: np.ndarray, column: np.ndarray, shape: tuple[int, int]) -> sparse.csr_array:
-    """Sum weights over equal pairs (row, column)."""
-    return sparse.csr_array(sparse.coo_array((weight, (row, column)), shape=shape))
-
-
 def sample_masks(law: MaskLaw, n_masks: int | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Masks, shape (m, p), and their weights, shape (m,): `n_masks` drawn from the law, or with None its support.
+    """Return masks, shape (m, p), and weights, shape (m,): `n_masks` drawn from the law, or with None its support.
 
     Raises
     ------
@@ -102,8 +97,8 @@ def sample_from_codes(
     n_masks: int | None = None,
     seed: int = 0,
     positions: str = "kept",
-) -> Sample:
-    """Sample of images that are sequences of codes already, such as states drawn from a finite world.
+) -> TokenSample:
+    """Build the sample of images that are given as sequences of codes, such as states drawn from a finite world.
 
     Parameters
     ----------
@@ -113,7 +108,7 @@ def sample_from_codes(
     law : MaskLaw
         Over p patches.
     n_masks : int, optional
-        How many masks are drawn; all of the law's, with their probabilities, by default.
+        Number of masks drawn; by default the support of the law with its probabilities.
     seed : int, default 0
         Draws the masks and the hash tables.
     positions : {"kept", "dropped"}
@@ -122,7 +117,7 @@ def sample_from_codes(
     ------
     InputError
         If a shape does not fit, codes are no integers from 0, there are fewer than two images, or `positions` is
-        neither word.
+        unknown.
 
     Examples
     --------
@@ -138,15 +133,15 @@ def sample_from_codes(
     masks, mask_weights = sample_masks(law, n_masks, seed)
     tables = hash_tables(codes.shape[1], int(codes.max()) + 1, seed)
     views, targets = (
-        numbered(view_hashes(codes, shown, positions, tables).reshape(-1, 2)).reshape(len(codes), -1)
+        unique_inverse(view_hashes(codes, shown, positions, tables).reshape(-1, 2)).reshape(len(codes), -1)
         for shown in (masks, ~masks)
     )
     bound = collision_bound(int(views.max()) + 1, int(targets.max()) + 1)
-    return Sample(views, targets, labels, mask_weights, n_masks is not None, positions, bound)
+    return TokenSample(views, targets, labels, mask_weights, n_masks is not None, positions, bound)
 
 
 def check_sample(shape: tuple[int, ...], labels: np.ndarray, law: MaskLaw, positions: str) -> None:
-    """Raise InputError where images of this shape (n, p), labels and law do not fit together."""
+    """Raise InputError if coded images of this shape (n, p), labels and law do not fit together."""
     if len(shape) != 2 or shape[0] < 2:
         raise InputError(f"a sampled graph needs at least 2 images of coded patches, but their shape is {shape}")
     check_mask_law(shape[1], law, positions)
@@ -158,7 +153,7 @@ def check_sample(shape: tuple[int, ...], labels: np.ndarray, law: MaskLaw, posit
 
 
 def check_mask_law(n_patches: int, law: MaskLaw, positions: str) -> None:
-    """Raise InputError where a law is not over so many patches, or `positions` is neither word."""
+    """Raise InputError if a law is not over so many patches, or `positions` is unknown."""
     if positions not in POSITION_MODES:
         raise InputError(f'positions must be "kept" or "dropped", but it is {positions!r}')
     if law.n_patches != n_patches:

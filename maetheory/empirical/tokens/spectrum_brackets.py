@@ -1,7 +1,8 @@
-"""Singular values of a sampled graph lie between what half the images find in the other half and what all find at home.
+"""Brackets of eigenvalues: held-out correlations of half-sample singular vectors below, plug-in values above.
 
-The singular vectors of one half are some functions of views and targets, and functions correlate on the other half no
-better than the best ones do: too small on average. The vectors of all images are the best on these images: too large.
+Singular vectors fitted to one half of the images correlate on the other half no better than the best functions do, so
+their held-out correlations are too small on average. Vectors fitted to all images are optimal for these images, so the
+plug-in values are too large.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ from scipy import sparse
 
 from maetheory.core import generator
 from maetheory.empirical.tokens.intervals import Bracket, normal_quantile, standard_error
-from maetheory.empirical.tokens.sample import Sample, joint_law
+from maetheory.empirical.tokens.sample import TokenSample
+from maetheory.graph.joint import joint_law
 from maetheory.spectra import spectrum
 
 _RANK = 1e-10
-CLUSTER_WIDTH = normal_quantile(0.95)  # values this many standard errors apart may be the same one
-MAX_SQUARE_ENTRIES = 20_000_000
+CLUSTER_WIDTH = normal_quantile(0.95)  # values at most this many standard errors apart may be one multiple value
+MAX_SQUARE_ENTRIES = 20_000_000  # of ĀĀᵀ, formed for its norm
 
 
 @dataclass(frozen=True)
 class _SingularFunctions:
-    """Functions of views and targets, with their correlations on a set of images and the influence of each image."""
+    """Functions of views and of targets, and their correlations on a set of images."""
 
     values: np.ndarray  # (K,) descending, σ
     f: np.ndarray  # (N1, K)
@@ -33,14 +35,14 @@ class _SingularFunctions:
 
 @dataclass(frozen=True)
 class SpectrumBrackets:
-    """Brackets of λ₁..λ_{k+1}, the first of which is 1 in any graph, and of the tail Σ_{i>k} λ_i²."""
+    """Brackets of λ₁..λ_{k+1}, where λ₁ = 1 in any graph, and of the tail energy Σ_{i>k} λ_i²."""
 
     eigenvalues: tuple[Bracket, ...]
-    tail: Bracket
+    tail_energy: Bracket
 
 
-def spectrum_brackets(sample: Sample, k: int, n_tail_values: int, seed: int) -> SpectrumBrackets:
-    """Bracket the first k + 1 eigenvalues and the tail, looking at `n_tail_values` more values for the latter."""
+def spectrum_brackets(sample: TokenSample, k: int, n_tail_values: int, seed: int) -> SpectrumBrackets:
+    """Bracket the first k + 1 eigenvalues and the tail energy, for which `n_tail_values` more values are computed."""
     count = min(k + 1 + n_tail_values, *sample.shape)
     side = generator(seed, "halves").permutation(sample.n_images) % 2 == 0
     whole = _fit(_law(sample, None), count, seed)
@@ -62,14 +64,14 @@ def spectrum_brackets(sample: Sample, k: int, n_tail_values: int, seed: int) -> 
 
 @dataclass(frozen=True)
 class _SpectrumEstimate:
-    """Singular values as one way of looking at them gives them, and what each image contributes."""
+    """Held-out or in-sample estimates of the singular values, with the influence of each image."""
 
     values: np.ndarray  # (K,)
     influences: tuple[_Influence, ...]
 
 
 def _eigenvalues(
-    sample: Sample, k: int, held_out: _SpectrumEstimate, in_sample: _SpectrumEstimate, corrected: np.ndarray
+    sample: TokenSample, k: int, held_out: _SpectrumEstimate, in_sample: _SpectrumEstimate, corrected: np.ndarray
 ) -> tuple[Bracket, ...]:
     low, high = _errors(sample, held_out), _errors(sample, in_sample)
     lower, upper = held_out.values**2, in_sample.values**2
@@ -87,17 +89,17 @@ def _eigenvalues(
 
 
 def _tail(
-    sample: Sample, k: int, held_out: _SpectrumEstimate, in_sample: _SpectrumEstimate, corrected: np.ndarray
+    sample: TokenSample, k: int, held_out: _SpectrumEstimate, in_sample: _SpectrumEstimate, corrected: np.ndarray
 ) -> Bracket:
     lower, upper = (float((ends.values[k:] ** 4).sum()) for ends in (held_out, in_sample))
     low, high = (_tail_error(sample, k, ends) for ends in (held_out, in_sample))
     guess = float((np.clip(corrected[k:], 0, None) ** 2).sum())
     upper += _tail_beyond_found(sample, in_sample.values)
-    return Bracket(min(lower, upper), upper, low, high, guess, range=math.inf, lower_terms=1)
+    return Bracket(min(lower, upper), upper, low, high, guess, maximum=math.inf, lower_terms=1)
 
 
-def _law(sample: Sample, images: np.ndarray | None) -> sparse.csr_array:
-    """Joint law of view and target over some of the images, on the nodes of all."""
+def _law(sample: TokenSample, images: np.ndarray | None) -> sparse.csr_array:
+    """Joint law of view and target over some of the images (None: all), on the nodes of all."""
     chosen = slice(None) if images is None else images
     view, target = sample.views[chosen], sample.targets[chosen]
     weight = np.broadcast_to(sample.mask_weights / len(view), view.shape)
@@ -105,7 +107,7 @@ def _law(sample: Sample, images: np.ndarray | None) -> sparse.csr_array:
 
 
 def _fit(law: sparse.csr_array, count: int, seed: int) -> _SingularFunctions:
-    """Singular functions of a law; on a node that it does not show, their mean."""
+    """Singular functions of a joint law; a node without mass gets their mean."""
     degrees = [np.asarray(law.sum(axis)) for axis in (1, 0)]
     one, two = (_inverse_root(part) for part in degrees)
     found = spectrum(sparse.csr_array(sparse.diags_array(one) @ law @ sparse.diags_array(two)), count, seed=seed)
@@ -121,11 +123,11 @@ def _inverse_root(degrees: np.ndarray) -> np.ndarray:
 
 
 def _held_out_correlations(fit: _SingularFunctions, law: sparse.csr_array) -> _SingularFunctions:
-    """Correlations of the functions of a fit under another law, the smaller ones of two readings.
+    """Correlations of fitted functions under another law, the smaller of two estimates.
 
-    Pair by pair they know nothing of the noise in this law, but a pair may hold some of a larger value's; turned to
-    the singular directions of this law, the constant included, the i-th is at most the i-th of all functions, but many
-    functions can be turned to suit the noise.
+    Correlations pair by pair are independent of the noise in this law, but a pair may contain part of a pair with a
+    larger value. Canonical correlations, the constant included, are rotated to the singular directions of this law: the
+    i-th is at most the i-th of all functions, but with many functions the rotation fits the noise.
     """
     f, g = (_normalise(part, np.asarray(law.sum(axis))) for part, axis in ((fit.f, 1), (fit.g, 0)))
     pair_by_pair = (f * (law @ g)).sum(0)
@@ -133,7 +135,7 @@ def _held_out_correlations(fit: _SingularFunctions, law: sparse.csr_array) -> _S
 
 
 def _canonical_correlations(f: np.ndarray, g: np.ndarray, law: sparse.csr_array) -> np.ndarray:
-    """Canonical correlations of functions and the constant, as many as functions."""
+    """Canonical correlations of the functions and the constant, as many as there are functions."""
     white = [
         _whiten(np.column_stack([np.ones(len(part)), part]), np.asarray(law.sum(axis)))
         for part, axis in ((f, 1), (g, 0))
@@ -143,22 +145,23 @@ def _canonical_correlations(f: np.ndarray, g: np.ndarray, law: sparse.csr_array)
 
 
 def _whiten(functions: np.ndarray, degrees: np.ndarray) -> np.ndarray:
+    """Orthonormal basis of the span of functions, in the inner product weighted by degrees."""
     scale, axes = np.linalg.eigh(functions.T @ (degrees[:, None] * functions))
     alive = scale > _RANK * scale[-1]
     return functions @ (axes[:, alive] / np.sqrt(scale[alive]))
 
 
 def _normalise(functions: np.ndarray, degrees: np.ndarray) -> np.ndarray:
-    """Functions of unit mean square; of zeros, zeros."""
+    """Functions scaled to unit mean square; zero functions stay zero."""
     size = np.sqrt(degrees @ functions**2)  # (N,) @ (N, K) -> (K,)
     return np.divide(functions, size, out=np.zeros_like(functions), where=size > 0)
 
 
 @dataclass(frozen=True)
 class _Influence:
-    """What each image and mask contribute to the correlations of a fit."""
+    """Influence of each image and mask on the correlations of fitted functions."""
 
-    sample: Sample
+    sample: TokenSample
     fit: _SingularFunctions
     images: np.ndarray | None
 
@@ -173,14 +176,14 @@ class _Influence:
 
 @dataclass(frozen=True)
 class _Errors:
-    """Standard error of each λ = σ², and how many values lie so near that they may be the same."""
+    """Standard error of each λ = σ², and the number of values that may coincide with it."""
 
     of_square: np.ndarray
     nearby: np.ndarray
 
 
-def _errors(sample: Sample, ends: _SpectrumEstimate) -> _Errors:
-    """Nearly equal values move as the eigenvalues of a block do, by the norm of a row and not by its diagonal."""
+def _errors(sample: TokenSample, ends: _SpectrumEstimate) -> _Errors:
+    """Standard errors of λ; a nearly multiple value is perturbed by the norm of its row in the block of its cluster."""
     values, found = ends.values, ends.influences
     alone = np.array([_standard_error(sample, found, i, i) for i in range(len(values))])
     apart = np.abs(values[:, None] - values)
@@ -191,25 +194,25 @@ def _errors(sample: Sample, ends: _SpectrumEstimate) -> _Errors:
     return _Errors(2 * values * np.sqrt(variance), near.sum(1))
 
 
-def _standard_error(sample: Sample, found: tuple[_Influence, ...], i: int, j: int) -> float:
+def _standard_error(sample: TokenSample, found: tuple[_Influence, ...], i: int, j: int) -> float:
     influence = np.concatenate([part.of(i, j) for part in found])
     return standard_error(influence, sample.mask_weights, _masks_vary(sample))
 
 
-def _masks_vary(sample: Sample) -> bool:
-    """With positions kept the spectrum is that of the masks drawn, block by block, whichever they are."""
+def _masks_vary(sample: TokenSample) -> bool:
+    """Whether the spectrum has variance over masks: with positions kept it is that of the drawn masks' blocks."""
     return sample.masks_drawn and sample.positions == "dropped"
 
 
-def _tail_error(sample: Sample, k: int, ends: _SpectrumEstimate) -> float:
+def _tail_error(sample: TokenSample, k: int, ends: _SpectrumEstimate) -> float:
     parts = [
         sum(4 * ends.values[i] ** 3 * part.of(i, i) for i in range(k, len(ends.values))) for part in ends.influences
     ]
     return standard_error(np.concatenate(parts), sample.mask_weights, _masks_vary(sample))
 
 
-def _tail_beyond_found(sample: Sample, values: np.ndarray) -> float:
-    """Σ λ̂² beyond the values found, exactly where Ā is small, else by Σ λ̂² ≤ λ̂_K Σ λ̂."""
+def _tail_beyond_found(sample: TokenSample, values: np.ndarray) -> float:
+    """Σ λ̂² beyond the computed values, exact where Ā is small, else bounded by Σ λ̂² ≤ λ̂_K Σ λ̂."""
     matrix = sample.graph.normalized_matrix
     entries = int((np.bincount(matrix.indices).astype(np.int64) ** 2).sum())
     found = values**2

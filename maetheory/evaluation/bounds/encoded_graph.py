@@ -144,7 +144,7 @@ def encode_graph(
 
 def render_views(contents: NodeContents, patch: int) -> np.ndarray:
     """Return an image for each view, shape (N, C, H, H), black where nothing is shown."""
-    pixels = contents.embedded("zero").reshape(len(contents.symbols), -1, contents.values.shape[1])  # (N, n, s)
+    pixels = contents.to_pixels("zero").reshape(len(contents.symbols), -1, contents.values.shape[1])  # (N, n, s)
     return images_from_patches(pixels, patch)
 
 
