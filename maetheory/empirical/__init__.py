@@ -1,28 +1,39 @@
-"""Mask graphs of real images: what a sample shows of them, and how far it can be believed.
+"""Mask graphs of real images, estimated from samples of images and masks.
 
-On real images no two views coincide unless something makes them. Patches become codes, views of different images meet
-where their codes agree, and the graph is counted; or targets that are alike are taken for one another, by a Gaussian
-kernel. A counted graph is optimistic: new views look alone, so label errors come out too small and singular values too
-large. Every number of a counted graph therefore comes as a `IntervalEstimate`: where it lies, and whether the sample decides it.
+Views of different real images never coincide, so a mask graph needs an approximation under which they do. Two wings
+give one each: `tokens` quantises patches and counts coincidences of codes; `kernel` blurs targets by a Gaussian kernel.
+A token graph of a sample is optimistic (label errors too small, singular values too large), so its quantities come as
+`IntervalEstimate`: value, confidence interval, and whether the sample decides it.
 
-A graph too large for one machine is shared among the processes of a torch.distributed group: `sharded_token_graph`, and
-`kernel_graph` with `ranks`.
+Read `tokens` first (`sample`, `graph`, `interval_estimation`), then `kernel` (`gaussian_matrix`, `graph`,
+`mask_average`), then `design`, which scores mask laws from both. Both wings distribute large graphs over a
+torch.distributed group with `parallel`: `sharded_token_graph`, and `kernel_graph` with `process_group`.
+
+>>> from maetheory.data import load_images
+>>> from maetheory.masks import UniformMasks
+>>> images = load_images("digits", limit=100)
+>>> sample = token_sample(images, UniformMasks(16, 8), codebook=fit_codebook(images, 2, 4), n_masks=2)
+>>> graph_intervals(sample, k=1).phi.decided
+False
 """
 
 from maetheory.core.renames import renamed
-from maetheory.empirical.design import HYPOTHESES, LawScores, Score, score_law, score_table
+from maetheory.empirical.design import LawScores, score_law, score_table
 from maetheory.empirical.graph_scores import GraphScores
+from maetheory.empirical.hypotheses import HYPOTHESES, Hypothesis
+from maetheory.empirical.kernel.build import kernel_graph
 from maetheory.empirical.kernel.gaussian_matrix import GaussianKernelMatrix
-from maetheory.empirical.kernel.graph import KernelGraph, kernel_graph
+from maetheory.empirical.kernel.graph import KernelGraph
 from maetheory.empirical.kernel.mask_average import KernelAverage, average_over_masks
-from maetheory.empirical.kernel.neighbour_graph import NeighbourGraph, neighbour_graph
+from maetheory.empirical.kernel.neighbours import NeighbourGraph, neighbour_graph
 from maetheory.empirical.parallel.process_group import ProcessGroup
 from maetheory.empirical.tokens.codebook import Codebook, fit_codebook
 from maetheory.empirical.tokens.graph import token_graph, token_sample
-from maetheory.empirical.tokens.graph_intervals import GraphIntervals, IntervalEstimate, bands
-from maetheory.empirical.tokens.mean_graph_intervals import MeanGraphIntervals, mean_graph_intervals
+from maetheory.empirical.tokens.interval_estimation import GraphIntervals, graph_intervals
+from maetheory.empirical.tokens.intervals import IntervalEstimate
+from maetheory.empirical.tokens.mask_averaged_intervals import MeanGraphIntervals, mean_graph_intervals
 from maetheory.empirical.tokens.regions import region_sample
-from maetheory.empirical.tokens.sample import Sample, sample_from_codes
+from maetheory.empirical.tokens.sample import TokenSample, sample_from_codes
 from maetheory.empirical.tokens.sharded import sharded_token_graph
 from maetheory.empirical.tokens.sharded_graph import ShardedGraph
 
@@ -32,6 +43,7 @@ __all__ = [
     "GaussianKernelMatrix",
     "GraphIntervals",
     "GraphScores",
+    "Hypothesis",
     "IntervalEstimate",
     "KernelAverage",
     "KernelGraph",
@@ -39,12 +51,11 @@ __all__ = [
     "MeanGraphIntervals",
     "NeighbourGraph",
     "ProcessGroup",
-    "Sample",
-    "Score",
     "ShardedGraph",
+    "TokenSample",
     "average_over_masks",
-    "bands",
     "fit_codebook",
+    "graph_intervals",
     "kernel_graph",
     "mean_graph_intervals",
     "neighbour_graph",
@@ -66,6 +77,9 @@ __getattr__ = renamed(
         "MeanBands": "MeanGraphIntervals",
         "Ranks": "ProcessGroup",
         "SCORES": "HYPOTHESES",
+        "Sample": "TokenSample",
+        "Score": "Hypothesis",
+        "bands": "graph_intervals",
         "bands_by_mask": "mean_graph_intervals",
         "sample_of_codes": "sample_from_codes",
     },

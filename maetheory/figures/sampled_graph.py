@@ -1,4 +1,4 @@
-"""A sampled mask graph flatters, and its bands close on the exact numbers as images are added."""
+"""Estimates from sampled mask graphs against the exact values, by number of images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 
 from maetheory.core import generator
 from maetheory.data import worlds
-from maetheory.empirical import IntervalEstimate, Sample, bands, sample_from_codes
+from maetheory.empirical import IntervalEstimate, TokenSample, graph_intervals, sample_from_codes
+from maetheory.figures.axes import fill_interval
 from maetheory.figures.style import COLOUR_CYCLE
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
@@ -21,12 +22,12 @@ _K = 4
 
 
 def sampled_graphs(*, sizes: Sequence[int] = SIZES, seed: int = 0) -> pd.DataFrame:
-    """Compute what samples of growing size say of the graph of a world of four classes.
+    """Compute estimates and intervals from samples of growing size of a world of four classes.
 
     Parameters
     ----------
     sizes : sequence of int
-        Numbers of images n, ascending; a smaller sample is the beginning of a larger one.
+        Numbers of images n, ascending; a smaller sample is the start of a larger one.
     seed : int
         Draws the images.
 
@@ -42,7 +43,7 @@ def sampled_graphs(*, sizes: Sequence[int] = SIZES, seed: int = 0) -> pd.DataFra
     rows = []
     for n in sizes:
         states = drawn[:n]
-        sample = sample_from_codes(world.states[states], world.labels[states], law, positions="dropped")  # type: ignore[index]
+        sample = sample_from_codes(world.states[states], world.labels[states], law, positions="dropped")  # type: ignore[index]  # a mixture has labels
         plug_in = _graph_statistics(sample.graph)
         rows += [
             {
@@ -50,43 +51,43 @@ def sampled_graphs(*, sizes: Sequence[int] = SIZES, seed: int = 0) -> pd.DataFra
                 "number": name,
                 "exact": exact[name],
                 "plug_in": plug_in[name],
-                "value": band.value,
-                "low": band.low,
-                "high": band.high,
-                "decided": band.decided,
+                "value": found.value,
+                "low": found.low,
+                "high": found.high,
+                "decided": found.decided,
             }
-            for name, band in _interval_estimates(sample).items()
+            for name, found in _interval_estimates(sample).items()
         ]
     return pd.DataFrame(rows)
 
 
 def _graph_statistics(graph: MaskGraph) -> dict[str, float]:
     alpha, phi = float(graph.label_error()), float(graph.pair_label_error())
-    following = min(float(graph.spectrum(_K + 1).values[_K] ** 2), 1.0)
-    bound = 4 * phi / (1 - following) + 2 * alpha if graph.n_components <= _K and following < 1 else np.inf
-    return {"alpha": alpha, "phi": phi, "lambda": following, "bound": bound}
+    next_eigenvalue = min(float(graph.spectrum(_K + 1).values[_K] ** 2), 1.0)
+    bound = 4 * phi / (1 - next_eigenvalue) + 2 * alpha if graph.n_components <= _K and next_eigenvalue < 1 else np.inf
+    return {"alpha": alpha, "phi": phi, "lambda": next_eigenvalue, "bound": bound}
 
 
-def _interval_estimates(sample: Sample) -> dict[str, IntervalEstimate]:
-    found = bands(sample, _K)
+def _interval_estimates(sample: TokenSample) -> dict[str, IntervalEstimate]:
+    found = graph_intervals(sample, _K)
     return {"alpha": found.alpha, "phi": found.phi, "lambda": found.eigenvalues[_K], "bound": found.sharp_bound}
 
 
 def draw_sampled_graphs(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
-    """Draw one panel per number: band, value (open where undecided), plug-in, and the exact number as a line."""
+    """Draw one panel per statistic: interval, value (open where undecided), plug-in value, and exact value as a line."""
     for ax, (name, title), colour in zip(axes, PANELS.items(), COLOUR_CYCLE, strict=False):
         part = frame[frame.number == name]
-        reach = 4 * float(part.exact.iloc[0]) if name == "bound" else np.inf
-        ax.fill_between(part.n, part.low.clip(upper=reach), part.high.clip(upper=reach), color=colour, alpha=0.2, lw=0)
-        ax.axhline(float(part.exact.iloc[0]), color="black", lw=0.9, label="exact")
-        ax.plot(part.n, part.plug_in.clip(upper=reach), color=colour, lw=1.0, ls="--", label="plug-in")
-        ax.plot(part.n, part.value.clip(upper=reach), color=colour, lw=1.2, label="value and 95 % band")
+        upper = 4 * float(part.exact.iloc[0]) if name == "bound" else np.inf
+        fill_interval(ax, part.n, part.low, part.high, color=colour, upper=upper)
+        ax.axhline(float(part.exact.iloc[0]), color="black", lw=0.9, label="exact value")
+        ax.plot(part.n, part.plug_in.clip(upper=upper), color=colour, lw=1.0, ls="--", label="plug-in estimate")
+        ax.plot(part.n, part.value.clip(upper=upper), color=colour, lw=1.2, label="estimate and 95 % interval")
         for decided, face in ((True, colour), (False, "white")):
             here = part[part.decided == decided]
-            ax.scatter(here.n, here.value.clip(upper=reach), s=16, facecolors=face, edgecolors=colour, lw=0.9, zorder=4)
-        ax.set(xscale="log", xlabel="images $n$", title=title)
-        ax.set_ylim(0, reach if np.isfinite(reach) else None)
+            ax.scatter(here.n, here.value.clip(upper=upper), s=16, facecolors=face, edgecolors=colour, lw=0.9, zorder=4)
+        ax.set(xscale="log", xlabel="number of images $n$", title=title)
+        ax.set_ylim(0, upper if np.isfinite(upper) else None)
         ax.set_xticks([50, 400, 3200], ["50", "400", "3200"])
         ax.minorticks_off()
     handles, labels = axes[0].get_legend_handles_labels()
-    axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=3, title="open circle: UNDECIDED")
+    axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=3, title="open circles: undecided")

@@ -22,7 +22,7 @@ from maetheory.empirical.graph_scores import BoundInputs, graph_scores, mean_int
 from maetheory.empirical.tokens.intervals import IntervalEstimate
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
-from maetheory.theory.statements import closed_form_mixture as closed
+from maetheory.theory import closed_form_mixture as closed
 from maetheory.theory.statements.certificate_bounds_downstream_error import certificate_bound
 
 NOISE, N, V = 0.2, 6, 3
@@ -50,10 +50,10 @@ def test_counted_numbers_are_those_of_the_world_in_closed_form(scored: LawScores
         "residual_bound": closed.pair_error(N, V, NOISE),
     }
     for name, truth in exact.items():
-        band = getattr(found, name)
-        assert band.covers(truth), (name, band, truth)
-        assert band.value == pytest.approx(truth, abs=0.06), name
-        assert band.low <= band.value <= band.high
+        interval = getattr(found, name)
+        assert interval.covers(truth), (name, interval, truth)
+        assert interval.value == pytest.approx(truth, abs=0.06), name
+        assert interval.low <= interval.value <= interval.high
     assert found.image_bound.covers(4 * exact["pair_label_error"] + 2 * exact["view_label_error"])
 
 
@@ -71,7 +71,7 @@ def test_kernel_numbers_are_means_over_the_same_masks(scored: LawScores) -> None
     assert found.connectivity.value == pytest.approx(1 - average.values[1].value, abs=1e-6)
     assert found.image_bound.value == pytest.approx(average.sharp_bound.value, rel=1e-5)
     assert found.residual_bound.value == pytest.approx(average.graph_bound.value / 4, rel=1e-5)
-    assert found.certificate_bound.value <= found.residual_bound.value + 1e-9
+    assert found.certificate.value <= found.residual_bound.value + 1e-9
 
 
 def test_regions_of_few_values_lose_nothing() -> None:
@@ -106,9 +106,9 @@ def exact(value: float) -> IntervalEstimate:
 
 
 def test_bounds_reach_from_end_to_end_of_their_parts() -> None:
-    phi, following = IntervalEstimate(0.1, 0.05, 0.2, True, ""), IntervalEstimate(0.5, 0.4, 0.6, False, "few images")
-    parts = BoundInputs(phi, exact(0.05), phi, (exact(1.0), exact(0.8), following, exact(0.0)), np.array([0.5, 0.5]), 2)
-    found = graph_scores(parts)
+    phi = IntervalEstimate(0.1, 0.05, 0.2, True, "")
+    eigenvalues = (exact(1.0), exact(0.8), IntervalEstimate(0.5, 0.4, 0.6, False, "few images"), exact(0.0))
+    found = graph_scores(BoundInputs(phi, exact(0.05), phi, eigenvalues, np.array([0.5, 0.5]), 2))
     assert (found.residual_bound.low, found.residual_bound.high) == pytest.approx((0.05 / 0.6, 0.2 / 0.4))
     assert found.image_bound.value == pytest.approx(4 * 0.1 / 0.5 + 0.1)
     assert (found.image_bound.decided, found.image_bound.why) == (False, "few images")

@@ -1,4 +1,4 @@
-"""The Gaussian kernel of N points is a matrix too large to write down carelessly, known by its products."""
+"""Gaussian kernel matrix in float32 tiles (cached, memory-mapped or recomputed), multiplied in float64."""
 
 from __future__ import annotations
 
@@ -11,40 +11,41 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maetheory.core import InputError, Progress, silent
+from maetheory.core import InputError, Progress, no_progress
 from maetheory.core.memory import available_memory
+from maetheory.empirical.kernel.points import centre_points, duplicate_groups
 
 T = TypeVar("T")
-TILE_BYTES = 2**30  # small tiles read all points too often
-BLOCK_SIZE = {"cpu": 256}  # of the blocks that are widened and multiplied: on a CPU one must stay in its cache
-MEMORY_FRACTION = 0.5  # of the free memory that a table may take
-MEDIAN_SAMPLE = 2048  # points whose distances give the median
+TILE_BYTES = 2**30  # each tile reads all points, so small tiles read them often
+BLOCK_SIZE = {"cpu": 256}  # of the blocks that are converted to float64 and multiplied: one must stay in a CPU's cache
+MEMORY_FRACTION = 0.5  # of the free memory that cached tiles may take
 
 
 class GaussianKernelMatrix:
-    """k(x, y) = exp(−‖x − y‖² / (2 b²)) of N points, kept where there is room, else computed again at each product.
+    """Matrix k(x, y) = exp(−‖x − y‖² / (2 b²)) of N points, cached if memory allows, else recomputed for each product.
 
-    Entries are computed in float32 tiles, once rounded, and then multiplied and added in float64: the products are
-    those of one exact matrix, whose entries differ from the kernel's by a relative `rounding`. It is symmetric, and
-    only the half on and above the diagonal is computed and kept.
+    Entries are computed in float32 tiles, rounded once, and multiplied and added in float64: all products are those of
+    one fixed matrix, whose entries differ from the kernel's by a relative `rounding_error`. The matrix is symmetric,
+    and only the half on and above the diagonal is computed and cached.
 
     Parameters
     ----------
     points : array or Tensor, shape (N, q)
-        Finite. Centred here, which leaves distances alone and their rounding small.
+        Finite. They are centred, which keeps distances and makes their rounding small.
     bandwidth : float
-        b, positive; 0 gives the identity (points that coincide excepted), infinity the matrix of ones. So small that
-        float32 distances cannot be told from 0 beside it, it is refused.
+        b, positive; 0 gives the identity (1 also between points that coincide), infinity the matrix of ones. A
+        bandwidth at which float32 distances cannot be told from 0 is refused.
     device : str or torch.device
-        Where tiles are computed and kept.
-    room : int, optional
-        Bytes the table may take; half of the free memory by default.
+        Where tiles are computed and cached.
+    memory_budget : int, optional
+        Bytes the cached tiles may take; half of the free memory by default.
     scratch_dir : path, optional
-        A folder for a file of 2 N² bytes and a little, when memory has no room; else tiles are computed again.
-    keep : bool
-        Whether to keep the entries at all; not worth it for a single product.
-    share : (int, int)
-        (r, w): hold every w-th tile of rows from the r-th on; products are then this share's part of a sum.
+        Folder of a memory-mapped file of about 2 N² bytes, used if the budget is too small; without it tiles are
+        recomputed.
+    cache : bool
+        Whether to cache the entries at all; caching does not pay off for a single product.
+    shard : (int, int)
+        (r, w): hold every w-th tile of rows from the r-th on; products are then this shard's term of a sum.
     progress : Progress
 
     Raises
@@ -55,12 +56,14 @@ class GaussianKernelMatrix:
 
     Examples
     --------
-    >>> table = GaussianKernelMatrix(np.array([[0.0], [1.0], [3.0]]), 1.0)
-    >>> table.times(np.eye(3)).round(4)
+    >>> matrix = GaussianKernelMatrix(np.array([[0.0], [1.0], [3.0]]), 1.0)
+    >>> matrix.matmul(np.eye(3)).round(4)
     array([[1.    , 0.6065, 0.0111],
            [0.6065, 1.    , 0.1353],
            [0.0111, 0.1353, 1.    ]])
     """
+
+    process_group = None  # as of a `ShardedKernelMatrix`: one process holds it all
 
     def __init__(
         self,
@@ -68,186 +71,155 @@ class GaussianKernelMatrix:
         bandwidth: float,
         *,
         device: str | torch.device = "cpu",
-        room: int | None = None,
+        memory_budget: int | None = None,
         scratch_dir: str | Path | None = None,
-        keep: bool = True,
-        share: tuple[int, int] = (0, 1),
-        progress: Progress = silent,
+        cache: bool = True,
+        shard: tuple[int, int] = (0, 1),
+        progress: Progress = no_progress,
     ) -> None:
         self.device = torch.device(device)
         self.points = centre_points(points).to(self.device)
         self.n = len(self.points)
-        if not bandwidth >= 0:
-            raise InputError(f"the bandwidth must not be negative, but it is {bandwidth}")
-        self.bandwidth = float(bandwidth)
-        self.squares = self.points.square().sum(1)
-        least = self._resolution()
-        if 0 < self.bandwidth < least:
-            raise InputError(
-                f"the bandwidth {bandwidth:.3g} is too small for these points, whose distances are known "
-                f"to float32; take at least {least:.3g}, or 0 to join only what coincides"
-            )
+        self.squared_norms = self.points.square().sum(1)
+        self.bandwidth = self._check_bandwidth(bandwidth)
         self._duplicate_groups = duplicate_groups(points).to(self.device) if self.bandwidth == 0 else None
         self.block_size = BLOCK_SIZE.get(self.device.type, 4096)
-        self.rows = max(1, min(self.n, self.block_size, TILE_BYTES // (4 * self.n)))
-        self.starts = range(share[0] * self.rows, self.n, share[1] * self.rows)
-        free = available_device_memory(self.device) if room is None else room
-        if 12 * self.rows * self.n > free:
+        self.tile_rows = max(1, min(self.n, self.block_size, TILE_BYTES // (4 * self.n)))
+        self.tile_starts = range(shard[0] * self.tile_rows, self.n, shard[1] * self.tile_rows)
+        free = available_device_memory(self.device) if memory_budget is None else memory_budget
+        if 12 * self.tile_rows * self.n > free:
             raise InputError(
-                f"{self.n:,} points need tiles of {12e-9 * self.rows * self.n:.2g} GB, but only "
+                f"{self.n:,} points need tiles of {12e-9 * self.tile_rows * self.n:.2g} GB, but only "
                 f"{free / 1e9:.2g} GB may be used; take fewer images"
             )
-        most = free if room is not None else int(MEMORY_FRACTION * free)
-        self._table = self._cached_tiles(most, scratch_dir, progress) if keep else None
+        cache_bytes = free if memory_budget is not None else int(MEMORY_FRACTION * free)
+        self._entries = self._cached_entries(cache_bytes, scratch_dir, progress) if cache else None
 
-    process_group = None  # nobody shares it
-
-    def together(self, job: Callable[[], T]) -> T:
-        """Do a job with products of this table, as `ShardedKernelMatrix.together` does with many processes."""
+    def run_on_root(self, job: Callable[[], T]) -> T:
+        """Run a job that uses products of this matrix; counterpart of `ShardedKernelMatrix.run_on_root`."""
         return job()
 
     @property
-    def kept(self) -> bool:
-        """Whether the entries were computed once and kept, in memory or in a file."""
-        return self._table is not None
+    def is_cached(self) -> bool:
+        """Whether the entries are cached, in memory or in a file."""
+        return self._entries is not None
 
     @property
-    def rounding(self) -> float:
-        """Relative error of an entry, of distance and exponential in float32; rounding is taken as a random walk."""
+    def rounding_error(self) -> float:
+        """Relative error of an entry from float32 distance and exponential, modelled as a random walk."""
         eps = float(np.finfo(np.float32).eps)
         if not 0 < self.bandwidth < np.inf:
             return 0.0
         return 2 * eps + (self._resolution() / self.bandwidth) ** 2
 
+    @property
+    def n_entries(self) -> int:
+        """Number of entries of the tiles held here, those below the diagonal in square blocks included."""
+        starts = np.array(self.tile_starts, np.int64)
+        return int((np.minimum(self.tile_rows, self.n - starts) * (self.n - starts)).sum())
+
+    def matmul(self, x: Any, *, power: int = 1) -> np.ndarray:
+        """Return the product with x (N,) or (N, c) of the matrix with entries k to the `power`.
+
+        A shard returns the contribution of its tiles and of their mirror images.
+        """
+        given = torch.as_tensor(np.asarray(x, np.float64)).to(self.device)
+        rows = given.reshape(self.n, -1).T.contiguous()  # (c, N): skinny products are twice as fast from the left
+        out = torch.zeros_like(rows)
+        buffer = torch.empty(self.tile_rows * self.block_size, dtype=torch.float64, device=self.device)
+        for start, tile in self._tiles():
+            here = slice(start, start + len(tile))
+            for columns in column_blocks(start, here.stop, self.n, self.block_size):
+                part = tile[:, columns.start - start : columns.stop - start]  # (t, w)
+                block = buffer[: part.numel()].view(part.shape).copy_(part)  # one buffer stays in the cache
+                if power != 1:
+                    block.pow_(power)
+                out[:, here].addmm_(rows[:, columns], block.T)  # (c, w) @ (w, t)
+                if columns.start >= here.stop:
+                    out[:, columns].addmm_(rows[:, here], block)  # (c, t) @ (t, w)
+        return np.asarray(out.T.reshape(given.shape).cpu().numpy())
+
+    def _check_bandwidth(self, bandwidth: float) -> float:
+        if not bandwidth >= 0:
+            raise InputError(f"the bandwidth must not be negative, but it is {bandwidth}")
+        least = self._resolution()
+        if 0 < bandwidth < least:
+            raise InputError(
+                f"the bandwidth {bandwidth:.3g} is too small for these points, whose distances are known "
+                f"to float32; take at least {least:.3g}, or 0 to join only what coincides"
+            )
+        return float(bandwidth)
+
     def _resolution(self) -> float:
         """Bandwidth at which the rounding of a squared distance changes an entry by a factor of e."""
         terms = np.sqrt(self.points.shape[1]) + 4
-        return float(np.sqrt(2 * float(np.finfo(np.float32).eps) * terms * float(self.squares.max())))
-
-    @property
-    def size(self) -> int:
-        """Entries on and above the diagonal of the tiles held, those below it inside a tile's first block included."""
-        starts = np.array(self.starts, np.int64)
-        return int((np.minimum(self.rows, self.n - starts) * (self.n - starts)).sum())
-
-    def times(self, x: Any, *, power: int = 1) -> np.ndarray:
-        """Return the product with x (N,) or (N, c) of the matrix whose entries are k to the `power`.
-
-        Of a share it is the part that the tiles held, and those they mirror, add to it.
-        """
-        given = torch.as_tensor(np.asarray(x, np.float64)).to(self.device)
-        across = given.reshape(self.n, -1).T.contiguous()  # (c, N): skinny products are twice as fast from the left
-        out = torch.zeros_like(across)
-        room = torch.empty(self.rows * self.block_size, dtype=torch.float64, device=self.device)  # stays in the cache
-        for start, tile in self._tiles():
-            here = slice(start, start + len(tile))
-            for place in column_blocks(start, here.stop, self.n, self.block_size):
-                part = tile[:, place.start - start : place.stop - start]  # (t, w)
-                block = room[: part.numel()].view(part.shape).copy_(part)
-                if power != 1:
-                    block.pow_(power)
-                out[:, here].addmm_(across[:, place], block.T)  # (c, w) @ (w, t)
-                if place.start >= here.stop:
-                    out[:, place].addmm_(across[:, here], block)  # (c, t) @ (t, w)
-        return np.asarray(out.T.reshape(given.shape).cpu().numpy())
+        return float(np.sqrt(2 * float(np.finfo(np.float32).eps) * terms * float(self.squared_norms.max())))
 
     def _tiles(self) -> Iterator[tuple[int, Tensor]]:
-        """Rows of the table, each tile from its diagonal on, (t, N - start)."""
-        place = 0
-        for start in self.starts:
-            stop = min(start + self.rows, self.n)
+        """Yield the first row of each tile and its rows from the diagonal on, (t, N - start)."""
+        offset = 0
+        for start in self.tile_starts:
+            stop = min(start + self.tile_rows, self.n)
             count = (stop - start) * (self.n - start)
-            if self._table is None:
+            if self._entries is None:
                 yield start, self._tile(start, stop)
             else:
-                yield start, self._table[place : place + count].view(stop - start, self.n - start)
-            place += count
+                yield start, self._entries[offset : offset + count].view(stop - start, self.n - start)
+            offset += count
 
     def _tile(self, start: int, stop: int) -> Tensor:
-        """Compute rows start..stop of the table from their diagonal on, (t, N - start)."""
+        """Compute rows start..stop of the matrix from the diagonal on, (t, N - start)."""
         if self._duplicate_groups is not None:
             return (self._duplicate_groups[start:stop, None] == self._duplicate_groups[None, start:]).float()
-        return gaussian(
-            self.points[start:stop], self.points[start:], self.squares[start:stop], self.squares[start:], self.bandwidth
+        norms = self.squared_norms
+        return gaussian_kernel(
+            self.points[start:stop], self.points[start:], norms[start:stop], norms[start:], self.bandwidth
         )
 
-    def _cached_tiles(self, room: int, scratch_dir: str | Path | None, progress: Progress) -> Tensor | None:
-        if 4 * self.size <= room:
-            table = torch.empty(self.size, device=self.device)
+    def _cached_entries(self, cache_bytes: int, scratch_dir: str | Path | None, progress: Progress) -> Tensor | None:
+        """Compute all tiles into memory or a file, one behind the other; None if neither is available."""
+        if 4 * self.n_entries <= cache_bytes:
+            entries = torch.empty(self.n_entries, device=self.device)
         elif scratch_dir is not None:
-            table = _memory_map(Path(scratch_dir), self.size)
+            entries = _memory_map(Path(scratch_dir), self.n_entries)
         else:
             return None
-        place = 0
-        for start in self.starts:
-            stop = min(start + self.rows, self.n)
+        offset = 0
+        for start in self.tile_starts:
+            stop = min(start + self.tile_rows, self.n)
             tile = self._tile(start, stop)
-            table[place : place + tile.numel()] = tile.view(-1)
-            place += tile.numel()
-            progress(stop, self.n, "comparing images")
-        return table
+            entries[offset : offset + tile.numel()] = tile.view(-1)
+            offset += tile.numel()
+            progress(stop, self.n, "computing kernel tiles")
+        return entries
 
 
 def column_blocks(start: int, stop: int, end: int, block_size: int) -> Iterator[slice]:
-    """Columns start..end of rows start..stop in blocks: the square one on the diagonal first."""
+    """Yield columns start..end of rows start..stop in blocks, the square block on the diagonal first."""
     yield slice(start, stop)
     for first in range(stop, end, block_size):
         yield slice(first, min(first + block_size, end))
 
 
-def gaussian(x: Tensor, y: Tensor, x_squares: Tensor, y_squares: Tensor, bandwidth: float) -> Tensor:
+def gaussian_kernel(x: Tensor, y: Tensor, x_squares: Tensor, y_squares: Tensor, bandwidth: float) -> Tensor:
     """Return exp(−‖x − y‖² / (2 b²)), (t, n), b > 0, for y that begins with x; its first block is made symmetric."""
-    apart = (x_squares[:, None] + y_squares[None, :]).addmm_(x, y.T, alpha=-2).clamp_(min=0)  # (t, q) @ (q, n)
-    square = apart[:, : len(x)]
-    square.copy_(torch.minimum(square, square.T))
-    square.diagonal().zero_()
-    return apart.mul_(-0.5 / bandwidth**2).exp_() if np.isfinite(bandwidth) else torch.ones_like(apart)
-
-
-def median_distance(points: Any, rng: np.random.Generator) -> float:
-    """Return the median distance of two different points, from at most 2048 of them."""
-    chosen = centre_points(points)
-    if len(chosen) > MEDIAN_SAMPLE:
-        chosen = chosen[torch.as_tensor(rng.choice(len(chosen), MEDIAN_SAMPLE, replace=False))]
-    return float(torch.pdist(chosen.double()).median())
-
-
-def median_heuristic(points: Any, factor: float, rng: np.random.Generator) -> float:
-    """Return `factor` times the median distance; 0 and infinity stand for themselves, whatever the distances are."""
-    return factor * median_distance(points, rng) if 0 < factor < np.inf else float(factor)
-
-
-def duplicate_groups(points: Any) -> Tensor:
-    """Return a number (N,) for each point (N, q), the same where points are the same to the last bit."""
-    return torch.unique(_rows(points), dim=0, return_inverse=True)[1]
-
-
-def _rows(points: Any) -> Tensor:
-    return torch.as_tensor(points if isinstance(points, Tensor) else np.asarray(points))
-
-
-def centre_points(points: Any) -> Tensor:
-    """Return points (N, q) as float32 about their mean, or complain."""
-    rows = _rows(points)
-    if rows.ndim != 2 or len(rows) < 2 or rows.shape[1] < 1:
-        raise InputError(f"points must be (N, q) with at least two rows, but they are {tuple(rows.shape)}")
-    wide = rows.double()
-    bad = int((~torch.isfinite(wide)).any(1).sum())
-    if bad:
-        raise InputError(f"{bad} of {len(rows)} points hold NaN or infinity")
-    return (wide - wide.mean(0)).float()
+    squares = (x_squares[:, None] + y_squares[None, :]).addmm_(x, y.T, alpha=-2).clamp_(min=0)  # (t, q) @ (q, n)
+    diagonal_block = squares[:, : len(x)]
+    diagonal_block.copy_(torch.minimum(diagonal_block, diagonal_block.T))
+    diagonal_block.diagonal().zero_()
+    return squares.mul_(-0.5 / bandwidth**2).exp_() if np.isfinite(bandwidth) else torch.ones_like(squares)
 
 
 def available_device_memory(device: torch.device) -> int:
-    """Return the bytes that tables may still take on a device."""
+    """Return the bytes that can still be allocated on a device."""
     if device.type == "cuda":
-        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch, of what was freed
-        return int(torch.cuda.mem_get_info(device)[0]) + kept
+        reserved = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # freed, but held by torch
+        return int(torch.cuda.mem_get_info(device)[0]) + reserved
     return available_memory()
 
 
 def _memory_map(folder: Path, size: int) -> Tensor:
-    """Return `size` float32 numbers in a file that nobody else sees and that vanishes with its last user."""
-    with tempfile.TemporaryFile(dir=folder) as handle:  # the map outlives it
+    """Return `size` float32 numbers mapped to an unnamed file, which is deleted with the last reference."""
+    with tempfile.TemporaryFile(dir=folder) as handle:  # the map outlives the handle
         handle.truncate(4 * size)
         return torch.from_numpy(np.memmap(handle, np.float32, "r+", shape=(size,)))

@@ -1,9 +1,9 @@
-"""One mask speaks for itself only: what is said of a law of masks is a mean over masks, with the spread between them.
+"""Averages of kernel-graph quantities over masks drawn from a law, with standard errors over masks.
 
-Given a mask, the graph of N images is computed; nothing is sampled but the mask. So the error of a mean is two
-standard errors over independent masks, and it is an error about the mean over the law **for these N images**. How other
-images would move it is not in it, and cannot be had by splitting them: half the images make another graph, with twice
-the self pairs and other values, so the spread of halves is no error of the whole. For images, repeat with other ones.
+Given a mask, the graph of N images is computed exactly; only the mask is sampled. The error of a mean is therefore two
+standard errors over independent masks, and refers to the mean over the law **for these N images**. The variation
+between images is not included and cannot be estimated by splitting them: a graph of half the images has twice the
+fraction of self pairs and other eigenvalues. To estimate it, repeat with other images.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from typing import Any, final
 import numpy as np
 import torch
 
-from maetheory.core import Estimate, InputError, Progress, generator, silent
+from maetheory.core import Estimate, InputError, Progress, generator, no_progress
 from maetheory.data import ImageSet
-from maetheory.empirical.kernel.graph import KernelGraph, kernel_graph
+from maetheory.empirical.kernel.build import kernel_graph
+from maetheory.empirical.kernel.graph import KernelGraph
 from maetheory.empirical.kernel.masked_images import check_image_labels
-from maetheory.empirical.kernel.neighbour_graph import NeighbourGraph, neighbour_graph
+from maetheory.empirical.kernel.neighbours import NeighbourGraph, neighbour_graph
 from maetheory.empirical.kernel.summary import KernelGraphSummary, summarise
 from maetheory.empirical.parallel.process_group import ProcessGroup, run_everywhere
 from maetheory.masks import MaskLaw, patchify
@@ -30,40 +31,40 @@ from maetheory.masks import MaskLaw, patchify
 @final
 @dataclass(frozen=True, eq=False)
 class KernelAverage:
-    """Means over independent masks of the numbers of kernel graphs, for the images given.
+    """Means over independent masks of the quantities of kernel graphs, for given images.
 
-    Every Estimate is sampled; its error is two standard errors over masks, and what each graph's own numbers may be off
-    by rounding. Errors over images are not included. With positions kept, the graph of all masks is these graphs side
-    by side: φ, α, α₂ and self pairs of it are the means given here, but its values are all of theirs together, not
-    their means, and its bound is not the mean of theirs.
+    Every Estimate is sampled; its error is two standard errors over masks plus the rounding error of the graphs' own
+    numbers. Errors over images are not included. With positions kept, the graph of all masks is the disjoint union of
+    these graphs: its φ, α, α₂ and self-pair fraction are the means given here, but its spectrum is the union of
+    theirs, not the mean, and its bound is not the mean of theirs.
 
     Attributes
     ----------
     values : tuple of Estimate
         λ₁..λ_{k+1} of the augmentation graph under one mask, λ = σ².
     pair_label_error : Estimate
-        φ of pairs of two different images that share a target; the φ of `sharp_bound`, as in token graphs.
+        φ of pairs of two different images that share a target; enters `sharp_bound`, as for token graphs.
     graph_pair_label_error : Estimate
-        φ of the graphs as they stand: pairs of an image with itself included, which agree. The φ of `graph_bound`.
+        φ of the graphs themselves, pairs of an image with itself (which agree) included; enters `graph_bound`.
     view_label_error : Estimate
-        α, overestimated: how often the vote of all other images' views misses an image's label. Of the graphs
-        themselves α is 0, because every view is its own image's.
+        Upper estimate of α: leave-one-out error of a kernel-weighted vote of the other images' views. The graphs
+        themselves have α = 0, because every view belongs to one image.
     target_label_error : Estimate
-        α₂ of the graphs as they stand.
+        α₂ of the graphs themselves.
     sharp_bound : Estimate
-        4φ/(1 − λ_{k+1}) + 2α with φ of different images and α of votes: what token graphs state, each part no less
-        than the graph's own. Infinite where λ_{k+1} cannot be told from 1 under some mask.
+        4φ/(1 − λ_{k+1}) + 2α with φ of different images and the leave-one-out α, comparable with token graphs; neither
+        is less than the graph's own. Infinite where λ_{k+1} cannot be told from 1 under some mask.
     graph_bound : Estimate
-        4φ/(1 − λ_{k+1}) with φ of the graphs as they stand and their α = 0: S3 (i), a theorem for these images.
+        4φ/(1 − λ_{k+1}) with φ of the graphs themselves and their α = 0: S3 (i), a theorem for these images.
     self_pair_fraction : Estimate
-        Share of positive pairs that join an image with itself.
-    tail : Estimate
+        Fraction of positive pairs whose two views come from one image.
+    tail_energy : Estimate
         Σ_{i>k} λ_i².
     k, n_images : int
     masks : ndarray of bool, shape (m, p)
-        Those that were drawn; True = visible.
-    each : tuple of KernelNumbers
-        The numbers under each of them, with its bandwidth and whether its certificate is complete.
+        The drawn masks; True = visible.
+    per_mask : tuple of KernelGraphSummary
+        The quantities under each mask, with its bandwidth and whether its certificate is complete.
     """
 
     values: tuple[Estimate, ...]
@@ -74,11 +75,11 @@ class KernelAverage:
     sharp_bound: Estimate
     graph_bound: Estimate
     self_pair_fraction: Estimate
-    tail: Estimate
+    tail_energy: Estimate
     k: int
     n_images: int
     masks: np.ndarray
-    each: tuple[KernelGraphSummary, ...]
+    per_mask: tuple[KernelGraphSummary, ...]
 
 
 def average_over_masks(
@@ -93,13 +94,13 @@ def average_over_masks(
     factor: float = 0.25,
     neighbours: int | None = None,
     device: str | torch.device = "cpu",
-    room: int | None = None,
+    memory_budget: int | None = None,
     scratch_dir: str | Path | None = None,
     seed: int = 0,
     process_group: ProcessGroup | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> KernelAverage:
-    """Average the numbers of kernel graphs over masks drawn from a law, one graph in memory at a time.
+    """Average the quantities of kernel graphs over masks drawn from a law, one graph in memory at a time.
 
     Parameters
     ----------
@@ -108,25 +109,25 @@ def average_over_masks(
     law : MaskLaw
         Over the patches of an image.
     masks : int
-        How many are drawn, independently; at least 2.
+        Number of masks drawn independently; at least 2.
     k : int
         Number of spectral features, from 1 to N − 1.
     patch : int
         Side of a patch in pixels.
     labels : ndarray of int, shape (N,), optional
-        Those of an ImageSet are its own; at least two classes.
+        An ImageSet brings its own; at least two classes.
     bandwidth : float, optional
         Of the Gaussian, in pixel units, the same for all masks; by default `factor` times the median distance of two
-        targets under each.
-    factor, device, room, scratch
+        targets under each mask.
+    factor, device, memory_budget, scratch_dir
         As for `kernel_graph`.
     neighbours : int, optional
-        Cut the kernel after so many nearest targets, itself included: `neighbour_graph`, which needs neither room nor
-        scratch. All targets by default.
+        Truncate the kernel to so many nearest targets, itself included: `neighbour_graph`, which uses neither
+        `memory_budget` nor `scratch_dir`. All targets by default.
     seed : int
-        Draws the masks; starts the solvers and draws the probes under each.
-    process_group : Ranks, optional
-        Processes that call this together with the same arguments and share every table; all get the result.
+        Draws the masks; under each mask, starts the solver and draws the probes.
+    process_group : ProcessGroup, optional
+        Processes that all call this with the same arguments and share every kernel matrix; all get the result.
     progress : Progress
         Called after each mask.
 
@@ -138,49 +139,48 @@ def average_over_masks(
     ------
     InputError
         If there are fewer than two masks, k is out of range, law and images do not fit together, there are no labels,
-        or labels of one class only, or processes are to share a graph of nearest neighbours.
+        or labels of one class only, or both `neighbours` and `process_group` are given.
 
     Examples
     --------
     >>> from maetheory.masks import UniformMasks
     >>> rng = np.random.default_rng(0)
-    >>> found = average_over_masks(rng.random((20, 1, 4, 4)), UniformMasks(4, 1), masks=3, k=2, patch=2, factor=1.0,
-    ...                            labels=np.arange(20) % 2)
+    >>> images = ImageSet(rng.random((20, 1, 4, 4)), np.arange(20) % 2, "noise")
+    >>> found = average_over_masks(images, UniformMasks(4, 1), masks=3, k=2, patch=2, factor=1.0)
     >>> len(found.values), round(float(found.values[0]), 9)
     (3, 1.0)
     """
     if neighbours is not None and process_group is not None:
-        raise InputError("a graph of nearest neighbours is made by one process: leave out neighbours or ranks")
-    known = run_everywhere(process_group, lambda: _check_arguments(images, labels, law, patch, masks, k))
+        raise InputError("a graph of nearest neighbours is made by one process: leave out neighbours or process_group")
+    checked_labels = run_everywhere(process_group, lambda: _check_arguments(images, labels, law, patch, masks, k))
     drawn = law.sample(generator(seed, "kernel masks"), masks)  # (m, p)
-    each = []
-    for number, mask in enumerate(drawn):
-        own = int(generator(seed, "kernel mask", number).integers(2**31))
-        common: dict[str, Any] = {
-            "patch": patch,
-            "labels": known,
-            "bandwidth": bandwidth,
-            "factor": factor,
-            "device": device,
-            "seed": own,
-        }
+    options: dict[str, Any] = {
+        "patch": patch,
+        "labels": checked_labels,
+        "bandwidth": bandwidth,
+        "factor": factor,
+        "device": device,
+    }
+    if neighbours is None:
+        options |= {"memory_budget": memory_budget, "scratch_dir": scratch_dir, "process_group": process_group}
+    per_mask = []
+    for index, mask in enumerate(drawn):
+        mask_seed = int(generator(seed, "kernel mask", index).integers(2**31))
         graph: KernelGraph | NeighbourGraph
         if neighbours is None:
-            graph = kernel_graph(
-                images, mask, room=room, scratch_dir=scratch_dir, process_group=process_group, **common
-            )
+            graph = kernel_graph(images, mask, seed=mask_seed, **options)
         else:
-            graph = neighbour_graph(images, mask, neighbours=neighbours, **common)
-        each.append(summarise(graph, k, seed=own))
-        del graph  # before the next one takes its room
-        progress(number + 1, masks, "masks averaged")
-    return _average(each, k, len(known), drawn)
+            graph = neighbour_graph(images, mask, neighbours=neighbours, seed=mask_seed, **options)
+        per_mask.append(summarise(graph, k, seed=mask_seed))
+        del graph  # frees its memory before the next graph allocates
+        progress(index + 1, masks, "masks averaged")
+    return _average(per_mask, k, len(checked_labels), drawn)
 
 
 def mean_over_masks(values: Sequence[Estimate]) -> Estimate:
-    """Mean with two standard errors and the mean of what each may be off by rounding; infinite if one is.
+    """Mean with an error of two standard errors plus the mean rounding error; infinite if one value is.
 
-    Errors that are themselves sampled are not added: they show in the spread, or are of images, not of masks.
+    Sampled errors of the values are not added: they either appear in the spread over masks or refer to images.
 
     Examples
     --------
@@ -195,7 +195,7 @@ def mean_over_masks(values: Sequence[Estimate]) -> Estimate:
     return Estimate(float(numbers.mean()), error + rounding, sampled=True)
 
 
-def _average(each: list[KernelGraphSummary], k: int, n_images: int, drawn: np.ndarray) -> KernelAverage:
+def _average(per_mask: list[KernelGraphSummary], k: int, n_images: int, drawn: np.ndarray) -> KernelAverage:
     names = (
         "pair_label_error",
         "graph_pair_label_error",
@@ -203,19 +203,20 @@ def _average(each: list[KernelGraphSummary], k: int, n_images: int, drawn: np.nd
         "target_label_error",
         "sharp_bound",
         "graph_bound",
-        "self_pairs",
-        "tail",
+        "self_pair_fraction",
+        "tail_energy",
     )
-    means = {name: mean_over_masks([getattr(one, name) for one in each]) for name in names}
-    values = tuple(mean_over_masks(under_each) for under_each in zip(*(one.values for one in each)))
-    return KernelAverage(values=values, **means, k=k, n_images=n_images, masks=drawn, each=tuple(each))
+    means = {name: mean_over_masks([getattr(one, name) for one in per_mask]) for name in names}
+    values = tuple(mean_over_masks(column) for column in zip(*(one.values for one in per_mask)))
+    return KernelAverage(values=values, **means, k=k, n_images=n_images, masks=drawn, per_mask=tuple(per_mask))
 
 
 def _pixels(images: ImageSet | np.ndarray) -> np.ndarray:
     return images.images if isinstance(images, ImageSet) else np.asarray(images)
 
 
-def _labels(images: ImageSet | np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+def _check_classes(images: ImageSet | np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+    """Return the checked labels of images, which must be of at least two classes."""
     known = check_image_labels(images, labels)
     if known is None:
         raise InputError(
@@ -233,8 +234,8 @@ def _labels(images: ImageSet | np.ndarray, labels: np.ndarray | None) -> np.ndar
 def _check_arguments(
     images: ImageSet | np.ndarray, labels: np.ndarray | None, law: MaskLaw, patch: int, masks: int, k: int
 ) -> np.ndarray:
-    """Return the labels of images that fit all the rest."""
-    known = _labels(images, labels)
+    """Return the checked labels, or raise InputError if any argument does not fit."""
+    known = _check_classes(images, labels)
     n_patches, n = patchify(_pixels(images)[:1], patch).shape[1], len(known)
     if law.n_patches != n_patches:
         raise InputError(f"the mask law must cover the {n_patches} patches of an image, but it covers {law.n_patches}")

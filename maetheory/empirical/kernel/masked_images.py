@@ -1,4 +1,4 @@
-"""A mask splits every image into what is seen and what is to be guessed."""
+"""Split images into the pixels of visible and of hidden patches under one mask."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class MaskedImages:
     Attributes
     ----------
     views, targets : ndarray of float32, shapes (N, v c) and (N, (p − v) c)
-        Pixels in [0, 1] of the patches that are visible, and of those that are hidden.
+        Pixels in [0, 1] of the visible patches, and of the hidden patches.
     labels : ndarray of int, shape (N,), or None
     mask : ndarray of bool, shape (p,)
         True = visible.
@@ -32,25 +32,39 @@ class MaskedImages:
     mask: np.ndarray
 
 
-def split(images: ImageSet | np.ndarray, mask: Any, patch: int, labels: np.ndarray | None = None) -> MaskedImages:
-    """Split images, shape (N, C, H, W), uint8 0..255 or float in [0, 1]; the labels of an ImageSet are its own.
+def mask_images(images: ImageSet | np.ndarray, mask: Any, patch: int, labels: np.ndarray | None = None) -> MaskedImages:
+    """Split images, shape (N, C, H, W), uint8 0..255 or float in [0, 1]; an ImageSet brings its own labels.
 
     Raises
     ------
     InputError
-        If the mask does not fit the images or shows or hides nothing, or labels are not one integer from 0 per image.
+        If the mask does not fit the images, is all visible or all hidden, or labels are not one integer from 0 per
+        image.
+
+    Examples
+    --------
+    >>> masked = mask_images(np.array([0.0, 0.5]).reshape(1, 1, 1, 2), np.array([True, False]), patch=1)
+    >>> masked.views.tolist(), masked.targets.tolist()
+    ([[0.0]], [[0.5]])
     """
     pixels = images.images if isinstance(images, ImageSet) else np.asarray(images)
     patches = patchify(pixels, patch)  # (N, p, c)
-    seen = _check_mask(mask, patches.shape[1])
-    views, targets = (_unit_range(patches[:, shown]).reshape(len(patches), -1) for shown in (seen, ~seen))
-    return MaskedImages(views, targets, check_image_labels(images, labels), seen)
+    mask = _check_mask(mask, patches.shape[1])
+    views, targets = (_unit_range(patches[:, shown]).reshape(len(patches), -1) for shown in (mask, ~mask))
+    return MaskedImages(views, targets, check_image_labels(images, labels), mask)
 
 
 def check_image_labels(images: ImageSet | np.ndarray, labels: np.ndarray | None) -> np.ndarray | None:
-    """Labels of images: their own, or those given, one integer from 0 per image."""
+    """Return the checked labels of images, those of an ImageSet or those given: one integer from 0 per image."""
     given = images.labels if isinstance(images, ImageSet) else labels
     return check_labels(given, len(images), "image")
+
+
+def require_labels(labels: np.ndarray | None) -> np.ndarray:
+    """Return labels, or raise InputError if there are none."""
+    if labels is None:
+        raise InputError("this needs labels, but the images were given without")
+    return labels
 
 
 def _unit_range(pixels: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Processes that hold shares of one graph speak to one another over torch.distributed, in NumPy arrays."""
+"""Collectives of a torch.distributed process group on NumPy arrays."""
 
 from __future__ import annotations
 
@@ -21,145 +21,149 @@ REDUCE_OPS = {"sum": dist.ReduceOp.SUM, "min": dist.ReduceOp.MIN, "max": dist.Re
 @final
 @dataclass(frozen=True, eq=False)
 class ProcessGroup:
-    """The processes of a group, as one of them sees it; every method must be called by all, in the same order.
+    """A torch.distributed process group with collectives on NumPy arrays.
 
-    Arrays are of int64 or float64, which gloo and NCCL carry alike; words of 64 bits travel as int64.
+    Every process of the group must call every method, in the same order. Arrays are int64 or float64, which gloo and
+    NCCL both transfer; 64-bit words are sent as int64. The root is the process of rank 0.
 
     Attributes
     ----------
-    number, count : int
-        This process, from 0, and how many there are.
+    rank, world_size : int
+        Index of this process, from 0, and number of processes.
     device : torch.device
-        Where the group's messages lie: the graphics card with NCCL, else the processor.
-    group : ProcessGroup or None
-        None is the group of all processes.
+        Device of the messages: the GPU with NCCL, else the CPU.
+    handle : torch.distributed.ProcessGroup or None
+        None is the default group of all processes.
     """
 
-    number: int
-    count: int
+    rank: int
+    world_size: int
     device: torch.device
-    group: Any = None
+    handle: Any = None
 
     @classmethod
-    def of(cls, group: Any = None) -> ProcessGroup:
-        """Return the processes of a group; of all by default.
+    def from_torch(cls, group: Any = None) -> ProcessGroup:
+        """Wrap a torch.distributed process group, by default that of all processes.
 
         Raises
         ------
         InputError
-            If no process group was made.
+            If no process group was initialised.
         """
         if not (dist.is_available() and dist.is_initialized()):
             raise InputError(
                 "a graph shared among processes needs a process group: start the program with torchrun "
                 "--nproc_per_node=2, or launch a Lightning Fabric first"
             )
-        on_card = dist.get_backend(group) == "nccl"
-        device = torch.device("cuda", torch.cuda.current_device()) if on_card else torch.device("cpu")
+        on_gpu = dist.get_backend(group) == "nccl"
+        device = torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
         return cls(dist.get_rank(group), dist.get_world_size(group), device, group)
 
     def all_reduce(self, array: Any, operation: str = "sum") -> np.ndarray:
-        """Return the sum, minimum or maximum over all processes of an array of one shape, the same for everyone."""
+        """Return the element-wise sum, minimum or maximum of the arrays of all processes, identical everywhere."""
         message = self._to_tensor(array)
-        dist.all_reduce(message, REDUCE_OPS[operation], group=self.group)
+        dist.all_reduce(message, REDUCE_OPS[operation], group=self.handle)
         return _to_array(message)
 
     def reduce(self, array: np.ndarray) -> np.ndarray:
-        """Return the sum over all processes on the first one; what the others get is of no use."""
+        """Return the sum of the arrays of all processes on the root; the result on other ranks is undefined."""
         message = self._to_tensor(array)
-        dist.reduce(message, self._root, group=self.group)
+        dist.reduce(message, self._root, group=self.handle)
         return _to_array(message)
 
-    def told(self, array: np.ndarray | None, shape: tuple[int, ...], dtype: type = np.float64) -> np.ndarray:
-        """Return the first one's array on every process; the others hand over None."""
+    def broadcast(self, array: np.ndarray | None, shape: tuple[int, ...], dtype: type = np.float64) -> np.ndarray:
+        """Return the root's array on every process; the other processes pass None."""
         message = self._to_tensor(np.empty(shape, dtype) if array is None else np.asarray(array, dtype).reshape(shape))
-        dist.broadcast(message, self._root, group=self.group)
+        dist.broadcast(message, self._root, group=self.handle)
         return _to_array(message)
 
     def run_everywhere(self, job: Callable[[], T]) -> T:
-        """Do a job everywhere; where one process fails all raise, so that nobody is left waiting.
+        """Run a job on every process and raise on all if it fails on one, so that none waits for ever.
 
         Raises
         ------
         InputError
-            With the sentence of the first process that had one to say.
+            With the message of the lowest rank that raised one.
         RuntimeError
-            Where another process met any other error, which it raises itself.
+            If another process raised any other error; that process raises the error itself.
         """
-        found: Any = None
+        result: Any = None
         failure: Exception | None = None
         try:
-            found = job()
+            result = job()
         except Exception as error:
             failure = error
         foreseen = isinstance(failure, InputError)
-        sentence = str(failure) if foreseen else f"another process stopped with {type(failure).__name__}: {failure}"
-        each = self.all_gather_object(None if failure is None else (foreseen, sentence))
+        message = str(failure) if foreseen else f"another process stopped with {type(failure).__name__}: {failure}"
+        failures = self.all_gather_object(None if failure is None else (foreseen, message))
         if failure is not None and not foreseen:
             raise failure
-        for kind, said in filter(None, each):
-            raise InputError(said) if kind else RuntimeError(said)
-        return found
+        for is_input_error, text in filter(None, failures):
+            raise InputError(text) if is_input_error else RuntimeError(text)
+        return result
 
-    def run_on_root(self, job: Callable[[], T], others: Callable[[], object] = lambda: None) -> T:
-        """Do a job on the first process, while the others do theirs, and return its result everywhere."""
-        box = [self.run_everywhere(job if self.number == 0 else others)]
-        dist.broadcast_object_list(box, self._root, group=self.group, device=self.device)
-        return box[0]  # type: ignore[return-value]
+    def run_on_root(self, job: Callable[[], T], elsewhere: Callable[[], object] = lambda: None) -> T:
+        """Run a job on the root, and another on the other processes, and return the root's result everywhere."""
+        box: list[Any] = [self.run_everywhere(job if self.rank == 0 else elsewhere)]
+        dist.broadcast_object_list(box, self._root, group=self.handle, device=self.device)
+        result: T = box[0]
+        return result
 
-    def all_gather_object(self, mine: T) -> list[T]:
-        """Return the small objects of all processes, in their order."""
-        each: list[Any] = [None] * self.count
-        dist.all_gather_object(each, mine, group=self.group)
-        return each
+    def all_gather_object(self, local: T) -> list[T]:
+        """Return the small Python objects of all processes, in order of rank."""
+        gathered: list[Any] = [None] * self.world_size
+        dist.all_gather_object(gathered, local, group=self.handle)
+        return gathered
 
     def local_rank(self) -> int:
-        """Return which of the processes on this machine this one is, from 0."""
-        names = self.all_gather_object(socket.gethostname())
-        return names[: self.number].count(names[self.number])
+        """Return the index of this process among those of its machine, from 0."""
+        hosts = self.all_gather_object(socket.gethostname())
+        return hosts[: self.rank].count(hosts[self.rank])
 
-    def counts(self, number: int) -> np.ndarray:
-        """Return everyone's number, shape (count,)."""
-        mine = np.zeros(self.count, np.int64)
-        mine[self.number] = number
-        return self.all_reduce(mine)
+    def all_gather_int(self, value: int) -> np.ndarray:
+        """Return one integer of each process, shape (world_size,)."""
+        values = np.zeros(self.world_size, np.int64)
+        values[self.rank] = value
+        return self.all_reduce(values)
 
     def all_to_all(self, parts: Sequence[np.ndarray], lengths: Sequence[int] | None = None) -> list[np.ndarray]:
-        """Send one part to each process and return the parts that they sent here, in their order.
+        """Send one part to each process and return the parts received from them, in order of rank.
 
         Parameters
         ----------
         parts : sequence of arrays
             One per process; they differ in length only.
         lengths : sequence of int, optional
-            Of the parts that come, where they are known already.
+            Lengths of the received parts, where they are known already.
         """
-        given = [len(part) for part in parts]
+        sent = [len(part) for part in parts]
         if lengths is None:
-            lengths = self._all_to_all_rows(np.array(given, np.int64), [1] * self.count, [1] * self.count).tolist()
-        together = self._all_to_all_rows(np.concatenate(parts), given, lengths)
-        return np.split(together, np.cumsum(lengths)[:-1])
+            ones = [1] * self.world_size
+            lengths = self._all_to_all_rows(np.array(sent, np.int64), ones, ones).tolist()
+        received = self._all_to_all_rows(np.concatenate(parts), sent, lengths)
+        return np.split(received, np.cumsum(lengths)[:-1])
 
-    def gather(self, mine: np.ndarray, lengths: Sequence[int]) -> np.ndarray:
-        """Return everyone's rows one below the other on the first process, and none on the others."""
-        come = lengths if self.number == 0 else [0] * self.count
-        return np.concatenate(self.all_to_all([mine] + [mine[:0]] * (self.count - 1), come))
+    def gather(self, local: np.ndarray, lengths: Sequence[int]) -> np.ndarray:
+        """Return the concatenated rows of all processes on the root, and no rows on the others."""
+        received = lengths if self.rank == 0 else [0] * self.world_size
+        return np.concatenate(self.all_to_all([local] + [local[:0]] * (self.world_size - 1), received))
 
     def scatter(self, rows: np.ndarray | None, lengths: Sequence[int], width: tuple[int, ...] = ()) -> np.ndarray:
-        """Return this process's rows of what the first one holds; the others hand over None."""
-        nothing = np.empty((0, *width))
-        parts = [nothing] * self.count if rows is None else np.split(rows, np.cumsum(lengths)[:-1])
-        return self.all_to_all(parts, [lengths[self.number]] + [0] * (self.count - 1))[0]
+        """Return this process's rows of an array of the root; the other processes pass None."""
+        empty = np.empty((0, *width))
+        parts = [empty] * self.world_size if rows is None else np.split(rows, np.cumsum(lengths)[:-1])
+        return self.all_to_all(parts, [lengths[self.rank]] + [0] * (self.world_size - 1))[0]
 
     @property
     def _root(self) -> int:
-        return 0 if self.group is None else dist.get_global_rank(self.group, 0)
+        """Global rank of the root."""
+        return 0 if self.handle is None else dist.get_global_rank(self.handle, 0)
 
-    def _all_to_all_rows(self, array: np.ndarray, given: Sequence[int], lengths: Sequence[int]) -> np.ndarray:
+    def _all_to_all_rows(self, array: np.ndarray, sent: Sequence[int], lengths: Sequence[int]) -> np.ndarray:
         message = self._to_tensor(array)
-        come = message.new_empty((sum(lengths), *message.shape[1:]))
-        dist.all_to_all_single(come, message, list(lengths), list(given), group=self.group)
-        return _to_array(come)
+        received = message.new_empty((sum(lengths), *message.shape[1:]))
+        dist.all_to_all_single(received, message, list(lengths), list(sent), group=self.handle)
+        return _to_array(received)
 
     def _to_tensor(self, array: Any) -> Tensor:
         return torch.from_numpy(np.array(array, order="C")).to(self.device)
@@ -170,5 +174,5 @@ def _to_array(message: Tensor) -> np.ndarray:
 
 
 def run_everywhere(process_group: ProcessGroup | None, job: Callable[[], T]) -> T:
-    """Do a job, by `ProcessGroup.run_everywhere` where there are several processes."""
+    """Run a job, with `ProcessGroup.run_everywhere` where there is a process group."""
     return job() if process_group is None else process_group.run_everywhere(job)

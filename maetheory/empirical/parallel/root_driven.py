@@ -1,4 +1,7 @@
-"""One process asks and the others serve, so that all need not round alike to stay in step."""
+"""Coordinator/worker protocol: rank 0 runs the solver and requests matrix products, the other ranks compute a share.
+
+Only the root decides when an iteration stops, so processes stay in step even where their rounding errors differ.
+"""
 
 from __future__ import annotations
 
@@ -18,89 +21,92 @@ MATMAT, RMATMAT = range(2)
 
 
 def solve_on_root(
-    process_group: ProcessGroup, block: sparse.csr_array, offsets: np.ndarray, solve: Callable[[LinearOperator], T]
+    process_group: ProcessGroup, local_rows: sparse.csr_array, offsets: np.ndarray, solve: Callable[[LinearOperator], T]
 ) -> T | None:
-    """Run `solve` on the first process with the products of a matrix whose rows all processes share.
+    """Run a solver on the root with products of a matrix whose rows are distributed over the processes.
 
-    A product Bx sends x to everyone and gathers the rows of the image; Bᵀy deals out the rows of y and adds up what the
-    processes make of them. Only the first process holds the solver's vectors.
+    A product Bx broadcasts x and gathers the rows of the image; Bᵀy scatters the rows of y and reduces the partial
+    products. Only the root holds the solver's vectors.
 
     Parameters
     ----------
-    process_group : Ranks
-    block : csr_array, shape (n_r, N2)
+    process_group : ProcessGroup
+    local_rows : csr_array, shape (n_r, N2)
         The rows of this process.
     offsets : ndarray of int, shape (w + 1,)
-        Where the rows of each process begin.
+        Index of the first row of each process, then the number of rows.
     solve : callable
         Takes B as a LinearOperator, shape (N1, N2).
 
     Returns
     -------
-    What `solve` returns, on the first process; None on the others.
+    What `solve` returns, on the root; None on the other processes.
 
     Raises
     ------
     InputError
-        On every process, if `solve` raised one on the first.
+        On every process, if `solve` raised one on the root.
     """
-    shared = _RowShardedMatrix(process_group, block, offsets)
+    matrix = _RowShardedMatrix(process_group, local_rows, offsets)
     return process_group.run_everywhere(
-        shared.run_worker if process_group.number else lambda: shared.run_root(lambda: solve(shared.operator))
+        matrix.run_worker if process_group.rank else lambda: matrix.run_root(lambda: solve(matrix.operator))
     )
 
 
 class RootDriven(ABC):
-    """Products that the first process asks for and all processes compute together."""
+    """Coordinator/worker protocol for matrix products that the root requests and all processes compute.
+
+    The root calls `run_root` with a job that may call `request`; all other processes call `run_worker`.
+    """
 
     def __init__(self, process_group: ProcessGroup):
         self.process_group = process_group
 
     def run_root(self, job: Callable[[], T]) -> T:
-        """Do a job, which may `ask`, then release the others; for the first process."""
+        """Run a job that may call `request`, then release the workers; on the root only."""
         try:
-            found = job()
+            result = job()
         except Exception:
             self._broadcast_request(STOP, 0)
             raise
         self._broadcast_request(STOP, 0)
-        return found
+        return result
 
     def run_worker(self) -> None:
-        """Multiply until the first process stops asking; for the others."""
+        """Compute this process's share of each requested product until the root stops; on all other processes."""
         while True:
-            what, columns = self._broadcast_request(None, None)
-            if what == STOP:
+            operation, columns = self._broadcast_request(None, None)
+            if operation == STOP:
                 return
-            self.multiply(what, columns, None)
+            self.multiply(operation, columns, None)
 
-    def ask(self, what: int, columns: int, given: np.ndarray) -> np.ndarray:
-        """Compute a product with so many columns together with the others; for the first process."""
-        self._broadcast_request(what, columns)
-        return self.multiply(what, columns, given)
+    def request(self, operation: int, columns: int, operand: np.ndarray) -> np.ndarray:
+        """Compute a product with an operand of so many columns, together with the workers; on the root only."""
+        self._broadcast_request(operation, columns)
+        return self.multiply(operation, columns, operand)
 
     @abstractmethod
-    def multiply(self, what: int, columns: int, given: np.ndarray | None) -> np.ndarray:
-        """Do this process's part of a product; `given`, and a result that means anything, are the first process's."""
+    def multiply(self, operation: int, columns: int, operand: np.ndarray | None) -> np.ndarray:
+        """Compute this process's share of a product; operand and result are defined on the root only."""
 
-    def _broadcast_request(self, what: int | None, columns: int | None) -> list[int]:
-        """Say, or hear, what product comes next."""
-        said = None if what is None else np.array([what, columns])
-        return [int(word) for word in self.process_group.told(said, (2,), np.int64)]
+    def _broadcast_request(self, operation: int | None, columns: int | None) -> list[int]:
+        """Send the next request from the root, or receive it, as (operation, columns)."""
+        message = None if operation is None else np.array([operation, columns])
+        return [int(entry) for entry in self.process_group.broadcast(message, (2,), np.int64)]
 
 
 class _RowShardedMatrix(RootDriven):
-    """The products of a sparse matrix, each process holding the rows of a range."""
+    """Sparse matrix whose rows are distributed over the processes in contiguous ranges."""
 
-    def __init__(self, process_group: ProcessGroup, block: sparse.csr_array, offsets: np.ndarray):
+    def __init__(self, process_group: ProcessGroup, local_rows: sparse.csr_array, offsets: np.ndarray):
         super().__init__(process_group)
-        self.block, self.adjoint = block, block.T.tocsr()
+        self.local_rows, self.adjoint = local_rows, local_rows.T.tocsr()
         self.lengths = np.diff(offsets).tolist()
-        self.shape = (int(offsets[-1]), block.shape[1])
+        self.shape = (int(offsets[-1]), local_rows.shape[1])
 
     @property
     def operator(self) -> LinearOperator:
-        """The whole matrix, for the first process."""
+        """The whole matrix as a LinearOperator; on the root only."""
         return LinearOperator(
             self.shape,
             dtype=np.float64,
@@ -112,15 +118,16 @@ class _RowShardedMatrix(RootDriven):
 
     def _forward(self, x: np.ndarray) -> np.ndarray:
         wide = x.reshape(self.shape[1], -1)
-        return self.ask(MATMAT, wide.shape[1], wide).reshape((self.shape[0], *x.shape[1:]))
+        return self.request(MATMAT, wide.shape[1], wide).reshape((self.shape[0], *x.shape[1:]))
 
     def _backward(self, y: np.ndarray) -> np.ndarray:
         wide = y.reshape(self.shape[0], -1)
-        return self.ask(RMATMAT, wide.shape[1], wide).reshape((self.shape[1], *y.shape[1:]))
+        return self.request(RMATMAT, wide.shape[1], wide).reshape((self.shape[1], *y.shape[1:]))
 
-    def multiply(self, what: int, columns: int, given: np.ndarray | None) -> np.ndarray:
-        if what == MATMAT:
-            told = self.process_group.told(given, (self.shape[1], columns))
-            return self.process_group.gather(self.block @ told, self.lengths)  # (n_r, N2) @ (N2, c) -> (N1, c)
-        mine = self.process_group.scatter(given, self.lengths, (columns,))
-        return self.process_group.reduce(self.adjoint @ mine)  # (N2, n_r) @ (n_r, c) -> (N2, c)
+    def multiply(self, operation: int, columns: int, operand: np.ndarray | None) -> np.ndarray:
+        """Compute this process's rows of Bx, or its term of Bᵀy."""
+        if operation == MATMAT:
+            x = self.process_group.broadcast(operand, (self.shape[1], columns))
+            return self.process_group.gather(self.local_rows @ x, self.lengths)  # (n_r, N2) @ (N2, c) -> (N1, c)
+        y = self.process_group.scatter(operand, self.lengths, (columns,))
+        return self.process_group.reduce(self.adjoint @ y)  # (N2, n_r) @ (n_r, c) -> (N2, c)

@@ -1,4 +1,7 @@
-"""A codebook turns every patch into the nearest of finitely many, so that patches of different images can be equal."""
+"""Codebook that quantises patches to the nearest of finitely many centres, found by k-means.
+
+Patches of different real images almost never coincide; their codes do.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,14 @@ from maetheory.core import InputError, generator
 from maetheory.data.images import ImageSet
 from maetheory.masks import patchify
 
-FIT_ROWS = 100_000  # vectors that k-means sees
+FIT_ROWS = 100_000  # vectors that k-means is fitted to, at most
 _CHUNK_ENTRIES = 8_000_000
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class Codebook:
-    """Centres in a linear image of the patches, and the patch size they are for.
+    """Vector quantiser: centres in a linear projection of patches of one size.
 
     Attributes
     ----------
@@ -26,7 +29,7 @@ class Codebook:
         Side of a patch in pixels.
     mean : ndarray, shape (c,)
     projection : ndarray, shape (c, q)
-        A patch x is compared as (x − mean) @ projection: the identity, principal axes, or those whitened.
+        A patch x is compared as (x − mean) @ projection: the identity, principal axes, or whitened principal axes.
     centres : ndarray, shape (K, q)
     """
 
@@ -41,7 +44,7 @@ class Codebook:
         return len(self.centres)
 
     def codes(self, patches: np.ndarray) -> np.ndarray:
-        """Return the nearest centre of each patch, lowest on a tie; shape (..., c) -> (...).
+        """Return the index of the nearest centre of each patch, the lowest on a tie; shape (..., c) -> (...).
 
         Raises
         ------
@@ -57,17 +60,17 @@ class Codebook:
         step = max(1, _CHUNK_ENTRIES // self.size)
         half_norms = (self.centres**2).sum(1) / 2  # (K,)
         for start in range(0, len(rows), step):
-            seen = (rows[start : start + step] - self.mean) @ self.projection  # (b, c) -> (b, q)
-            found[start : start + step] = (half_norms - seen @ self.centres.T).argmin(1)  # (b, K) -> (b,)
+            projected = (rows[start : start + step] - self.mean) @ self.projection  # (b, c) -> (b, q)
+            found[start : start + step] = (half_norms - projected @ self.centres.T).argmin(1)  # (b, K) -> (b,)
         return found.reshape(patches.shape[:-1])
 
 
 def fit_codebook(
     images: ImageSet, patch: int, size: int, *, components: int | None = None, whiten: bool = False, seed: int = 0
 ) -> Codebook:
-    """Find `size` codes for the patches of images by k-means; the same seed gives the same codes.
+    """Fit a codebook of `size` codes to the patches of images by k-means; the same seed gives the same codes.
 
-    When there are exactly `size` distinct patches, they are the codes and nothing is lost.
+    If there are exactly `size` distinct patches, they are the centres and quantisation is lossless.
 
     Parameters
     ----------
@@ -77,17 +80,17 @@ def fit_codebook(
     size : int
         Number of codes, at least 2.
     components : int, optional
-        Compare patches in so many principal axes only; in all pixels by default.
+        Number of principal axes in which patches are compared; all pixels by default.
     whiten : bool, default False
         Scale each principal axis to unit variance; axes without variance are left out.
     seed : int, default 0
-        Chooses at most a hundred thousand patches and starts k-means.
+        Samples at most a hundred thousand patches and initialises k-means.
 
     Raises
     ------
     InputError
-        If `size` or `components` is out of range, there are fewer distinct patches than codes, or a code is left
-        without a patch.
+        If `size` or `components` is out of range, there are fewer distinct patches than codes, or k-means leaves a
+        cluster empty.
 
     References
     ----------
@@ -102,8 +105,8 @@ def fit_codebook(
     """
     per_image = max(1, patchify(images.images[:1], patch).shape[1])
     rng = generator(seed, "codebook")
-    most = max(1, FIT_ROWS // per_image)
-    chosen = np.sort(rng.choice(len(images), min(most, len(images)), replace=False))
+    n_chosen = min(max(1, FIT_ROWS // per_image), len(images))
+    chosen = np.sort(rng.choice(len(images), n_chosen, replace=False))
     rows = pixels_as_float64(patchify(images.images[chosen], patch)).reshape(-1, images.shape[1] * patch * patch)
     return fit_codebook_to_vectors(rows, patch, size, components=components, whiten=whiten, seed=seed)
 
@@ -111,7 +114,7 @@ def fit_codebook(
 def fit_codebook_to_vectors(
     rows: np.ndarray, patch: int, size: int, *, components: int | None = None, whiten: bool = False, seed: int = 0
 ) -> Codebook:
-    """Find `size` codes for vectors, shape (N, c); parameters and errors as for `fit_codebook`."""
+    """Fit a codebook of `size` codes to vectors, shape (N, c); parameters and errors as for `fit_codebook`."""
     mean, projection = _principal_axes(rows, components, whiten)
     distinct = np.unique((rows - mean) @ projection, axis=0)  # (N, c) -> (D, q)
     if not 2 <= size <= len(distinct):
@@ -124,11 +127,12 @@ def fit_codebook_to_vectors(
 
 
 def pixels_as_float64(pixels: np.ndarray) -> np.ndarray:
-    """Return pixels in [0, 1] as float64, whichever way an ImageSet stores them."""
+    """Return pixels in [0, 1] as float64, from uint8 0..255 or from floats."""
     return pixels / 255.0 if pixels.dtype == np.uint8 else pixels.astype(np.float64)
 
 
 def _principal_axes(rows: np.ndarray, components: int | None, whiten: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (c,) and projection (c, q) to principal axes; zero and the identity where neither option is set."""
     width = rows.shape[1]
     if components is None and not whiten:
         return np.zeros(width), np.eye(width)

@@ -1,4 +1,4 @@
-"""Processes that saw the same view give it the same number, because one of them owns its hash and numbers it."""
+"""Distributed `numpy.unique` of 128-bit hashes: each rank owns a range of hash values and numbers them."""
 
 from __future__ import annotations
 
@@ -7,57 +7,58 @@ from itertools import pairwise
 import numpy as np
 
 from maetheory.empirical.parallel.process_group import ProcessGroup
-from maetheory.empirical.tokens.hashing import LANES, numbered
+from maetheory.empirical.tokens.hashing import LANES, unique_inverse
 
 
 def distributed_unique_inverse(hashes: np.ndarray, process_group: ProcessGroup) -> tuple[np.ndarray, np.ndarray]:
-    """Number the distinct rows of 128 bits that all processes hold together, as `numbered` does in one process.
+    """Inverse indices of `numpy.unique` over the hashes of all processes, as `unique_inverse` in one process.
 
-    Process r of w owns the hashes whose first lane, as a fraction of 2⁶⁴, lies between r/w and (r + 1)/w: since hashes
-    are uniform the shares are even, and since they are in order so are the numbers. Each process sends every hash it
-    saw once to its owner, 16 bytes, and gets a number back, 8 bytes.
+    Process r of w owns the hashes whose first lane, as a fraction of 2⁶⁴, lies between r/w and (r + 1)/w: hashes are
+    uniform, so the ranges are equally full, and ranges are ordered, so are the indices. Each process sends every hash
+    that it holds once to its owner, 16 bytes, and receives its index, 8 bytes.
 
     Parameters
     ----------
     hashes : ndarray of uint64, shape (n, 2)
         Of this process; n may be 0.
-    process_group : Ranks
+    process_group : ProcessGroup
 
     Returns
     -------
-    numbers : ndarray of int64, shape (n,)
+    inverse : ndarray of int64, shape (n,)
     offsets : ndarray of int64, shape (w + 1,)
-        The numbers from starts[r] up to starts[r + 1] are owned by process r.
+        Process r owns the indices from offsets[r] up to offsets[r + 1].
     """
-    mine, place = _unique_rows(hashes)
-    ends = np.searchsorted(_owner_of_hash(mine, process_group.count), np.arange(process_group.count + 1))
-    asked = process_group.all_to_all([mine[a:b].view(np.int64) for a, b in pairwise(ends)])
-    known, found = _unique_rows(np.concatenate(asked).view(np.uint64))
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(process_group.counts(len(known)))])
-    answers = np.split(found + offsets[process_group.number], np.cumsum([len(part) for part in asked])[:-1])
-    return np.concatenate(process_group.all_to_all(answers, np.diff(ends).tolist()))[place], offsets
+    unique, local_inverse = _unique_rows(hashes)
+    owner = _owner_of_hash(unique, process_group.world_size)
+    ends = np.searchsorted(owner, np.arange(process_group.world_size + 1))
+    received = process_group.all_to_all([unique[a:b].view(np.int64) for a, b in pairwise(ends)])
+    owned, index = _unique_rows(np.concatenate(received).view(np.uint64))
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(process_group.all_gather_int(len(owned)))])
+    answers = np.split(index + offsets[process_group.rank], np.cumsum([len(part) for part in received])[:-1])
+    return np.concatenate(process_group.all_to_all(answers, np.diff(ends).tolist()))[local_inverse], offsets
 
 
-def owner_of(numbers: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Return which process owns each number.
+def owner_of(indices: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Return the rank of the process that owns each index.
 
     Examples
     --------
     >>> owner_of(np.array([0, 2, 3, 5]), np.array([0, 3, 3, 6])).tolist()
     [0, 0, 2, 2]
     """
-    return np.searchsorted(offsets, numbers, side="right") - 1
+    return np.searchsorted(offsets, indices, side="right") - 1
 
 
 def _unique_rows(hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distinct rows in the order of their numbers, and the number of each row."""
+    """Return the distinct rows, and the index of each row among them."""
     if not len(hashes):
         return np.empty((0, LANES), np.uint64), np.empty(0, np.int64)
-    place = numbered(hashes).astype(np.int64)
-    first = np.empty(int(place.max()) + 1, np.int64)
-    first[place] = np.arange(len(place))
-    return hashes[first], place
+    inverse = unique_inverse(hashes).astype(np.int64)
+    representative = np.empty(int(inverse.max()) + 1, np.int64)
+    representative[inverse] = np.arange(len(inverse))
+    return hashes[representative], inverse
 
 
-def _owner_of_hash(hashes: np.ndarray, count: int) -> np.ndarray:
-    return ((hashes[:, 0] >> np.uint64(32)) * np.uint64(count)) >> np.uint64(32)
+def _owner_of_hash(hashes: np.ndarray, world_size: int) -> np.ndarray:
+    return ((hashes[:, 0] >> np.uint64(32)) * np.uint64(world_size)) >> np.uint64(32)

@@ -1,31 +1,36 @@
-"""Quantised patches make views of different images meet, and a mask graph of real images is counted from them."""
+"""Mask graph of real images whose patches are quantised by a codebook.
+
+Views of different images coincide where their codes agree, and the graph is counted from these coincidences.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from maetheory.core import InputError, Progress, silent
+from maetheory.core import Progress, no_progress
 from maetheory.data.images import ImageSet
-from maetheory.empirical.tokens.codebook import Codebook, fit_codebook_to_vectors, pixels_as_float64
-from maetheory.empirical.tokens.hashing import collision_bound, hash_tables
-from maetheory.empirical.tokens.node_identities import Side, codebook_images, masked_means_of_images
-from maetheory.empirical.tokens.sample import Sample, check_sample, sample_masks
+from maetheory.empirical.tokens.codebook import Codebook, fit_codebook_to_vectors
+from maetheory.empirical.tokens.hashing import collision_bound
+from maetheory.empirical.tokens.node_identities import (
+    CHUNK,
+    POOLED_CODES,
+    check_options,
+    codebook_images,
+    collect_identities,
+    masked_means_of_images,
+)
+from maetheory.empirical.tokens.sample import TokenSample, check_sample, sample_masks
 from maetheory.graph import MaskGraph
 from maetheory.masks import MaskLaw, patchify
 
-NODE_KINDS = ("patches", "pooled")
-CHUNK = 1024
-POOLED_CODES = 64
-
 
 def token_graph(images: ImageSet, law: MaskLaw, *, codebook: Codebook, **options: Any) -> MaskGraph:
-    """Count the mask graph of images whose patches are codes: the plug-in graph of `token_sample`.
+    """Build the mask graph of images with quantised patches: the plug-in graph of `token_sample`.
 
     It is exact for these images, codes and masks. As an estimate of the graph of all images it has too many components
-    and too large a spectrum; `maetheory.empirical.tokens.graph_intervals` says by how much. Options and errors are those of
+    and too large a spectrum; `maetheory.empirical.graph_intervals` corrects both. Options and errors are those of
     `token_sample`.
 
     Examples
@@ -51,9 +56,9 @@ def token_sample(
     targets: str = "patches",
     pooled_codes: int = POOLED_CODES,
     chunk: int = CHUNK,
-    progress: Progress = silent,
-) -> Sample:
-    """Number the view and the target of every image under every mask.
+    progress: Progress = no_progress,
+) -> TokenSample:
+    """Build the sample of views and targets of every image under every mask.
 
     Parameters
     ----------
@@ -64,61 +69,49 @@ def token_sample(
     codebook : Codebook
         Codes of single patches; its patch size cuts the images.
     n_masks : int, optional
-        How many masks are drawn, the same for all images; the whole support of the law by default.
+        Number of masks drawn, the same for all images; by default the whole support of the law.
     seed : int, default 0
-        Draws the masks and the hash tables, and starts the codebooks of pooled regions.
+        Draws the masks and the hash tables, and initialises the codebooks of means.
     positions : {"kept", "dropped"}
         Whether the mask is part of a view and of a target.
     views, targets : {"patches", "pooled"}
-        "patches": the codes of all patches shown, or hidden. "pooled": only the code of their mean, in a codebook of
-        means, so that images which differ in detail do meet.
+        "patches": a node is the codes of all visible (or hidden) patches. "pooled": it is only the code of their mean,
+        from a codebook of means, so that images that differ in detail coincide.
     pooled_codes : int, default 64
         Size of that codebook.
     chunk : int, default 1024
-        Images in memory as patches at a time.
+        Number of images converted to patches at a time.
     progress : Progress
 
     Raises
     ------
     InputError
-        If a word is unknown, law, codebook and images do not fit together, or there are fewer distinct means than
+        If an option is unknown, law, codebook and images do not fit together, or there are fewer distinct means than
         pooled codes.
     """
     check_options(views, targets, chunk)
     n_patches = patchify(images.images[:1], codebook.patch).shape[1]
     check_sample((len(images), n_patches), images.labels, law, positions)
     masks, mask_weights = sample_masks(law, n_masks, seed)
-    tables = hash_tables(n_patches, codebook.size, seed)
-    sides = []
-    for shown, word in ((masks, views), (~masks, targets)):
-        book = _means_codebook(images, shown, codebook.patch, pooled_codes, seed) if word == "pooled" else None
-        sides.append(Side(len(images), shown, positions, tables, book))
-    show(images, codebook, sides, chunk, progress)
-    view, target = (side.numbers() for side in sides)
+    sides = collect_identities(
+        images,
+        codebook,
+        masks,
+        (views, targets),
+        positions,
+        seed=seed,
+        chunk=chunk,
+        fit_means=lambda shown: _means_codebook(images, shown, codebook.patch, pooled_codes, seed),
+        progress=progress,
+    )
+    view, target = (side.indices() for side in sides)
     bound = collision_bound(int(view.max()) + 1, int(target.max()) + 1)
-    return Sample(view, target, images.labels.astype(np.int64), mask_weights, n_masks is not None, positions, bound)
-
-
-def check_options(views: str, targets: str, chunk: int) -> None:
-    """Raise InputError where an identity is none of the two, or a chunk holds no image."""
-    for name, word in (("views", views), ("targets", targets)):
-        if word not in NODE_KINDS:
-            raise InputError(f'{name} must be "patches" or "pooled", but it is {word!r}')
-    if chunk < 1:
-        raise InputError(f"chunk must be at least 1 image, but it is {chunk}")
-
-
-def show(images: ImageSet, codebook: Codebook, sides: Sequence[Side], chunk: int, progress: Progress) -> None:
-    """Show all images to both sides, a chunk at a time."""
-    coded = any(side.book is None for side in sides)
-    for start in range(0, len(images), chunk):
-        patches = pixels_as_float64(patchify(images.images[start : start + chunk], codebook.patch))  # (b, p, c)
-        codes = codebook.codes(patches) if coded else np.empty((0, 0), np.int32)
-        for side in sides:
-            side.see(start, patches, codes)
-        progress(min(start + chunk, len(images)), len(images), "images seen through their masks")
+    return TokenSample(
+        view, target, images.labels.astype(np.int64), mask_weights, n_masks is not None, positions, bound
+    )
 
 
 def _means_codebook(images: ImageSet, shown: np.ndarray, patch: int, size: int, seed: int) -> Codebook:
+    """Fit the codebook of mean patches."""
     chosen = codebook_images(len(images), len(shown), seed)
     return fit_codebook_to_vectors(masked_means_of_images(images, chosen, shown, patch), patch, size, seed=seed)

@@ -1,4 +1,4 @@
-"""Two views are the same exactly when they show the same codes in the same places: 128 random bits tell."""
+"""128-bit hashes that identify views: equal hash, equal set of (place, code), up to probability 2⁻¹²⁸ a pair."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ BITS = 64 * LANES
 
 
 def hash_tables(n_patches: int, n_codes: int, seed: int) -> np.ndarray:
-    """Draw a random word for every lane, place and code, shape (2, p, K) of uint64."""
+    """Draw a random 64-bit word for every lane, place and code, shape (2, p, K) of uint64."""
     rng = generator(seed, "identities")
     return rng.integers(0, 2**64, size=(LANES, n_patches, n_codes), dtype=np.uint64)
 
 
 def view_hashes(codes: np.ndarray, masks: np.ndarray, positions: str, tables: np.ndarray) -> np.ndarray:
-    """Sum the words of what each mask shows of each image, modulo 2⁶⁴.
+    """Return the hash of each view: the sum of the words of its (place, code) pairs, modulo 2⁶⁴.
 
-    A view is a set of pairs (place, code), the place being the patch itself where positions are kept and its rank
-    among the patches shown where they are dropped. Two different sets differ in a word that only one of them has, so
-    for tables drawn independently of the images their sums agree with probability 2⁻⁶⁴ in each lane.
+    The place is the patch index if positions are kept, and the rank among the visible patches if they are dropped. Two
+    different sets of pairs differ in a word that only one of them has, so for tables drawn independently of the images
+    their sums agree with probability 2⁻⁶⁴ in each lane.
 
     Parameters
     ----------
     codes : ndarray of int, shape (n, p)
     masks : ndarray of bool, shape (m, p)
-        True = shown; pass ``~masks`` for the targets.
+        True = visible; pass ``~masks`` for the targets.
     positions : {"kept", "dropped"}
     tables : ndarray of uint64, shape (2, p, K)
         From `hash_tables`.
@@ -44,34 +44,39 @@ def view_hashes(codes: np.ndarray, masks: np.ndarray, positions: str, tables: np
             words = table[np.arange(p), codes]  # (n, p)
             hashes[:, :, lane] = words @ masks.T.astype(np.uint64)  # (n, p) @ (p, m) -> (n, m)
         return hashes
-    for number, places in enumerate(visible_indices(masks)):
+    for index, places in enumerate(visible_indices(masks)):
         shown = codes[:, places[places >= 0]]  # (n, w)
         rank = np.arange(shown.shape[1])
         for lane, table in enumerate(tables):
-            hashes[:, number, lane] = table[rank, shown].sum(1)  # (n, w) -> (n,)
+            hashes[:, index, lane] = table[rank, shown].sum(1)  # (n, w) -> (n,)
     return hashes
 
 
-def numbered(hashes: np.ndarray) -> np.ndarray:
-    """Number the distinct rows of 128 bits from 0, shape (N, 2) -> (N,) of int32, ascending in the first lane.
+def unique_inverse(hashes: np.ndarray) -> np.ndarray:
+    """Inverse indices of `numpy.unique` over rows of 128 bits, shape (N, 2) -> (N,) of int32, by first lane.
 
     Examples
     --------
-    >>> numbered(np.array([[7, 1], [3, 1], [7, 1], [7, 2]], np.uint64)).tolist()
+    >>> unique_inverse(np.array([[7, 1], [3, 1], [7, 1], [7, 2]], np.uint64)).tolist()
     [1, 0, 1, 2]
     """
     order = np.argsort(hashes[:, 0])
     new = np.diff(hashes[order, 0]) != 0
-    if (~new & (np.diff(hashes[order, 1]) != 0)).any():  # the first lane alone does not tell all apart
+    if (~new & (np.diff(hashes[order, 1]) != 0)).any():  # different hashes agree in the first lane
         order = np.lexsort((hashes[:, 1], hashes[:, 0]))
         new = (np.diff(hashes[order], axis=0) != 0).any(1)
-    number = np.empty(len(order), np.int32)
-    number[order] = np.concatenate([np.zeros(1, np.int32), np.cumsum(new, dtype=np.int32)])
-    return number
+    inverse = np.empty(len(order), np.int32)
+    inverse[order] = np.concatenate([np.zeros(1, np.int32), np.cumsum(new, dtype=np.int32)])
+    return inverse
 
 
 def collision_bound(*distinct: int) -> float:
-    """Probability, over the tables, that any two different ones of so many identities were taken for the same.
+    """Upper bound on the probability, over the tables, that two different identities have one hash.
+
+    Parameters
+    ----------
+    distinct : int
+        Numbers of different views, and of different targets.
 
     Examples
     --------

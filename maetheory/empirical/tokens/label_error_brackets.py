@@ -1,4 +1,4 @@
-"""Label errors of a sampled graph lie between what its images say of themselves and what they say of one another."""
+"""Brackets of label errors: in-sample votes below, leave-one-out votes above."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from maetheory.empirical.tokens.intervals import Bracket, standard_error
-from maetheory.empirical.tokens.sample import Sample
+from maetheory.empirical.tokens.sample import TokenSample
 
 MIN_LEAD = 2.6  # standard errors by which the first class of a view must lead the second
 _TIE = 1e-12
@@ -15,42 +15,43 @@ _TIE = 1e-12
 
 @dataclass(frozen=True)
 class _ClassVotes:
-    """First class of each node, its weight, that of the second class, and the weight each image gives its nodes."""
+    """Weights of the two leading classes at each node, and the weight that each image gives its nodes."""
 
-    first: np.ndarray  # (N,)
-    best: np.ndarray  # (N,)
-    second: np.ndarray  # (N,)
+    first: np.ndarray  # (N,), the leading class
+    best: np.ndarray  # (N,), its weight
+    second: np.ndarray  # (N,), the weight of the second class
     own: np.ndarray  # (n, m)
-    certain: np.ndarray  # (N,) of bool
+    certain: np.ndarray  # (N,) of bool, whether the first class leads clearly
 
 
-def label_error_bracket(sample: Sample, nodes: np.ndarray) -> Bracket:
-    """Bracket α for ``nodes = sample.views``, α₂ for ``sample.targets``.
+def label_error_bracket(sample: TokenSample, nodes: np.ndarray) -> Bracket:
+    """Bracket α for ``nodes = sample.views``, α₂ for ``nodes = sample.targets``.
 
-    An image that votes on its own view makes the error too small: it is the least of all rules on this sample. Without
-    its vote the rule is one that other images found, and no rule errs less than Bayes. A view that no other image
-    shows is guessed by the commonest class, a tie counts as an error.
+    Below: the in-sample error of the vote of all images, which no other rule undercuts on this sample. Above: the
+    leave-one-out error, that of a rule fitted to other images, which errs at least as often as the Bayes rule. A node
+    that occurs in no other image is assigned the most frequent class; a tie counts as an error.
     """
     votes = _class_votes(sample, nodes)
     label = sample.labels[:, None]
     agrees = label == votes.first[nodes]  # (n, m)
-    left = votes.best[nodes] - votes.own
-    alone = left <= _TIE * votes.best[nodes]
+    others = votes.best[nodes] - votes.own
+    alone = others <= _TIE * votes.best[nodes]
     commonest = int(np.bincount(sample.labels).argmax())
-    beaten = np.where(alone & (votes.second[nodes] <= 0), label != commonest, left <= votes.second[nodes] * (1 + _TIE))
-    seen_by_itself, by_others = (~agrees).astype(float), (~agrees | beaten).astype(float)
-    lower, upper = (float(sample.mask_weights @ error.mean(0)) for error in (seen_by_itself, by_others))
-    low, high = (_error(sample, error) for error in (seen_by_itself, by_others))
+    second = votes.second[nodes]
+    outvoted = np.where(alone & (second <= 0), label != commonest, others <= second * (1 + _TIE))
+    in_sample, leave_one_out = (~agrees).astype(float), (~agrees | outvoted).astype(float)
+    lower, upper = (float(sample.mask_weights @ error.mean(0)) for error in (in_sample, leave_one_out))
+    low, high = (_error(sample, error) for error in (in_sample, leave_one_out))
     n_classes = int(sample.labels.max()) + 1
-    return Bracket(lower, upper, low, high, value=(lower + upper) / 2, range=1.0 - 1.0 / max(n_classes, 2))
+    return Bracket(lower, upper, low, high, value=(lower + upper) / 2, maximum=1.0 - 1.0 / max(n_classes, 2))
 
 
-def pair_error_bracket(sample: Sample) -> Bracket:
+def pair_error_bracket(sample: TokenSample) -> Bracket:
     """Bracket φ from pairs of views of different images that share a target.
 
-    Given a target, views of different images are independent, so the share of pairs whose labels differ is unbiased.
-    Nothing is known of a target that one image alone shows, and of a view whose first class does not lead the second by
-    2.6 standard errors: they count as agreeing in the lower estimate and as differing in the upper one.
+    Given a target, views of different images are independent, so the fraction of pairs whose labels differ is unbiased.
+    A target that occurs in one image only, and a view whose first class does not lead the second by 2.6 standard
+    errors, count as agreeing in the lower estimate and as differing in the upper one.
     """
     votes = _class_votes(sample, sample.views)
     certain = votes.certain[sample.views]  # (n, m)
@@ -65,11 +66,12 @@ def pair_error_bracket(sample: Sample) -> Bracket:
     return Bracket(lower, upper, low, high, value=(lower + upper) / 2)
 
 
-def _error(sample: Sample, influence: np.ndarray) -> float:
+def _error(sample: TokenSample, influence: np.ndarray) -> float:
     return standard_error(influence, sample.mask_weights, sample.masks_drawn)
 
 
-def _class_votes(sample: Sample, nodes: np.ndarray) -> _ClassVotes:
+def _class_votes(sample: TokenSample, nodes: np.ndarray) -> _ClassVotes:
+    """Sum the weights of the images of each class at each node."""
     size, n_classes = int(nodes.max()) + 1, int(sample.labels.max()) + 1
     own = weight_per_image(nodes, sample.mask_weights)  # (n, m)
     label = np.broadcast_to(sample.labels[:, None], nodes.shape)
@@ -89,7 +91,7 @@ def _class_votes(sample: Sample, nodes: np.ndarray) -> _ClassVotes:
 
 
 def weight_per_image(nodes: np.ndarray, mask_weights: np.ndarray) -> np.ndarray:
-    """Weight with which an image shows the node that it shows under each mask, shape (n, m)."""
+    """Total weight of the masks under which an image has the same node as under each mask, shape (n, m)."""
     n = len(nodes)
     key = nodes.astype(np.int64) + np.arange(n)[:, None] * (int(nodes.max()) + 1)
     _, inverse = np.unique(key, return_inverse=True)
@@ -100,7 +102,7 @@ def weight_per_image(nodes: np.ndarray, mask_weights: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _LabelDisagreement:
-    """Mean over targets of the share of pairs that differ, and what each image and mask contribute."""
+    """Mean over targets of the fraction of pairs that differ, and the influence of each image and mask."""
 
     mean: float
     influence: np.ndarray  # (n, m)
@@ -108,15 +110,16 @@ class _LabelDisagreement:
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Pairs of different images at each target."""
+    """Weights of pairs of different images at each target."""
 
-    sample: Sample
+    sample: TokenSample
     weight: np.ndarray  # (n, m), of image and mask
-    total: np.ndarray  # (N2,), of the target
-    mass: np.ndarray  # (N2,), of its pairs of different images
+    total: np.ndarray  # (N2,), weight of the target
+    mass: np.ndarray  # (N2,), weight of its pairs of different images
 
     @classmethod
-    def of(cls, sample: Sample) -> _Pairs:
+    def of(cls, sample: TokenSample) -> _Pairs:
+        """Compute the pairs of a sample."""
         weight = np.array(sample.weights)
         total = np.bincount(sample.targets.ravel(), weight.ravel())
         own = weight_per_image(sample.targets, sample.mask_weights) / sample.n_images
@@ -124,7 +127,7 @@ class _Pairs:
         return cls(sample, weight, total, np.where(mass > _TIE * total**2, mass, 0.0))
 
     def disagreement(self, group: np.ndarray) -> _LabelDisagreement:
-        """Share of pairs in different groups, shape (n, m) of int; negative: in no group, and never different."""
+        """Fraction of pairs in different groups, (n, m) of int; a negative group differs from none."""
         target, counted = self.sample.targets, group >= 0
         weight = np.where(counted, self.weight, 0.0)
         inside = np.bincount(target.ravel(), weight.ravel(), len(self.total))[target]  # S_t, (n, m)
@@ -133,10 +136,10 @@ class _Pairs:
         own_inside = _sum_within_image(target.astype(np.int64), weight)
         against = np.where(counted, (inside - alike) - (own_inside - own), 0.0)  # others that differ, (n, m)
         found = np.bincount(target.ravel(), (self.weight * against).ravel(), len(self.total))  # (N2,)
-        share = np.divide(found, self.mass, out=np.zeros_like(found), where=self.mass > 0)
+        fraction = np.divide(found, self.mass, out=np.zeros_like(found), where=self.mass > 0)
         scale = np.divide(self.total, self.mass, out=np.zeros_like(found), where=self.mass > 0)
-        influence = 2 * against * scale[target] - share[target]
-        return _LabelDisagreement(float(self.total @ share), influence)
+        influence = 2 * against * scale[target] - fraction[target]
+        return _LabelDisagreement(float(self.total @ fraction), influence)
 
 
 def _sum_within(key: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -1,78 +1,143 @@
-"""One side of a token graph: what every image shows, or hides, under every mask, as identities that can be compared."""
+"""Hash or codebook identities of the views (or targets) of a token graph, collected chunk by chunk."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from maetheory.core import generator
+from maetheory.core import InputError, Progress, generator
 from maetheory.data.images import ImageSet
 from maetheory.empirical.tokens.codebook import FIT_ROWS, Codebook, pixels_as_float64
-from maetheory.empirical.tokens.hashing import LANES, numbered, view_hashes
+from maetheory.empirical.tokens.hashing import LANES, hash_tables, unique_inverse, view_hashes
 from maetheory.masks import patchify
 
+NODE_KINDS = ("patches", "pooled")
+CHUNK = 1024
+POOLED_CODES = 64
 
-class Side:
-    """Collects the identities of one side, chunk by chunk: hashes of patch codes, or codes of means.
+
+class NodeIdentities:
+    """Accumulator of the identities of all views, or of all targets: hashes of patch codes, or codes of means.
 
     Parameters
     ----------
     n_images : int
     shown : ndarray of bool, shape (m, p)
-        The patches of this side under each mask.
+        The patches that make up a view (or a target) under each mask.
     positions : {"kept", "dropped"}
     tables : ndarray of uint64, shape (2, p, K)
         From `hash_tables`.
-    book : Codebook, optional
-        Of means, where this side is pooled.
+    codebook : Codebook, optional
+        Of mean patches, if nodes are pooled.
     """
 
     def __init__(
-        self, n_images: int, shown: np.ndarray, positions: str, tables: np.ndarray, book: Codebook | None = None
+        self, n_images: int, shown: np.ndarray, positions: str, tables: np.ndarray, codebook: Codebook | None = None
     ) -> None:
-        self.shown, self.positions, self.tables, self.book = shown, positions, tables, book
+        self.shown, self.positions, self.tables, self.codebook = shown, positions, tables, codebook
         size = (n_images, len(shown))
-        self.found = np.empty((*size, LANES), np.uint64) if book is None else np.empty(size, np.int64)
+        self.identities = np.empty((*size, LANES), np.uint64) if codebook is None else np.empty(size, np.int64)
 
-    def see(self, start: int, patches: np.ndarray, codes: np.ndarray) -> None:
-        """Note the identities of images `start` and following, patches (b, p, c) and their codes (b, p)."""
+    def update(self, start: int, patches: np.ndarray, codes: np.ndarray) -> None:
+        """Add the identities of a chunk of images from index `start`, patches (b, p, c) and their codes (b, p)."""
         here = slice(start, start + len(patches))
-        if self.book is None:
-            self.found[here] = view_hashes(codes, self.shown, self.positions, self.tables)
+        if self.codebook is None:
+            self.identities[here] = view_hashes(codes, self.shown, self.positions, self.tables)
             return
-        mean_codes = self.book.codes(means(patches, self.shown)).astype(np.int64)  # (b, m)
+        mean_codes = self.codebook.codes(masked_means(patches, self.shown)).astype(np.int64)  # (b, m)
         if self.positions == "kept":
             mask = np.unique(self.shown, axis=0, return_inverse=True)[1].ravel()  # (m,)
-            mean_codes += mask * self.book.size
-        self.found[here] = mean_codes
+            mean_codes += mask * self.codebook.size
+        self.identities[here] = mean_codes
 
-    def numbers(self) -> np.ndarray:
-        """Return identities numbered from 0 without a gap, shape (n, m) of int32."""
-        if self.book is None:
-            return numbered(self.found.reshape(-1, LANES)).reshape(self.found.shape[:2])
-        return np.unique(self.found, return_inverse=True)[1].reshape(self.found.shape).astype(np.int32)
+    def indices(self) -> np.ndarray:
+        """Return the node index of every image under every mask, from 0 without gaps, shape (n, m) of int32."""
+        if self.codebook is None:
+            return unique_inverse(self.identities.reshape(-1, LANES)).reshape(self.identities.shape[:2])
+        return np.unique(self.identities, return_inverse=True)[1].reshape(self.identities.shape).astype(np.int32)
 
     def hashes(self, seed: int) -> np.ndarray:
-        """Return identities as 128 bits each, shape (n, m, 2), which other processes with this seed give them too."""
-        if self.book is None:
-            return self.found
+        """Return the identities as 128-bit hashes, shape (n, m, 2), the same in every process with this seed."""
+        if self.codebook is None:
+            return self.identities
         words = generator(seed, "pooled identities").integers(
-            0, 2**64, size=(self.book.size * len(self.shown), LANES), dtype=np.uint64
+            0, 2**64, size=(self.codebook.size * len(self.shown), LANES), dtype=np.uint64
         )
-        return words[self.found]  # (n, m) -> (n, m, 2)
+        return words[self.identities]  # (n, m) -> (n, m, 2)
 
 
-def means(patches: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """Mean of the patches shown by each mask, (b, p, c) -> (b, m, c)."""
+def check_options(views: str, targets: str, chunk: int) -> None:
+    """Raise InputError if a kind of node is unknown, or a chunk holds no image."""
+    for name, kind in (("views", views), ("targets", targets)):
+        if kind not in NODE_KINDS:
+            raise InputError(f'{name} must be "patches" or "pooled", but it is {kind!r}')
+    if chunk < 1:
+        raise InputError(f"chunk must be at least 1 image, but it is {chunk}")
+
+
+def collect_identities(
+    images: ImageSet | None,
+    codebook: Codebook,
+    masks: np.ndarray,
+    kinds: tuple[str, str],
+    positions: str,
+    *,
+    seed: int,
+    chunk: int,
+    fit_means: Callable[[np.ndarray], Codebook],
+    progress: Progress,
+) -> list[NodeIdentities]:
+    """Collect the identities of the views and of the targets of all images, chunk by chunk.
+
+    Parameters
+    ----------
+    images : ImageSet or None
+        None for a process without images.
+    codebook : Codebook
+        Codes of single patches.
+    masks : ndarray of bool, shape (m, p)
+        True = visible.
+    kinds : tuple of str
+        Of views and of targets: "patches" or "pooled".
+    positions : {"kept", "dropped"}
+    seed : int
+        Draws the hash tables.
+    chunk : int
+        Number of images converted to patches at a time.
+    fit_means : callable
+        Fits the codebook of mean patches where nodes are pooled, given the patches that make them up, (m, p).
+    progress : Progress
+    """
+    n_images = 0 if images is None else len(images)
+    tables = hash_tables(masks.shape[1], codebook.size, seed)
+    sides = [
+        NodeIdentities(n_images, shown, positions, tables, fit_means(shown) if kind == "pooled" else None)
+        for shown, kind in zip((masks, ~masks), kinds, strict=True)
+    ]
+    needs_codes = any(side.codebook is None for side in sides)
+    for start in range(0, n_images, chunk):
+        assert images is not None
+        patches = pixels_as_float64(patchify(images.images[start : start + chunk], codebook.patch))  # (b, p, c)
+        codes = codebook.codes(patches) if needs_codes else np.empty((0, 0), np.int32)
+        for side in sides:
+            side.update(start, patches, codes)
+        progress(min(start + chunk, n_images), n_images, "hashing views")
+    return sides
+
+
+def masked_means(patches: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Mean of the patches visible under each mask, (b, p, c) -> (b, m, c)."""
     return np.einsum("mp,bpc->bmc", shown / shown.sum(1, keepdims=True), patches, optimize=True)
 
 
 def codebook_images(n_images: int, n_masks: int, seed: int) -> np.ndarray:
-    """Return which images the codebook of means is fitted to, ascending: their means are a hundred thousand at most."""
-    most = max(2, FIT_ROWS // n_masks)
-    return np.sort(generator(seed, "pooled images").choice(n_images, min(most, n_images), replace=False))
+    """Draw the images whose means the codebook of means is fitted to, ascending; at most a hundred thousand means."""
+    n_chosen = min(max(2, FIT_ROWS // n_masks), n_images)
+    return np.sort(generator(seed, "pooled images").choice(n_images, n_chosen, replace=False))
 
 
 def masked_means_of_images(images: ImageSet, chosen: np.ndarray, shown: np.ndarray, patch: int) -> np.ndarray:
-    """Means of chosen images under every mask, one below the other, shape (images m, c)."""
-    found = means(pixels_as_float64(patchify(images.images[chosen], patch)), shown)  # (b, m, c)
+    """Mean visible patches of chosen images under every mask, stacked, shape (images m, c)."""
+    found = masked_means(pixels_as_float64(patchify(images.images[chosen], patch)), shown)  # (b, m, c)
     return found.reshape(-1, found.shape[-1])

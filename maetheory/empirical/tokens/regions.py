@@ -1,4 +1,7 @@
-"""What a mask shows of an image becomes one code, and so does what it hides: then views of other images do meet."""
+"""Token sample under one mask with whole visible and hidden regions quantised by k-means.
+
+Whole regions of many patches almost never agree patch by patch; their codes do.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import numpy as np
 
 from maetheory.data.images import ImageSet
 from maetheory.empirical.tokens.codebook import fit_codebook_to_vectors, pixels_as_float64
-from maetheory.empirical.tokens.sample import Sample, check_sample
+from maetheory.empirical.tokens.sample import TokenSample, check_sample
 from maetheory.masks import MaskLaw, patchify
 
 REGION_CODES = 32
@@ -14,32 +17,32 @@ REGION_CODES = 32
 
 def region_sample(
     images: ImageSet, law: MaskLaw, mask: np.ndarray, *, patch: int, codes: int = REGION_CODES, seed: int = 0
-) -> Sample:
-    """Number the view and the target of every image under one mask, each the nearest of finitely many regions.
+) -> TokenSample:
+    """Build the sample of images under one mask, each visible and each hidden region quantised to one code.
 
-    Codes of single patches make two regions of many patches differ almost always; here all pixels of a region are
-    quantised together, in a codebook of this mask's own. Both are channels, so every singular value is at most that
-    of the graph of pixels, and where a region takes no more than `codes` values nothing is lost.
+    All pixels of a region are quantised together, with a codebook fitted under this mask. Both quantisers are channels,
+    so every singular value is at most that of the graph of pixels; a side with at most `codes` distinct regions is not
+    quantised.
 
     Parameters
     ----------
     images : ImageSet
         At least two.
     law : MaskLaw
-        Over the patches of an image; only checked against the images.
+        Over the patches of an image; only checked for their number.
     mask : ndarray of bool, shape (p,)
         True = visible.
     patch : int
         Side of a patch in pixels.
     codes : int, default 32
-        Most codes of a side.
+        Maximal number of codes of visible regions, and of hidden ones.
     seed : int, default 0
-        Starts k-means.
+        Initialises k-means.
 
     Raises
     ------
     InputError
-        If law and images do not fit together, or k-means leaves a code without a region.
+        If law and images do not fit together, or k-means leaves a cluster empty.
 
     Examples
     --------
@@ -54,11 +57,12 @@ def region_sample(
     view, target = (
         _region_codes(patches[:, shown].reshape(len(patches), -1), patch, codes, seed) for shown in (mask, ~mask)
     )
-    return Sample(view, target, images.labels.astype(np.int64), np.ones(1), False, "kept")
+    return TokenSample(view, target, images.labels.astype(np.int64), np.ones(1), False, "kept")
 
 
 def _region_codes(rows: np.ndarray, patch: int, codes: int, seed: int) -> np.ndarray:
-    distinct, number = np.unique(rows, axis=0, return_inverse=True)
+    """Code of each region (n, c), from 0 without gaps, (n, 1)."""
+    distinct, code = np.unique(rows, axis=0, return_inverse=True)
     if len(distinct) > codes:
-        number = fit_codebook_to_vectors(rows, patch, codes, seed=seed).codes(rows)
-    return np.unique(number, return_inverse=True)[1].reshape(-1, 1).astype(np.int32)  # (n, 1)
+        code = fit_codebook_to_vectors(rows, patch, codes, seed=seed).codes(rows)
+    return np.unique(code, return_inverse=True)[1].reshape(-1, 1).astype(np.int32)

@@ -1,16 +1,21 @@
-"""Processes that hold shares of the images count one token graph together."""
+"""Token graph of images that are distributed over a process group."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from maetheory.core import InputError, Progress, silent
+from maetheory.core import InputError, Progress, no_progress
 from maetheory.data.images import ImageSet
 from maetheory.empirical.parallel.process_group import ProcessGroup
 from maetheory.empirical.tokens.codebook import Codebook, fit_codebook_to_vectors
-from maetheory.empirical.tokens.graph import CHUNK, POOLED_CODES, check_options, show
-from maetheory.empirical.tokens.hashing import hash_tables
-from maetheory.empirical.tokens.node_identities import Side, codebook_images, masked_means_of_images
+from maetheory.empirical.tokens.node_identities import (
+    CHUNK,
+    POOLED_CODES,
+    check_options,
+    codebook_images,
+    collect_identities,
+    masked_means_of_images,
+)
 from maetheory.empirical.tokens.sample import check_mask_law, sample_masks
 from maetheory.empirical.tokens.sharded_graph import ShardedGraph
 from maetheory.masks import MaskLaw, patchify
@@ -29,18 +34,18 @@ def sharded_token_graph(
     pooled_codes: int = POOLED_CODES,
     chunk: int = CHUNK,
     process_group: ProcessGroup | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> ShardedGraph:
-    """Count the mask graph of the images of all processes, each of which calls this with its own.
+    """Build the mask graph of the images of all processes, each of which calls this with its own images.
 
-    It is the graph that `token_graph` counts of all images in one process. Everything but the images must be the same
-    everywhere, the codebook too.
+    The result is the graph that `token_graph` builds of all images in one process. All arguments but the images must be
+    the same on every process, the codebook included.
 
     Parameters
     ----------
     images : ImageSet or None
-        The share of this process; None is an empty one.
-    process_group : Ranks, optional
+        The images of this process; None if it has none.
+    process_group : ProcessGroup, optional
         All processes by default.
     law, codebook, n_masks, seed, positions, views, targets, pooled_codes, chunk, progress
         As for `token_sample`.
@@ -50,24 +55,26 @@ def sharded_token_graph(
     InputError
         On every process, as for `token_sample` on any, or if there is no process group.
     """
-    process_group = ProcessGroup.of() if process_group is None else process_group
+    process_group = ProcessGroup.from_torch() if process_group is None else process_group
     check_options(views, targets, chunk)
-    total = int(process_group.counts(0 if images is None else len(images)).sum())
+    size = 0 if images is None else len(images)
+    total = int(process_group.all_gather_int(size).sum())
     process_group.run_everywhere(lambda: _check(images, total, law, codebook, positions))
     masks, mask_weights = sample_masks(law, n_masks, seed)
-    tables = hash_tables(law.n_patches, codebook.size, seed)
-    size = 0 if images is None else len(images)
-    sides = []
-    for shown, word in ((masks, views), (~masks, targets)):
-        pooled = word == "pooled"
-        book = _means_codebook(images, shown, codebook.patch, pooled_codes, seed, process_group) if pooled else None
-        sides.append(Side(size, shown, positions, tables, book))
-    if images is not None:
-        show(images, codebook, sides, chunk, progress)
-    labels = np.empty(0, np.int64) if images is None else images.labels
-    return ShardedGraph.from_hashes(
-        sides[0].hashes(seed), sides[1].hashes(seed), labels, mask_weights, process_group=process_group
+    sides = collect_identities(
+        images,
+        codebook,
+        masks,
+        (views, targets),
+        positions,
+        seed=seed,
+        chunk=chunk,
+        fit_means=lambda shown: _means_codebook(images, shown, codebook.patch, pooled_codes, seed, process_group),
+        progress=progress,
     )
+    labels = np.empty(0, np.int64) if images is None else images.labels
+    view, target = (side.hashes(seed) for side in sides)
+    return ShardedGraph.from_hashes(view, target, labels, mask_weights, process_group=process_group)
 
 
 def _check(images: ImageSet | None, total: int, law: MaskLaw, codebook: Codebook, positions: str) -> None:
@@ -83,17 +90,15 @@ def _check(images: ImageSet | None, total: int, law: MaskLaw, codebook: Codebook
 def _means_codebook(
     images: ImageSet | None, shown: np.ndarray, patch: int, size: int, seed: int, process_group: ProcessGroup
 ) -> Codebook:
-    """Fit the codebook of means that one process with all images would fit, on the first process."""
-    lengths = process_group.counts(0 if images is None else len(images))
+    """Fit on the root the codebook of mean patches that one process with all images would fit."""
+    lengths = process_group.all_gather_int(0 if images is None else len(images))
     ends = np.cumsum(lengths)
     chosen = codebook_images(int(ends[-1]), len(shown), seed)
-    here = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
+    chosen_by_rank = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
+    local = chosen_by_rank[process_group.rank] - (ends - lengths)[process_group.rank]
     width = int(process_group.all_reduce(0 if images is None else images.shape[1] * patch * patch, "max"))
     rows = np.empty((0, width))
-    if len(here[process_group.number]):
-        assert images is not None
-        rows = masked_means_of_images(
-            images, here[process_group.number] - (ends - lengths)[process_group.number], shown, patch
-        )
-    together = process_group.gather(rows, [len(part) * len(shown) for part in here])
-    return process_group.run_on_root(lambda: fit_codebook_to_vectors(together, patch, size, seed=seed))
+    if images is not None and len(local):
+        rows = masked_means_of_images(images, local, shown, patch)
+    gathered = process_group.gather(rows, [len(part) * len(shown) for part in chosen_by_rank])
+    return process_group.run_on_root(lambda: fit_codebook_to_vectors(gathered, patch, size, seed=seed))

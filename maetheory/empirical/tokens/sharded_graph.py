@@ -1,4 +1,4 @@
-"""A mask graph too large for one machine: each process holds the rows of some views, and products are sums over all."""
+"""Mask graph distributed over a process group: each process holds the rows of a range of views."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ _CHUNK_ENTRIES = 2**22
 @final
 @dataclass(frozen=True, eq=False)
 class ShardedGraph:
-    """The mask graph of images that several processes hold, as one of them sees it.
+    """Mask graph of images that are distributed over a process group, as held by one process.
 
-    Views and targets have the numbers they would have in one process. Each process owns a range of both, and with its
-    views their rows of the joint law. Methods and properties must be called by all processes, in the same order; the
-    numbers that come back are the same for everyone.
+    Views and targets have the indices they would have in one process. Each process owns a range of both, and the rows
+    of the joint law of its views. All processes must call methods and properties, in the same order; the returned
+    numbers are the same on every process.
 
     Attributes
     ----------
-    process_group : Ranks
+    process_group : ProcessGroup
     view_offsets, target_offsets : ndarray of int, shape (w + 1,)
-        Process r owns the nodes from start r up to start r + 1.
+        Process r owns the nodes from offset r up to offset r + 1.
     joint : csr_array, shape (n_r, N2)
         Rows of M(x₁, x₂) of this process's views; M sums to one over all processes.
     view_classes : csr_array, shape (n_r, r)
-        Joint law of view and label of its image, of this process's views.
+        Joint law of view and label of its image, for this process's views.
     target_classes : csr_array, shape (t_r, r)
-        The same of this process's targets.
+        Joint law of target and label of its image, for this process's targets.
     n_pairs : int
         Images times masks, over all processes.
     """
@@ -65,17 +65,17 @@ class ShardedGraph:
         *,
         process_group: ProcessGroup | None = None,
     ) -> ShardedGraph:
-        """Build the graph from the identities of views and targets of the images that each process holds.
+        """Build the graph from the hashes of views and targets of the images that each process holds.
 
         Parameters
         ----------
         views, targets : ndarray of uint64, shape (n, m, 2)
-            128-bit identities of this process's n images under m masks; n may be 0, but not everywhere.
+            128-bit hashes of this process's n images under m masks; n may be 0, but not on every process.
         labels : ndarray of int, shape (n,)
             Class of each image.
         mask_weights : ndarray, shape (m,)
-            Probability of each mask, the same for all processes; sums to one.
-        process_group : Ranks, optional
+            Probability of each mask, the same on all processes; sums to one.
+        process_group : ProcessGroup, optional
             All processes by default.
 
         Raises
@@ -83,7 +83,7 @@ class ShardedGraph:
         InputError
             If there is no process group, or no process has an image.
         """
-        process_group = ProcessGroup.of() if process_group is None else process_group
+        process_group = ProcessGroup.from_torch() if process_group is None else process_group
         n_images = int(process_group.all_reduce(len(views)))
         if not n_images:
             raise InputError("a graph needs images, but no process has any")
@@ -125,7 +125,7 @@ class ShardedGraph:
     @property
     def degrees(self) -> tuple[np.ndarray, np.ndarray]:
         """Marginals d₁ and d₂ of the views and targets that this process owns, shapes (n_r,) and (t_r,)."""
-        first, last = self.target_offsets[self.process_group.number : self.process_group.number + 2]
+        first, last = self.target_offsets[self.process_group.rank : self.process_group.rank + 2]
         return np.asarray(self.joint.sum(1)), self._target_degrees[first:last]
 
     @cached_property
@@ -136,10 +136,10 @@ class ShardedGraph:
         return sparse.csr_array(one @ self.joint @ two)
 
     def spectrum(self, k: int, *, seed: int = 0) -> Spectrum:
-        """Return the k largest singular values of Ā_M with their certificate, the same for everyone.
+        """Return the k largest singular values of Ā_M with their certificate, the same on every process.
 
-        The first process runs the solver and the others multiply. Of the vectors each process gets the rows of its own
-        views and targets.
+        The root runs the solver and all processes multiply. Each process gets the rows of the vectors of its own views
+        and targets.
 
         Raises
         ------
@@ -151,14 +151,34 @@ class ShardedGraph:
                 f"k must lie between 1 and {min(self.shape)}, the smaller number of distinct views and "
                 f"targets, but it is {k}"
             )
-        return sharded_spectrum(self, k, seed)
+        return sharded_spectrum(
+            self.process_group,
+            self.normalized_block,
+            (self.view_offsets, self.target_offsets),
+            k,
+            seed=seed,
+            component_vectors=self._component_vectors(k) if self.n_components >= k else None,
+        )
+
+    def _component_vectors(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Local rows of √d on each of the k lowest components, normalised over all processes."""
+        views, targets = self.components
+        first, last = self.target_offsets[self.process_group.rank : self.process_group.rank + 2]
+        chosen = np.flatnonzero(targets == np.arange(len(targets)))[:k]
+
+        def normalised(names: np.ndarray, degree: np.ndarray) -> np.ndarray:
+            vectors = np.sqrt(degree)[:, None] * (names[:, None] == chosen)  # (n, k)
+            return vectors / np.sqrt(self.process_group.all_reduce((vectors**2).sum(0)))
+
+        degrees = self.degrees
+        return normalised(views, degrees[0]), normalised(targets[first:last], degrees[1])
 
     @cached_property
     def components(self) -> tuple[np.ndarray, np.ndarray]:
         """Component of each view of this process, shape (n_r,), and of every target, shape (N2,).
 
-        A component is called by its lowest target. Each process joins what its own rows join; then the lowest name
-        known of each target goes round until no name changes.
+        A component is named by its lowest target. Each process finds the components of its own rows; then the lowest
+        name of each target is all-reduced until no name changes.
         """
         n_rows, n_columns = self.joint.shape
         both: Any = sparse.block_array([[None, self.joint], [self.joint.T, None]], format="csr")
@@ -173,7 +193,7 @@ class ShardedGraph:
 
     @cached_property
     def n_components(self) -> int:
-        """Number of connected components, which is the multiplicity of the singular value 1."""
+        """Number of connected components, the multiplicity of the singular value 1."""
         name = self.components[1]
         return int((name == np.arange(len(name))).sum())
 
@@ -199,8 +219,8 @@ class ShardedGraph:
         return self._sum_over_processes([_pair_disagreement(part, self.n_pairs) for part in _dense_row_chunks(law)])
 
     def _sum_over_processes(self, parts: list[Estimate]) -> Estimate:
-        mine = [sum(part.value for part in parts), sum(part.error for part in parts)]
-        value, error = self.process_group.all_reduce(np.array(mine, np.float64)).tolist()
+        local = [sum(part.value for part in parts), sum(part.error for part in parts)]
+        value, error = self.process_group.all_reduce(np.array(local, np.float64)).tolist()
         return Estimate(value, error)
 
 
@@ -212,23 +232,24 @@ def _aggregate_at_owner(
     weight: np.ndarray,
     width: int,
 ) -> sparse.csr_array:
-    """Bring weights of pairs to the owners of their rows and sum them there; shape (rows of this process, width)."""
+    """Send weights of (row, column) pairs to the owners of the rows and sum them there; shape (local rows, width)."""
     order = np.lexsort((column, row))
     row, column, weight = row[order], column[order], weight[order]
     new = np.flatnonzero(np.diff(row, prepend=-1) | np.diff(column, prepend=-1))
     row, column = row[new].astype(np.int64), column[new].astype(np.int64)
     weight = np.add.reduceat(weight, new) if len(new) else weight
-    ends = np.searchsorted(owner_of(row, offsets), np.arange(process_group.count + 1))
+    ends = np.searchsorted(owner_of(row, offsets), np.arange(process_group.world_size + 1))
     message = np.stack([row, column, weight.view(np.int64)], axis=1)  # (E, 3)
-    come = np.concatenate(process_group.all_to_all([message[a:b] for a, b in pairwise(ends)]))
-    first, last = offsets[process_group.number : process_group.number + 2]
-    index = np.int32 if max(last - first, width, len(come)) < 2**31 else np.int64
-    place = ((come[:, 0] - first).astype(index), come[:, 1].astype(index))
-    return sparse.csr_array(sparse.coo_array((come[:, 2].copy().view(np.float64), place), shape=(last - first, width)))
+    received = np.concatenate(process_group.all_to_all([message[a:b] for a, b in pairwise(ends)]))
+    first, last = offsets[process_group.rank : process_group.rank + 2]
+    index = np.int32 if max(last - first, width, len(received)) < 2**31 else np.int64
+    coordinates = ((received[:, 0] - first).astype(index), received[:, 1].astype(index))
+    weights = received[:, 2].copy().view(np.float64)
+    return sparse.csr_array(sparse.coo_array((weights, coordinates), shape=(last - first, width)))
 
 
 def _dense_row_chunks(law: sparse.csr_array) -> Iterator[np.ndarray]:
-    """Yield the rows of a sparse law as arrays that fit in memory."""
+    """Yield the rows of a sparse law as dense arrays that fit in memory."""
     step = max(1, _CHUNK_ENTRIES // law.shape[1])
     for start in range(0, law.shape[0], step):
         yield law[start : start + step].toarray()

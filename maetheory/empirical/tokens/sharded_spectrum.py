@@ -1,30 +1,53 @@
-"""The singular values of a shared graph: as many ones as it has components, and the rest from products."""
+"""Certified singular values of a sharded matrix; constant vectors where its graph has k components or more."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
+from scipy import sparse
 from scipy.sparse.linalg import LinearOperator
 
 from maetheory.empirical.parallel.process_group import ProcessGroup
 from maetheory.empirical.parallel.root_driven import solve_on_root
 from maetheory.spectra import Spectrum, certify, spectrum
 
-if TYPE_CHECKING:
-    from maetheory.empirical.tokens.sharded_graph import ShardedGraph
+Vectors = tuple[np.ndarray, np.ndarray]
 
 
-def sharded_spectrum(graph: ShardedGraph, k: int, seed: int) -> Spectrum:
-    """Return the k largest singular values of a shared graph; the vectors are the rows of this process.
+def sharded_spectrum(
+    process_group: ProcessGroup,
+    local_rows: sparse.csr_array,
+    offsets: Vectors,
+    k: int,
+    *,
+    seed: int,
+    component_vectors: Vectors | None = None,
+) -> Spectrum:
+    """Return the k largest singular values of a sharded matrix; the vectors are the local rows.
 
-    Where there are k components or more the values are all 1 and the vectors are known, so that no solver need tell
-    equal values apart; else it is `maetheory.spectra.spectrum` that finds them from products.
+    Parameters
+    ----------
+    process_group : ProcessGroup
+    local_rows : csr_array, shape (n_r, N2)
+        Rows of Ā_M of this process.
+    offsets : tuple of ndarray of int, each of shape (w + 1,)
+        Index of the first view, and of the first target, of each process, then their numbers.
+    k : int
+        From 1 to min(N1, N2).
+    seed : int
+        Starts the solver.
+    component_vectors : tuple of ndarray, shapes (n_r, k) and (t_r, k), optional
+        Local rows of k pairs of singular vectors with σ = 1, where the graph has k components or more. They are
+        certified without a solver, which need not separate equal values then; otherwise `maetheory.spectra.spectrum`
+        solves from products.
     """
-    process_group = graph.process_group
-    if graph.n_components >= k:
-        left, right = (process_group.gather(part, lengths) for part, lengths in _component_vectors(graph, k))
+    lengths = [np.diff(ends).tolist() for ends in offsets]
+    if component_vectors is not None:
+        left, right = (
+            process_group.gather(vectors, rows) for vectors, rows in zip(component_vectors, lengths, strict=True)
+        )
 
         def solve(operator: LinearOperator) -> Spectrum:
             return certify(operator, np.ones(k), left, right, seed=seed)
@@ -33,33 +56,14 @@ def sharded_spectrum(graph: ShardedGraph, k: int, seed: int) -> Spectrum:
         def solve(operator: LinearOperator) -> Spectrum:
             return spectrum(operator, k, seed=seed)
 
-    found = solve_on_root(process_group, graph.normalized_block, graph.view_offsets, solve)
-    return _scatter_vectors(process_group, graph, found, k)
+    found = solve_on_root(process_group, local_rows, offsets[0], solve)
+    return _scatter_vectors(process_group, lengths, found, k)
 
 
-def _component_vectors(graph: ShardedGraph, k: int) -> list[tuple[np.ndarray, list[int]]]:
-    """Return own rows of √d on each of the k lowest components, of unit norm over all, and everyone's lengths."""
-    views, targets = graph.components
-    first, last = graph.target_offsets[graph.process_group.number : graph.process_group.number + 2]
-    chosen = np.flatnonzero(targets == np.arange(len(targets)))[:k]
-    found = []
-    for names, degree, offsets in (
-        (views, graph.degrees[0], graph.view_offsets),
-        (targets[first:last], graph.degrees[1], graph.target_offsets),
-    ):
-        vectors = np.sqrt(degree)[:, None] * (names[:, None] == chosen)  # (n, k)
-        size = np.sqrt(graph.process_group.all_reduce((vectors**2).sum(0)))
-        found.append((vectors / size, np.diff(offsets).tolist()))
-    return found
-
-
-def _scatter_vectors(process_group: ProcessGroup, graph: ShardedGraph, found: Spectrum | None, k: int) -> Spectrum:
-    """Tell everyone the values and the certificate, and deal out the rows of the vectors."""
-    nothing = np.empty(0)
-    told = process_group.run_on_root(lambda: replace(cast(Spectrum, found), left=nothing, right=nothing))
-    one, two = (None, None) if found is None else (found.left, found.right)
-    left, right = (
-        process_group.scatter(rows, np.diff(offsets).tolist(), (k,))
-        for rows, offsets in ((one, graph.view_offsets), (two, graph.target_offsets))
-    )
-    return replace(told, left=left, right=right)
+def _scatter_vectors(process_group: ProcessGroup, lengths: list[list[int]], found: Spectrum | None, k: int) -> Spectrum:
+    """Broadcast the values and the certificate, and scatter the rows of the vectors."""
+    empty = np.empty(0)
+    certificate = process_group.run_on_root(lambda: replace(cast(Spectrum, found), left=empty, right=empty))
+    vectors = (None, None) if found is None else (found.left, found.right)
+    left, right = (process_group.scatter(rows, length, (k,)) for rows, length in zip(vectors, lengths, strict=True))
+    return replace(certificate, left=left, right=right)

@@ -37,7 +37,7 @@ def test_every_quantity_is_that_of_the_dense_joint_law(factor: float) -> None:
     images = _images()
     graph = kernel_graph(images, MASK, patch=2, factor=factor)
     dense = MaskGraph.from_joint(_dense(graph, images), labels=images.labels)
-    off = 4 * graph.table.rounding
+    off = 4 * graph.kernel_matrix.rounding_error
     assert graph.degrees[1] == pytest.approx(dense.degrees[1], rel=off)
     normal = dense.normalized_matrix.toarray()
     assert graph.normalized @ np.eye(40) == pytest.approx(normal, abs=off)
@@ -91,14 +91,14 @@ def test_distinct_pairs_are_those_of_two_images() -> None:
 
 def test_the_certificate_decides_where_values_fall_slowly_and_all_products_are_counted(monkeypatch) -> None:
     graph = kernel_graph(_images(200), MASK, patch=2, factor=0.25)
-    columns, times = [], GaussianKernelMatrix.times
+    columns, matmul = [], GaussianKernelMatrix.matmul
 
     def counted(self, x, **options):
         columns.append(np.atleast_2d(np.transpose(x)).shape[0])
-        return times(self, x, **options)
+        return matmul(self, x, **options)
 
     assert graph.degrees[1].sum() == pytest.approx(1)
-    monkeypatch.setattr(GaussianKernelMatrix, "times", counted)
+    monkeypatch.setattr(GaussianKernelMatrix, "matmul", counted)
     found = graph.spectrum(8)
     exact = np.linalg.svd(graph.normalized @ np.eye(200), compute_uv=False)
     assert found.values[7] - exact[8] < 0.04 * exact[8]  # what 32 steps for the next value itself could not decide
@@ -126,10 +126,10 @@ def test_no_bandwidth_joins_what_coincides(q: int) -> None:
     points = np.repeat(rng.random((30, q)), 4, axis=0)
     points = np.concatenate([points, np.nextafter(points[:1], 2.0)])
     same = (points[:, None] == points[None]).all(2).astype(float)
-    for keep in (True, False):
-        table = GaussianKernelMatrix(points, 0.0, keep=keep)
-        np.testing.assert_array_equal(table.times(np.eye(121)), same)
-        assert table.rounding == 0
+    for cache in (True, False):
+        matrix = GaussianKernelMatrix(points, 0.0, cache=cache)
+        np.testing.assert_array_equal(matrix.matmul(np.eye(121)), same)
+        assert matrix.rounding_error == 0
 
 
 def test_images_with_one_target_meet_without_a_bandwidth() -> None:
@@ -145,7 +145,7 @@ def test_a_bandwidth_below_the_rounding_of_distances_is_refused() -> None:
     for bandwidth in (1e-200, 1e-25, 1e-6):
         with pytest.raises(InputError, match=r"is too small for these points.*or 0 to join only what coincides"):
             GaussianKernelMatrix(points, bandwidth)
-    assert GaussianKernelMatrix(points, 1e-2).rounding < 1
+    assert GaussianKernelMatrix(points, 1e-2).rounding_error < 1
 
 
 def test_more_blur_never_raises_a_singular_value() -> None:
@@ -153,49 +153,49 @@ def test_more_blur_never_raises_a_singular_value() -> None:
     assert (np.diff(spectra, axis=0) <= 1e-5).all()
 
 
-def test_a_table_in_memory_in_a_file_and_computed_again_are_one(tmp_path, monkeypatch) -> None:
+def test_a_matrix_in_memory_in_a_file_or_recomputed_is_the_same(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("maetheory.empirical.kernel.gaussian_matrix.TILE_BYTES", 4 * 40 * 5)
     points = np.random.default_rng(1).normal(size=(40, 6))
     x = np.random.default_rng(2).normal(size=(40, 3))
     memory = GaussianKernelMatrix(points, 2.0)
-    file = GaussianKernelMatrix(points, 2.0, room=40 * 40 * 2, scratch_dir=tmp_path)
-    again = GaussianKernelMatrix(points, 2.0, room=40 * 40 * 2)
-    assert (memory.kept, file.kept, again.kept) == (True, True, False)
+    file = GaussianKernelMatrix(points, 2.0, memory_budget=40 * 40 * 2, scratch_dir=tmp_path)
+    recomputed = GaussianKernelMatrix(points, 2.0, memory_budget=40 * 40 * 2)
+    assert (memory.is_cached, file.is_cached, recomputed.is_cached) == (True, True, False)
     exact = np.exp(-((points[:, None] - points[None]) ** 2).sum(-1) / 8) @ x
-    for table in (memory, file, again):
-        assert table.times(x) == pytest.approx(exact, rel=0, abs=40 * table.rounding * 4)
+    for matrix in (memory, file, recomputed):
+        assert matrix.matmul(x) == pytest.approx(exact, rel=0, abs=40 * matrix.rounding_error * 4)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("edge", [1, 6, 7, 40])
-@pytest.mark.parametrize("kept", [True, False])
-def test_products_by_blocks_of_one_half_are_those_of_the_whole_matrix(block_size: int, kept: bool, monkeypatch) -> None:
+@pytest.mark.parametrize("block_size", [1, 6, 7, 40])
+@pytest.mark.parametrize("cache", [True, False])
+def test_products_by_blocks_of_one_half_equal_those_of_the_matrix(block_size: int, cache: bool, monkeypatch) -> None:
     monkeypatch.setattr("maetheory.empirical.kernel.gaussian_matrix.BLOCK_SIZE", {"cpu": block_size})
     points = np.random.default_rng(1).normal(size=(40, 6))
-    table = GaussianKernelMatrix(points, 2.0, keep=kept)
-    assert (table.rows, table.kept) == (block_size, kept)
+    matrix = GaussianKernelMatrix(points, 2.0, cache=cache)
+    assert (matrix.tile_rows, matrix.is_cached) == (block_size, cache)
     exact = np.exp(-((points[:, None] - points[None]) ** 2).sum(-1) / 8)
-    whole, off = table.times(np.eye(40)), 2 * table.rounding
+    whole, off = matrix.matmul(np.eye(40)), 2 * matrix.rounding_error
     assert (whole == whole.T).all()
     assert (np.diag(whole) == 1).all()
     assert whole == pytest.approx(exact, rel=off)
     for x in (np.random.default_rng(2).normal(size=(40, 3)), np.random.default_rng(3).normal(size=40)):
-        assert table.times(x) == pytest.approx(whole @ x, rel=0, abs=1e-14 * 40 * 4)
-        assert table.times(x, power=2) == pytest.approx(whole**2 @ x, rel=0, abs=1e-14 * 40 * 4)
+        assert matrix.matmul(x) == pytest.approx(whole @ x, rel=0, abs=1e-14 * 40 * 4)
+        assert matrix.matmul(x, power=2) == pytest.approx(whole**2 @ x, rel=0, abs=1e-14 * 40 * 4)
 
 
 @pytest.mark.parametrize("rows", [1, 7, 40])
-def test_the_size_of_a_table_is_known_before_it_is_made(rows: int, monkeypatch) -> None:
+def test_the_number_of_entries_is_known_before_they_are_computed(rows: int, monkeypatch) -> None:
     monkeypatch.setattr("maetheory.empirical.kernel.gaussian_matrix.BLOCK_SIZE", {"cpu": rows})
     points = np.random.default_rng(1).normal(size=(40, 6))
-    assert GaussianKernelMatrix(points, 2.0).size == sum(
+    assert GaussianKernelMatrix(points, 2.0).n_entries == sum(
         tile.numel() for _, tile in GaussianKernelMatrix(points, 2.0)._tiles()
     )
-    needed = 4 * GaussianKernelMatrix(points, 2.0).size
+    needed = 4 * GaussianKernelMatrix(points, 2.0).n_entries
     tiles = 12 * rows * 40
-    assert GaussianKernelMatrix(points, 2.0, room=max(needed, tiles)).kept
+    assert GaussianKernelMatrix(points, 2.0, memory_budget=max(needed, tiles)).is_cached
     if needed > tiles:
-        assert not GaussianKernelMatrix(points, 2.0, room=needed - 1).kept
+        assert not GaussianKernelMatrix(points, 2.0, memory_budget=needed - 1).is_cached
 
 
 def test_a_vote_that_is_tied_or_that_nobody_casts_is_an_error() -> None:
@@ -221,7 +221,7 @@ def test_the_labels_of_views_are_guessed_from_other_images() -> None:
         ({"mask": np.ones(4, bool)}, "must show and hide at least one patch"),
         ({"mask": np.ones(3, bool)}, r"boolean of shape \(4,\)"),
         ({"factor": -1.0}, "must not be negative"),
-        ({"room": 100}, "take fewer images"),
+        ({"memory_budget": 100}, "take fewer images"),
     ],
 )
 def test_bad_input_is_one_sentence(change: dict, words: str) -> None:

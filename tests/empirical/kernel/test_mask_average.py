@@ -63,8 +63,8 @@ def _by_hand(mask: np.ndarray) -> dict[str, float]:
         "graph_pair_label_error": own,
         "view_label_error": alpha,
         "target_label_error": 1 - sum(max(joint[labels == c, j].sum() for c in range(3)) for j in range(N)),
-        "self_pairs": same,
-        "tail": (values[K:] ** 2).sum(),
+        "self_pair_fraction": same,
+        "tail_energy": (values[K:] ** 2).sum(),
         "sharp_bound": 4 * distinct / (1 - values[K]) + 2 * alpha,
         "graph_bound": 4 * own / (1 - values[K]),
     }
@@ -82,7 +82,7 @@ def test_means_and_errors_are_those_of_graphs_written_down_one_by_one() -> None:
         each = np.array([numbers[name] for numbers in by_hand])
         assert estimate == pytest.approx(each.mean(), rel=1e-4, abs=1e-6), name
         error = 2 * np.sqrt(((each - each.mean()) ** 2).sum() / (len(each) - 1) / len(each))
-        rounding = np.mean([0 if name == "view_label_error" else _error(one, name) for one in found.each])
+        rounding = np.mean([0 if name == "view_label_error" else _error(one, name) for one in found.per_mask])
         assert estimate.error == pytest.approx(error + rounding, rel=1e-3, abs=1e-6), name
         assert estimate.sampled
         assert rounding < 2e-3 * max(abs(estimate), 1), name
@@ -96,9 +96,9 @@ def test_each_mask_is_drawn_from_the_law_and_leaves_its_numbers() -> None:
     found = _average()
     assert found.masks.shape == (5, 4)
     assert (found.masks.sum(1) == 2).all()
-    assert len(found.each) == 5
+    assert len(found.per_mask) == 5
     assert (found.k, found.n_images) == (K, N)
-    assert all(one.bandwidth == BANDWIDTH and one.complete for one in found.each)
+    assert all(one.bandwidth == BANDWIDTH and one.complete for one in found.per_mask)
     again = average_over_masks(_images(), LAW, masks=5, k=K, patch=2, bandwidth=BANDWIDTH)
     assert _named(again) == _named(found)
     assert (_average(seed=1).masks != found.masks).any()
@@ -116,16 +116,16 @@ def test_the_error_covers_the_mean_over_all_masks() -> None:
 def test_a_factor_takes_the_median_of_each_mask() -> None:
     found = average_over_masks(_images(), LAW, masks=4, k=1, patch=2, factor=0.5, seed=3)
     alone = [kernel_graph(_images(), mask, patch=2, factor=0.5).bandwidth for mask in found.masks]
-    assert [one.bandwidth for one in found.each] == pytest.approx(alone)
+    assert [one.bandwidth for one in found.per_mask] == pytest.approx(alone)
 
 
 def test_one_graph_is_in_memory_at_a_time(monkeypatch) -> None:
     built: list[weakref.ref] = []
 
     def watched(*args, **options):
-        assert all(table() is None for table in built)
+        assert all(matrix() is None for matrix in built)
         graph = kernel_graph(*args, **options)
-        built.append(weakref.ref(graph.table))
+        built.append(weakref.ref(graph.kernel_matrix))
         return graph
 
     monkeypatch.setattr("maetheory.empirical.kernel.mask_average.kernel_graph", watched)
@@ -135,10 +135,10 @@ def test_one_graph_is_in_memory_at_a_time(monkeypatch) -> None:
     assert seen == [(number, 3, "masks averaged") for number in (1, 2, 3)]
 
 
-def test_a_table_in_a_file_gives_the_same(tmp_path, monkeypatch) -> None:
+def test_a_matrix_in_a_file_gives_the_same(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("maetheory.empirical.kernel.gaussian_matrix.TILE_BYTES", 4 * N * 2)
     filed = average_over_masks(
-        _images(), LAW, masks=5, k=K, patch=2, bandwidth=BANDWIDTH, room=N * N * 2, scratch_dir=tmp_path
+        _images(), LAW, masks=5, k=K, patch=2, bandwidth=BANDWIDTH, memory_budget=N * N * 2, scratch_dir=tmp_path
     )
     for name, estimate in _named(filed).items():
         assert estimate == pytest.approx(_named(_average())[name], rel=1e-4, abs=1e-6)
@@ -159,10 +159,10 @@ def test_where_the_graph_falls_apart_the_bound_is_infinite_and_not_nan() -> None
 def test_the_tail_by_probes_agrees_with_the_exact_one(monkeypatch) -> None:
     graph = kernel_graph(_images(120), np.array([True, False, True, False]), patch=2, factor=0.3)
     found = graph.spectrum(2)
-    exact = graph.tail(found, 2)
+    exact = graph.tail_energy(found, 2)
     assert not exact.sampled
-    monkeypatch.setattr("maetheory.empirical.kernel.graph.EXACT", 119)
-    probed = graph.tail(found, 2, seed=1)
+    monkeypatch.setattr("maetheory.empirical.kernel.graph.MAX_EXACT_IMAGES", 119)
+    probed = graph.tail_energy(found, 2, seed=1)
     assert probed.sampled
     assert probed != exact
     assert abs(probed - exact) < 2 * probed.error

@@ -1,4 +1,4 @@
-"""A graph shared among processes is the graph of one process, whatever share each has, down to none."""
+"""A graph distributed over processes equals that of one process, whatever images each holds, down to none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from maetheory.data import ImageSet
 from maetheory.empirical import fit_codebook, token_sample
 from maetheory.empirical.parallel.process_group import ProcessGroup
 from maetheory.empirical.tokens.distributed_unique import distributed_unique_inverse
-from maetheory.empirical.tokens.hashing import numbered
+from maetheory.empirical.tokens.hashing import unique_inverse
 from maetheory.empirical.tokens.sharded import sharded_token_graph
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
@@ -38,8 +38,8 @@ from maetheory.masks import UniformMasks
 images, found = task["images"], {}
 book = fit_codebook(images, 2, 4)
 for share, (a, b) in task["shares"].items():
-    mine = np.arange(a) if number == 0 else np.arange(a, a + b)
-    part = images.take(mine) if len(mine) else None
+    local = np.arange(a) if rank == 0 else np.arange(a, a + b)
+    part = images.take(local) if len(local) else None
     for case, options in task["cases"].items():
         graph = sharded_token_graph(part, UniformMasks(4, 2), codebook=book, chunk=16, **options)
         found[share, case] = {
@@ -48,16 +48,16 @@ for share, (a, b) in task["shares"].items():
                                                  graph.pair_label_error()],
             "spectra": {k: graph.spectrum(k) for k in task["values"][case]},
         }
-complaints = []
+errors = []
 for job in (lambda: graph.spectrum(10**6),
-            lambda: sharded_token_graph(part, UniformMasks(4 + number, 2), codebook=book),
+            lambda: sharded_token_graph(part, UniformMasks(4 + rank, 2), codebook=book),
             lambda: sharded_token_graph(part, UniformMasks(4, 2), codebook=book, targets="pooled", pooled_codes=10**6),
             lambda: sharded_token_graph(None, UniformMasks(4, 2), codebook=book)):
     try:
         job()
     except InputError as error:
-        complaints.append(str(error))
-answer = found, complaints
+        errors.append(str(error))
+answer = found, errors
 """
 
 
@@ -72,7 +72,7 @@ def _images() -> ImageSet:
 
 @pytest.fixture(scope="module")
 def answers(in_two_processes: Callable[[str, dict[str, Any]], list[Any]]) -> list[tuple[dict, list[str]]]:
-    """What each of two processes found, and what it complained of."""
+    """What each of two processes found, and its error messages."""
     return in_two_processes(SCRIPT, {"images": _images(), "shares": SHARES, "cases": CASES, "values": VALUES})
 
 
@@ -107,7 +107,7 @@ def test_two_processes_find_what_one_finds(
         ours, theirs = one["spectra"][k], two["spectra"][k]
         assert ours.values == pytest.approx(graph.spectrum(k).values, abs=1e-10)
         assert (ours.values == theirs.values).all()
-        assert (ours.reading, ours.enclosure, ours.matvecs) == (theirs.reading, theirs.enclosure, theirs.matvecs)
+        assert (ours.summary, ours.enclosure, ours.matvecs) == (theirs.summary, theirs.enclosure, theirs.matvecs)
         assert ours.enclosure < 1e-10
         assert not ours.missed
         if case != "pooled targets":
@@ -126,7 +126,7 @@ def test_the_certificate_is_that_of_one_process(answers, alone) -> None:
     assert found.missed_below == pytest.approx(alone["one component"].spectrum(4).missed_below, abs=1e-10)
 
 
-def test_what_one_process_complains_of_all_raise(answers) -> None:
+def test_an_error_of_one_process_is_raised_by_all(answers) -> None:
     (_, one), (_, two) = answers
     assert one == two
     assert [sentence.split(",")[0] for sentence in one] == [
@@ -143,14 +143,14 @@ def test_without_a_process_group_one_sentence_says_how_to_make_one() -> None:
         sharded_token_graph(_images(), UniformMasks(4, 2), codebook=book)
 
 
-def test_one_process_alone_numbers_as_ever() -> None:
+def test_one_process_alone_gives_the_indices_of_unique_inverse() -> None:
     rng = np.random.default_rng(1)
     hashes = rng.integers(0, 2**64, (30, 2), dtype=np.uint64)[rng.integers(0, 30, 200)]
     hashes[5] = hashes[6] + np.array([0, 1], np.uint64)  # told apart by the second lane alone
     dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
     try:
-        numbers, starts = distributed_unique_inverse(hashes, ProcessGroup.of())
+        inverse, offsets = distributed_unique_inverse(hashes, ProcessGroup.from_torch())
     finally:
         dist.destroy_process_group()
-    assert (numbers == numbered(hashes)).all()
-    assert starts.tolist() == [0, numbers.max() + 1]
+    assert (inverse == unique_inverse(hashes)).all()
+    assert offsets.tolist() == [0, inverse.max() + 1]

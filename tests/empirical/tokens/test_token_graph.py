@@ -11,7 +11,7 @@ from maetheory.core import InputError
 from maetheory.data import ImageSet, load_images, worlds
 from maetheory.empirical import fit_codebook, sample_from_codes, token_graph, token_sample
 from maetheory.empirical.tokens.codebook import pixels_as_float64
-from maetheory.empirical.tokens.hashing import collision_bound, hash_tables, numbered, view_hashes
+from maetheory.empirical.tokens.hashing import collision_bound, hash_tables, unique_inverse, view_hashes
 from maetheory.graph import MaskGraph
 from maetheory.masks import BernoulliMasks, BlockMasks, UniformMasks, patchify, view_identities
 
@@ -74,7 +74,7 @@ def test_a_collision_in_one_lane_is_told_apart_by_the_other():
     rng = np.random.default_rng(2)
     hashes = rng.integers(0, 4, (200, 2)).astype(np.uint64)
     expected = np.unique(hashes, axis=0, return_inverse=True)[1].ravel()
-    assert numbered(hashes).tolist() == expected.tolist()
+    assert unique_inverse(hashes).tolist() == expected.tolist()
     assert collision_bound(3, 2) == 4 / 2.0**128
 
 

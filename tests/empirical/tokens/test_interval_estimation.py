@@ -1,4 +1,4 @@
-"""Bands of sampled graphs cover the exact numbers, narrow at the stated rate, and say when they decide nothing."""
+"""Intervals of sampled graphs cover the exact numbers, narrow at the stated rate, and say when they decide nothing."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import pytest
 from maetheory.core import InputError
 from maetheory.data import worlds
 from maetheory.data.finite_world import FiniteWorld
-from maetheory.empirical import GraphIntervals, IntervalEstimate, Sample, bands, sample_from_codes
+from maetheory.empirical import GraphIntervals, IntervalEstimate, TokenSample, graph_intervals, sample_from_codes
 from maetheory.empirical.tokens.intervals import standard_error
 from maetheory.empirical.tokens.label_error_brackets import label_error_bracket, pair_error_bracket
 from maetheory.empirical.tokens.spectrum_brackets import spectrum_brackets
 from maetheory.graph import MaskGraph
 from maetheory.masks import MaskLaw, UniformMasks
 
-NAMES = ("alpha", "alpha2", "phi", "tail", "components", "sharp_bound")
+NAMES = ("alpha", "alpha2", "phi", "tail_energy", "components", "sharp_bound")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ CASES = {
 }
 
 
-def drawn(case: Case, seed: int, n: int | None = None) -> Sample:
+def drawn(case: Case, seed: int, n: int | None = None) -> TokenSample:
     rng, world = np.random.default_rng(seed), case.world
     states = rng.choice(len(world.states), case.n if n is None else n, p=world.probability)
     return sample_from_codes(
@@ -53,7 +53,7 @@ def drawn(case: Case, seed: int, n: int | None = None) -> Sample:
 
 def numbers(found: GraphIntervals) -> dict[str, IntervalEstimate]:
     named = {name: getattr(found, name) for name in NAMES}
-    return {**named, **{f"lambda {i}": band for i, band in enumerate(found.eigenvalues, 1)}}
+    return {**named, **{f"lambda {i}": interval for i, interval in enumerate(found.eigenvalues, 1)}}
 
 
 @cache
@@ -62,37 +62,37 @@ def truth(name: str) -> dict[str, float]:
     graph = MaskGraph.enumerate(case.world, case.law, case.positions)
     values = np.append(np.linalg.svd(graph.normalized_matrix.toarray(), compute_uv=False) ** 2, np.zeros(case.k + 1))
     alpha, alpha2, phi = map(float, (graph.label_error(), graph.target_label_error(), graph.pair_label_error()))
-    following = values[case.k] if graph.n_components <= case.k else 1.0
-    bound = 4 * phi / (1 - following) + 2 * alpha if following < 1 else np.inf
+    next_eigenvalue = values[case.k] if graph.n_components <= case.k else 1.0
+    bound = 4 * phi / (1 - next_eigenvalue) + 2 * alpha if next_eigenvalue < 1 else np.inf
     known = (alpha, alpha2, phi, (values[case.k :] ** 2).sum(), graph.n_components, bound)
     return {**dict(zip(NAMES, known)), **{f"lambda {i + 1}": values[i] for i in range(case.k + 1)}}
 
 
 def coverage(name: str, seeds: int) -> dict[str, float]:
-    """Share of seeds for which the band covers the exact number or says that it decides nothing."""
+    """Share of seeds for which the interval covers the exact number or says that it decides nothing."""
     counts = dict.fromkeys(truth(name), 0)
     for seed in range(seeds):
-        for number, band in numbers(bands(drawn(CASES[name], seed), CASES[name].k)).items():
-            counts[number] += not band.decided or band.covers(truth(name)[number])
+        for number, interval in numbers(graph_intervals(drawn(CASES[name], seed), CASES[name].k)).items():
+            counts[number] += not interval.decided or interval.covers(truth(name)[number])
     return {number: count / seeds for number, count in counts.items()}
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if CASES[name].k != 4])  # that one takes ten seconds
-def test_bands_cover_what_they_decide(name):
-    # A band of exactly 90 % would fall below 31 of 40 once in a hundred times; 95 % practically never.
+def test_intervals_cover_what_they_decide(name):
+    # An interval of exactly 90 % would fall below 31 of 40 once in a hundred times; 95 % practically never.
     assert min(coverage(name, 40).values()) >= 31 / 40
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
-def test_bands_cover_what_they_decide_in_nine_of_ten_samples(name):
+def test_intervals_cover_what_they_decide_in_nine_of_ten_samples(name):
     found = coverage(name, 200)
     assert min(found.values()) >= 0.9, found
 
 
-def test_the_plug_in_is_far_above_zero_and_the_band_is_not():
+def test_the_plug_in_is_far_above_zero_and_the_interval_is_not():
     """The reason for all this: independent patches have λ = 0, and a sample says otherwise by about 1/n per cell."""
-    found = bands(drawn(CASES["independent"], 0, 60), 7)
+    found = graph_intervals(drawn(CASES["independent"], 0, 60), 7)
     plug_in = drawn(CASES["independent"], 0, 60).graph.spectrum(7).values ** 2
     assert plug_in[6] > 0.03
     assert found.eigenvalues[6].covers(0.0)
@@ -106,8 +106,8 @@ def test_functions_of_one_half_know_nothing_of_the_noise_in_the_other():
 
 
 def test_decided_where_it_can_be():
-    found = bands(drawn(CASES["mixture"], 0, 4000), 2)
-    assert all(band.decided and band.why == "" for band in numbers(found).values())
+    found = graph_intervals(drawn(CASES["mixture"], 0, 4000), 2)
+    assert all(interval.decided and interval.why == "" for interval in numbers(found).values())
     assert found.components.value == 1
     assert (found.shared_view_fraction, found.shared_target_fraction) == pytest.approx((1, 1), abs=1e-12)
     assert found.sharp_bound.high - found.sharp_bound.low < 0.25
@@ -118,9 +118,9 @@ def test_a_sample_in_which_nothing_meets_decides_nothing():
     codes, labels = rng.integers(0, 50, (60, 8)), rng.integers(0, 2, 60)
     sample = sample_from_codes(codes, labels, UniformMasks(8, 4), n_masks=5)
     assert sample.graph.label_error() == sample.graph.pair_label_error() == 0
-    found = bands(sample, 2)
-    assert not any(band.decided for band in numbers(found).values() if band is not found.eigenvalues[0])
-    assert all(band.why for band in numbers(found).values() if not band.decided)
+    found = graph_intervals(sample, 2)
+    assert not any(interval.decided for interval in numbers(found).values() if interval is not found.eigenvalues[0])
+    assert all(interval.why for interval in numbers(found).values() if not interval.decided)
     assert found.alpha.covers(0.5)
     assert found.phi.covers(0.5)
     assert found.eigenvalues[2].covers(0.0)
@@ -133,7 +133,7 @@ def test_the_error_falls_like_the_root_of_the_number_of_images():
     errors = {name: [] for name in ("alpha", "lambda 2")}
     widths = {name: [] for name in errors}
     for n in sizes:
-        found = [numbers(bands(drawn(CASES["mixture"], seed, n), 2)) for seed in range(seeds)]
+        found = [numbers(graph_intervals(drawn(CASES["mixture"], seed, n), 2)) for seed in range(seeds)]
         for name in errors:
             off = np.array([each[name].value - truth("mixture")[name] for each in found])
             errors[name].append(np.sqrt((off**2).mean()))
@@ -144,7 +144,7 @@ def test_the_error_falls_like_the_root_of_the_number_of_images():
         assert -0.9 < np.polyfit(np.log(sizes), np.log(widths[name]), 1)[0] < -0.4
 
 
-def small_sample() -> Sample:
+def small_sample() -> TokenSample:
     case = Case(worlds.mixture(4, 2, 2, 0.2), UniformMasks(4, 2), "dropped", 40, 1)
     return drawn(case, 5)
 
@@ -210,17 +210,17 @@ def test_masks_that_were_drawn_add_their_variance():
     assert standard_error(influence[:, :1], np.ones(1), True) == np.inf
 
 
-def test_a_band_is_also_an_estimate():
-    band = IntervalEstimate(0.25, 0.2, 0.35, True, "")
-    assert (band.estimate.value, band.estimate.sampled) == (0.25, True)
-    assert band.estimate.error == pytest.approx(0.1)
+def test_an_interval_is_also_an_estimate():
+    interval = IntervalEstimate(0.25, 0.2, 0.35, True, "")
+    assert (interval.estimate.value, interval.estimate.sampled) == (0.25, True)
+    assert interval.estimate.error == pytest.approx(0.1)
 
 
 def test_what_cannot_be_estimated_is_one_sentence():
     sample = small_sample()
     with pytest.raises(InputError, match="at least 20 images, but there are 10"):
-        bands(drawn(CASES["mixture"], 0, 10), 2)
+        graph_intervals(drawn(CASES["mixture"], 0, 10), 2)
     with pytest.raises(InputError, match="k must be at least 1 and below 4"):
-        bands(sample, 4)
+        graph_intervals(sample, 4)
     with pytest.raises(InputError, match="confidence must lie strictly between 0 and 1"):
-        bands(sample, 1, confidence=1.0)
+        graph_intervals(sample, 1, confidence=1.0)

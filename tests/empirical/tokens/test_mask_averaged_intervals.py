@@ -1,4 +1,4 @@
-"""Bands that are means over masks hold the means of each mask's exact numbers."""
+"""Intervals that are means over masks cover the means of each mask's exact numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from maetheory.core import InputError
 from maetheory.data import worlds
-from maetheory.empirical import bands, mean_graph_intervals, sample_from_codes
+from maetheory.empirical import graph_intervals, mean_graph_intervals, sample_from_codes
 from maetheory.graph import MaskGraph
 from maetheory.masks import MaskLaw, UniformMasks
 
@@ -45,10 +45,11 @@ def exact(k: int, law: MaskLaw = LAW) -> dict[str, float]:
     for mask in law.support()[0]:
         graph = MaskGraph.enumerate(WORLD, OneMask(tuple(mask)), "kept")
         values = graph.spectrum(min(graph.shape)).values ** 2
-        following = float(values[k]) if k < len(values) else 0.0
+        next_eigenvalue = float(values[k]) if k < len(values) else 0.0
         alpha, phi = float(graph.label_error()), float(graph.pair_label_error())
-        rows.append([alpha, float(graph.target_label_error()), phi, following, 4 * phi / (1 - following) + 2 * alpha])
-    return dict(zip(("alpha", "alpha2", "phi", "following", "sharp_bound"), np.mean(rows, 0), strict=True))
+        bound = 4 * phi / (1 - next_eigenvalue) + 2 * alpha
+        rows.append([alpha, float(graph.target_label_error()), phi, next_eigenvalue, bound])
+    return dict(zip(("alpha", "alpha2", "phi", "next_eigenvalue", "sharp_bound"), np.mean(rows, 0), strict=True))
 
 
 def drawn(seed: int, n: int, law: MaskLaw = LAW, n_masks: int | None = None, positions: str = "kept"):
@@ -58,7 +59,7 @@ def drawn(seed: int, n: int, law: MaskLaw = LAW, n_masks: int | None = None, pos
 
 
 @pytest.mark.parametrize("n_masks", [None, 5])
-def test_bands_hold_the_exact_means(n_masks):
+def test_intervals_cover_the_exact_means(n_masks):
     truth, held = exact(1), {}
     for seed in range(6):
         found = mean_graph_intervals(drawn(seed, 500, n_masks=n_masks), 1)
@@ -69,35 +70,35 @@ def test_bands_hold_the_exact_means(n_masks):
 
 def test_label_errors_are_near_those_of_all_masks_at_once_and_the_spectrum_is_not():
     sample = drawn(0, 2000)
-    together, apart = bands(sample, 1), mean_graph_intervals(sample, 1)
+    together, apart = graph_intervals(sample, 1), mean_graph_intervals(sample, 1)
     assert apart.alpha.value == pytest.approx(together.alpha.value, abs=0.02)
     assert together.eigenvalues[1].value == pytest.approx(1, abs=1e-6)  # six blocks, each with a value 1
-    assert apart.following.value == pytest.approx(exact(1)["following"], abs=0.1)
+    assert apart.next_eigenvalue.value == pytest.approx(exact(1)["next_eigenvalue"], abs=0.1)
 
 
 def test_more_features_than_nodes_leave_nothing_over():
     found = mean_graph_intervals(drawn(0, 500), 4)
-    assert (found.following.value, found.following.low) == (0, 0)
-    assert found.following.covers(exact(4)["following"])
+    assert (found.next_eigenvalue.value, found.next_eigenvalue.low) == (0, 0)
+    assert found.next_eigenvalue.covers(exact(4)["next_eigenvalue"])
 
 
 def test_images_that_look_alike_have_one_node_and_no_spectrum():
     codes, labels = np.zeros((40, 2), int), np.arange(40) % 2
     found = mean_graph_intervals(sample_from_codes(codes, labels, UniformMasks(2, 1)), 1)
-    assert (found.following.low, found.following.value) == (0, 0)
-    assert found.following.high < 0.2
+    assert (found.next_eigenvalue.low, found.next_eigenvalue.value) == (0, 0)
+    assert found.next_eigenvalue.high < 0.2
     assert found.phi.covers(0)
     assert found.alpha.covers(0.5)
 
 
-def test_masks_that_are_drawn_make_bands_wider():
+def test_masks_that_are_drawn_make_intervals_wider():
     sample = drawn(0, 800, n_masks=4)
     fixed = mean_graph_intervals(replace(sample, masks_drawn=False), 1)
     wide = mean_graph_intervals(sample, 1)
     assert wide.alpha.low < fixed.alpha.low <= fixed.alpha.value == wide.alpha.value
     alone = mean_graph_intervals(drawn(0, 800, n_masks=1), 1)
-    for band in (alone.alpha, alone.alpha2, alone.phi, alone.following):
-        assert (band.low, band.high, band.decided) == (0, 1, False)
+    for interval in (alone.alpha, alone.alpha2, alone.phi, alone.next_eigenvalue):
+        assert (interval.low, interval.high, interval.decided) == (0, 1, False)
     assert (alone.sharp_bound.high, alone.sharp_bound.decided) == (np.inf, False)
 
 

@@ -1,4 +1,4 @@
-"""A target may be taken for its nearest neighbours only, and then the graph of real images is sparse."""
+"""Sparse mask graph: each target is blurred over its k nearest targets."""
 
 from __future__ import annotations
 
@@ -10,44 +10,44 @@ import torch
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator
 
-from maetheory.core import Estimate, InputError, Progress, generator, silent
+from maetheory.core import Estimate, InputError, Progress, generator, no_progress
 from maetheory.data import ImageSet
-from maetheory.empirical.kernel.gaussian_matrix import median_heuristic
+from maetheory.empirical.kernel.bandwidth import median_heuristic
 from maetheory.empirical.kernel.graph import check_shared_targets, residual_bound
 from maetheory.empirical.kernel.leave_one_out import leave_one_out_error
-from maetheory.empirical.kernel.masked_images import split
-from maetheory.empirical.kernel.nearest_neighbours import nearest
+from maetheory.empirical.kernel.masked_images import mask_images, require_labels
+from maetheory.empirical.kernel.nearest_neighbours import nearest_neighbours
 from maetheory.graph import MaskGraph
 from maetheory.spectra import Spectrum
 
-CHUNK_ROWS = 1024  # of the augmentation graph, written down at a time
+CHUNK_ROWS = 1024  # of the augmentation graph, formed at a time
 _EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True, eq=False)
 class NeighbourGraph:
-    """The mask graph of N images under one mask, each target blurred to its nearest ones.
+    """Sparse mask graph of N images under one mask, each target blurred over its nearest targets.
 
-    View i is image i's own; its target is one of the `neighbours` targets nearest to i's own, **itself included**, with
-    probabilities in proportion to a Gaussian of their distance: the kernel graph, cut. One neighbour gives the
-    identity, N give the kernel graph, and an infinite bandwidth equal weights. Neighbourhood is not mutual, but M need
-    not be symmetric: it is a channel on targets all the same. What `MaskGraph` knows is exact: components, the
-    spectrum with its certificate, label errors.
+    View i belongs to image i; its target is one of the `neighbours` targets nearest to that of image i, **itself
+    included**, with probabilities proportional to a Gaussian of their distance: the truncated kernel graph. One
+    neighbour gives the identity, N neighbours give the kernel graph, and an infinite bandwidth gives equal weights.
+    Neighbourhood is not mutual, so M is not symmetric, but blurring is a channel on targets all the same. Components,
+    spectrum with certificate and label errors are the exact ones of `MaskGraph`.
 
     Attributes
     ----------
     graph : MaskGraph
-        M sparse, with `neighbours` entries in a row, or fewer where a weight is zero.
+        Its joint law M is sparse, with `neighbours` entries in a row, or fewer where a weight is zero.
     views : ndarray, shape (N, v c)
         Pixels of the visible patches.
     mask : ndarray of bool, shape (p,)
         True = visible.
     neighbours : int
-        How many targets a target may be taken for, itself included.
+        Number of targets over which a target is blurred, itself included.
     bandwidth : float
         Of the Gaussian, in pixel units of [0, 1].
     device : torch.device
-        Where views are compared.
+        Where distances of views are computed.
     """
 
     graph: MaskGraph
@@ -88,18 +88,18 @@ class NeighbourGraph:
 
     @cached_property
     def self_pair_fraction(self) -> Estimate:
-        """Share of positive pairs that join an image with itself: at 1 the graph joins nothing, at 1/N everything."""
+        """Fraction of positive pairs whose two views come from one image: 1 without blur, 1/N with infinite blur."""
         square = self.graph.joint.power(2)
         value = float((square @ (1 / self.degrees[1])).sum())
         return Estimate(value, _EPS * square.nnz * value)
 
     def pair_label_error(self, *, distinct: bool = True) -> Estimate:
-        """φ, as for `KernelGraph`: of pairs of two images, or with ``distinct=False`` of all pairs.
+        """φ of pairs of two different images, or with ``distinct=False`` of all pairs, as for `KernelGraph`.
 
         Raises
         ------
         InputError
-            Without labels, or where no two different images meet.
+            Without labels, or if no two different images share a target.
         """
         own = self.graph.pair_label_error()
         if not distinct:
@@ -109,29 +109,28 @@ class NeighbourGraph:
         return Estimate(own.value / others, (own.error + own.value / others * self.self_pair_fraction.error) / others)
 
     def target_label_error(self) -> Estimate:
-        """α₂ of the graph as it stands: the probability that a target's likeliest class is not its image's."""
+        """α₂ of this graph: the probability that a target's most probable class is not its image's."""
         return self.graph.target_label_error()
 
     def view_label_error(self, *, factor: float = 0.25, seed: int = 0) -> Estimate:
-        """α, overestimated by the vote of all other images' views, as for `KernelGraph`."""
-        if self.labels is None:
-            raise InputError("this needs labels, but the images were given without")
-        return leave_one_out_error(self.views, self.labels, factor=factor, seed=seed, device=self.device)
+        """Upper estimate of α: the leave-one-out error of a kernel-weighted vote of views, as for `KernelGraph`."""
+        labels = require_labels(self.labels)
+        return leave_one_out_error(self.views, labels, factor=factor, seed=seed, device=self.device)
 
     def residual_bound(self, spectrum: Spectrum) -> float:
         """Return φ / (1 − λ_{k+1}), as for `KernelGraph`."""
         return residual_bound(self.pair_label_error(distinct=False), spectrum)
 
-    def tail(self, spectrum: Spectrum, k: int, *, seed: int = 0) -> Estimate:
-        """Σ_{i>k} λ_i² = ‖Ā‖_F² − Σ_{i≤k} λ_i², exact up to rounding and enclosure; `seed` is not used."""
+    def tail_energy(self, spectrum: Spectrum, k: int, *, seed: int = 0) -> Estimate:
+        """Σ_{i>k} λ_i² = ‖Ā‖_F² − Σ_{i≤k} λ_i², up to rounding error and enclosure; `seed` is not used."""
         matrix = self.graph.normalized_matrix
         whole = sum(
             float(((matrix[start : start + CHUNK_ROWS] @ matrix.T).data ** 2).sum())
             for start in range(0, self.n, CHUNK_ROWS)
         )
         values = spectrum.values[:k]
-        off = 4 * spectrum.enclosure * float((values**3).sum()) + _EPS * self.n * whole
-        return Estimate(max(whole - float((values**4).sum()), 0.0), off)
+        error = 4 * spectrum.enclosure * float((values**3).sum()) + _EPS * self.n * whole
+        return Estimate(max(whole - float((values**4).sum()), 0.0), error)
 
 
 def neighbour_graph(
@@ -145,16 +144,17 @@ def neighbour_graph(
     factor: float = 0.25,
     device: str | torch.device = "cpu",
     seed: int = 0,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> NeighbourGraph:
-    """Build the mask graph of images under one mask, each target blurred to its nearest ones.
+    """Build the sparse mask graph of images under one mask, each target blurred over its nearest targets.
 
     Parameters
     ----------
     images, mask, patch, labels, bandwidth, factor, device, seed, progress
         As for `kernel_graph`; an infinite bandwidth or factor gives equal weights.
     neighbours : int
-        How many targets a target may be taken for, from 1 (itself) to N. Ties go to the lower index, itself first.
+        Number of targets over which a target is blurred, from 1 (itself) to N. Ties go to the target itself, then to
+        the lower index.
 
     Returns
     -------
@@ -163,7 +163,7 @@ def neighbour_graph(
     Raises
     ------
     InputError
-        If mask or labels do not fit the images, the bandwidth is negative, or there are not so many neighbours.
+        If mask or labels do not fit the images, the bandwidth is negative, or the number of neighbours is out of range.
 
     Examples
     --------
@@ -172,24 +172,24 @@ def neighbour_graph(
     >>> neighbour_graph(rng.random((20, 1, 4, 4)), mask, neighbours=1, patch=2).n_components
     20
     """
-    parts = split(images, mask, patch, labels)
+    masked = mask_images(images, mask, patch, labels)
     if bandwidth is None:
-        bandwidth = median_heuristic(parts.targets, factor, generator(seed, "median"))
+        bandwidth = median_heuristic(masked.targets, factor, generator(seed, "median"))
     if not bandwidth >= 0:
         raise InputError(f"the bandwidth must not be negative, but it is {bandwidth}")
-    indices, squared_distances = nearest(parts.targets, neighbours, device=device, progress=progress)
+    indices, squared_distances = nearest_neighbours(masked.targets, neighbours, device=device, progress=progress)
     weights = _row_weights(squared_distances, bandwidth)
     n = len(indices)
     joint = sparse.csr_array(
         (weights.ravel() / n, indices.ravel(), np.arange(0, indices.size + 1, neighbours)), shape=(n, n)
     )
-    graph = MaskGraph.from_joint(joint, parts.labels)
-    return NeighbourGraph(graph, parts.views, parts.mask, neighbours, float(bandwidth), torch.device(device))
+    graph = MaskGraph.from_joint(joint, masked.labels)
+    return NeighbourGraph(graph, masked.views, masked.mask, neighbours, float(bandwidth), torch.device(device))
 
 
 def _row_weights(squared_distances: np.ndarray, bandwidth: float) -> np.ndarray:
-    """Gaussian weights that sum to one in each row, (N, neighbours)."""
-    with np.errstate(over="ignore"):  # far apart beside a tiny bandwidth: weight 0
+    """Gaussian weights, normalised to sum to one in each row, (N, neighbours)."""
+    with np.errstate(over="ignore"):  # an overflowing ratio of distance to bandwidth gives weight 0
         weights = (
             (squared_distances == 0).astype(float)
             if bandwidth == 0

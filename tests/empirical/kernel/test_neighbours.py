@@ -9,7 +9,7 @@ import torch
 from maetheory.core import InputError
 from maetheory.data import ImageSet
 from maetheory.empirical import average_over_masks, kernel_graph, neighbour_graph
-from maetheory.empirical.kernel.nearest_neighbours import nearest
+from maetheory.empirical.kernel.nearest_neighbours import nearest_neighbours
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
 from maetheory.masks.grid import patchify
@@ -47,7 +47,7 @@ def _dense(images: ImageSet, neighbours: int, bandwidth: float) -> np.ndarray:
 def test_nearest_are_those_of_sorting_all_distances(count: int, rows_in_a_tile: int, monkeypatch) -> None:
     monkeypatch.setattr("maetheory.empirical.kernel.nearest_neighbours.CHUNK_BYTES", 16 * 60 * rows_in_a_tile)
     points = np.random.default_rng(1).normal(size=(60, 5)) + 100
-    indices, squared_distances = nearest(points, count)
+    indices, squared_distances = nearest_neighbours(points, count)
     assert indices.tolist() == _sorted(points, count)
     apart = ((points[:, None] - points[indices]) ** 2).sum(-1)
     assert squared_distances == pytest.approx(apart, rel=1e-12, abs=0)
@@ -58,18 +58,18 @@ def test_ties_go_to_itself_and_then_to_the_lower_index(monkeypatch) -> None:
     grid = np.stack(np.meshgrid(np.arange(3.0), np.arange(3.0)), -1).reshape(-1, 2)
     points = np.tile(grid, (9, 1))[np.random.default_rng(2).permutation(81)]  # each place nine times
     for count in (1, 5, 9, 12, 30):
-        assert nearest(points, count)[0].tolist() == _sorted(points, count)
+        assert nearest_neighbours(points, count)[0].tolist() == _sorted(points, count)
 
 
 def test_points_that_float32_cannot_tell_apart_are_told_apart_by_differences() -> None:
     rng = np.random.default_rng(3)
     points = np.vstack([rng.normal(size=(30, 4)) * 1e-4, rng.normal(size=(30, 4)) * 1e-4 + 1000])
-    assert nearest(points, 5)[0].tolist() == _sorted(points, 5)
+    assert nearest_neighbours(points, 5)[0].tolist() == _sorted(points, 5)
 
 
 @pytest.mark.parametrize("neighbours", [2, 6, 15])
 def test_every_quantity_is_that_of_the_dense_joint_law(neighbours: int, monkeypatch) -> None:
-    monkeypatch.setattr("maetheory.empirical.kernel.neighbour_graph.CHUNK_ROWS", 7)
+    monkeypatch.setattr("maetheory.empirical.kernel.neighbours.CHUNK_ROWS", 7)
     images = _images()
     graph = neighbour_graph(images, MASK, neighbours=neighbours, patch=2, bandwidth=0.5)
     joint = _dense(images, neighbours, 0.5)
@@ -90,7 +90,7 @@ def test_every_quantity_is_that_of_the_dense_joint_law(neighbours: int, monkeypa
     assert graph.pair_label_error() == pytest.approx(own / (1 - np.trace(pairs)), rel=off)
     law = joint.T @ (images.labels[:, None] == np.arange(3))
     assert graph.target_label_error() == pytest.approx(1 - law.max(1).sum(), rel=off)
-    assert graph.tail(found, 2) == pytest.approx((sigma[2:] ** 4).sum(), rel=off)
+    assert graph.tail_energy(found, 2) == pytest.approx((sigma[2:] ** 4).sum(), rel=off)
     expected = own / (1 - sigma[4] ** 2) if sigma[4] < 1 - 1e-9 else np.inf
     assert graph.residual_bound(found) == pytest.approx(expected, rel=1e-4)
 
@@ -119,17 +119,18 @@ def test_itself_only_gives_the_identity_and_all_with_equal_weights_one_value() -
 def test_all_neighbours_give_the_kernel_graph() -> None:
     cut = neighbour_graph(_images(), MASK, neighbours=N, patch=2)
     whole = kernel_graph(_images(), MASK, patch=2)
+    matrix = whole.kernel_matrix
     assert cut.bandwidth == whole.bandwidth
     assert cut.graph.joint.toarray() == pytest.approx(
-        (whole.table.times(np.eye(N)).T / whole.table.times(np.ones(N))).T / N, rel=4 * whole.table.rounding
+        (matrix.matmul(np.eye(N)).T / matrix.matmul(np.ones(N))).T / N, rel=4 * matrix.rounding_error
     )
     assert cut.view_label_error() == whole.view_label_error()
     assert cut.residual_bound(cut.spectrum(3)) == pytest.approx(whole.residual_bound(whole.spectrum(3)), rel=1e-4)
 
 
 def test_no_bandwidth_joins_only_targets_that_coincide() -> None:
-    twins = np.repeat(np.random.default_rng(4).random((5, 1, 4, 4)), 2, axis=0)
-    graph = neighbour_graph(twins, MASK, neighbours=4, patch=2, bandwidth=0.0)
+    pairs_of_images = np.repeat(np.random.default_rng(4).random((5, 1, 4, 4)), 2, axis=0)
+    graph = neighbour_graph(pairs_of_images, MASK, neighbours=4, patch=2, bandwidth=0.0)
     assert graph.graph.joint.toarray() == pytest.approx(np.kron(np.eye(5), np.full((2, 2), 0.05)))
     assert graph.n_components == 5
 
@@ -157,4 +158,4 @@ def test_other_bad_input_is_one_sentence() -> None:
     with pytest.raises(InputError, match="needs labels"):
         neighbour_graph(_images().images, MASK, neighbours=2, patch=2).view_label_error()
     with pytest.raises(InputError, match="1 of 3 points"):
-        nearest(torch.tensor([[0.0], [float("nan")], [1.0]]), 2)
+        nearest_neighbours(torch.tensor([[0.0], [float("nan")], [1.0]]), 2)
