@@ -1,4 +1,4 @@
-"""What the README says its code prints is what it prints."""
+"""The README: its code prints what it shows, and its numbers are those of the published ledgers."""
 
 from __future__ import annotations
 

@@ -56,8 +56,8 @@ def collapse(
             "--twins",
             min=1,
             help="Number of untrained networks of the same architecture in the random-initialisation baseline, drawn "
-            "by the initialisation rule of the checkpoint's code base; each other usual rule adds half as many, for the "
-            "span. Each takes as long as the checkpoint; a single one leaves the answers undecided.",
+            "by the initialisation rule of the checkpoint's code base; each other usual rule adds half as many, for "
+            "the span. Each takes as long as the checkpoint; a single one leaves the answers undecided.",
         ),
     ] = 5,
     device: Device = None,

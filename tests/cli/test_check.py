@@ -1,4 +1,4 @@
-"""`check` answers with a table or one document, 1 when a claim is violated, and finds again what it found."""
+"""`maetheory check`: table, JSON document, exit code 1 on a violation, and replay of searched worlds."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ FALSE = Theorem(
 )
 
 
-def strict(text: str) -> dict:
-    """Parse JSON as the standard has it: NaN and infinities are errors."""
+def parse_json(text: str) -> dict:
+    """Parse standard JSON, in which NaN and infinities are errors."""
 
     def refuse(word: str) -> None:
         raise ValueError(word)
@@ -45,7 +45,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, *theorems: Theorem) -> None:
 
 
 def test_every_theorem_is_counted_and_none_is_violated(capsys):
-    document = strict(answer(capsys, "--worlds", "4", "--json"))
+    document = parse_json(answer(capsys, "--worlds", "4", "--json"))
     assert [row["slug"] for row in document["theorems"]] == list(THEOREMS)
     assert not document["violated"]
     for row in document["theorems"]:
@@ -65,7 +65,7 @@ def test_the_table_names_theorems_verdicts_and_failing_assumptions(capsys):
 
 def test_counts_are_those_of_the_survey(capsys):
     (row,) = survey([THEOREMS[ALIGNMENT]], worlds=6, seed=3)
-    (found,) = strict(answer(capsys, ALIGNMENT, "--worlds", "6", "--seed", "3", "--json"))["theorems"]
+    (found,) = parse_json(answer(capsys, ALIGNMENT, "--worlds", "6", "--seed", "3", "--json"))["theorems"]
     assert found["verdicts"] == row.counts
     assert found["smallest"]["slack"] == row.smallest.check.slack
     loose = [v.check.relative_slack for v in row.applicable if v.check.verdict is not Verdict.TIGHT]
@@ -75,7 +75,7 @@ def test_counts_are_those_of_the_survey(capsys):
 @pytest.mark.parametrize("extra", [(), ("--search",)])
 def test_a_false_theorem_exits_with_1(extra, monkeypatch, capsys):
     plant(monkeypatch, FALSE)
-    document = strict(answer(capsys, "--worlds", "10", "--json", *extra, code=1))
+    document = parse_json(answer(capsys, "--worlds", "10", "--json", *extra, code=1))
     assert document["violated"]
     assert document["theorems"][0]["verdicts"]["VIOLATED"] > 0
     assert document["theorems"][0]["violations"][0]["slack"] < 0
@@ -87,7 +87,7 @@ def test_a_false_theorem_exits_with_1(extra, monkeypatch, capsys):
 def test_a_side_that_is_not_a_number_is_a_violation_and_null(monkeypatch, capsys):
     nowhere = Theorem("nowhere", "NaN >= 0", "nobody", ("h",), lambda h: np.nan, lambda h: 0.0)
     plant(monkeypatch, nowhere)
-    (row,) = strict(answer(capsys, "--worlds", "1", "--json", code=1))["theorems"]
+    (row,) = parse_json(answer(capsys, "--worlds", "1", "--json", code=1))["theorems"]
     assert row["verdicts"]["VIOLATED"] == row["worlds"]
     assert row["smallest"]["slack"] is None
 
@@ -95,7 +95,7 @@ def test_a_side_that_is_not_a_number_is_a_violation_and_null(monkeypatch, capsys
 def test_a_search_is_found_again_from_seed_and_number(capsys, monkeypatch):
     monkeypatch.setattr(import_module("maetheory.theory.falsify"), "_STEP_BUDGET", 12)
     words = (PAIRS, "--search", "--worlds", "5", "--seed", "2")
-    (found,) = strict(answer(capsys, *words, "--json"))["searches"]
+    (found,) = parse_json(answer(capsys, *words, "--json"))["searches"]
     least = found["smallest"]
     again = replay(THEOREMS[PAIRS], seed=2, number=least["number"], descend=least["descended"])
     assert again.check.slack == least["slack"]
@@ -117,7 +117,7 @@ def test_broken_worlds_are_the_only_ones_where_a_theorem_with_a_way_in_is_inappl
 def test_certificates_prove_what_the_check_says(capsys):
     pytest.importorskip("flint")
     words = (PAIRS, ALIGNMENT, "--certify", "--worlds", "2")
-    document = strict(answer(capsys, *words, "--json"))
+    document = parse_json(answer(capsys, *words, "--json"))
     proved = document["certificates"]
     assert {one["slug"] for one in proved} == {PAIRS, ALIGNMENT}
     assert {one["verdict"] for one in proved} <= {"HOLDS", "TIGHT", "VACUOUS"}
@@ -128,7 +128,7 @@ def test_certificates_prove_what_the_check_says(capsys):
 def test_checks_are_kept_with_their_provenance_once(tmp_path: Path, capsys):
     for _ in range(2):
         answer(capsys, ALIGNMENT, "--worlds", "2", "--out", str(tmp_path))
-    records = [strict(line) for line in (tmp_path / "checks.jsonl").read_text().splitlines()]
+    records = [parse_json(line) for line in (tmp_path / "checks.jsonl").read_text().splitlines()]
     (row,) = survey([THEOREMS[ALIGNMENT]], worlds=2)
     assert [record["value"] for record in records] == [visit.check.slack for visit in row.checks]
     assert {record["objective"] for record in records} == {ALIGNMENT}

@@ -1,4 +1,4 @@
-"""`collapse` answers with a reading and tables or one document, leaves whole folders, and complains in one sentence."""
+"""`maetheory collapse`: text, JSON document, complete folders, and errors in one sentence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from maetheory.reports.collapse_files import FILES
 SMALL = ["--heads", "3", "--limit", "40", "--twins", "1"]
 
 
-def saved(path: Path, seed: int) -> str:
+def save_checkpoint(path: Path, seed: int) -> str:
     torch.manual_seed(seed)
     encoder = Encoder(EncoderConfig(8, 2, 3, 24, 2, 3, 24, 48))
     path.parent.mkdir(exist_ok=True)
@@ -31,11 +31,11 @@ def saved(path: Path, seed: int) -> str:
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     folder = tmp_path_factory.mktemp("checkpoints")
-    return [saved(folder / "one" / "mae.pth", 0), saved(folder / "two" / "mae.pth", 1)]
+    return [save_checkpoint(folder / "one" / "mae.pth", 0), save_checkpoint(folder / "two" / "mae.pth", 1)]
 
 
-def strict(text: str) -> dict:
-    """Parse JSON as the standard has it: NaN and infinities are errors."""
+def parse_json(text: str) -> dict:
+    """Parse standard JSON, in which NaN and infinities are errors."""
 
     def refuse(word: str) -> None:
         raise ValueError(word)
@@ -48,7 +48,7 @@ def test_one_document_with_the_origin_of_every_number(
 ) -> None:
     assert run_command(["collapse", *checkpoints, *SMALL, "--seed", "2", "--json"]) == 0
     captured = capsys.readouterr()
-    document = strict(captured.out)
+    document = parse_json(captured.out)
     assert [one["name"] for one in document["checkpoints"]] == ["one/mae", "two/mae"]
     assert {one["load"]["config"]["heads"] for one in document["checkpoints"]} == {3}
     assert {finding["question"] for finding in document["checkpoints"][0]["reading"]} == {
@@ -91,10 +91,10 @@ def test_a_folder_holds_everything_and_is_replaced(
 ) -> None:
     out = tmp_path / "out"
     assert run_command(["collapse", *checkpoints, *SMALL, "--out", str(out), "--json", "--layer", "all"]) == 0
-    document = strict(capsys.readouterr().out)
+    document = parse_json(capsys.readouterr().out)
     assert {path.name for path in out.iterdir()} == set(FILES)
     (out / "notes.txt").write_text("mine")
-    lines = [strict(line) for line in (out / "records.jsonl").read_text().splitlines()]
+    lines = [parse_json(line) for line in (out / "records.jsonl").read_text().splitlines()]
     with (out / "records.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(lines) == len(rows) == len(document["records"])
@@ -131,7 +131,7 @@ def test_a_bad_checkpoint_among_several_is_named_and_nothing_is_written(
     ("where", "fails", "code"),
     [("latex_table", OSError(28, "No space left on device"), 2), ("write_page", KeyboardInterrupt(), 130)],
 )
-def test_what_stood_in_the_folder_stands_when_writing_fails(
+def test_a_failed_report_leaves_the_folder_unchanged(
     where: str,
     fails: BaseException,
     code: int,
@@ -191,15 +191,13 @@ def test_bad_input_is_one_sentence_and_2(
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("name", ["mae_284_epochs", "from_scratch"])
-def test_real_checkpoints_beside_what_learned_nothing(
-    name: str, real_data: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """With 400 images; RankMe of all 10 000 is held to its known value by the tests of loading."""
+def test_real_checkpoints_and_their_baselines(name: str, real_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With 400 images; the tests of loading compare RankMe of all 10 000 with its known value."""
     path = real_data / "checkpoints" / "cifar10-vit-tiny" / f"vit-t-classifier-{name}.pt"
     if not path.exists():
         pytest.skip(f"{path} is not there")
     assert run_command(["collapse", str(path), "--data", "cifar10", "--limit", "400", "--twins", "2", "--json"]) == 0
-    document = strict(capsys.readouterr().out)
+    document = parse_json(capsys.readouterr().out)
     for readout in ("cls", "mean"):
         (row,) = [
             r

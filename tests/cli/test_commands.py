@@ -1,4 +1,4 @@
-"""The command line answers with one document or one sentence, and the right exit code."""
+"""Every command prints one result or one sentence, and returns the documented exit code."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_resume_wants_the_same_recipe_and_images(tmp_path: Path, capsys: pytest.
     assert captured.out == ""
 
 
-def test_our_own_fault_is_70(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_internal_error_is_70(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("cannot happen")
 

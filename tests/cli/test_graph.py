@@ -1,4 +1,4 @@
-"""`graph` answers with a table and a reading or one document, and complains in one sentence before memory runs out."""
+"""`maetheory graph`: text, JSON document, and refusal in one sentence of graphs that do not fit in memory."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ KERNEL = ["--kind", "kernel", "--limit", "40", "--masks", "2", "--k", "3"]
 NAMES = ["label_error", "target_label_error", "pair_label_error"]
 
 
-def strict(text: str) -> dict:
-    """Parse JSON as the standard has it: NaN and infinities are errors."""
+def parse_json(text: str) -> dict:
+    """Parse standard JSON, in which NaN and infinities are errors."""
 
     def refuse(word: str) -> None:
         raise ValueError(word)
@@ -38,7 +38,7 @@ def answer(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 @pytest.mark.parametrize("positions", ["kept", "dropped"])
 def test_the_exact_graph_is_that_of_the_quantised_world(positions: str, capsys: pytest.CaptureFixture[str]) -> None:
-    found = strict(answer(capsys, *EXACT, "--positions", positions, "--k", "4", "--json"))
+    found = parse_json(answer(capsys, *EXACT, "--positions", positions, "--k", "4", "--json"))
     world = worlds.from_images(load_images("digits", limit=60), 4, 3, 0)
     graph = MaskGraph.enumerate(world, UniformMasks(4, 2), positions)
     assert (found["views"], found["targets"], found["edges"]) == (*graph.shape, graph.joint.nnz)
@@ -58,24 +58,24 @@ def test_the_exact_graph_is_that_of_the_quantised_world(positions: str, capsys: 
     assert found["provenance"]["seed"] == 0
 
 
-def test_tokens_are_the_sample_and_its_bands(capsys: pytest.CaptureFixture[str]) -> None:
+def test_token_statistics_are_those_of_the_sample_with_its_intervals(capsys: pytest.CaptureFixture[str]) -> None:
     words = [*TOKENS, "--law", "block", "--positions", "dropped", "--k", "2", "--seed", "3", "--json"]
-    found = strict(answer(capsys, *words))
+    found = parse_json(answer(capsys, *words))
     images = load_images("digits", limit=80)
     book = fit_codebook(images, 4, 3, seed=3)
     sample = token_sample(images, BlockMasks(2, 2), codebook=book, n_masks=5, seed=3, positions="dropped")
     expected = graph_intervals(sample, 2, seed=3)
     assert (found["views"], found["targets"]) == sample.shape
     entries = [*(found[name] for name in NAMES), *found["eigenvalues"]]
-    for entry, band in zip(
+    for entry, interval in zip(
         entries, [expected.alpha, expected.alpha2, expected.phi, *expected.eigenvalues], strict=True
     ):
-        assert (entry["value"], entry["low"], entry["high"]) == (band.value, band.low, band.high)
-        assert (entry["decided"], entry["why"]) == (band.decided, band.why)
+        assert (entry["value"], entry["low"], entry["high"]) == (interval.value, interval.low, interval.high)
+        assert (entry["decided"], entry["why"]) == (interval.decided, interval.why)
 
 
-def test_kernel_numbers_are_means_over_masks(capsys: pytest.CaptureFixture[str]) -> None:
-    found = strict(answer(capsys, *KERNEL, "--json"))
+def test_kernel_statistics_are_means_over_masks(capsys: pytest.CaptureFixture[str]) -> None:
+    found = parse_json(answer(capsys, *KERNEL, "--json"))
     images = load_images("digits", limit=40)
     expected = average_over_masks(images, UniformMasks(16, 4), masks=2, k=3, patch=2)
     assert found["pair_label_error"]["value"] == expected.pair_label_error.value
@@ -97,7 +97,7 @@ def test_the_text_fits_a_terminal_and_says_what_is_undecided(capsys: pytest.Capt
 def test_out_leaves_the_document_and_the_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = answer(capsys, *EXACT, "--k", "2", "--out", str(tmp_path / "new"))
     assert (tmp_path / "new" / "graph.txt").read_text() == text
-    document = strict((tmp_path / "new" / "graph.json").read_text())
+    document = parse_json((tmp_path / "new" / "graph.json").read_text())
     assert document["plan"]["patch"] == 4
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"graph.json", "graph.txt"}
 
@@ -125,7 +125,7 @@ def test_memory_that_is_not_there_is_refused_before_it_is_taken(
         (["--limit", "7"], "there are 10 classes, but only 7 labelled images"),
         (["--limit", "60", "--codes", "100000"], "size must lie between 2 and the"),
         (["--limit", "60", "--codes", "1"], "size must lie between 2 and the"),
-        (["--limit", "15"], "bands need at least 20 images, but there are 15"),
+        (["--limit", "15"], "interval estimates need at least 20 images, but there are 15"),
         ([*TOKENS, "--k", "900"], "k must be at least 1 and below"),
         ([*TOKENS, "--k", "0"], "k must be at least 1 and below"),
         ([*EXACT, "--k", "5000"], "k must be at least 1 and below"),
@@ -195,7 +195,7 @@ def test_two_processes_print_one_document_with_the_numbers_of_one_sample() -> No
         [sys.executable, "-W", "ignore", *torchrun, *words], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
-    found, images = strict(done.stdout), load_images("digits", limit=80)
+    found, images = parse_json(done.stdout), load_images("digits", limit=80)
     sample = token_sample(
         images, UniformMasks(4, 2), codebook=fit_codebook(images, 4, 3), n_masks=5, positions="dropped"
     )
@@ -213,7 +213,7 @@ def test_two_processes_print_the_kernel_graph_of_one() -> None:
     words = ["-m", "maetheory", "graph", "--kind", "kernel", "--limit", "300", "--masks", "2", "--k", "3", "--json"]
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     one, two = (
-        strict(
+        parse_json(
             subprocess.run(
                 [sys.executable, "-W", "ignore", *start, *words],
                 capture_output=True,

@@ -1,4 +1,4 @@
-"""Every mode of probing answers with one document, and refuses what it does not have."""
+"""`maetheory probe`: the result of every mode, and refusal of options that a mode does not have."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> str:
     return out
 
 
-def test_every_mode_answers(trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_mode_reports_its_accuracy(trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     words = {"linear": "L-BFGS", "knn": "nearest neighbours", "sgd": "SGD", "lars": "LARS", "finetune": "fine-tuned"}
     for mode, word in words.items():
@@ -65,10 +65,10 @@ def test_every_mode_answers(trained: str, tmp_path: Path, capsys: pytest.Capture
     assert run_command(["probe", document["run"], "--limit", "50", "--readout", "mean"]) == 0
 
 
-def test_what_was_assumed_and_done_to_images_is_said(
+def test_notes_report_assumptions_and_resized_images(
     trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Heads that no file tells are guessed, and small images are enlarged: whoever quotes the number must know."""
+    """Notes say that the number of heads is a guess and that small images were enlarged."""
     encoder = MAE(MAEConfig(ViTConfig(16, 4, 3, 192, 1, 3), 32, 1, 2))
     torch.save(encoder.state_dict(), tmp_path / "mae.pth")
     capsys.readouterr()
@@ -93,7 +93,7 @@ def test_what_was_assumed_and_done_to_images_is_said(
         (["--mode", "finetune", "--readout", "max"], "a probe reads 'cls' or 'mean', but the readout is 'max'"),
     ],
 )
-def test_what_a_mode_lacks_is_refused(
+def test_options_that_a_mode_does_not_have_are_refused(
     trained: str,
     words: list[str],
     sentence: str,

@@ -1,4 +1,4 @@
-"""Planted ledgers: a claim is confirmed, refuted or undecided exactly where the rule says so."""
+"""Verdicts on claims, on ledgers whose verdict is known."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ import pytest
 
 from maetheory.reports import ClaimVerdict, claim_verdicts, compare_objectives
 
-T = {2: 12.706204736174707, 3: 4.302652729749462, 5: 2.7764451051977934}  # 97.5 % of Student's t, n − 1 degrees
+T_QUANTILES = {
+    2: 12.706204736174707,
+    3: 4.302652729749462,
+    5: 2.7764451051977934,
+}  # 97.5 % of Student's t, n − 1 degrees
 
 
 def records(cell: str, values: Sequence[float], *, error: float = 0.01, **changes: object) -> list[dict[str, object]]:
@@ -48,29 +52,29 @@ def test_seeds_decide(plain: Sequence[float], better: Sequence[float], label: st
     found = judged(plain, better, error=1e-4)
     assert found.label == label
     assert found.rule == f"{len(plain)} seeds, paired"
-    assert judged(plain, better, error=0.3).label == "undecided"  # whatever seeds say of images that say nothing
+    assert judged(plain, better, error=0.3).label == "undecided"  # the error over images dominates
 
 
 def test_seeds_that_agree_by_chance_prove_nothing() -> None:
-    """One more of 360 images right in each of two seeds: the spread over seeds is 0, the error over images is not."""
+    """One more of 360 images is correct in both seeds: the spread over seeds is 0, the error over images is not."""
     found = judged([330 / 360, 328 / 360], [331 / 360, 329 / 360], error=0.03)
     assert (found.label, found.error) == ("undecided", pytest.approx(0.03 * sqrt(2)))
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])
 def test_the_interval_is_students(n: int) -> None:
-    """Against the table of t and the spread as a sum over pairs of seeds."""
+    """The error equals a quantile of the t table times the spread, computed as a sum over pairs of seeds."""
     gains = [0.01 * (i * i - 2) for i in range(n)]
     found = judged([0.5] * n, [0.5 + gain for gain in gains], error=1e-4)
     variance = sum((a - b) ** 2 for a, b in combinations(gains, 2)) / (n * (n - 1))
     assert found.difference == pytest.approx(sum(gains) / n, rel=1e-12)
-    assert found.error == pytest.approx(T[n] * sqrt(variance / n), rel=1e-9)
+    assert found.error == pytest.approx(T_QUANTILES[n] * sqrt(variance / n), rel=1e-9)
     assert found.seeds == n
 
 
 @pytest.mark.parametrize("gain", [0.3, -0.3, 0.001])
 def test_one_seed_decides_nothing(gain: float) -> None:
-    """Its error is of test images alone; in cifar10-small ranks of other seeds differ by ten times as much."""
+    """Its error covers test images only; in cifar10-small effective ranks vary ten times as much over seeds."""
     ledger = pd.DataFrame(records("MAE", [0.5], error=0.03) + records("U-MAE", [0.5 + gain], error=0.04))
     found = compare_objectives(ledger, "MAE", "U-MAE", metric="linear_probe", readout="cls")
     assert found.error == pytest.approx(0.05)

@@ -1,4 +1,4 @@
-"""Names do not collide, what is no number is null, and LaTeX and JSON take every text."""
+"""Collapse reports: unique names, null for numbers that are not finite, escaped LaTeX and valid JSON."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[Diagnosis]:
     return diagnose([path], images, heads=3, layers="all")
 
 
-def test_names_are_short_and_never_twice() -> None:
+def test_names_are_short_and_unique() -> None:
     assert unique_names([Path("runs/a"), Path("b/last.pt")]) == ["a", "last"]
     assert unique_names([Path("x/a/m.pt"), Path("y/a/m.pt")]) == ["a/m (1)", "a/m (2)"]
 
 
-def test_images_that_do_not_fit_are_said_to_be_resized(found: list[Diagnosis]) -> None:
+def test_resized_images_are_reported(found: list[Diagnosis]) -> None:
     assert "images of 12 x 10 were resized to 8 x 8" in found[0].notes
     assert "note: images of 12 x 10" in collapse_text(found)
 
 
-def test_what_is_no_number_is_null(found: list[Diagnosis]) -> None:
+def test_numbers_that_are_not_finite_are_null(found: list[Diagnosis]) -> None:
     assert json_ready({"a": np.float64("nan"), "b": [np.int64(3), float("inf")], "c": (Path("x"), None, True)}) == {
         "a": None,
         "b": [3, None],
@@ -50,7 +50,7 @@ def test_what_is_no_number_is_null(found: list[Diagnosis]) -> None:
     assert {row["layer"] for row in document["records"]} == {0, 1}
 
 
-def test_tables_hold_the_last_layer_and_every_layer(found: list[Diagnosis]) -> None:
+def test_compact_table_holds_the_last_layer_and_layer_table_every_layer(found: list[Diagnosis]) -> None:
     table = found[0].measurements.table
     compact = compact_table(table)
     assert len(compact) == 2 * 12
@@ -61,7 +61,7 @@ def test_tables_hold_the_last_layer_and_every_layer(found: list[Diagnosis]) -> N
     assert list(layer_table(table).layer) == ["0", "1"]
 
 
-def test_latex_prints_every_name_as_it_is(found: list[Diagnosis]) -> None:
+def test_latex_escapes_special_characters(found: list[Diagnosis]) -> None:
     assert escape_latex(r"a\b_c{}%") == r"a\textbackslash{}b\_c\{\}\%"
     assert r"a\_b \& [bold]c & cls" in latex_table(found)
     assert "a_b & [bold]c: facebookresearch/mae" in collapse_text(found)
@@ -73,7 +73,7 @@ def test_layers_are_words_or_numbers() -> None:
         parse_layer("x")
 
 
-def test_a_complaint_names_its_file_once(tmp_path: Path) -> None:
+def test_an_error_names_its_file_once(tmp_path: Path) -> None:
     path = tmp_path / "no.pth"
     torch.save({"a": torch.ones(2)}, path)
     images = ImageSet(np.zeros((4, 1, 8, 8)), np.zeros(4, int), "black")
@@ -82,5 +82,5 @@ def test_a_complaint_names_its_file_once(tmp_path: Path) -> None:
     assert str(caught.value).count(str(path)) == 1
 
 
-def test_a_table_of_nothing_has_no_reading() -> None:
+def test_a_table_without_the_shown_metrics_is_empty() -> None:
     assert compact_table(pd.DataFrame({"layer": [0], "readout": ["cls"], "metric": ["none"]})).empty

@@ -1,4 +1,4 @@
-"""Every cell of the paper has ours beside it, and what is published is what a run measured."""
+"""Tables of the paper beside our accuracies, and the publication of ledgers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from maetheory.reports import (
 from maetheory.training import TrainConfig
 
 RECIPE = TrainConfig(PRESETS["cifar10-small"], epochs=6, uniformity_weight=0.01, uniformity_form="gaussian", seed=2)
-CAME = {
+PROVENANCE = {
     "git": "abc",
     "utc": "then",
     "device": "cpu",
@@ -54,11 +54,11 @@ def record(experiment: str, cell: str, seed: int, value: float, **changes: objec
         "value": value,
         "error": 0.02,
         "recipe": "least squares",
-        "provenance": CAME,
+        "provenance": PROVENANCE,
     } | changes
 
 
-def ran(experiment: str) -> list[dict[str, object]]:
+def comparison(experiment: str) -> list[dict[str, object]]:
     return [
         record(experiment, cell, seed, value + 0.01 * seed)
         for cell, value in (("MAE", 0.5), ("U-MAE", 0.6))
@@ -75,8 +75,8 @@ def test_every_cell_is_there_and_says_not_run(table: str) -> None:
     assert own_results_table(read_published_ledgers("/nowhere")).empty
 
 
-def test_ours_stand_beside_their_own_cell_alone() -> None:
-    ledger = pd.DataFrame([*ran("table1-cifar10-tiny"), record("table2-imagenet100-base", "U-SimMIM", 0, 0.7)])
+def test_our_accuracy_stands_beside_its_own_cell_only() -> None:
+    ledger = pd.DataFrame([*comparison("table1-cifar10-tiny"), record("table2-imagenet100-base", "U-SimMIM", 0, 0.7)])
     ledger = pd.concat([ledger, ledger.assign(readout="mean", value=0.25), ledger.assign(metric="knn_probe")])
     one = paper_table(ledger, "table1")
     run = one[one.ours != "not run"].set_index(["method", "readout"])
@@ -98,9 +98,9 @@ def test_ours_stand_beside_their_own_cell_alone() -> None:
     assert own_results_table(ledger).empty
 
 
-def test_our_own_sizes_stand_apart() -> None:
+def test_our_other_experiments_have_a_table_of_their_own() -> None:
     tuned = record("tiny", "MAE", 0, 0.7, metric="fine_tuning", readout="mean", recipe="all of it")
-    shown = own_results_table(pd.DataFrame([*ran("tiny"), record("tiny", "random", 0, 0.1, epochs=0)]))
+    shown = own_results_table(pd.DataFrame([*comparison("tiny"), record("tiny", "random", 0, 0.1, epochs=0)]))
     common = {"experiment": "tiny", "dataset": "cifar10", "backbone": "ViT 96 wide, 6 deep, patch 4 of 32"}
     assert shown.to_dict("records") == [
         {
@@ -118,7 +118,7 @@ def test_our_own_sizes_stand_apart() -> None:
             "recipe": "least squares",
         }
     ]
-    both = pd.DataFrame([*ran("tiny"), tuned, tuned | {"cell": "U-MAE", "value": 0.8}])
+    both = pd.DataFrame([*comparison("tiny"), tuned, tuned | {"cell": "U-MAE", "value": 0.8}])
     shown = own_results_table(both).set_index("task").loc["fine-tuning"]
     assert (shown.readout, shown.MAE, shown["U-MAE"], shown.recipe) == ("mean", "70.0 ± 2.0", "80.0 ± 2.0", "all of it")
     block = markdown_block(both)
@@ -127,8 +127,8 @@ def test_our_own_sizes_stand_apart() -> None:
     assert "| U-MAE over MAE, fine-tuning accuracy | tiny | mean | +10 ± 2.8 points | one seed" in block
 
 
-def test_published_is_measured_and_slim(tmp_path: Path) -> None:
-    append_records(tmp_path / "run" / "ledger.jsonl", [*ran("tiny"), record("other", "MAE", 0, 0.3)])
+def test_a_published_ledger_is_compact_and_holds_the_measured_values(tmp_path: Path) -> None:
+    append_records(tmp_path / "run" / "ledger.jsonl", [*comparison("tiny"), record("other", "MAE", 0, 0.3)])
     assert [path.parent.name for path in publish_ledger(tmp_path / "run", tmp_path / "figures")] == ["tiny", "other"]
     before, after = read_ledger(tmp_path / "run" / "ledger.jsonl"), read_published_ledgers(tmp_path / "figures")
     assert len(after) == 5
@@ -143,14 +143,14 @@ def test_published_is_measured_and_slim(tmp_path: Path) -> None:
 
 
 def test_publishing_again_replaces(tmp_path: Path) -> None:
-    append_records(tmp_path / "old" / "ledger.jsonl", ran("tiny"))
+    append_records(tmp_path / "old" / "ledger.jsonl", comparison("tiny"))
     publish_ledger(tmp_path / "old", tmp_path / "figures")
     append_records(tmp_path / "new" / "ledger.jsonl", [record("tiny", "MAE", 7, 0.3)])
     publish_ledger(tmp_path / "new" / "ledger.jsonl", tmp_path / "figures")
     assert read_published_ledgers(tmp_path / "figures")[["experiment", "seed"]].to_numpy().tolist() == [["tiny", 7]]
 
 
-def test_what_cannot_be_published(tmp_path: Path) -> None:
+def test_ledgers_that_cannot_be_published_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no record"):
         publish_ledger(tmp_path, tmp_path)
     old = record("tiny", "MAE", 0, 0.5)
@@ -161,7 +161,7 @@ def test_what_cannot_be_published(tmp_path: Path) -> None:
     assert not (tmp_path / "figures").exists()
 
 
-def test_other_recipes_survive_slimming(tmp_path: Path) -> None:
+def test_non_default_recipes_are_published_unchanged(tmp_path: Path) -> None:
     for seed, recipe in enumerate((TrainConfig(), replace(RECIPE, clip=1.0, model=PRESETS["vit-l16"]))):
         append_records(tmp_path / "ledger.jsonl", [record("tiny", "MAE", seed, 0.5, training=recipe.to_dict())])
     publish_ledger(tmp_path, tmp_path)
@@ -171,10 +171,10 @@ def test_other_recipes_survive_slimming(tmp_path: Path) -> None:
     ]
 
 
-def test_the_block_is_rewritten_and_nothing_else(tmp_path: Path) -> None:
+def test_only_the_text_between_the_marks_is_replaced(tmp_path: Path) -> None:
     document = tmp_path / "README.md"
     document.write_text("before\n<!-- tables: begin -->\nold\n<!-- tables: end -->\nafter\n")
-    block = markdown_block(pd.DataFrame(ran("tiny")))
+    block = markdown_block(pd.DataFrame(comparison("tiny")))
     assert replace_marked_block(document, block)
     assert document.read_text().startswith("before\n<!-- tables: begin -->\n\n| table |")
     assert document.read_text().endswith("\n\n<!-- tables: end -->\nafter\n")
