@@ -1,8 +1,7 @@
-"""A theorem of yours as a line in your own test suite.
+"""assert_holds: check your own theorem in a pytest suite.
 
-Say what you believe and let the search disagree. The printed downstream bound of Zhang, Wang and Wang 2022 (theorem
-4.1), with the other constants as derived here and c₄ = 0, falls to one image and an encoder that is zero, whose ties
-are errors:
+The search looks for a counterexample. The printed downstream bound of Zhang, Wang and Wang 2022 (theorem 4.1), with the
+other constants as derived here and c₄ = 0, is refuted by one image and the zero encoder, whose ties count as errors:
 
 >>> from dataclasses import replace
 >>> from maetheory.testing import assert_holds
@@ -26,7 +25,7 @@ from maetheory.theory.theorem import Theorem
 
 
 def assert_holds(theorem: Theorem, *, worlds: int = 200, seed: int = 0, descend: bool = True) -> None:
-    """Fail with a small readable world if the theorem is violated anywhere the search goes.
+    """Raise AssertionError with a small, readable counterexample if the search finds a violation of the theorem.
 
     Parameters
     ----------
@@ -40,7 +39,7 @@ def assert_holds(theorem: Theorem, *, worlds: int = 200, seed: int = 0, descend:
     AssertionError
         With the counterexample, and the seed and number that lead to it.
     InputError
-        If no world met the assumptions: a claim about nothing is not held to hold.
+        If no world met the assumptions, so that the theorem was never tested.
 
     Examples
     --------

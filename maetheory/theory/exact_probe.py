@@ -1,8 +1,9 @@
-"""A linear probe on a finite world, exactly: what it leaves unexplained, and whom it misjudges.
+"""Exact linear probe on a finite world: residual, view error and image error.
 
 Y has the rows √d₁ 1[y(x₁) = c] for the Bayes labels of the views, so ‖Y‖_F = 1; P_F projects on the columns of F. The
-least-squares head scores every view by P_F Y, each view takes its best class, each image the class that most of its
-views take. Ties are errors, of a view (it votes for no class) and of a vote; the bounds are attained only so.
+least-squares head scores every view by P_F Y. Each view is assigned its class of largest score, each image the class of
+most of its views. Ties count as errors, both of a view (it votes for no class) and of a vote; otherwise the bounds
+would not be attained.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _NO_CLASS = -1
 
 
 def label_matrix(graph: MaskGraph) -> np.ndarray:
-    """Y, shape (N1, r)."""
+    """Weighted one-hot labels Y of the views, shape (N1, r)."""
     return weighted_rows(graph, np.eye(graph.n_classes)[graph.view_labels])
 
 
@@ -27,13 +28,13 @@ def class_masses(graph: MaskGraph) -> np.ndarray:
 
 
 def projected_labels(graph: MaskGraph, features: np.ndarray) -> np.ndarray:
-    """P_F Y, shape (N1, r); directions of F below round-off are not counted."""
+    """Projection P_F Y of the labels on the features, shape (N1, r); directions of F at rounding error are ignored."""
     basis = column_basis(weighted_rows(graph, features))  # (N1, rank)
     return basis @ (basis.T @ label_matrix(graph))  # (N1, rank) @ (rank, r)
 
 
 def probe_residual(graph: MaskGraph, features: np.ndarray) -> float:
-    """‖(I − P_F) Y‖_F², in [0, 1], lower is better: what no linear head on the features explains of the labels.
+    """Probe residual ‖(I − P_F) Y‖_F²: share of the labels no linear head explains; in [0, 1], lower is better.
 
     Examples
     --------
@@ -45,12 +46,12 @@ def probe_residual(graph: MaskGraph, features: np.ndarray) -> float:
 
 
 def view_error(graph: MaskGraph, features: np.ndarray) -> float:
-    """Pr[head's class of x₁ ≠ y(x₁)]."""
+    """Probability that the head misclassifies a view, Pr[prediction ≠ y(x₁)]."""
     return float(graph.degrees[0][predicted_labels(graph, features) != graph.view_labels].sum())
 
 
 def image_error(graph: MaskGraph, features: np.ndarray) -> float:
-    """Pr[y(x̄) ≠ p_f(x̄)], p_f the vote of an image's views; InputError without labels."""
+    """Probability that the vote of an image's views is wrong, Pr[p_f(x̄) ≠ y(x̄)]; InputError without labels."""
     ballots = np.eye(graph.n_classes + 1)[predicted_labels(graph, features)]  # the last column is for no class
     votes = graph.image_views @ ballots  # (S, N1) @ (N1, r + 1) -> (S, r + 1)
     mass = np.asarray(graph.image_views.sum(1))  # (S,)
@@ -58,11 +59,11 @@ def image_error(graph: MaskGraph, features: np.ndarray) -> float:
 
 
 def predicted_labels(graph: MaskGraph, features: np.ndarray) -> np.ndarray:
-    """Class of each view by the least-squares head, shape (N1,); −1, no class, at a tie."""
+    """Class of each view by the least-squares head, shape (N1,); −1 (no class) at a tie."""
     return _winning_class(projected_labels(graph, features) / np.sqrt(graph.degrees[0])[:, None])  # (N1, r) -> (N1,)
 
 
 def _winning_class(scores: np.ndarray) -> np.ndarray:
-    """Column of the largest score of each row, −1 where two are within 1e-12 of it."""
+    """Column of the largest score of each row; −1 if two scores are within 1e-12 of it."""
     near_best = scores >= scores.max(1, keepdims=True) - _TIE
     return np.where(near_best.sum(1) == 1, scores.argmax(1), _NO_CLASS)

@@ -1,8 +1,8 @@
-"""Looking for a world where a claim is false is the honest way to believe it.
+"""Counterexample search: random worlds, descent on the slack, and shrinking of a world that violates the claim.
 
-A search draws worlds (random ones, structured ones, ones close to where the claim is tight), then walks downhill in
-slack from the most promising, by gradients and by single coordinates. Where it finds a violation it shrinks the world
-until it can be read. Everything follows from one seed and the number of the world.
+A search draws worlds (random ones, structured ones, and ones close to equality), then decreases the slack from the most
+promising ones, by gradient steps and by single coordinates. If it finds a violation, it shrinks the world until a
+person can read it. The seed and the number of the world determine everything.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ _KEPT_SLACK_FRACTION = 0.1
 
 @dataclass(frozen=True)
 class SearchedWorld:
-    """A world, what the check said there, and how to get there again.
+    """A world of a search with its check, and the numbers that reproduce it.
 
     Attributes
     ----------
     slug : str
     seed, number : int
-        ``replay(theorem, seed=seed, number=number, descend=descended)`` finds the same world before shrinking.
+        ``replay(theorem, seed=seed, number=number, descend=descended)`` returns the same world before shrinking.
     world : SmallWorld
-        ``world.all_objects()`` are the objects for :func:`check`.
+        ``world.all_objects()`` returns the objects for :func:`check`.
     check : Check
     descended : bool
-        Whether it was reached by going downhill from the drawn world.
+        Whether it was reached by descent from the drawn world.
     """
 
     slug: str
@@ -56,17 +56,17 @@ class SearchedWorld:
 
     @property
     def relative_slack(self) -> float:
-        """Slack over scale; −∞ where a side is not a number."""
+        """Slack divided by scale; −∞ if a side is not a number."""
         return self.check.relative_slack
 
     def __str__(self) -> str:
-        way = ", downhill" if self.descended else ""
+        way = ", after descent" if self.descended else ""
         return f"{self.slug}, world {self.number} of seed {self.seed}{way}\n{self.check}\n{self.world}"
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search saw.
+    """Result of a search: how many worlds were checked, and the one of smallest slack.
 
     Attributes
     ----------
@@ -75,8 +75,8 @@ class SearchResult:
         Worlds drawn.
     applicable : int
         Those where every assumption held.
-    smallest : Found or None
-        The world of least relative slack, shrunk if it violates the claim; None if no world was applicable.
+    smallest : SearchedWorld or None
+        World of smallest relative slack, shrunk if it violates the claim; None if no world was applicable.
     """
 
     slug: str
@@ -93,19 +93,19 @@ class SearchResult:
 def search(
     theorem: Theorem, *, worlds: int = 200, seed: int = 0, descend: bool = True, progress: Progress = no_progress
 ) -> SearchResult:
-    """Look for the world of smallest slack.
+    """Search for the world of smallest slack.
 
     Parameters
     ----------
     theorem : Theorem
     worlds : int
-        How many to draw; at least 1.
+        Number of worlds to draw; at least 1.
     seed : int
-        World ``i`` depends on ``seed``, the slug and ``i`` alone.
+        World ``i`` depends only on ``seed``, the slug and ``i``.
     descend : bool
-        Whether to walk downhill from the best six.
+        Whether to descend from the best six.
     progress : Progress
-        Told after each world and each descent.
+        Called after each world and each descent.
 
     Raises
     ------
@@ -134,20 +134,20 @@ def search(
 def falsify(
     theorem: Theorem, *, worlds: int = 200, seed: int = 0, descend: bool = True, progress: Progress = no_progress
 ) -> SearchedWorld | None:
-    """Return a small world where the theorem is violated, or None if none was found.
+    """Return a small counterexample of a theorem, or None if the search found none.
 
     Parameters
     ----------
     theorem : Theorem
-        Yours or one of :data:`maetheory.theory.THEOREMS`.
+        One of :data:`maetheory.theory.THEOREMS`, or your own.
     worlds, seed, descend, progress
         As for :func:`search`.
 
     Raises
     ------
     InputError
-        If `worlds` is not positive, the theorem needs ``sample`` to be drawn, or no world met its assumptions, which
-        would make None an empty statement.
+        If `worlds` is not positive, the theorem needs ``sample`` to be drawn, or no world met its assumptions, so that
+        None would mean nothing.
 
     Examples
     --------
@@ -165,20 +165,20 @@ def falsify(
     >>> found.check.verdict, found.world.law.shape
     (<Verdict.VIOLATED: 'VIOLATED'>, (1, 1, 1))
     """
-    seen = search(theorem, worlds=worlds, seed=seed, descend=descend, progress=progress)
-    if seen.smallest is None:
+    result = search(theorem, worlds=worlds, seed=seed, descend=descend, progress=progress)
+    if result.smallest is None:
         theorem.check(
             **draw_world(theorem, generator(seed, theorem.slug, 0)).all_objects()
-        )  # complains if it is not usable
+        )  # raises if the theorem itself cannot be checked
         raise InputError(
             f"none of {worlds} worlds met the assumptions of {theorem.slug}: give it sample= or conform=, so that "
             "there is something to search"
         )
-    return seen.smallest if seen.violated else None
+    return result.smallest if result.violated else None
 
 
 def replay(theorem: Theorem, *, seed: int, number: int, descend: bool = False) -> SearchedWorld:
-    """Return the world that a search found under this seed and number, before any shrinking.
+    """Return the world that a search reached from this seed and number, before shrinking.
 
     Raises
     ------
@@ -197,7 +197,7 @@ def _draw(theorem: Theorem, seed: int, number: int) -> SearchedWorld | None:
 
 
 def _check_at(theorem: Theorem, last: SearchedWorld, world: SmallWorld) -> SearchedWorld | None:
-    """Check the theorem at `world`, moved to where its assumptions hold; None where they do not."""
+    """Check the theorem at `world`, after its `conform`; None where its assumptions do not hold."""
     if theorem.conform is not None:
         conformed = dict(theorem.conform(world.all_objects()))
         conformed.pop("graph", None)
@@ -210,7 +210,7 @@ def _check_at(theorem: Theorem, last: SearchedWorld, world: SmallWorld) -> Searc
 
 
 def _descent_starts(found: list[SearchedWorld]) -> list[SearchedWorld]:
-    """The lowest worlds, and the lowest of those that are not yet at equality, where a slope is left to go down."""
+    """Worlds to descend from: the ones of smallest slack, and the ones of smallest slack that are not TIGHT."""
     ranked = sorted(found, key=lambda f: f.relative_slack)
     sloping = [f for f in ranked if f.check.verdict is not Verdict.TIGHT]
     half = _MAX_DESCENTS // 2
@@ -218,7 +218,7 @@ def _descent_starts(found: list[SearchedWorld]) -> list[SearchedWorld]:
 
 
 def _descend(theorem: Theorem, start: SearchedWorld) -> SearchedWorld:
-    """Alternate gradient steps with line search and single-coordinate steps until the budget is spent."""
+    """Descend in slack by gradient and single-coordinate steps with line search, until the budget is spent."""
     rng = generator(start.seed, theorem.slug, start.number, "downhill")
     here, budget, size = replace(start, descended=True), _STEP_BUDGET, 0.3
     while budget > 0 and here.check.verdict is not Verdict.VIOLATED:
@@ -243,7 +243,7 @@ def _random_coordinate_direction(rng: np.random.Generator, point: np.ndarray) ->
 
 
 def _steepest_descent(theorem: Theorem, here: SearchedWorld, point: np.ndarray) -> tuple[np.ndarray, int]:
-    """Direction of steepest descent by forward differences, of the length of the point."""
+    """Direction of steepest descent by forward differences, scaled to the norm of the point."""
     gradient = np.zeros_like(point)
     for index in range(point.size):
         shifted = point.copy()
@@ -266,9 +266,9 @@ def _line_search(
 
 
 def _shrink(theorem: Theorem, found: SearchedWorld) -> SearchedWorld:
-    """Take every simpler neighbour that still violates by a tenth as much, pass after pass until none does.
+    """Replace the world by simpler neighbours that violate the claim by at least a tenth as much, until none does.
 
-    What is taken has a smaller `complexity`, so there is an end.
+    Every replacement lowers `complexity`, so the loop ends.
     """
     shapes, floor, going = {**SHAPES, **theorem.shapes}, _KEPT_SLACK_FRACTION * found.relative_slack, True
     while going:

@@ -1,4 +1,4 @@
-"""What theorems need beyond the losses of a mask graph: measured constants, and norms of its factorisation."""
+"""Constants and norms of a mask graph that several theorems use."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ _MAX_DENSE_SIDE = 1500
 
 
 def umae_loss(graph: MaskGraph, h: np.ndarray, targets: np.ndarray, features: np.ndarray, weight: float) -> float:
-    """L_U-MAE = L_MAE(h) + weight · L_unif(f)."""
+    """U-MAE loss: L_MAE(h) + weight · L_unif(f)."""
     return reconstruction_loss(graph, h, targets) + weight * uniformity_loss(graph, features)
 
 
 def reconstruction_scale(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
-    """Size of the terms that cancel in a reconstruction: E‖h‖² + E‖x₂‖²."""
+    """Size of the terms that cancel in a reconstruction loss: E‖h‖² + E‖x₂‖²."""
     return mean_square(graph.degrees[0], h) + mean_square(graph.degrees[1], targets)
 
 
 def autoencoding_error(graph: MaskGraph, h_g: np.ndarray, targets: np.ndarray) -> float:
-    """ε = E‖h_g(x₂) − x₂‖², the plain autoencoding error without a mask (assumption 3.1), measured."""
+    """Autoencoding error without a mask, ε = E‖h_g(x₂) − x₂‖² (assumption 3.1), measured."""
     return mean_square(graph.degrees[1], h_g - targets)
 
 
 def weighted_rows(graph: MaskGraph, features: np.ndarray) -> np.ndarray:
-    """F, the rows √d₁ f(x₁)."""
+    """Weighted feature matrix F with the rows √d₁ f(x₁), shape (N1, k)."""
     return np.sqrt(graph.degrees[0])[:, None] * features  # (N1, k)
 
 
 def column_basis(rows: np.ndarray) -> np.ndarray:
-    """Orthonormal basis of the columns of `rows` (N, k), shape (N, rank); directions below round-off do not count."""
+    """Orthonormal basis of the column space of `rows` (N, k), shape (N, rank), up to rounding error."""
     left, size, _ = np.linalg.svd(rows, full_matrices=False)
     return left[:, size > size.max(initial=0.0) * max(rows.shape) * np.finfo(float).eps]
 
 
 def pair_lipschitz(graph: MaskGraph, features: np.ndarray, h: np.ndarray) -> float:
-    """Least L with ‖f − f⁺‖² ≤ L ‖h − h⁺‖² on all positive pairs; infinite if h merges a pair that f tells apart.
+    """Smallest L with ‖f − f⁺‖² ≤ L ‖h − h⁺‖² on all positive pairs.
 
-    Where f is aligned on every pair it is 0: any constant serves. Rows that differ by less than 1e-12 of their own
-    length count as equal, so what is passed over is a part 1e-24 of E‖f‖².
+    It is infinite if h merges a pair that f separates, and 0 if f is aligned on every pair, so that any constant holds.
+    Rows that differ by less than 1e-12 of their own length count as equal; this ignores at most 1e-24 of E‖f‖².
     """
     pairs = graph.pair_law.tocoo()
     x1, other = pairs.coords
@@ -57,13 +57,13 @@ def pair_lipschitz(graph: MaskGraph, features: np.ndarray, h: np.ndarray) -> flo
 
 
 def _larger_squared_norms(rows: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Larger squared length of the two rows of each pair."""
+    """Larger squared norm of the two rows of each pair."""
     squares = (rows**2).sum(1)
     return np.maximum(squares[one], squares[other])
 
 
 def eigenvalues(graph: MaskGraph, k: int) -> np.ndarray:
-    """Return the k largest eigenvalues λ_i = σ_i² of Ā, descending; λ_i is 0 beyond the smaller side of the graph."""
+    """The k largest eigenvalues λ_i = σ_i² of Ā, descending, shape (k,); 0 beyond the smaller side of the graph."""
     known = min(graph.shape)
     if known <= _MAX_DENSE_SIDE:
         found = np.linalg.svd(graph.normalized_matrix.toarray(), compute_uv=False)[:k]
@@ -73,12 +73,12 @@ def eigenvalues(graph: MaskGraph, k: int) -> np.ndarray:
 
 
 def frobenius_square(graph: MaskGraph) -> float:
-    """‖Ā‖_F² = Σ λ_i²."""
+    """Squared Frobenius norm ‖Ā‖_F² = Σ λ_i²."""
     return float((graph.augmentation.data**2).sum())
 
 
 def factorisation_error(graph: MaskGraph, features: np.ndarray) -> float:
-    """‖Ā − FFᵀ‖_F², entry by entry, one block of rows at a time."""
+    """Factorisation error ‖Ā − FFᵀ‖_F², summed over blocks of rows."""
     rows = weighted_rows(graph, features)
     graph_rows = graph.augmentation
     step = max(1, 4_000_000 // len(rows))

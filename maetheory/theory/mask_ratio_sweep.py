@@ -1,4 +1,4 @@
-"""Every mask ratio of a finite world, with what its graph says about labels and spectrum."""
+"""Label errors, spectrum and downstream bound of a finite world at every mask ratio."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from maetheory.theory.graph_quantities import eigenvalues
 
 @dataclass(frozen=True)
 class MaskRatioRow:
-    """One mask ratio.
+    """Label errors, eigenvalues and bound at one mask ratio.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class MaskRatioRow:
 
 
 def mask_ratio_sweep(world: FiniteWorld, k: int, positions: str = "kept") -> list[MaskRatioRow]:
-    """Return one row for every number of visible patches under uniform masks, fewest first.
+    """Return one row per number of visible patches under uniform masks, in ascending order.
 
     Parameters
     ----------

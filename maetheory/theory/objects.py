@@ -29,6 +29,7 @@ SHAPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def graph_shape(graph: Any) -> tuple[int, int]:
+    """Numbers of views and of targets of a mask graph; InputError if it is none."""
     if not hasattr(graph, "joint"):
         raise InputError(f"graph must be a MaskGraph, but a {type(graph).__name__} was given")
     n1, n2 = graph.joint.shape
@@ -36,7 +37,7 @@ def graph_shape(graph: Any) -> tuple[int, int]:
 
 
 def as_array_of_shape(name: str, value: Any, shape: tuple[str, ...], sizes: dict[str, tuple[int, str]]) -> Any:
-    """Return `value` as an array of the named shape, learning the sizes not yet known."""
+    """Return `value` as an array of the named shape, and record in `sizes` the sizes that were not known yet."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()
     try:
@@ -63,13 +64,13 @@ def _positive(name: str, array: np.ndarray) -> float:
 
 
 def call_with_named_objects(function: Callable[..., Any], world: Objects) -> Any:
-    """Call `function` with those objects of the world that it names."""
+    """Call `function` with the objects of the world that its arguments name."""
     names = _argument_names(function)
     return function(**(world if names is None else {name: world[name] for name in names if name in world}))
 
 
 @lru_cache(maxsize=4096)
 def _argument_names(function: Callable[..., Any]) -> tuple[str, ...] | None:
-    """Names of the arguments, None if it takes whatever there is."""
+    """Names of the arguments of a function; None if it takes arbitrary keywords."""
     parameters = inspect.signature(function).parameters.values()
     return None if any(p.kind is p.VAR_KEYWORD for p in parameters) else tuple(p.name for p in parameters)

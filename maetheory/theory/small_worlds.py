@@ -1,7 +1,7 @@
-"""A world small enough to read: a law of image, view and target, with one array per object of a theorem.
+"""A small finite world: joint law of image, view and target, and the arrays that a theorem needs.
 
-What a search needs from it: drawing one at random, reading its numbers as one vector and writing them back, and the
-list of simpler worlds next to it.
+A counterexample search needs three operations: drawing a world at random, reading its numbers as one vector and writing
+them back, and listing the neighbouring worlds that are simpler.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _MAX_LAW_ENTRIES = 50_000
 
 @dataclass(frozen=True)
 class SmallWorld:
-    """Objects of a theorem on a graph whose whole law is written down.
+    """Objects of a theorem on a graph, with the joint law of image, view and target.
 
     Attributes
     ----------
     objects : mapping
-        What the theorem needs, without the graph.
+        Objects that the theorem needs, without the graph.
     law : ndarray, shape (S, N1, N2), or None
-        Law of image, view and target, sums to one; None where there is no graph, or only the graph is known.
+        Law of image, view and target, which sums to one; None if there is no graph, or only the graph is known.
     labels : ndarray of int, shape (S,), or None
     graph : MaskGraph or None
-        Stands in where the law is not written down.
+        The mask graph, where the law is unknown.
     """
 
     objects: Objects
@@ -44,7 +44,7 @@ class SmallWorld:
     graph: MaskGraph | None = None
 
     def all_objects(self) -> dict[str, Any]:
-        """The objects with the graph, as :meth:`Theorem.check` takes them."""
+        """Objects together with the graph, as :meth:`Theorem.check` takes them."""
         graph = self.graph if self.law is None else _graph_of_law(self.law, self.labels)
         return dict(self.objects) if graph is None else {"graph": graph, **self.objects}
 
@@ -67,7 +67,7 @@ class SmallWorld:
 
 
 def to_small_world(objects: Objects) -> SmallWorld:
-    """Read objects with a graph as a small world; the law is known if every view is its own image."""
+    """Convert objects with a graph to a small world; the law is known if every view has its own image."""
     rest = {name: value for name, value in objects.items() if name != "graph"}
     graph = objects.get("graph")
     if graph is None:
@@ -82,12 +82,12 @@ def to_small_world(objects: Objects) -> SmallWorld:
 
 
 def draw_world(theorem: Theorem, rng: np.random.Generator) -> SmallWorld:
-    """Draw a world: the theorem's own, one close to where it is tight, or objects of every kind on a random graph.
+    """Draw a world: one close to equality, one from the theorem's `sample`, or generic objects on a random graph.
 
     Raises
     ------
     InputError
-        If the theorem needs an object of unknown shape and brings no ``sample``.
+        If the theorem needs an object of unknown shape and has no ``sample``.
     """
     if theorem.tight is not None and rng.random() < 0.3:
         near = to_small_world(theorem.tight())
@@ -115,7 +115,7 @@ def _draw_generic_world(theorem: Theorem, rng: np.random.Generator) -> SmallWorl
 
 
 def _draw_law(rng: np.random.Generator) -> SmallWorld:
-    """One image per view or several, dense or sparse or in separate components."""
+    """Draw a law with one image per view or several; dense, sparse or with separate components."""
     n1, n2 = rng.integers(1, MAX_SIDE + 1, 2)
     joint = rng.random((n1, n2)) ** rng.integers(1, 5) + 1e-3
     if rng.random() < 0.5:
@@ -142,7 +142,7 @@ def _draw_array(shape: tuple[int, ...], rng: np.random.Generator) -> Any:
 
 
 def _relate_objects(objects: dict[str, Any], law: np.ndarray | None, rng: np.random.Generator) -> dict[str, Any]:
-    """Sometimes let h decode the features, the targets be what h predicts on average, and ε vanish."""
+    """Sometimes make h linear in the features, the targets the conditional mean of h, and ε zero."""
     if {"features", "h"} <= set(objects) and rng.random() < 0.5:
         objects["h"] = objects["features"] @ rng.normal(size=(objects["features"].shape[1], objects["h"].shape[1]))
     if {"h", "targets"} <= set(objects) and law is not None and rng.random() < 0.5:
@@ -154,7 +154,7 @@ def _relate_objects(objects: dict[str, Any], law: np.ndarray | None, rng: np.ran
 
 
 def coordinates(world: SmallWorld) -> np.ndarray:
-    """Every number of the world that can move: float entries, logarithms of positive numbers and of the law."""
+    """Free parameters of the world as one vector: float entries, logarithms of positive numbers and of the law."""
     parts = [np.ravel(value) for _, value in _arrays(world)]
     parts += [np.log([value]) for _, value in _numbers(world)]
     if world.law is not None:
@@ -163,7 +163,7 @@ def coordinates(world: SmallWorld) -> np.ndarray:
 
 
 def with_coordinates(world: SmallWorld, point: np.ndarray) -> SmallWorld:
-    """Write `point` back where :func:`coordinates` read it."""
+    """Return the world whose :func:`coordinates` are `point`."""
     objects, at = dict(world.objects), 0
     for name, value in _arrays(world):
         objects[name] = point[at : at + value.size].reshape(value.shape)
@@ -188,7 +188,7 @@ def _numbers(world: SmallWorld) -> list[tuple[str, float]]:
 
 
 def simplifications(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]]) -> Iterator[SmallWorld]:
-    """Yield the worlds one step simpler, boldest first: fewer nodes, a flat law, rounder and emptier arrays."""
+    """Yield the worlds that are one step simpler, largest step first: fewer nodes, a uniform law, rounded arrays."""
     for axis, size in _axes(world, shapes).items():
         if size > 1:
             yield from (drop_index(world, shapes, axis, index) for index in range(size))
@@ -207,7 +207,7 @@ def simplifications(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]]) ->
 
 
 def complexity(world: SmallWorld) -> tuple[int, int, int]:
-    """How hard a world is to read: numbers in it, whether its law is flat, and digits of its objects."""
+    """Complexity of a world: how many numbers it has, whether its law is not uniform, and digits of its objects."""
     arrays = [value for _, value in _arrays(world)]
     numbers = sum(value.size for value in world.objects.values() if isinstance(value, np.ndarray))
     law = np.zeros(1) if world.law is None else world.law[world.law > 0]
@@ -231,7 +231,7 @@ def _axes(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]]) -> dict[str,
 
 
 def drop_index(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]], axis: str, index: int) -> SmallWorld:
-    """Take one image, view, target or column out, and whatever is left without mass."""
+    """Remove one image, view, target or column, and then every node that has no mass left."""
     objects = {
         name: np.delete(value, index, shapes[name].index(axis))
         if isinstance(value, np.ndarray) and axis in shapes.get(name, ())
@@ -249,7 +249,7 @@ def drop_index(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]], axis: s
 
 
 def _drop_empty_nodes(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]] | None = None) -> SmallWorld:
-    """Drop images, views and targets that have no mass."""
+    """Remove images, views and targets that have no mass."""
     assert world.law is not None
     for where, axis in enumerate(("images", "N1", "N2")):
         others = tuple(a for a in range(3) if a != where)

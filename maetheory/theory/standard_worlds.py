@@ -1,7 +1,7 @@
-"""A dozen small image laws under masks, with predictors that are good, spectral or nothing but chance.
+"""Eleven standard mask graphs and three kinds of predictors (optimal, spectral, Gaussian) on them.
 
-Every theorem that asks for standard objects can be checked on them: `targets` are the hidden pixels, `h_g` returns them
-unchanged (ε = 0) or is chance, and encoder and decoder come in the kinds of :data:`PREDICTORS`.
+Every theorem that needs standard objects can be checked on them: `targets` are the hidden pixels, `h_g` returns them
+unchanged (ε = 0) or is Gaussian, and encoder and decoder are of the kinds in :data:`PREDICTORS`.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ PREDICTORS = ("best prediction", "spectral features", "chance")
 
 
 def standard_objects(name: str, graph: MaskGraph, predictor: str, seed: int = 0) -> Objects:
-    """Return the standard objects of a graph of :data:`GRAPHS`.
+    """Return predictions, targets and features on a graph of :data:`GRAPHS`.
 
     Parameters
     ----------
     name : str
-        The graph's name, which with `seed` decides every random number.
+        Name of the graph; with `seed` and `predictor` it determines every random number.
     graph : MaskGraph
     predictor : str
         One of :data:`PREDICTORS`.
@@ -89,6 +89,6 @@ def standard_objects(name: str, graph: MaskGraph, predictor: str, seed: int = 0)
 
 
 def spectral_features(graph: MaskGraph, k: int) -> np.ndarray:
-    """f*(x₁)_i = σ_i u_i(x₁) / √d₁(x₁), the minimiser of L_spec at rank k, shape (N1, min(k, N1, N2))."""
+    """Minimiser of L_spec at rank k, f*(x₁)_i = σ_i u_i(x₁) / √d₁(x₁), shape (N1, min(k, N1, N2))."""
     found = graph.spectrum(min(k, *graph.shape))
     return found.left * found.values / np.sqrt(graph.degrees[0])[:, None]

@@ -1,7 +1,7 @@
-"""What every theorem says on many worlds: where it is tight, how loose it gets, what its assumptions are for.
+"""Check every theorem on standard, tight, broken and random worlds and summarise the verdicts.
 
-Three kinds of worlds: the standard ones (finite laws of images under masks), the theorem's own (the tight one, and one
-per assumption in which that assumption fails), and worlds drawn at random, partly close to equality.
+The worlds are the standard ones (finite laws of images under masks), those of the theorem itself (the tight one, and
+one per assumption in which that assumption fails), and random ones, some of them close to equality.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STANDARD, TIGHT, BROKEN, RANDOM = "standard", "tight", "broken", "drawn"
 
 @dataclass(frozen=True)
 class NamedWorld:
-    """A world under its name.
+    """Objects of a world, with its kind and name.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class NamedWorld:
     name : str
         "world 17 of seed 0" is ``replay(theorem, seed=0, number=17)``.
     objects : mapping
-        What the theorem is checked on, with the graph.
+        Objects on which the theorem is checked, with the graph.
     """
 
     kind: str
@@ -45,7 +45,7 @@ class NamedWorld:
 
 @dataclass(frozen=True)
 class WorldCheck:
-    """One check on one world.
+    """A check of a theorem on one world.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class WorldCheck:
 
 @dataclass(frozen=True)
 class TheoremSurvey:
-    """One theorem on all its worlds.
+    """Checks of one theorem on all its worlds.
 
     Attributes
     ----------
@@ -74,12 +74,12 @@ class TheoremSurvey:
 
     @property
     def applicable(self) -> tuple[WorldCheck, ...]:
-        """Visits where every assumption holds."""
+        """Checks in which every assumption holds."""
         return tuple(visit for visit in self.checks if visit.check.verdict is not Verdict.INAPPLICABLE)
 
     @property
     def counts(self) -> dict[str, int]:
-        """How often each verdict came out."""
+        """Number of checks with each verdict."""
         seen = Counter(visit.check.verdict for visit in self.checks)
         return {verdict.value: seen[verdict] for verdict in Verdict}
 
@@ -90,25 +90,25 @@ class TheoremSurvey:
 
     @property
     def smallest(self) -> WorldCheck | None:
-        """Visit of least relative slack where the claim is not TIGHT; where it always is, the least of those."""
+        """Check of smallest relative slack among those that are not TIGHT, or among all if every one is TIGHT."""
         loose = [visit for visit in self.applicable if visit.check.verdict is not Verdict.TIGHT]
         return min(loose or self.applicable, key=lambda visit: visit.check.relative_slack, default=None)
 
     @property
     def tightness(self) -> float:
-        """Median of `Check.tightness` over applicable worlds that are not the theorem's own; NaN if there is none."""
+        """Median of `Check.tightness` over the applicable standard and random worlds; NaN if there is none."""
         seen = [visit.check.tightness for visit in self.applicable if visit.kind in (STANDARD, RANDOM)]
         return float(np.median(seen)) if seen else math.nan
 
     @property
     def failing_assumptions(self) -> dict[str, Assumption]:
-        """What was measured for each assumption in the world where it alone fails, under that assumption's name."""
+        """Assumptions by name, each as measured in the world where only it fails."""
         failing = [a for visit in self.checks if visit.kind == BROKEN for a in visit.check.assumptions if not a.holds]
         return {assumption.name: assumption for assumption in failing}
 
 
 def select_theorems(theorems: Mapping[str, Theorem], slugs: Iterable[str]) -> tuple[Theorem, ...]:
-    """Return the theorems named, in the order named and each once; all when none is.
+    """Return the theorems of these slugs, in this order and each once; all theorems if there are no slugs.
 
     Raises
     ------
@@ -121,17 +121,17 @@ def select_theorems(theorems: Mapping[str, Theorem], slugs: Iterable[str]) -> tu
 def survey(
     theorems: Iterable[Theorem], *, worlds: int = 40, seed: int = 0, progress: Progress = no_progress
 ) -> tuple[TheoremSurvey, ...]:
-    """Check theorems on the standard worlds, on their own, and on drawn ones.
+    """Check theorems on the standard worlds, on their own worlds and on random ones.
 
     Parameters
     ----------
     theorems : iterable of Theorem
     worlds : int
-        How many worlds to draw per theorem; at least 0. World ``i`` depends on seed, slug and ``i`` alone.
+        Number of random worlds per theorem; at least 0. World ``i`` depends only on seed, slug and ``i``.
     seed : int
         Non-negative.
     progress : Progress
-        Told after each theorem.
+        Called after each theorem.
 
     Raises
     ------
@@ -160,11 +160,11 @@ def _check_worlds(theorem: Theorem, worlds: int, seed: int) -> Iterator[WorldChe
             yield WorldCheck(place.kind, place.name, theorem.check(**place.objects))
         except InputError:
             if place.kind in (TIGHT, BROKEN):
-                raise  # the theorem's own worlds must fit it; a standard one may lack labels, say
+                raise  # the theorem's own worlds must fit it; a standard world may, for instance, lack labels
 
 
 def survey_worlds(theorem: Theorem, *, worlds: int = 40, seed: int = 0) -> Iterator[NamedWorld]:
-    """Yield the worlds a theorem is surveyed on: its own, the standard ones that offer what it needs, drawn ones."""
+    """Yield the worlds of a survey: the theorem's own, the standard ones with the objects it needs, random ones."""
     if theorem.tight is not None:
         yield NamedWorld(TIGHT, "tight example", theorem.tight())
     for assumption, objects in (theorem.broken() if theorem.broken is not None else {}).items():
@@ -173,7 +173,7 @@ def survey_worlds(theorem: Theorem, *, worlds: int = 40, seed: int = 0) -> Itera
         try:
             yield NamedWorld(place.kind, place.name, _conform(theorem, place.objects))
         except InputError:
-            continue  # the theorem's way to meet its assumptions does not understand this world
+            continue  # the theorem's conform does not support this world
 
 
 def _standard_worlds(theorem: Theorem, seed: int) -> Iterator[NamedWorld]:
@@ -190,7 +190,7 @@ def _random_worlds(theorem: Theorem, worlds: int, seed: int) -> Iterator[NamedWo
         try:
             objects = draw_world(theorem, generator(seed, theorem.slug, number)).all_objects()
         except InputError:
-            continue  # the theorem asks for an object whose shape is unknown, and brings no worlds of its own
+            continue  # the theorem needs an object of unknown shape and has no sample of its own
         yield NamedWorld(RANDOM, f"world {number} of seed {seed}", objects)
 
 

@@ -1,8 +1,8 @@
-"""A theorem is two sides, a direction and what it assumes; a check evaluates all of them on one world.
+"""Theorem (two sides, a direction, assumptions) and Check (its evaluation on one world).
 
-Nothing here knows a particular statement. A :class:`Theorem` holds plain functions that take the objects of a world by
-name (``graph``, ``h``, ``targets``, …; a function receives exactly the arguments it names), and checking it returns a
-:class:`Check`: both sides, the slack, every assumption with what was measured, and a :class:`Verdict`, never a bare
+This module is independent of any particular statement. A :class:`Theorem` holds plain functions that take the objects
+of a world by name (``graph``, ``h``, ``targets``, …; a function receives exactly the arguments it names). Checking it
+returns a :class:`Check` with both sides, the slack, every assumption as measured, and a :class:`Verdict`, never a bare
 boolean.
 """
 
@@ -29,7 +29,7 @@ ROUNDING_TOLERANCE = 1e-12
 
 
 class Verdict(StrEnum):
-    """What a check found."""
+    """Outcome of a check: one of six labels."""
 
     HOLDS = "HOLDS"
     TIGHT = "TIGHT"
@@ -41,7 +41,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Assumption:
-    """One premise, whether it holds in this world, and what was measured."""
+    """An assumption of a theorem, whether it holds in this world, and what was measured."""
 
     name: str
     holds: bool
@@ -50,7 +50,7 @@ class Assumption:
 
 @dataclass(frozen=True)
 class Check:
-    """Both sides of a claim on one world.
+    """Result of checking a claim on one world: both sides, slack, assumptions and verdict.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Check:
         Its sides; NaN where an object holds one.
     slack : float
         How far the claim is from failing, >= 0 iff it holds: ``lhs - rhs`` for ``>=``, ``rhs - lhs`` for ``<=``, and
-        ``-|lhs - rhs|`` for an identity. A shortfall within ``1e-10 * scale`` is round-off and reads 0.
+        ``-|lhs - rhs|`` for an identity. A shortfall within ``1e-10 * scale`` is rounding error and set to 0.
     scale : float
         Size of the terms that cancel in the slack.
     assumptions : tuple of Assumption
@@ -68,13 +68,13 @@ class Check:
     verdict : Verdict
         See :class:`Verdict`.
     note : str
-        What the verdict rests on: the trivial bound, the assumption that fails, the object that is not a number.
+        Reason for the verdict: the trivial bound, the assumption that fails, the object that is not a number.
     slug : str
         The theorem's name in the command line and in the ledger.
     terms : mapping
         Named parts of the two sides, where the theorem gives them.
     trivial : float or None
-        What is known without the theorem, where it says.
+        Bound that is known without the theorem, if the theorem gives one.
     """
 
     claim: str
@@ -91,14 +91,14 @@ class Check:
 
     @property
     def relative_slack(self) -> float:
-        """Slack over scale, 0 where there is no scale; −∞ where a side is not a number."""
+        """Slack divided by scale; 0 if the scale is 0, −∞ if a side is not a number."""
         if math.isnan(self.slack):
             return -math.inf
         return self.slack / self.scale if self.scale > 0 else 0.0
 
     @property
     def tightness(self) -> float:
-        """1 − |slack| / larger side: the smaller side over the larger, 1 where TIGHT, below 0 where signs differ."""
+        """Ratio of the smaller side to the larger, 1 − |slack| / larger; 1 if TIGHT, negative if signs differ."""
         if abs(self.slack) <= TIGHT_TOLERANCE * self.scale:
             return 1.0
         return 1.0 - abs(self.slack) / max(abs(self.lhs.value), abs(self.rhs.value))
@@ -123,37 +123,37 @@ class Theorem:
     reference : str
         Where it comes from, and whether printed or with constants of ours.
     objects : tuple of str
-        Names it needs beside the graph.
+        Names of the objects that it needs in addition to the graph.
     lhs, rhs : callable
         Its sides; each receives the objects it names.
     direction : {">=", "<=", "=="}
         ``lhs`` *direction* ``rhs``.
     assumptions : mapping of str to callable
-        Each returns whether it holds and one line that says what was measured.
+        Each returns whether it holds, and one line that states what was measured.
     optional : tuple of str
-        Names it understands and can do without.
+        Names of the objects that it accepts but does not need.
     shapes : mapping, optional
-        Shapes of names of its own, as in :data:`SHAPES`; an empty shape is a positive number, a name without a shape
-        is passed on as it is.
+        Shapes of its own objects, as in :data:`~maetheory.theory.objects.SHAPES`; an empty shape means a positive
+        number, and an object without a shape is passed on as it is.
     derived : mapping of str to callable
-        Objects worked out from the others, once per check and in order, where they are not given.
+        Objects computed from the others, once per check and in order, where they are not given.
     scale : callable, optional
         Size of the terms that cancel; the larger side when absent.
     trivial : float or callable, optional
-        What is known without the theorem; a bound that is no better is VACUOUS.
+        Bound that is known without the theorem; a theorem that is no better is VACUOUS.
     terms : callable, optional
         Named parts of the two sides.
     needs_graph : bool
-        Whether the statement speaks of a mask graph.
+        Whether the statement is about a mask graph.
     tight, broken : callable, optional
         ``tight()`` returns the objects (with ``graph``) of a world where equality holds; ``broken()`` maps each
         assumption to a world where that one fails.
     never_tight : str
-        Why no non-degenerate tight world exists, where none does; `tight` is then degenerate or absent.
+        Reason why no non-degenerate tight world exists, if none does; `tight` is then degenerate or absent.
     sample : callable, optional
         ``sample(rng)`` returns a random world; by default the objects are Gaussian on a random graph.
     conform : callable, optional
-        Moves the objects of a world to where the assumptions hold; the search stays inside by it.
+        Changes the objects of a world so that the assumptions hold; the search uses it to stay where they hold.
 
     Examples
     --------
@@ -226,8 +226,8 @@ class Theorem:
                 world[name] = call_with_named_objects(derive, world)
         assumptions = tuple(
             Assumption(name, bool(holds), measured)
-            for name, premise in self.assumptions.items()
-            for holds, measured in [call_with_named_objects(premise, world)]
+            for name, assumption in self.assumptions.items()
+            for holds, measured in [call_with_named_objects(assumption, world)]
         )
         lhs, rhs = (
             _estimate(call_with_named_objects(self.lhs, world)),
@@ -259,9 +259,9 @@ class Theorem:
             return Verdict.INAPPLICABLE, "; ".join(f"{a.name} fails: {a.measured}" for a in failing)
         if math.isnan(slack):
             return Verdict.VIOLATED, "a side is not a number"
-        band = lhs.error + rhs.error
-        if band > TIGHT_TOLERANCE * scale and abs(slack) <= band:
-            return Verdict.UNDECIDED, f"the slack lies inside the band of {band:.3g}"
+        error = lhs.error + rhs.error
+        if error > TIGHT_TOLERANCE * scale and abs(slack) <= error:
+            return Verdict.UNDECIDED, f"the slack is at most the error of the two sides, {error:.3g}"
         if abs(slack) <= TIGHT_TOLERANCE * scale:
             return Verdict.TIGHT, ""
         if slack < 0:
@@ -279,7 +279,7 @@ class Theorem:
         return Check(self.statement, nan, nan, math.nan, math.nan, (), Verdict.VIOLATED, note, self.slug)
 
     def validate_objects(self, graph: Any, objects: Objects) -> dict[str, Any]:
-        """Return the objects as arrays once each is present, known and of the right shape; raises as `check` does."""
+        """Return the objects as arrays; InputError, as in `check`, unless each is present, known and well shaped."""
         world: dict[str, Any] = {}
         sizes: dict[str, tuple[int, str]] = {}
         if graph is not None:
@@ -315,7 +315,7 @@ def _estimate(value: float) -> Estimate:
 
 
 def combine(*terms: tuple[float, float], constant: float = 0.0) -> Estimate:
-    """Return a linear combination of estimates with the worst error it can have.
+    """Return a linear combination of estimates, with the worst-case bound of its error.
 
     Parameters
     ----------

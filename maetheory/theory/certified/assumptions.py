@@ -1,9 +1,10 @@
-"""An assumption in balls is a margin: how far it is from failing, and how much of a failure is round-off.
+"""Assumptions in ball arithmetic: each returns the margin by which it holds.
 
-The arrays of a world are floats, so a norm that is meant to be one is one only nearly. As in :mod:`theorem`, what fails
-by no more than a relative 1e-12 counts as met. Such a shortfall is never free: divided by a gap or a mass that is as
-small it can break the claim. So each margin states its cost, a bound of how far the claim itself can be from true
-because of the shortfall, and a certificate proves nothing that lies within that cost.
+The arrays of a world are floats, so that a norm that should be one is only approximately one. As in
+:mod:`~maetheory.theory.theorem`, an assumption that fails by at most a relative 1e-12 counts as met. Such a shortfall
+may still invalidate the claim, when it is divided by a gap or a mass of the same size. So each margin states its cost,
+a bound on how far the claim can be from true because of the shortfall, and a certificate does not decide a slack that
+is within that cost.
 """
 
 from __future__ import annotations
@@ -35,19 +36,19 @@ _TIED_COST = 1e-11
 
 @dataclass(frozen=True)
 class Margin:
-    """How far an assumption is from failing.
+    """Margin by which an assumption holds, and the cost of a shortfall.
 
     Attributes
     ----------
     value : arb
-        >= 0 iff it holds exactly.
+        Non-negative iff the assumption holds exactly.
     allowed : arb
-        A shortfall up to this is round-off.
+        A shortfall of at most this is rounding error.
     measured : str
         What was measured, in words.
     cost : arb, optional
-        Where the assumption is met only up to round-off, the claim is true up to this part of the scale. Without it
-        nothing is known of that, and only an assumption that is met exactly carries a proof.
+        If the assumption is met only up to rounding error, the claim is true up to this part of the scale. Without a
+        cost the effect is unknown, and only an assumption that is met exactly supports a proof.
     """
 
     value: Ball
@@ -58,14 +59,14 @@ class Margin:
 
 @dataclass(frozen=True)
 class LeastLipschitz:
-    """Least L with ‖f − f⁺‖² ≤ L ‖h − h⁺‖² on all positive pairs, up to differences that are round-off.
+    """Smallest L with ‖f − f⁺‖² ≤ L ‖h − h⁺‖² on all positive pairs, up to rounding error.
 
     Attributes
     ----------
     value : arb
-        Infinite if h merges a pair that f tells apart; 0 where f is aligned on every pair.
+        Infinite if h merges a pair that f separates; 0 if f is aligned on every pair.
     n_ignored_pairs : int
-        Pairs whose features differ, but by less than 1e-12 of their length.
+        Number of pairs whose features differ, but by less than 1e-12 of their norm.
     """
 
     value: Ball
@@ -73,7 +74,7 @@ class LeastLipschitz:
 
 
 def least_lipschitz(graph: BallGraph, floats: dict[str, np.ndarray]) -> LeastLipschitz:
-    """Measure L on the pairs themselves; ``floats`` holds ``features`` and ``h``."""
+    """Return the smallest L on the positive pairs; ``floats`` holds ``features`` and ``h``."""
     f, h = ([[ball(x) for x in row] for row in floats[name]] for name in ("features", "h"))
     long_f, long_h = ([_EQUAL_ROWS_TOLERANCE * ball_sum(x * x for x in row) for row in rows] for rows in (f, h))
     ratios, n_ignored_pairs = [], 0
@@ -98,10 +99,10 @@ def _distance(a: list[Ball], b: list[Ball]) -> Ball:
 
 
 def bi_lipschitz(least: LeastLipschitz, lipschitz: Ball) -> Margin:
-    """The decoder shrinks no positive pair by more than L, and L is finite.
+    """Margin of the bi-Lipschitz decoder: ‖f − f⁺‖² ≤ L ‖h − h⁺‖² on every positive pair, with a finite L.
 
     All claims bound E‖f − f⁺‖²/L ≤ 4 E‖f‖²/L, which is part of their scale up to a factor that grows with the root of
-    the number k of features; the shortfall is a part of L, and pairs that were passed over differ by less still.
+    the number k of features; the shortfall is relative to L, and the ignored pairs differ by less.
     """
     if not least.value.is_finite():
         infinite = ball(float("-inf"))
@@ -117,7 +118,7 @@ def bi_lipschitz(least: LeastLipschitz, lipschitz: Ball) -> Margin:
 
 
 def norms_at_least_one(graph: BallGraph, h: BallMatrix, h_g: BallMatrix) -> Margin:
-    """½(E‖h‖² + E‖h_g‖²) ≥ 1."""
+    """Margin of ½(E‖h‖² + E‖h_g‖²) ≥ 1."""
     d1, d2 = graph.degrees
     average = (mean_square(d1, h) + mean_square(d2, h_g)) / 2
     words = f"½(E‖h‖² + E‖h_g‖²) = {enclosure(average)}, at least 1 is needed"
@@ -125,26 +126,26 @@ def norms_at_least_one(graph: BallGraph, h: BallMatrix, h_g: BallMatrix) -> Marg
 
 
 def norm_at_most_one(graph: BallGraph, h_g: BallMatrix) -> Margin:
-    """E‖h_g‖² ≤ 1."""
+    """Margin of E‖h_g‖² ≤ 1."""
     measured = mean_square(graph.degrees[1], h_g)
     words = f"E‖h_g‖² = {enclosure(measured)}, at most 1 is needed"
     return Margin(1 - measured, ball(ROUNDING_TOLERANCE), words, abs(1 - measured) / 2)
 
 
 def features_collapsed(floats: dict[str, np.ndarray]) -> Margin:
-    """F is the same for every view."""
+    """Margin of full collapse: the features are the same for every view."""
     features = floats["features"]
     return _constant_within_groups(features, [0] * len(features), "features differ by up to {}, 0 is needed")
 
 
 def _feature_groups(floats: dict[str, np.ndarray]) -> list[Hashable]:
-    """The features of each view as one value, the same for all where they count as collapsed."""
+    """Features of each view as a hashable value; equal for all views if the features count as collapsed."""
     features, met = floats["features"], features_collapsed(floats)
     return [0] * len(features) if met.value >= -met.allowed else [tuple(row) for row in features]
 
 
 def position_blind(floats: dict[str, np.ndarray]) -> Margin:
-    """H is the same for views of equal features."""
+    """Margin of the position-blind decoder: h is the same for views of equal features."""
     return _constant_within_groups(
         floats["h"],
         _feature_groups(floats),
@@ -153,7 +154,7 @@ def position_blind(floats: dict[str, np.ndarray]) -> Margin:
 
 
 def depends_on_mask_alone(graph: BallGraph, floats: dict[str, np.ndarray], masks: np.ndarray | None = None) -> Margin:
-    """H is the same for views of equal features and mask."""
+    """Margin of the decoder that depends on the mask alone: h is the same for views of equal features and mask."""
     names = graph.float_graph.target_masks if masks is None else masks
     shown = sorted({(i, float(names[j])) for i, j, _ in graph.pairs})
     alike = _feature_groups(floats)
@@ -165,9 +166,9 @@ def depends_on_mask_alone(graph: BallGraph, floats: dict[str, np.ndarray], masks
 
 
 def _constant_within_groups(rows: np.ndarray, groups: Sequence[Hashable], words: str) -> Margin:
-    """Rows equal the first row of their group, entry by entry, up to a part of that row's largest entry.
+    """Margin of equal rows within groups, relative to the largest entry of the group's first row.
 
-    Rows of d entries that are off by a part δ change a squared distance by at most 4 δ√d of the squared norms.
+    Rows of d entries with relative error δ change a squared distance by at most 4 δ√d of the squared norms.
     """
     first: dict[Hashable, np.ndarray] = {}
     spread, part = ball(0), ball(0)
@@ -184,7 +185,7 @@ def _constant_within_groups(rows: np.ndarray, groups: Sequence[Hashable], words:
 
 
 def linear_decoder(graph: BallGraph, h: BallMatrix, floats: dict[str, np.ndarray]) -> Margin:
-    """H lies in the columns of F."""
+    """Margin of the linear decoder: the columns of H are in the column space of F."""
     outside = nonnegative_sqrt(mean_square(graph.degrees[0], h - project_on_features(graph, floats["features"], h)))
     size = nonnegative_sqrt(mean_square(graph.degrees[0], h))
     words = f"‖H - P_F H‖_F = {enclosure(outside)} of ‖H‖_F = {enclosure(size)}, 0 is needed"
@@ -193,28 +194,28 @@ def linear_decoder(graph: BallGraph, h: BallMatrix, floats: dict[str, np.ndarray
 
 
 def no_tied_views(probe: BallProbe) -> Margin:
-    """No view is between two classes: what is called a tie is one within 1e-12."""
+    """Margin of no tie between classes in any view; scores within 1e-12 are tied."""
     return _no_ties(probe.count_ties(include_images=False), "views")
 
 
 def no_tied_images(probe: BallProbe) -> Margin:
-    """No view and no image is between two classes."""
+    """Margin of no tie between classes in any view or image."""
     return _no_ties(probe.count_ties(include_images=True), "views and images")
 
 
 def _no_ties(ties: int, what: str) -> Margin:
-    """A view in a tie has a residual of ½ up to 1e-12, so that twice the residual still counts it, and so on."""
+    """Margin of no ties; a tied view has a residual of ½ up to 1e-12, so that the bounds still count it as an error."""
     words = f"{ties} {what} tied within 1e-12 count as errors"
     return Margin(ball(-ROUNDING_TOLERANCE if ties else 0.0), ball(ROUNDING_TOLERANCE), words, ball(_TIED_COST))
 
 
 def targets_are_sent_by_a_law(channel: BallMatrix) -> Margin:
-    """The rows of the channel on targets are laws within 1e-12; they are divided by their sums before use."""
+    """Margin of the channel on targets: its rows are laws within 1e-12 and are divided by their sums before use."""
     return _is_law(channel)
 
 
 def views_are_sent_by_a_law(view_channel: BallMatrix) -> Margin:
-    """The same of the channel on views."""
+    """Margin of the channel on views: its rows are laws within 1e-12 and are divided by their sums before use."""
     return _is_law(view_channel)
 
 

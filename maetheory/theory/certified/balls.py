@@ -1,8 +1,9 @@
-"""A ball is a midpoint and a radius; what is computed from balls encloses what would be computed from their points.
+"""Thin layer over Arb's ball arithmetic: constructors, reductions and conversion to float intervals.
 
-Arb (through python-flint) does the arithmetic at the precision of its context, so everything here is to be called
-inside :func:`precision`. A number that is stored (a float, a long double, an integer of any size) becomes a ball of
-radius zero: the worlds of the toolkit are read as they are stored.
+A ball is a midpoint with a radius, and the result of an operation on balls encloses the results on all of their points.
+Arb (through python-flint) computes at the precision of its context, so that all functions must be called inside
+:func:`precision`. A stored number (a float, a long double, an integer of any size) becomes a ball of radius zero:
+worlds are read exactly as they are stored.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ BallMatrix = Any
 
 
 class UndecidedError(ArithmeticError):
-    """The balls are too wide to go on at this precision."""
+    """The balls are too wide to decide at this precision."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,13 @@ def arb_library() -> Any:
 
 
 def precision(bits: int) -> AbstractContextManager[Any]:
-    """Work with midpoints of so many bits inside a ``with`` block."""
+    """Return a context manager that sets the number of bits of midpoints."""
     context: AbstractContextManager[Any] = arb_library().ctx.workprec(bits)
     return context
 
 
 def working_bits() -> int:
-    """Bits of a midpoint in the present block."""
+    """Number of bits of midpoints in the current context."""
     return int(arb_library().ctx.prec)
 
 
@@ -109,7 +110,7 @@ def ball(value: Any) -> Ball:
 
 
 def as_stored(array: np.ndarray) -> np.ndarray:
-    """Return the array in float64 where that rounds no entry, else with the long doubles or Python integers it holds.
+    """Return the array in float64 if that rounds no entry, otherwise with its long doubles or as Python integers.
 
     Examples
     --------
@@ -125,7 +126,7 @@ def as_stored(array: np.ndarray) -> np.ndarray:
 
 
 def ball_around(midpoint: Ball, radius: Ball) -> Ball:
-    """Return a ball that holds every point at most `radius` from `midpoint`."""
+    """Return the ball of this midpoint and radius."""
     return arb_library().arb(0, 1) * radius.abs_upper() + midpoint
 
 
@@ -136,17 +137,17 @@ def ball_matrix(array: np.ndarray) -> BallMatrix:
 
 
 def from_rows(rows: Sequence[Sequence[Ball]], n: int, m: int) -> BallMatrix:
-    """Return the matrix with these rows; sizes are given so that an empty one has a shape."""
+    """Return the n × m matrix with these rows; the sizes give an empty matrix its shape."""
     return arb_library().arb_mat(n, m, [x for row in rows for x in row])
 
 
 def ball_sum(balls: Iterable[Ball]) -> Ball:
-    """Return their sum, exactly zero for none."""
+    """Sum of balls; exactly zero for none."""
     return sum(balls, ball(0))
 
 
 def ball_max(balls: Iterable[Ball]) -> Ball:
-    """Return the largest of them, zero for none; for numbers >= 0."""
+    """Maximum of non-negative balls; zero for none."""
     found = ball(0)
     for value in balls:
         found = found.max(value)
@@ -154,12 +155,12 @@ def ball_max(balls: Iterable[Ball]) -> Ball:
 
 
 def nonnegative_sqrt(square: Ball) -> Ball:
-    """Square root of a number known to be >= 0, whose ball may reach below."""
+    """Square root of a number that is known to be non-negative, although its ball may contain negative numbers."""
     return square.nonnegative_part().sqrt()
 
 
 def power(base: Ball, exponent: int) -> Ball:
-    """Return the product of so many factors; Arb's own power of a ball centred on 0 is not a number.
+    """Integer power as a repeated product; Arb's own power of a ball centred at 0 is not a number.
 
     Examples
     --------
@@ -171,17 +172,17 @@ def power(base: Ball, exponent: int) -> Ball:
 
 
 def squared_norm(a: BallMatrix) -> Ball:
-    """‖a‖_F²."""
+    """Squared Frobenius norm."""
     return ball_sum(x * x for x in a.entries())
 
 
 def inner(a: BallMatrix, b: BallMatrix) -> Ball:
-    """Return the sum of products of entries, tr(aᵀb)."""
+    """Inner product of matrices, tr(aᵀb)."""
     return ball_sum(x * y for x, y in zip(a.entries(), b.entries()))
 
 
 def rescale(a: BallMatrix, rows: Sequence[Ball] | None = None, columns: Sequence[Ball] | None = None) -> BallMatrix:
-    """Multiply each row, each column, or both, by a factor of its own."""
+    """Multiply each row, each column, or both by factors."""
     entries = a.tolist()
     if rows is not None:
         entries = [[factor * x for x in row] for factor, row in zip(rows, entries)]
@@ -229,7 +230,7 @@ def enclosure(value: Ball) -> Enclosure:
 
 
 def _round_down(number: Ball) -> float:
-    """Largest float that is not above an exact number."""
+    """Largest float that is at most an exact number."""
     found = float(number)
     while not ball(found) <= number:
         found = math.nextafter(found, -math.inf)

@@ -1,23 +1,23 @@
-"""A verdict can be a proof: both sides of a theorem in balls, at a precision that is raised until the sign is certain.
+"""Prove a verdict in ball arithmetic, raising the precision until the sign of the slack is certain.
 
-:func:`certify` reads the world as it is stored, exactly, and divides the law by its exact sum. HOLDS and VACUOUS then
-say that the claim is true of this world beyond any round-off, VIOLATED that it is false. What :func:`check` calls TIGHT
-may turn out to HOLD by a hair, and the note says so; an identity can only be TIGHT. Where zero stays inside the ball of
-the slack at the last precision, the world is TIGHT if the whole ball is small, and UNDECIDED if it is not.
+:func:`certify` reads the world exactly as it is stored and divides the law by its exact sum. HOLDS and VACUOUS then
+mean that the claim is true in this world, VIOLATED that it is false, in exact arithmetic. A world that :func:`check`
+calls TIGHT may HOLD with a small slack, which the note then states; an identity can only be TIGHT. If the ball of the
+slack contains zero at the last precision, the world is TIGHT if the ball is small, and UNDECIDED otherwise.
 
-A proof rests on assumptions that were verified in balls as well:
+The assumptions are verified in balls as well:
 
-- An assumption that is met exactly carries any verdict.
-- What is met only up to 1e-12 (a norm of one in floats, a tie of two classes) makes a world that is almost one of the
-  theorem's. Its :class:`Margin` then states the cost: how far the claim itself may be from true because of that
-  shortfall, compared with the gap or the mass that it is divided by. A cost within round-off (1e-10 of the scale) is
-  accepted; a larger one leaves every slack that it covers UNDECIDED. VIOLATED needs a shortfall of the claim beyond
-  both, or assumptions that are met exactly.
-- An assumption that has no ball version, or states no cost, carries no proof: the verdict is UNDECIDED, and the note
+- An assumption that is met exactly supports any verdict.
+- An assumption that is met only up to 1e-12 (a norm of one in floats, a tie of two classes) has a
+  :class:`~maetheory.theory.certified.assumptions.Margin` that states the cost: how far the claim may be from true
+  because of the shortfall, compared with the gap or the mass that it is divided by. A cost within rounding error (1e-10
+  of the scale) is accepted; with a larger one every slack within the cost is UNDECIDED. VIOLATED requires a negative
+  slack beyond both, or assumptions that are met exactly.
+- An assumption that has no ball version, or states no cost, supports no proof: the verdict is UNDECIDED, and the note
   names the assumption.
 
-INAPPLICABLE says that an assumption fails by more than is allowed; it is certified too if the assumption is in balls.
-All assumptions of the toolkit's own theorems are.
+INAPPLICABLE means that an assumption fails by more than is allowed; this is a proof too if the assumption has a ball
+version, as all assumptions of the theorems of this package have.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ from maetheory.theory.statements import THEOREMS
 from maetheory.theory.theorem import Theorem, find_theorem
 
 MAX_BITS = 424
-"""The precision doubles from the first to at most the last."""
+"""Highest precision by default; the precision doubles from the first attempt on."""
 MAX_NODES = 400
-"""Largest number of views, and of targets, of a world that is certified; an eigenvalue equality there takes minutes."""
+"""Largest number of views, and of targets, of a world to certify; an equality of eigenvalues there takes minutes."""
 
 
 _MAX_FLOAT = sys.float_info.max
@@ -72,24 +72,24 @@ def certify(
     max_bits: int = MAX_BITS,
     **objects: Any,
 ) -> Certificate:
-    """Check one theorem on one world in ball arithmetic.
+    """Check one theorem on one world in ball arithmetic, so that the verdict is a proof.
 
-    A verdict of HOLDS, VACUOUS, TIGHT or VIOLATED is proved: it rests on both sides in balls, on objects that are read
-    exactly (floats, long doubles, integers of any size), and on assumptions that are verified in balls, exactly or so
-    nearly that what is missing cannot change the verdict. Otherwise the verdict is UNDECIDED and the note names what
-    was not verified.
+    A verdict of HOLDS, VACUOUS, TIGHT or VIOLATED is proved: both sides are evaluated in balls, objects are read
+    exactly (floats, long doubles, integers of any size), and assumptions are verified in balls, exactly or so closely
+    that the shortfall cannot change the verdict. Otherwise the verdict is UNDECIDED, and the note names what was not
+    verified.
 
     Parameters
     ----------
     theorem : str or Theorem
-        A key of :data:`maetheory.theory.THEOREMS`, one of these theorems, or, with `sides`, one of yours.
+        A key of :data:`maetheory.theory.THEOREMS`, one of these theorems, or your own theorem together with `sides`.
     graph : MaskGraph, optional
         The world's mask graph, of at most 400 views and 400 targets.
     sides : Sides, optional
-        The ball version of a theorem of your own. Its ``assumptions`` must cover all assumptions of the theorem: one that
-        is left to floats carries no proof.
+        The ball version of a theorem of your own. Its ``assumptions`` must cover all assumptions of the theorem; one
+        that is evaluated only in floats supports no proof.
     max_bits : int, default 424
-        The precision starts at 53 bits and is doubled up to this as long as the sign of the slack is open.
+        Highest precision. It starts at 53 bits and doubles while the sign of the slack is undecided.
     **objects
         As for :func:`maetheory.theory.check`.
 
@@ -119,14 +119,14 @@ def certify(
         _refuse_if_large(name, value)
         if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
             return not_a_number(theorem, f"{name} holds a value that is not a finite number")
-    unread = _judged_in_floats(theorem, sides, rounded)
+    unverified = _judged_in_floats(theorem, sides, rounded)
     eigenvector_cache: dict[str, Any] = {}
     bits = FIRST_BITS
     while True:
         with precision(bits):
             found = certificate_if_decided(
                 theorem,
-                _evaluate_sides(theorem, sides, _to_balls(world, rounded, eigenvector_cache), unread),
+                _evaluate_sides(theorem, sides, _to_balls(world, rounded, eigenvector_cache), unverified),
                 bits,
                 2 * bits > max_bits,
             )
@@ -157,7 +157,7 @@ def _refuse_if_large(name: str, value: Any) -> None:
 
 
 def _clip_to_float_range(value: Any) -> Any:
-    """Integers beyond the range of floats as the largest float, so that their shape can be read."""
+    """Replace integers beyond the range of floats by the largest float, so that their shape can be validated."""
     if isinstance(value, int) and abs(value) > _MAX_FLOAT:
         return math.copysign(_MAX_FLOAT, value)
     if isinstance(value, np.ndarray) and value.dtype == object:
@@ -166,7 +166,7 @@ def _clip_to_float_range(value: Any) -> Any:
 
 
 def _restore_exact_values(read: Any, given: Any) -> Any:
-    """What was read, with the numbers that were given and none of them rounded."""
+    """Return a validated object with the numbers as they were given, without rounding."""
     if not isinstance(read, np.ndarray | float) or (
         isinstance(read, np.ndarray) and read.ndim == 1 and read.dtype.kind in "iub"
     ):
@@ -185,7 +185,7 @@ def _restore_exact_values(read: Any, given: Any) -> Any:
 def _to_balls(
     world: Mapping[str, Any], rounded: Mapping[str, Any], eigenvector_cache: dict[str, Any]
 ) -> dict[str, Any]:
-    """Turn matrices, numbers and graphs into balls; the memory keeps what a higher precision can start from."""
+    """Convert matrices, numbers and graphs to balls; the cache keeps eigenvectors as starts for a higher precision."""
     found: dict[str, Any] = {"floats": world}
     for name, value in world.items():
         if isinstance(value, np.ndarray) and value.ndim == 2:
@@ -199,15 +199,15 @@ def _to_balls(
 
 
 def _evaluate_sides(
-    theorem: Theorem, sides: Sides, world: dict[str, Any], unread: Mapping[str, tuple[bool, str]]
+    theorem: Theorem, sides: Sides, world: dict[str, Any], unverified: Mapping[str, tuple[bool, str]]
 ) -> BallEvaluation:
-    margins = {name: _float_margin(*judged) for name, judged in unread.items()}
+    margins = {name: _float_margin(*judged) for name, judged in unverified.items()}
     try:
         for name, derive in sides.derived.items():
             if name not in world:
                 world[name] = call_with_named_objects(derive, world)
-        for name, premise in sides.assumptions.items():
-            margins[name] = call_with_named_objects(premise, world)
+        for name, assumption in sides.assumptions.items():
+            margins[name] = call_with_named_objects(assumption, world)
         lhs, rhs = call_with_named_objects(sides.lhs, world), call_with_named_objects(sides.rhs, world)
         scale = ball_max(
             [abs(lhs), abs(rhs), *([] if sides.scale is None else [abs(call_with_named_objects(sides.scale, world))])]
@@ -221,7 +221,7 @@ def _evaluate_sides(
 
 
 def _judged_in_floats(theorem: Theorem, sides: Sides, rounded: Mapping[str, Any]) -> dict[str, tuple[bool, str]]:
-    """What floats say of the assumptions that have no ball version."""
+    """Float results of the assumptions that have no ball version."""
     judges = {name: judge for name, judge in theorem.assumptions.items() if name not in sides.assumptions}
     world = dict(rounded)
     for name, derive in theorem.derived.items() if judges else ():
@@ -231,5 +231,5 @@ def _judged_in_floats(theorem: Theorem, sides: Sides, rounded: Mapping[str, Any]
 
 
 def _float_margin(holds: bool, measured: str) -> Margin:
-    """An assumption judged in floats fails or is met by what floats tell; either way nothing is proved of it."""
+    """Margin of an assumption that was evaluated only in floats, and therefore supports no proof."""
     return Margin(ball(-ROUNDING_TOLERANCE if holds else -math.inf), ball(ROUNDING_TOLERANCE), measured)

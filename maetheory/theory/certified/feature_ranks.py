@@ -1,8 +1,8 @@
-"""Ranks written a second time, in balls: of aligned features, and of the best features under a weight.
+"""Ball-arithmetic sides of the theorems about the rank of aligned features and of the optimal features.
 
-A rank counts singular values that stand out from what alignment up to 1e-12 leaves, so that it is decided where the
-balls of the squares clear that threshold: exact zeros need no proof. Water-filling has one unknown, its level, and the
-poured amount falls at least as fast as the level, which turns a residual into a radius.
+The rank counts singular values above the threshold that alignment up to 1e-12 leaves; it is decided if the balls of
+their squares exclude the threshold, so that no exact zero needs a proof. Water-filling has one unknown, the level; the
+poured amount decreases at least as fast as the level, which turns a residual into a radius.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MIN_OF_X_LOG_X = -0.37
 
 
 def _rank(features: BallMatrix) -> Ball:
-    """How many singular values exceed 2e-12 √(N k) of the largest; one that may or may not widens the ball by one."""
+    """Number of singular values above 2e-12 √(N k) of the largest; an undecided one widens the ball by one."""
     squares = eigenvalues(features.transpose() * features)[0]
     threshold = (2 * ROUNDING_TOLERANCE) ** 2 * features.nrows() * features.ncols() * squares[0]
     return ball_sum(_exceeds(square, threshold) for square in squares)
@@ -49,7 +49,7 @@ def _components(graph: BallGraph) -> Ball:
 
 
 def _aligned(graph: BallGraph, floats: dict[str, np.ndarray]) -> Margin:
-    """Features equal those of the first view of their component; the threshold of the rank covers what may be off."""
+    """Margin of features equal within components; the threshold of the rank covers the allowed difference."""
     features, (member, _) = floats["features"], graph.float_graph.components
     first: dict[int, np.ndarray] = {}
     apart = [
@@ -63,7 +63,7 @@ def _aligned(graph: BallGraph, floats: dict[str, np.ndarray]) -> Margin:
 
 
 def _spectrum_shares(graph: BallGraph, features: BallMatrix, weight: Ball, lipschitz: Ball) -> list[Ball]:
-    """s_i/τ for s_i = (ν − c_i)_+/2λ, c_i = (1 − λ_i)/L, at the level ν where they sum to τ; empty at τ = 0."""
+    """Shares s_i/τ of s_i = (ν − c_i)_+/2λ, c_i = (1 − λ_i)/L, at the level ν with Σ s_i = τ; empty if τ = 0."""
     costs = [(1 - graph.eigenvalue(i)) / lipschitz for i in range(features.ncols())]
     energy = mean_squared_feature_norm(graph, features)
     if energy.is_zero():
@@ -82,7 +82,7 @@ def _effective_rank(shares: list[Ball]) -> Ball:
 
 
 def _x_log_x(x: Ball) -> Ball:
-    """Return x log x on [0, 1], 0 at 0; where x may be 0 it lies between its value at the upper end and 0."""
+    """Function x log x on [0, 1], 0 at 0; if the ball of x contains 0, the hull of 0 and the value at the upper end."""
     if x.is_zero() or x > 0:
         return ball(0) if x.is_zero() else x * x.log()
     end = x.upper()

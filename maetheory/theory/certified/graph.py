@@ -1,8 +1,8 @@
-"""The law of a mask graph in balls: its stored weights, divided by their exact sum.
+"""Mask graph in ball arithmetic: joint law, marginals, spectrum and losses.
 
-A joint law in floats sums to one only up to round-off. Here the weights are taken as they are stored and divided by
-their sum, so that the law is exactly a law; everything else follows from it. The law of images given a node is
-normalised likewise and weighed by the node's degree, so that all marginals agree.
+A joint law in floats sums to one only up to rounding error. Here the stored weights are divided by their exact sum, so
+that the law is exactly a law, and all other quantities are computed from it. The law of images given a node is
+normalised in the same way and weighted by the node's degree, so that all marginals agree.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from maetheory.theory.certified.spectrum import eigenvalues
 
 @dataclass(frozen=True, eq=False)
 class BallGraph:
-    """A mask graph whose quantities are balls at the precision in which they are first asked for.
+    """Mask graph whose quantities are balls, at the precision of their first evaluation.
 
     Attributes
     ----------
     float_graph : MaskGraph
-        The graph it encloses; Bayes labels are read off it.
+        The graph in floats, which also gives the Bayes labels.
     start_vectors : dict
-        Eigenvectors found at a lower precision, from which to go on.
+        Eigenvectors found at a lower precision, by the name of their matrix.
     """
 
     float_graph: MaskGraph
@@ -60,7 +60,7 @@ class BallGraph:
 
     @cached_property
     def joint(self) -> BallMatrix:
-        """M, shape (N1, N2)."""
+        """Joint law M, shape (N1, N2)."""
         n1, n2 = self.shape
         rows = [[ball(0)] * n2 for _ in range(n1)]
         for i, j, w in self.pairs:
@@ -78,39 +78,39 @@ class BallGraph:
 
     @cached_property
     def pair_law(self) -> BallMatrix:
-        """A = M D₂⁻¹ Mᵀ, shape (N1, N1)."""
+        """Law of positive pairs A = M D₂⁻¹ Mᵀ, shape (N1, N1)."""
         return rescale(self.joint, columns=[1 / d for d in self.degrees[1]]) * self.joint.transpose()
 
     @cached_property
     def gram(self) -> BallMatrix:
-        """Ā_M Ā_Mᵀ or Ā_MᵀĀ_M, whichever is smaller: they have the same non-zero eigenvalues."""
+        """Gram matrix Ā_M Ā_Mᵀ or Ā_MᵀĀ_M, whichever is smaller; the non-zero eigenvalues are the same."""
         return gram(self.joint, *self.degrees)
 
     @cached_property
     def eigenvalues(self) -> list[Ball]:
-        """λ_i, descending, as many as the smaller side of the graph has nodes; all others are 0."""
+        """Eigenvalues λ_i, descending, one per node of the smaller side of the graph; all others are 0."""
         return self.spectrum("gram", self.gram)
 
     def spectrum(self, name: str, symmetric: BallMatrix) -> list[Ball]:
-        """Eigenvalues of a matrix of this graph, descending; the name keeps its vectors for a higher precision."""
+        """Eigenvalues of a symmetric matrix, descending; stores eigenvectors under `name` for a higher precision."""
         values, self.start_vectors[name] = eigenvalues(symmetric, self.start_vectors.get(name))
         return values
 
     def leading_square_sum(self, k: int) -> Ball:
-        """Σ_{i≤k} λ_i²."""
+        """Sum of the k leading squared eigenvalues, Σ_{i≤k} λ_i²."""
         return ball_sum(value * value for value in self.eigenvalues[:k])
 
     def eigenvalue(self, index: int) -> Ball:
-        """λ_{index+1}, 0 beyond the smaller side of the graph."""
+        """Eigenvalue λ_{index+1}; 0 beyond the smaller side of the graph."""
         return self.eigenvalues[index] if index < len(self.eigenvalues) else ball(0)
 
     def frobenius_square(self) -> Ball:
-        """‖Ā‖_F², without a root."""
+        """Squared Frobenius norm ‖Ā‖_F², without square roots."""
         inverse = [1 / d for d in self.degrees[0]]
         return inner(rescale(self.pair_law, inverse, inverse), self.pair_law)
 
     def factorisation_error(self, features: BallMatrix) -> Ball:
-        """‖Ā − FFᵀ‖_F² = Σ_ij (A_ij − d_i d_j f_iᵀf_j)² / d_i d_j, entry by entry and without a root."""
+        """Factorisation error ‖Ā − FFᵀ‖_F² = Σ_ij (A_ij − d_i d_j f_iᵀf_j)² / d_i d_j, without square roots."""
         d1 = self.degrees[0]
         inverse = [1 / d for d in d1]
         gap = self.pair_law - rescale(features * features.transpose(), d1, d1)  # (N1, N1)
@@ -118,12 +118,12 @@ class BallGraph:
 
     @cached_property
     def class_law(self) -> list[list[Ball]]:
-        """Joint law of the view and the label of its image, N1 lists of r."""
+        """Joint law of the view and the label of its image, as N1 lists of length r."""
         return self._class_law(self.float_graph.image_views, self.degrees[0])
 
     @cached_property
     def target_class_law(self) -> list[list[Ball]]:
-        """Joint law of the target and the label of its image, N2 lists of r."""
+        """Joint law of the target and the label of its image, as N2 lists of length r."""
         return self._class_law(self.float_graph.image_targets, self.degrees[1])
 
     def _class_law(self, images: sparse.csr_array, degrees: list[Ball]) -> list[list[Ball]]:
@@ -136,23 +136,23 @@ class BallGraph:
     @property
     def _image_labels(self) -> np.ndarray:
         labels = self.float_graph.image_labels
-        assert labels is not None, "n_classes complains first where there are none"
+        assert labels is not None, "n_classes raises first if there are no labels"
         return labels
 
     def image_views(self) -> list[tuple[int, int, Ball]]:
-        """Image, view and probability of every pair of them that occurs."""
+        """Image, view and probability of every pair that occurs."""
         return _image_node_law(self.float_graph.image_views, self.degrees[0])
 
     def label_error(self, labels: np.ndarray | None = None) -> Ball:
-        """α, of the Bayes labels or of others."""
+        """View label error α, of the Bayes labels or of given labels."""
         return mislabelled_mass(self.class_law, self.float_graph.view_labels if labels is None else labels)
 
     def target_label_error(self, labels: np.ndarray | None = None) -> Ball:
-        """α₂, of the Bayes labels or of others."""
+        """Target label error α₂, of the Bayes labels or of given labels."""
         return mislabelled_mass(self.target_class_law, self.float_graph.target_labels if labels is None else labels)
 
     def pair_label_error(self, labels: np.ndarray | None = None) -> Ball:
-        """φ, of the Bayes labels or of others: given a target, the mass of two views of different labels."""
+        """Pair label error φ, of the Bayes labels or of given labels: probability that a positive pair disagrees."""
         names = self.float_graph.view_labels if labels is None else labels
         masses: list[dict[int, Ball]] = [{} for _ in range(self.shape[1])]
         for i, j, w in self.pairs:
@@ -165,11 +165,11 @@ class BallGraph:
         )
 
     def largest_class_mass(self) -> Ball:
-        """p_max."""
+        """Largest class mass p_max."""
         return ball_max(self.class_masses())
 
     def class_masses(self, labels: np.ndarray | None = None) -> list[Ball]:
-        """Mass of the views of each label, the Bayes labels or others."""
+        """Mass of the views of each label, for the Bayes labels or for given labels."""
         names = self.float_graph.view_labels if labels is None else np.unique(labels, return_inverse=True)[1].ravel()
         masses = [ball(0)] * (int(names.max()) + 1)
         for label, d in zip(names, self.degrees[0]):
@@ -178,24 +178,24 @@ class BallGraph:
 
 
 def gram(law: BallMatrix, d1: list[Ball], d2: list[Ball]) -> BallMatrix:
-    """BBᵀ or BᵀB, whichever is smaller, for B = D₁^-½ M D₂^-½ with 0^-½ := 0."""
+    """Gram matrix BBᵀ or BᵀB, whichever is smaller, for B = D₁^-½ M D₂^-½ with 0^-½ := 0."""
     between = normalised(law, d1, d2)
     turned = between.transpose()
     return between * turned if law.nrows() <= law.ncols() else turned * between
 
 
 def normalised(law: BallMatrix, d1: list[Ball], d2: list[Ball]) -> BallMatrix:
-    """D₁^-½ M D₂^-½ with 0^-½ := 0."""
+    """Normalised matrix D₁^-½ M D₂^-½ with 0^-½ := 0."""
     return rescale(law, *([ball(0) if d.is_zero() else d.rsqrt() for d in side] for side in (d1, d2)))
 
 
 def mislabelled_mass(law: list[list[Ball]], labels: np.ndarray) -> Ball:
-    """Mass of a law of node and class off the label of each node."""
+    """Mass of a law of node and class outside the label of each node."""
     return ball_sum(mass for row, label in zip(law, labels) for c, mass in enumerate(row) if c != label)
 
 
 def _image_node_law(images: sparse.csr_array, degrees: list[Ball]) -> list[tuple[int, int, Ball]]:
-    """Pairs of image and node, where each node has exactly its degree."""
+    """Image, node and probability of every pair that occurs, scaled so that each node has exactly its degree."""
     coordinates = sparse.coo_array(images)
     image, node = coordinates.coords
     weights = [ball(w) for w in coordinates.data]
@@ -206,23 +206,23 @@ def _image_node_law(images: sparse.csr_array, degrees: list[Ball]) -> list[tuple
 
 
 def mean_square(degrees: list[Ball], rows: BallMatrix) -> Ball:
-    """E‖f‖² under a marginal."""
+    """Mean squared norm E‖f‖² of rows under a marginal."""
     return ball_sum(d * ball_sum(x * x for x in row) for d, row in zip(degrees, rows.tolist()))
 
 
 def mean_squared_difference(graph: BallGraph, a: BallMatrix, b: BallMatrix) -> Ball:
-    """E‖a(x₁) − b(x₂)‖² over views and targets."""
+    """Mean squared difference E‖a(x₁) − b(x₂)‖² over pairs of view and target."""
     return _weighted_squared_difference(graph.pairs, a, b)
 
 
 def pair_distance(graph: BallGraph, h: BallMatrix) -> Ball:
-    """E‖h(x₁) − h(x₁⁺)‖², summed over the pairs themselves."""
+    """Positive-pair distance E‖h(x₁) − h(x₁⁺)‖², summed over the pairs."""
     pairs = [(i, j, w) for i, row in enumerate(graph.pair_law.tolist()) for j, w in enumerate(row) if not w.is_zero()]
     return _weighted_squared_difference(pairs, h, h)
 
 
 def _weighted_squared_difference(pairs: list[tuple[int, int, Ball]], a: BallMatrix, b: BallMatrix) -> Ball:
-    """Σ w ‖a_i − b_j‖² with the square written out, so that one matrix product does the work."""
+    """Weighted sum Σ w ‖a_i − b_j‖², with the square expanded so that one matrix product gives all terms."""
     of_a, of_b = _squared_row_norms(a), _squared_row_norms(b)
     products = (a * b.transpose()).tolist()
     return ball_sum(w * (of_a[i] + of_b[j] - 2 * products[i][j]) for i, j, w in pairs)
@@ -233,37 +233,37 @@ def _squared_row_norms(rows: BallMatrix) -> list[Ball]:
 
 
 def asymmetric_alignment(graph: BallGraph, h: BallMatrix, h_g: BallMatrix) -> Ball:
-    """L_asym = −E h(x₁)ᵀ h_g(x₂)."""
+    """Asymmetric alignment L_asym = −E h(x₁)ᵀ h_g(x₂)."""
     return -inner(h, graph.joint * h_g)
 
 
 def alignment_loss(graph: BallGraph, h: BallMatrix) -> Ball:
-    """L_align = −E h(x₁)ᵀ h(x₁⁺)."""
+    """Alignment loss L_align = −E h(x₁)ᵀ h(x₁⁺)."""
     return -inner(h, graph.pair_law * h)
 
 
 def uniformity_loss(graph: BallGraph, features: BallMatrix) -> Ball:
-    """L_unif = E (f(x₁)ᵀ f(x₁⁻))²."""
+    """Uniformity loss L_unif = E (f(x₁)ᵀ f(x₁⁻))²."""
     return squared_norm(features.transpose() * rescale(features, graph.degrees[0]))
 
 
 def spectral_loss(graph: BallGraph, features: BallMatrix) -> Ball:
-    """L_spec = 2 L_align + L_unif."""
+    """Spectral contrastive loss L_spec = 2 L_align + L_unif."""
     return 2 * alignment_loss(graph, features) + uniformity_loss(graph, features)
 
 
 def conditional_mean(graph: BallGraph, h: BallMatrix) -> BallMatrix:
-    """E[h(x₁) | x₂], shape (N2, d)."""
+    """Conditional mean E[h(x₁) | x₂], shape (N2, d)."""
     return rescale(graph.joint.transpose() * h, [1 / d for d in graph.degrees[1]])
 
 
 def best_prediction(graph: BallGraph, targets: BallMatrix) -> BallMatrix:
-    """E[x₂ | x₁], shape (N1, d)."""
+    """Best prediction E[x₂ | x₁], shape (N1, d)."""
     return rescale(graph.joint * targets, [1 / d for d in graph.degrees[0]])
 
 
 def target_variance(graph: BallGraph, targets: BallMatrix, masks: np.ndarray | None = None) -> Ball:
-    """Var(x₂), or its mean given the mask where masks are given."""
+    """Variance Var(x₂) of the targets, or its mean given the mask if masks are given."""
     d2 = graph.degrees[1]
     groups = np.zeros(len(d2), int) if masks is None else np.unique(masks, return_inverse=True)[1].ravel()
     rows = targets.tolist()

@@ -1,8 +1,8 @@
-"""What theorems assume of graphs themselves, in balls: whose parts the views of another graph are, and of which images.
+"""Assumptions about pairs of graphs in ball arithmetic: same images, same positions, uniform masks, transposition.
 
-A graph does not store its mask law. What a theorem needs of it can be read off the laws of images and views: under
-uniform masks a view of fewer patches is a uniform part of a view of more, image by image, and that is compared entry by
-entry, positions kept or dropped.
+A graph does not store its mask law. The property that a theorem uses follows from the laws of images and views: under
+uniform masks a view of fewer patches is a uniform part of a view of more patches, image by image. This is compared
+entry by entry, with positions kept or dropped.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ def _exact_margin(words: str) -> Margin:
 
 def _absolute_differences(one: Law, two: Law) -> list[Ball]:
     """Absolute differences of two sparse laws, entry by entry."""
-    return [abs(_conditioning_probability(one, at) - _conditioning_probability(two, at)) for at in {**one, **two}]
+    return [abs(_probability_at(one, at) - _probability_at(two, at)) for at in {**one, **two}]
 
 
-def _conditioning_probability(law: Law, at: tuple[int, int]) -> Ball:
+def _probability_at(law: Law, at: tuple[int, int]) -> Ball:
     found = law.get(at)
     return ball(0) if found is None else found
 
 
 def _agreement_margin(apart: Iterable[Ball], words: str, cost: Ball | None = None) -> Margin:
-    """Laws agree within 1e-12 in each entry; the claim may be off by the sum unless another cost is given."""
+    """Margin of laws that agree within 1e-12 in each entry; the cost defaults to the sum of the differences."""
     apart = list(apart)
     most = ball_max(apart)
     return Margin(
@@ -59,7 +59,7 @@ def _image_masses(graph: BallGraph) -> Law:
 
 
 def same_images(graph: BallGraph, hides_more: BallGraph) -> Margin:
-    """Images have the same labels, exactly, and what is known of their pictures agrees; masses agree within 1e-12."""
+    """Margin of the same images: equal labels and contents, and masses that agree within 1e-12."""
     one, two = graph.float_graph, hides_more.float_graph
     if one.image_views.shape[0] != two.image_views.shape[0]:
         return _failed_margin(f"there are {one.image_views.shape[0]} and {two.image_views.shape[0]} images")
@@ -74,14 +74,14 @@ def same_images(graph: BallGraph, hides_more: BallGraph) -> Margin:
 
 
 def same_positions(graph: BallGraph, hides_more: BallGraph) -> Margin:
-    """Positions are kept in both graphs, or dropped in both."""
+    """Margin of the same positions: kept in both graphs, or dropped in both."""
     words = ["kept" if keeps_positions(g.float_graph) else "dropped" for g in (graph, hides_more)]
     said = f"positions are {words[0]} and {words[1]}"
     return _exact_margin(said) if words[0] == words[1] else _failed_margin(said)
 
 
 def hides_more_uniformly(graph: BallGraph, hides_more: BallGraph) -> Margin:
-    """Views of the second graph are uniform parts of views of the first, as they are under uniform masks."""
+    """Margin of uniform masks: views of the second graph are uniform parts of views of the first."""
     counts = []
     for g in (graph, hides_more):
         contents = g.float_graph.view_contents
@@ -99,7 +99,7 @@ def hides_more_uniformly(graph: BallGraph, hides_more: BallGraph) -> Margin:
     if not comparable or not same_images(graph, hides_more).value >= -ROUNDING_TOLERANCE:
         return _agreement_margin(
             uneven, words + ", masses of masks differ by {}"
-        )  # another assumption fails, and says so
+        )  # the assumption that fails reports it
     parts = uniform_parts(graph.float_graph, hides_more.float_graph)
     if parts is None:
         return Margin(
@@ -112,7 +112,7 @@ def hides_more_uniformly(graph: BallGraph, hides_more: BallGraph) -> Margin:
 
 
 def _uneven_masks(graph: BallGraph, visible: int) -> list[Ball]:
-    """How far each mask is from its mass under the uniform law, where positions are kept."""
+    """Difference of the mass of each mask from the uniform law, if positions are kept."""
     contents = graph.float_graph.view_contents
     if contents is None or contents.masks is None:
         return []
@@ -129,7 +129,7 @@ def _as_dict(triples: Iterable[tuple[int, int, Ball]]) -> Law:
 
 
 def _law_of_parts(graph: BallGraph, parts: sparse.csr_array, counts: list[int]) -> Law:
-    """Law of the image and a uniform part of its view; a part that the other graph never shows has the last number."""
+    """Law of the image and a uniform part of its view; the last index is for parts that the other graph lacks."""
     law: Law = {}
     for image, view, w in graph.image_views():
         at = slice(parts.indptr[view], parts.indptr[view + 1])
@@ -144,10 +144,10 @@ def _support(law: Law) -> set[tuple[int, int]]:
 
 
 def is_transposed(graph: BallGraph, complement: BallGraph) -> Margin:
-    """The complement is the graph with views and targets exchanged.
+    """Margin of duality: the complement is the graph with views and targets exchanged.
 
-    Singular values are off by at most ‖Ā_M − Ā_M'ᵀ‖_F, which weighs each difference by the masses it belongs to, label
-    errors by the sum of the differences of the class laws; components differ only where other pairs occur.
+    Singular values differ by at most ‖Ā_M − Ā_M'ᵀ‖_F, in which each difference is weighted by its masses, and label
+    errors by the sum of the differences of the class laws; components differ only if the sets of pairs differ.
     """
     one, two = graph.float_graph, complement.float_graph
     if one.shape != two.shape[::-1]:
@@ -180,10 +180,10 @@ def is_transposed(graph: BallGraph, complement: BallGraph) -> Margin:
 
 
 def images_known_exactly(graph: BallGraph) -> Margin:
-    """Some law of class, view and target has the stored laws of class and view and of class and target.
+    """Margin of a common law of class, view and target whose marginals are the stored class laws.
 
-    Where each view is of one class, or each target, there is only one candidate; else a linear program finds one. The
-    laws of the candidate differ from the stored ones by δ, summed over entries, and so do α and α₂ from its own.
+    If each view has one class, or each target has, there is only one candidate; otherwise a linear program finds one.
+    The marginals of the candidate differ from the stored ones by δ, summed over entries; so do α and α₂.
     """
     found = _classes_of_pairs(graph)
     if found is None:
@@ -215,7 +215,7 @@ def _nonzero_entries(rows: list[list[Ball]]) -> Law:
 
 
 def _classes_of_pairs(graph: BallGraph) -> tuple[list[list[tuple[int, Ball]]], bool] | None:
-    """Class and share of each pair, shares summing to one, and whether no others are possible."""
+    """Classes and shares of each pair, with shares summing to one, and whether they are the only possible ones."""
     for side, law in enumerate((graph.class_law, graph.target_class_law)):
         if all(sum(not w.is_zero() for w in row) == 1 for row in law):
             only = [next(c for c, w in enumerate(row) if not w.is_zero()) for row in law]
@@ -229,7 +229,7 @@ def _classes_of_pairs(graph: BallGraph) -> tuple[list[list[tuple[int, Ball]]], b
 
 
 def _class_shares_by_linear_program(graph: BallGraph) -> np.ndarray | None:
-    """Shares of the classes in each pair, shape (pairs, r), in floats: nothing is proved by how they were found."""
+    """Shares of the classes in each pair by a linear program in floats, shape (pairs, r); a guess to be verified."""
     classes, size = graph.float_graph.n_classes, len(graph.pairs)
     if size * classes > _MAX_UNKNOWNS:
         return None

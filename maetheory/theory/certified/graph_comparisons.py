@@ -1,8 +1,8 @@
-"""The theorems that compare two graphs, written a second time, in balls; see :mod:`certified_sides`.
+"""Ball-arithmetic sides of the theorems that compare two graphs.
 
 A channel is read as it is stored, and its rows are divided by their exact sums, as the law of a graph is. Two graphs
-that were enumerated separately agree only up to round-off, so that what they share is an assumption met no better; what
-that may cost the claim is weighed by the masses, see :mod:`certified_graph_premises`.
+that were enumerated separately agree only up to rounding error; :mod:`graph_assumptions` bounds the cost of that for
+the claim by the masses.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _normalised_channel(channel: BallMatrix) -> BallMatrix:
 
 
 def _loewner_gap(graph: BallGraph, channel: BallMatrix) -> Ball:
-    """Least eigenvalue of Ā_M − Ā_{MK} beside u = √d₁: 2uuᵀ is added, which lifts that direction above all others."""
+    """Smallest eigenvalue of Ā_M − Ā_{MK} orthogonal to u = √d₁; adding 2uuᵀ makes the eigenvalue of u the largest."""
     n1 = graph.shape[0]
     if n1 == 1:
         return ball(0)
@@ -60,7 +60,7 @@ def _loewner_gap(graph: BallGraph, channel: BallMatrix) -> Ball:
 
 
 def _largest_rise(graph: BallGraph, channel: BallMatrix, view_channel: BallMatrix) -> Ball:
-    """Largest σ_i(KᵀMK') − σ_i(M) over i ≥ 2."""
+    """Largest difference σ_i(KᵀMK') − σ_i(M) over i ≥ 2."""
     after = _normalised_channel(view_channel).transpose() * graph.joint * _normalised_channel(channel)
     squares = graph.spectrum("after", gram(after, row_sums(after), column_sums(after)))
     pairs = list(zip_longest(squares, graph.eigenvalues, fillvalue=ball(0)))
@@ -97,7 +97,7 @@ def _label_error_hiding_more(hides_more: BallGraph) -> Ball:
 
 
 def _largest_difference(graph: BallGraph, complement: BallGraph) -> Ball:
-    """Of the singular values, the components, and the label errors where there are labels."""
+    """Largest difference of singular values, component counts, and label errors if there are labels."""
     pairs = zip_longest(graph.eigenvalues, complement.eigenvalues, fillvalue=ball(0))
     apart = [abs(nonnegative_sqrt(mine) - nonnegative_sqrt(other)) for mine, other in pairs]
     apart.append(ball(abs(graph.float_graph.n_components - complement.float_graph.n_components)))

@@ -1,4 +1,4 @@
-"""What is ours about labels and ranks, written a second time, in balls; see :mod:`certified_sides`."""
+"""Ball-arithmetic sides of our own theorems about labels and about the rank of the optimal features."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ _BELOW_HALF = 0.5 - 1e-9
 
 
 def sort_descending(masses: list[Ball]) -> list[Ball]:
-    """Return numbers, descending; sorting by midpoints moves none by more than the largest radius."""
+    """Numbers in descending order, sorted by midpoints and widened by the largest radius."""
     radius = ball_max(abs(mass - mass.mid()) for mass in masses)
     return [ball_around(middle, radius) for middle in sorted((mass.mid() for mass in masses), reverse=True)]
 
 
 def _class_mass_lower_bound(graph: BallGraph, view_labels: np.ndarray | None = None) -> Ball:
-    """1 − Σ_c p_(c) λ_c."""
+    """Lower bound 1 − Σ_c p_(c) λ_c of the pair label error."""
     ordered = sort_descending(graph.class_masses(view_labels))
     return 1 - ball_sum(mass * graph.eigenvalue(c) for c, mass in enumerate(ordered))
 
@@ -64,7 +64,7 @@ def _has_gap(graph: BallGraph, features: BallMatrix) -> Margin:
 
 
 def _spans_leading_eigenvectors(graph: BallGraph, features: BallMatrix, floats: dict[str, np.ndarray]) -> Margin:
-    """The columns of F span k leading eigenvectors of Ā, up to 1e-11, whose cost depends on the gap.
+    """Margin of features that span k leading eigenvectors of Ā up to 1e-11; the cost depends on the gap.
 
     With δ = ‖(I − P_F)ĀP_F‖_F and s = Σ_{i≤k} λ_i − tr P_FĀ a residual r has φ ≥ (1 − λ_{k+1} − s) r − 2δ√r.
     """
@@ -84,7 +84,7 @@ def _spans_leading_eigenvectors(graph: BallGraph, features: BallMatrix, floats: 
 
 
 def _cost_of_nearly_leading(graph: BallGraph, k: int, leak: Ball, short: Ball) -> Ball:
-    """Largest residual that φ allows, less φ over the gap."""
+    """Largest residual that φ allows, minus φ over the gap."""
     gap, phi = 1 - graph.eigenvalue(k), graph.pair_label_error()
     left = gap - short.max(ball(0))
     if not left > 0:
@@ -97,7 +97,7 @@ def _pair_error_over_gap(graph: BallGraph, features: BallMatrix) -> Ball:
 
 
 def _error_share_moments(probe: BallProbe) -> tuple[Ball, Ball]:
-    """Mean and variance over images of the share of views that are given another class than the image."""
+    """Mean and variance over images of the share of misclassified views."""
     shares = probe.error_shares()
     mean = ball_sum(mass * share for mass, share in shares)
     return mean, ball_sum(mass * power(share - mean, 2) for mass, share in shares)
@@ -118,16 +118,16 @@ def _view_error_below_half(probe: BallProbe) -> Margin:
 
 
 def _ties_at_half(probe: BallProbe) -> Margin:
-    """No view and no image is between two classes; near e = ½ a tie within 1e-12 moves the bound by 1e-12/(½ − e)."""
+    """Margin of no ties in views or images; near e = ½ a tie within 1e-12 changes the bound by 1e-12/(½ − e)."""
     untied, apart = no_tied_images(probe), 0.5 - _error_share_moments(probe)[0]
     cost = _TIED_SHARES / apart if apart > 0 else ball(math.inf)
     return Margin(untied.value, untied.allowed, untied.measured, cost)
 
 
 def _water_filling(graph: BallGraph, features: BallMatrix, weight: Ball, lipschitz: Ball) -> Ball:
-    """Least λ Σ s_i² + Σ c_i s_i over s ≥ 0 with Σ s_i = τ and c_i = (1 − λ_i)/L.
+    """Minimum of λ Σ s_i² + Σ c_i s_i over s ≥ 0 with Σ s_i = τ and c_i = (1 − λ_i)/L.
 
-    A feasible s bounds it from above and, by weak duality, any level ν from below: ντ − Σ (ν − c_i)_+² / 4λ.
+    A feasible s gives an upper bound and, by weak duality, any level ν a lower bound: ντ − Σ (ν − c_i)_+² / 4λ.
     """
     costs = [(1 - graph.eigenvalue(i)) / lipschitz for i in range(features.ncols())]
     energy = mean_squared_feature_norm(graph, features)
@@ -144,7 +144,7 @@ def _water_filling(graph: BallGraph, features: BallMatrix, weight: Ball, lipschi
 
 
 def water_level(costs: list[Ball], water: Ball) -> Ball:
-    """Return ν at which Σ (ν − c_i)_+ = `water`, for ascending costs; points, without error bounds."""
+    """Level ν at which Σ (ν − c_i)_+ = `water`, for ascending costs; a point, without an error bound."""
     levels = [(water + ball_sum(costs[:wet])) / wet for wet in range(1, len(costs) + 1)]
     wet = [level.mid() for level, cost in zip(levels, costs) if level.mid() >= cost]
     return wet[-1] if wet else levels[0].mid()

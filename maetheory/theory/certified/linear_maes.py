@@ -1,7 +1,7 @@
-"""Linear masked autoencoders written a second time, in balls: normal equations of the images as they are stored.
+"""Ball-arithmetic sides of the theorems about linear masked autoencoders, by normal equations.
 
-The float sides factor the images; here second moments are summed and the columns that span are found exactly, so that
-Σ₂₁ Σ₁₁⁻¹ Σ₁₂ is solved for on a matrix that can be inverted. A mask is not a number: it only selects.
+The float sides factor the images; here second moments are summed and spanning columns are found exactly, so that
+Σ₂₁ Σ₁₁⁻¹ Σ₁₂ is solved for with an invertible matrix. Masks stay boolean arrays, since they only select entries.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Floats = dict[str, np.ndarray]
 
 
 def _moment(images: BallMatrix) -> BallMatrix:
-    """Σ = E x xᵀ, shape (D, D)."""
+    """Second moment Σ = E x xᵀ of the images, shape (D, D)."""
     return images.transpose() * images / images.nrows()
 
 
@@ -48,7 +48,7 @@ def _masks(floats: Floats) -> np.ndarray:
 
 
 def _loss(images: BallMatrix, visible: np.ndarray, weights: BallMatrix) -> Ball:
-    """E‖x₂ − (Wx₁)[hidden]‖² for one mask (D,), image by image."""
+    """Loss E‖x₂ − (Wx₁)[hidden]‖² for one mask (D,), summed over images."""
     mask = visible.tolist()
     predicted = (_masked_images(images, visible) * weights.transpose()).tolist()
     missed = (
@@ -61,14 +61,14 @@ def _loss(images: BallMatrix, visible: np.ndarray, weights: BallMatrix) -> Ball:
 
 
 def _masked_images(images: BallMatrix, visible: np.ndarray) -> BallMatrix:
-    """x₁ of every image, shape (n, D)."""
+    """Visible part x₁ of every image, with zeros where hidden, shape (n, D)."""
     mask = visible.tolist()
     rows = [[x if seen else ball(0) for x, seen in zip(row, mask)] for row in images.tolist()]
     return from_rows(rows, images.nrows(), images.ncols())
 
 
 def _least_loss(images: BallMatrix, floats: Floats, visible: np.ndarray, k: int) -> Ball:
-    """Least loss tr Σ₂₂ − Σ_{i≤k} λ_i(Σ₂₁ Σ₁₁⁻¹ Σ₁₂), λ_i = s_i(QᵀX₂)², for one mask (D,)."""
+    """Minimal loss tr Σ₂₂ − Σ_{i≤k} λ_i(Σ₂₁ Σ₁₁⁻¹ Σ₁₂) for one mask (D,), with λ_i = s_i(QᵀX₂)²."""
     moment, shown, hidden = _moment(images), np.flatnonzero(visible), np.flatnonzero(~visible)
     spanning = [int(shown[j]) for j in independent_columns(floats["images"][:, shown])] if shown.size else []
     energy = ball_sum(moment[int(j), int(j)] for j in hidden)
@@ -105,7 +105,10 @@ def _shared_least(images: BallMatrix, floats: Floats) -> Ball:
 
 
 def _unexplained_energy_of_pixel(images: BallMatrix, floats: Floats, pixel: int) -> Ball:
-    """Σ_jj Pr[j hidden] − bᵀA⁻¹b, A = E 1[j hidden] P_m Σ P_m and b = E 1[j hidden] P_m Σ e_j where A has full rank."""
+    """Unexplained energy Σ_jj Pr[j hidden] − bᵀA⁻¹b of a pixel j.
+
+    A = E 1[j hidden] P_m Σ P_m and b = E 1[j hidden] P_m Σ e_j, restricted to columns where A has full rank.
+    """
     hiding = [(q, mask) for q, mask in _weighted_masks(floats) if q > 0 and not mask[pixel]]
     if not hiding:
         return ball(0)
@@ -136,7 +139,7 @@ def _least_loss_per_mask(images: BallMatrix, floats: Floats, encoder: BallMatrix
 
 
 def _is_law(floats: Floats) -> Margin:
-    """Both sides are linear in the law, so that a sum that is off by round-off spoils nothing."""
+    """Margin of the law of the masks; both sides are linear in it, so that rounding error in its sum is harmless."""
     law = [ball(q) for q in floats["mask_law"]]
     least, off = ball(floats["mask_law"].min()), abs(ball_sum(law) - 1)
     words = f"least entry {enclosure(least)}, sum one within {enclosure(off)}"

@@ -1,4 +1,4 @@
-"""The theorems that are ours, written a second time, in balls; see :mod:`certified_sides`."""
+"""Ball-arithmetic sides of our own theorems about losses, alignment, linear decoders and the coding rate."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _mixing_lower_bound(graph: BallGraph, h: BallMatrix) -> Ball:
 
 
 def _best_prediction_moment(graph: BallGraph, targets: BallMatrix) -> BallMatrix:
-    """X₂ᵀ Ā_MᵀĀ_M X₂, shape (d, d), whose eigenvalues are s_i²."""
+    """Second moment X₂ᵀ Ā_MᵀĀ_M X₂ of the best prediction, shape (d, d), with eigenvalues s_i²."""
     best = best_prediction(graph, targets)
     return best.transpose() * rescale(best, graph.degrees[0])
 
@@ -109,7 +109,7 @@ def _linear_decoder_loss(graph: BallGraph, h: BallMatrix, targets: BallMatrix) -
 
 
 def _feature_moment(graph: BallGraph, features: BallMatrix) -> BallMatrix:
-    """FᵀF, shape (k, k)."""
+    """Second moment FᵀF of the features, shape (k, k)."""
     return features.transpose() * rescale(features, graph.degrees[0])
 
 

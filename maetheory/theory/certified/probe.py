@@ -1,8 +1,8 @@
-"""A linear probe in balls: the projection on the features is solved for, and its rank is found exactly.
+"""Linear probe in ball arithmetic, with the rank of the features decided exactly.
 
-Features are stored in floats, hence rational, so that linear dependence among their columns is decided without error.
-The float probe ignores directions below round-off; here they count, because the claim is about the features as stored.
-With G = FᵀF = Σ d₁ ffᵀ and B = FᵀY = Σ d₁ f 1[y]ᵀ, P_F Y has the rows √d₁ fᵀG⁻¹B: no root is needed.
+Features are stored in floats, hence rational, so that linear dependence among their columns is decided exactly. The
+float probe ignores directions below rounding error; here they count, because the claim is about the features as stored.
+With G = FᵀF = Σ d₁ ffᵀ and B = FᵀY = Σ d₁ f 1[y]ᵀ, P_F Y has the rows √d₁ fᵀG⁻¹B, so that no square root is needed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PROJECTION_FAILED = "the features are too close to dependent to project on them"
 
 
 def independent_columns(features: np.ndarray) -> list[int]:
-    """First columns that span all columns of a float matrix, decided exactly.
+    """Indices of the first columns that span all columns of a float matrix, decided exactly.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def _rational(number: Any) -> Fraction:
 
 @dataclass(frozen=True, eq=False)
 class BallProbe:
-    """The least-squares probe on a graph, and whom it misjudges.
+    """Least-squares probe on a graph: scores, predicted classes and errors.
 
     Attributes
     ----------
@@ -69,12 +69,12 @@ class BallProbe:
 
     @cached_property
     def indicator(self) -> BallMatrix:
-        """1[y(x₁) = c], shape (N1, r); InputError without labels."""
+        """One-hot labels 1[y(x₁) = c] of the views, shape (N1, r); InputError without labels."""
         return ball_matrix(np.eye(self.graph.float_graph.n_classes)[self.graph.float_graph.view_labels])
 
     @cached_property
     def scores(self) -> BallMatrix:
-        """Row fᵀG⁻¹B of every view, shape (N1, r): what the least-squares head gives each class.
+        """Scores fᵀG⁻¹B of the least-squares head for every view, shape (N1, r).
 
         Raises
         ------
@@ -85,14 +85,14 @@ class BallProbe:
 
     @cached_property
     def predicted(self) -> list[int]:
-        """Class of each view, −1 for a tie, −2 where the balls cannot tell."""
+        """Class of each view; −1 for a tie, −2 if the balls do not decide."""
         return [winning_class(row) for row in self.scores.tolist()]
 
     @cached_property
     def image_votes(self) -> list[tuple[Ball, int]]:
-        """Mass of each image, and what its views vote for, as `predicted`."""
+        """Mass of each image and the class of its vote, with −1 and −2 as in `predicted`."""
         labels = self.graph.float_graph.image_labels
-        assert labels is not None, "the indicator complains first where there are none"
+        assert labels is not None, "the indicator raises first if there are no labels"
         votes = [[ball(0)] * (self.graph.float_graph.n_classes + 1) for _ in labels]  # the last is for no class
         unknown = [False] * len(labels)
         for image, view, w in self.graph.image_views():
@@ -106,23 +106,23 @@ class BallProbe:
         ]
 
     def residual(self) -> Ball:
-        """‖(I − P_F)Y‖_F² as E‖1[y] − score‖²."""
+        """Probe residual ‖(I − P_F)Y‖_F², computed as E‖1[y] − score‖²."""
         return mean_square(self.graph.degrees[0], self.indicator - self.scores)
 
     def view_error(self) -> Ball:
-        """Pr[head's class of x₁ ≠ y(x₁)]; a view whose class the balls cannot tell may or may not err."""
+        """View error Pr[prediction ≠ y(x₁)]; the ball covers both cases for a view of undecided class."""
         return _error_mass(zip(self.graph.degrees[0], self.predicted), self.graph.float_graph.view_labels)
 
     def image_error(self) -> Ball:
-        """Pr[y(x̄) ≠ p_f(x̄)], p_f the vote of an image's views."""
+        """Image error Pr[p_f(x̄) ≠ y(x̄)] for the vote p_f of an image's views."""
         labels = self.graph.float_graph.image_labels
         assert labels is not None
         return _error_mass(self.image_votes, labels)
 
     def error_shares(self) -> list[tuple[Ball, Ball]]:
-        """Mass of each image, and the share of its views that are given another class than its own."""
+        """Mass of each image and the share of its views that are misclassified."""
         labels = self.graph.float_graph.image_labels
-        assert labels is not None, "the indicator complains first where there are none"
+        assert labels is not None, "the indicator raises first if there are no labels"
         masses, wrong = ([ball(0)] * len(labels) for _ in range(2))
         for image, view, w in self.graph.image_views():
             masses[image] += w
@@ -130,13 +130,13 @@ class BallProbe:
         return [(mass, lost / mass) for mass, lost in zip(masses, wrong)]
 
     def count_ties(self, include_images: bool) -> int:
-        """How many views, and images too if asked for, are not given one class clearly."""
+        """Number of views (and of images, on request) without a unique class."""
         found = [*self.predicted, *(choice for _, choice in self.image_votes)] if include_images else self.predicted
         return sum(choice < 0 for choice in found)
 
 
 def project_on_features(graph: BallGraph, features: np.ndarray, rows: BallMatrix) -> BallMatrix:
-    """P of `rows` (N1, r), the projection on the features in the inner product of the views' law."""
+    """Projection of `rows` (N1, r) on the features, in the inner product weighted by the law of the views."""
     columns = independent_columns(features)
     if not columns:
         return rows * 0
@@ -146,7 +146,7 @@ def project_on_features(graph: BallGraph, features: np.ndarray, rows: BallMatrix
 
 
 def winning_class(row: list[Ball]) -> int:
-    """Column of the largest score, −1 where two are within 1e-12 of it, −2 where the balls cannot tell.
+    """Column of the largest score; −1 if two are within 1e-12 of it, −2 if the balls do not decide.
 
     Examples
     --------

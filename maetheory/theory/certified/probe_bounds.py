@@ -1,8 +1,8 @@
-"""What bounds a probe on any features, written a second time, in balls; see :mod:`certified_sides`.
+"""Ball-arithmetic sides of the theorems that bound the probe residual of arbitrary features.
 
-The excess is a difference of two sums of squares and the projector is solved for. The best multiplier of a convex bound
-is searched for in floats and proves nothing; the least value is then enclosed: from above by a value, from below by the
-two secants through neighbouring values, which a convex function does not cross outside of their points.
+The excess is a difference of two sums of squares, and the projector is solved for. The best multiplier of the convex
+bound is guessed in floats; the minimum is then enclosed rigorously: from above by a value, from below by the two
+secants through neighbouring values, above which a convex function lies outside of their points.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _RELATIVE_STEP = 2.0**-24
 
 
 def _excess_contrast(graph: BallGraph, floats: dict[str, np.ndarray], k: int) -> Ball:
-    """Δ″ = Σ_{i≤k} λ_i² − ‖P_F Ā‖_F², entry by entry of P D₁⁻¹A and without a root."""
+    """Excess contrast Δ″ = Σ_{i≤k} λ_i² − ‖P_F Ā‖_F², from the entries of P D₁⁻¹A without square roots."""
     d1 = graph.degrees[0]
     inverse = [1 / d for d in d1]
     inside = project_on_features(graph, floats["features"], rescale(graph.pair_law, rows=inverse))
@@ -52,7 +52,7 @@ def _excess_contrast(graph: BallGraph, floats: dict[str, np.ndarray], k: int) ->
 
 @dataclass(frozen=True)
 class _AdmissibleSplit:
-    """An admissible k', or one that may be: both gaps clear 1e-11 as far as the balls can tell."""
+    """Split k' with its gap and eigenvalue drop; it is admissible if both exceed 1e-11."""
 
     name: int
     gap: Ball
@@ -94,7 +94,7 @@ def _admissible(graph: BallGraph, features: BallMatrix) -> Margin:
 
 @dataclass(frozen=True, eq=False)
 class _MultiplierBound:
-    """The bound μφ + Σ_c p_(c) ν_c((I − P_F) − μ(I − Ā)) as a function of μ."""
+    """Bound μφ + Σ_c p_(c) ν_c((I − P_F) − μ(I − Ā)) as a function of μ."""
 
     graph: BallGraph
     features: np.ndarray
@@ -109,26 +109,26 @@ class _MultiplierBound:
 
     @cached_property
     def residual_projector(self) -> BallMatrix:
-        """I − P_F between rows √d₁, shape (N1, N1)."""
+        """Projector I − P_F, shape (N1, N1)."""
         unit = ball_matrix(np.eye(self.graph.shape[0]))
         roots = [d.sqrt() for d in self.graph.degrees[0]]
         return unit - rescale(project_on_features(self.graph, self.features, unit), roots, [1 / r for r in roots])
 
     @cached_property
     def laplacian(self) -> BallMatrix:
-        """I − Ā, shape (N1, N1)."""
+        """Laplacian I − Ā, shape (N1, N1)."""
         inverse = [d.rsqrt() for d in self.graph.degrees[0]]
         return ball_matrix(np.eye(self.graph.shape[0])) - rescale(self.graph.pair_law, inverse, inverse)
 
     def mass_weighted_eigenvalue_sum(self, symmetric: BallMatrix) -> Ball:
-        """Σ_c p_(c) ν_c."""
+        """Sum Σ_c p_(c) ν_c over the largest eigenvalues of a symmetric matrix."""
         return ball_sum(mass * value for mass, value in zip(self.masses, eigenvalues(symmetric)[0]))
 
     def value_at(self, mu: Ball) -> Ball:
         return mu * self.phi + self.mass_weighted_eigenvalue_sum(self.residual_projector - self.laplacian * mu)
 
     def limit(self) -> Ball:
-        """What is left as μ → ∞ at φ = 0: I − P_F between vectors that are constant on components."""
+        """Limit μ → ∞ at φ = 0, from I − P_F compressed to vectors that are constant on components."""
         graph, member = self.graph, self.graph.float_graph.components[0]
         count = graph.float_graph.n_components
         mass = [ball_sum(graph.degrees[0][i] for i in np.flatnonzero(member == c)) for c in range(count)]
@@ -138,7 +138,7 @@ class _MultiplierBound:
 
     @cached_property
     def slope(self) -> Callable[[float], float]:
-        """Derivative in μ, in floats: only a guess of where it vanishes depends on it."""
+        """Derivative in μ in floats, used only to guess the minimiser."""
         projector, laplacian = (_to_symmetric_floats(a) for a in (self.residual_projector, self.laplacian))
         masses, phi = np.array([float(m) for m in self.masses]), float(self.phi)
 
@@ -155,7 +155,7 @@ def _to_symmetric_floats(a: BallMatrix) -> np.ndarray:
 
 
 def _bisect_slope(slope: Callable[[float], float]) -> float:
-    """Where an increasing slope changes its sign, by halving; 0 if it is never negative."""
+    """Zero of an increasing slope by bisection; 0 if the slope is never negative."""
     if slope(0.0) >= 0:
         return 0.0
     low, high = 0.0, 1.0
@@ -168,13 +168,13 @@ def _bisect_slope(slope: Callable[[float], float]) -> float:
 
 
 def _certificate_bound(graph: BallGraph, floats: dict[str, np.ndarray]) -> Ball:
-    """Enclose the least value over 0 ≤ μ ≤ 10⁹, or the limit at φ = 0."""
+    """Enclose the minimum over 0 ≤ μ ≤ 10⁹, or the limit if φ = 0."""
     bound = _MultiplierBound(graph, floats["features"])
     return bound.limit() if bound.phi.is_zero() else _enclose_minimum(bound.value_at, _bisect_slope(bound.slope))
 
 
 def _enclose_minimum(function: Callable[[Ball], Ball], guess: float) -> Ball:
-    """Enclose the least value of a convex function on [0, 10⁹] between its value at a guess and what is below it."""
+    """Enclose the minimum of a convex function on [0, 10⁹], given a guess of the minimiser."""
     step = max(guess, 1.0) * _RELATIVE_STEP
     if guess < 2 * step:
         value, near, far = (function(ball(i * step)) for i in range(3))
@@ -190,14 +190,15 @@ def _enclose_minimum(function: Callable[[Ball], Ball], guess: float) -> Ball:
 
 
 def _lower_bound_outside(value: Ball, near: Ball, far: Ball, steps: float) -> Ball:
-    """Below all values from `near` outward, one step beyond `value`, to `far`, and from there on for so many steps."""
+    """Lower bound of a convex function outward from `near`, over this many steps, by the secant through `far`."""
     return (near - (value - near).max(ball(0))).min(far - (near - far).max(ball(0)) * steps)
 
 
 def _lower_bound_between(falling: Ball, below: Ball, above: Ball, rising: Ball) -> Ball:
-    """Below all values between two points two steps apart, given the rise in the step that leads to each from outside.
+    """Lower bound between two points two steps apart, given the increments of the adjacent outer steps.
 
-    Both secants go on below the function; the mean of the two that is about flat is bounded without finding a crossing.
+    Both secants extend below the function; their weighted mean of slope near zero gives the bound without computing the
+    intersection.
     """
     bend = (rising - falling).mid()
     share = (rising.mid() / bend).mid().max(ball(0)).min(ball(1)) if bend > 0 else ball(0.5)
@@ -206,7 +207,7 @@ def _lower_bound_between(falling: Ball, below: Ball, above: Ball, rising: Ball) 
 
 
 def _residual_difference(classes: int) -> Ball:
-    """Residuals across less within; Ā is a projection, so that the laws of views given a target span its range."""
+    """Difference of the two residuals; Ā is a projection whose range the laws of views given a target span."""
     within, across = (
         BallProbe(BallGraph(graph), graph.joint.toarray()).residual() for graph in label_blind_pair(classes)
     )

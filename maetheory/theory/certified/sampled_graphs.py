@@ -1,8 +1,8 @@
-"""The theorems about sampled graphs, written a second time, in balls.
+"""Ball-arithmetic sides of the theorems about sampled graphs.
 
-A sample is read as it is stored and divided by its exact sum. An average over all samples is no matter of chance: by
-linearity it is a sum over cells, and a cell sees of a sample only its own count, the rest of its row and the rest of
-its column, so that four numbers are multinomial where the float side weighs every table.
+A sample is read as it is stored and divided by its exact sum. The expectation over all samples is computed exactly: by
+linearity it is a sum over cells, and a cell depends only on its own count, the rest of its row and the rest of its
+column, so that four multinomial counts replace the sum over all tables of the float side.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _normalise_law(sampled: BallMatrix) -> BallMatrix:
 
 
 def _largest_shift(graph: BallGraph, sampled: BallMatrix) -> Ball:
-    """Largest |σ̂_i − σ_i|."""
+    """Largest difference |σ̂_i − σ_i| of singular values."""
     law = _normalise_law(sampled)
     found = graph.spectrum("sampled", gram(law, row_sums(law), column_sums(law)))
     return ball_max(
@@ -53,7 +53,7 @@ def _largest_shift(graph: BallGraph, sampled: BallMatrix) -> Ball:
 
 
 def _distance(graph: BallGraph, sampled: BallMatrix) -> Ball:
-    """‖Ā̂_M − Ā_M‖₂, the root of the largest eigenvalue of a Gram matrix of the difference."""
+    """Spectral norm ‖Ā̂_M − Ā_M‖₂, from the largest eigenvalue of a Gram matrix of the difference."""
     apart = _normalised_matrix(_normalise_law(sampled)) - _normalised_matrix(graph.joint)
     turned = apart.transpose()
     small = apart * turned if apart.nrows() <= apart.ncols() else turned * apart
@@ -67,7 +67,7 @@ def _is_law(sampled: BallMatrix) -> Margin:
 
 
 def _is_unseen(graph: BallGraph, floats: dict[str, np.ndarray]) -> Margin:
-    """Some component has nothing but zeros in its rows and columns."""
+    """Margin of an unseen component: some component has only zeros in its rows and columns."""
     views, targets = graph.float_graph.components
     x1, x2 = np.nonzero(floats["sampled"])
     unseen = graph.float_graph.n_components - len({*views[x1].tolist(), *targets[x2].tolist()})
@@ -76,7 +76,7 @@ def _is_unseen(graph: BallGraph, floats: dict[str, np.ndarray]) -> Margin:
 
 
 def _bias(graph: BallGraph, pairs: int) -> Ball:
-    """E Σσ̂² − Σσ², the first as Σ_ij E T_ij²/(R_i C_j) over samples T with row sums R and column sums C."""
+    """Bias E Σσ̂² − Σσ², with E Σσ̂² = Σ_ij E T_ij²/(R_i C_j) over samples T with row sums R and column sums C."""
     n1, n2 = graph.shape
     _refuse_if_many(n1 * n2, pairs)
     law = graph.joint.tolist()
@@ -101,7 +101,7 @@ def _refuse_if_many(cells: int, draws: int) -> None:
 
 
 def _cell_masses(law: list[list[Ball]], i: int, j: int) -> list[Ball]:
-    """Mass of a cell, of the rest of its row, of the rest of its column, and of all else."""
+    """Mass of a cell, of the rest of its row, of the rest of its column, and of all other cells."""
     masses = {(same_row, same_column): ball(0) for same_row in (True, False) for same_column in (True, False)}
     for row, entries in enumerate(law):
         for column, w in enumerate(entries):
@@ -110,7 +110,7 @@ def _cell_masses(law: list[list[Ball]], i: int, j: int) -> list[Ball]:
 
 
 def _expected_cell_term(masses: list[Ball], n: int) -> Ball:
-    """E t²/((t + a)(t + b)) for counts t, a, b, c of n draws from these masses, 0 where t = 0."""
+    """Expectation of t²/((t + a)(t + b)), 0 at t = 0, over multinomial counts t, a, b, c of n draws."""
     powers = [[power(mass, count) for count in range(n + 1)] for mass in masses]
     mean = ball(0)
     for t in range(1, n + 1):
@@ -130,7 +130,7 @@ def _expected_bias(graph: BallGraph, pairs: int) -> Ball:
 
 
 def _is_independent(graph: BallGraph, pairs: int) -> Margin:
-    """Off by entries e, the law is off by Σ √d₁√d₂ |e|, which each draw sees, and Σσ² by Σ e²."""
+    """Margin of independence; with entries e off, the law of each draw is off by Σ √d₁√d₂ |e|, and Σσ² by Σ e²."""
     roots = [[d.sqrt() for d in side] for side in graph.degrees]
     entries = _normalised_matrix(graph.joint).tolist()
     gaps = [(a * b, abs(x - a * b)) for a, row in zip(roots[0], entries) for b, x in zip(roots[1], row)]

@@ -25,21 +25,21 @@ Side = Callable[..., Ball]
 
 @dataclass(frozen=True)
 class Sides:
-    """The ball version of a theorem.
+    """Sides, assumptions and scale of a theorem in ball arithmetic.
 
     Attributes
     ----------
     lhs, rhs : callable
         Its sides.
     assumptions : mapping of str to callable
-        Each returns a :class:`Margin`. Assumptions of the theorem that are not here are judged in floats, and where
-        there are such nothing is proved: the verdict is UNDECIDED or INAPPLICABLE.
+        Each returns a margin. Assumptions of the theorem that are missing here are evaluated in floats; the verdict is
+        then UNDECIDED or INAPPLICABLE, because nothing is proved.
     derived : mapping of str to callable
-        Objects worked out from the others, in order, where they are not given.
+        Objects computed from the others, in order, where they are not given.
     scale : callable, optional
         Size of the terms that cancel.
     trivial : callable, optional
-        What is known without the theorem, where the theorem does not give it as a number.
+        Bound that is known without the theorem, if the theorem does not give it as a number.
     """
 
     lhs: Side
@@ -51,22 +51,22 @@ class Sides:
 
 
 def unit_scale(graph: BallGraph) -> Ball:
-    """1, where probabilities are compared."""
+    """Scale 1 of a comparison of probabilities."""
     return ball(1)
 
 
 def reconstruction_loss(graph: BallGraph, h: BallMatrix, targets: BallMatrix) -> Ball:
-    """L_MAE(h)."""
+    """Reconstruction loss L_MAE(h)."""
     return mean_squared_difference(graph, h, targets)
 
 
 def autoencoding_error(graph: BallGraph, h_g: BallMatrix, targets: BallMatrix) -> Ball:
-    """ε = E‖h_g(x₂) − x₂‖²."""
+    """Autoencoding error ε = E‖h_g(x₂) − x₂‖²."""
     return mean_square(graph.degrees[1], h_g - targets)
 
 
 def prediction_scale(graph: BallGraph, h: BallMatrix, targets: BallMatrix, h_g: BallMatrix | None = None) -> Ball:
-    """E‖h‖² + E‖x₂‖², and E‖h_g‖² where there is an h_g."""
+    """Scale E‖h‖² + E‖x₂‖², plus E‖h_g‖² if there is an h_g."""
     d1, d2 = graph.degrees
     return mean_square(d1, h) + mean_square(d2, targets) + (0 if h_g is None else mean_square(d2, h_g))
 
@@ -74,12 +74,12 @@ def prediction_scale(graph: BallGraph, h: BallMatrix, targets: BallMatrix, h_g: 
 def prediction_and_feature_scale(
     graph: BallGraph, features: BallMatrix, h: BallMatrix, targets: BallMatrix, lipschitz: Ball
 ) -> Ball:
-    """E‖h‖² + E‖x₂‖² + E‖f‖²/L."""
+    """Scale E‖h‖² + E‖x₂‖² + E‖f‖²/L."""
     return prediction_scale(graph, h, targets) + mean_squared_feature_norm(graph, features) / lipschitz
 
 
 def mean_squared_feature_norm(graph: BallGraph, features: BallMatrix) -> Ball:
-    """E‖f‖²."""
+    """Mean squared norm E‖f‖² of the features."""
     return mean_square(graph.degrees[0], features)
 
 
@@ -97,15 +97,15 @@ BI_LIPSCHITZ: Mapping[str, Callable[..., Margin]] = {"bi-Lipschitz decoder": bi_
 
 
 def uniformity_penalty(graph: BallGraph, features: BallMatrix, weight: Ball) -> Ball:
-    """λ L_unif(f)."""
+    """Uniformity penalty λ L_unif(f)."""
     return weight * uniformity_loss(graph, features)
 
 
 def umae_loss(graph: BallGraph, features: BallMatrix, h: BallMatrix, targets: BallMatrix, weight: Ball) -> Ball:
-    """L_U-MAE(h) = L_MAE(h) + λ L_unif(f)."""
+    """U-MAE loss L_U-MAE(h) = L_MAE(h) + λ L_unif(f)."""
     return mean_squared_difference(graph, h, targets) + uniformity_penalty(graph, features, weight)
 
 
 def pair_label_error(graph: BallGraph, view_labels: np.ndarray | None = None) -> Ball:
-    """φ, of the Bayes labels of the views or of others."""
+    """Pair label error φ, of the Bayes labels or of given labels of the views."""
     return graph.pair_label_error(view_labels)

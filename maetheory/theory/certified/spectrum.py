@@ -1,8 +1,9 @@
-"""The whole spectrum of a symmetric matrix in balls, multiple eigenvalues and all.
+"""Verified enclosures of all eigenvalues of a symmetric matrix, multiple eigenvalues included.
 
-Eigenvectors X are found in floats, sharpened by Newton steps at the working precision, and then judged: by Ostrowski
-λ_i(XᵀSX) = θ_i λ_i(S) with |θ_i − 1| ≤ ‖XᵀX − I‖, by Weyl |λ_i(XᵀSX) − t_i| ≤ ‖XᵀSX − diag t‖ for sorted t. Nothing in
-the proof depends on how X was found, and no eigenvalue needs to be simple.
+Eigenvectors X are computed in floats and refined by Newton steps at the working precision. The enclosure then follows
+from two theorems: by Ostrowski λ_i(XᵀSX) = θ_i λ_i(S) with |θ_i − 1| ≤ ‖XᵀX − I‖, by Weyl
+|λ_i(XᵀSX) − t_i| ≤ ‖XᵀSX − diag t‖ for sorted t. The proof does not depend on how X was found, and no eigenvalue needs
+to be simple.
 
 References
 ----------
@@ -43,7 +44,7 @@ def eigenvalues(symmetric: BallMatrix, start: BallMatrix | None = None) -> tuple
     ----------
     symmetric : arb_mat, shape (n, n)
     start : arb_mat, shape (n, n), optional
-        Eigenvectors found at a lower precision; they save steps and prove nothing.
+        Eigenvectors found at a lower precision; they only save steps.
 
     Returns
     -------
@@ -55,7 +56,7 @@ def eigenvalues(symmetric: BallMatrix, start: BallMatrix | None = None) -> tuple
     Raises
     ------
     UndecidedError
-        If an entry is not finite, or the eigenvectors found are too far from orthogonal to prove anything.
+        If an entry is not finite, or the eigenvectors found are too far from orthogonal for an enclosure.
 
     Examples
     --------
@@ -84,7 +85,7 @@ def _float_eigenvectors(middle: BallMatrix) -> BallMatrix:
 
 
 def _refine_eigenvectors(middle: BallMatrix, vectors: BallMatrix) -> BallMatrix:
-    """Eigenvectors of a symmetric matrix of points, improved until they no longer do."""
+    """Eigenvectors of a symmetric matrix of points, refined by Newton steps until the error no longer decreases."""
     bits, least, best = working_bits(), math.inf, vectors
     goal = 2.0 ** (4 - bits) * middle.nrows()
     for _ in range(_MAX_NEWTON_STEPS):
@@ -99,10 +100,10 @@ def _refine_eigenvectors(middle: BallMatrix, vectors: BallMatrix) -> BallMatrix:
 
 
 def _newton_step(middle: BallMatrix, vectors: BallMatrix) -> tuple[BallMatrix, float]:
-    """One Newton step, and the size of what was still wrong before it.
+    """Return the vectors after one Newton step, and the size of the error before it.
 
-    A pair of vectors that mix weakly, compared with the gap of their eigenvalues, is corrected to first order. Where
-    they mix strongly they belong to one cluster, which is diagonalised afresh, magnified to unit size.
+    Two vectors that mix weakly, compared with the gap of their eigenvalues, are corrected to first order. Vectors that
+    mix strongly form a cluster, whose block is scaled to unit size and diagonalised.
     """
     n = middle.nrows()
     t, r = _congruence(middle, vectors).mid().tolist(), (vectors.transpose() * vectors).mid().tolist()
@@ -123,7 +124,7 @@ def _newton_step(middle: BallMatrix, vectors: BallMatrix) -> tuple[BallMatrix, f
 
 
 def _pairwise_mixing(values: list[Ball], t: list[list[Ball]], r: list[list[Ball]]) -> list[list[Ball]]:
-    """How much of a rotation each pair still needs; symmetric to the last bit, so that the step is a rotation too."""
+    """Rotation that each pair of vectors still needs; exactly symmetric, so that the step is orthogonal."""
     n = len(values)
     mixing = [[ball(0)] * n for _ in range(n)]
     for i in range(n):
@@ -133,7 +134,7 @@ def _pairwise_mixing(values: list[Ball], t: list[list[Ball]], r: list[list[Ball]
 
 
 def _eigenvalue_gaps(values: list[Ball]) -> np.ndarray:
-    """Distance of every two values, without cancellation."""
+    """Pairwise distances of the values, without cancellation."""
     floats = np.array([float(value) for value in values])
     gaps = np.abs(floats[:, None] - floats[None, :])
     for i, j in zip(*np.nonzero(gaps < _CLOSE_GAP)):
@@ -142,12 +143,12 @@ def _eigenvalue_gaps(values: list[Ball]) -> np.ndarray:
 
 
 def _clusters(gaps: np.ndarray, mixing: np.ndarray) -> np.ndarray:
-    """Cluster of each vector, from 0; equal values make one even where nothing mixes."""
+    """Cluster index of each vector, from 0; vectors of equal eigenvalues form one even if they do not mix."""
     return connected_components(csr_array(mixing >= _MIXING_THRESHOLD * gaps), directed=False)[1]
 
 
 def _rediagonalise_clusters(vectors: BallMatrix, t: list[list[Ball]], member: np.ndarray) -> BallMatrix:
-    """Turn the vectors of each cluster so that they diagonalise it."""
+    """Rotate the vectors of each cluster so that they diagonalise its block."""
     columns = vectors.transpose().tolist()
     n = len(columns)
     for cluster in np.flatnonzero(np.bincount(member) > 1):
@@ -165,7 +166,7 @@ def _rediagonalise_clusters(vectors: BallMatrix, t: list[list[Ball]], member: np
 
 
 def _orthogonal_eigenvectors(block: np.ndarray) -> BallMatrix:
-    """Transposed eigenvectors of a float matrix, made orthogonal to the working precision."""
+    """Transposed eigenvectors of a float matrix, orthogonalised to the working precision."""
     found = ball_matrix(np.linalg.eigh((block + block.T) / 2)[1].T)
     three = _diagonal([ball(3)] * len(block))
     for _ in range(max(1, math.ceil(math.log2(working_bits() / 48)))):

@@ -1,4 +1,4 @@
-"""Theorems certified where it is cheap: on their tight examples and on worlds of few nodes."""
+"""Certify theorems on their tight examples and on survey worlds of at most 64 nodes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from maetheory.theory.survey import BROKEN, NamedWorld, survey_worlds
 from maetheory.theory.theorem import Theorem, Verdict
 
 MAX_SURVEY_NODES = 64
-"""Most views and targets together of a world that is certified here."""
+"""Largest number of nodes (views and targets) of a world that a survey certifies."""
 
 
 @dataclass(frozen=True)
 class TheoremCertificates:
-    """One theorem and what was proved about it.
+    """Certificates of one theorem on several worlds.
 
     Attributes
     ----------
@@ -33,20 +33,20 @@ class TheoremCertificates:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How often each verdict was proved; UNDECIDED where none was."""
+        """Number of certificates with each verdict."""
         seen = Counter(certificate.verdict for _, certificate in self.certificates)
         return {verdict.value: seen[verdict] for verdict in Verdict}
 
     @property
     def violated(self) -> bool:
-        """Whether the claim is proved false in a world."""
+        """Whether the claim is proved to be false in some world."""
         return self.counts[Verdict.VIOLATED] > 0
 
 
 def certify_theorems(
     theorems: Iterable[Theorem], *, worlds: int = 40, seed: int = 0, progress: Progress = no_progress
 ) -> tuple[TheoremCertificates, ...]:
-    """Certify theorems in the worlds of a survey that have at most :data:`MAX_SURVEY_NODES` nodes, broken ones excepted.
+    """Certify theorems on the worlds of a survey with at most :data:`MAX_SURVEY_NODES` nodes, except broken ones.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def certify_theorems(
     worlds, seed : int
         As for :func:`maetheory.theory.survey.survey`.
     progress : Progress
-        Told after each theorem.
+        Called after each theorem.
 
     Raises
     ------

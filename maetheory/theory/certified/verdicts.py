@@ -16,7 +16,7 @@ FIRST_BITS = 53
 
 @dataclass(frozen=True)
 class Certificate:
-    """What has been proved about a claim on one world.
+    """Proved result of checking a claim on one world.
 
     Attributes
     ----------
@@ -25,19 +25,19 @@ class Certificate:
     slug : str
         The theorem's name.
     lhs, rhs : Enclosure
-        Intervals of floats that contain the sides.
+        Float intervals that contain the sides.
     slack : Enclosure
         Contains how far the claim is from failing: ``lhs - rhs`` for ``>=``, ``rhs - lhs`` for ``<=``, and
         ``-|lhs - rhs|`` for an identity.
     scale : Enclosure
         Contains the size of the terms that cancel in the slack.
     bits : int
-        Precision at which the verdict fell, 0 if none was needed.
+        Precision at which the verdict was reached; 0 if none was needed.
     assumptions : tuple of Assumption
-        Each with what was measured; one that is met only up to round-off holds.
+        Each with what was measured; one that is met only up to rounding error holds.
     verdict : Verdict
     note : str
-        One sentence: what the verdict rests on.
+        Reason for the verdict, in one sentence.
     """
 
     claim: str
@@ -57,7 +57,7 @@ class Certificate:
 
 @dataclass(frozen=True)
 class BallEvaluation:
-    """All that one precision can tell; sides are None where they could not be worked out."""
+    """Margins and sides at one precision; a side is None if it could not be evaluated."""
 
     margins: Mapping[str, Margin]
     lhs: Ball | None = None
@@ -70,7 +70,7 @@ class BallEvaluation:
 def certificate_if_decided(
     theorem: Theorem, evaluation: BallEvaluation, bits: int, is_last: bool
 ) -> Certificate | None:
-    """The certificate, or None where a higher precision may know more."""
+    """Return the certificate, or None if a higher precision may decide more."""
     verdict, note = _verdict(theorem, evaluation, bits, is_last)
     if verdict is None:
         return None
@@ -95,7 +95,7 @@ def _enclose(side: Ball | None) -> Enclosure:
 
 
 def _slack(theorem: Theorem, evaluation: BallEvaluation) -> Ball | None:
-    """How far the claim is from failing."""
+    """Slack of the claim: non-negative iff it holds."""
     if evaluation.lhs is None or evaluation.rhs is None:
         return None
     gap = evaluation.lhs - evaluation.rhs
@@ -109,48 +109,49 @@ def _verdict(theorem: Theorem, evaluation: BallEvaluation, bits: int, is_last: b
     slack = _slack(theorem, evaluation)
     fallback = Verdict.UNDECIDED if is_last else None
     if slack is None or not slack.is_finite():
-        return fallback, f"nothing is certain with {bits} bits: {evaluation.failure_reason or 'a side is not finite'}"
+        return fallback, f"undecided at {bits} bits: {evaluation.failure_reason or 'a side is not finite'}"
     if not all(m.value >= -m.allowed for m in evaluation.margins.values()):
-        return fallback, f"whether the assumptions hold is open with {bits} bits"
+        return fallback, f"undecided at {bits} bits: the assumptions may or may not hold"
     unverified = [
         f"{name}: {m.measured}" for name, m in evaluation.margins.items() if not m.value >= 0 and m.cost is None
     ]
     if unverified:
         never = any(m.value < 0 and m.cost is None for m in evaluation.margins.values())
-        return Verdict.UNDECIDED if never else fallback, f"this is not verified in balls: {'; '.join(unverified)}"
-    band = TIGHT_TOLERANCE * evaluation.scale.abs_lower() if evaluation.scale is not None else ball(0)
+        return Verdict.UNDECIDED if never else fallback, f"not verified in ball arithmetic: {'; '.join(unverified)}"
+    tolerance = TIGHT_TOLERANCE * evaluation.scale.abs_lower() if evaluation.scale is not None else ball(0)
     cost = _total_cost(evaluation)
-    if not cost <= band and not abs(slack) > cost:
+    if not cost <= tolerance and not abs(slack) > cost:
         most = math.inf if not cost.is_finite() else enclosure(cost).high
         return (
             fallback,
-            f"the claim may be off by {most:.3g} because this is not met exactly: {_inexact_assumptions(evaluation)}",
+            f"the claim may be off by {most:.3g} because an assumption holds only up to rounding error: "
+            f"{_inexact_assumptions(evaluation)}",
         )
     if theorem.direction == "==":
-        return _identity_verdict(slack, band, bits, fallback)
-    return _inequality_verdict(theorem, evaluation, slack, band, bits, fallback)
+        return _identity_verdict(slack, tolerance, bits, fallback)
+    return _inequality_verdict(theorem, evaluation, slack, tolerance, bits, fallback)
 
 
-def _identity_verdict(slack: Ball, band: Ball, bits: int, fallback: Verdict | None) -> tuple[Verdict | None, str]:
+def _identity_verdict(slack: Ball, tolerance: Ball, bits: int, fallback: Verdict | None) -> tuple[Verdict | None, str]:
     found = enclosure(slack)
-    if abs(slack) <= band:
+    if abs(slack) <= tolerance:
         return Verdict.TIGHT, f"the sides differ by at most {-found.low:.3g}, proved with {bits} bits"
-    if slack < -band:
+    if slack < -tolerance:
         return Verdict.VIOLATED, f"the sides differ by at least {-found.high:.3g}, proved with {bits} bits"
-    return fallback, f"the difference of the sides lies in a ball of width {found.width:.3g} with {bits} bits"
+    return fallback, f"undecided at {bits} bits: the difference of the sides is known to within {found.width:.3g}"
 
 
 def _inequality_verdict(
-    theorem: Theorem, evaluation: BallEvaluation, slack: Ball, band: Ball, bits: int, fallback: Verdict | None
+    theorem: Theorem, evaluation: BallEvaluation, slack: Ball, tolerance: Ball, bits: int, fallback: Verdict | None
 ) -> tuple[Verdict | None, str]:
-    found, tight = enclosure(slack), bool(abs(slack) <= band)
+    found, tight = enclosure(slack), bool(abs(slack) <= tolerance)
     if slack > 0:
-        nearly = ", equality up to round-off" if tight else ""
+        nearly = ", equality up to rounding error" if tight else ""
         return _holds_or_vacuous(
             theorem, evaluation
         ), f"the slack is at least {found.low:.3g}{nearly}, proved with {bits} bits"
     exact = all(m.value >= 0 for m in evaluation.margins.values())
-    if slack < -band or (slack < 0 and exact):
+    if slack < -tolerance or (slack < 0 and exact):
         return Verdict.VIOLATED, f"the claim fails by at least {-found.high:.3g}, proved with {bits} bits"
     if slack.is_zero():
         return Verdict.TIGHT, f"both sides are equal, proved with {bits} bits"
@@ -158,7 +159,7 @@ def _inequality_verdict(
         return Verdict.TIGHT, f"{_rounding_note(evaluation, found)}, proved with {bits} bits"
     if tight and fallback:
         return Verdict.TIGHT, f"the sides differ by at most {max(-found.low, found.high):.3g}, proved with {bits} bits"
-    return fallback, f"the slack lies in a ball of width {found.width:.3g} around {found.mid:.3g} with {bits} bits"
+    return fallback, f"undecided at {bits} bits: the slack is {found.mid:.3g}, known to within {found.width:.3g}"
 
 
 def _holds_or_vacuous(theorem: Theorem, evaluation: BallEvaluation) -> Verdict:
@@ -169,7 +170,7 @@ def _holds_or_vacuous(theorem: Theorem, evaluation: BallEvaluation) -> Verdict:
 
 
 def _total_cost(evaluation: BallEvaluation) -> Ball:
-    """How far the claim may be from true because assumptions are met only up to round-off."""
+    """Bound on how far the claim may be from true because assumptions are met only up to rounding error."""
     parts = ball_sum(abs(m.cost) for m in evaluation.margins.values() if m.cost is not None and not m.value >= 0)
     return ball(0) if parts.is_zero() or evaluation.scale is None else (parts * evaluation.scale).abs_upper()
 
@@ -179,10 +180,13 @@ def _inexact_assumptions(evaluation: BallEvaluation) -> str:
 
 
 def _rounding_note(evaluation: BallEvaluation, found: Enclosure) -> str:
-    words = f"the claim fails by at most {-found.low:.3g}, which is round-off because this is not met exactly"
-    return f"{words}: {_inexact_assumptions(evaluation)}"
+    return (
+        f"the claim fails by at most {-found.low:.3g} because an assumption holds only up to rounding error: "
+        f"{_inexact_assumptions(evaluation)}"
+    )
 
 
 def not_a_number(theorem: Theorem, note: str) -> Certificate:
+    """Return the certificate of a world with a value that is not a finite number: VIOLATED."""
     nan = Enclosure(math.nan, math.nan)
     return Certificate(theorem.statement, theorem.slug, nan, nan, nan, nan, 0, (), Verdict.VIOLATED, note)

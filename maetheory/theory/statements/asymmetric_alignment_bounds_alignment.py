@@ -1,4 +1,4 @@
-"""Aligning views with targets aligns the views that share a target.
+"""Asymmetric alignment of views with targets bounds the alignment of views that share a target.
 
 Setting
 -------
@@ -7,7 +7,7 @@ target (mask-induced positive pairs).
 
 Assumptions
 -----------
-``unit norms``: the paper takes ‖h_g‖ = 1; all that is used is E‖h_g‖² ≤ 1.
+``unit norms``: the paper assumes ‖h_g‖ = 1; the proof uses only E‖h_g‖² ≤ 1.
 
 Claim
 -----
@@ -19,8 +19,8 @@ Exactly ½‖H_g − Ā_Mᵀ H‖_F² + ½(1 − ‖H_g‖_F²).
 
 Tight when
 ----------
-h_g(x₂) = E[h(x₁) | x₂] and E‖h_g‖² = 1. With unit norms h is then aligned; if only the averages count, h may differ
-inside a pair as long as it is longer than one.
+h_g(x₂) = E[h(x₁) | x₂] and E‖h_g‖² = 1. With unit norms h is then aligned; if only the averages are one, h may differ
+within a pair, provided that its norm exceeds one.
 
 Reference
 ---------
@@ -58,7 +58,7 @@ def _scale(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray) -> float:
 
 
 def _trivial(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray) -> float:
-    """Cauchy and Schwarz, without the graph."""
+    """Lower bound of L_asym by the Cauchy–Schwarz inequality, without the graph."""
     return -float(np.sqrt(mean_square(graph.degrees[0], h) * mean_square(graph.degrees[1], h_g)))
 
 
@@ -68,7 +68,7 @@ def _conform(world: dict[str, Any]) -> Objects:
 
 
 def tight() -> Objects:
-    """Return views that disagree, with h_g their mean given the target, scaled so that E‖h_g‖² = 1."""
+    """Return views of different predictions, h_g their conditional mean, scaled so that E‖h_g‖² = 1."""
     graph = MaskGraph.from_joint([[0.1, 0.2], [0.3, 0.0], [0.0, 0.4]])
     h = np.array([[1.0, 0.5], [0.2, -1.0], [0.7, 2.0]])
     h = h / np.sqrt(mean_square(graph.degrees[1], conditional_mean(graph, h)))
@@ -76,7 +76,7 @@ def tight() -> Objects:
 
 
 def broken() -> dict[str, Objects]:
-    """Return an h_g twice as long, which buys alignment that the views do not have."""
+    """Return an h_g of twice the norm, which lowers L_asym although the views are not aligned."""
     world = tight()
     return {"unit norms": {**world, "h_g": 2.0 * world["h_g"]}}
 

@@ -1,4 +1,4 @@
-"""One convex minimisation bounds the error of a probe on any features as well as φ and the class masses allow.
+"""Best bound on the probe residual given φ and the class masses, by convex minimisation over one multiplier.
 
 Setting
 -------
@@ -21,7 +21,7 @@ I − P_F compressed to the vectors constant on components.
 
 Slack
 -----
-What von Neumann's inequality leaves at the best μ.
+Slack of von Neumann's inequality at the best μ.
 
 Tight when
 ----------
@@ -54,14 +54,14 @@ _MAX_MULTIPLIER = 1e9
 
 
 def bound_at_multiplier(graph: MaskGraph, features: np.ndarray, mu: float) -> float:
-    """μφ + Σ_c p_(c) ν_c: a valid bound for every μ ≥ 0; dense, for small graphs."""
+    """Bound μφ + Σ_c p_(c) ν_c on the residual, valid for every μ ≥ 0; dense, for small graphs."""
     return mu * float(graph.pair_label_error()) + _mass_weighted_eigenvalue_sum(
         graph, _residual_projector(graph, features) - mu * _laplacian(graph)
     )
 
 
 def certificate_bound(graph: MaskGraph, features: np.ndarray) -> Estimate:
-    """The least such bound that a search over μ finds, with its round-off; valid though the search is numerical.
+    """Smallest such bound that a numerical search over μ finds, with its rounding error; any μ gives a valid bound.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def certificate_bound(graph: MaskGraph, features: np.ndarray) -> Estimate:
 
 
 def _candidate_multipliers(graph: MaskGraph, features: np.ndarray) -> list[float]:
-    """The μ that reach the spectral and the excess bound."""
+    """Multipliers μ at which the bound is at most the spectral bound, or the excess bound."""
     gap = 1.0 - float(eigenvalues(graph, features.shape[1] + 1)[-1])
     found = [(1 + b / a) / gap for a, b, gap in bound_summands(graph, features) if a > 0]
     return [mu for mu in (*found, 1 / gap if gap > 0 else math.inf) if mu < _MAX_MULTIPLIER]
@@ -114,7 +114,7 @@ def _mass_weighted_eigenvalue_sum(graph: MaskGraph, matrix: np.ndarray) -> float
 
 
 def _bound_at_infinite_multiplier(graph: MaskGraph, features: np.ndarray) -> float:
-    """Σ_c p_(c) ν_c of I − P_F between vectors constant on components."""
+    """Limit μ → ∞: Σ_c p_(c) ν_c of I − P_F compressed to vectors that are constant on components."""
     member = graph.components[0]
     rows = np.sqrt(graph.degrees[0])[:, None] * np.eye(member.max() + 1)[member]  # (N1, components)
     constant = rows / np.linalg.norm(rows, axis=0)
@@ -126,7 +126,7 @@ def _terms(graph: MaskGraph, features: np.ndarray) -> dict[str, float]:
 
 
 def tight() -> Objects:
-    """Return three views of equal mass, each its own class, with one feature that is no eigenvector."""
+    """Return three views of equal mass, each its own class, and one feature that is not an eigenvector."""
     joint = np.array([[4.0, 1.0, 0.0], [2.0, 2.0, 1.0], [0.0, 1.0, 4.0]]) / 15
     return {"graph": MaskGraph.from_joint(joint, np.arange(3)), "features": np.array([[1.0], [0.2], [-0.5]])}
 

@@ -1,10 +1,10 @@
-"""What forgets part of the targets can only forget part of the spectrum.
+"""Data-processing inequality: a channel applied to the targets shrinks the spectrum in the Loewner order.
 
 Setting
 -------
 M is the joint law of view and target with Bayes labels y(x₁). ``channel`` K (N2, T) replaces each target by one of T
 outcomes, drawn from its row; ``view_channel`` (N1, T₁) does the same to views. λ_i and σ_i descend and are 0 beyond the
-smaller side. Hiding less at the same view, forgetting positions and quantising are channels.
+smaller side. Hiding fewer patches of the same view, dropping positions and quantising are channels.
 
 Assumptions
 -----------
@@ -12,18 +12,18 @@ The rows of every channel are laws: non-negative, each summing to one.
 
 Claim
 -----
-Ā_{MK} ⪯ Ā_M in the Loewner order, read on the complement of √d₁, where both have eigenvalue 1. So every λ_i falls.
-With channels on both sides every σ_i falls; hence σ_i with positions dropped is at most σ_i with positions kept. φ
-rises under a channel on targets. Proof: D₂^½ K D₂'^-½ is a conditional expectation, so its norm is at most 1, and
-Ā_{MK} = Ā_M (D₂^½ K D₂'^-½)(·)ᵀ Ā_Mᵀ. For φ: 1 − φ = Σ_c y_cᵀ Ā y_c with y_c = √d₁ 1[y = c].
+Ā_{MK} ⪯ Ā_M in the Loewner order, read on the complement of √d₁, where both have eigenvalue 1. So no λ_i increases.
+With channels on both sides no σ_i increases; hence σ_i with positions dropped is at most σ_i with positions kept. φ
+does not decrease under a channel on targets. Proof: D₂^½ K D₂'^-½ is a conditional expectation, so its norm is at most
+1, and Ā_{MK} = Ā_M (D₂^½ K D₂'^-½)(·)ᵀ Ā_Mᵀ. For φ: 1 − φ = Σ_c y_cᵀ Ā y_c with y_c = √d₁ 1[y = c].
 
 Slack
 -----
-The least eigenvalue of Ā_M − Ā_{MK} beside √d₁; the least fall of a σ_i, i ≥ 2; the rise of φ.
+The smallest eigenvalue of Ā_M − Ā_{MK} orthogonal to √d₁; the smallest decrease of a σ_i, i ≥ 2; the increase of φ.
 
 Tight when
 ----------
-The channel loses nothing that views can tell: it merges targets with proportional columns of M, or splits them.
+The channel loses no information about the view: it merges targets with proportional columns of M, or splits targets.
 
 Reference
 ---------
@@ -56,7 +56,7 @@ def _views_are_sent_by_a_law(view_channel: np.ndarray) -> tuple[bool, str]:
 
 
 def normalised(joint: np.ndarray) -> np.ndarray:
-    """D₁^-½ M D₂^-½ of a dense law, with 0^-½ := 0, shape (N1, N2)."""
+    """Normalised matrix D₁^-½ M D₂^-½ of a dense law, with 0^-½ := 0, shape (N1, N2)."""
     scales = []
     for axis in (1, 0):
         degrees = np.maximum(joint.sum(axis), 0.0)
@@ -65,7 +65,7 @@ def normalised(joint: np.ndarray) -> np.ndarray:
 
 
 def _loewner_gap(graph: MaskGraph, channel: np.ndarray) -> float:
-    """Least eigenvalue of Ā_M − Ā_{MK} on the complement of √d₁; 0 for a single view."""
+    """Smallest eigenvalue of Ā_M − Ā_{MK} on the complement of √d₁; 0 for a single view."""
     before = graph.normalized_matrix.toarray()
     after = normalised(graph.joint @ channel)
     rest = np.linalg.svd(np.sqrt(graph.degrees[0])[:, None])[0][:, 1:]  # (N1, N1 - 1)
@@ -74,7 +74,7 @@ def _loewner_gap(graph: MaskGraph, channel: np.ndarray) -> float:
 
 
 def _largest_rise(graph: MaskGraph, channel: np.ndarray, view_channel: np.ndarray) -> float:
-    """Largest σ_i(KᵀMK') − σ_i(M) over 2 ≤ i ≤ the rank there can be; 0 when there is none."""
+    """Largest σ_i(KᵀMK') − σ_i(M) over i from 2 to the largest possible rank; 0 if there is no such i."""
     before = np.linalg.svd(graph.normalized_matrix.toarray(), compute_uv=False)
     after = np.linalg.svd(normalised(view_channel.T @ (graph.joint @ channel)), compute_uv=False)
     size = max(len(before), len(after))
@@ -87,7 +87,7 @@ def _pair_error(graph: MaskGraph) -> Estimate:
 
 
 def _pair_error_after(graph: MaskGraph, channel: np.ndarray) -> float:
-    """φ of the processed graph with the view labels unchanged: Σ_t (1 − Σ_c P(c|t)²) P(t)."""
+    """Pair error φ = Σ_t (1 − Σ_c P(c|t)²) P(t) of the processed graph, with the view labels unchanged."""
     members = np.eye(graph.n_classes)[graph.view_labels]  # (N1, r)
     law = (graph.joint @ channel).T @ members  # (T, r)
     mass = law.sum(1)
@@ -96,7 +96,7 @@ def _pair_error_after(graph: MaskGraph, channel: np.ndarray) -> float:
 
 
 def _conform(objects: dict[str, Any]) -> Objects:
-    """Make every channel a law again: absolute values, rows divided by their sums."""
+    """Turn every channel into a law: take absolute values and divide rows by their sums."""
     changed: dict[str, Any] = {}
     for name in ("channel", "view_channel"):
         if name in objects:

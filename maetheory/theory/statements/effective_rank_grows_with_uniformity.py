@@ -1,4 +1,4 @@
-"""The heavier the uniformity penalty, the more dimensions the best features use.
+"""The effective rank of the optimal features does not decrease with the weight of the uniformity penalty.
 
 Setting
 -------
@@ -22,12 +22,12 @@ Schur-concave. They go from min(k, number of components) at λ → 0 to k at λ 
 
 Slack
 -----
-What S1, the decoder and von Neumann's inequality leave; no closed form.
+Sum of the slacks of the alignment split, the decoder assumption and von Neumann's inequality; no closed form.
 
 Tight when
 ----------
-F = V diag(√s), g(z) = z/√L and targets E[h|x₂]: every graph has such a world. The ranks stand still while s does,
-for instance where the leading k eigenvalues agree.
+F = V diag(√s), g(z) = z/√L and targets E[h|x₂]: every graph has such a world. The ranks are constant where s is, for
+instance if the leading k eigenvalues agree.
 
 Reference
 ---------
@@ -53,7 +53,7 @@ from maetheory.theory.theorem import Theorem
 
 
 def predicted_spectrum(lam: np.ndarray, *, weight: float, lipschitz: float, energy: float) -> np.ndarray:
-    """Eigenvalues of FFᵀ at the minimiser, shape (k,), summing to `energy`: water-filling, exact.
+    """Eigenvalues of FFᵀ at the minimiser, shape (k,), by exact water-filling; they sum to `energy`.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def predicted_spectrum(lam: np.ndarray, *, weight: float, lipschitz: float, ener
 
 
 def rank_measures(spectrum: np.ndarray) -> dict[str, float]:
-    """Effective rank, participation ratio and stable rank of FFᵀ with these eigenvalues; 0 where all are 0.
+    """Effective rank, participation ratio and stable rank of FFᵀ with these eigenvalues; 0 if all are 0.
 
     Examples
     --------
@@ -109,7 +109,7 @@ def rank_measures(spectrum: np.ndarray) -> dict[str, float]:
 
 
 def minimiser(graph: MaskGraph, k: int, *, weight: float, lipschitz: float, energy: float) -> np.ndarray:
-    """Features f, shape (N1, k) with k ≤ N1, at which the bound is attained; dense, for small graphs."""
+    """Features f, shape (N1, k) with k ≤ N1, that attain the bound; dense, for small graphs."""
     left, _, _ = np.linalg.svd(graph.normalized_matrix.toarray())
     size = predicted_spectrum(eigenvalues(graph, k), weight=weight, lipschitz=lipschitz, energy=energy)
     return left[:, :k] * np.sqrt(size) / np.sqrt(graph.degrees[0])[:, None]
@@ -129,7 +129,7 @@ def _rhs(graph: MaskGraph, features: np.ndarray, weight: float, lipschitz: float
 
 
 def _trivial_bound(graph: MaskGraph, features: np.ndarray, weight: float) -> float:
-    """What is known anyway: L_MAE ≥ 0 and L_unif ≥ τ²/k."""
+    """Bound without the theorem, from L_MAE ≥ 0 and L_unif ≥ τ²/k."""
     return weight * mean_square(graph.degrees[0], features) ** 2 / features.shape[1]
 
 
@@ -147,7 +147,7 @@ def _graph() -> MaskGraph:
 
 
 def tight() -> Objects:
-    """Return the minimiser with three features of a connected graph, a linear decoder and the targets it predicts."""
+    """Return the minimiser with three features on a connected graph, a linear decoder and the targets it predicts."""
     graph = _graph()
     features = minimiser(graph, 3, weight=0.3, lipschitz=2.0, energy=1.5)
     h = features / math.sqrt(2.0)
@@ -156,7 +156,7 @@ def tight() -> Objects:
 
 
 def broken() -> dict[str, Objects]:
-    """Return a decoder that merges two views which the encoder tells apart."""
+    """Return a decoder that merges two views which the encoder separates."""
     world = merged()["bi-Lipschitz decoder"]
     return {"bi-Lipschitz decoder": {**world, "weight": 1.0}}
 
@@ -189,13 +189,13 @@ def _order_weights(world: dict[str, Any]) -> Objects:
 
 
 def _world_with_stable_order() -> Objects:
-    """Four views of which two pairs share a target: the two leading eigenvalues agree, and s stays even."""
+    """Three views in two components: the two leading eigenvalues agree, so that s is uniform at every weight."""
     graph = MaskGraph.from_joint([[0.3, 0.0], [0.2, 0.0], [0.0, 0.5]])
     return {"graph": graph, "features": np.eye(3)[:, :2], "weight": 0.1, "heavier": 2.0}
 
 
 def _monotone(name: str) -> Theorem:
-    def of(weight: str) -> Callable[..., float]:
+    def side_at(weight: str) -> Callable[..., float]:
         def side(graph: MaskGraph, features: np.ndarray, lipschitz: float, **world: Any) -> float:
             return rank_measures(_water_filling_spectrum(graph, features, world[weight], lipschitz)[1])[name]
 
@@ -209,8 +209,8 @@ def _monotone(name: str) -> Theorem:
         optional=("lipschitz",),
         shapes={"heavier": ()},
         derived={"lipschitz": lambda: 1.0},
-        lhs=of("heavier"),
-        rhs=of("weight"),
+        lhs=side_at("heavier"),
+        rhs=side_at("weight"),
         assumptions={"heavier weight": _not_lighter},
         tight=_world_with_stable_order,
         broken=lambda: {"heavier weight": {**_world_with_stable_order(), "heavier": 0.05}},

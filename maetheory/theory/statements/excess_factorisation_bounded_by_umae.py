@@ -1,4 +1,4 @@
-"""How much worse than eigenvectors the features factorise the augmentation graph is bounded by the U-MAE loss.
+"""The U-MAE loss bounds the excess of the features' factorisation error over that of the eigenvectors.
 
 Setting
 -------
@@ -17,12 +17,12 @@ Claim
 
 Slack
 -----
-Exactly 2wL times that of the sharp bound on encoder alignment: the penalty stands on both sides and cancels.
+Exactly 2wL times that of the sharp bound on encoder alignment: the penalty is on both sides and cancels.
 
 Tight when
 ----------
 The decoder is an isometry scaled by 1/√L and x₂ = E[h | x₂]. Every graph has such a world with Δ_w = 0, so that the
-loss alone says the features are the best: f = f*/√w, g(z) = z/√L.
+loss alone proves that the features are optimal: f = f*/√w, g(z) = z/√L.
 
 Reference
 ---------
@@ -57,7 +57,7 @@ def _default_weight(lipschitz: float) -> float:
 
 
 DEFAULT_CONSTANTS: Mapping[str, Callable[..., float]] = {**DECODER_CONSTANT, "weight": _default_weight}
-"""L measured and λ = 1/(2L), so that w = 1, where they are not given."""
+"""Defaults where they are not given: L measured and λ = 1/(2L), so that w = 1."""
 
 
 def _leading_square_sum(graph: MaskGraph, features: np.ndarray) -> float:
@@ -65,7 +65,7 @@ def _leading_square_sum(graph: MaskGraph, features: np.ndarray) -> float:
 
 
 def excess_factorisation(graph: MaskGraph, features: np.ndarray) -> float:
-    """Δ = ‖Ā − FFᵀ‖_F² − Σ_{i>k} λ_i² = L_spec(f) − min L_spec, shape of `features` (N1, k); ≥ 0, lower is better.
+    """Excess Δ = ‖Ā − FFᵀ‖_F² − Σ_{i>k} λ_i² = L_spec(f) − min L_spec for `features` (N1, k); ≥ 0, lower is better.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def _scale(
 
 
 def equality_world(graph: MaskGraph, k: int, lipschitz: float = 1.0, weight: float = 0.5) -> Objects:
-    """Return the world on any graph where the loss proves the features best: equality with Δ_w = 0.
+    """Return the world of equality with Δ_w = 0 on any graph: the loss proves that the features are optimal.
 
     Parameters
     ----------
@@ -126,13 +126,13 @@ def equality_world(graph: MaskGraph, k: int, lipschitz: float = 1.0, weight: flo
 
 
 def tight() -> Objects:
-    """Return the best two features of a connected graph with a third direction left over, L = 4 and λ = 0.3."""
+    """Return the best two features of a connected graph of three directions, with L = 4 and λ = 0.3."""
     graph = MaskGraph.from_joint([[0.2, 0.05, 0.0], [0.1, 0.15, 0.05], [0.0, 0.1, 0.15], [0.1, 0.0, 0.1]])
     return equality_world(graph, 2, lipschitz=4.0, weight=0.3)
 
 
 def broken() -> dict[str, Objects]:
-    """Return a decoder that merges two views which the encoder tells apart."""
+    """Return a decoder that merges two views which the encoder separates."""
     return sharply.broken()
 
 

@@ -1,4 +1,4 @@
-"""Any features explain the labels up to the disagreement of pairs and what they miss of the leading eigenvectors.
+"""The label disagreement of positive pairs and the excess spectral contrast bound the probe residual of any features.
 
 Setting
 -------
@@ -50,7 +50,7 @@ _EPS = float(np.finfo(float).eps)
 
 
 def excess_contrast(graph: MaskGraph, features: np.ndarray) -> float:
-    """Δ″ ≥ 0 as a sum of squares, so that zero comes out as zero; dense, for small graphs.
+    """Excess contrast Δ″ ≥ 0 as a sum of squares, so that zero is computed as zero; dense, for small graphs.
 
     Examples
     --------
@@ -62,10 +62,10 @@ def excess_contrast(graph: MaskGraph, features: np.ndarray) -> float:
     columns = column_basis(weighted_rows(graph, features))
     inside = columns.T @ vectors  # (rank, N1)
     missed = ((vectors - columns @ inside) ** 2).sum(0)[:k]  # (min(k, N1),)
-    spare = (inside**2).sum(0)[k:]
+    beyond = (inside**2).sum(0)[k:]
     edge = lam[k] ** 2
     n = vectors.shape[1]
-    lost = (lam[:k][:n] ** 2 - edge) @ missed + (edge - lam[k:n] ** 2) @ spare
+    lost = (lam[:k][:n] ** 2 - edge) @ missed + (edge - lam[k:n] ** 2) @ beyond
     return float(lost + edge * (k - columns.shape[1]))
 
 
@@ -77,14 +77,14 @@ def _padded_eigendecomposition(graph: MaskGraph, k: int) -> tuple[np.ndarray, np
 
 
 def admissible_splits(graph: MaskGraph, k: int) -> list[tuple[int, float, float]]:
-    """Admissible k', each with 1 − λ_{k'+1} and λ_{k'}² − λ_{k+1}²."""
+    """Admissible splits k', each with its gap 1 − λ_{k'+1} and eigenvalue drop λ_{k'}² − λ_{k+1}²."""
     lam = _padded_eigendecomposition(graph, k)[0]
     pairs = [(j, 1 - lam[j], lam[j - 1] ** 2 - lam[k] ** 2) for j in range(1, k + 1)]
     return [(j, float(gap), float(drop)) for j, gap, drop in pairs if gap > _MIN_GAP and drop > _MIN_GAP]
 
 
 def bound_summands(graph: MaskGraph, features: np.ndarray) -> list[tuple[float, float, float]]:
-    """For each admissible k' the two summands under the square and 1 − λ_{k'+1}."""
+    """The two summands under the square and the gap 1 − λ_{k'+1}, for each admissible k'."""
     phi, missing = float(graph.pair_label_error()), float(class_masses(graph)[0]) * excess_contrast(graph, features)
     return [
         (math.sqrt(phi / gap), math.sqrt(missing / drop), gap)
@@ -93,7 +93,7 @@ def bound_summands(graph: MaskGraph, features: np.ndarray) -> list[tuple[float, 
 
 
 def excess_bound(graph: MaskGraph, features: np.ndarray) -> Estimate:
-    """The bound at its best k' with its round-off; infinite if no k' is admissible."""
+    """Bound at the best k', with its rounding error; infinite if no k' is admissible."""
     found = [(a + b, gap) for a, b, gap in bound_summands(graph, features)]
     if not found:
         return Estimate(math.inf)
@@ -113,14 +113,14 @@ def _terms(graph: MaskGraph, features: np.ndarray) -> dict[str, float]:
 
 
 def tight() -> Objects:
-    """Return two components that are the labels; one of two features is tilted out of the heavier class."""
+    """Return two components that are the classes; one of two features is tilted within the larger class."""
     graph = MaskGraph.from_joint([[0.2, 0.1, 0], [0.1, 0.2, 0], [0, 0, 0.4]], np.array([0, 0, 1]))
     heavy, within = np.array([1.0, 1.0, 0.0]), np.array([1.0, -1.0, 0.0])
     return {"graph": graph, "features": np.stack([heavy + 0.5 * within, [0.0, 0.0, 1.0]], axis=1)}
 
 
 def broken() -> dict[str, Objects]:
-    """Return one feature for two components: λ_1 = λ_2 leaves no split."""
+    """Return one feature for two components: no split is admissible because λ_1 = λ_2."""
     graph = MaskGraph.from_joint(np.diag([0.5, 0.5]), np.array([0, 1]))
     return {"admissible split": {"graph": graph, "features": np.array([[1.0], [0.0]])}}
 

@@ -1,4 +1,4 @@
-"""Features that factorise the augmentation graph explain the labels as far as positive pairs agree on them.
+"""The factorisation error of the features and the label disagreement of positive pairs bound the probe residual.
 
 Setting
 -------
@@ -48,7 +48,7 @@ def _rhs(graph: MaskGraph, features: np.ndarray) -> float:
 
 
 def tight() -> Objects:
-    """Return exact features of a graph whose targets are shared by views of different classes: φ = residual = ½."""
+    """Return the minimiser on a graph whose targets are shared by views of different classes: φ = residual = ½."""
     graph = same_spectrum_opposite_labels()[1]
     return {"graph": graph, "features": minimiser(graph, 2)}
 

@@ -1,21 +1,21 @@
-"""An encoder that maps every view to one point pays the whole variance of the targets.
+"""A fully collapsed encoder has a reconstruction loss of at least the variance of the targets.
 
 Setting
 -------
-f ≡ c for all views (full collapse), so the decoder g sees nothing but c and perhaps which patches it must fill in. x₂
-is embedded in one space for all masks: zero-filled in the image, or packed in patch order. The variance depends on that
-choice; say which.
+f ≡ c for all views (full collapse), so the decoder g receives only c and perhaps which patches it must predict. x₂ is
+embedded in one space for all masks: zero-filled in the image, or packed in patch order. The variance depends on that
+choice, which must be stated.
 
 Assumptions
 -----------
 ``features are collapsed``: f(x₁) is the same for every view.
-``position-blind decoder``: h depends on the view through f alone. A real decoder is told the mask, and then the printed
-bound can fail: the single image (0, 1), one of two patches hidden and packed, has Var(x₂) = ¼ and a decoder that knows
-the position reaches 0.
+``position-blind decoder``: h depends on the view through f alone. A real decoder receives the mask, and then the
+printed bound can fail: the single image (0, 1), one of two patches hidden and packed, has Var(x₂) = ¼ and a decoder
+that knows the position attains 0.
 
 Claim
 -----
-L_MAE(h) ≥ Var(x₂) = E‖x₂ − E x₂‖². What holds for every decoder that sees c and the mask m is
+L_MAE(h) ≥ Var(x₂) = E‖x₂ − E x₂‖². For every decoder that receives c and the mask m,
 L_MAE(h) ≥ E_m Var(x₂ | m), which is ≤ Var(x₂) and the same in every embedding: the second theorem here, which assumes
 ``decoder sees the mask alone`` instead.
 
@@ -49,7 +49,7 @@ from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 
 
 def _equal_within_groups(rows: np.ndarray, group: np.ndarray) -> tuple[bool, float]:
-    """Whether rows equal the first row of their group up to round-off of that row, and how far they are at most."""
+    """Whether rows equal the first row of their group up to its rounding error, and their largest difference."""
     _, first, member = np.unique(group, return_index=True, return_inverse=True)
     reference = rows[first[member]]
     off, size = (np.abs(values).max(1, initial=0.0) for values in (rows - reference, reference))
@@ -62,9 +62,9 @@ def _collapsed(features: np.ndarray) -> tuple[bool, str]:
 
 
 def _feature_groups(features: np.ndarray) -> np.ndarray:
-    """Number of each view's features among the distinct ones, (N1,); all 0 where the features count as collapsed.
+    """Index of each view's features among the distinct ones, shape (N1,); all 0 if the features count as collapsed.
 
-    Otherwise features that differ by round-off would tell a decoder everything, and both premises would hold.
+    Otherwise features that differ only by rounding error would identify the view, and both assumptions would hold.
     """
     if _collapsed(features)[0]:
         return np.zeros(len(features), int)
@@ -95,7 +95,7 @@ def _conform(world: dict[str, Any]) -> Objects:
 
 
 def _conform_given_the_mask(world: dict[str, Any]) -> Objects:
-    """Make f constant, and h constant on views whose masks meet."""
+    """Make f constant, and h constant on views that share a mask, directly or through other views."""
     graph, features, h = world["graph"], world["features"], world["h"]
     x1, x2 = graph.joint.tocoo().coords
     shown = sparse.csr_array((np.ones(len(x1)), (x1, _target_masks(graph, world.get("masks"))[x2])))  # (N1, m)
@@ -127,7 +127,7 @@ def tight() -> Objects:
 
 
 def one_image_of_two_patches() -> Objects:
-    """Return the image (0, 1), one patch hidden and packed: a decoder that knows which reaches 0 with f ≡ c."""
+    """Return the image (0, 1) with one patch hidden and packed: a decoder that knows which one attains 0 at f ≡ c."""
     graph = MaskGraph.from_joint([[0.5, 0.0], [0.0, 0.5]])
     targets = np.array([[1.0], [0.0]])
     return {"graph": graph, "features": np.ones((2, 1)), "h": targets.copy(), "targets": targets}
@@ -153,7 +153,7 @@ def tight_given_the_mask() -> Objects:
 
 
 def broken_given_the_mask() -> dict[str, Objects]:
-    """Return an encoder that tells two views of one mask apart, and a decoder that does so with f ≡ c."""
+    """Return an encoder that separates two views of one mask, and a decoder that separates them at f ≡ c."""
     joint, x2 = np.diag([0.5, 0.5]), np.array([[1.0], [0.0]])
     world = {"graph": MaskGraph.from_joint(joint), "h": x2, "targets": x2, "masks": np.array([0, 0])}
     return {

@@ -1,9 +1,9 @@
-"""What a graph looks like without its labels, and how well views tell theirs, do not decide how well a probe can do.
+"""Spectrum and label error together do not determine the probe error.
 
 Setting
 -------
 Two graphs with r classes of r equally likely views and r targets. In the first the views of a class share a target, in
-the second each target is shared by one view of every class. Every view tells its label, so α = 0.
+the second each target is shared by one view of every class. Every view determines its label, so α = 0.
 
 Assumptions
 -----------
@@ -45,7 +45,7 @@ from maetheory.theory.theorem import Theorem
 
 
 def label_blind_pair(classes: int) -> tuple[MaskGraph, MaskGraph]:
-    """The two graphs, of which :func:`same_spectrum_opposite_labels` gives the case of two classes.
+    """The two graphs of the counterexample; :func:`same_spectrum_opposite_labels` returns the case of two classes.
 
     Raises
     ------

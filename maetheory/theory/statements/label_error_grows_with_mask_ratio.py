@@ -1,4 +1,4 @@
-"""Who sees fewer patches guesses the label no better.
+"""The label error does not decrease with the mask ratio.
 
 Setting
 -------
@@ -7,26 +7,27 @@ Bayes labels y(x₁).
 
 Assumptions
 -----------
-Both graphs have the same images with the same labels: masses, labels, and what the views of each image show, which with
-positions kept is the image and with positions dropped how often it has each symbol. Positions are kept in both graphs
-or dropped in both. Both mask laws are uniform, the second with at most as many visible patches: counts of visible
-patches are compared, and masses of masks where positions are kept. With positions dropped the graph does not know its
-masks. What the proof needs of them is compared then: given the image, views of the second graph are uniform parts of
-views of the first (a certificate compares it with positions kept, too). It is taken on trust by :func:`check` where the
-views have more than two million parts.
+Both graphs have the same images with the same labels: equal masses, labels, and contents of the views of each image
+(with positions kept, the image itself; with positions dropped, the frequency of each symbol in it). Positions are kept
+in both graphs or dropped in both. Both mask laws are uniform, the second with at most as many visible patches: counts
+of visible patches are compared, and masses of masks where positions are kept. With positions dropped the graph does not
+store its masks; then the consequence that the proof uses is compared: given the image, views of the second graph are
+uniform parts of views of the first (a certificate compares this with positions kept, too). :func:`check` does not
+verify it where the views have more than two million parts.
 
 Claim
 -----
 α(graph) ≤ α(hides_more), with positions kept or dropped in both. Proof: a uniform subset of a uniform set of visible
-patches is a uniform set of fewer, so the smaller view is a channel of the larger, and Bayes errors rise under channels.
+patches is a uniform set of fewer, so the smaller view is the output of a channel on the larger, and Bayes errors do not
+decrease under channels.
 
 Slack
 -----
-What the patches newly hidden told about the label.
+Information of the newly hidden patches about the label.
 
 Tight when
 ----------
-They tell nothing more: copies of one patch, or one more flip-noisy binary patch after an odd number.
+The newly hidden patches are redundant: copies of one patch, or one more flip-noisy binary patch after an odd number.
 
 Reference
 ---------
@@ -67,9 +68,9 @@ def _same_images(graph: MaskGraph, hides_more: MaskGraph) -> tuple[bool, str]:
 
 
 def contents_agree(graph: MaskGraph, hides_more: MaskGraph) -> bool:
-    """Whether images agree in each symbol that both graphs show, or in their frequencies; true where neither is known.
+    """Whether images agree in each symbol that both graphs show, or in symbol frequencies; true if neither is known.
 
-    It compares pictures only if positions are kept in both; that they should be is another assumption.
+    Symbols are compared position by position only if positions are kept in both graphs, which is a separate assumption.
     """
     if (
         graph.view_contents is None
@@ -87,12 +88,12 @@ def contents_agree(graph: MaskGraph, hides_more: MaskGraph) -> bool:
 
 
 def keeps_positions(graph: MaskGraph) -> bool:
-    """Whether the views know which patches they show."""
+    """Whether the views of the graph store which patches they show."""
     return graph.view_contents is not None and graph.view_contents.masks is not None
 
 
 def _symbols_per_image(graph: MaskGraph) -> np.ndarray:
-    """Symbol of each patch of each image, shape (S, n), put together from its views; −1 where none shows it."""
+    """Symbol of each patch of each image, shape (S, n), assembled from its views; −1 where no view shows it."""
     assert graph.view_contents is not None
     symbols, masks = graph.view_contents.symbols, graph.view_contents.masks
     assert masks is not None
@@ -105,7 +106,7 @@ def _symbols_per_image(graph: MaskGraph) -> np.ndarray:
 
 
 def _symbol_frequencies(graph: MaskGraph, size: int) -> np.ndarray:
-    """Share of each symbol among what an image shows, shape (S, `size`)."""
+    """Frequency of each symbol among the visible patches of each image, shape (S, `size`)."""
     assert graph.view_contents is not None
     counts = (graph.view_contents.symbols[:, :, None] == np.arange(size)).sum(1)  # (N1, w, size) -> (N1, size)
     shown = graph.image_views @ counts  # (S, N1) @ (N1, size)
@@ -140,10 +141,10 @@ def _hides_more_uniformly(graph: MaskGraph, hides_more: MaskGraph) -> tuple[bool
 
 
 def uniform_parts(graph: MaskGraph, hides_more: MaskGraph) -> sparse.csr_array | None:
-    """In how many ways a view of `hides_more` is a part of a view of `graph`, shape (N1, N1' + 1).
+    """Number of ways in which each view of `hides_more` is a part of each view of `graph`, shape (N1, N1' + 1).
 
-    The last column counts parts that `hides_more` does not show. None where a graph does not know what its views show,
-    or the views have more than two million parts.
+    The last column counts parts that are no view of `hides_more`. None if a graph does not store the contents of its
+    views, or if the views have more than two million parts.
     """
     one, two = graph.view_contents, hides_more.view_contents
     if one is None or two is None:
@@ -164,7 +165,7 @@ def uniform_parts(graph: MaskGraph, hides_more: MaskGraph) -> sparse.csr_array |
 
 
 def _visible_positions(contents: NodeContents) -> list[tuple[int, ...]]:
-    """Patches that each view shows, ascending; nothing where positions were dropped."""
+    """Indices of the patches that each view shows, ascending; empty if positions were dropped."""
     masks = [()] * len(contents.symbols) if contents.masks is None else contents.masks
     return [tuple(np.flatnonzero(mask).tolist()) for mask in masks]
 
@@ -194,7 +195,7 @@ def _graphs(world: worlds.FiniteWorld, more: int, fewer: int, positions: str = "
 
 
 def tight() -> Objects:
-    """Return copies of one patch, one picture in two classes: α = 0.2 however much is hidden."""
+    """Return images of copies of one patch, one of them in two classes: α = 0.2 at every mask ratio."""
     states = np.array([[0, 0, 0], [0, 0, 0], [1, 1, 1]])
     world = worlds.FiniteWorld(states, np.array([0.3, 0.2, 0.5]), np.array([0, 1, 1]), np.array([0.0, 1.0]))
     return _graphs(world, 2, 1)

@@ -1,4 +1,4 @@
-"""A masked autoencoder with a linear decoder keeps the top singular directions of the mask graph times the pixels.
+"""The optimal features under a linear decoder are the top singular directions of the mask graph times the pixels.
 
 Setting
 -------
@@ -46,7 +46,7 @@ from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 
 @dataclass(frozen=True)
 class LinearDecoderOptimum:
-    """The best encoder with k features under a linear decoder.
+    """Optimal features and linear decoder of width k, with their loss.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class LinearDecoderOptimum:
 
 
 def linear_decoder_optimum(graph: MaskGraph, targets: np.ndarray, k: int) -> LinearDecoderOptimum:
-    """Return the rank-k optimum in closed form; dense, for graphs small enough to write down.
+    """Return the rank-k optimum in closed form; dense, for small graphs.
 
     Parameters
     ----------
@@ -94,12 +94,12 @@ def linear_decoder_optimum(graph: MaskGraph, targets: np.ndarray, k: int) -> Lin
 
 
 def _weighted_best_prediction(graph: MaskGraph, targets: np.ndarray) -> np.ndarray:
-    """Ā_M X₂, the rows √d₁ E[x₂ | x₁]."""
+    """Weighted best prediction Ā_M X₂ with the rows √d₁ E[x₂ | x₁], shape (N1, d)."""
     return weighted_rows(graph, best_prediction(graph, targets))
 
 
 def _residual_energy(graph: MaskGraph, targets: np.ndarray, left_out: np.ndarray) -> float:
-    """‖X₂‖_F² − Σ_{i≤k} s_i² as a sum of squares, for the singular values left out."""
+    """Loss ‖X₂‖_F² − Σ_{i≤k} s_i² as a sum of squares, from the singular values s_i, i > k."""
     return irreducible_loss(graph, targets) + float((left_out**2).sum())
 
 
@@ -153,14 +153,14 @@ def tight_given_features() -> Objects:
 
 
 def tight_identity() -> Objects:
-    """Return any predictions: the identity holds for all."""
+    """Return arbitrary predictions: the identity holds for all."""
     graph, targets = _example()
     h = np.array([[1.0, 0.0, 1.0], [0.0, 2.0, 0.0], [-1.0, 0.5, 0.0], [0.3, 0.3, 0.3]])
     return {"graph": graph, "h": h, "targets": targets}
 
 
 def broken() -> dict[str, Objects]:
-    """Return one feature whose decoder is not linear: it reads ±1 and predicts two directions, without error."""
+    """Return one feature, ±1, whose nonlinear decoder predicts two directions without error."""
     graph = MaskGraph.from_joint([[0.5, 0.0], [0.0, 0.5]])
     world = {"graph": graph, "features": np.array([[1.0], [-1.0]]), "h": np.eye(2), "targets": np.eye(2)}
     return {"linear decoder": world}

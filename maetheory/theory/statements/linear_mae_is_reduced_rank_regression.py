@@ -24,8 +24,8 @@ Slack
 
 Tight when
 ----------
-BE is the optimum that :func:`linear_mae_optimum` returns; the encoder is unique up to an invertible change of features if
-s_k > s_{k+1} and Σ₁₁ is invertible.
+BE is the optimum that :func:`linear_mae_optimum` returns; the encoder is unique up to an invertible change of features
+if s_k > s_{k+1} and Σ₁₁ is invertible.
 
 Reference
 ---------
@@ -48,7 +48,7 @@ _IMAGES_MASK_SHAPES = {"images": ("n", "D"), "visible": ("D",), "encoder": ("k",
 
 @dataclass(frozen=True)
 class LinearMAEOptimum:
-    """The best linear masked autoencoder of k features for one mask.
+    """Encoder and decoder of the optimal linear masked autoencoder of k features for one mask, with their loss.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class LinearMAEOptimum:
 
 
 def linear_mae_optimum(images: np.ndarray, visible: np.ndarray, k: int) -> LinearMAEOptimum:
-    """Return the linear masked autoencoder of least loss, which training with one fixed mask must reach.
+    """Return the linear masked autoencoder of minimal loss, which training with one fixed mask must reach.
 
     Parameters
     ----------
@@ -102,19 +102,22 @@ def linear_mae_optimum(images: np.ndarray, visible: np.ndarray, k: int) -> Linea
 
 
 def linear_loss(images: np.ndarray, visible: np.ndarray, encoder: np.ndarray, decoder: np.ndarray) -> float:
-    """E‖x₂ − (BEx₁)[hidden]‖², a sum over hidden pixels; ≥ 0, lower is better; arguments as in :func:`linear_mae_optimum`."""
+    """Loss E‖x₂ − (BEx₁)[hidden]‖², summed over hidden pixels; ≥ 0, lower is better.
+
+    Arguments as in :func:`linear_mae_optimum`.
+    """
     hidden = ~np.asarray(visible, bool)
     predicted = np.where(hidden, 0.0, images) @ encoder.T @ decoder[hidden].T  # (n, D) @ (D, k) @ (k, hidden)
     return float(((images[:, hidden] - predicted) ** 2).sum()) / len(images)
 
 
 def second_moment_factor(images: np.ndarray) -> np.ndarray:
-    """Return R (r, D), r = min(n, D), with RᵀR = E x xᵀ: all that a linear model sees of the `images` (n, D)."""
+    """Return a factor R (r, D) of the second moment RᵀR = E x xᵀ of `images` (n, D), with r = min(n, D)."""
     return np.asarray(np.linalg.qr(images / np.sqrt(len(images)), mode="r"))
 
 
 def validate_images_and_masks(images: np.ndarray, visible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return images as floats and the mask, or masks, as booleans; InputError if they differ in D."""
+    """Return images as floats and the mask (or masks) as booleans; InputError if they differ in D."""
     images, visible = np.asarray(images, float), np.asarray(visible, bool)
     if images.ndim != 2 or images.shape[1] != visible.shape[-1]:
         raise InputError(
@@ -125,13 +128,13 @@ def validate_images_and_masks(images: np.ndarray, visible: np.ndarray) -> tuple[
 
 
 def least_loss(images: np.ndarray, visible: np.ndarray, k: int) -> float:
-    """‖X₂‖_F² − Σ_{i≤k} s_i², the loss of :func:`linear_mae_optimum` without its weights."""
+    """Minimal loss ‖X₂‖_F² − Σ_{i≤k} s_i², as in :func:`linear_mae_optimum` but without computing the weights."""
     _, aim, rest = _regress_hidden_on_visible(second_moment_factor(images), visible)
     return rest + float((np.linalg.svd(aim, compute_uv=False)[k:] ** 2).sum())
 
 
 def _regress_hidden_on_visible(root: np.ndarray, visible: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Q, QᵀX₂, and the energy of X₂ that no linear function of the visible pixels explains."""
+    """Q, QᵀX₂, and the part of ‖X₂‖_F² that no linear function of the visible pixels explains."""
     basis, hidden = column_basis(root[:, visible]), root[:, ~visible]  # (r, rank), (r, hidden)
     aim = basis.T @ hidden
     return basis, aim, float(((hidden - basis @ aim) ** 2).sum())
@@ -147,7 +150,7 @@ def _scale(images: np.ndarray, visible: np.ndarray, encoder: np.ndarray, decoder
 
 
 def _sample(rng: np.random.Generator) -> Objects:
-    """Draw correlated images, and an autoencoder that is random, or the best one disturbed."""
+    """Draw correlated images, and an autoencoder that is random or a perturbation of the optimum."""
     n, d, k = rng.integers(1, 9), rng.integers(2, 6), int(rng.integers(1, 4))
     images = rng.normal(size=(n, d)) @ rng.normal(size=(d, d)) ** 3
     visible = np.arange(d) < rng.integers(1, d)
@@ -162,7 +165,7 @@ def _sample(rng: np.random.Generator) -> Objects:
 
 
 def tight() -> Objects:
-    """Return six correlated images of five pixels, three of them hidden, and the best single feature."""
+    """Return six correlated images of five pixels, three of them hidden, and the optimal single feature."""
     images = np.array(
         [[1, 2, 0, 1, 0], [0, 1, 1, 0, 2], [2, 0, 1, 1, 1], [1, 1, 1, 3, 0], [0, 2, 1, 1, 1], [-1, 0, 2, 1, 1]]
     )

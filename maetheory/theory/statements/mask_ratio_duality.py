@@ -1,4 +1,4 @@
-"""Hiding ρ of an image and hiding 1 − ρ of it build the same graph, read from its two sides.
+"""Mask ratios ρ and 1 − ρ give the same mask graph with views and targets exchanged.
 
 Setting
 -------
@@ -7,16 +7,16 @@ and of targets.
 
 Assumptions
 -----------
-The complement has the law of the transposed graph, images included. So it is for uniform and for Bernoulli masks, not
-for blocks. Where graphs know what their nodes show, each view of one is matched with the target of the other that shows
-the same; then all masses are compared, and with labels the class law of every node. Graphs that do not know it must be
-numbered alike. Nothing is taken on trust.
+The complement has the law of the transposed graph, images included. This is true for uniform and for Bernoulli masks,
+but not for block masks. If the graphs store the contents of their nodes, each view of one is matched with the target of
+the other that has the same contents; then all masses are compared, and with labels the class law of every node. Graphs
+without contents must have the same numbering. The whole assumption is verified.
 
 Claim
 -----
 M_{1−ρ} = M_ρᵀ up to numbering: the same singular values, hence the same tail, the same number of components, and
-α₂(ρ) = α(1−ρ), α(ρ) = α₂(1−ρ). Proof: under these laws the set of seen patches at 1 − ρ is distributed as the set of
-hidden patches at ρ. So no part of a bound that reads only the spectrum can prefer ρ to 1 − ρ.
+α₂(ρ) = α(1−ρ), α(ρ) = α₂(1−ρ). Proof: under these laws the set of visible patches at 1 − ρ is distributed as the set
+of hidden patches at ρ. So no part of a bound that depends only on the spectrum distinguishes ρ from 1 − ρ.
 
 Slack
 -----
@@ -52,7 +52,7 @@ def _singular_values(graph: MaskGraph) -> np.ndarray:
 
 
 def _terms(graph: MaskGraph, complement: MaskGraph) -> dict[str, float]:
-    """Largest differences of the quantities that are dual; the common singular values are compared."""
+    """Largest differences between dual quantities; singular values are padded with 0 to the same length."""
     one, two = _singular_values(graph), _singular_values(complement)
     size = max(len(one), len(two))
     apart = np.pad(one, (0, size - len(one))) - np.pad(two, (0, size - len(two)))
@@ -90,14 +90,14 @@ def _is_transposed(graph: MaskGraph, complement: MaskGraph) -> tuple[bool, str]:
 
 
 def match_nodes(graph: MaskGraph, complement: MaskGraph) -> tuple[np.ndarray, np.ndarray] | None:
-    """Target of the complement for each view, and its view for each target; None where one has no counterpart."""
+    """Target of the complement for each view, and its view for each target; None if a node has no counterpart."""
     views = _match_contents(graph.view_contents, complement.target_contents, graph.shape[0])
     targets = _match_contents(graph.target_contents, complement.view_contents, graph.shape[1])
     return None if views is None or targets is None else (views, targets)
 
 
 def _match_contents(contents: NodeContents | None, other: NodeContents | None, size: int) -> np.ndarray | None:
-    """Index in `other` of what shows the same as each of `contents`; the same numbers where neither is known."""
+    """Index in `other` of the node with the same contents, for each node; the identity if neither is known."""
     if contents is None or other is None:
         return np.arange(size) if contents is other else None
     place = {shown: index for index, shown in enumerate(_node_contents(other))}
@@ -106,7 +106,7 @@ def _match_contents(contents: NodeContents | None, other: NodeContents | None, s
 
 
 def _node_contents(contents: NodeContents) -> Iterator[tuple[tuple[bool, ...], tuple[int, ...]]]:
-    """Mask, if positions were kept, and symbols of each node; no two nodes of a graph show the same."""
+    """Yield mask (if positions were kept) and symbols of each node; no two nodes of a graph have the same."""
     masks = [()] * len(contents.symbols) if contents.masks is None else contents.masks.tolist()
     for mask, symbols in zip(masks, contents.symbols.tolist(), strict=True):
         yield tuple(mask), tuple(symbol for symbol in symbols if symbol >= 0)
@@ -126,7 +126,7 @@ def _complementary_graphs(world: worlds.FiniteWorld, visible: int, positions: st
 
 
 def tight() -> Objects:
-    """Return two noisy classes of three patches, one patch seen and two."""
+    """Return two noisy classes of three patches, with one visible patch and with two."""
     return _complementary_graphs(worlds.mixture(3, 2, 2, 0.2), 1)
 
 

@@ -1,4 +1,4 @@
-"""Two views that share a target disagree in label only if view or target was ambiguous, and the target counts too.
+"""The label disagreement of positive pairs is at most twice the sum of the view and target label errors.
 
 Setting
 -------
@@ -12,13 +12,13 @@ None.
 
 Claim
 -----
-φ ≤ 2α + 2α₂. The paper's downstream bound speaks of α alone. It cannot: positive pairs meet through x₂, and α looks
-only at x₁. :func:`same_spectrum_opposite_labels` gives two graphs of which every label-free quantity and α = 0 agree,
-and where the probe residual is 0 in one and ½ in the other.
+φ ≤ 2α + 2α₂. The paper's downstream bound contains only α, which is not sufficient: positive pairs share x₂, whereas α
+depends only on x₁. :func:`same_spectrum_opposite_labels` returns two graphs that agree in every label-free quantity and
+in α = 0, but whose probe residuals are 0 and ½.
 
 Slack
 -----
-Not less than β² for β = Pr[y(x₁) ≠ y(x₂)] ≤ α + α₂, because φ ≤ 2β − β².
+At least β² for β = Pr[y(x₁) ≠ y(x₂)] ≤ α + α₂, because φ ≤ 2β − β².
 
 Tight when
 ----------
@@ -49,7 +49,7 @@ def _pair_error(graph: MaskGraph, view_labels: np.ndarray | None = None) -> Esti
 
 
 def _mislabelled_mass(law: np.ndarray, labels: np.ndarray, graph: MaskGraph) -> Estimate:
-    """Mass of `law` (N, r) off the given label of each node."""
+    """Mass of `law` (N, r) outside the given label of each node."""
     return _with_rounding_error(np.where(np.arange(law.shape[1]) == labels[:, None], 0.0, law).sum(), graph)
 
 
@@ -84,9 +84,9 @@ def _terms(
 
 
 def same_spectrum_opposite_labels() -> tuple[MaskGraph, MaskGraph]:
-    """Two graphs with four fully informative views, two targets and labels 0, 0, 1, 1.
+    """Return two graphs with four views that determine their labels 0, 0, 1, 1, and two targets.
 
-    In the first the views of a class share a target, in the second the views of different classes do. Relabelling the
+    In the first the views of a class share a target, in the second views of different classes do. Relabelling the
     views turns one into the other, so eigenvalues (1, 1, 0, 0), the least spectral contrast −2 and every other
     quantity without labels are equal; α = 0 in both; the residual of the best two features is 0 and ½.
 
@@ -103,7 +103,7 @@ def same_spectrum_opposite_labels() -> tuple[MaskGraph, MaskGraph]:
 
 
 def tight() -> Objects:
-    """Return the degenerate equality: the views of a class share a target and nobody errs."""
+    """Return the degenerate equality: the views of a class share a target, and all errors are 0."""
     return {"graph": same_spectrum_opposite_labels()[0]}
 
 

@@ -1,4 +1,4 @@
-"""Positive pairs cannot agree on labels better than the leading eigenvalues allow.
+"""The leading eigenvalues bound the label disagreement of positive pairs from below.
 
 Setting
 -------
@@ -16,7 +16,7 @@ masses, and von Neumann's trace inequality sorts both.
 
 Slack
 -----
-What von Neumann's inequality leaves.
+Slack of von Neumann's inequality.
 
 Tight when
 ----------
@@ -46,7 +46,7 @@ def _rhs(graph: MaskGraph, view_labels: np.ndarray | None = None) -> float:
 
 
 def tight() -> Objects:
-    """Return three views of equal mass, each its own class, that share targets unevenly."""
+    """Return three views of equal mass, each its own class, that share targets in unequal proportions."""
     joint = np.array([[4.0, 1.0, 0.0], [2.0, 2.0, 1.0], [0.0, 1.0, 4.0]]) / 15
     return {"graph": MaskGraph.from_joint(joint, np.arange(3))}
 

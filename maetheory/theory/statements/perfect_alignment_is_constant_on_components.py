@@ -1,4 +1,4 @@
-"""Perfectly aligned features are constant on connected components, and nearly aligned ones are nearly so.
+"""Perfectly aligned features are constant on connected components, and nearly aligned ones nearly constant.
 
 Setting
 -------
@@ -15,7 +15,7 @@ Claim
 2(1 − λ_{c+1}) E‖h − h̄‖² ≤ E‖h(x₁) − h(x₁⁺)‖² ≤ 2 E‖h − h̄‖². Hence E‖h − h⁺‖² = 0 iff h is constant on every
 component, and then the uncentred features have rank at most c: the third theorem here. Proof: E‖h − h⁺‖² is
 2 tr Hᵀ(I − Ā)H; the null space of I − Ā is spanned by √d₁ on each component, the rest of its spectrum lies in
-[1 − λ_{c+1}, 1], and E‖h − h̄‖² is what of H is orthogonal to that null space.
+[1 − λ_{c+1}, 1], and E‖h − h̄‖² is the squared norm of the part of H orthogonal to that null space.
 
 Slack
 -----
@@ -45,7 +45,7 @@ from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 
 
 def component_means(graph: MaskGraph, h: np.ndarray) -> np.ndarray:
-    """h̄, shape (N1, d): each view gets the mean of `h` (N1, d) over its connected component.
+    """Mean h̄ of `h` (N1, d) over the connected component of each view, shape (N1, d).
 
     Examples
     --------
@@ -60,17 +60,17 @@ def component_means(graph: MaskGraph, h: np.ndarray) -> np.ndarray:
 
 
 def within_component_variance(graph: MaskGraph, h: np.ndarray) -> float:
-    """E‖h − h̄‖²; ≥ 0, zero iff `h` (N1, d) is constant on every component."""
+    """Variance E‖h − h̄‖² within components; ≥ 0, zero iff `h` (N1, d) is constant on every component."""
     return mean_square(graph.degrees[0], h - component_means(graph, h))
 
 
 def spectral_gap(graph: MaskGraph) -> float:
-    """1 − λ_{c+1}, in (0, 1]: how fast views that share targets mix within their component; higher is better."""
+    """Spectral gap 1 − λ_{c+1} within components, in (0, 1]; a higher gap means faster mixing of views."""
     return 1.0 - float(eigenvalues(graph, graph.n_components + 1)[-1])
 
 
 def feature_rank(features: np.ndarray) -> int:
-    """Rank of uncentred `features` (N, k), counting what stands out from differences of 1e-12 between equal rows."""
+    """Rank of uncentred `features` (N, k), up to relative differences of 1e-12 between equal rows."""
     size = np.linalg.svd(features, compute_uv=False)
     return int((size > 2 * ROUNDING_TOLERANCE * np.sqrt(features.size) * size.max(initial=0.0)).sum())
 
@@ -100,7 +100,7 @@ def _conform(world: dict[str, Any]) -> Objects:
 
 
 def _graph() -> MaskGraph:
-    """Two components: one of three views that mix slowly, one of two views alike to every target."""
+    """Graph of two components: three views that mix slowly, and two views with the same targets."""
     return MaskGraph.from_joint(
         [
             [0.2, 0.0, 0.0, 0.0],
@@ -113,33 +113,33 @@ def _graph() -> MaskGraph:
 
 
 def eigenfunction(graph: MaskGraph, index: int) -> np.ndarray:
-    """v_i(x₁)/√d₁(x₁) as one feature, shape (N1, 1): the view function of the eigenvalue λ_i, counted from 1."""
+    """Eigenfunction v_i(x₁)/√d₁(x₁) of λ_i as one feature, shape (N1, 1); i is counted from 1."""
     vectors = np.linalg.eigh(graph.augmentation.toarray())[1][:, ::-1]
     return vectors[:, [index - 1]] / np.sqrt(graph.degrees[0])[:, None]  # (N1, 1)
 
 
 def tight() -> Objects:
-    """Return a function of two components plus the slowest direction within them."""
+    """Return a function of two components plus the slowest eigenfunction within them."""
     graph = _graph()
     constant = np.array([[1.0, 0.0], [0.0, 2.0]])[graph.components[0]]
     return {"graph": graph, "h": constant + eigenfunction(graph, 3) * [[0.5, -1.0]]}
 
 
 def tight_from_above() -> Objects:
-    """Return a function of two components plus a direction that no target can see."""
+    """Return a function of two components plus an eigenfunction of eigenvalue 0."""
     graph = _graph()
     constant = np.array([[1.0, 0.0], [0.0, 2.0]])[graph.components[0]]
     return {"graph": graph, "h": constant + eigenfunction(graph, 5) * [[0.5, -1.0]]}
 
 
 def tight_rank() -> Objects:
-    """Return three features that tell two components apart and nothing else."""
+    """Return three features that separate two components and are constant on each."""
     graph = _graph()
     return {"graph": graph, "features": np.array([[1.0, 0.0, 2.0], [0.5, -1.0, 0.0]])[graph.components[0]]}
 
 
 def broken_rank() -> dict[str, Objects]:
-    """Return features that tell two views of one target apart: rank 2 on one component."""
+    """Return features that separate two views of one target: rank 2 on one component."""
     return {"features are aligned": {"graph": MaskGraph.from_joint([[0.5], [0.5]]), "features": np.eye(2)}}
 
 

@@ -1,4 +1,4 @@
-"""A linear head errs at most twice as often as it leaves labels unexplained, a vote of views at most twice that.
+"""The view error of a linear probe is at most twice its residual, the image error at most four times plus 2α.
 
 Setting
 -------
@@ -21,7 +21,8 @@ No closed form.
 
 Tight when
 ----------
-Every error is a tie: two views of different classes with equal features, and images half of whose views are such.
+Every error is a tie: two views of different classes with equal features, and images half of whose views are of this
+kind.
 
 Reference
 ---------
@@ -48,7 +49,7 @@ def _image_error_bound(graph: MaskGraph, features: np.ndarray) -> float:
 
 
 def tight() -> Objects:
-    """Return four images of two classes; two of them show half the time a view whose features the classes share."""
+    """Return four images of two classes; half of the views of two images have features that both classes share."""
     view_of = np.array([[0.1, 0, 0.1, 0], [0, 0.1, 0, 0.1], [0, 0, 0.3, 0], [0, 0, 0, 0.3]])  # (images, views)
     target_of = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])  # (views, targets)
     law, shown = view_of.sum(0)[:, None] * target_of, view_of @ target_of

@@ -1,17 +1,18 @@
-"""A masked autoencoder that reconstructs well has aligned the views that share a target.
+"""The reconstruction loss bounds the alignment of predictions from views that share a target.
 
 Setting
 -------
 h(x₁) predicts the target x₂ from the view x₁; x₁⁺ is a second view drawn given the same target. ε = E‖h_g(x₂) − x₂‖² is
-the plain autoencoding error of a decoder's own pseudo-inverse, measured from ``h_g`` and ``targets``.
+the autoencoding error of the decoder's pseudo-inverse, measured from ``h_g`` and ``targets``.
 
 Assumptions
 -----------
-None: written with distances the claim needs no norms. With unit norms it is the printed L_MAE ≥ ½ L_align − ε + ½.
+None: in terms of distances the claim does not need unit norms. With unit norms it is the printed L_MAE ≥ ½ L_align − ε
++ ½.
 
 Claim
 -----
-L_MAE(h) ≥ ¼ E‖h(x₁) − h(x₁⁺)‖² − ε. It is half as strong as the truth and ε is not needed: the exact split is
+L_MAE(h) ≥ ¼ E‖h(x₁) − h(x₁⁺)‖² − ε. The constant is half of the optimal one, and ε is not needed: the exact split is
 L_MAE(h) = ½ E‖h(x₁) − h(x₁⁺)‖² + E‖E[h | x₂] − x₂‖².
 
 Slack
@@ -20,8 +21,8 @@ Exactly ¼ E‖h − h⁺‖² + E‖E[h | x₂] − x₂‖² + ε.
 
 Tight when
 ----------
-Only when all three vanish: h aligned, right and autoencoded without error, both sides 0. There is no non-degenerate
-tight example.
+Only if all three terms vanish: h is aligned and exact, ε = 0, and both sides are 0. There is no non-degenerate tight
+example.
 
 Reference
 ---------
@@ -49,7 +50,7 @@ def _scale(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray
 
 
 def tight() -> Objects:
-    """Return the degenerate equality: two components, h constant on each and exactly right, every error zero."""
+    """Return the degenerate equality: two components, h constant on each and exact, all errors zero."""
     graph = MaskGraph.from_joint([[0.1, 0.2, 0.0], [0.15, 0.05, 0.0], [0.0, 0.0, 0.5]])
     h = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     return {"graph": graph, "h": h, "h_g": h[[0, 0, 2]], "targets": h[[0, 0, 2]]}

@@ -1,14 +1,14 @@
-"""Reconstruction is at least the alignment of the predictions from the two sides of a mask.
+"""The reconstruction loss is at least the asymmetric alignment of view and target predictions, up to ε.
 
 Setting
 -------
 A mask splits an image into a view x₁ and a target x₂. h(x₁) predicts the target from the view; h_g(x₂) is the output of
-an autoencoder on the target itself, so that ε = E‖h_g(x₂) − x₂‖² is plain autoencoding error, measured here and never
-assumed (assumption 3.1). L_MAE(h) = E‖h(x₁) − x₂‖² and L_asym(h) = −E h(x₁)ᵀ h_g(x₂).
+an autoencoder on the target itself, so that ε = E‖h_g(x₂) − x₂‖² is the autoencoding error, which is measured here
+instead of assumed (assumption 3.1). L_MAE(h) = E‖h(x₁) − x₂‖² and L_asym(h) = −E h(x₁)ᵀ h_g(x₂).
 
 Assumptions
 -----------
-``normalise_rows norms``: the paper takes ‖h‖ = ‖h_g‖ = 1; all that is used is ½(E‖h‖² + E‖h_g‖²) ≥ 1.
+``unit norms``: the paper assumes ‖h‖ = ‖h_g‖ = 1; the proof uses only ½(E‖h‖² + E‖h_g‖²) ≥ 1.
 
 Claim
 -----
@@ -20,7 +20,7 @@ Exactly 2 E‖x₂ − (h + h_g)/2‖² + ½(E‖h‖² + E‖h_g‖²) − 1.
 
 Tight when
 ----------
-Every target lies midway between its two predictions and the norms are one on average. With unit norms h must then be
+Every target is the midpoint of its two predictions, and the norms are one on average. With unit norms h must then be
 the same for all views of a target, so h is constant on every component of the graph; h_g is free.
 
 Reference
@@ -56,7 +56,7 @@ def _scale(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray
 
 
 def normalise_rows(rows: np.ndarray) -> np.ndarray:
-    """Scale every row to norm one; a zero row becomes the first axis."""
+    """Scale every row to norm one; a zero row becomes the first unit vector."""
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.where(norms > 0, rows / np.where(norms > 0, norms, 1.0), np.eye(1, rows.shape[1]))
 
@@ -66,7 +66,7 @@ def _conform(world: dict[str, Any]) -> Objects:
 
 
 def tight() -> Objects:
-    """Return two components, h constant on each, h_g free of unit norm, targets midway; neither loss is zero."""
+    """Return two components, h constant on each, any h_g of unit norm, and targets midway; no loss is zero."""
     graph = MaskGraph.from_joint([[0.1, 0.2, 0.0], [0.15, 0.05, 0.0], [0.0, 0.0, 0.5]])
     h = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     angle = np.array([0.3, 1.1, 2.0])
@@ -75,7 +75,7 @@ def tight() -> Objects:
 
 
 def broken() -> dict[str, Objects]:
-    """Return predictions that have shrunk: all errors vanish and the printed 1 is no longer there."""
+    """Return predictions of norm zero: all errors vanish, so that the constant 1 is not attained."""
     world = dict(tight())
     return {"unit norms": {**world, "h": 0.0 * world["h"], "h_g": 0.0 * world["h_g"], "targets": np.zeros((3, 2))}}
 

@@ -1,15 +1,15 @@
-"""If the decoder keeps distances, reconstruction aligns the features of the encoder.
+"""Under a bi-Lipschitz decoder the reconstruction loss bounds the alignment of the encoder's features.
 
 Setting
 -------
 h = g∘f: the encoder f gives ``features`` (N1, k), the decoder g turns them into the predictions ``h`` (N1, d). ε is the
-plain autoencoding error of ``h_g``, measured.
+autoencoding error of ``h_g``, measured.
 
 Assumptions
 -----------
 ``bi-Lipschitz decoder``: ‖f − f⁺‖² ≤ L ‖h − h⁺‖² on every positive pair, with a finite L. Only this lower half of the
 paper's assumption is used, and only where two views share a target. Without ``lipschitz`` the least such L is measured,
-which is infinite if g merges two views of one target that f tells apart.
+which is infinite if g merges two views of one target that f separates.
 
 Claim
 -----
@@ -21,7 +21,7 @@ That of the bound without the encoder (theorem 3.4) plus ¼ E‖h − h⁺‖² 
 
 Tight when
 ----------
-Only when theorem 3.4 is: h aligned, right and autoencoded without error; then f is aligned too and both sides are 0.
+Only where theorem 3.4 is tight: h is aligned and exact, and ε = 0; then f is aligned too and both sides are 0.
 There is no non-degenerate tight example.
 
 Reference
@@ -49,11 +49,11 @@ def _measured_or_one(least: float) -> float:
 
 
 DECODER_CONSTANT: Mapping[str, Callable[..., float]] = {"least": pair_lipschitz, "lipschitz": _measured_or_one}
-"""L as given, or the least that serves on the positive pairs, 1 if any does; measured once per check."""
+"""L as given, or the smallest that is valid on the positive pairs (1 if any is); measured once per check."""
 
 
 def bi_lipschitz(least: float, lipschitz: float) -> tuple[bool, str]:
-    """Premise: the decoder shrinks no positive pair by more than L, and L is finite."""
+    """Assumption: ‖f − f⁺‖² ≤ L ‖h − h⁺‖² on every positive pair, with a finite L."""
     if not math.isfinite(least):
         return False, "L = ∞: the decoder merges two views of one target that the encoder tells apart"
     return least <= lipschitz * (1 + ROUNDING_TOLERANCE), f"L = {lipschitz:.6g}, at least {least:.6g} is needed"
@@ -71,13 +71,13 @@ def _scale(
 
 
 def tight() -> Objects:
-    """Return the degenerate equality: h constant on each of two components and exactly right, f = h."""
+    """Return the degenerate equality: h constant on each of two components and exact, f = h."""
     world = without_encoder.tight()
     return {**world, "features": world["h"]}
 
 
 def broken() -> dict[str, Objects]:
-    """Return a decoder that maps everything to the one target, while the encoder tells two views apart."""
+    """Return a decoder that maps all features to the one target, while the encoder separates two views."""
     graph = MaskGraph.from_joint([[0.5], [0.5]])
     zeros = np.zeros((2, 1))
     world = {"graph": graph, "features": np.array([[1.0], [-1.0]]), "h": zeros, "h_g": zeros[:1], "targets": zeros[:1]}

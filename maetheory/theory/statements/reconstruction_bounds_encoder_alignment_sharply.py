@@ -1,4 +1,4 @@
-"""If the decoder keeps distances, reconstruction aligns the encoder twice as strongly as printed, with no error term.
+"""Under a bi-Lipschitz decoder the encoder alignment bound holds with twice the printed constant and without ε.
 
 Setting
 -------
@@ -12,7 +12,7 @@ least such L is measured.
 
 Claim
 -----
-L_MAE(h) ≥ (1/2L) E‖f(x₁) − f(x₁⁺)‖² = (1/L)(L_align(f) + E‖f‖²). Proof: leave the bias out of the exact split
+L_MAE(h) ≥ (1/2L) E‖f(x₁) − f(x₁⁺)‖² = (1/L)(L_align(f) + E‖f‖²). Proof: drop the bias from the exact split
 L_MAE = ½ E‖h − h⁺‖² + E‖E[h | x₂] − x₂‖² and use the assumption on each pair.
 
 Slack
@@ -21,7 +21,8 @@ Exactly E‖E[h | x₂] − x₂‖² + ½ E‖h − h⁺‖² − (1/2L) E‖f 
 
 Tight when
 ----------
-Every positive pair is stretched alike, as by an isometry scaled by 1/√L, and x₂ = E[h | x₂].
+The decoder scales the distance of every positive pair by the same factor, as an isometry scaled by 1/√L does, and
+x₂ = E[h | x₂].
 
 Reference
 ---------
@@ -50,7 +51,7 @@ def _scale(graph: MaskGraph, features: np.ndarray, h: np.ndarray, targets: np.nd
 
 
 def tight() -> Objects:
-    """Return two features turned into three by half an isometry (L = 4), every target the mean of its predictions."""
+    """Return two features decoded to three by half an isometry (L = 4), every target the mean of its predictions."""
     graph = MaskGraph.from_joint([[0.1, 0.2, 0.0], [0.15, 0.05, 0.1], [0.0, 0.1, 0.3]])
     features = np.array([[1.0, 0.0], [-1.0, 2.0], [0.5, 0.5]])
     h = features @ np.array([[0.3, 0.4, 0.0], [0.0, 0.0, 0.5]])  # (N1, 2) @ (2, 3)
@@ -58,7 +59,7 @@ def tight() -> Objects:
 
 
 def broken() -> dict[str, Objects]:
-    """Return a decoder that maps everything to the one target, while the encoder tells two views apart."""
+    """Return a decoder that maps all features to the one target, while the encoder separates two views."""
     (name, world), *_ = printed.broken().items()
     return {name: {part: value for part, value in world.items() if part != "h_g"}}
 

@@ -1,4 +1,4 @@
-"""Reconstruction is alignment of the views that share a target, plus the bias of their mean prediction.
+"""The reconstruction loss is the alignment of views that share a target plus the bias of their mean prediction.
 
 Setting
 -------
@@ -10,8 +10,9 @@ None: no pseudo-inverse of the decoder, no ε, no norms.
 
 Claim
 -----
-L_MAE(h) = ½ E‖h(x₁) − h(x₁⁺)‖² + E‖E[h | x₂] − x₂‖². Proof: given x₂, the views x₁ and x₁⁺ are independent and alike,
-so half their mean squared distance is the variance of h(x₁); bias and variance add up to E[‖h(x₁) − x₂‖² | x₂].
+L_MAE(h) = ½ E‖h(x₁) − h(x₁⁺)‖² + E‖E[h | x₂] − x₂‖². Proof: given x₂, the views x₁ and x₁⁺ are independent and
+identically distributed, so half their mean squared distance is the variance of h(x₁); bias and variance sum to E[‖h(x₁)
+− x₂‖² | x₂].
 
 Slack
 -----
@@ -20,7 +21,7 @@ not needed.
 
 Tight when
 ----------
-Always; the bound when every target is the mean prediction of the views that see it, x₂ = E[h | x₂].
+Always; the bound if every target is the mean prediction of its views, x₂ = E[h | x₂].
 
 Reference
 ---------
@@ -41,7 +42,7 @@ from maetheory.theory.theorem import Theorem
 
 
 def conditional_bias(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
-    """E‖E[h | x₂] − x₂‖²: how far the mean prediction of a target's views is from the target; ≥ 0, lower is better.
+    """Conditional bias E‖E[h | x₂] − x₂‖² of the mean prediction given the target; ≥ 0, lower is better.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def _rhs(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
 
 
 def tight() -> Objects:
-    """Return a world with every part at work: views that share targets, misaligned and biased."""
+    """Return a world in which both terms are positive: views that share targets, misaligned and biased."""
     graph = MaskGraph.from_joint([[0.1, 0.2, 0.0], [0.15, 0.05, 0.1], [0.0, 0.1, 0.3]])
     h = np.array([[1.0, 0.0], [-1.0, 2.0], [0.5, 0.5]])
     return {"graph": graph, "h": h, "targets": np.array([[0.0, 1.0], [2.0, 0.0], [1.0, -1.0]])}

@@ -1,8 +1,8 @@
-"""Reconstruction is what no prediction can know of the target, plus the distance to the best prediction.
+"""The reconstruction loss is the irreducible loss plus the squared distance to the best prediction.
 
 Setting
 -------
-h(x₁) predicts the target x₂ from the view x₁; E[x₂ | x₁] is the best any h can do.
+h(x₁) predicts the target x₂ from the view x₁; E[x₂ | x₁] is the best prediction.
 
 Assumptions
 -----------
@@ -11,7 +11,7 @@ None.
 Claim
 -----
 L_MAE(h) = E Var(x₂ | x₁) + E‖h − E[x₂ | x₁]‖². Proof: given x₁ the prediction is a constant and E[x₂ | x₁] is the mean
-of x₂, so the cross term vanishes. The first term is a property of data and mask law; training moves only the second.
+of x₂, so the cross term vanishes. The first term depends only on data and mask law; training changes only the second.
 
 Slack
 -----
@@ -23,8 +23,7 @@ Always; the bound for h = E[x₂ | x₁].
 
 Reference
 ---------
-Bias and variance, as old as least squares; for masks ours. The companion of the alignment split, which conditions on
-x₂ instead.
+The bias–variance decomposition of least squares; for masks ours. The alignment split conditions on x₂ instead.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ from maetheory.theory.theorem import Theorem
 
 
 def excess_loss(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
-    """E‖h − E[x₂ | x₁]‖² = L_MAE(h) − min L_MAE; ≥ 0, lower is better.
+    """Excess loss E‖h − E[x₂ | x₁]‖² = L_MAE(h) − min L_MAE; ≥ 0, lower is better.
 
     Parameters
     ----------
@@ -67,7 +66,7 @@ def _rhs(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
 
 
 def tight() -> Objects:
-    """Return a world with both parts at work: targets that views do not determine, and a wrong prediction."""
+    """Return a world in which both terms are positive: targets that views do not determine, and a wrong prediction."""
     graph = MaskGraph.from_joint([[0.1, 0.2, 0.0], [0.15, 0.05, 0.1], [0.0, 0.1, 0.3]])
     h = np.array([[1.0, 0.0], [-1.0, 2.0], [0.5, 0.5]])
     return {"graph": graph, "h": h, "targets": np.array([[0.0, 1.0], [2.0, 0.0], [1.0, -1.0]])}

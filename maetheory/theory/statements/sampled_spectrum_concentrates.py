@@ -1,4 +1,4 @@
-"""A sampled graph has nearly the right spectrum, unless something was never seen or everything was seen once.
+"""The spectrum of a sampled mask graph is close to the exact one, except for unseen components and single draws.
 
 Setting
 -------
@@ -8,8 +8,7 @@ Setting
 Assumptions
 -----------
 ``sampled`` is a law. For the second theorem here, a component of M has no mass in it. For the third, view and target
-are independent under M, measured as the largest entry of Ā_M − √d₁√d₂ᵀ because a rare node must be independent too, and
-n ≥ 2.
+are independent under M, measured as the largest entry of Ā_M − √d₁√d₂ᵀ, so that rare nodes count equally, and n ≥ 2.
 
 Claim
 -----
@@ -22,12 +21,12 @@ independent.
 
 Slack
 -----
-Weyl's; (‖rest‖₂ − 1)_+ for the rest of Ā̂_M − Ā_M outside of unseen components; zero.
+That of Weyl's inequality; (‖rest‖₂ − 1)_+ for the rest of Ā̂_M − Ā_M outside of unseen components; zero.
 
 Tight when
 ----------
-The difference shares its singular vectors with both, as in a channel that flips; the seen components are at most 1 off,
-as they are unless views were seen with the targets of others; always.
+The difference has the singular vectors of both, as for a binary symmetric channel; the sampled components differ by at
+most 1, as they do unless views were sampled with targets of other components; always.
 
 Reference
 ---------
@@ -90,7 +89,7 @@ def _distance(graph: MaskGraph, sampled: np.ndarray) -> float:
 
 
 def contingency_tables(cells: int, draws: int) -> Iterator[tuple[int, ...]]:
-    """Yield every way to put `draws` into `cells`."""
+    """Yield every contingency table: all ways to distribute `draws` over `cells`."""
     if cells == 1:
         yield (draws,)
         return
@@ -110,7 +109,7 @@ def _refuse_if_many(cells: int, draws: int) -> None:
 
 
 def expected_square_sum(graph: MaskGraph, draws: int) -> float:
-    """E Σσ̂² over all samples of `draws` pairs, each table weighed by its multinomial probability.
+    """Expectation E Σσ̂² over all samples of `draws` pairs, each table weighted by its multinomial probability.
 
     Raises
     ------
@@ -142,7 +141,7 @@ def _conform(objects: dict[str, Any]) -> Objects:
 
 
 def _remove_first_component(objects: dict[str, Any]) -> Objects:
-    """Forget the first component; where it is the only one, nothing is left and the sample is no law."""
+    """Remove the first component from the sample; if it is the only one, the result is zero and not a law."""
     views, targets = objects["graph"].components
     rows = np.abs(objects["sampled"]) * (views > 0)[:, None] * (targets > 0)
     return {**objects, "sampled": rows / rows.sum() if rows.sum() > 0 else rows}
@@ -153,17 +152,17 @@ def _two_component_graph() -> MaskGraph:
 
 
 def tight() -> Objects:
-    """Return two views that tell their target with probability 0.8, and were seen to tell it with 0.7."""
+    """Return a binary symmetric channel of probability 0.8, sampled as one of probability 0.7."""
     return {"graph": MaskGraph.from_joint([[0.4, 0.1], [0.1, 0.4]]), "sampled": np.array([[0.35, 0.15], [0.15, 0.35]])}
 
 
 def tight_unseen() -> Objects:
-    """Return a graph of two components, the second sampled without error and the first never seen."""
+    """Return a graph of two components, the second sampled without error and the first never sampled."""
     return {"graph": _two_component_graph(), "sampled": np.array([[0, 0, 0], [0, 2.0, 1.0], [0, 1.0, 3.0]]) / 7}
 
 
 def tight_bias() -> Objects:
-    """Return an independent pair of two unequal views and three targets, drawn three times."""
+    """Return independent views (two, unequal) and targets (three), with three draws."""
     return {"graph": MaskGraph.from_joint(np.outer([0.3, 0.7], [0.2, 0.3, 0.5])), "draws": 3}
 
 

@@ -1,9 +1,9 @@
-"""One linear masked autoencoder for random masks is a regression for each pixel, over the masks that hide it.
+"""A linear masked autoencoder for random masks is a separate regression for each pixel, over the masks that hide it.
 
 Setting
 -------
 ``images`` (n, D) are equally likely; ``visible`` (M, D) are masks, True where a value is seen, drawn with probability
-``mask_law`` (M,), both as :meth:`maetheory.masks.MaskLaw.support` gives them. P_m keeps what m shows. One matrix
+``mask_law`` (M,), both as :meth:`maetheory.masks.MaskLaw.support` gives them. P_m sets hidden pixels to 0. One matrix
 ``weights`` W (D, D) serves every mask: L(W) = E_m E‖(I − P_m)(x − W P_m x)‖², a sum over hidden pixels. Σ = E x xᵀ.
 
 Assumptions
@@ -16,7 +16,7 @@ L(W) ≥ L(W*), where row j of W* solves (E_m 1[j∉m] P_m Σ P_m) w_j = E_m 1[j
 share a term. With W = BE of width k this stays a lower bound, but at k below full rank it is not reached: the problem
 is low-rank approximation in a norm that differs from row to row, without closed form. There the second theorem bounds
 as well: L(BE) ≥ E_m min L_m, the mean over masks of the reduced-rank optimum of each alone. The larger of the two is
-what training at width k cannot beat.
+a lower bound of training at width k.
 
 Slack
 -----
@@ -54,7 +54,7 @@ _MASKS = {"images": ("n", "D"), "visible": ("M", "D"), "mask_law": ("M",)}
 
 @dataclass(frozen=True)
 class SharedLinearMAEOptimum:
-    """The best single matrix for all masks.
+    """Optimal matrix shared by all masks, with its loss.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class SharedLinearMAEOptimum:
 
 
 def shared_linear_mae_optimum(images: np.ndarray, visible: np.ndarray, mask_law: np.ndarray) -> SharedLinearMAEOptimum:
-    """Return the matrix of least loss over random masks, which training with shared weights at full rank must reach.
+    """Return the matrix of minimal loss over random masks, which training with shared weights at full rank must reach.
 
     Parameters
     ----------
@@ -98,13 +98,16 @@ def shared_linear_mae_optimum(images: np.ndarray, visible: np.ndarray, mask_law:
 
 
 def shared_loss(images: np.ndarray, visible: np.ndarray, mask_law: np.ndarray, weights: np.ndarray) -> float:
-    """L(W) = E_m E‖(I − P_m)(x − W P_m x)‖²; ≥ 0, lower is better; arguments as in :func:`shared_linear_mae_optimum`."""
+    """Loss L(W) = E_m E‖(I − P_m)(x − W P_m x)‖²; ≥ 0, lower is better.
+
+    Arguments as in :func:`shared_linear_mae_optimum`.
+    """
     identity = np.eye(images.shape[1])
     return float(sum(q * linear_loss(images, mask, identity, weights) for q, mask in zip(mask_law, visible)))
 
 
 def _regress_pixel(root: np.ndarray, visible: np.ndarray, mask_law: np.ndarray, pixel: int) -> tuple[np.ndarray, float]:
-    """Row of W* for one pixel and what it leaves: least squares over the masks that hide it, one block of rows each."""
+    """Row of W* for one pixel and its residual: least squares over the masks that hide it, one block of rows each."""
     hiding = np.flatnonzero(~visible[:, pixel] & (mask_law > 0))
     size = np.sqrt(mask_law[hiding])
     seen = (size[:, None, None] * root * visible[hiding, None, :]).reshape(-1, root.shape[1])  # (M r, D)
@@ -160,7 +163,7 @@ def _draw_images_and_masks(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _sample(rng: np.random.Generator) -> Objects:
-    """Draw correlated images, any masks, and weights that are random, or the best ones disturbed."""
+    """Draw correlated images, any masks, and weights that are random or a perturbation of the optimum."""
     world, near, keep = _draw_images_and_masks(rng), 10 ** rng.uniform(-4, 0), float(rng.random() < 0.5)
     best = shared_linear_mae_optimum(**world).weights
     return {**world, "weights": keep * best + near * rng.normal(size=best.shape)}
@@ -181,7 +184,7 @@ def tight() -> Objects:
 
 
 def tight_mask_by_mask() -> Objects:
-    """Return four exchangeable pixels, E x xᵀ = I + 11ᵀ, two of them shown: W = 11ᵀ/3 is optimal for both masks."""
+    """Return four exchangeable pixels, E x xᵀ = I + 11ᵀ, two visible: W = 11ᵀ/3 is optimal for both masks."""
     images = 2 * (np.eye(4) + (np.sqrt(5) - 1) / 4)  # twice the root of I + 11ᵀ, so that four images have this moment
     visible = np.array([[True, True, False, False], [False, False, True, True]])
     world = {"images": images, "visible": visible, "mask_law": np.array([0.4, 0.6])}

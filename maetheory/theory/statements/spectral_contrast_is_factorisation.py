@@ -1,4 +1,4 @@
-"""Alignment with uniformity is low-rank factorisation of the augmentation graph.
+"""The spectral contrastive loss is the error of a low-rank factorisation of the augmentation graph.
 
 Setting
 -------
@@ -55,7 +55,7 @@ def _scale(graph: MaskGraph, features: np.ndarray) -> float:
 
 
 def minimiser(graph: MaskGraph, k: int) -> np.ndarray:
-    """f*, the k features of least spectral contrast, shape (N1, k); dense, for graphs small enough to write down.
+    """Minimiser f* of the spectral contrastive loss with k features, shape (N1, k); dense, for small graphs.
 
     Examples
     --------
@@ -73,12 +73,12 @@ def _graph() -> MaskGraph:
 
 
 def tight() -> Objects:
-    """Return any features on a connected graph: the identity holds for all."""
+    """Return arbitrary features on a connected graph: the identity holds for all."""
     return {"graph": _graph(), "features": np.array([[1.0, 0.3], [-0.5, 2.0], [0.2, 0.1], [1.5, -1.0]])}
 
 
 def tight_minimum() -> Objects:
-    """Return the two features that minimise the contrast of a graph with a third direction left over."""
+    """Return the two features that minimise the contrast on a graph of three directions."""
     return {"graph": _graph(), "features": minimiser(_graph(), 2)}
 
 

@@ -1,4 +1,4 @@
-"""The leading eigenvectors explain the labels up to the disagreement of positive pairs over the spectral gap.
+"""The probe residual of the leading eigenvectors is at most the label disagreement of pairs over the spectral gap.
 
 Setting
 -------
@@ -8,9 +8,9 @@ disagrees in label, and k is the number of ``features``.
 Assumptions
 -----------
 ``leading eigenvectors``: the columns of F span k leading eigenvectors of Ā (the positive ones, if fewer are positive).
-What Ā leads out of the span, δ, and what the span misses of Σ_{i≤k} λ_i may be up to 1e-11; the right side carries what
-they can cost as its error, which counts where the gap is small.
-``use_spectral_features gap``: λ_{k+1} < 1. It is needed even at φ = 0: two components that are the labels, k = 1, residual ½.
+The norm δ of the part of Ā that leaves the span, and the deficit of the span in Σ_{i≤k} λ_i, may be up to 1e-11; their
+effect on the claim is the error of the right side, which matters where the gap is small.
+``spectral gap``: λ_{k+1} < 1. It is needed even at φ = 0: two components that are the classes, k = 1, residual ½.
 
 Claim
 -----
@@ -24,8 +24,8 @@ Slack
 
 Tight when
 ----------
-Y has energy only where λ_i = 1 or λ_i = λ_{k+1}, i > k: two views of different labels share a target, beside two pure
-components, k = 3.
+Y is supported on eigenvectors with λ_i = 1 or λ_i = λ_{k+1}, i > k. Example: two views of different labels share a
+target, two further components are pure, k = 3.
 
 Reference
 ---------
@@ -51,7 +51,7 @@ _EPS = float(np.finfo(float).eps)
 
 
 def downstream_error_bounds(graph: MaskGraph, bound: float) -> dict[str, float]:
-    """What a bound of the residual says of views (2×) and of images (4× and 2α)."""
+    """Bounds on residual, view error (twice) and image error (four times plus 2α) from a bound on the residual."""
     return {
         "residual bound": bound,
         "view error bound": 2 * bound,
@@ -60,7 +60,7 @@ def downstream_error_bounds(graph: MaskGraph, bound: float) -> dict[str, float]:
 
 
 def spectral_bound(graph: MaskGraph, k: int) -> Estimate:
-    """φ/(1 − λ_{k+1}), with the round-off of both; infinite without a gap.
+    """Bound φ/(1 − λ_{k+1}), with its rounding error; infinite without a spectral gap.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def spectral_bound(graph: MaskGraph, k: int) -> Estimate:
 
 
 def _rhs(graph: MaskGraph, features: np.ndarray) -> Estimate:
-    """The bound; nearly leading eigenvectors have φ ≥ (gap − missed) r − 2δ√r for the residual r, solved for r."""
+    """Bound for nearly leading eigenvectors: φ ≥ (gap − missed) r − 2δ√r for the residual r, solved for r."""
     bound, gap = spectral_bound(graph, features.shape[1]), _gap_after(graph, features.shape[1])
     if gap <= 0:
         return bound
@@ -92,7 +92,7 @@ def _terms(graph: MaskGraph, features: np.ndarray) -> dict[str, float]:
 
 
 def _deviation_from_leading(graph: MaskGraph, features: np.ndarray) -> tuple[float, float]:
-    """‖(I − P_F)ĀP_F‖_F, and Σ_{i≤k} λ_i − tr P_FĀ."""
+    """Distance from the leading eigenvectors: ‖(I − P_F)ĀP_F‖_F, and Σ_{i≤k} λ_i − tr P_FĀ."""
     columns = column_basis(weighted_rows(graph, features))
     image = graph.augmentation @ columns  # (N1, N1) @ (N1, rank)
     leak = float(np.linalg.norm(image - columns @ (columns.T @ image)))
@@ -117,19 +117,19 @@ def _gap(graph: MaskGraph, features: np.ndarray) -> tuple[bool, str]:
 
 
 def use_spectral_features(world: dict[str, Any]) -> Objects:
-    """Replace the features by as many leading eigenvectors."""
+    """Replace the features by the same number of leading eigenvectors."""
     return {**world, "features": minimiser(world["graph"], world["features"].shape[1])}
 
 
 def tight() -> Objects:
-    """Return views 0.1 and 0.1 of labels 0 and 1 that share a target, beside two pure components; three features."""
+    """Return three features, two views of different labels that share a target, and two pure components."""
     joint = np.array([[0.1, 0, 0], [0.1, 0, 0], [0, 0.4, 0], [0, 0, 0.4]])
     graph = MaskGraph.from_joint(joint, np.array([0, 1, 0, 1]))
     return {"graph": graph, "features": minimiser(graph, 3)}
 
 
 def broken() -> dict[str, Objects]:
-    """Return features that are no eigenvectors, and one feature for two components that are the labels."""
+    """Return features that are not eigenvectors, and one feature for two components that are the classes."""
     world = tight()
     tilted = world["features"] + np.array([[1.0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]])
     apart = MaskGraph.from_joint(np.diag([0.5, 0.5]), np.array([0, 1]))

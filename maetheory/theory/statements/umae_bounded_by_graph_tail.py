@@ -1,9 +1,9 @@
-"""The tail of the augmentation graph bounds the U-MAE loss only together with a constant that empties the bound.
+"""The spectral tail bounds the U-MAE loss only with a constant that makes the bound vacuous.
 
 Setting
 -------
 L_U-MAE(h) = L_MAE(h) + λ L_unif(f), λ = 1/(4L) unless ``weight`` is given, w = 4Lλ; k is the number of features;
-λ₁ ≥ λ₂ ≥ … are the eigenvalues of Ā, 0 beyond its size. ε is the plain autoencoding error of ``h_g``, measured.
+λ₁ ≥ λ₂ ≥ … are the eigenvalues of Ā, 0 beyond its size. ε is the autoencoding error of ``h_g``, measured.
 
 Assumptions
 -----------
@@ -22,8 +22,8 @@ That of the bound by spectral contrast, plus (1/4Lw)(‖Ā − wFFᵀ‖_F² −
 
 Tight when
 ----------
-Never: the right side is negative and the left is not. Keeping E‖f‖²/(2L) does not help, since its minimum over f is −ε,
-at f = 0.
+Never: the right side is negative and the left side is not. Keeping E‖f‖²/(2L) does not help, since its minimum over f
+is −ε, at f = 0.
 
 Reference
 ---------

@@ -1,4 +1,4 @@
-"""The U-MAE loss bounds the downstream error, but with every constant written out the bound exceeds one.
+"""The U-MAE loss bounds the downstream error, but with explicit constants the bound exceeds one.
 
 Setting
 -------
@@ -15,8 +15,8 @@ Claim
 Pr[p_f(x̄) ≠ y(x̄)] ≤ 32 p_max L · L_U-MAE + (8φ + 2α) + 32 p_max L ε + 8 p_max ‖Ā‖_F². It chains
 (a) ‖(I − P_F)Y‖_F² ≤ 2 p_max ‖Ā − FFᵀ‖_F² + 2φ, (b) image error ≤ 4 ‖(I − P_F)Y‖_F² + 2α and
 (c) ‖Ā − FFᵀ‖_F² ≤ 4L (L_U-MAE + ε) + ‖Ā‖_F².
-The paper prints c₁ L · L_U-MAE + c₂ α + c₃ L ε + c₄ with constants that are not named. With these ones it is VACUOUS on
-every world: 1 − φ = ⟨Ā, YYᵀ⟩ ≤ ‖Ā‖_F √p_max gives 8 p_max ‖Ā‖_F² + 8φ ≥ 8(1 − φ + φ²) ≥ 6, the second theorem here.
+The paper prints c₁ L · L_U-MAE + c₂ α + c₃ L ε + c₄ with unspecified constants. With the constants here it is VACUOUS
+on every world: 1 − φ = ⟨Ā, YYᵀ⟩ ≤ ‖Ā‖_F √p_max gives 8 p_max ‖Ā‖_F² + 8φ ≥ 8(1 − φ + φ²) ≥ 6, the second theorem here.
 That does not refute the printed form.
 
 Slack
@@ -111,7 +111,7 @@ VACUITY = Theorem(
 
 
 def _labelled(worlds: dict[str, Objects]) -> dict[str, Objects]:
-    """Give every view of each world its own class."""
+    """Assign a class of its own to every view of each world."""
     return {
         name: {**world, "graph": MaskGraph.from_joint(world["graph"].joint, np.arange(world["graph"].shape[0]))}
         for name, world in worlds.items()

@@ -1,4 +1,4 @@
-"""A masked autoencoder with a uniformity penalty minimises spectral contrast from above.
+"""The U-MAE loss is an upper bound of the spectral contrastive loss, up to ε.
 
 Setting
 -------
@@ -16,12 +16,12 @@ L_U-MAE(h) ≥ (1/4L) L_spec(f) + (1/2L) E‖f‖² − ε at λ = 1/(4L). For a
 
 Slack
 -----
-That of the bound on encoder alignment (theorem 3.5): the penalty stands on both sides and cancels.
+That of the bound on encoder alignment (theorem 3.5): the penalty is on both sides and cancels.
 
 Tight when
 ----------
-As for theorem 3.5 only when h is aligned, right and autoencoded without error: L_MAE = ε = 0 and both sides are the
-penalty alone. There is no tight example that reconstruction takes part in.
+As for theorem 3.5, only if h is aligned and exact and ε = 0: then L_MAE = 0 and both sides equal the penalty. There is
+no tight example with L_MAE > 0.
 
 Reference
 ---------
@@ -48,7 +48,7 @@ def _default_weight(lipschitz: float) -> float:
 
 
 DEFAULT_CONSTANTS: Mapping[str, Callable[..., float]] = {**DECODER_CONSTANT, "weight": _default_weight}
-"""L measured and λ = 1/(4L), where they are not given."""
+"""Defaults where they are not given: L measured and λ = 1/(4L)."""
 
 
 def _rhs(
@@ -59,7 +59,7 @@ def _rhs(
 
 
 def _penalty(graph: MaskGraph, features: np.ndarray, weight: float) -> float:
-    """What is known anyway: L_MAE is not negative."""
+    """Uniformity penalty λ L_unif(f): a bound without the theorem, because L_MAE is not negative."""
     return weight * uniformity_loss(graph, features)
 
 
@@ -73,12 +73,12 @@ def umae_scale(
 
 
 def tight() -> Objects:
-    """Return the degenerate equality: no error anywhere, f = h, both sides the penalty."""
+    """Return the degenerate equality: all errors 0, f = h, both sides equal to the penalty."""
     return encoder_alignment.tight()
 
 
 def broken() -> dict[str, Objects]:
-    """Return a decoder that merges two views which the encoder tells apart."""
+    """Return a decoder that merges two views which the encoder separates."""
     return encoder_alignment.broken()
 
 

@@ -1,4 +1,4 @@
-"""The uniformity penalty is the second order of the total coding rate, with a remainder of known sign and size.
+"""The uniformity loss is the second-order term of the total coding rate; sign and size of the remainder are known.
 
 Setting
 -------
@@ -47,7 +47,7 @@ _REFERENCE = "After Tan et al. 2023 (M-MAE); the remainder is ours"
 
 
 def total_coding_rate(graph: MaskGraph, features: np.ndarray, distortion: float) -> float:
-    """The total coding rate log det(I + FᵀF/μ), in nats; ≥ 0, higher is more spread.
+    """Total coding rate log det(I + FᵀF/μ), in nats; ≥ 0, higher for more spread features.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def _first_order(graph: MaskGraph, features: np.ndarray, distortion: float) -> f
 
 
 def _sample(rng: np.random.Generator) -> Objects:
-    """Draw features from far below the distortion, where the remainder is closest to its bounds, to far above."""
+    """Draw features and a distortion of any ratio; for small features the remainder is closest to its bounds."""
     n1, n2 = rng.integers(1, 6, 2)
     joint = rng.random((n1, n2)) + 1e-3
     return {
@@ -96,7 +96,7 @@ def _sample(rng: np.random.Generator) -> Objects:
 
 
 def tight() -> Objects:
-    """Return the degenerate equality: no features at all."""
+    """Return the degenerate equality: all features 0."""
     graph = MaskGraph.from_joint([[0.1, 0.2, 0.0], [0.15, 0.05, 0.1], [0.0, 0.1, 0.3]])
     return {"graph": graph, "features": np.zeros((3, 2)), "distortion": 1.0}
 

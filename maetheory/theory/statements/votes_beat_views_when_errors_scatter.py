@@ -1,10 +1,10 @@
-"""A vote of views errs less than twice as often as a view, if the errors scatter over the images.
+"""The vote of an image's views errs less than twice as often as a view if errors are spread over the images.
 
 Setting
 -------
 W(x̄) is the share of the views of x̄ whose predicted class is not y(x̄), for the least-squares head on ``features``;
 e = E W = Pr[prediction ≠ y(x̄)] ≤ view error + α, and e₂ = E W² is the probability that two independent views of one
-image both err. An image takes the class that most of its views take; ties are errors.
+image both err. An image is assigned the class of most of its views; ties are errors.
 
 Assumptions
 -----------
@@ -20,7 +20,7 @@ V < e(½ − e), that is e₂ < e/2.
 
 Slack
 -----
-What Markov's inequality leaves, and the images with W ≥ ½ whose vote is right.
+Slack of Markov's inequality, plus the mass of images with W ≥ ½ whose vote is correct.
 
 Tight when
 ----------
@@ -44,7 +44,7 @@ from maetheory.theory.theorem import Theorem
 
 
 def error_shares(graph: MaskGraph, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mass of each image and W, the share of its views that are given another class than its own, shapes (S,)."""
+    """Mass of each image, and the share W of its views that are misclassified, shapes (S,)."""
     law = graph.image_views.tocoo()
     image, view = law.coords
     wrong = predicted_labels(graph, features)[view] != np.asarray(graph.image_labels)[image]
@@ -84,7 +84,7 @@ def _graph(law: np.ndarray, view_of: np.ndarray) -> MaskGraph:
 
 
 def tight() -> Objects:
-    """Return four images of two classes that share one view without features: it is half of two, a quarter of two."""
+    """Return four images of two classes that share a view of zero features, with share ½ in two images, ¼ in two."""
     view_of = np.array([[0.125, 0, 0.125], [0, 0.125, 0.125], [0.1875, 0, 0.0625], [0, 0.1875, 0.0625]])
     law = np.diag(view_of.sum(0))
     graph = _graph(law, view_of)
@@ -92,7 +92,7 @@ def tight() -> Objects:
 
 
 def _sample(rng: np.random.Generator) -> Objects:
-    """Draw images like those of the tight world with other shares, or features and shares of any kind."""
+    """Draw the tight world with other shares, or random features and shares."""
     half = rng.dirichlet(np.ones(2)) / 2
     blank = np.where(rng.random(2) < 0.5, 0.5, rng.random(2) / 2)
     share, mass = np.repeat(blank, 2), np.repeat(half, 2)
@@ -108,7 +108,7 @@ def _sample(rng: np.random.Generator) -> Objects:
 
 
 def broken() -> dict[str, Objects]:
-    """Return the same images without any features, so that every view errs."""
+    """Return the same images with all features 0, so that every view errs."""
     return {"views err less than half the time": {**tight(), "features": np.zeros((3, 2))}}
 
 

@@ -239,7 +239,9 @@ def test_a_class_that_balls_cannot_tell_may_or_may_not_be_an_error():
         probe = BallProbe(BallGraph(graph), np.eye(2))
         probe.__dict__["predicted"] = [-2, 1]
         for error in (probe.view_error(), probe.image_error()):
-            assert error.contains(ball(0)) and error.contains(ball(0.25)) and error < 0.5
+            assert error.contains(ball(0))
+            assert error.contains(ball(0.25))
+            assert error < 0.5
 
 
 def test_views_tied_by_round_off_do_not_refute_the_bound():

@@ -1,7 +1,8 @@
 """Planted falsehoods: every theorem with a constant, a term or a direction that is wrong, under one name each.
 
 A change is a new right side, or fields of :class:`maetheory.theory.Theorem` to replace. What is planted here has to be
-found by the search (``test_planted_falsehoods.py``), which says of every theorem that its search could have found something.
+found by the search (``test_planted_falsehoods.py``), which says of every theorem that its search could have found
+something.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ def test_without_a_bi_lipschitz_decoder_any_finite_constant_is_refuted():
         assert THEOREMS[slug].check(lipschitz=1e6, **objects).slack < -1e-7
 
 
-@given(st.integers(0, 10**6), st.float_graph(-7, 0), st.float_graph(-3, 3))
+@given(st.integers(0, 10**6), st.floats(-7, 0), st.floats(-3, 3))
 @settings(max_examples=40, deadline=None)
 def test_nothing_near_an_isometry_violates_the_sharp_bounds(seed, exponent, weight):
     objects = decoded(seed, noise=10**exponent)
@@ -183,7 +183,7 @@ def test_the_excess_bound_equals_dense_algebra_and_its_slack_is_that_of_the_shar
     assert close(found.slack, 2 * w * lipschitz * sharp.slack, found.scale)
 
 
-@given(st.integers(0, 10**6), st.integers(1, 7), st.sampled_from([0.25, 1.0, 4.0, 16.0]), st.float_graph(0.01, 10))
+@given(st.integers(0, 10**6), st.integers(1, 7), st.sampled_from([0.25, 1.0, 4.0, 16.0]), st.floats(0.01, 10))
 @settings(max_examples=40, deadline=None)
 def test_every_graph_has_a_world_where_the_loss_proves_the_features_best(seed, k, lipschitz, weight):
     """√L is a power of two, so that the decoder divides without round-off and its constant is L exactly."""
@@ -250,7 +250,7 @@ def test_the_sweep_of_graphs_has_one_and_several_components():
     assert {sparse_graph(seed).n_components for seed in range(8)} >= {1, 2}
 
 
-@given(st.integers(0, 10**6), st.float_graph(-7, 0))
+@given(st.integers(0, 10**6), st.floats(-7, 0))
 @settings(max_examples=40, deadline=None)
 def test_nothing_near_the_slowest_direction_violates_the_gap(seed, exponent):
     graph, h, _ = world(seed)

@@ -77,7 +77,7 @@ def test_ties_of_scores_and_of_votes_are_errors():
     assert image_error(graph, np.zeros((3, 1))) == pytest.approx(1.0)
 
 
-@given(st.integers(0, 10**6), st.integers(1, 4), st.float_graph(-6, 1))
+@given(st.integers(0, 10**6), st.integers(1, 4), st.floats(-6, 1))
 @settings(max_examples=60, deadline=None)
 def test_no_link_of_the_chain_breaks_at_random_or_near_the_best_features(seed, k, exponent):
     graph, rng = labelled(seed, r=3)

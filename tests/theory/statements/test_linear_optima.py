@@ -101,7 +101,7 @@ def test_the_rank_bound_has_its_slack_identity_and_the_loss_its_three_terms(seed
     assert three.rhs == pytest.approx(energy - sum(s2) + away, abs=200 * EPS * three.scale)
 
 
-@given(st.integers(0, 10**6), st.float_graph(-7, 0), st.integers(1, 3))
+@given(st.integers(0, 10**6), st.floats(-7, 0), st.integers(1, 3))
 @settings(max_examples=40, deadline=None)
 def test_nothing_near_the_graph_optimum_goes_below_it(seed, exponent, k):
     graph, targets = world(seed)
@@ -195,7 +195,7 @@ def test_on_one_hot_views_regression_and_the_graph_optimum_agree():
         assert regression == pytest.approx(on_graphs.linear_decoder_optimum(graph, targets, k).loss, rel=1e-12)
 
 
-@given(st.integers(0, 10**6), st.float_graph(-7, 0), st.integers(1, 3))
+@given(st.integers(0, 10**6), st.floats(-7, 0), st.integers(1, 3))
 @settings(max_examples=40, deadline=None)
 def test_nothing_near_the_optima_over_masks_goes_below_them(seed, exponent, k):
     images, rng = correlated(seed, 6, 4), generator(seed, "noise")

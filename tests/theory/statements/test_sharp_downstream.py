@@ -37,7 +37,7 @@ def labelled(seed, n1=6, n2=4, n_images=4):
     return MaskGraph(*parts, rng.integers(0, 3, n_images)), rng
 
 
-@given(st.integers(0, 10**6), st.integers(1, 4), st.float_graph(-7, 1))
+@given(st.integers(0, 10**6), st.integers(1, 4), st.floats(-7, 1))
 @settings(max_examples=40, deadline=None)
 def test_the_bounds_hold_in_order_near_the_best_features(seed, k, exponent):
     graph, rng = labelled(seed)

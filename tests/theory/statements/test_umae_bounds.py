@@ -85,7 +85,7 @@ def test_the_minimum_is_reached_by_eigenvectors_and_five_percent_better_is_not(k
     assert planted.check(graph, features=minimiser(graph, k)).verdict is Verdict.VIOLATED
 
 
-@given(st.integers(0, 10**6), st.float_graph(-7, 0), st.integers(1, 4))
+@given(st.integers(0, 10**6), st.floats(-7, 0), st.integers(1, 4))
 @settings(max_examples=40, deadline=None)
 def test_nothing_near_the_minimum_goes_below_it(seed, exponent, k):
     graph, _ = world(seed)
@@ -112,7 +112,7 @@ def test_the_spectral_bound_is_the_scaled_contrast_and_its_slack_is_that_of_theo
     assert found.verdict is not Verdict.VIOLATED
 
 
-@given(st.integers(0, 10**6), st.float_graph(1e-3, 1e3), st.integers(1, 5))
+@given(st.integers(0, 10**6), st.floats(1e-3, 1e3), st.integers(1, 5))
 @settings(max_examples=40, deadline=None)
 def test_the_graph_tail_bound_is_vacuous_on_every_world(seed, weight, k):
     graph, objects = world(seed, k=k)
