@@ -1,7 +1,11 @@
 """A theory-verification toolkit for masked autoencoders.
 
-The main functions and classes are attributes of this package; each is imported when it is first used, so that
-``import maetheory`` is quick and the exact world needs no torch.
+The main functions and classes are attributes of this package. Each is imported when it is first used (PEP 562), so
+``import maetheory`` is quick, and exact computations on finite worlds need no torch.
+
+Finite worlds: `worlds`, `MaskGraph`, `check`, `THEOREMS`. Training and measuring: `load_images`, `train`,
+`collapse_report`, `reproduce`. Checkpoints of other projects: `load_checkpoint`, `encode`, `linear_probe`. Real images:
+`token_graph`, `kernel_graph`.
 
 >>> import maetheory
 >>> graph = maetheory.MaskGraph.from_joint([[0.25, 0.25], [0.0, 0.5]])
@@ -53,17 +57,20 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_ROOMS = {
+_ROOMS: dict[str, tuple[str, ...]] = {
     "checkpoints": ("LoadReport", "inspect_checkpoint", "load_checkpoint"),
     "core": ("Estimate", "InputError"),
     "data": ("FiniteWorld", "ImageSet", "load_images", "worlds"),
     "empirical": ("kernel_graph", "token_graph"),
     "evaluation": ("collapse_report", "encode", "knn_probe", "linear_probe"),
     "experiments": ("EXPERIMENTS", "reproduce"),
+    "figures": (),
     "graph": ("MaskGraph",),
     "masks": ("BernoulliMasks", "BlockMasks", "UniformMasks"),
     "metrics": ("Moments",),
     "models": ("MAE", "PRESETS", "MAEConfig"),
+    "reports": (),
+    "spectra": (),
     "testing": ("assert_holds",),
     "theory": ("THEOREMS", "Theorem", "Verdict", "certify", "check", "falsify"),
     "training": ("CollapseMonitor", "TrainConfig", "train"),
