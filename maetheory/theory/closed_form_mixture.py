@@ -19,29 +19,29 @@ def _posterior(n_visible: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def bayes_error(n_visible: int, noise: float) -> float:
-    """e_v = E(1 − |2η_v − 1|)/2: Bayes error of the class given v patches, with ties broken by a fair coin."""
+    """Bayes error e_v = E(1 − |2η_v − 1|)/2 of the class given v patches, with ties broken by a fair coin."""
     mass, lean = _posterior(n_visible, noise)
     return float(mass @ (1 - np.abs(lean)) / 2)
 
 
 def squared_posterior_mean(n_visible: int, noise: float) -> float:
-    """χ_v = E(2η_v − 1)² for the posterior η_v of the class given v patches."""
+    """Second moment χ_v = E(2η_v − 1)² for the posterior η_v of the class given v patches."""
     mass, lean = _posterior(n_visible, noise)
     return float(mass @ lean**2)
 
 
 def second_eigenvalue(n_patches: int, n_visible: int, noise: float) -> float:
-    """λ₂ = χ_v χ_{n−v}; every later eigenvalue is 0."""
+    """Second eigenvalue λ₂ = χ_v χ_{n−v}; all further eigenvalues are 0."""
     return squared_posterior_mean(n_visible, noise) * squared_posterior_mean(n_patches - n_visible, noise)
 
 
 def pair_error(n_patches: int, n_visible: int, noise: float) -> float:
-    """φ = ½(1 − (1 − 2e_v)² χ_{n−v}), the probability that a positive pair disagrees in label."""
+    """Pair error φ = ½(1 − (1 − 2e_v)² χ_{n−v}), the probability that a positive pair disagrees in label."""
     return (1 - (1 - 2 * bayes_error(n_visible, noise)) ** 2 * squared_posterior_mean(n_patches - n_visible, noise)) / 2
 
 
 def sharp_bound(n_patches: int, n_visible: int, noise: float) -> float:
-    """4φ + 2e_v: downstream bound with two features, where λ₃ = 0."""
+    """Downstream bound 4φ + 2e_v with two features, where λ₃ = 0."""
     return 4 * pair_error(n_patches, n_visible, noise) + 2 * bayes_error(n_visible, noise)
 
 

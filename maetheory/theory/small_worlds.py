@@ -216,7 +216,7 @@ def complexity(world: SmallWorld) -> tuple[int, int, int]:
 
 
 def _entry_complexity(array: np.ndarray) -> np.ndarray:
-    """0 for zero, 1 for one, 2 for an integer, 3 and 4 for one and two decimals, 5 for anything else."""
+    """Complexity of each entry: 0 for zero, 1 for one, 2 for an integer, 3–4 for one or two decimals, 5 otherwise."""
     kinds = [array == 0, array == 1, *(array == np.round(array, places) for places in range(3))]
     return np.select(kinds, list(range(5)), default=5)
 

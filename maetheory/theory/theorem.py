@@ -112,7 +112,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Theorem:
-    """A claim that can be checked on any finite world.
+    """Claim with two sides, a direction and assumptions, which can be checked on any finite world.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ class Theorem:
             raise InputError(f"the direction of a theorem is '>=', '<=' or '==', but {self.direction!r} was given")
 
     def check(self, graph: Any = None, **objects: Any) -> Check:
-        """Evaluate both sides on one world.
+        """Evaluate sides and assumptions on one world and return the verdict.
 
         Parameters
         ----------

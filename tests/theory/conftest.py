@@ -1,4 +1,4 @@
-"""The planted falsehoods stand beside the tests that look for them."""
+"""Put the package of planted falsehoods on the import path."""
 
 from __future__ import annotations
 

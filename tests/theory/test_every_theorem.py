@@ -1,4 +1,4 @@
-"""What every statement owes its reader: headings, an equality, a failing world per assumption, no violation."""
+"""Every statement has six headings, an equality, a failing world per assumption, and no violation."""
 
 from __future__ import annotations
 

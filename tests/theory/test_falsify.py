@@ -1,4 +1,4 @@
-"""The search must find what is false, shrink it to something readable, and leave alone what is true."""
+"""The search finds false theorems, shrinks their counterexamples, and finds nothing against true ones."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NEARLY = Theorem(
 )
 
 
-def test_going_downhill_finds_what_drawing_does_not():
+def test_descent_finds_what_drawing_does_not():
     """E‖h‖² + 0.02 >= 2 E‖h‖ - 0.97 fails only within 0.1 of ‖h‖ = 1, and worlds are drawn from 5 to 6."""
     assert falsify(NEARLY, worlds=20, descend=False) is None
     found = falsify(NEARLY, worlds=20)

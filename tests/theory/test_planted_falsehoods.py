@@ -1,4 +1,4 @@
-"""Which search finds which planted falsehood, for every theorem: ``pytest -n 0 -s -k table`` prints the list."""
+"""The search finds every planted falsehood of every theorem; ``pytest -n 0 -s -k table`` prints the list."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def row(name, slug, change):
     found = falsify(plant(slug, change), worlds=WORLDS)
     if found is None:
         return f"{name:<62} NOT FOUND"
-    way = f"downhill from {found.number}" if found.descended else f"world {found.number}"
+    way = f"descent from {found.number}" if found.descended else f"world {found.number}"
     return f"{name:<62} {way:<18} {found.relative_slack:9.2e}"
 
 

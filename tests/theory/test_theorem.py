@@ -1,4 +1,4 @@
-"""The frame every theorem hangs in: verdicts, bands, complaints."""
+"""Theorem and Check: verdicts, errors of sampled sides, error messages."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_slack_is_non_negative_exactly_when_the_claim_holds(direction, lhs, rhs,
     assert result.slack == pytest.approx(slack, nan_ok=True)
 
 
-def test_round_off_is_not_counted_against_the_claim_but_more_is():
+def test_rounding_error_is_not_counted_against_the_claim_but_more_is():
     within, beyond = 0.5e-10, 2e-10
     assert sides(1.0 - within, 1.0).check(GRAPH).slack == 0.0
     assert sides(1.0 - within, 1.0).check(GRAPH).verdict is Verdict.TIGHT
@@ -61,13 +61,13 @@ def test_small_worlds_are_judged_on_their_own_scale():
     assert sides(1e-15, 2e-15).check(GRAPH).verdict is Verdict.VIOLATED
 
 
-def test_a_sampled_side_decides_nothing_inside_its_band():
-    band = Estimate(1.0, 0.2, sampled=True)
-    assert sides(band, 0.9).check(GRAPH).verdict is Verdict.UNDECIDED
-    assert sides(band, 1.1).check(GRAPH).verdict is Verdict.UNDECIDED
-    assert sides(band, 0.7).check(GRAPH).verdict is Verdict.HOLDS
-    assert sides(band, 1.3).check(GRAPH).verdict is Verdict.VIOLATED
-    assert sides(band, 1.3).check(GRAPH).lhs.sampled
+def test_a_sampled_side_decides_nothing_within_its_error():
+    sampled = Estimate(1.0, 0.2, sampled=True)
+    assert sides(sampled, 0.9).check(GRAPH).verdict is Verdict.UNDECIDED
+    assert sides(sampled, 1.1).check(GRAPH).verdict is Verdict.UNDECIDED
+    assert sides(sampled, 0.7).check(GRAPH).verdict is Verdict.HOLDS
+    assert sides(sampled, 1.3).check(GRAPH).verdict is Verdict.VIOLATED
+    assert sides(sampled, 1.3).check(GRAPH).lhs.sampled
 
 
 def test_a_bound_no_better_than_what_is_known_anyway_is_vacuous():
@@ -111,10 +111,10 @@ def test_what_is_not_a_number_violates_even_when_an_assumption_fails(name, bad):
     ],
 )
 def test_bad_objects_are_named_with_what_was_found_and_expected(objects, words):
-    with pytest.raises(InputError) as complaint:
+    with pytest.raises(InputError) as error:
         PLAIN.check(GRAPH, **objects)
     for word in words:
-        assert word in str(complaint.value)
+        assert word in str(error.value)
 
 
 def test_the_graph_and_the_slug_are_asked_for():

@@ -32,7 +32,7 @@ class UndecidedError(ArithmeticError):
 
 @dataclass(frozen=True)
 class Enclosure:
-    """An interval of floats, rounded outward, that provably contains a real number.
+    """Interval of floats, rounded outward, that provably contains a real number.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def working_bits() -> int:
 
 
 def ball(value: Any) -> Ball:
-    """Return a stored number as a ball of radius zero, whatever the precision.
+    """Return a stored number as a ball of radius zero, at any precision.
 
     Examples
     --------

@@ -69,7 +69,7 @@ def _largest_rise(graph: BallGraph, channel: BallMatrix, view_channel: BallMatri
 
 
 def _pair_error_after(graph: BallGraph, channel: BallMatrix) -> Ball:
-    """φ of the processed graph with the view labels unchanged."""
+    """Pair error φ of the processed graph, with the view labels unchanged."""
     after, labels = graph.joint * _normalised_channel(channel), graph.float_graph.view_labels
     error = ball(0)
     for column in after.transpose().tolist():
@@ -84,7 +84,7 @@ def _pair_error_after(graph: BallGraph, channel: BallMatrix) -> Ball:
 
 
 def _bayes_error(class_law: list[list[Ball]]) -> Ball:
-    """Mass off the likeliest class of each node; no tie of labels enters."""
+    """Bayes error: mass outside the most probable class of each node, independent of tie breaking."""
     return ball_sum(ball_sum(row) - ball_max(row) for row in class_law)
 
 

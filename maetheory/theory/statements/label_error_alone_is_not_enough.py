@@ -88,7 +88,7 @@ def _terms(classes: int) -> dict[str, float]:
 
 
 def tight() -> Objects:
-    """Return the two classes of the counterexample: residuals 0 and ½."""
+    """Return the counterexample with two classes: residuals 0 and ½."""
     return {"classes": 2}
 
 

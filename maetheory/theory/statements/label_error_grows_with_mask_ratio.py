@@ -47,7 +47,7 @@ from maetheory.data import worlds
 from maetheory.graph import MaskGraph, NodeContents
 from maetheory.masks import BlockMasks, UniformMasks
 from maetheory.theory.objects import Objects
-from maetheory.theory.theorem import Theorem
+from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 
 IMAGES = "both graphs have the same images"
 POSITIONS = "positions are kept in both graphs or dropped in both"
@@ -64,7 +64,7 @@ def _same_images(graph: MaskGraph, hides_more: MaskGraph) -> tuple[bool, str]:
     same = labels is not None and others is not None and np.array_equal(labels, others)
     shown = contents_agree(graph, hides_more)
     words = f"labels {'agree' if same else 'differ'}, contents {'agree' if shown else 'differ'}"
-    return off <= 1e-12 and same and shown, f"masses agree within {off:.3g}, {words}"
+    return off <= ROUNDING_TOLERANCE and same and shown, f"masses agree within {off:.3g}, {words}"
 
 
 def contents_agree(graph: MaskGraph, hides_more: MaskGraph) -> bool:
@@ -81,7 +81,7 @@ def contents_agree(graph: MaskGraph, hides_more: MaskGraph) -> bool:
     if not keeps_positions(graph):
         size = 1 + max(int(g.view_contents.symbols.max(initial=0)) for g in (graph, hides_more) if g.view_contents)
         one, two = (_symbol_frequencies(g, size) for g in (graph, hides_more))
-        return bool(np.abs(one - two).max() <= 1e-12)
+        return bool(np.abs(one - two).max() <= ROUNDING_TOLERANCE)
     pictures, others = _symbols_per_image(graph), _symbols_per_image(hides_more)
     known = np.minimum(pictures, others) >= 0
     return pictures.shape == others.shape and bool((pictures == others)[known].all())
@@ -137,7 +137,7 @@ def _hides_more_uniformly(graph: MaskGraph, hides_more: MaskGraph) -> tuple[bool
     shown = (graph.image_views @ parts).toarray() / comb(*counts)  # (S, N1) @ (N1, N1' + 1)
     off = float(np.abs(shown[:, :-1] - hides_more.image_views.toarray()).max())
     off = max(off, float(shown[:, -1].max()))
-    return off <= 1e-12, f"{words}, views are uniform parts of views within {off:.3g}"
+    return off <= ROUNDING_TOLERANCE, f"{words}, views are uniform parts of views within {off:.3g}"
 
 
 def uniform_parts(graph: MaskGraph, hides_more: MaskGraph) -> sparse.csr_array | None:
@@ -177,7 +177,7 @@ def _equally_likely(graph: MaskGraph, visible: int) -> bool:
         return True
     distinct, member = np.unique(masks, axis=0, return_inverse=True)
     mass = np.bincount(member.ravel(), graph.degrees[0])
-    return len(distinct) == comb(masks.shape[1], visible) and bool(np.ptp(mass) <= 1e-12)
+    return len(distinct) == comb(masks.shape[1], visible) and bool(np.ptp(mass) <= ROUNDING_TOLERANCE)
 
 
 def _label_error(graph: MaskGraph) -> Estimate:

@@ -42,7 +42,7 @@ from maetheory.data import worlds
 from maetheory.graph import MaskGraph, NodeContents
 from maetheory.masks import BernoulliMasks, BlockMasks, UniformMasks
 from maetheory.theory.objects import Objects
-from maetheory.theory.theorem import Theorem
+from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 
 TRANSPOSED = "the complement has the law of the transposed graph"
 
@@ -86,7 +86,7 @@ def _is_transposed(graph: MaskGraph, complement: MaskGraph) -> tuple[bool, str]:
             _largest_entry(graph.class_law - complement.target_class_law[views]),
             _largest_entry(graph.target_class_law - complement.class_law[targets]),
         )
-    return off <= 1e-12, f"masses and class laws agree within {off:.3g}"
+    return off <= ROUNDING_TOLERANCE, f"masses and class laws agree within {off:.3g}"
 
 
 def match_nodes(graph: MaskGraph, complement: MaskGraph) -> tuple[np.ndarray, np.ndarray] | None:

@@ -46,7 +46,7 @@ from maetheory.core import InputError
 from maetheory.graph import MaskGraph
 from maetheory.theory.objects import Objects
 from maetheory.theory.statements.data_processing_shrinks_spectrum import normalised
-from maetheory.theory.theorem import Theorem
+from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 
 _LAW = "the sample is a law"
 _UNSEEN = "a component was never seen"
@@ -67,7 +67,7 @@ def _is_unseen(graph: MaskGraph, sampled: np.ndarray) -> tuple[bool, str]:
 
 def _is_independent(graph: MaskGraph) -> tuple[bool, str]:
     off = float(np.abs(graph.normalized_matrix.toarray() - np.sqrt(np.outer(*graph.degrees))).max())
-    return off <= 1e-12, f"Ā_M is √d₁√d₂ᵀ within {off:.3g}"
+    return off <= ROUNDING_TOLERANCE, f"Ā_M is √d₁√d₂ᵀ within {off:.3g}"
 
 
 def _has_two_draws(draws: int) -> tuple[bool, str]:

@@ -1,4 +1,4 @@
-"""A certificate proves nothing that an assumption, met only nearly or not read in balls, could have brought about."""
+"""A certificate decides nothing within the cost of an assumption that is met only nearly or not verified in balls."""
 
 from __future__ import annotations
 
@@ -381,7 +381,7 @@ def test_a_long_double_that_is_not_a_number_is_found():
     assert "not a finite number" in found.note
 
 
-def test_premises_see_the_last_bits_of_long_doubles():
+def test_assumptions_see_the_last_bits_of_long_doubles():
     world = dict(THEOREMS["full-collapse-costs-variance"].tight())
     h = world["h"].astype(np.longdouble)
     exact = certify("full-collapse-costs-variance", **{**world, "h": h})
@@ -417,7 +417,7 @@ def test_weights_of_a_graph_may_be_long_doubles():
     ],
 )
 @pytest.mark.parametrize("off", [2.0**-46, -(2.0**-46)])
-def test_round_off_in_an_assumption_neither_refutes_nor_hides_what_is_false(slug, name, off):
+def test_rounding_error_in_an_assumption_neither_refutes_nor_hides_what_is_false(slug, name, off):
     world = dict(THEOREMS[slug].tight())
     moved = world[name].copy()
     moved[0] *= 1 + off

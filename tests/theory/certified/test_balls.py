@@ -1,4 +1,4 @@
-"""Balls contain the rational numbers they stand for, and spectra with any multiplicities."""
+"""Balls contain the exact rational results, and spectra with any multiplicities."""
 
 from __future__ import annotations
 

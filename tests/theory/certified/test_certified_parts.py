@@ -1,4 +1,4 @@
-"""What certificates of ranks, bounds, optima and samples are made of contains slow rational answers."""
+"""Parts of the certificates of ranks, bounds, optima and samples against slow rational computations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A certificate encloses what floats compute, proves what is true by a hair, and calls nothing proved that is open."""
+"""Certificates enclose float results, prove claims of tiny slack, and leave undecided what is open."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def random_worlds(theorem, number):
 
 
 def blurred(world):
-    """Whether features depend on one another up to round-off, but not exactly."""
+    """Whether features depend on one another up to rounding error, but not exactly."""
     features = world.get("features", np.eye(1))
     return np.isfinite(features).all() and np.linalg.matrix_rank(features) < len(independent_columns(features))
 
@@ -56,7 +56,7 @@ def test_floats_lie_in_the_enclosures(slug):
     theorem = THEOREMS[slug]
     for world in random_worlds(theorem, 16):
         if blurred(world):
-            continue  # floats do not count a direction that is round-off, balls do
+            continue  # floats do not count a direction that is rounding error, balls do
         found, proved = theorem.check(**world), certify(slug, **world)
         assert (found.verdict in PROVED_FALSE) == (proved.verdict in PROVED_FALSE), (found, proved)
         if proved.verdict is not Verdict.INAPPLICABLE:
@@ -124,7 +124,7 @@ def nearly_collapsed(distance):
     return {"graph": graph, "features": np.ones((40, 1)), "h": h, "targets": targets}
 
 
-def test_what_is_true_by_a_hair_needs_and_gets_more_bits():
+def test_what_is_true_with_tiny_slack_needs_and_gets_more_bits():
     world = nearly_collapsed(1e-7)
     coarse = certify("full-collapse-costs-variance", max_bits=53, **world)
     fine = certify("full-collapse-costs-variance", **world)
@@ -138,7 +138,7 @@ def test_what_is_true_by_a_hair_needs_and_gets_more_bits():
     assert check("full-collapse-costs-variance", **world).verdict is Verdict.TIGHT
 
 
-def test_what_is_false_by_a_hair_is_proved_false():
+def test_what_is_false_with_tiny_slack_is_proved_false():
     sides = table.CERTIFIED_SIDES["full-collapse-costs-variance"]
     bold = replace(sides, rhs=lambda graph, targets: sides.rhs(graph, targets) + ball(2e-14))
     proved = certify("full-collapse-costs-variance", sides=bold, **nearly_collapsed(1e-7))
@@ -146,7 +146,7 @@ def test_what_is_false_by_a_hair_is_proved_false():
     assert proved.slack.high == pytest.approx(-1e-14, rel=1e-6)
 
 
-def test_round_off_in_an_assumption_is_no_violation():
+def test_rounding_error_in_an_assumption_is_no_violation():
     theorem = THEOREMS["asymmetric-alignment-bounds-alignment"]
     world = dict(theorem.tight())
     world["h_g"] = world["h_g"] * (1 + 1e-14)
@@ -217,7 +217,7 @@ def test_an_assumption_without_balls_is_judged_in_floats_and_carries_no_proof(ho
     assert "as it were" in proved.note
 
 
-def test_pairs_that_differ_by_round_off_do_not_count_for_the_decoder():
+def test_pairs_that_differ_by_rounding_error_do_not_count_for_the_decoder():
     graph = MaskGraph.from_joint([[0.25], [0.25], [0.5]])
     features, h = np.array([[1.0], [1.0 + 1e-14], [2.0]]), np.array([[1.0], [1.0], [3.0]])
     world = {"features": features, "h": h, "h_g": h[:1], "targets": h[:1]}
@@ -244,7 +244,7 @@ def test_a_class_that_balls_cannot_tell_may_or_may_not_be_an_error():
             assert error < 0.5
 
 
-def test_views_tied_by_round_off_do_not_refute_the_bound():
+def test_views_tied_by_rounding_error_do_not_refute_the_bound():
     view_of = np.array([[0.1, 0, 0.1, 0], [0, 0.1, 0, 0.1 + 1e-15], [0, 0, 0.3, 0], [0, 0, 0, 0.3]])
     target_of = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]).astype(float)
     law = view_of.sum(0)[:, None] * target_of

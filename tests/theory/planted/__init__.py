@@ -1,4 +1,4 @@
-"""Planted falsehoods: every theorem with a constant, a term or a direction that is wrong, under one name each.
+"""Planted falsehoods: every theorem with a wrong constant, term or direction, by name.
 
 A change is a new right side, or fields of :class:`maetheory.theory.Theorem` to replace. What is planted here has to be
 found by the search (``test_planted_falsehoods.py``), which says of every theorem that its search could have found

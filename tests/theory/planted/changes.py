@@ -1,4 +1,4 @@
-"""Ways to make a true right side false: another factor, a term more or less, another law."""
+"""Changes that make a true right side false: another factor, an added or dropped term, another law."""
 
 from __future__ import annotations
 

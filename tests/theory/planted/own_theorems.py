@@ -1,4 +1,4 @@
-"""False versions of the growth of ranks, of our bounds on labels, and of what graphs do under channels and samples."""
+"""False versions of the theorems about ranks, labels, channels and sampled graphs."""
 
 from __future__ import annotations
 

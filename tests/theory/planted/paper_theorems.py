@@ -1,4 +1,4 @@
-"""False versions of the statements of the paper."""
+"""False versions of the theorems of the paper."""
 
 from __future__ import annotations
 

@@ -185,8 +185,8 @@ def test_a_rare_view_with_long_features_does_not_hide_a_pair_that_the_decoder_me
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_round_off_of_a_constant_encoder_violates_nothing(seed):
-    """E[f | x₂] of equal features is off by round-off, which is measured beside E‖f‖², not beside a loss of 0."""
+def test_rounding_error_of_a_constant_encoder_violates_nothing(seed):
+    """E[f | x₂] of equal features is off by rounding error, which is measured beside E‖f‖², not beside a loss of 0."""
     rng = np.random.default_rng(seed)
     joint = rng.random((3, 2))
     graph, zero = MaskGraph.from_joint(joint / joint.sum()), np.zeros((3, 1))

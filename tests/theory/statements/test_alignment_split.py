@@ -1,4 +1,4 @@
-"""The exact splits of reconstruction, what follows for encoder and spectrum, and what perfect alignment means."""
+"""The exact splits of the reconstruction loss, their consequences for the encoder, and perfect alignment."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def test_the_excess_bound_equals_dense_algebra_and_its_slack_is_that_of_the_shar
 @given(st.integers(0, 10**6), st.integers(1, 7), st.sampled_from([0.25, 1.0, 4.0, 16.0]), st.floats(0.01, 10))
 @settings(max_examples=40, deadline=None)
 def test_every_graph_has_a_world_where_the_loss_proves_the_features_best(seed, k, lipschitz, weight):
-    """√L is a power of two, so that the decoder divides without round-off and its constant is L exactly."""
+    """√L is a power of two, so that the decoder divides without rounding error and its constant is L exactly."""
     objects = equality_world(sparse_graph(seed), k, lipschitz, weight)
     found = check(EXCESS, **objects)
     assert found.verdict is Verdict.TIGHT

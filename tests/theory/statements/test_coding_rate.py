@@ -1,4 +1,4 @@
-"""The coding rate and its second order, against sums that know no matrix."""
+"""The coding rate and its second-order term, against explicit sums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Channels only forget: held to sums written out in loops, to enumerated graphs, and against planted falsehoods."""
+"""Data-processing inequalities against sums in loops, enumerated graphs, and planted falsehoods."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_forgetting_positions_lowers_every_singular_value(visible):
 
 @pytest.mark.parametrize("size", [9e-10, 3e-12])
 def test_rows_that_sum_to_one_only_nearly_are_no_law(size):
-    """At 9e-10 the pair error already falls by more than round-off."""
+    """At 9e-10 the pair error already falls by more than rounding error."""
     objects = dict(THEOREMS[ERROR].tight())
     for signs in product([-1, 0, 1], repeat=3):
         if any(signs):

@@ -1,4 +1,4 @@
-"""The chain to theorem 4.1 link by link, why its explicit form is vacuous, and the gap in α."""
+"""The steps of theorem 4.1, the vacuity of its explicit form, and the gap in α."""
 
 from __future__ import annotations
 

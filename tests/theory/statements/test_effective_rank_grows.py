@@ -54,7 +54,7 @@ def test_the_limits_are_the_components_and_all_dimensions():
     assert list(heavy.values()) == pytest.approx([4.0] * 3, rel=1e-5)
 
 
-def test_the_ranks_of_a_spectrum_worked_out_by_hand():
+def test_the_ranks_of_a_spectrum_in_closed_form():
     found = rank_measures(np.array([2.0, 1.0, 1.0, 0.0]))
     assert found == pytest.approx(
         {"effective rank": 2 * math.sqrt(2), "participation ratio": 8 / 3, "stable rank": 2.0}
@@ -111,7 +111,7 @@ def ranks_by_loops(graph, features, weight):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_both_sides_of_the_growth_are_those_of_water_poured_by_hand(seed):
+def test_both_sides_of_the_growth_are_those_of_explicit_water_filling(seed):
     rng = np.random.default_rng(seed)
     joint = rng.random((4, 3)) ** 3 * (rng.random((4, 3)) < 0.7) + 1e-4
     graph, features = MaskGraph.from_joint(joint / joint.sum()), rng.normal(size=(4, 1 + seed))

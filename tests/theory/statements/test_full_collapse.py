@@ -79,7 +79,7 @@ def test_the_masks_are_asked_for_where_the_graph_does_not_know_them():
 
 
 @pytest.mark.parametrize("slug", [PRINTED, AWARE])
-def test_features_that_differ_by_round_off_tell_a_decoder_nothing(slug):
+def test_features_that_differ_by_rounding_error_tell_a_decoder_nothing(slug):
     """They count as collapsed, so a decoder that reads their last digits is not blind to the position."""
     world = dict(THEOREMS[PRINTED].tight())
     graph, targets = world["graph"], world["targets"]
@@ -92,7 +92,7 @@ def test_features_that_differ_by_round_off_tell_a_decoder_nothing(slug):
 
 
 def test_a_rare_mask_of_large_predictions_buys_no_tolerance_for_the_others():
-    """Beside predictions of 1e8 a difference of 5e-5 would pass for round-off of the largest."""
+    """Beside predictions of 1e8 a difference of 5e-5 would pass for rounding error of the largest."""
     masses = np.array([0.5, 0.5, 1e-20])
     graph = MaskGraph.from_joint(np.diag(masses / masses.sum()))
     h = np.array([[1.0], [1.00005], [1e8]])

@@ -1,4 +1,4 @@
-"""Closed forms of linear autoencoders against optimisers that do not know them."""
+"""Closed forms of linear autoencoders against general optimisers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mask ratios: duality, growth of α and the sweep, held to loops over images and masks."""
+"""Mask ratios: duality, growth of α and the sweep, against loops over images and masks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sampled graphs: distance and bias held to loops over every sample, and against planted falsehoods."""
+"""Sampled graphs: distance and bias against loops over every sample, and planted falsehoods."""
 
 from __future__ import annotations
 

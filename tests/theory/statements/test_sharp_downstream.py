@@ -83,7 +83,7 @@ def test_the_mask_ratio_series_of_two_classes():
 
 
 @pytest.mark.parametrize("classes", [1, 2, 3, 5])
-def test_the_twins_agree_in_all_but_the_residual(classes):
+def test_the_two_graphs_agree_in_all_but_the_residual(classes):
     terms = check(ALONE, classes=classes).terms
     assert terms["largest difference of eigenvalues"] < 1e-12
     assert terms["alpha within"] == terms["alpha across"] == 0
@@ -106,7 +106,7 @@ def test_an_image_whose_views_all_err_half_the_time_is_beyond_the_vote_bound():
 
 
 def test_features_that_take_the_wrong_one_of_two_close_eigenvectors_violate_nothing():
-    """They miss 4e-12 of the eigenvalues, within the premise, and a small gap makes 1e-8 of that."""
+    """They miss 4e-12 of the eigenvalues, within the assumption, and a small gap makes 1e-8 of that."""
     share = np.array([5e-5, 5e-5 + 1e-12])  # of two blocks of two views each; λ = (1 - 2 share)² beside two ones
     blocks = [np.array([[1 - s, s], [s, 1 - s]]) / 4 for s in share]
     graph = MaskGraph.from_joint(block_diag(*blocks), np.array([0, 1, 2, 2]))
@@ -143,7 +143,7 @@ def votes_by_loops(graph, features):
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_the_vote_bound_is_that_of_votes_counted_by_hand(seed):
+def test_the_vote_bound_is_that_of_votes_counted_in_loops(seed):
     graph, rng = labelled(seed, n1=5, n_images=6)
     features = rng.normal(size=(5, 3)) * (rng.random((5, 1)) < 0.8)  # some views have none, and vote for nothing
     error, mean, square = votes_by_loops(graph, features)

@@ -1,4 +1,4 @@
-"""Spectral contrast, its minimum, and what theorem 4.2 says once its constant is written out."""
+"""Spectral contrast, its minimum, and theorem 4.2 with its constant written out."""
 
 from __future__ import annotations
 
