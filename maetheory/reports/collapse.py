@@ -83,7 +83,7 @@ def compact_table(table: pd.DataFrame, metrics: Sequence[str] | None = COMPACT_M
     Parameters
     ----------
     table : DataFrame
-        As `maetheory.evaluation.collapse_report` returns it.
+        As `maetheory.evaluation.collapse_report` returns it; older tables with columns random_twin are accepted.
     metrics : sequence of str, optional
         Names of the metrics to show; None shows all. Each is shown under the convention of its publication.
 
@@ -92,6 +92,7 @@ def compact_table(table: pd.DataFrame, metrics: Sequence[str] | None = COMPACT_M
     DataFrame
         readout, metric, value ("value [low, high]"), random init, shuffled, noise, n, d.
     """
+    table = table.rename(columns={"random_twin": "random_init"})
     last = table[table.layer == table.layer.iloc[-1]].drop_duplicates(["readout", "metric"])
     return pd.DataFrame(
         [
