@@ -1,6 +1,20 @@
-"""The paper's figures: each file computes a table of what is drawn, then draws exactly that table."""
+"""Figures of the paper and of this project.
+
+Each file has a function that computes the table of a figure and one that draws it. A drawing function
+computes nothing: the CSV file saved beside a figure holds the numbers in it. Read `style` and `axes` first
+(colours, saving, shared ticks), then the figure in question. `theory_figures` lists the figures of finite worlds by
+name; `spectra`, `effective_rank_through_training`, `tsne`, `uniformity_sweep`, `score_against_accuracy` and
+`image_mask_ratio` draw the results of experiments, `collapse` those of checkpoints.
+
+>>> import numpy as np
+>>> from maetheory.figures import effective_ranks
+>>> ranks = effective_ranks({"MAE": [np.eye(3)]})
+>>> ranks[ranks.source == "ours"].effective_rank.round(6).tolist()
+[3.0]
+"""
 
 from maetheory.core.renames import renamed
+from maetheory.figures.effective_rank_through_training import draw_training_curves, training_curves
 from maetheory.figures.image_mask_ratio import image_mask_ratios
 from maetheory.figures.image_mask_ratio_panels import FIGURE_SIZE as MASK_RATIO_SIZE
 from maetheory.figures.image_mask_ratio_panels import PANEL_GRID as MASK_RATIO_SHAPE
@@ -18,7 +32,6 @@ from maetheory.figures.spectra import (
     log_spectra,
 )
 from maetheory.figures.style import COLOURS, paper_style, save_figure
-from maetheory.figures.training import draw_training_curves, training_curves
 from maetheory.figures.tsne import draw_tsne, tsne_embedding
 from maetheory.figures.uniformity_sweep import draw_uniformity_sweep, uniformity_sweep
 

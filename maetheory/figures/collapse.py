@@ -1,4 +1,4 @@
-"""Checkpoints side by side on the same scales: spectra beside what learned nothing, ranks by layer and by images."""
+"""Spectra, layer-wise ranks and sample-size curves of checkpoints, with baselines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from maetheory.figures.style import COLOUR_CYCLE
+from maetheory.figures.style import COLOUR_CYCLE, FLOAT32_RESOLUTION
 
 LINE_STYLES: Mapping[str, dict[str, Any]] = {
     "checkpoint": {"color": "#0072b2", "lw": 1.8},
@@ -17,11 +17,10 @@ LINE_STYLES: Mapping[str, dict[str, Any]] = {
     "shuffled": {"color": "#009e73", "lw": 1.2, "ls": "--"},
     "noise": {"color": "#e69f00", "lw": 1.2, "ls": ":"},
 }
-_RELATIVE_RESOLUTION = 1e-6
 
 
 def feature_spectra(spectra: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Compute the singular values to draw: those above 1e-6 of the first, where float32 features hold round-off.
+    """Collect the singular values to draw: those above 1e-6 of the first, the rounding error of float32 features.
 
     Parameters
     ----------
@@ -35,15 +34,15 @@ def feature_spectra(spectra: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     whole = pd.concat([frame.assign(checkpoint=name) for name, frame in spectra.items()], ignore_index=True)
     whole = whole.replace({"who": {"random twin": "random init"}})  # the name in older tables
     first = whole.groupby(["checkpoint", "readout", "who"]).singular_value.transform("max")
-    kept = whole[whole.singular_value > _RELATIVE_RESOLUTION * first].reset_index(drop=True)
+    kept = whole[whole.singular_value > FLOAT32_RESOLUTION * first].reset_index(drop=True)
     return kept[["checkpoint", "readout", "layer", "who", "index", "singular_value"]]
 
 
 def draw_feature_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
-    """Draw a panel for each readout and checkpoint, readouts in rows, every panel on the same scales."""
+    """Draw a panel per readout (rows) and checkpoint (columns), all with the same scales."""
     panels = [(readout, name) for readout in frame.readout.unique() for name in frame.checkpoint.unique()]
     bottom, top = frame.singular_value.min() / 1.5, frame.singular_value.max() * 1.5
-    for place, (ax, (readout, name)) in enumerate(zip(axes, panels, strict=True)):
+    for position, (ax, (readout, name)) in enumerate(zip(axes, panels, strict=True)):
         part = frame[(frame.readout == readout) & (frame.checkpoint == name)]
         for who, group in part.groupby("who", sort=False):
             ax.plot(group["index"], group.singular_value, label=_legend_label(str(who)), **LINE_STYLES[str(who)])
@@ -54,7 +53,7 @@ def draw_feature_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
             xlabel="index of singular value",
             title=f"{name}\n{readout}",
         )
-        if place % frame.checkpoint.nunique() == 0:
+        if position % frame.checkpoint.nunique() == 0:
             ax.set_ylabel("singular value / √n")
     axes[0].legend(fontsize=7)
 
@@ -62,7 +61,7 @@ def draw_feature_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
 def layer_ranks(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Compute the effective rank (Roy and Vetterli 2007) in each layer, its interval, and that of untrained networks.
 
-    The band is that of infinitely many images, above the value of a finite number.
+    The interval is for infinitely many images, whose value is above that of a finite number.
 
     Parameters
     ----------
@@ -80,7 +79,7 @@ def layer_ranks(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw_layer_ranks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
-    """Draw a panel for each checkpoint: a line and its limit's band for each readout, its random twin dashed."""
+    """Draw a panel per checkpoint: value, interval of the limit, and random initialisation (dashed) of each readout."""
     top = np.nanmax([frame.high.max(), frame.value.max(), frame.random_init.max()]) * 1.05
     for ax, (name, part) in zip(axes, frame.groupby("checkpoint", sort=False), strict=True):
         for colour, (readout, group) in zip(COLOUR_CYCLE, part.groupby("readout", sort=False), strict=False):
@@ -95,7 +94,7 @@ def draw_layer_ranks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
 
 
 def rank_growth(growths: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Compute the effective rank of growing random subsets of the images, of checkpoints and their random twins.
+    """Collect the effective rank of random subsets of the images, of checkpoints and random initialisations.
 
     Parameters
     ----------
@@ -112,25 +111,25 @@ def rank_growth(growths: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw_rank_growth(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
-    """Draw a panel for each checkpoint: effective rank against the number of images, the random twin dashed."""
+    """Draw a panel per checkpoint: effective rank against the number of images, random initialisation dashed."""
     for ax, (name, part) in zip(axes, frame.groupby("checkpoint", sort=False), strict=True):
         for colour, (readout, both) in zip(COLOUR_CYCLE, part.groupby("readout", sort=False), strict=False):
             for who, group in both.groupby("who", sort=False):
-                own = who == "checkpoint"
+                is_checkpoint = who == "checkpoint"
                 ax.plot(
                     group.images,
                     group.value,
                     color=colour,
                     marker="o",
                     ms=2.5,
-                    ls="-" if own else "--",
-                    lw=1.5 if own else 1,
-                    label=str(readout) if own else f"{readout}, {who}",
+                    ls="-" if is_checkpoint else "--",
+                    lw=1.5 if is_checkpoint else 1,
+                    label=str(readout) if is_checkpoint else f"{readout}, {who}",
                 )
-        ax.set(title=str(name), xlabel="images", xscale="log", ylim=(0, frame.value.max() * 1.05))
+        ax.set(title=str(name), xlabel="number of images", xscale="log", ylim=(0, frame.value.max() * 1.05))
         sizes = part.images.unique()
         ax.set_xticks(sizes, [str(size) for size in sizes])
-        ax.minorticks_off()  # their labels overlap within one decade
+        ax.minorticks_off()  # minor tick labels overlap within one decade
     axes[0].set_ylabel("effective rank")
     axes[0].legend(fontsize=7)
 

@@ -1,4 +1,4 @@
-"""Three bounds of the downstream error beside the error itself, on many small worlds."""
+"""Three bounds on the downstream error against the error, on many small worlds."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from maetheory.data import worlds
 from maetheory.figures.style import COLOUR_CYCLE
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
-from maetheory.theory.statements.certificate_bounds_downstream_error import certificate_bound
 from maetheory.theory.exact_probe import probe_residual
+from maetheory.theory.statements.certificate_bounds_downstream_error import certificate_bound
 from maetheory.theory.statements.excess_loss_bounds_downstream_error import excess_bound
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
 from maetheory.theory.statements.spectral_features_bound_downstream_error import spectral_bound
@@ -25,12 +25,12 @@ _NOISE_LEVELS = (0.0, 0.01, 0.1, 1.0)
 
 
 def downstream_bounds(*, n_worlds: int = 40, seed: int = 0) -> pd.DataFrame:
-    """Compute the residual of a linear probe and what each bound says of it.
+    """Compute the residual of a linear probe and three bounds on it.
 
     Parameters
     ----------
     n_worlds : int
-        Class mixtures of five patches, two to four classes, positions dropped, flips up to 0.2.
+        Number of class mixtures of five patches, with two to four classes, flips up to 0.2, positions dropped.
     seed : int
         Draws the worlds, and the noise added to spectral features.
 
@@ -38,7 +38,7 @@ def downstream_bounds(*, n_worlds: int = 40, seed: int = 0) -> pd.DataFrame:
     -------
     DataFrame
         world, noise (its size relative to the features; 0 = spectral features), bound (a name of `BOUNDS`), residual,
-        value (infinite where the bound says nothing). The first bound is for spectral features only.
+        value (infinite where the bound does not apply). The first bound holds for spectral features only.
     """
     rows = []
     for number in range(n_worlds):
@@ -64,7 +64,7 @@ def downstream_bounds(*, n_worlds: int = 40, seed: int = 0) -> pd.DataFrame:
 
 
 def draw_downstream_bounds(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
-    """Draw one panel per bound: bound against residual, equality as a line, the trivial bound 1 dotted."""
+    """Draw one panel per bound: bound against residual, with a line of equality and the trivial bound 1 dotted."""
     for ax, name in zip(axes, BOUNDS, strict=True):
         part = frame[frame.bound == name]
         for noise, colour in zip(_NOISE_LEVELS, COLOUR_CYCLE, strict=False):
@@ -80,13 +80,13 @@ def draw_downstream_bounds(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
             )
         ax.plot([0, 1], [0, 1], color="black", lw=0.8)
         ax.axhline(1.0, color="black", lw=0.8, ls=":")
-        ax.set(xlim=(-0.04, 1), ylim=(-0.08, _MAX_DRAWN + 0.08), title=name, xlabel="residual")
-        ax.set_yticks([0, 0.5, 1, 1.5, 2], ["0", "½", "1", "1½", "≥ 2"])
+        ax.set(xlim=(-0.04, 1), ylim=(-0.08, _MAX_DRAWN + 0.08), title=name, xlabel="probe residual")
+        ax.set_yticks([0, 0.5, 1, 1.5, 2], ["0", "0.5", "1", "1.5", "≥ 2"])
     axes[0].set_ylabel("bound")
     axes[0].figure.legend(
         *axes[1].get_legend_handles_labels(),
         loc="outside lower center",
         ncols=4,
-        title="noise added to spectral features",
+        title="relative noise added to spectral features",
         handletextpad=0.1,
     )

@@ -1,4 +1,4 @@
-"""Views that share a target are neighbours: Figure 1(a), drawn from a world of seven images."""
+"""Figure 1(a): the mask graph of a world of seven images, and the augmentation graph that it induces."""
 
 from __future__ import annotations
 
@@ -23,38 +23,40 @@ _LABELS = (0, 0, 0, 0, 1, 1, 1)
 
 
 def two_class_world() -> FiniteWorld:
-    """Return seven equally likely images of three patches: one class shows symbols 0 and 1, the other 2 and 3.
+    """Return seven equally likely images of three patches: one class has symbols 0 and 1, the other 2 and 3.
 
-    The fourth image, of the first class, shows a symbol of the second: through it the classes touch.
+    The fourth image, of the first class, contains a symbol of the second, which connects the classes.
     """
     return FiniteWorld(np.array(_IMAGES), np.full(7, 1 / 7), np.array(_LABELS), np.linspace(0, 1, 4)[:, None])
 
 
 def mask_graphs(world: FiniteWorld | None = None, *, n_visible: int = 2) -> pd.DataFrame:
-    """Lay out the mask graph of a world, positions dropped, and the augmentation graph that it induces.
+    """Compute node and edge positions of the mask graph of a world and of the augmentation graph that it induces.
+
+    Positions of patches are dropped.
 
     Parameters
     ----------
     world : FiniteWorld, optional
-        With labels; :func:`two_class_world` by default.
+        A labelled world; :func:`two_class_world` by default.
     n_visible : int
-        Visible patches.
+        Number of visible patches.
 
     Returns
     -------
     DataFrame
-        graph, kind ("node" or "edge"), name, label (class of a node; of an edge if both ends share it, else −1), weight
+        graph, kind ("node" or "edge"), name, label (class of a node or of both ends of an edge, else −1), weight
         (probability), x, y and for an edge x_end, y_end.
     """
     world = two_class_world() if world is None else world
     graph = MaskGraph.enumerate(world, UniformMasks(world.n_patches, n_visible), "dropped")
-    views = _nodes(graph.view_contents.symbols, graph.view_labels, graph.degrees[0])  # type: ignore[union-attr]
-    targets = _nodes(graph.target_contents.symbols, graph.target_labels, graph.degrees[1])  # type: ignore[union-attr]
+    views = _nodes(graph.view_contents.symbols, graph.view_labels, graph.degrees[0])  # type: ignore[union-attr]  # enumerated graphs have contents
+    targets = _nodes(graph.target_contents.symbols, graph.target_labels, graph.degrees[1])  # type: ignore[union-attr]  # enumerated graphs have contents
     left, right = _column_layout(views, 0.0), _column_layout(targets, 1.0)
-    around = _circle_layout(views)
+    circle = _circle_layout(views)
     edges = _edges(left, right, graph.joint.toarray())
-    pairs = _edges(around, around, np.triu(graph.pair_law.toarray(), 1) * 2)
-    parts = {MASK_GRAPH: [edges, left, right], AUGMENTATION_GRAPH: [pairs, around]}
+    pairs = _edges(circle, circle, np.triu(graph.pair_law.toarray(), 1) * 2)
+    parts = {MASK_GRAPH: [edges, left, right], AUGMENTATION_GRAPH: [pairs, circle]}
     return pd.concat([part.assign(graph=name) for name, frames in parts.items() for part in frames], ignore_index=True)
 
 
@@ -64,7 +66,7 @@ def _nodes(symbols: np.ndarray, labels: np.ndarray, degrees: np.ndarray) -> pd.D
 
 
 def _sorted_positions(nodes: pd.DataFrame) -> np.ndarray:
-    """Place of each node when they are ordered by class, then by name, from 0."""
+    """Return the position of each node in the order by class, then by name, from 0."""
     return nodes.sort_values(["label", "name"]).index.argsort()
 
 
@@ -86,7 +88,7 @@ def _edges(start: pd.DataFrame, end: pd.DataFrame, weight: np.ndarray) -> pd.Dat
 
 
 def draw_mask_graphs(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
-    """Draw the mask graph on the first axes and the augmentation graph on the second; width is probability."""
+    """Draw the mask graph on the first axes and the augmentation graph on the second; line width is probability."""
     for ax, name in zip(axes, (MASK_GRAPH, AUGMENTATION_GRAPH), strict=True):
         part = frame[frame.graph == name]
         _draw_edges(ax, part[part.kind == "edge"])
@@ -98,15 +100,15 @@ def draw_mask_graphs(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
         axes[0].annotate(side, (x, -0.03), ha="center", va="top")
     axes[0].set(title="mask graph $M$", xlim=(-0.3, 1.3), ylim=(-0.12, 1.0))
     axes[1].set(title="augmentation graph $A = M D_2^{-1} M^T$", xlim=(-1.3, 1.3), ylim=(-1.2, 1.15))
-    _legend(axes[1])
+    _draw_legend(axes[1])
 
 
 def _draw_edges(ax: Axes, edges: pd.DataFrame) -> None:
     for edge in edges.sort_values("weight").itertuples():
         within = edge.label != BETWEEN_CLASSES
-        look: dict[str, Any] = {"color": CLASS_COLOURS[edge.label], "alpha": 0.5} if within else _BETWEEN_STYLE
+        style: dict[str, Any] = {"color": CLASS_COLOURS[edge.label], "alpha": 0.5} if within else _BETWEEN_STYLE
         width = 0.6 + 4.5 * edge.weight / edges.weight.max()
-        ax.plot([edge.x, edge.x_end], [edge.y, edge.y_end], lw=width, zorder=1, solid_capstyle="butt", **look)
+        ax.plot([edge.x, edge.x_end], [edge.y, edge.y_end], lw=width, zorder=1, solid_capstyle="butt", **style)
 
 
 def _draw_nodes(ax: Axes, nodes: pd.DataFrame) -> None:
@@ -115,7 +117,7 @@ def _draw_nodes(ax: Axes, nodes: pd.DataFrame) -> None:
         ax.annotate(node.name, (node.x, node.y), ha="center", va="center_baseline", color="white", fontsize=8, zorder=3)
 
 
-def _legend(ax: Axes) -> None:
+def _draw_legend(ax: Axes) -> None:
     for label, colour in enumerate(CLASS_COLOURS[:2]):
         ax.scatter([], [], color=colour, s=40, label=f"class {label}")
     ax.plot([], [], lw=1.2, label="between classes", **_BETWEEN_STYLE)

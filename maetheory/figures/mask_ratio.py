@@ -1,4 +1,4 @@
-"""What the graph knows of the mask ratio: spectra cannot tell ρ from 1 − ρ, label errors can."""
+"""Label errors, spectrum and downstream bound against the mask ratio; the spectrum is the same at ρ and 1 − ρ."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from maetheory.data import worlds
+from maetheory.figures.axes import set_mask_ratio_axis
 from maetheory.figures.style import COLOUR_CYCLE
 from maetheory.theory.mask_ratio_sweep import mask_ratio_sweep
 
 LABELS = {"alpha": "$\\alpha$", "alpha2": "$\\alpha_2$", "phi": "$\\phi$"}
-SPECTRUM = {"lambda_k": "$\\lambda_k$", "lambda_next": "$\\lambda_{k+1}$", "tail": "tail"}
+SPECTRUM = {"lambda_k": "$\\lambda_k$", "lambda_next": "$\\lambda_{k+1}$", "tail": "tail energy"}
 BOUNDS = {"bound": "bound"}
 
 _MARKERS = (("o", 3.5), ("s", 5.0), ("^", 3.5))
@@ -20,7 +21,7 @@ _COLOUR = {name: COLOUR_CYCLE[i] for names in (LABELS, SPECTRUM, BOUNDS) for i, 
 
 
 def mask_ratios(world: worlds.FiniteWorld | None = None, *, k: int = 2, positions: str = "dropped") -> pd.DataFrame:
-    """Compute what depends on the mask ratio, at every number of visible patches.
+    """Compute label errors, eigenvalues, tail energy and downstream bound at every number of visible patches.
 
     Parameters
     ----------
@@ -29,6 +30,7 @@ def mask_ratios(world: worlds.FiniteWorld | None = None, *, k: int = 2, position
     k : int
         Number of features.
     positions : {"dropped", "kept"}
+        Whether a view contains the positions of its patches.
 
     Returns
     -------
@@ -54,7 +56,7 @@ def mask_ratios(world: worlds.FiniteWorld | None = None, *, k: int = 2, position
 
 
 def draw_mask_ratios(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
-    """Draw label errors, spectrum and bound on three axes; open circles are one of them at 1 − ρ."""
+    """Draw label errors, spectrum and bound on three axes; open circles are one curve of each at 1 − ρ."""
     panels = ((LABELS, "alpha2"), (SPECTRUM, "lambda_k"), (BOUNDS, "bound"))
     for ax, (names, mirrored) in zip(axes, panels, strict=True):
         for (name, label), (marker, size) in zip(names.items(), _MARKERS, strict=False):
@@ -70,8 +72,7 @@ def draw_mask_ratios(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
             label=f"{names[mirrored]} at $1-\\rho$",
         )
         ax.axvline(0.5, color="black", lw=0.6, alpha=0.4)
-        ax.set(xlabel="mask ratio $\\rho$", xlim=(0, 1))
-        ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "¼", "½", "¾", "1"])
+        set_mask_ratio_axis(ax)
         ax.legend(
             loc="upper center", bbox_to_anchor=(0.45, -0.27), ncols=2, fontsize=8, handlelength=1.3, columnspacing=0.9
         )

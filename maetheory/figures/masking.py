@@ -1,4 +1,4 @@
-"""What is left of an image when patches are hidden: the mask-ratio figure's first panel."""
+"""Images with a growing share of patches hidden: first panel of the mask-ratio figure."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from maetheory.data import ImageSet
 from maetheory.masks import UniformMasks
 from maetheory.masks.grid import patchify, unpatchify
 
-RATIOS = (0.0, 0.25, 0.5, 0.75, 0.95)
+SHOWN_RATIOS = (0.0, 0.25, 0.5, 0.75, 0.95)
 _HIDDEN_GREY = 0.55
 
 
 def masked_images(
-    images: ImageSet, patch: int, rng: np.random.Generator, ratios: Sequence[float] = RATIOS
+    images: ImageSet, patch: int, rng: np.random.Generator, ratios: Sequence[float] = SHOWN_RATIOS
 ) -> pd.DataFrame:
-    """Hide a growing share of the patches of a few images.
+    """Compute the pixels of a few images with a growing share of patches hidden.
 
     Parameters
     ----------
     images : ImageSet
-        Every one of its images is shown.
+        Images to show.
     patch : int
         Side of a patch in pixels; must divide the image.
     rng : numpy Generator
         Draws one uniform mask per image and ratio.
     ratios : sequence of float
-        Shares hidden; each is rounded to a whole number of patches, of which at least one stays visible.
+        Mask ratios; each is rounded to a whole number of patches, of which at least one stays visible.
 
     Returns
     -------
@@ -47,14 +47,16 @@ def masked_images(
 
 
 def masked_pair(
-    images: ImageSet, patch: int, rng: np.random.Generator, ratios: Sequence[float] = RATIOS
+    images: ImageSet, patch: int, rng: np.random.Generator, ratios: Sequence[float] = SHOWN_RATIOS
 ) -> pd.DataFrame:
-    """Hide a growing share of the patches of two images of one class, the same patches of both, none shown again.
+    """Compute the pixels of two images of one class with a growing share of the same patches hidden.
+
+    A patch hidden at one ratio stays hidden at all larger ones.
 
     Parameters
     ----------
     images : ImageSet
-        One of its classes is drawn, and two images of it.
+        One class with at least two images is drawn, and two images of it.
     patch, ratios
         As for `masked_images`.
     rng : numpy Generator
@@ -78,7 +80,7 @@ def masked_pair(
     patches = patchify(_scaled(pair), patch)
     rank = rng.permutation(patches.shape[1])  # (p,)
     masks = {ratio: np.tile(rank < _n_visible(len(rank), ratio), (2, 1)) for ratio in ratios}
-    return _pixel_table(pair, patches, patch, masks).round(4)  # finer than eight bits, and a short table
+    return _pixel_table(pair, patches, patch, masks).round(4)  # finer than eight bits, and keeps the table small
 
 
 def _scaled(images: ImageSet) -> np.ndarray:
@@ -90,7 +92,7 @@ def _n_visible(n_patches: int, ratio: float) -> int:
 
 
 def _pixel_table(images: ImageSet, patches: np.ndarray, patch: int, masks: Mapping[float, np.ndarray]) -> pd.DataFrame:
-    """Lay out the patches (n, p, c) of images under the masks (n, p) of each ratio."""
+    """Return a row per pixel of the patches (n, p, c) under the masks (n, p) of each ratio."""
     grid = (images.shape[2] // patch, images.shape[3] // patch)
     parts = []
     for ratio, mask in masks.items():
@@ -113,7 +115,7 @@ def _image_table(number: int, label: int, ratio: float, image: np.ndarray) -> pd
 
 
 def draw_masked_images(axes: np.ndarray, frame: pd.DataFrame) -> None:
-    """Draw one row of axes per image, one column per mask ratio; hidden patches are gray-blue."""
+    """Draw one row of axes per image and one column per mask ratio; hidden patches are grey-blue."""
     for image, of_image in frame.groupby("image"):
         for column, (ratio, part) in enumerate(of_image.groupby("mask_ratio")):
             ax: Axes = axes[image, column]

@@ -74,7 +74,7 @@ def _interval_estimates(sample: TokenSample) -> dict[str, IntervalEstimate]:
 
 
 def draw_sampled_graphs(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
-    """Draw one panel per statistic: interval, value (open where undecided), plug-in value, and exact value as a line."""
+    """Draw one panel per statistic: interval, estimate (open where undecided), plug-in estimate, and exact value."""
     for ax, (name, title), colour in zip(axes, PANELS.items(), COLOUR_CYCLE, strict=False):
         part = frame[frame.number == name]
         upper = 4 * float(part.exact.iloc[0]) if name == "bound" else np.inf

@@ -1,4 +1,4 @@
-"""A score of mask laws is worth what its order of the laws has in common with the order of their accuracies."""
+"""Mask-law scores against linear-probe accuracy, with rank correlations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCORE_GRID = (4, 5)
 READOUTS = {"cls": (COLOUR_CYCLE[0], "o"), "mean": (COLOUR_CYCLE[1], "s")}
 
 _CAPTION = (
-    "to the right a score predicts more; mean over seeds ± standard deviation; dotted: untrained networks\n"
+    "better scores to the right; mean over seeds ± standard deviation; dotted: untrained networks\n"
     "u uniform, b Bernoulli, k block, percent hidden"
 )
 
@@ -46,11 +46,11 @@ def score_against_accuracy(scores: pd.DataFrame, ledger: pd.DataFrame, correlati
     ]
     ledger = ledger[ledger.objective != "random"]
     columns = ["law", "score", "value", "low", "high", "direction"]
-    found = pd.concat([scores[columns], _loss_scores(ledger)], ignore_index=True)
-    found = found.merge(accuracy.rename(columns={"cell": "law"}), on="law")
+    table = pd.concat([scores[columns], _loss_scores(ledger)], ignore_index=True)
+    table = table.merge(accuracy.rename(columns={"cell": "law"}), on="law")
     rho = correlations.rename(columns={"low": "rho_low", "high": "rho_high"})
-    found = found.merge(rho[["score", "readout", "rho", "rho_low", "rho_high"]], on=["score", "readout"])
-    return found[
+    table = table.merge(rho[["score", "readout", "rho", "rho_low", "rho_high"]], on=["score", "readout"])
+    return table[
         [
             "score",
             "law",
@@ -93,7 +93,7 @@ def _loss_scores(ledger: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_score_against_accuracy(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
-    """Draw a panel for each score, better to the right, laws labelled; axes left over are hidden."""
+    """Draw a panel per score, better scores to the right, with labelled laws; unused axes are hidden."""
     names, patches = list(dict.fromkeys(frame.score)), sorted(set(map(_patch_name, frame.law)), key=_patch_size)
     for ax, name in zip(axes, names, strict=False):
         _draw_panel(ax, name, frame[frame.score == name], patches[0])
@@ -103,11 +103,11 @@ def draw_score_against_accuracy(axes: Sequence[Axes], frame: pd.DataFrame) -> No
         ax.set_axis_off()
     handles, labels = axes[0].get_legend_handles_labels()
     others = "".join(f"; p{_patch_size(patch)}: {patch}" for patch in patches[1:])
-    said = f"{_CAPTION}{others}, else {patches[0]}" if others else _CAPTION
-    axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=2, title=said)
+    caption = f"{_CAPTION}{others}, else {patches[0]}" if others else _CAPTION
+    axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=2, title=caption)
 
 
-def _draw_panel(ax: Axes, name: str, part: pd.DataFrame, usual: str) -> None:
+def _draw_panel(ax: Axes, name: str, part: pd.DataFrame, default_patch: str) -> None:
     title = [name.replace("_", " ")]
     part = part[np.isfinite(part.value)]
     for readout, (colour, marker) in READOUTS.items():
@@ -127,12 +127,14 @@ def _draw_panel(ax: Axes, name: str, part: pd.DataFrame, usual: str) -> None:
         if len(here):
             rho, low, high = here[["rho", "rho_low", "rho_high"]].iloc[0]
             title.append(
-                f"{readout}: ρ = {rho:.2f} [{low:.2f}, {high:.2f}]" if np.isfinite(rho) else f"{readout}: ranks nothing"
+                f"{readout}: ρ = {rho:.2f} [{low:.2f}, {high:.2f}]"
+                if np.isfinite(rho)
+                else f"{readout}: constant score"
             )
     upper = part.loc[part.groupby("law", sort=False).accuracy.idxmax()]
     for row in upper.itertuples():
         ax.annotate(
-            abbreviate_law(str(row.law), usual),
+            abbreviate_law(str(row.law), default_patch),
             (row.value, 100 * row.accuracy),
             xytext=(0, 5),
             textcoords="offset points",
@@ -140,22 +142,22 @@ def _draw_panel(ax: Axes, name: str, part: pd.DataFrame, usual: str) -> None:
             rotation=65,
         )
     ax.set_title("\n".join(title), fontsize=8)
-    ax.margins(y=0.2)  # room for labels below the title
+    ax.margins(y=0.2)  # space for labels below the title
     ax.tick_params(labelsize=7)
     if len(part) and part.direction.iloc[0] < 0:
         ax.invert_xaxis()
 
 
-def abbreviate_law(law: str, usual: str) -> str:
-    """Shorten the name of a law for a label, which leaves the usual patch out.
+def abbreviate_law(law: str, default_patch: str) -> str:
+    """Return a short label of a mask law, without the patch size if it is the default.
 
     Examples
     --------
-    >>> abbreviate_law("uniform 0.75 patch 2", "patch 2"), abbreviate_law("block 0.5 patch 4", "patch 2"), abbreviate_law("other", "patch 2")
-    ('u75', 'k50 p4', 'other')
+    >>> [abbreviate_law(law, "patch 2") for law in ("uniform 0.75 patch 2", "block 0.5 patch 4", "other")]
+    ['u75', 'k50 p4', 'other']
     """
     words = law.split()
     if len(words) != 4:
         return law
     letter = {"uniform": "u", "bernoulli": "b", "block": "k"}.get(words[0], words[0])
-    return f"{letter}{100 * float(words[1]):.3g}" + f" p{words[3]}" * (_patch_name(law) != usual)
+    return f"{letter}{100 * float(words[1]):.3g}" + f" p{words[3]}" * (_patch_name(law) != default_patch)

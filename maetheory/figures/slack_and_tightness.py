@@ -1,4 +1,4 @@
-"""How much room each theorem leaves, world by world: slack on a log scale, and the ratio of the two sides."""
+"""Slack and tightness of every theorem on every world."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _MIN_DRAWN = 1e-12
 
 
 def slacks(theorems: Iterable[Theorem] | None = None, *, worlds: int = 40, seed: int = 0) -> pd.DataFrame:
-    """Survey theorems and keep every world where the assumptions hold.
+    """Compute slack and tightness of each theorem on every surveyed world where its assumptions hold.
 
     Parameters
     ----------
     theorems : iterable of Theorem, optional
-        All by default.
+        All theorems by default.
     worlds, seed : int
         As for :func:`maetheory.theory.survey.survey`.
 
@@ -50,12 +50,12 @@ def slacks(theorems: Iterable[Theorem] | None = None, *, worlds: int = 40, seed:
 
 
 def draw_slacks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
-    """Draw a strip per theorem: slack on the first axes, TIGHT at its left edge; tightness on the second."""
+    """Draw a strip per theorem: slack on the first axes, with TIGHT at the left edge; tightness on the second."""
     slugs = list(dict.fromkeys(frame.slug))
-    place = frame.slug.map(slugs.index) + 0.28 * frame.jitter
+    position = frame.slug.map(slugs.index) + 0.28 * frame.jitter
     for verdict, group in frame.groupby("verdict"):
         colour, marker = VERDICT_STYLES[str(verdict)]
-        look: dict[str, Any] = {
+        style: dict[str, Any] = {
             "s": 11,
             "color": colour,
             "marker": marker,
@@ -64,8 +64,8 @@ def draw_slacks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
             "zorder": 3,
             "rasterized": True,
         }
-        axes[0].scatter(np.clip(group.slack, _MIN_DRAWN, None), place[group.index], label=str(verdict), **look)
-        axes[1].scatter(np.clip(group.tightness, -1, 1), place[group.index], **look)
+        axes[0].scatter(np.clip(group.slack, _MIN_DRAWN, None), position[group.index], label=str(verdict), **style)
+        axes[1].scatter(np.clip(group.tightness, -1, 1), position[group.index], **style)
     axes[0].axvspan(_MIN_DRAWN / 6, _MIN_DRAWN * 6, color="black", alpha=0.07, lw=0)
     axes[0].set(xscale="log", xlim=(_MIN_DRAWN / 6, 4), xlabel="slack / scale")
     axes[0].set_xticks([_MIN_DRAWN, 1e-8, 1e-4, 1], ["TIGHT", "$10^{-8}$", "$10^{-4}$", "1"])

@@ -1,4 +1,4 @@
-"""MAE's features live in few directions, U-MAE's in many: Figures 1(b) and 1(c)."""
+"""Singular values and effective rank of features: Figures 1(b) and 1(c)."""
 
 from __future__ import annotations
 
@@ -9,34 +9,33 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from maetheory.data.paper import paper_numbers
-from maetheory.figures.style import COLOURS
+from maetheory.figures.style import COLOURS, FLOAT32_RESOLUTION
 from maetheory.metrics import effective_rank
 
 OURS, PAPER = "ours", "paper"
-_RELATIVE_RESOLUTION = 1e-6
 
 
-def log_spectra(features: Mapping[str, Sequence[np.ndarray]], *, first: int = 101) -> pd.DataFrame:
-    """Compute Figure 1(b): the natural logarithm of feature singular values, with the paper's curves beside.
+def log_spectra(features: Mapping[str, Sequence[np.ndarray]], *, n_values: int = 101) -> pd.DataFrame:
+    """Compute Figure 1(b): natural logarithms of the singular values of features, and the paper's curves.
 
     Parameters
     ----------
     features : mapping from objective ("random", "MAE", "U-MAE") to one (N, d) array per seed
-        Uncentred features; values are divided by √N so that sample sizes compare, and left out below 1e-6 of the
-        first, where float32 features hold round-off.
-    first : int
-        How many singular values are kept (the paper draws 0..100).
+        Uncentred features. Singular values are divided by √N, so that sample sizes are comparable, and omitted below
+        1e-6 of the first, the rounding error of float32 features.
+    n_values : int
+        Number of singular values kept (the paper draws 0..100).
 
     Returns
     -------
     DataFrame
-        source ("ours" or "paper"), objective, seed, index, log_singular_value. The paper's scale is its own.
+        source ("ours" or "paper"), objective, seed, index, log_singular_value. The paper's scale is unknown.
     """
     rows = []
     for objective, runs in features.items():
         for seed, z in enumerate(runs):
-            s = np.linalg.svd(np.asarray(z, np.float64), compute_uv=False)[:first] / np.sqrt(len(z))
-            resolved = s[s > _RELATIVE_RESOLUTION * s[0]]
+            values = np.linalg.svd(np.asarray(z, np.float64), compute_uv=False)[:n_values] / np.sqrt(len(z))
+            resolved = values[values > FLOAT32_RESOLUTION * values[0]]
             rows += [
                 {
                     "source": OURS,
@@ -57,7 +56,7 @@ def log_spectra(features: Mapping[str, Sequence[np.ndarray]], *, first: int = 10
 
 
 def draw_log_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
-    """Draw Figure 1(b) on two axes, ours and the paper's: a line per objective, a band over seeds."""
+    """Draw Figure 1(b) on two axes, ours and the paper's: a line per objective, shaded range over seeds."""
     for ax, source in zip(axes, (OURS, PAPER), strict=True):
         part = frame[frame.source == source]
         for objective, group in part.groupby("objective", sort=False):
@@ -65,7 +64,7 @@ def draw_log_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
             colour = COLOURS[str(objective)]
             ax.fill_between(by_index.mean().index, by_index.min(), by_index.max(), color=colour, alpha=0.2, lw=0)
             ax.plot(by_index.mean(), color=colour, label=str(objective), marker="o" if source == PAPER else "", ms=2.5)
-        ax.set(xlabel="index of singular value", title=_panel_title(source, "Fig. 1(b), read off"))
+        ax.set(xlabel="index of singular value", title=_panel_title(source, "Fig. 1(b), digitised"))
     axes[0].set_ylabel("ln(singular value / √N)")
     axes[1].set_ylabel("ln(singular value)")
     axes[0].legend()
@@ -76,7 +75,7 @@ def _panel_title(source: str, where: str) -> str:
 
 
 def effective_ranks(features: Mapping[str, Sequence[np.ndarray]]) -> pd.DataFrame:
-    """Compute Figure 1(c): effective rank (Roy and Vetterli 2007) per objective and seed, with the paper's beside.
+    """Compute Figure 1(c): effective rank (Roy and Vetterli 2007) per objective and seed, and the paper's values.
 
     Parameters
     ----------
@@ -101,20 +100,20 @@ def effective_ranks(features: Mapping[str, Sequence[np.ndarray]]) -> pd.DataFram
 
 
 def draw_effective_ranks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
-    """Draw Figure 1(c) on two axes: ours (bars = mean, points = seeds) and the paper's."""
+    """Draw Figure 1(c) on two axes: ours (bars: mean, points: seeds) and the paper's."""
     for ax, source in zip(axes, (OURS, PAPER), strict=True):
         part = frame[frame.source == source]
         means = part.groupby("objective", sort=False).effective_rank.mean()
         ax.bar(range(len(means)), means, color=[COLOURS[str(name)] for name in means.index], width=0.6)
         if source == OURS:
-            for place, name in enumerate(means.index):
+            for position, name in enumerate(means.index):
                 seeds = part[part.objective == name].effective_rank
-                ax.scatter(np.full(len(seeds), place), seeds, s=10, color="black", zorder=3)
+                ax.scatter(np.full(len(seeds), position), seeds, s=10, color="black", zorder=3)
         tops = part.groupby("objective", sort=False).effective_rank.max()
-        for place, (value, top) in enumerate(zip(means, tops, strict=True)):
+        for position, (value, top) in enumerate(zip(means, tops, strict=True)):
             ax.annotate(
                 f"{value:.1f}",
-                (place, top),
+                (position, top),
                 ha="center",
                 va="bottom",
                 xytext=(0, 4),

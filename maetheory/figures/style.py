@@ -1,4 +1,4 @@
-"""One look for every figure: colour-blind safe, readable at column width, three files each."""
+"""Shared style of the figures: colours, rc parameters, saving."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from maetheory.core import atomic_write
 
 COLOURS = {"random": "#7f7f7f", "MAE": "#d55e00", "U-MAE": "#0072b2", "SimMIM": "#e69f00", "U-SimMIM": "#56b4e9"}
 COLOUR_CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-CLASS_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+CLASS_COLOURS = COLOUR_CYCLE[:4]
+FLOAT32_RESOLUTION = 1e-6  # singular values below this, relative to the first, are rounding error of float32 features
 VERDICT_STYLES = {
     "HOLDS": ("#0072b2", "o"),
     "TIGHT": ("#000000", "D"),
@@ -43,7 +44,7 @@ _RC_PARAMS: dict[Any, Any] = {
 
 @contextmanager
 def paper_style() -> Iterator[None]:
-    """Draw inside this block to get the house style, and leave no figure open."""
+    """Apply the style of the figures inside a with block, and close the figures opened there."""
     before = set(plt.get_fignums())
     with mpl.rc_context(_RC_PARAMS):
         try:
@@ -54,7 +55,7 @@ def paper_style() -> Iterator[None]:
 
 
 def save_figure(figure: Figure, frame: pd.DataFrame, folder: Path, name: str) -> list[Path]:
-    """Write ``name.svg``, ``name.png`` and the numbers drawn as ``name.csv``, each atomically."""
+    """Write ``name.svg``, ``name.png`` and the plotted numbers as ``name.csv``, each atomically."""
     written = []
     for suffix in ("svg", "png"):
         with atomic_write(folder / f"{name}.{suffix}") as part:

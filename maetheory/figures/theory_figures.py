@@ -1,4 +1,4 @@
-"""Every figure of the theory by name: how it is computed, how it is drawn, how large it is."""
+"""The theory figures by name: functions that compute and draw them, and their size."""
 
 from __future__ import annotations
 
@@ -27,56 +27,56 @@ from maetheory.theory import THEOREMS
 
 @dataclass(frozen=True)
 class FigureSpec:
-    """A figure of the theory.
+    """Functions that compute and draw one figure, and its layout.
 
     Attributes
     ----------
     compute : callable
-        Returns the table that is drawn; takes no argument, so the same every time.
+        Returns the table that is drawn; takes no argument and is deterministic.
     draw : callable
-        ``draw(axes, frame)``; `axes` is a list of as many as there are panels, or the one.
+        ``draw(axes, frame)``; `axes` is a list of `n_panels` axes, or the axes of a single panel.
     size : (float, float)
         Width and height in inches.
-    panels : int
-        Axes in all.
-    rows : int
-        Rows they stand in, filled from the left.
+    n_panels : int
+        Number of axes.
+    n_rows : int
+        Number of rows of axes.
     """
 
     compute: Callable[[], pd.DataFrame]
     draw: Callable[[Any, pd.DataFrame], None]
     size: tuple[float, float]
-    panels: int = 1
-    rows: int = 1
+    n_panels: int = 1
+    n_rows: int = 1
 
 
 THEORY_FIGURES: Mapping[str, FigureSpec] = MappingProxyType(
     {
-        "mask_graph": FigureSpec(mask_graphs, draw_mask_graphs, (6.5, 3.2), panels=2),
-        "slack_and_tightness": FigureSpec(slacks, draw_slacks, (6.5, 0.9 + 0.21 * len(THEOREMS)), panels=2),
-        "mask_ratio": FigureSpec(mask_ratios, draw_mask_ratios, (6.5, 3.0), panels=3),
-        "uniformity_weight": FigureSpec(predicted_spectra, draw_predicted_spectra, (6.5, 3.0), panels=2),
-        "downstream_bounds": FigureSpec(downstream_bounds, draw_downstream_bounds, (6.5, 2.9), panels=3),
-        "sampled_graph": FigureSpec(sampled_graphs, draw_sampled_graphs, (6.5, 2.7), panels=4),
+        "mask_graph": FigureSpec(mask_graphs, draw_mask_graphs, (6.5, 3.2), n_panels=2),
+        "slack_and_tightness": FigureSpec(slacks, draw_slacks, (6.5, 0.9 + 0.21 * len(THEOREMS)), n_panels=2),
+        "mask_ratio": FigureSpec(mask_ratios, draw_mask_ratios, (6.5, 3.0), n_panels=3),
+        "uniformity_weight": FigureSpec(predicted_spectra, draw_predicted_spectra, (6.5, 3.0), n_panels=2),
+        "downstream_bounds": FigureSpec(downstream_bounds, draw_downstream_bounds, (6.5, 2.9), n_panels=3),
+        "sampled_graph": FigureSpec(sampled_graphs, draw_sampled_graphs, (6.5, 2.7), n_panels=4),
         "bounds_through_training": FigureSpec(
-            bounds_through_training, draw_bounds_through_training, (6.5, 6.0), panels=12, rows=3
+            bounds_through_training, draw_bounds_through_training, (6.5, 6.0), n_panels=12, n_rows=3
         ),
-        "trained_spectrum": FigureSpec(trained_spectra, draw_trained_spectra, (6.5, 5.4), panels=4, rows=2),
+        "trained_spectrum": FigureSpec(trained_spectra, draw_trained_spectra, (6.5, 5.4), n_panels=4, n_rows=2),
         "downstream_through_training": FigureSpec(
-            downstream_through_training, draw_downstream_through_training, (6.5, 3.0), panels=3
+            downstream_through_training, draw_downstream_through_training, (6.5, 3.0), n_panels=3
         ),
     }
 )
-"""Figures by name, in the order they are drawn."""
+"""Figures by name, in the order in which they are drawn."""
 
 
 def draw_theory_figures(names: Iterable[str], folder: Path, *, progress: Progress = no_progress) -> list[Path]:
-    """Compute and draw figures by name, all when none is named; each leaves an SVG, a PNG and a CSV.
+    """Compute and draw figures by name, by default all; write an SVG, a PNG and a CSV file of each.
 
     Raises
     ------
     InputError
-        If a name is unknown; the message lists those that are known.
+        If a name is unknown; the message lists the known names.
     """
     named = tuple(dict.fromkeys(names)) or tuple(THEORY_FIGURES)
     for name in named:
@@ -89,9 +89,9 @@ def draw_theory_figures(names: Iterable[str], folder: Path, *, progress: Progres
     return written
 
 
-def _compute_and_draw(name: str, plate: FigureSpec, folder: Path) -> list[Path]:
-    frame = plate.compute()
+def _compute_and_draw(name: str, spec: FigureSpec, folder: Path) -> list[Path]:
+    frame = spec.compute()
     with paper_style():
-        figure, axes = plt.subplots(plate.rows, plate.panels // plate.rows, figsize=plate.size, layout="constrained")
-        plate.draw(axes if plate.panels == 1 else list(axes.flat), frame)
+        figure, axes = plt.subplots(spec.n_rows, spec.n_panels // spec.n_rows, figsize=spec.size, layout="constrained")
+        spec.draw(axes if spec.n_panels == 1 else list(axes.flat), frame)
         return save_figure(figure, frame, folder, name)

@@ -1,4 +1,4 @@
-"""The spectrum of trained features beside the one that the uniformity weight predicts."""
+"""Spectrum of trained features against the spectrum predicted from the uniformity weight."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
+from maetheory.figures.feature_kinds import ADAPTIVE_TARGETS, FIXED_TARGETS, TITLES, U_MAE_CLS
 from maetheory.graph import MaskGraph
 from maetheory.theory import check
-from maetheory.theory.statements.effective_rank_grows_with_uniformity import predicted_spectrum, rank_measures
 from maetheory.theory.graph_quantities import eigenvalues, weighted_rows
+from maetheory.theory.statements.effective_rank_grows_with_uniformity import predicted_spectrum, rank_measures
 
 BOUND_SLUG = "effective-rank-grows-with-uniformity"
-FREE_TARGETS, FIXED_TARGETS, U_MAE_CLS = "free f, targets follow", "free f, pixels", "U-MAE, cls"
 KINDS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {FREE_TARGETS: ("#0072b2", "o"), FIXED_TARGETS: ("#d55e00", "s"), U_MAE_CLS: ("#009e73", "^")}
+    {ADAPTIVE_TARGETS: ("#0072b2", "o"), FIXED_TARGETS: ("#d55e00", "s"), U_MAE_CLS: ("#009e73", "^")}
 )
-"""What is trained, each with a colour and a mark."""
+"""Colour and marker of each kind of features."""
 
 FREE_WEIGHTS = (0.03, 0.3, 1.0, 3.0, 30.0)
 U_MAE_WEIGHTS = (0.01, 0.1, 1.0)
@@ -35,28 +35,30 @@ def trained_spectra(
     epochs: int | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Train features under several uniformity weights on one world and compare with water-filling at their λ, L and τ.
+    """Train features with several uniformity weights on one world, and compute the predicted spectrum of each.
 
-    The first kind is what the theory speaks of: f is free for every view and not normalised, the penalty sees f, the
-    decoder is z/√L with L = 1, and the targets follow the predictions. The second kind has the pixels of the world as
-    targets and nine features, L = ½. For the third, a trained U-MAE whose penalty sees the L2-normalised cls token
-    while its decoder reads other tokens, the statement does not speak literally; L is measured. τ = 1 throughout.
+    The prediction is the water-filling solution at the λ, L and τ of the run. The first kind is the setting of the
+    theory: one free, unnormalised vector f per view, a penalty on f, a decoder z/√L with L = 1, and targets that adapt
+    to the predictions. The second kind has the pixels of the world as targets and nine features, L = ½. The third is a
+    trained U-MAE with a penalty on the L2-normalised cls token, while its decoder reads other tokens: the statement
+    does not apply literally, and L is measured. τ = 1 throughout.
 
     Parameters
     ----------
     free_weights, trained_weights : sequence of float
-        λ in L_MAE + λ L_unif, L_MAE a sum over pixels; of the U-MAE λ over the mean pixel, four of which are hidden.
+        λ in L_MAE + λ L_unif, L_MAE a sum over pixels; for the U-MAE, L_MAE is the mean over four hidden pixels.
     steps : int
-        Of free features.
+        Training steps of free features.
     epochs : int, optional
-        Of U-MAE; of `maetheory.evaluation.bounds.toy_training.TOY_CONFIG` by default.
+        Epochs of the U-MAE; by default those of `maetheory.evaluation.bounds.toy_training.TOY_CONFIG`.
     seed : int
+        Draws images, weights and batches.
 
     Returns
     -------
     DataFrame
         kind, weight (of a sum over pixels), lipschitz, index (from 1), found and predicted (eigenvalues of FFᵀ),
-        and the same in each row of a weight: verdict, loss and bound of the statement, rank and predicted_rank
+        and, constant over the rows of a weight, verdict, loss and bound of the statement, rank and predicted_rank
         (effective ranks).
     """
     from maetheory.evaluation import encode_graph
@@ -67,24 +69,24 @@ def trained_spectra(
     pixels = toy_training.toy_pixel_targets()
     parts = []
     for weight in free_weights:
-        (followed,) = train_unconstrained_features(graph, 16, weight=weight, steps=steps, seed=seed)
-        (predicting,) = train_unconstrained_features(
+        (adaptive,) = train_unconstrained_features(graph, 16, weight=weight, steps=steps, seed=seed)
+        (fixed,) = train_unconstrained_features(
             graph, 9, weight=weight, lipschitz=0.5, targets=pixels, steps=steps, seed=seed
         )
         parts += [
-            _spectrum_rows(graph, FREE_TARGETS, followed, weight, 1.0),
-            _spectrum_rows(graph, FIXED_TARGETS, predicting, weight, 0.5),
+            _spectrum_rows(graph, ADAPTIVE_TARGETS, adaptive, weight, 1.0),
+            _spectrum_rows(graph, FIXED_TARGETS, fixed, weight, 0.5),
         ]
     length = toy_training.TOY_CONFIG.epochs if epochs is None else epochs
     for weight in trained_weights:
         model = toy_training.train_toy_mae(weight, epochs=length, looks=1, fit_steps=0, slugs=(), seed=seed).model
-        seen = encode_graph(model, graph, weight=weight, fit_steps=0)
-        parts.append(_spectrum_rows(graph, U_MAE_CLS, seen, seen.weight or weight, seen.lipschitz))
+        encoded = encode_graph(model, graph, weight=weight, fit_steps=0)
+        parts.append(_spectrum_rows(graph, U_MAE_CLS, encoded, encoded.weight or weight, encoded.lipschitz))
     return pd.concat(parts, ignore_index=True)
 
 
 def _spectrum_rows(graph: MaskGraph, kind: str, found: Any, weight: float, lipschitz: float) -> pd.DataFrame:
-    said = check(
+    result = check(
         BOUND_SLUG, graph, features=found.features, h=found.h, targets=found.targets, weight=weight, lipschitz=lipschitz
     )
     k = found.features.shape[1]
@@ -99,9 +101,9 @@ def _spectrum_rows(graph: MaskGraph, kind: str, found: Any, weight: float, lipsc
             "index": np.arange(1, k + 1),
             "found": size,
             "predicted": predicted,
-            "verdict": said.verdict.value,
-            "loss": float(said.lhs),
-            "bound": float(said.rhs),
+            "verdict": result.verdict.value,
+            "loss": float(result.lhs),
+            "bound": float(result.rhs),
             "rank": rank_measures(size)["effective rank"],
             "predicted_rank": rank_measures(predicted)["effective rank"],
         }
@@ -109,7 +111,7 @@ def _spectrum_rows(graph: MaskGraph, kind: str, found: Any, weight: float, lipsc
 
 
 def draw_trained_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
-    """Draw a panel of spectra per kind, marks on predicted lines, and the effective ranks of all against the weight."""
+    """Draw spectra per kind (markers: trained, lines: predicted), and all effective ranks against the weight."""
     for ax, kind in zip(axes, KINDS, strict=False):
         part = frame[frame.kind == kind]
         weights = part.weight.unique()
@@ -117,7 +119,7 @@ def draw_trained_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
             here = part[part.weight == weight]
             ax.plot(here["index"], here.predicted, color=shade, lw=1.0)
             ax.plot(here["index"], here.found, color=shade, ls="", marker=KINDS[kind][1], ms=3.5, label=f"{weight:.3g}")
-        ax.set(title=kind, xlabel="index $i$", ylim=(-0.02, None))
+        ax.set(title=TITLES[kind], xlabel="index $i$", ylim=(-0.02, None))
         ax.set_xticks([1, 4, 8, 12, 16] if part["index"].max() > 9 else [1, 3, 5, 7, 9])
         ax.legend(title="weight λ", fontsize=8)
     for ax in axes[0:3:2]:
@@ -129,8 +131,8 @@ def _draw_ranks(ax: Axes, frame: pd.DataFrame) -> None:
     for kind, (colour, marker) in KINDS.items():
         here = frame[frame.kind == kind]
         ax.plot(here.weight, here.predicted_rank, color=colour, lw=1.0)
-        ax.plot(here.weight, here["rank"], color=colour, ls="", marker=marker, ms=4, label=kind)
-    ax.plot([], [], color="black", lw=1.0, label="predicted at that λ, L and τ")
-    ax.set(xscale="log", xlabel="uniformity weight λ", ylabel="effective rank", title="dimensions in use", ylim=(0, 17))
+        ax.plot(here.weight, here["rank"], color=colour, ls="", marker=marker, ms=4, label=TITLES[kind])
+    ax.plot([], [], color="black", lw=1.0, label="water-filling prediction")
+    ax.set(xscale="log", xlabel="uniformity weight λ", ylabel="effective rank", title="effective rank", ylim=(0, 17))
     ax.set_yticks([1, 4, 8, 12, 16])
     ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)

@@ -1,4 +1,4 @@
-"""Classes in the plane: what t-SNE sees in the features of MAE and of U-MAE."""
+"""t-SNE embedding of features, coloured by class."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from matplotlib.axes import Axes
 from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
 
-MARKERS = "o^sDvP*X<>"  # ten colours tell ten classes apart, each marker ten more
+MARKERS = "o^sDvP*X<>"  # one marker per ten classes, which ten colours distinguish
 
 
 def tsne_embedding(
     features: Mapping[str, np.ndarray], labels: np.ndarray, *, max_images: int = 1000, seed: int = 0
 ) -> pd.DataFrame:
-    """Embed features in the plane by t-SNE.
+    """Compute a two-dimensional t-SNE embedding of the features of each objective.
 
     Parameters
     ----------
     features : mapping from objective to (N, d)
     labels : ndarray of int, shape (N,)
     max_images : int
-        At most so many images, evenly spaced: folders are sorted by class.
+        Maximum number of images, evenly spaced because folders are sorted by class.
     seed : int
 
     Returns
@@ -35,24 +35,28 @@ def tsne_embedding(
     shown = np.arange(n) if n <= max_images else np.arange(max_images) * n // max_images
     for objective, z in features.items():
         rows = StandardScaler().fit_transform(np.asarray(z[shown], np.float64))
-        plane = TSNE(2, perplexity=min(30.0, (len(rows) - 1) / 3), init="pca", random_state=seed).fit_transform(rows)
-        parts.append(pd.DataFrame({"objective": objective, "x": plane[:, 0], "y": plane[:, 1], "label": labels[shown]}))
+        embedding = TSNE(2, perplexity=min(30.0, (len(rows) - 1) / 3), init="pca", random_state=seed).fit_transform(
+            rows
+        )
+        parts.append(
+            pd.DataFrame({"objective": objective, "x": embedding[:, 0], "y": embedding[:, 1], "label": labels[shown]})
+        )
     return pd.concat(parts, ignore_index=True)
 
 
 def draw_tsne(
     axes: Mapping[str, Axes], frame: pd.DataFrame, accuracy: Mapping[str, str], names: Sequence[str] = ()
 ) -> None:
-    """Draw each objective's plane on its axes, its linear-probe accuracy written under it, the classes named once."""
+    """Draw the embedding of each objective with its linear-probe accuracy, and one legend of classes."""
     classes = sorted(frame.label.unique())
     for objective, ax in axes.items():
         part = frame[frame.objective == objective]
-        for place, label in enumerate(classes):
+        for position, label in enumerate(classes):
             here = part[part.label == label]
             name = names[label] if names else str(label)
-            marker = MARKERS[place // 10 % len(MARKERS)]
+            marker = MARKERS[position // 10 % len(MARKERS)]
             ax.scatter(
-                here.x, here.y, color=f"C{place % 10}", marker=marker, s=6 if place < 10 else 11, lw=0, label=name
+                here.x, here.y, color=f"C{position % 10}", marker=marker, s=6 if position < 10 else 11, lw=0, label=name
             )
         ax.set(xticks=[], yticks=[], title=objective, xlabel=f"linear probe {accuracy[objective]}")
         ax.grid(visible=False)

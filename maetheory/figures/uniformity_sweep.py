@@ -1,4 +1,4 @@
-"""What a uniformity term does to trained features, against its weight: ranks, probes, and what reconstruction pays."""
+"""Effective rank, probe accuracy and reconstruction loss against the uniformity weight."""
 
 from __future__ import annotations
 
@@ -21,21 +21,26 @@ U_MAE_TERM = "squares"
 TERMS_WITH_LINES = (U_MAE_TERM, "squares mean")
 _LABELS: Mapping[str, str] = MappingProxyType(
     {
-        U_MAE_TERM: "U-MAE's, of cls",
-        "squares mean": "U-MAE's, of mean patches",
-        "squares authors": "U-MAE's, all pairs",
-        "gaussian": "Wang and Isola's",
-        "coding-rate": "M-MAE's coding rate",
+        U_MAE_TERM: "U-MAE, cls token",
+        "squares mean": "U-MAE, mean of patches",
+        "squares authors": "U-MAE, all pairs",
+        "gaussian": "Wang and Isola",
+        "coding-rate": "M-MAE, coding rate",
     }
 )
 _TERM_STYLES: Mapping[str, tuple[str, str]] = MappingProxyType(
     dict(zip(_LABELS, zip(COLOUR_CYCLE, ("o", "s", "x", "^", "D"), strict=False), strict=False))
 )
-_TITLES = ("effective rank, cls", "linear probe of cls, %", "linear probe of mean, %", "squared error, hidden pixels")
+_TITLES = (
+    "effective rank, cls",
+    "linear probe, cls (%)",
+    "linear probe, mean (%)",
+    "reconstruction loss, hidden pixels",
+)
 
 
 def uniformity_sweep(ledger: pd.DataFrame) -> pd.DataFrame:
-    """Average what a sweep measured over its seeds.
+    """Compute the mean and standard deviation over seeds of each measure of a sweep.
 
     Parameters
     ----------
@@ -45,7 +50,7 @@ def uniformity_sweep(ledger: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        term (what is weighed: `TrainConfig.uniformity_term`), weight, metric, readout, value (mean over seeds; percent
+        term (`TrainConfig.uniformity_term`), weight, metric, readout, value (mean over seeds; percent
         for probes), spread (standard deviation over seeds, NaN for one), seeds. Weight 0 belongs to U-MAE's own term.
     """
     recipes = [TrainConfig.from_dict(training) for training in ledger.training]
@@ -72,22 +77,24 @@ def uniformity_sweep(ledger: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_uniformity_sweep(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
-    """Draw each measure on its own axes against the weight; bars are the spread over seeds, dashes the weight 0."""
+    """Draw a panel per measure against the weight, with error bars over seeds; the value at weight 0 is dashed."""
     for ax, (metric, readout), title in zip(axes, MEASURES, _TITLES, strict=True):
         part = frame[(frame.metric == metric) & (frame.readout == readout)]
-        without = part[part.weight == 0]
-        for plain in without.itertuples():
-            ax.axhline(plain.value, color="black", lw=0.9, ls="--", label="λ = 0, MAE")
-            if plain.seeds > 1:
-                ax.axhspan(plain.value - plain.spread, plain.value + plain.spread, color="black", alpha=0.08, lw=0)
+        unweighted = part[part.weight == 0]
+        for baseline in unweighted.itertuples():
+            ax.axhline(baseline.value, color="black", lw=0.9, ls="--", label="λ = 0, MAE")
+            if baseline.seeds > 1:
+                ax.axhspan(
+                    baseline.value - baseline.spread, baseline.value + baseline.spread, color="black", alpha=0.08, lw=0
+                )
         for term, rows in part[part.weight > 0].groupby("term", sort=False):
-            colour, mark = _TERM_STYLES[str(term)]
+            colour, marker = _TERM_STYLES[str(term)]
             ax.errorbar(
                 rows.weight,
                 rows.value,
                 rows.spread.fillna(0),
                 color=colour,
-                marker=mark,
+                marker=marker,
                 ms=4,
                 capsize=2,
                 lw=1.2 if term in TERMS_WITH_LINES else 0,

@@ -1,4 +1,4 @@
-"""What the uniformity weight does to the best features, before anything is trained."""
+"""Predicted spectrum of the optimal features against the uniformity weight."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from maetheory.data import worlds
 from maetheory.figures.style import COLOUR_CYCLE
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
-from maetheory.theory.statements.effective_rank_grows_with_uniformity import predicted_spectrum, rank_measures
 from maetheory.theory.graph_quantities import eigenvalues
+from maetheory.theory.statements.effective_rank_grows_with_uniformity import predicted_spectrum, rank_measures
 
 SHOWN_WEIGHTS = (0.1, 0.5, 1.0, 3.0, 30.0)
 _MEASURES = ("effective rank", "participation ratio", "stable rank")
 
 
 def markov_chain_graph() -> MaskGraph:
-    """Return the graph of chains of six three-valued patches, half of them visible, positions dropped."""
+    """Return the mask graph of Markov chains of six three-valued patches, half of them visible, positions dropped."""
     return MaskGraph.enumerate(worlds.markov(6, 3, 0.7), UniformMasks(6, 3), "dropped")
 
 
 def predicted_spectra(graph: MaskGraph | None = None, *, k: int = 16) -> pd.DataFrame:
-    """Compute the spectrum of the minimiser of the bound and its ranks at many weights (L = 1, E‖f‖² = 1).
+    """Compute the spectrum that minimises the bound, and its ranks, at many weights (L = 1, E‖f‖² = 1).
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ def predicted_spectra(graph: MaskGraph | None = None, *, k: int = 16) -> pd.Data
     Returns
     -------
     DataFrame
-        weight, index (1 to k), share (s_i / Σ s), and effective rank, participation ratio and stable rank of that
-        weight, the same in each of its rows.
+        weight, index (1 to k), share (s_i / Σ s), and, constant over the rows of a weight, effective rank,
+        participation ratio and stable rank.
     """
     lam = np.minimum(eigenvalues(markov_chain_graph() if graph is None else graph, k), 1.0)
     parts = []
@@ -58,12 +58,12 @@ def draw_predicted_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     for shade, wanted in zip(shades, SHOWN_WEIGHTS, strict=True):
         part = frame[frame.weight == weights[np.argmin(np.abs(np.log(weights / wanted)))]]
         axes[0].plot(part["index"], part.share, color=shade, marker="o", ms=3, label=f"{wanted:g}")
-    axes[0].set(xlabel="index $i$", ylabel="$s_i / \\sum s$", title="spectrum of the best features")
+    axes[0].set(xlabel="index $i$", ylabel="$s_i / \\sum s$", title="predicted optimal spectrum")
     axes[0].set_xticks([1, 4, 8, 12, 16])
     axes[0].legend(title="weight λ")
     by_weight = frame.drop_duplicates("weight")
     for measure, colour in zip(_MEASURES, COLOUR_CYCLE, strict=False):
         axes[1].plot(by_weight.weight, by_weight[measure], color=colour, label=measure)
     axes[1].axhline(frame["index"].max(), color="black", lw=0.6, ls=":")
-    axes[1].set(xscale="log", xlabel="uniformity weight λ", title="dimensions in use", ylim=(0, None))
+    axes[1].set(xscale="log", xlabel="uniformity weight λ", title="predicted rank", ylim=(0, None))
     axes[1].legend()

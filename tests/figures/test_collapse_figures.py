@@ -1,4 +1,4 @@
-"""Figures of collapse draw what was computed, on the same scales, and leave no figure open."""
+"""Test that collapse figures draw the computed tables on common scales and leave no figure open."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def measured() -> dict[str, CollapseMeasurements]:
     }
 
 
-def test_spectra_are_those_measured_and_share_their_scales(measured: dict[str, CollapseMeasurements]) -> None:
+def test_spectra_agree_with_the_measurement_and_share_their_scales(measured: dict[str, CollapseMeasurements]) -> None:
     frame = feature_spectra({name: one.spectra for name, one in measured.items()})
     pd.testing.assert_frame_equal(frame, feature_spectra({name: one.spectra for name, one in measured.items()}))
     own = frame[(frame.checkpoint == "width 24") & (frame.who == "checkpoint") & (frame.readout == "cls")]

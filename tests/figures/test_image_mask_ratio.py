@@ -1,4 +1,4 @@
-"""The mask-ratio figure of images is the same twice, draws what it has, and knows worlds where the answer is plain."""
+"""Test the mask-ratio figure of images: determinism, drawing, known answers, summary sentences, the command."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from maetheory.figures import (
     masked_pair,
     paper_style,
 )
-from maetheory.figures.image_mask_ratio import (
+from maetheory.figures.image_mask_ratio import coarse_patch_size, encoder_patch_size
+from maetheory.figures.mask_ratio_distances import distance_rows
+from maetheory.figures.mask_ratio_graphs import kernel_rows, token_rows
+from maetheory.figures.mask_ratio_table import (
     CHANGE_FROM_MINIMUM,
     COLUMNS,
     FEATURES,
@@ -30,12 +33,7 @@ from maetheory.figures.image_mask_ratio import (
     TOKENS,
     TRAINED_READOUTS,
     accuracy_rows,
-    coarse_patch_size,
-    distance_rows,
-    encoder_patch_size,
-    kernel_rows,
     paper_rows,
-    token_rows,
 )
 from maetheory.models import MAE, PRESETS
 from maetheory.reports.mask_ratio import (
@@ -76,7 +74,7 @@ def ledger() -> pd.DataFrame:
     return pd.DataFrame([*rows, {"metric": "effective_rank", "readout": "cls", "value": 3.0}])
 
 
-def test_every_source_has_its_numbers_within_their_bands(frame):
+def test_every_source_has_its_numbers_within_their_intervals(frame):
     assert list(frame.columns) == list(COLUMNS)
     counted = frame.groupby("source").number.nunique().to_dict()
     assert counted == {name: 4 for name in (*PIXELS, *FEATURES, PAPER)} | {TOKENS: 5, KERNEL: 5} | dict.fromkeys(
@@ -93,8 +91,8 @@ def test_every_source_has_its_numbers_within_their_bands(frame):
 
 def test_computing_twice_gives_the_same_table(digits):
     for compute in (distance_rows, token_rows, kernel_rows):
-        how = {} if compute is distance_rows else {"k": 2}
-        one, two = (compute(digits, 2, ratios=(0.5,), n_masks=2, **how) for _ in range(2))
+        options = {} if compute is distance_rows else {"k": 2}
+        one, two = (compute(digits, 2, ratios=(0.5,), n_masks=2, **options) for _ in range(2))
         pd.testing.assert_frame_equal(one, two)
 
 
@@ -104,7 +102,7 @@ def test_accuracies_are_means_over_seeds_with_two_standard_errors_or_over_images
     assert (rows.high - rows.value).to_dict() == pytest.approx({0.25: 10.0, 0.75: 1.0})
 
 
-def test_drawing_changes_nothing_leaves_no_figure_open_and_hides_what_is_not_known(frame):
+def test_drawing_changes_nothing_leaves_no_figure_open_and_hides_panels_without_data(frame):
     opened = plt.get_fignums()
     for part, missing in ((frame, 0), (frame[~frame.source.isin([*FEATURES, *TRAINED_READOUTS])], 2)):
         before = part.copy()
@@ -116,7 +114,7 @@ def test_drawing_changes_nothing_leaves_no_figure_open_and_hides_what_is_not_kno
     assert plt.get_fignums() == opened
 
 
-def test_two_classes_of_the_same_images_are_one_and_disjoint_classes_are_apart():
+def test_identical_classes_have_ratio_one_and_disjoint_classes_have_no_label_error():
     rng = np.random.default_rng(0)
     some = (rng.random((60, 1, 8, 8)) * 255).astype(np.uint8)
     twice = ImageSet(np.concatenate([some, some]), np.repeat([0, 1], 60), "twice")
@@ -151,7 +149,7 @@ def test_a_pair_is_of_one_class_and_hides_the_same_patches_of_both(digits):
         masked_pair(digits.limit(10), 2, generator(0, "pair"))
 
 
-def test_the_table_and_the_words_say_what_the_numbers_say(frame):
+def test_the_table_and_the_summary_agree_with_the_numbers(frame):
     table = mask_ratio_table(frame)
     assert table["ρ"].tolist() == [0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9]
     assert table.set_index("ρ").loc[0.7, "intra / inter, paper"] == "0.883"
@@ -172,7 +170,7 @@ def test_the_table_and_the_words_say_what_the_numbers_say(frame):
     assert trend_sentence(flat.query("asked == 0.7"), PAPER, "relative") == "is 1.00"
     assert trend_sentence(flat.assign(value=np.inf, high=np.inf), PAPER, "relative") == "is ∞"
     few = frame[frame.asked.isin([0.3, 0.7])]
-    assert mask_ratio_summary(few).startswith("α of token graphs"), "nothing lies beyond the paper's least"
+    assert mask_ratio_summary(few).startswith("α of token graphs"), "no ratio lies beyond the paper's minimum"
     for values, words in (
         ((1, 2, 3), "rises from 1.00 to 3.00"),
         ((3, 2, 1), "falls from 3.00 to 1.00"),
@@ -182,7 +180,7 @@ def test_the_table_and_the_words_say_what_the_numbers_say(frame):
         assert trend_sentence(few, PAPER, "relative") == words
 
 
-def test_patches_follow_the_encoder_or_are_quarters(digits):
+def test_patch_sizes_are_those_of_the_encoder_or_a_quarter_of_the_image(digits):
     assert coarse_patch_size(digits) == encoder_patch_size(MAE(PRESETS["digits"]), digits) == 2
     large = ImageSet(np.zeros((2, 3, 64, 64), np.uint8), np.array([0, 1]), "large")
     assert encoder_patch_size(MAE(PRESETS["cifar10-small"]), large) == 8
@@ -208,7 +206,7 @@ def test_graphs_and_distances_of_one_class_are_refused(digits):
         distance_rows(one, 2)
 
 
-def test_the_command_leaves_figures_and_numbers(tmp_path: Path, capsys):
+def test_the_command_writes_figures_and_numbers(tmp_path: Path, capsys):
     ratios = [word for ratio in RATIOS for word in ("--ratio", str(ratio))]
     assert run_command(["mask-ratio", *ratios, "--limit", "40", "--out", str(tmp_path), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
@@ -219,6 +217,6 @@ def test_the_command_leaves_figures_and_numbers(tmp_path: Path, capsys):
     assert len(document["numbers"]) == len(pd.read_csv(tmp_path / "image_mask_ratio.csv"))
 
 
-def test_the_command_refuses_what_it_cannot_use(tmp_path: Path, capsys):
+def test_the_command_refuses_an_unusable_patch_size(tmp_path: Path, capsys):
     assert run_command(["mask-ratio", "--limit", "40", "--patch", "3", "--out", str(tmp_path)]) == 2
     assert "3 does not divide 8x8" in capsys.readouterr().err

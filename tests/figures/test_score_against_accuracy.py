@@ -1,4 +1,4 @@
-"""Scores against accuracies: the table joins what belongs together, drawing leaves no figure open."""
+"""Test the table and the drawing of mask-law scores against accuracies."""
 
 from __future__ import annotations
 
@@ -62,17 +62,17 @@ def test_better_is_to_the_right_and_no_figure_stays_open() -> None:
         axes = plt.subplots(1, 4)[1]
         figures.draw_score_against_accuracy(list(axes), frame)
         titles = [ax.get_title() for ax in axes]
-        turned = [ax.xaxis_inverted() for ax in axes[:3]]
+        inverted = [ax.xaxis_inverted() for ax in axes[:3]]
         labels = {text.get_text() for text in axes[0].texts}
         hidden = axes[3].axison
     assert titles[0] == "one\ncls: ρ = 0.50 [-0.20, 0.80]\nmean: ρ = 0.50 [-0.20, 0.80]"
-    assert turned == [True, False, True]
+    assert inverted == [True, False, True]
     assert labels == {abbreviate_law(law, "patch 2") for law in LAWS} == {"u50", "k75 p4"}
     assert not hidden
     assert not plt.get_fignums()
 
 
-def test_the_smallest_patch_needs_no_name_and_a_score_without_an_order_says_so() -> None:
+def test_labels_omit_the_smallest_patch_and_titles_name_a_constant_score() -> None:
     scores, ledger, rho = (
         part.replace({"block 0.75 patch 4": "block 0.75 patch 16", "uniform 0.5 patch 2": "uniform 0.5 patch 8"})
         for part in tables()
@@ -83,4 +83,4 @@ def test_the_smallest_patch_needs_no_name_and_a_score_without_an_order_says_so()
         figures.draw_score_against_accuracy(list(axes), figures.score_against_accuracy(scores, ledger, rho))
         assert {text.get_text() for text in axes[0].texts} == {"u50", "k75 p16"}
         assert figure.legends[0].get_title().get_text().endswith("; p16: patch 16, else patch 8")
-        assert axes[1].get_title() == "two\ncls: ranks nothing\nmean: ranks nothing"
+        assert axes[1].get_title() == "two\ncls: constant score\nmean: constant score"

@@ -1,4 +1,4 @@
-"""Every figure of the theory computes the same table twice, draws it and leaves nothing open."""
+"""Test that theory figures are deterministic, drawn without open figures, and agree with the theory."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ FEW = tuple(THEOREMS.values())[:3]
 
 SMALL = {
     "slack_and_tightness": lambda: slacks(FEW, worlds=5),
-    "bounds_through_training": lambda: bounds_through_training(epochs=1, looks=2),
-    "downstream_through_training": lambda: downstream_through_training(epochs=1, looks=2, steps=5),
+    "bounds_through_training": lambda: bounds_through_training(epochs=1, n_measurements=2),
+    "downstream_through_training": lambda: downstream_through_training(epochs=1, n_measurements=2, steps=5),
     "trained_spectrum": lambda: trained_spectra(free_weights=[1.0], trained_weights=[0.1], steps=5, epochs=1),
 }
 
@@ -54,17 +54,17 @@ def test_computing_twice_gives_the_same_table(name):
 @pytest.mark.parametrize("name", THEORY_FIGURES)
 def test_drawing_changes_nothing_and_leaves_no_figure_open(name):
     before, opened = table(name).copy(), plt.get_fignums()
-    plate = THEORY_FIGURES[name]
+    spec = THEORY_FIGURES[name]
     with paper_style():
-        _, axes = plt.subplots(1, plate.panels)
-        plate.draw(axes if plate.panels == 1 else list(axes), table(name))
+        _, axes = plt.subplots(1, spec.n_panels)
+        spec.draw(axes if spec.n_panels == 1 else list(axes), table(name))
         drawn = list(np.ravel(axes))
         assert all(ax.has_data() for ax in drawn)
     pd.testing.assert_frame_equal(table(name), before)
     assert plt.get_fignums() == opened
 
 
-def test_the_command_writes_three_files_per_figure_and_says_so(tmp_path: Path, capsys):
+def test_the_command_writes_and_reports_three_files_per_figure(tmp_path: Path, capsys):
     assert run_command(["figure", "mask_graph", "--out", str(tmp_path), "--json"]) == 0
     written = [Path(path) for path in json.loads(capsys.readouterr().out)["figures"]]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in written)
@@ -74,7 +74,7 @@ def test_the_command_writes_three_files_per_figure_and_says_so(tmp_path: Path, c
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in written]
 
 
-def test_an_unknown_figure_is_one_sentence_and_2(tmp_path: Path, capsys):
+def test_an_unknown_figure_exits_with_code_2_and_one_sentence(tmp_path: Path, capsys):
     assert run_command(["figure", "mask_graph", "nope", "--out", str(tmp_path / "new")]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -82,7 +82,7 @@ def test_an_unknown_figure_is_one_sentence_and_2(tmp_path: Path, capsys):
     assert not (tmp_path / "new").exists()
 
 
-def test_the_mask_graph_drawn_is_the_graph_of_the_world():
+def test_the_drawn_mask_graph_is_that_of_the_world():
     frame = mask_graph.mask_graphs()
     graph = MaskGraph.enumerate(mask_graph.two_class_world(), UniformMasks(3, 2), "dropped")
     bipartite = frame[frame.graph == mask_graph.MASK_GRAPH]
@@ -97,14 +97,14 @@ def test_the_mask_graph_drawn_is_the_graph_of_the_world():
     assert across == pytest.approx(graph.pair_label_error(), abs=1e-14)
 
 
-def test_edges_end_where_their_nodes_are():
+def test_edges_end_at_their_nodes():
     frame = mask_graph.mask_graphs()
     for _, part in frame.groupby("graph"):
         nodes = part[part.kind == "node"]
-        places = set(zip(nodes.x, nodes.y, strict=True))
-        assert len(places) == len(nodes)
+        positions = set(zip(nodes.x, nodes.y, strict=True))
+        assert len(positions) == len(nodes)
         edges = part[part.kind == "edge"]
-        assert set(zip(edges.x, edges.y, strict=True)) | set(zip(edges.x_end, edges.y_end, strict=True)) == places
+        assert set(zip(edges.x, edges.y, strict=True)) | set(zip(edges.x_end, edges.y_end, strict=True)) == positions
 
 
 def test_the_mask_ratio_figure_shows_the_published_bound_and_the_duality():
@@ -134,7 +134,7 @@ def test_slack_is_zero_exactly_where_the_claim_is_tight():
     assert (frame.tightness[~tight] < 1).all()
 
 
-def test_sampled_bands_hold_the_exact_number_and_the_plug_in_flatters():
+def test_sampled_intervals_cover_the_exact_value_and_the_plug_in_is_optimistic():
     frame = table("sampled_graph")
     decided = frame[frame.decided]
     assert ((decided.low <= decided.exact + 1e-9) & (decided.exact <= decided.high + 1e-9)).all()
@@ -146,7 +146,7 @@ def test_sampled_bands_hold_the_exact_number_and_the_plug_in_flatters():
     assert frame.decided[frame.n == 3200].all()
 
 
-def test_no_theorem_is_violated_while_models_learn():
+def test_no_theorem_is_violated_during_training():
     frame = table("bounds_through_training")
     assert set(frame.slug) == set(PANELS)
     assert set(frame.verdict) <= {"HOLDS", "TIGHT", "VACUOUS", "INAPPLICABLE"}

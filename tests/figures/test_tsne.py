@@ -1,4 +1,4 @@
-"""What the scatter of features shows, and by which marks classes can be told apart."""
+"""Test which images the t-SNE figure shows, and that classes are distinguishable."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 from maetheory.figures import draw_tsne, tsne_embedding
 
 
-def test_a_folder_sorted_by_class_is_shown_whole_and_no_two_classes_look_alike() -> None:
+def test_every_class_of_a_sorted_folder_is_shown_with_its_own_marker() -> None:
     labels = np.repeat(np.arange(100), 10)
     frame = tsne_embedding({"MAE": np.random.default_rng(0).normal(size=(1000, 3))}, labels, max_images=200)
     assert list(frame.label) == list(np.repeat(np.arange(100), 2))
     figure, ax = plt.subplots()
     draw_tsne({"MAE": ax}, frame, {"MAE": "50 %"})
-    looks = {(tuple(marks.get_facecolor()[0]), marks.get_paths()[0].vertices.tobytes()) for marks in ax.collections}
-    assert len(looks) == 100
+    styles = {(tuple(marks.get_facecolor()[0]), marks.get_paths()[0].vertices.tobytes()) for marks in ax.collections}
+    assert len(styles) == 100
     plt.close(figure)

@@ -1,4 +1,4 @@
-"""The figure of the sweep shows means and spreads of the ledger, and its page says them."""
+"""Test that figure and page of the sweep show the means and standard deviations of the ledger."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 
 from maetheory.data import load_images
 from maetheory.experiments import experiment
-from maetheory.experiments.experiment import MeasuredExperiment
+from maetheory.experiments.presentation import MeasuredExperiment
 from maetheory.experiments.uniformity_sweep_page import present_sweep, sweep_summary
 from maetheory.figures import draw_uniformity_sweep, uniformity_sweep
 from maetheory.figures.uniformity_sweep import MEASURES
@@ -21,7 +21,7 @@ SWEEP = experiment("digits-uniformity")
 
 
 def planted(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
-    """Return a ledger in which every cell, measure and seed has a value of its own."""
+    """Return a ledger with a different value for each cell, measure and seed."""
     rows = []
     for i, cell in enumerate(SWEEP.cells):
         for j, (metric, readout) in enumerate(MEASURES):
@@ -67,7 +67,7 @@ def test_one_seed_has_no_spread() -> None:
     assert sweep_summary(frame).endswith("(1 seed)")
 
 
-def test_drawn_are_the_numbers_and_the_level_without() -> None:
+def test_the_figure_shows_the_means_and_the_value_at_weight_zero() -> None:
     frame = uniformity_sweep(planted())
     figure, axes = plt.subplots(2, 2)
     draw_uniformity_sweep(list(axes.flat), frame)

@@ -1,4 +1,4 @@
-"""Effective rank through training: when the collapse happens, and that uniformity prevents it."""
+"""Effective rank during training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from maetheory.figures.style import COLOURS
 
 
 def training_curves(logs: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]) -> pd.DataFrame:
-    """Collect the logged effective ranks.
+    """Collect the effective ranks logged during training.
 
     Parameters
     ----------
@@ -34,13 +34,13 @@ def training_curves(logs: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]) -
 
 
 def draw_training_curves(ax: Axes, frame: pd.DataFrame) -> None:
-    """Draw a thin line per seed and a thick one for the mean over seeds."""
+    """Draw a thin line per seed and a thick line for the mean over seeds."""
     for objective, group in frame.groupby("objective", sort=False):
         colour = COLOURS[str(objective)]
         for _, run in group.groupby("seed"):
             ax.plot(run.epoch, run.effective_rank, color=colour, lw=0.6, alpha=0.6)
         mean = group.groupby("epoch").effective_rank.mean()
         ax.plot(mean.index, mean, color=colour, lw=2, label=str(objective))
-    ax.set(xlabel="epoch", ylabel="effective rank of cls features", title="Effective rank through training")
+    ax.set(xlabel="epoch", ylabel="effective rank of cls features", title="effective rank during training")
     ax.set_ylim(bottom=0)
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))  # beside the curves, which fill the axes
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))  # outside, because the curves fill the axes
