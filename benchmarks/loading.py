@@ -1,12 +1,12 @@
-"""A folder of JPEGs against its bare decoding: whether the loader holds training up.
+"""Compare the training loader of an image folder with bare decoding and with a plain DataLoader.
 
-Run as ``python benchmarks/loading.py [FILES [ROUNDS]]``. The files are windows of scikit-learn's two photographs, 500 x
+Run as ``python benchmarks/loading.py [FILES [ROUNDS]]``. The files are crops of scikit-learn's two photographs, 500 x
 375, quality 90, about ImageNet's mean size. Two processes each, in turn within a round, so that only ratios compare:
 
 - *decoding alone*: two processes decode the files and throw the pixels away;
-- *decoding and view*: and cut, resize and mirror the window that training sees (224 x 224);
-- *ours*: `FolderStream.picked`, as the training loop reads it: shuffled batches of 64 in the process that trains;
-- *DataLoader*: `torch.utils.data.DataLoader` over the same two functions, as most code has it.
+- *decoding and view*: and take the random crop that training sees (224 x 224);
+- *training loader*: `folder_batches`, as the training loop reads it: shuffled batches of 64 in the process that trains;
+- *plain DataLoader*: `torch.utils.data.DataLoader` over the same two functions, as most code has it.
 
 A ratio above 1 is faster; the processes are started, and their queues emptied, before the clock is.
 """
@@ -33,13 +33,14 @@ from torch.utils.data import DataLoader, Dataset
 
 from maetheory.data import FolderStream
 from maetheory.data.decode import random_resized_crop_and_flip, read_rgb, to_chw
+from maetheory.training.folder_dataset import folder_batches
 
 WORKERS, BATCH, SIZE = 2, 64, 224
-AHEAD = 6  # batches either loader may have waiting
+AHEAD = 6  # batches that either loader may have waiting
 WIDTH, HEIGHT, QUALITY = 500, 375, 90
 
 
-def photographs(folder: Path, files: int) -> list[Path]:
+def write_photographs(folder: Path, files: int) -> list[Path]:
     """Write JPEGs cut from two photographs into two classes."""
     rng = np.random.default_rng(0)
     photos = [Image.fromarray(pixels) for pixels in load_sample_images().images]
@@ -57,8 +58,8 @@ def photographs(folder: Path, files: int) -> list[Path]:
     return written
 
 
-def decode(paths: list[Path], viewed: bool) -> int:
-    """Decode files, and where asked cut the view; nothing is kept."""
+def decode_all(paths: list[Path], viewed: bool) -> int:
+    """Decode files and, if `viewed`, take a random crop; keep nothing."""
     rng = np.random.default_rng(0)
     for path in paths:
         image = read_rgb(path)
@@ -68,7 +69,7 @@ def decode(paths: list[Path], viewed: bool) -> int:
 
 
 class Views(Dataset[np.ndarray]):
-    """The same decoding and view for a DataLoader."""
+    """The same decoding and random crop in a plain data set."""
 
     def __init__(self, paths: list[Path]) -> None:
         self.paths = paths
@@ -87,12 +88,12 @@ def seconds(job: Callable[[], object]) -> float:
     return perf_counter() - began
 
 
-def bare(pool: ProcessPoolExecutor, paths: list[Path], viewed: bool) -> None:
+def decode_in_processes(pool: ProcessPoolExecutor, paths: list[Path], viewed: bool) -> None:
     chunks = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
-    list(pool.map(partial(decode, viewed=viewed), chunks))
+    list(pool.map(partial(decode_all, viewed=viewed), chunks))
 
 
-def steady(batches: Iterator[Any], count: int) -> float:
+def seconds_for(batches: Iterator[Any], count: int) -> float:
     """Return the seconds of `count` batches in the middle of an epoch that does not end."""
     for _ in range(AHEAD):  # what was decoded while the others had their turn
         next(batches)
@@ -102,10 +103,11 @@ def steady(batches: Iterator[Any], count: int) -> float:
     return perf_counter() - began
 
 
-def forever(files: int) -> Iterator[tuple[int, np.ndarray]]:
+def endless_batches(files: int) -> Iterator[tuple[int, torch.Tensor]]:
+    """Yield (epoch, positions of a batch) of one shuffled epoch after another."""
     rng, epoch = np.random.default_rng(0), 0
     while True:
-        order = rng.permutation(files)
+        order = torch.from_numpy(rng.permutation(files))
         yield from ((epoch, order[start : start + BATCH]) for start in range(0, files, BATCH))
         epoch += 1
 
@@ -117,26 +119,26 @@ def main() -> None:
     torch.set_num_threads(1)
     found: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
-        paths = photographs(Path(folder), files)
+        paths = write_photographs(Path(folder), files)
         size = np.mean([path.stat().st_size for path in paths]) / 1000
         stream = FolderStream(folder, size=SIZE, batch=BATCH, train=True, workers=WORKERS)
-        endless = (number for _, chosen in forever(files) for number in chosen.tolist())
-        loader = DataLoader(Views(paths), BATCH, sampler=endless, num_workers=WORKERS)
-        ours, theirs, count = stream.picked(forever(files), 0), iter(loader), files // BATCH
+        positions = (position for _, batch in endless_batches(files) for position in batch.tolist())
+        plain = iter(DataLoader(Views(paths), BATCH, sampler=positions, num_workers=WORKERS))
+        ours, count = folder_batches(stream, endless_batches(files), 0, torch.device("cpu")), files // BATCH
         with ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn")) as pool, closing(ours):
-            bare(pool, paths[: 2 * BATCH], viewed=True)
+            decode_in_processes(pool, paths[: 2 * BATCH], viewed=True)
             for _ in range(rounds):
-                found["decoding alone"].append(seconds(lambda: bare(pool, paths, viewed=False)))
-                found["decoding and view"].append(seconds(lambda: bare(pool, paths, viewed=True)))
-                found["ours"].append(steady(ours, count))
-                found["DataLoader"].append(steady(theirs, count))
+                found["decoding alone"].append(seconds(lambda: decode_in_processes(pool, paths, viewed=False)))
+                found["decoding and view"].append(seconds(lambda: decode_in_processes(pool, paths, viewed=True)))
+                found["training loader"].append(seconds_for(ours, count))
+                found["plain DataLoader"].append(seconds_for(plain, count))
     print(f"{files} files of {size:.0f} kB on average, {WORKERS} processes, {rounds} rounds")
-    for name, times_of in found.items():
-        for against in ("decoding alone", "decoding and view"):
-            ratio = np.array(found[against]) / np.array(times_of)
+    for name, times in found.items():
+        for reference in ("decoding alone", "decoding and view"):
+            ratio = np.array(found[reference]) / np.array(times)
             low, middle, high = np.percentile(ratio, [25, 50, 75])
-            rate = f"{name:>18}: {files / np.median(times_of):5.0f} images/s"
-            print(f"{rate}, {middle:.2f} ({low:.2f}-{high:.2f}) of {against}")
+            rate = f"{name:>18}: {files / np.median(times):5.0f} images/s"
+            print(f"{rate}, {middle:.2f} ({low:.2f}-{high:.2f}) of {reference}")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from maetheory.data.cifar10_archive import find_cifar10
 from maetheory.data.cifar10_download import URL, fetch_cifar10
 from maetheory.data.digits import load_digits
 from maetheory.data.folder import load_image_folder
-from maetheory.data.image_files import is_image_folder, list_image_files
+from maetheory.data.image_files import is_image_folder
 from maetheory.data.images import ImageSet, check_split
 from maetheory.data.stream import FolderStream
 
@@ -110,7 +110,7 @@ def load_or_stream(
     stream: bool | None = None,
     progress: Progress = no_progress,
 ) -> ImageSet | FolderStream:
-    """Return the training images of a source, as one array or, from a large image folder, as a stream.
+    """Return the training images of a source: an array or, for a large image folder, a description to stream.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def load_or_stream(
         Use at most so many images, classes balanced.
     stream : bool, optional
         Whether an image folder is streamed; by default it is when its images, decoded at `size`, pass 2 GiB. Streamed
-        images are seen through random windows, mirrored half of the time; an array holds central views.
+        images are cropped at random and mirrored half of the time; an array holds central crops.
     progress : Progress
         Called with the number of files decoded so far, where files are decoded.
 
@@ -137,10 +137,9 @@ def load_or_stream(
         if stream:
             raise InputError(f"only a folder with train/CLASS/*.jpg can be streamed, but {source!s} is none")
         return load_images(source, limit=limit, progress=progress)
-    if stream is None:
-        stream = 3 * size * size * len(list_image_files(folder).limit(limit).files) > MAX_IN_MEMORY_BYTES
-    if stream:
-        return FolderStream(folder, size=size, train=True, limit=limit)
+    folder_stream = FolderStream(folder, size=size, train=True, limit=limit)
+    if stream or (stream is None and folder_stream.n_bytes > MAX_IN_MEMORY_BYTES):
+        return folder_stream
     return load_image_folder(folder, size=size, limit=limit, progress=progress)
 
 

@@ -1,19 +1,13 @@
-"""A folder too large for memory is read batch by batch, the same batches whoever decodes them."""
+"""`FolderStream`: an image folder whose files are decoded when they are needed, never all at once."""
 
 from __future__ import annotations
 
-import math
-import multiprocessing
 import os
-import signal
-import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, MutableMapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field, replace
-from itertools import chain, tee
-from multiprocessing.heap import Arena
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,18 +22,27 @@ from maetheory.data.decode import (
 from maetheory.data.folder import DEFAULT_SIZE
 from maetheory.data.image_files import ImageFileList, list_image_files, warn_skipped_files
 
-TRIES = 100  # stand-ins drawn for one undecodable file before giving up
-_NO_IMAGES = np.empty(0, np.uint8)
-_slots = _NO_IMAGES  # in a worker: room for batches, shared with the process that reads them
+MAX_SUBSTITUTES = 100  # files tried in place of one undecodable file before giving up
+MAX_WORKERS = 8
+
+
+class DecodedImage(NamedTuple):
+    """One image, uint8 (3, size, size), its label, and the undecodable files met before it with their reasons."""
+
+    image: np.ndarray
+    label: int
+    skipped: dict[str, str]
 
 
 @dataclass(frozen=True, eq=False)
 class FolderStream:
-    """Batches of an image folder, decoded in worker processes.
+    """An image folder to be read in batches.
 
-    What an epoch yields depends on the files, `seed` and the number of the epoch alone, not on `workers`. A training
-    stream shuffles and takes random windows (`random_resized_crop_and_flip`); an evaluation stream keeps the order of
-    the listing and takes central views (`resize_and_center_crop`), the same in every epoch.
+    `maetheory.training` decodes it in worker processes, in the order that the training recipe gives. Iterating it here
+    yields NumPy batches, decoded in threads. What an epoch yields depends on the files, `seed` and the number of the
+    epoch alone, not on `workers`. A training stream shuffles and takes random crops (`random_resized_crop_and_flip`); an
+    evaluation stream keeps the order of the listing and takes central crops (`resize_and_center_crop`), the same in
+    every epoch.
 
     Parameters
     ----------
@@ -54,8 +57,8 @@ class FolderStream:
         Whether to shuffle and augment.
     seed : int, default 0
     workers : int, optional
-        Decoding processes: by default one for each core, eight at most; 0 decodes in this process. With processes, a
-        script must start its work under ``if __name__ == "__main__":``.
+        Decoding processes of a training run, or threads of an iteration: by default one for each core, eight at most;
+        0 decodes in the calling thread.
     shard : (int, int), default (0, 1)
         This process's part of the epoch and how many parts there are, for training on several devices: part r of w
         takes every w-th image from the r-th on. In training the last few images are left out so that parts are equal.
@@ -113,210 +116,127 @@ class FolderStream:
         """Batches of this part in an epoch."""
         return -(-self.n_images // self.batch)
 
+    @property
+    def n_bytes(self) -> int:
+        """Memory that all images of the listing take once decoded, in bytes."""
+        return 3 * self.size * self.size * len(self.listing.files)
+
+    @property
+    def n_workers(self) -> int:
+        """Number of decoding workers: `workers`, or by default one for each core, eight at most."""
+        if self.workers is not None:
+            return self.workers
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(MAX_WORKERS, cores)
+
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Iterate an evaluation stream once; a training stream must be told its epoch."""
+        """Iterate an evaluation stream once; for a training stream, call `epoch` with the number of the epoch."""
         if self.train:
             raise InputError("a training stream differs from epoch to epoch: iterate stream.epoch(number)")
         return self.epoch(0)
 
     def epoch(self, number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield (images uint8 (b, 3, size, size), labels int64 (b,)) of one epoch."""
-        order = self._order(number)
-        starts = range(0, len(order), self.batch)
-        jobs = [self._job(order[start : start + self.batch], number, self.seed) for start in starts]
-        skipped: dict[str, str] = {}
-        for decoded in self._decoded(jobs, len(jobs)):
-            skipped |= decoded.skipped
-            if len(decoded.labels):
-                yield decoded.images, decoded.labels
+
+        def decode(index: int) -> np.ndarray | str:
+            try:
+                return self.decode(index, number, self.seed)
+            except UndecodableError as error:
+                return str(error)
+
+        order, skipped = self._epoch_order(number), dict[str, str]()
+        decoded = _map_ahead(decode, order.tolist(), self.n_workers, 2 * self.batch)
+        for start in range(0, len(order), self.batch):
+            images, kept = [], []
+            for index, result in zip(order[start : start + self.batch], decoded):
+                if isinstance(result, str):
+                    skipped[self.listing.files[index]] = result
+                else:
+                    images.append(result)
+                    kept.append(index)
+            if images:
+                yield np.stack(images), self.listing.labels[kept]
         self.skipped.update(skipped)
         warn_skipped_files(self.listing, skipped)
 
-    def picked(self, picks: Iterable[tuple[int, np.ndarray]], seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield images and labels of chosen files, batch after batch, each as many as were chosen.
+    def decode(self, index: int, epoch: int, seed: int) -> np.ndarray:
+        """Decode and crop one file of the listing.
 
         Parameters
         ----------
-        picks : iterable of (int, ndarray of int)
-            The epoch, and positions in ``listing.files``; read a few batches ahead.
-        seed : int
-            Of the random windows of a training stream, and of the stand-ins: in place of a file that cannot be
-            decoded another one is drawn, the same whatever else is picked with it.
+        index : int
+            Position in ``listing.files``.
+        epoch, seed : int
+            A training stream draws its random crop from (seed, epoch, index) alone, so that it does not matter which
+            process decodes which image after which.
 
-        Yields
+        Returns
+        -------
+        ndarray of uint8, shape (3, size, size)
+
+        Raises
         ------
-        images : ndarray of uint8, shape (b, 3, size, size)
-        labels : ndarray of int64, shape (b,)
+        UndecodableError
+            If the file is not a readable image.
+        """
+        image = read_rgb(os.path.join(self.listing.folder, self.listing.files[index]))
+        if self.train:
+            return to_chw(random_resized_crop_and_flip(image, self.size, generator(seed, "view", epoch, index)))
+        return to_chw(resize_and_center_crop(image, self.size))
+
+    def decode_or_substitute(self, index: int, epoch: int, seed: int) -> DecodedImage:
+        """Decode one file or, if it is undecodable, another one drawn from (seed, epoch, index) alone.
 
         Raises
         ------
         InputError
             If hardly any file can be decoded.
         """
-        ours, theirs = tee(picks)
-        jobs = (self._job(chosen, epoch, seed) for epoch, chosen in theirs)
-        for decoded, (epoch, chosen) in zip(self._decoded(jobs), ours):
-            self.skipped.update(decoded.skipped)
-            whole = self._filled(decoded, chosen, epoch, seed) if decoded.skipped else decoded
-            yield whole.images, whole.labels
+        skipped: dict[str, str] = {}
+        for candidate in self._candidates(index, epoch, seed):
+            try:
+                image = self.decode(candidate, epoch, seed)
+            except UndecodableError as error:
+                skipped[self.listing.files[candidate]] = str(error)
+            else:
+                return DecodedImage(image, int(self.listing.labels[candidate]), skipped)
+        reason = skipped[self.listing.files[index]]
+        raise InputError(f"hardly any file under {self.listing.folder} is a readable image ({reason})")
 
     def warn_skipped(self) -> None:
         """Warn once with the number of files in `skipped`."""
         warn_skipped_files(self.listing, self.skipped)
 
-    def _filled(self, decoded: _Decoded, chosen: np.ndarray, epoch: int, seed: int) -> _Decoded:
-        """Return the batch with stand-ins where files could not be decoded."""
-        lost = np.array([self.listing.files[i] in decoded.skipped for i in chosen])
-        images = np.empty((len(chosen), 3, self.size, self.size), np.uint8)
-        labels = np.empty(len(chosen), np.int64)
-        images[~lost], labels[~lost] = decoded.images, decoded.labels
-        for place in np.flatnonzero(lost):
-            other = self._stand_in(int(chosen[place]), epoch, seed)
-            images[place], labels[place] = other.images[0], other.labels[0]
-        return _Decoded(images, labels, decoded.skipped)
+    def _candidates(self, index: int, epoch: int, seed: int) -> Iterator[int]:
+        yield index
+        rng = generator(seed, "stand-in", epoch, index)
+        yield from rng.integers(len(self.listing.files), size=MAX_SUBSTITUTES).tolist()
 
-    def _stand_in(self, number: int, epoch: int, seed: int) -> _Decoded:
-        draws = generator(seed, "stand-in", epoch, number)
-        for other in draws.integers(len(self.listing.files), size=TRIES):
-            decoded = _decode(self._job(np.array([other]), epoch, seed))
-            if not decoded.skipped:
-                return decoded
-            self.skipped.update(decoded.skipped)
-        reason = self.skipped[self.listing.files[number]]
-        raise InputError(f"hardly any file under {self.listing.folder} is a readable image ({reason})")
-
-    def _decoded(self, jobs: Iterable[_Job], most: int = 8) -> Iterator[_Decoded]:
-        workers = min(8, os.cpu_count() or 1) if self.workers is None else self.workers
-        return _in_processes(jobs, min(workers, most)) if workers else map(_decode, jobs)
-
-    def _order(self, epoch: int) -> np.ndarray:
-        """Return which files this part reads in `epoch`, in which order, shape (n_images,)."""
+    def _epoch_order(self, epoch: int) -> np.ndarray:
+        """Return the indices of the files that this part reads in `epoch`, in order, shape (n_images,)."""
         rank, parts = self.shard
         order = np.arange(len(self.listing.files))
         if self.train:
             order = generator(self.seed, "order", epoch).permutation(order)
         return order[rank::parts][: self.n_images]
 
-    def _job(self, chosen: np.ndarray, epoch: int, seed: int) -> _Job:
-        files = tuple(self.listing.files[i] for i in chosen)
-        stream = (seed, epoch, tuple(chosen.tolist())) if self.train else None
-        return _Job(str(self.listing.folder), files, self.listing.labels[chosen], self.size, stream)
 
+def _map_ahead(function: Callable[[int], Any], items: Iterable[int], threads: int, ahead: int) -> Iterator[Any]:
+    """Yield ``function(item)`` of each item in order, computed in threads, at most `ahead` items ahead of the reader.
 
-@dataclass(frozen=True, eq=False)
-class _Job:
-    """One batch to decode; `stream` is (seed, epoch, numbers of the files) where windows are random."""
-
-    folder: str
-    files: tuple[str, ...]
-    labels: np.ndarray
-    size: int
-    stream: tuple[int, int, tuple[int, ...]] | None
-
-
-@dataclass(frozen=True, eq=False)
-class _Decoded:
-    images: np.ndarray
-    labels: np.ndarray
-    skipped: dict[str, str]
-
-
-def _decode(job: _Job, room: np.ndarray | None = None) -> _Decoded:
-    """Decode a batch, into the first rows of `room` if it is given."""
-    images = np.empty((len(job.files), 3, job.size, job.size), np.uint8) if room is None else room[: len(job.files)]
-    skipped: dict[str, str] = {}
-    for i, file in enumerate(job.files):
-        try:
-            image = read_rgb(os.path.join(job.folder, file))
-        except UndecodableError as error:
-            skipped[file] = str(error)
-            continue
-        if job.stream is None:
-            view = resize_and_center_crop(image, job.size)
-        else:  # each image has its own random stream, so that it does not matter who decodes it after what
-            seed, epoch, numbers = job.stream
-            view = random_resized_crop_and_flip(image, job.size, generator(seed, "view", epoch, numbers[i]))
-        images[i] = to_chw(view)
-    if not skipped:
-        return _Decoded(images, job.labels, skipped)
-    kept = np.array([file not in skipped for file in job.files])
-    images[: kept.sum()] = images[kept]
-    return _Decoded(images[: kept.sum()], job.labels[kept], skipped)
-
-
-def _decode_into_slot(job: _Job, slot: int) -> _Decoded:
-    """Decode a batch in a worker, leaving its images in shared memory."""
-    return replace(_decode(job, _slots[slot]), images=_NO_IMAGES)
-
-
-def _in_processes(jobs: Iterable[_Job], workers: int) -> Iterator[_Decoded]:
-    """Yield the decoded jobs in order, at most two for each worker ahead of the reader."""
-    jobs = iter(jobs)
-    first = next(jobs, None)
-    if first is None:
-        return
-    spawning = multiprocessing.get_context("spawn")
-    shape = (2 * workers + 1, len(first.files), 3, first.size, first.size)  # a slot for each job that can be ahead
-    room = _shared_room(math.prod(shape))
-    slots = None if room is None else np.frombuffer(room.buffer, np.uint8).reshape(shape)
-    pool = ProcessPoolExecutor(workers, spawning, _serve_the_parent, (room, shape))
-    ahead: deque = deque()
-
-    def oldest() -> _Decoded:
-        done, slot = ahead.popleft()
-        decoded = done.result()
-        if slot is None or slots is None:
-            return decoded
-        return replace(decoded, images=slots[slot, : len(decoded.labels)].copy())
-
-    try:
-        for number, job in enumerate(chain([first], jobs)):
-            slot = number % shape[0] if slots is not None and len(job.files) <= shape[1] else None
-            ahead.append(
-                (pool.submit(_decode, job) if slot is None else pool.submit(_decode_into_slot, job, slot), slot)
-            )
-            if len(ahead) > 2 * workers:
-                yield oldest()
-        while ahead:
-            yield oldest()
-    except BrokenProcessPool as error:
-        raise InputError(
-            "the decoding processes ended early: a script must start its work under "
-            'if __name__ == "__main__":, and memory must suffice; workers=0 decodes without them'
-        ) from error
-    finally:
-        ahead.clear()  # a failed batch remembers this frame, and with it the shared memory
-        pool.shutdown(cancel_futures=True)
-
-
-def _shared_room(size: int) -> Arena | None:
-    """Return so many bytes of memory that processes started from here can share; None where there are none to be had.
-
-    Without it batches come through a pipe, which copies them thrice. The bytes are asked for at once, because one that
-    is missing later is a signal that ends the process.
+    Threads suffice, because Pillow releases the interpreter lock while it decodes.
     """
+    if not threads:
+        yield from map(function, items)
+        return
+    pool = ThreadPoolExecutor(threads)
+    pending: deque[Future] = deque()
     try:
-        room = Arena(size)
-        if os.fstat(room.fd).st_dev != os.stat("/dev/shm").st_dev:  # else it is a file on a disk
-            return None
-        os.posix_fallocate(room.fd, 0, size)
-    except (OSError, AttributeError):  # full, or not Linux
-        return None
-    return room
-
-
-def _serve_the_parent(room: Arena | None, shape: tuple[int, ...]) -> None:
-    """Share memory with the parent, leave interrupts to it, and end with it even when it is killed."""
-    global _slots
-    if room is not None:
-        _slots = np.frombuffer(room.buffer, np.uint8).reshape(shape)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
-
-
-def _end_with_the_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > ahead:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

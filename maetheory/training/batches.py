@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import final
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from maetheory.data import FolderStream, ImageSet
+from maetheory.training.folder_dataset import folder_batches
 
 EpochIndices = Iterable[tuple[int, Tensor]]  # the epoch, and the numbers of the images wanted next
 Batch = tuple[Tensor, Tensor]  # images and their labels
@@ -78,10 +80,11 @@ class StreamingBatches:
         return tuple(sorted(self.stream.skipped))
 
     def batches(self, indices: EpochIndices, seed: int, device: torch.device) -> Generator[Batch, None, None]:
-        """Yield the images, uint8 (b, 3, H, W), and labels (b,) of each pick."""
-        epoch_indices = ((epoch, image_indices.numpy()) for epoch, image_indices in indices)
-        for pixels, labels in self.stream.picked(epoch_indices, seed):
-            yield torch.from_numpy(pixels).to(device), torch.from_numpy(labels).to(device)
+        """Yield the images, uint8 (b, 3, H, W), and labels (b,) of each entry of `indices`."""
+        with closing(folder_batches(self.stream, indices, seed, device)) as decoded:
+            for batch in decoded:
+                self.stream.skipped.update(batch.skipped)
+                yield batch.images, batch.labels
 
     def warn_skipped(self) -> None:
         """Warn once with the number of files that could not be decoded."""
