@@ -1,19 +1,40 @@
-"""From a model and images to features, and from features to numbers one can quote."""
+"""From a model and images to features, and from features to metrics, accuracies and theorem checks.
+
+Four wings: `features` (encode images, batch by batch); above it `collapse` (metrics with intervals and baselines),
+`probes` (linear probes, k-NN, fine-tuning) and `bounds` (both sides of theorems on a trained model). Beside them,
+`masked_distances` compares images under masks within and between classes, and `rank_correlation` relates scores to
+measured accuracies. Start with `encode`, then `collapse_report` and `linear_probe`.
+
+Examples
+--------
+>>> from maetheory.data import load_images
+>>> from maetheory.evaluation import encode, linear_probe
+>>> digits = load_images("digits", limit=200)
+>>> Z = encode(lambda pixels: pixels.flatten(1), digits)
+>>> bool(linear_probe(Z, digits.labels, Z, digits.labels).accuracy > 0.9)
+True
+"""
 
 from maetheory.core.renames import renamed
-from maetheory.evaluation.bounds.check_bounds import bounds
-from maetheory.evaluation.bounds.encoded_graph import EncodedGraph, encode_graph
-from maetheory.evaluation.collapse.random_initialisation import random_init_model
-from maetheory.evaluation.collapse.report import CollapseMeasurements, collapse_report, measure_collapse
-from maetheory.evaluation.features.encode import encode
-from maetheory.evaluation.features.masked_views import mask_pair_alignment
-from maetheory.evaluation.features.reconstruction import reconstruction_loss
+from maetheory.evaluation.bounds import EncodedGraph, check_bounds, encode_graph
+from maetheory.evaluation.collapse import (
+    CollapseMeasurements,
+    assess_collapse,
+    collapse_report,
+    measure_collapse,
+    random_init_model,
+)
+from maetheory.evaluation.features import encode, mask_pair_alignment, reconstruction_loss
 from maetheory.evaluation.masked_distances import masked_distances
-from maetheory.evaluation.probes.finetune import FinetuneResult, finetune
-from maetheory.evaluation.probes.finetune_config import FinetuneConfig
-from maetheory.evaluation.probes.linear_and_knn import knn_probe, linear_probe
-from maetheory.evaluation.probes.probe_config import ProbeConfig
-from maetheory.evaluation.probes.sgd_probe import sgd_probe
+from maetheory.evaluation.probes import (
+    FinetuneConfig,
+    FinetuneResult,
+    ProbeConfig,
+    finetune,
+    knn_probe,
+    linear_probe,
+    sgd_probe,
+)
 from maetheory.evaluation.rank_correlation import RankCorrelation, rank_correlations
 
 __all__ = [
@@ -23,7 +44,8 @@ __all__ = [
     "FinetuneResult",
     "ProbeConfig",
     "RankCorrelation",
-    "bounds",
+    "assess_collapse",
+    "check_bounds",
     "collapse_report",
     "encode",
     "encode_graph",

@@ -1,4 +1,4 @@
-"""What the distance of two masked images is depends on whose masks they are, and on who looks at what is left."""
+"""Distances of masked images within and between classes, in pixel or feature space."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from maetheory.evaluation.features.encode import Readout, encode
 from maetheory.masks import UniformMasks, patchify, visible_count
 from maetheory.metrics import ClassDistances, class_distances
 
-MASKS = ("one", "own")
-GREY = 0.5  # of hidden pixels where every image has its own mask: zero for models that see pixels in [-1, 1]
+MASKS = ("shared", "per-image")
+OLD_MASKS = {"one": "shared", "own": "per-image"}  # the names in older programs and tables
+GREY = 0.5  # value of hidden pixels with masks per image; 0 after standardisation to [-1, 1]
 
 
 def masked_distances(
@@ -23,7 +24,7 @@ def masked_distances(
     patch: int,
     mask_ratio: float,
     *,
-    masks: str = "one",
+    masks: str = "shared",
     encoder: Any = None,
     readout: Readout = "cls",
     n_masks: int = 8,
@@ -31,32 +32,32 @@ def masked_distances(
 ) -> ClassDistances:
     """Return the mean distances of masked images within and between classes, at one mask ratio.
 
-    In pixel space, pixels in [0, 1], distances are L2 and are not divided by the number of pixels that are seen.
+    In pixel space (pixels in [0, 1]) distances are L2; they are not divided by the number of visible pixels.
 
     Parameters
     ----------
     images : ImageSet
-        At least two of each class that there is, and two classes.
+        At least two classes, and two images of each.
     patch : int
         Side of a patch in pixels.
     mask_ratio : float
-        From 0, where everything is seen, to below 1; rounded as MAE does.
-    masks : {"one", "own"}
-        "one": both images of a pair lie under the same mask, and the distance is over what it shows; the same number as
-        with hidden pixels set to any one value in both. "own": every image has a mask of its own; in pixel space hidden
-        pixels are grey, ½.
+        In [0, 1), where 0 hides nothing; the number of visible patches is rounded as in MAE.
+    masks : {"shared", "per-image"}
+        "shared": both images of a pair have the same mask, and the distance is over visible pixels only; setting hidden
+        pixels to any common value gives the same number. "per-image": every image has its own mask, and in pixel space
+        hidden pixels are grey, ½. The old names "one" and "own" are accepted.
     encoder : MAE, SimMIM, ViT or Encoder, optional
-        Then distances are those of its features, and it sees what is visible only.
+        Then distances are those of its features of the visible patches.
     readout : {"cls", "mean"}
     n_masks : int
-        Independent draws that distances are averaged over; the same seed gives nested masks at every ratio.
+        Number of independent masks to average over; for one seed, masks of different ratios are nested.
     seed : int
 
     Raises
     ------
     InputError
-        As `class_distances`, and if a word is unknown, the ratio leaves nothing to see, or patches and encoder do not
-        fit.
+        As `class_distances`, and if `masks` or the readout is unknown, the ratio hides everything, or patches and
+        encoder do not fit.
 
     Examples
     --------
@@ -66,10 +67,11 @@ def masked_distances(
     >>> near < far
     True
     """
+    masks = OLD_MASKS.get(masks, masks)
     if masks not in MASKS:
-        raise InputError(f'masks must be "one" for each pair or each image\'s "own", but it is {masks!r}')
+        raise InputError(f'masks must be "shared" or "per-image", but it is {masks!r}')
     patches = patchify(images.images[:1], patch).shape[1]
-    drawn = _draw_masks(patches, mask_ratio, n_masks, len(images) if masks == "own" else None, seed)
+    drawn = _draw_masks(patches, mask_ratio, n_masks, len(images) if masks == "per-image" else None, seed)
     views = (
         _pixel_views(images, patch, drawn)
         if encoder is None
@@ -79,23 +81,23 @@ def masked_distances(
 
 
 def _draw_masks(patches: int, ratio: float, n_masks: int, n_images: int | None, seed: int) -> Iterator[np.ndarray]:
-    """Yield masks of shape (p,), or (n_images, p)."""
+    """Yield masks of shape (p,), or (n_images, p) for masks per image."""
     if n_masks < 1:
         raise InputError(f"n_masks must be at least 1, but it is {n_masks}")
     rows = 1 if n_images is None else n_images
     for number in range(n_masks if ratio else 1):
         rng = generator(seed, "masked distances", number)
-        found = UniformMasks(patches, visible_count(patches, ratio)).sample(rng, rows) if ratio else None
-        whole = np.ones((rows, patches), bool) if found is None else found
-        yield whole if n_images is not None else whole[0]
+        sampled = UniformMasks(patches, visible_count(patches, ratio)).sample(rng, rows) if ratio else None
+        drawn = np.ones((rows, patches), bool) if sampled is None else sampled
+        yield drawn if n_images is not None else drawn[0]
 
 
 def _pixel_views(images: ImageSet, patch: int, masks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     pixels = patchify(images.images, patch)  # (N, p, c)
     scaled = pixels.astype(np.float32) / (255 if pixels.dtype == np.uint8 else 1)
     for mask in masks:
-        seen = scaled[:, mask] if mask.ndim == 1 else np.where(mask[:, :, None], scaled, np.float32(GREY))
-        yield seen.reshape(len(seen), -1)
+        visible = scaled[:, mask] if mask.ndim == 1 else np.where(mask[:, :, None], scaled, np.float32(GREY))
+        yield visible.reshape(len(visible), -1)
 
 
 def _feature_views(
@@ -103,10 +105,10 @@ def _feature_views(
 ) -> Iterator[np.ndarray]:
     if readout not in ("cls", "mean"):
         raise InputError(f"the readout must be 'cls' or 'mean', one vector for an image, but it is {readout!r}")
-    known = patches_per_side(encoder) ** 2
-    if known != patches:
+    n_patches = patches_per_side(encoder) ** 2
+    if n_patches != patches:
         raise InputError(
-            f"the encoder must cut images into as many patches as the masks do, but it has {known} and "
+            f"the encoder must cut images into as many patches as the masks do, but it has {n_patches} and "
             f"they have {patches}"
         )
     for mask in masks:
@@ -114,12 +116,12 @@ def _feature_views(
 
 
 def patches_per_side(encoder: Any) -> int:
-    """Return how many patches a Vision Transformer sees along a side.
+    """Return the number of patches along a side of a Vision Transformer's images.
 
     Raises
     ------
     InputError
-        If the encoder is another callable.
+        If the encoder is not a Vision Transformer.
     """
     vit = vision_transformer(encoder)
     if vit is None:

@@ -1,4 +1,4 @@
-"""A score predicts accuracy if it puts the models in the same order, and few models can do that by luck."""
+"""Spearman rank correlations of several scores with permutation p-values."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ PERMUTATIONS = 10_000
 @final
 @dataclass(frozen=True)
 class RankCorrelation:
-    """Spearman's ρ between what a score predicts and what was measured.
+    """Spearman's ρ between a score and a measured quantity.
 
     Attributes
     ----------
     value : float
-        In [-1, 1]; positive where the score is right. NaN where it ranks nothing.
+        In [-1, 1]; positive if the score predicts the order. NaN if all values of the score are equal.
     low, high : float
-        95 % interval of this one correlation, not corrected for other scores that were looked at.
+        95 % interval of this one correlation, not corrected for the number of scores.
     p : float
-        Share of permutations of the items with a correlation at least as large on either side: for this score alone.
+        Two-sided permutation p-value of this score alone.
     p_adjusted : float
-        Share of permutations in which the best of all scores looked at is as large: corrected for looking at them all.
+        Fraction of permutations in which the best of all scores reaches this correlation: corrected for their number.
     partial : float
-        ρ with the ranks of a third quantity held fixed; NaN where there is none, or it explains either entirely.
-    why : str
-        One sentence where the score ranks nothing, else empty.
+        Partial correlation given the ranks of a third quantity; NaN without one, or if it determines either ranking.
+    reason : str
+        Why there is no correlation, else empty.
     """
 
     value: float
@@ -42,7 +42,7 @@ class RankCorrelation:
     p: float
     p_adjusted: float
     partial: float
-    why: str = ""
+    reason: str = ""
 
 
 def rank_correlations(
@@ -58,13 +58,13 @@ def rank_correlations(
     Parameters
     ----------
     scores : mapping from name to array, shape (n,)
-        Turned so that higher predicts more; infinity is a value like others. At least one.
+        Oriented so that higher predicts more; infinity is allowed. At least one.
     measured : mapping from name to array, shape (n,)
         Finite; for instance accuracies, means over seeds. At least one.
     control : ndarray, shape (n,), optional
-        What partial correlations hold fixed.
+        The quantity that partial correlations are conditioned on.
     permutations : int, default 10000
-        How many of the n! orders are drawn; the share found counts the order as it is too.
+        Number of random permutations; p-values count the identity as one more.
     seed : int, default 0
 
     Returns
@@ -79,11 +79,11 @@ def rank_correlations(
 
     Notes
     -----
-    Ours: an interval of Fisher's z = artanh ρ whose half-width is the 95 % quantile of |z| over permutations, times
-    √(1 + ρ²/2) (Bonett and Wright 2000). It contains 0 whenever the permutation test at 5 % does not reject, so
-    under independence it does so in at least 95 % of cases for any n. ρ = ±1 counts as half a step of ρ less.
-    Permutations of items are the same for all pairs, so that p_adjusted knows how scores resemble one another
-    (Westfall and Young 1993).
+    The interval is ours: it is centred at Fisher's z = artanh ρ, and its half-width is the 95 % quantile of |z| over
+    permutations, times √(1 + ρ²/2) (Bonett and Wright 2000). It contains 0 whenever the permutation test at 5 % does
+    not reject, hence under independence in at least 95 % of cases for any n. ρ = ±1 is replaced by the nearest value
+    half a step of ρ away. All pairs use the same permutations of the items, so that p_adjusted accounts for the
+    correlation between scores (Westfall and Young 1993).
 
     Examples
     --------
@@ -91,7 +91,7 @@ def rank_correlations(
     >>> round(found["size", "speed"].value, 3)
     0.943
     """
-    n = _checked(scores, measured)
+    n = _check_lengths(scores, measured)
     left = {name: _unit_ranks(values) for name, values in scores.items()}
     right = {name: _unit_ranks(values) for name, values in measured.items()}
     control_ranks = None if control is None else _unit_ranks(np.asarray(control, dtype=float))
@@ -106,7 +106,8 @@ def rank_correlations(
     }
 
 
-def _checked(scores: Mapping[str, np.ndarray], measured: Mapping[str, np.ndarray]) -> int:
+def _check_lengths(scores: Mapping[str, np.ndarray], measured: Mapping[str, np.ndarray]) -> int:
+    """Return the common number of items, or raise `InputError`."""
     everything = {**scores, **measured}
     if not scores or not measured:
         raise InputError("a rank correlation needs at least one score and one measured quantity")
@@ -126,30 +127,29 @@ def _checked(scores: Mapping[str, np.ndarray], measured: Mapping[str, np.ndarray
 
 
 def _unit_ranks(values: np.ndarray) -> np.ndarray:
-    """Return mid-ranks, centred and of unit length; zeros where all are tied."""
+    """Return mid-ranks, centred and of unit norm; zeros if all values are tied."""
     ranks = rankdata(values)
     centred = ranks - ranks.mean()
-    size = np.linalg.norm(centred)
-    return centred / size if size > 0 else centred
+    norm = np.linalg.norm(centred)
+    return centred / norm if norm > 0 else centred
 
 
 def _correlation(
-    name: str,
+    score: str,
     left: np.ndarray,
     right: np.ndarray,
     control_ranks: np.ndarray | None,
     permuted_values: np.ndarray,
     best: np.ndarray,
-    what: str,
+    quantity: str,
 ) -> RankCorrelation:
     if not left.any() or not right.any():
-        constant = name if not left.any() else what
-        return RankCorrelation(
-            np.nan, -1.0, 1.0, 1.0, 1.0, np.nan, f"{constant} is the same for all {len(left)}, so it ranks nothing"
-        )
+        constant = score if not left.any() else quantity
+        reason = f"{constant} is the same for all {len(left)}, so it ranks nothing"
+        return RankCorrelation(np.nan, -1.0, 1.0, 1.0, 1.0, np.nan, reason)
     value = float(np.clip(left @ right, -1, 1))
     low, high = _interval(value, len(left), permuted_values)
-    p, p_adjusted = (_permutation_p_value(chance, abs(value)) for chance in (permuted_values, best))
+    p, p_adjusted = (_permutation_p_value(permuted, abs(value)) for permuted in (permuted_values, best))
     return RankCorrelation(value, low, high, p, p_adjusted, _partial_correlation(value, left, right, control_ranks))
 
 
@@ -158,9 +158,9 @@ def _permutation_p_value(permuted_values: np.ndarray, value: float) -> float:
 
 
 def _interval(value: float, n: int, permuted_values: np.ndarray) -> tuple[float, float]:
-    most = 1 - 6 / (n**3 - n)  # half a step below 1
-    chance = float(np.quantile(permuted_values, 0.95, method="higher"))
-    half = np.arctanh(min(chance, most)) * np.sqrt(1 + value**2 / 2)
+    most = 1 - 6 / (n**3 - n)  # half a step of ρ below 1
+    quantile = float(np.quantile(permuted_values, 0.95, method="higher"))
+    half = np.arctanh(min(quantile, most)) * np.sqrt(1 + value**2 / 2)
     centre = np.arctanh(np.clip(value, -most, most))
     return min(float(np.tanh(centre - half)), value), max(float(np.tanh(centre + half)), value)
 

@@ -112,4 +112,4 @@ def _single_seed_extremes(score: np.ndarray, accuracy: pd.DataFrame) -> tuple[fl
 
 
 def _correlation_row(score: str, readout: str, one: RankCorrelation, seeds: tuple[float, float]) -> tuple[object, ...]:
-    return (score, readout, one.value, one.low, one.high, one.p, one.p_adjusted, one.partial, *seeds, one.why)
+    return (score, readout, one.value, one.low, one.high, one.p, one.p_adjusted, one.partial, *seeds, one.reason)

@@ -67,7 +67,7 @@ def train_and_check(epochs: int | None, n_measurements: int, seed: int) -> dict[
     length = toy_training.TOY_CONFIG.epochs if epochs is None else epochs
     return {
         name: toy_training.train_toy_mae(
-            weight, measured_weight=UNIFORMITY_WEIGHT, epochs=length, looks=n_measurements, seed=seed
+            weight, measured_weight=UNIFORMITY_WEIGHT, epochs=length, n_measurements=n_measurements, seed=seed
         ).table
         for name, weight in (("MAE", 0.0), ("U-MAE", UNIFORMITY_WEIGHT))
     }

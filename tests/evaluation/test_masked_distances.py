@@ -44,7 +44,7 @@ def test_own_masks_differ_from_image_to_image_and_hide_in_grey(images):
     assert (np.array(masks).sum(2) == 8).all()
     patches = patchify(images.images / 255, 2)
     hidden = [np.where(mask[:, :, None], patches, GREY).reshape(24, -1) for mask in masks]
-    found = masked_distances(images, 2, 0.5, masks="own", n_masks=2, seed=5)
+    found = masked_distances(images, 2, 0.5, masks="per-image", n_masks=2, seed=5)
     same(found, class_distances(hidden, images.labels))
 
 
@@ -55,7 +55,7 @@ def test_a_larger_ratio_hides_more_of_the_same(images):
 
 def test_at_ratio_zero_the_images_themselves_are_compared(images):
     whole = class_distances([images.images.reshape(24, -1) / 255], images.labels)
-    for masks in ("one", "own"):
+    for masks in ("shared", "per-image", "one", "own"):
         same(masked_distances(images, 2, 0.0, masks=masks), whole)
 
 
@@ -63,7 +63,7 @@ def test_at_ratio_zero_the_images_themselves_are_compared(images):
 def test_features_are_those_of_visible_patches(images, kind):
     torch.manual_seed(0)
     model = kind(CONFIG)
-    for masks, rows in (("one", None), ("own", 24)):
+    for masks, rows in (("shared", None), ("per-image", 24)):
         drawn = list(_draw_masks(16, 0.5, 2, rows, 0))
         features = [encode(model, images, readout="mean", mask=mask).numpy() for mask in drawn]
         found = masked_distances(images, 2, 0.5, masks=masks, encoder=model, readout="mean", n_masks=2)
@@ -80,8 +80,8 @@ def test_what_is_hidden_does_not_reach_the_features(images):
 
 def test_bad_input_is_one_sentence(images):
     model = MAE(CONFIG)
-    with pytest.raises(InputError, match="each image's \"own\", but it is 'shared'"):
-        masked_distances(images, 2, 0.5, masks="shared")
+    with pytest.raises(InputError, match="or \"per-image\", but it is 'both'"):
+        masked_distances(images, 2, 0.5, masks="both")
     with pytest.raises(InputError, match="strictly between 0 and 1"):
         masked_distances(images, 2, 1.0)
     with pytest.raises(InputError, match="it has 16 and they have 4"):

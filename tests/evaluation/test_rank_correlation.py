@@ -86,9 +86,9 @@ def test_a_constant_score_ranks_nothing_and_says_so() -> None:
     found = rank_correlations({"flat": np.ones(5), "good": np.arange(5.0)}, {"y": np.arange(5.0)})
     assert np.isnan(found["flat", "y"].value)
     assert (found["flat", "y"].low, found["flat", "y"].high, found["flat", "y"].p) == (-1, 1, 1)
-    assert found["flat", "y"].why == "flat is the same for all 5, so it ranks nothing"
+    assert found["flat", "y"].reason == "flat is the same for all 5, so it ranks nothing"
     assert found["good", "y"].value == pytest.approx(1)
-    assert one(np.arange(5.0), np.ones(5)).why.startswith("b is the same")
+    assert one(np.arange(5.0), np.ones(5)).reason.startswith("b is the same")
 
 
 def test_a_bound_that_is_infinite_is_the_worst_of_all() -> None:

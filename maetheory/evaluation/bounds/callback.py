@@ -1,4 +1,4 @@
-"""Theorems are checked again and again while a masked autoencoder learns."""
+"""Training callback that checks theorems on a finite world."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from maetheory.evaluation.bounds.check_bounds import bounds
+from maetheory.evaluation.bounds.check_bounds import check_bounds
 from maetheory.evaluation.bounds.encoded_graph import Readout, encode_graph
 from maetheory.graph import MaskGraph
 from maetheory.theory import Check, Verdict
@@ -20,20 +20,20 @@ from maetheory.training import TrainStep
 
 @dataclass(eq=False)
 class BoundsCallback:
-    """A callback of `maetheory.training.train` that measures both sides of theorems on a finite world.
+    """Callback of `maetheory.training.train` that measures both sides of theorems on a finite world.
 
-    It looks on: the model is copied, and no random number is drawn, so the run is the one without it.
+    It does not change the run: the model is copied, and no random number is drawn.
 
     Parameters
     ----------
     graph : MaskGraph
-        Of the world the images come from, under the mask law of the run; see `encode_graph`.
+        Mask graph of the world of the images, under the mask law of the run; see `encode_graph`.
     steps : collection of int
-        After which steps to look; the last step is always looked at.
+        The steps after which to measure; the last step is always measured.
     weight : float, optional
         λ of the run, as for `encode_graph`.
     slugs : sequence of str, optional
-        Theorems; by default all that fit.
+        Theorems; by default all that apply.
     readout : "cls" or "mean"
     normalized : bool
     fit_steps : int
@@ -42,8 +42,8 @@ class BoundsCallback:
     Attributes
     ----------
     records : list of dict
-        One per look and theorem: step, epoch, slug, verdict, lhs, rhs, trivial, slack (over scale), and of that look
-        alignment (½ E‖h − h⁺‖²), bias, epsilon and lipschitz.
+        One per measured step and theorem: step, epoch, slug, verdict, lhs, rhs, trivial, slack (over scale), and for
+        that step alignment (½ E‖h − h⁺‖²), bias, epsilon and lipschitz.
     """
 
     graph: MaskGraph
@@ -56,19 +56,19 @@ class BoundsCallback:
     records: list[dict[str, Any]] = field(default_factory=list)
 
     def __call__(self, train_step: TrainStep) -> dict[str, float] | None:
-        """Look if the step is one to look after, and return what to log."""
+        """Measure the model after the chosen steps, and return values to log; None after other steps."""
         if train_step.step not in self.steps and train_step.step != train_step.total:
             return None
-        return self.look(train_step.whole(), step=train_step.step, epoch=train_step.epoch)
+        return self.measure(train_step.whole(), step=train_step.step, epoch=train_step.epoch)
 
-    def look(self, model: nn.Module, *, step: int = 0, epoch: float = 0.0) -> dict[str, float]:
-        """Measure a model now, for instance before the first step.
+    def measure(self, model: nn.Module, *, step: int = 0, epoch: float = 0.0) -> dict[str, float]:
+        """Measure a model, for instance before the first step.
 
         Returns
         -------
         dict
-            population_loss, alignment, bias, epsilon, and how many theorems are violated: none, unless the model's
-            output is not finite or the theorem is false.
+            population_loss, alignment, bias, epsilon, and the number of violated theorems. It is 0 unless the output of
+            the model is not finite or a theorem is false.
         """
         encoded_graph = encode_graph(
             model,
@@ -81,7 +81,7 @@ class BoundsCallback:
         split = SPLIT.check(self.graph, h=encoded_graph.h, targets=encoded_graph.targets)
         common = {"step": step, "epoch": epoch}
         parts = {**split.terms, "epsilon": encoded_graph.epsilon, "lipschitz": encoded_graph.lipschitz}
-        checks = bounds(encoded_graph, self.slugs)
+        checks = check_bounds(encoded_graph, self.slugs)
         self.records += [common | _record(check) | parts for check in checks]
         violated = sum(check.verdict is Verdict.VIOLATED for check in checks)
         return {
@@ -93,7 +93,7 @@ class BoundsCallback:
 
     @property
     def table(self) -> pd.DataFrame:
-        """The records as a table."""
+        """The records as a DataFrame."""
         return pd.DataFrame(self.records)
 
 
@@ -108,12 +108,12 @@ def _record(check: Check) -> dict[str, Any]:
     }
 
 
-def log_spaced_steps(steps: int, looks: int) -> list[int]:
-    """Return at most `looks` steps, even on a logarithmic scale, the last one among them.
+def log_spaced_steps(steps: int, count: int) -> list[int]:
+    """Return at most `count` steps, evenly spaced on a logarithmic scale, including the last one.
 
     Examples
     --------
     >>> log_spaced_steps(100, 3), log_spaced_steps(100, 1)
     ([1, 10, 100], [100])
     """
-    return sorted({int(step) for step in np.round(np.geomspace(1, steps, looks))} if looks > 1 else {steps})
+    return sorted({int(step) for step in np.round(np.geomspace(1, steps, count))} if count > 1 else {steps})

@@ -1,4 +1,4 @@
-"""Both sides of every theorem, measured on a trained masked autoencoder."""
+"""Check theorems on the features and predictions of a trained masked autoencoder."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from maetheory.evaluation.bounds.encoded_graph import EncodedGraph
 from maetheory.theory import THEOREMS, Check, Theorem
 
 MODEL_OBJECTS = ("features", "h", "h_g", "targets", "weight")
-"""What a trained model has; the decoder's constant and the masks are worked out from it."""
+"""Objects of theorems that a trained model provides; the decoder's constant and the masks are computed from them."""
 
 UNIT_NORM_THEOREMS = ("reconstruction-bounds-asymmetric-alignment", "asymmetric-alignment-bounds-alignment")
-"""Theorems that the paper states for predictions of norm 1: they are measured on `EncodedGraph.unit_norms`."""
+"""Theorems that the paper states for predictions of norm 1; they are measured on `EncodedGraph.with_unit_norms`."""
 
 LABEL_THEOREMS = (
     "factorisation-bounds-probe-residual",
@@ -26,31 +26,31 @@ LABEL_THEOREMS = (
     "certificate-bounds-downstream-error",
     "votes-beat-views-when-errors-scatter",
 )
-"""Theorems that speak of labels: left out by default where the graph has none."""
+"""Theorems about labels, left out by default for a graph without labels."""
 
 
-def bounds(
+def check_bounds(
     encoded_graph: EncodedGraph, slugs: Iterable[str] | None = None, *, unit_norms: bool = True
 ) -> tuple[Check, ...]:
-    """Check theorems on what a model makes of a mask graph.
+    """Check theorems on the features and predictions of a model on a mask graph.
 
-    The constant L of the decoder is the least that serves on all positive pairs, so a theorem that names one f holds
-    whichever vector is read as f; what its premise then says of the trained decoder is in the size of L. The note of
-    each check ends with which f and which h_g it used.
+    The constant L of the decoder is the smallest that is valid on all positive pairs. A theorem about f therefore holds
+    for any readout taken as f; a large L means that its assumption says little about the trained decoder. The note of
+    each check ends with the f and the h_g that it used.
 
     Parameters
     ----------
     encoded_graph : EncodedGraph
     slugs : iterable of str, optional
-        Keys of `maetheory.theory.THEOREMS`; by default all that speak of what a trained model has.
+        Keys of `maetheory.theory.THEOREMS`; by default all whose objects a trained model provides.
     unit_norms : bool, default True
-        Whether theorems 3.2 and 3.3 are measured on predictions scaled to norm 1. Without, they are INAPPLICABLE unless
-        the norms happen to fit.
+        Whether to measure theorems 3.2 and 3.3 on predictions scaled to norm 1. Otherwise they are INAPPLICABLE unless
+        the norms happen to be 1.
 
     Returns
     -------
     tuple of Check
-        In the order asked for; a NaN or infinity in the model's output is VIOLATED.
+        In the order of `slugs`; with a NaN or infinity in the model's output the verdict is VIOLATED.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def bounds(
     >>> from maetheory.models import MAE, MAEConfig, ViTConfig
     >>> model = MAE(MAEConfig(ViTConfig(2, 1, 1, width=8, depth=1, heads=1), 8, 1, 1))
     >>> graph = MaskGraph.enumerate(worlds.mixture(4, 2, 2, 0.1), UniformMasks(4, 2))
-    >>> [str(check.verdict) for check in bounds(encode_graph(model, graph), ["alignment-split"])]
+    >>> [str(check.verdict) for check in check_bounds(encode_graph(model, graph), ["alignment-split"])]
     ['TIGHT']
     """
     named = tuple(_applicable_theorems(encoded_graph) if slugs is None else slugs)
@@ -80,27 +80,27 @@ def bounds(
 
 
 def _check(theorem: Theorem, encoded_graph: EncodedGraph) -> Check:
-    have = _objects(encoded_graph)
-    given = {name: have[name] for name in (*theorem.objects, *theorem.optional) if name in have}
+    available = _objects(encoded_graph)
+    given = {name: available[name] for name in (*theorem.objects, *theorem.optional) if name in available}
     check = theorem.check(encoded_graph.graph, **given)
-    return replace(check, note="; ".join(part for part in (check.note, encoded_graph.said) if part))
+    return replace(check, note="; ".join(part for part in (check.note, encoded_graph.description) if part))
 
 
 def _objects(encoded_graph: EncodedGraph) -> Mapping[str, object]:
-    have = {name: getattr(encoded_graph, name) for name in MODEL_OBJECTS}
-    return MappingProxyType({name: value for name, value in have.items() if value is not None})
+    objects = {name: getattr(encoded_graph, name) for name in MODEL_OBJECTS}
+    return MappingProxyType({name: value for name, value in objects.items() if value is not None})
 
 
 def _applicable_theorems(encoded_graph: EncodedGraph) -> list[str]:
-    """Return the theorems that speak of the graph and of at least one thing that a trained model has."""
-    have = set(_objects(encoded_graph))
+    """Return the theorems about a graph whose objects, at least one, a trained model provides."""
+    available = set(_objects(encoded_graph))
     labelled = encoded_graph.graph.image_labels is not None
     return [
         slug
         for slug, theorem in THEOREMS.items()
         if theorem.needs_graph
         and theorem.objects
-        and set(theorem.objects) <= have
+        and set(theorem.objects) <= available
         and (labelled or slug not in LABEL_THEOREMS)
     ]
 

@@ -1,8 +1,8 @@
-"""A trained masked autoencoder on every view of a mask graph is an encoder f, a composite h and an h_g of that graph.
+"""Run a masked autoencoder on every view and target of a mask graph: f, h and h_g of the theory.
 
-The theory speaks of one f: the decoder reads it, alignment compares it, the uniformity term spreads it. In the code the
-decoder reads all encoder tokens after the final norm, and the uniformity term sees one of them (or their mean),
-L2-normalised. Whatever is read here as f, `EncodedGraph.said` says which it was.
+In the theory, the decoder, the alignment and the uniformity term all use the same f. In the code, the decoder reads all
+encoder tokens after the final norm, and the uniformity term uses one of them (or their mean), L2-normalised.
+`EncodedGraph.description` states which vector was taken as f.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ CHUNK = 2048
 
 @dataclass(frozen=True, eq=False)
 class EncodedGraph:
-    """What a model makes of every view and every target of a mask graph, in float64.
+    """Features and predictions of a model on every view and target of a mask graph, in float64.
 
     Attributes
     ----------
     graph : MaskGraph
-        Positions kept, since a masked autoencoder knows its mask.
+        With positions kept, since a masked autoencoder knows its mask.
     features : ndarray, shape (N1, k)
         f of each view.
     h : ndarray, shape (N1, d)
-        The decoder's prediction of the hidden patches, each at its place and 0 elsewhere.
+        The decoder's prediction of the hidden patches, each at its position and 0 elsewhere.
     h_g : ndarray, shape (N2, d)
-        The same decoder on the tokens f_g that autoencode each target best (`autoencoding.autoencode_targets`).
+        The output of the same decoder on the tokens f_g that reconstruct each target best; see `autoencode_targets`.
     targets : ndarray, shape (N2, d)
-        The hidden patches as the model is asked for them, in standardised pixels.
+        The hidden patches in the form that the model predicts, standardised pixels.
     weight : float or None
-        λ of L_MAE + λ L_unif with L_MAE summed over hidden values, as the theory writes it.
-    said : str
-        Which f this is, and how h_g was found.
+        λ of L_MAE + λ L_unif, where L_MAE is a sum over hidden values as in the theory.
+    description : str
+        Which vector is f, and how h_g was found.
     """
 
     graph: MaskGraph
@@ -58,22 +58,22 @@ class EncodedGraph:
     h_g: np.ndarray
     targets: np.ndarray
     weight: float | None
-    said: str
+    description: str
 
     @cached_property
     def lipschitz(self) -> float:
-        """Least L with ‖f − f⁺‖² ≤ L ‖h − h⁺‖² on all positive pairs: ∞ where h merges a pair that f tells apart."""
+        """Smallest L with ‖f − f⁺‖² ≤ L ‖h − h⁺‖² on all positive pairs; ∞ if h is equal and f differs on some pair."""
         return pair_lipschitz(self.graph, self.features, self.h)
 
     @property
     def epsilon(self) -> float:
-        """ε = E‖h_g(x₂) − x₂‖²; an upper bound of the least one, since f_g was found by descent."""
+        """ε = E‖h_g(x₂) − x₂‖², an upper bound of the smallest ε, since f_g was found by gradient descent."""
         return autoencoding_error(self.graph, self.h_g, self.targets)
 
     def with_unit_norms(self) -> EncodedGraph:
-        """Return the norms the paper takes: pixels in units of the targets' root mean square, rows of h, h_g of norm 1.
+        """Return the same with the norms of the paper: rows of h and h_g of norm 1, targets of mean square 1.
 
-        A prediction of zero stays zero. The composite is then another one than was trained; `said` says so.
+        A prediction of zero stays zero. The scaled h differs from the trained one; `description` states it.
         """
         unit = np.sqrt(mean_square(self.graph.degrees[1], self.targets))
         return replace(
@@ -81,7 +81,7 @@ class EncodedGraph:
             h=_unit_rows(self.h),
             h_g=_unit_rows(self.h_g),
             targets=self.targets / unit,
-            said=f"{self.said}; predictions scaled to norm 1, targets to mean square 1",
+            description=f"{self.description}; predictions scaled to norm 1, targets to mean square 1",
         )
 
 
@@ -94,40 +94,42 @@ def encode_graph(
     weight: float | None = None,
     fit_steps: int = 100,
 ) -> EncodedGraph:
-    """Encode every view of a graph and predict every target.
+    """Run a model on every view of a graph, and fit its decoder's input to every target.
 
     Parameters
     ----------
     model : MAE
-        Trained or not; a copy in float64 is run in eval mode.
+        Trained or not; a float64 copy runs in eval mode.
     graph : MaskGraph
-        Enumerated from a world with positions kept; the world's symbols are the patches the model is shown.
+        Enumerated from a world with positions kept; the symbols of the world are the patches of the model's images.
     readout : "cls" or "mean"
-        Which vector of the encoder's tokens is f: the cls token or the mean of the visible patch tokens.
+        The vector taken as f: the cls token or the mean of the visible patch tokens.
     normalized : bool, default True
-        Whether f is L2-normalised, as the uniformity term of U-MAE sees it.
+        Whether f is L2-normalised, as in the uniformity term of U-MAE.
     weight : float, optional
-        λ of the training run, which averages over the hidden values of an image: it is multiplied by their expected
-        number, because the theory's L_MAE is a sum. None for a run without uniformity.
+        λ of the training run; None for a run without uniformity. It is multiplied by the expected number of hidden
+        values of an image, since training takes their mean and the theory their sum.
     fit_steps : int, default 100
-        Steps of descent that look for f_g.
+        Number of gradient steps that fit f_g.
 
     Raises
     ------
     InputError
-        If the model is no MAE, the graph has no views to show or dropped their positions, patches do not fit, or
-        the readout is unknown.
+        If the model is not an MAE, the graph has no contents of views or dropped their positions, patches do not fit,
+        or the readout is unknown.
     """
     views, targets = _contents(graph)
     _check_model(model, views, readout)
     double = copy.deepcopy(model).double().eval()
     latent, predicted, features = _encode_views(double, views, readout, normalized)
     hidden_targets = _target_patches(double, targets)
-    start = _nearest_view(graph, predicted, hidden_targets)
-    h_g = autoencode_targets(double, latent, start, torch.from_numpy(~_masks(targets)), hidden_targets, steps=fit_steps)
+    start_view = _nearest_view(graph, predicted, hidden_targets)
+    h_g = autoencode_targets(
+        double, latent, start_view, torch.from_numpy(~_masks(targets)), hidden_targets, steps=fit_steps
+    )
     hidden = float(graph.degrees[0] @ (~_masks(views)).sum(1)) * views.values.shape[1]
     norm = "L2-normalised" if normalized else "not normalised"
-    said = (
+    description = (
         f"f is the {readout} readout, {norm}; the decoder reads all tokens, not normalised; h_g is the decoder on "
         f"tokens fitted to each target in {fit_steps} steps"
     )
@@ -138,12 +140,12 @@ def encode_graph(
         _flatten(h_g),
         _flatten(hidden_targets),
         None if not weight else weight * hidden,
-        said,
+        description,
     )
 
 
 def render_views(contents: NodeContents, patch: int) -> np.ndarray:
-    """Return an image for each view, shape (N, C, H, H), black where nothing is shown."""
+    """Return an image for each view, shape (N, C, H, H), black at hidden positions."""
     pixels = contents.to_pixels("zero").reshape(len(contents.symbols), -1, contents.values.shape[1])  # (N, n, s)
     return images_from_patches(pixels, patch)
 
@@ -152,7 +154,7 @@ def render_views(contents: NodeContents, patch: int) -> np.ndarray:
 def _encode_views(
     model: MAE, views: NodeContents, readout: Readout, normalized: bool
 ) -> tuple[list[Tensor], np.ndarray, np.ndarray]:
-    """Return the tokens of every view (1 + v, k), its prediction at its places (N1, n, c), and f (N1, k)."""
+    """Return the tokens of every view (1 + v, k), its prediction by position (N1, n, c), and f (N1, k)."""
     images = torch.from_numpy(render_views(views, model.config.encoder.patch))
     masks = torch.from_numpy(_masks(views))
     latents: list[Tensor] = []
@@ -168,15 +170,15 @@ def _encode_views(
 
 
 def scatter_patches(rows: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """Put hidden patches in raster order (B, h, c), padded, at their places: (B, n, c), 0 elsewhere."""
-    laid = np.zeros((*hidden.shape, rows.shape[2]))
+    """Return hidden patches (B, h, c), given in raster order and padded, at their positions (B, n, c), 0 elsewhere."""
+    scattered = np.zeros((*hidden.shape, rows.shape[2]))
     image, place = np.nonzero(hidden)
-    laid[image, place] = rows[image, (hidden.cumsum(1) - 1)[image, place]]
-    return laid
+    scattered[image, place] = rows[image, (hidden.cumsum(1) - 1)[image, place]]
+    return scattered
 
 
 def _target_patches(model: MAE, targets: NodeContents) -> np.ndarray:
-    """Return what the model is asked for at each hidden place, shape (N2, n, c), 0 elsewhere."""
+    """Return the targets of the model at each hidden position, shape (N2, n, c), 0 elsewhere."""
     config, hidden = model.config, _masks(targets)
     patches = model.encoder.patchify(torch.from_numpy(render_views(targets, config.encoder.patch)))
     if config.norm_pixels:
@@ -185,11 +187,11 @@ def _target_patches(model: MAE, targets: NodeContents) -> np.ndarray:
 
 
 def _nearest_view(graph: MaskGraph, predicted: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return for each target the view, of those that share it, whose prediction is nearest; shape (N2,)."""
+    """Return for each target the nearest prediction among its positive views, as an index of a view; shape (N2,)."""
     pairs = graph.joint.tocoo()
     view, target = pairs.coords
-    far = ((predicted[view] - targets[target]) ** 2).sum((1, 2))  # (pairs,)
-    order = np.lexsort((far, target))
+    distances = ((predicted[view] - targets[target]) ** 2).sum((1, 2))  # (pairs,)
+    order = np.lexsort((distances, target))
     first = np.unique(target[order], return_index=True)[1]
     return view[order][first]
 

@@ -1,7 +1,8 @@
-"""A world of 512 images and a masked autoencoder small enough to be trained on it while one waits.
+"""Train a tiny masked autoencoder on a finite world with an exact mask graph.
 
-Images of 3x3 pixels, black or white, scatter around four prototypes; a block of 2x2 pixels is hidden. The mask graph
-has 128 views and 64 targets in four components, one for each place of the block, and sixteen positive eigenvalues.
+The 512 images of 3x3 black or white pixels are four prototypes with flipped pixels; a block of 2x2 pixels is hidden.
+The mask graph has 128 views and 64 targets in four components, one for each position of the block, and sixteen
+positive eigenvalues.
 """
 
 from __future__ import annotations
@@ -35,11 +36,11 @@ TOY_CONFIG = TrainConfig(
     log_every=10**6,
     save_seconds=1e9,
 )
-"""A vision transformer of two blocks, width 16, with a decoder of one block; 768 steps of 128 images."""
+"""A Vision Transformer with two blocks of width 16 and a decoder of one block; 768 steps of 128 images."""
 
 
 class ToyRun(NamedTuple):
-    """What was measured through training, as `BoundsCallback.table`, and the trained model; neither is to be changed."""
+    """Measurements during training (`BoundsCallback.table`) and the trained model, both cached: do not change them."""
 
     table: pd.DataFrame
     model: nn.Module
@@ -53,13 +54,13 @@ def toy_world() -> FiniteWorld:
 
 @lru_cache(maxsize=1)
 def toy_mask_graph() -> MaskGraph:
-    """Return its exact mask graph under the mask law of `TOY_CONFIG`, positions kept."""
+    """Return the exact mask graph of the world under the mask law of `TOY_CONFIG`, positions kept."""
     return MaskGraph.enumerate(toy_world(), TOY_CONFIG.law())
 
 
 @lru_cache(maxsize=1)
 def toy_pixel_targets() -> np.ndarray:
-    """Return the hidden pixels as a model of `TOY_CONFIG` is asked for them, −1 or 1 and 0 elsewhere, shape (64, 9)."""
+    """Return the targets of a model of `TOY_CONFIG`: −1 or 1 at hidden pixels, 0 elsewhere, shape (64, 9)."""
     graph = toy_mask_graph()
     contents = graph.target_contents
     assert contents is not None
@@ -73,39 +74,39 @@ def train_toy_mae(
     *,
     measured_weight: float | None = None,
     epochs: int = TOY_CONFIG.epochs,
-    looks: int = 14,
+    n_measurements: int = 14,
     fit_steps: int = 60,
     slugs: tuple[str, ...] | None = None,
     seed: int = 0,
 ) -> ToyRun:
-    """Train `TOY_CONFIG` on images of the world and check theorems from random init to the end.
+    """Train `TOY_CONFIG` on images of the world, and check theorems from the random initialisation to the end.
 
     Parameters
     ----------
     uniformity_weight : float
-        λ of the run, over L2-normalised cls features and the mean error of a hidden pixel; 0 trains a plain MAE.
+        λ of the run, for L2-normalised cls features and the mean error of a hidden pixel; 0 trains a plain MAE.
     measured_weight : float, optional
-        The λ at which a plain MAE is measured by theorems that need one; that of the run by default.
-    epochs, looks, fit_steps : int
-        Looks are even on a logarithmic scale of steps, after one before the first step.
+        The λ of theorems that need one, for a plain MAE; by default that of the run.
+    epochs, n_measurements, fit_steps : int
+        Measurements are evenly spaced on a logarithmic scale of steps; one more precedes the first step.
     slugs : tuple of str, optional
-        Theorems; all that fit by default.
+        Theorems; by default all that apply.
     seed : int
-        Of the images, the weights and the batches.
+        Seed of the images, the weights and the batches.
 
     Returns
     -------
-    WatchedRun
+    ToyRun
     """
-    return _run(uniformity_weight, uniformity_weight or measured_weight, epochs, looks, fit_steps, slugs, seed)
+    return _run(uniformity_weight, uniformity_weight or measured_weight, epochs, n_measurements, fit_steps, slugs, seed)
 
 
-@lru_cache(maxsize=8)  # a value: the same for every figure drawn from it
+@lru_cache(maxsize=8)  # several figures are drawn from the same run
 def _run(
     uniformity_weight: float,
     measured_weight: float | None,
     epochs: int,
-    looks: int,
+    n_measurements: int,
     fit_steps: int,
     slugs: tuple[str, ...] | None,
     seed: int,
@@ -118,14 +119,14 @@ def _run(
         warmup_epochs=min(TOY_CONFIG.warmup_epochs, epochs / 2),
     )
     images = sample_images(toy_world(), N_IMAGES, generator(seed, "watched world"))
-    watch = BoundsCallback(
+    callback = BoundsCallback(
         toy_mask_graph(),
-        log_spaced_steps(epochs * (N_IMAGES // config.batch), looks),
+        log_spaced_steps(epochs * (N_IMAGES // config.batch), n_measurements),
         measured_weight,
         slugs,
         fit_steps=fit_steps,
     )
-    watch.look(build_model(config))
+    callback.measure(build_model(config))
     with tempfile.TemporaryDirectory() as out:
-        result = train(config, images, out=out, callbacks=[watch])
-    return ToyRun(watch.table, result.model)
+        result = train(config, images, out=out, callbacks=[callback])
+    return ToyRun(callback.table, result.model)

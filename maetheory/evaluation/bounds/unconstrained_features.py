@@ -1,9 +1,9 @@
-"""Features that are free for every view are what the theory speaks of: one f in decoder, alignment and penalty.
+"""Train unconstrained features (one vector per view) with the exact population loss.
 
-The encoder is a table with one unnormalised vector per view, E‖f‖² is held at τ, the uniformity term sees f itself and
-the decoder is linear: an isometry over √L, whose constant is L, or a trained matrix. Targets are the pixels of the
-world, or follow the predictions, x₂ = E[h | x₂]: then the bias is zero, the loss is alignment and penalty alone, and
-the bound of the predicted spectrum is attained.
+This is the setting of the theory: decoder, alignment and uniformity term use the same f. The encoder is a table with
+one unnormalised vector per view, E‖f‖² is fixed at τ, and the decoder is linear: an isometry divided by √L, whose
+constant is L, or a trained matrix. Targets are the pixels of the world, or equal E[h | x₂]: then the bias is zero, the
+loss is the sum of alignment and uniformity term, and the bound of the predicted spectrum is attained.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from maetheory.theory.graph_quantities import umae_loss
 
 @dataclass(frozen=True, eq=False)
 class UnconstrainedFeatures:
-    """A table of features after some steps of training.
+    """Features, predictions and loss after some steps of training.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class UnconstrainedFeatures:
     features : ndarray, shape (N1, k)
         f, with E‖f‖² = τ.
     h : ndarray, shape (N1, d)
-        Its linear decoding, (f, 0)/√L or fW.
+        The output of the linear decoder, (f, 0)/√L or fW.
     targets : ndarray, shape (N2, d)
         E[h | x₂], or the pixels.
     weight : float
@@ -59,11 +59,11 @@ def train_unconstrained_features(
     targets: np.ndarray | None = None,
     decoder: Literal["isometry", "trained"] = "isometry",
     steps: int = 1500,
-    rate: float = 0.03,
-    looks: int = 1,
+    learning_rate: float = 0.03,
+    n_measurements: int = 1,
     seed: int = 0,
 ) -> tuple[UnconstrainedFeatures, ...]:
-    """Train a table of features by Adam with a rate that falls to zero as half a cosine.
+    """Train a table of features by Adam with a cosine learning-rate schedule that ends at zero.
 
     Parameters
     ----------
@@ -73,15 +73,16 @@ def train_unconstrained_features(
     weight, energy, lipschitz : float
         λ ≥ 0, τ = E‖f‖² > 0, and the L > 0 of the isometry.
     targets : ndarray, shape (N2, d), optional
-        Pixels to be predicted; by default targets follow the predictions.
+        Pixels to be predicted; by default the targets are E[h | x₂].
     decoder : "isometry" or "trained"
-        z ↦ (z, 0)/√L, which needs k ≤ d, or a matrix W that is trained with f, which needs `targets`.
+        z ↦ (z, 0)/√L, which requires k ≤ d, or a matrix W that is trained with f, which requires `targets`.
     steps : int
-    rate : float
-    looks : int
-        How many tables to return, at steps even on a logarithmic scale after step 0; the last is that of the last step.
+    learning_rate : float
+    n_measurements : int
+        Number of results to return: at step 0, then evenly spaced on a logarithmic scale up to the last step; a single
+        one is that of the last step.
     seed : int
-        Of the Gaussian start.
+        Seed of the Gaussian initial values.
 
     Raises
     ------
@@ -91,29 +92,35 @@ def train_unconstrained_features(
     Examples
     --------
     >>> graph = MaskGraph.from_joint([[0.25, 0.25], [0.25, 0.25]])
-    >>> first, last = train_unconstrained_features(graph, 2, weight=0.1, looks=2, steps=300)
+    >>> first, last = train_unconstrained_features(graph, 2, weight=0.1, n_measurements=2, steps=300)
     >>> first.step, last.step, bool(first.loss > last.loss), round(last.loss, 6)
     (0, 300, True, 0.1)
     """
-    if k < 1 or steps < 1 or looks < 1 or not (weight >= 0 and energy > 0 and lipschitz > 0 and rate > 0):
+    if (
+        k < 1
+        or steps < 1
+        or n_measurements < 1
+        or not (weight >= 0 and energy > 0 and lipschitz > 0 and learning_rate > 0)
+    ):
         raise InputError(
-            f"k, steps and looks must be at least 1, weight not negative, and energy, lipschitz and rate positive, "
-            f"but they are {k}, {steps}, {looks}, {weight}, {energy}, {lipschitz} and {rate}"
+            f"k, steps and n_measurements must be at least 1, weight not negative, and energy, lipschitz and "
+            f"learning_rate positive, but they are {k}, {steps}, {n_measurements}, {weight}, {energy}, "
+            f"{lipschitz} and {learning_rate}"
         )
     _check_decoder(graph, k, targets, decoder)
     run = _Optimisation(graph, k, weight, energy, lipschitz, targets, decoder == "trained", seed)
-    wanted = _recorded_steps(steps, looks)
-    descent = torch.optim.Adam(run.parameters, rate)
-    tables = []
+    recorded_steps = _recorded_steps(steps, n_measurements)
+    optimizer = torch.optim.Adam(run.parameters, learning_rate)
+    snapshots = []
     for step in range(steps + 1):
-        if step in wanted:
-            tables.append(run.table(step))
+        if step in recorded_steps:
+            snapshots.append(run.snapshot(step))
         if step < steps:
-            descent.param_groups[0]["lr"] = 0.5 * rate * (1 + math.cos(math.pi * step / steps))
-            descent.zero_grad()
+            optimizer.param_groups[0]["lr"] = 0.5 * learning_rate * (1 + math.cos(math.pi * step / steps))
+            optimizer.zero_grad()
             run.loss().backward()
-            descent.step()
-    return tuple(tables)
+            optimizer.step()
+    return tuple(snapshots)
 
 
 def _check_decoder(graph: MaskGraph, k: int, targets: np.ndarray | None, decoder: str) -> None:
@@ -136,7 +143,7 @@ def _check_decoder(graph: MaskGraph, k: int, targets: np.ndarray | None, decoder
 
 
 class _Optimisation:
-    """Parameters of one training run, and the exact population loss in them."""
+    """Parameters of one training run, with the exact population loss as their function."""
 
     def __init__(
         self,
@@ -154,16 +161,18 @@ class _Optimisation:
         self.d1, self.d2 = (torch.from_numpy(degrees) for degrees in graph.degrees)
         self.pixels = None if targets is None else torch.from_numpy(np.asarray(targets, float))
         rng, d = generator(seed, "free features"), k if self.pixels is None else self.pixels.shape[1]
-        self.rows = torch.from_numpy(rng.normal(size=(graph.shape[0], k))).requires_grad_()  # F, up to its length
-        start = rng.normal(size=(k, d)) / math.sqrt(k) if trained else np.eye(k, d) / math.sqrt(lipschitz)
-        self.decoder = torch.from_numpy(start).requires_grad_(trained)
+        self.rows = torch.from_numpy(rng.normal(size=(graph.shape[0], k))).requires_grad_()  # f, before scaling
+        initial = rng.normal(size=(k, d)) / math.sqrt(k) if trained else np.eye(k, d) / math.sqrt(lipschitz)
+        self.decoder = torch.from_numpy(initial).requires_grad_(trained)
         self.parameters = [self.rows, self.decoder] if trained else [self.rows]
 
     def features(self) -> Tensor:
+        """Return f, shape (N1, k), with E‖f‖² = τ."""
         scale = math.sqrt(self.energy) / torch.linalg.norm(self.rows)
         return scale * self.rows / self.d1.sqrt()[:, None]  # (N1, k)
 
     def loss(self) -> Tensor:
+        """Return the exact population loss, up to floating-point error."""
         f = self.features()
         h = f @ self.decoder  # (N1, k) @ (k, d) -> (N1, d)
         x2 = self.joint.T @ h / self.d2[:, None] if self.pixels is None else self.pixels  # (N2, d)
@@ -172,7 +181,8 @@ class _Optimisation:
         moment = f.T @ (self.d1[:, None] * f)  # (k, N1) @ (N1, k) -> (k, k)
         return reconstruction + self.weight * moment.square().sum()
 
-    def table(self, step: int) -> UnconstrainedFeatures:
+    def snapshot(self, step: int) -> UnconstrainedFeatures:
+        """Return the current features, predictions and loss as NumPy arrays."""
         f, decoder = self.features().detach().numpy(), self.decoder.detach().numpy()
         h = f @ decoder
         targets = conditional_mean(self.graph, h) if self.pixels is None else self.pixels.numpy()
@@ -180,6 +190,6 @@ class _Optimisation:
         return UnconstrainedFeatures(step, f, h, targets, self.weight, loss)
 
 
-def _recorded_steps(steps: int, looks: int) -> frozenset[int]:
-    """Return `looks` steps, fewer where they coincide: 0 and then even on a logarithmic scale; one look is the last."""
-    return frozenset({steps} if looks == 1 else {0, *log_spaced_steps(steps, looks - 1)})
+def _recorded_steps(steps: int, count: int) -> frozenset[int]:
+    """Return at most `count` steps: 0, then evenly spaced on a logarithmic scale; a single one is the last step."""
+    return frozenset({steps} if count == 1 else {0, *log_spaced_steps(steps, count - 1)})

@@ -1,4 +1,4 @@
-"""Fine-tuning trains the encoder on labels too, and its accuracy belongs to its recipe as much as to its checkpoint."""
+"""Configuration of fine-tuning."""
 
 from __future__ import annotations
 
@@ -11,46 +11,47 @@ from maetheory.training import check_loop_config
 
 @dataclass(frozen=True)
 class FinetuneConfig:
-    """How an encoder is fine-tuned; by default as MAE's ViT-B on ImageNet (He et al. 2022, table 9).
+    """Hyperparameters of `finetune`; by default those of MAE's ViT-B on ImageNet (He et al. 2022, table 9).
 
-    Of that recipe two parts are not here: RandAugment and random erasing. Random windows come with a training
-    `FolderStream`; `crop` and `flip` are for small images, and off by default.
+    RandAugment and random erasing of that recipe are not implemented. A training `FolderStream` takes random resized
+    crops; `crop` and `flip` are meant for small images, and off by default.
 
     Attributes
     ----------
     readout : "mean" or "cls"
-        What the head reads: the mean of the patch tokens behind a norm of its own, in place of the encoder's final
-        one, or the cls token after the final norm.
+        Input of the head: the mean of the patch tokens, with a norm of its own in place of the encoder's final norm,
+        or the cls token after the final norm.
     epochs, batch : int
         `batch` is global: over all processes and accumulated micro-batches.
     base_lr : float
-        Peak learning rate per 256 images, of the head.
+        Peak learning rate of the head per 256 images.
     warmup_epochs : float
-        Linear warm-up, then half a cosine to zero.
+        Length of the linear warm-up; after it, cosine decay to zero.
     weight_decay, beta1, beta2 : float
-        AdamW; biases, norms, tokens and position tables are not decayed.
+        Of AdamW; biases, norms, tokens and position tables have no weight decay.
     layer_decay : float
-        A layer k below the head learns layer_decayᵏ as fast; 1 trains all alike.
+        The learning rate of a layer k below the head is multiplied by layer_decayᵏ; 1 treats all layers alike.
     drop_path : float
-        Stochastic depth: how often the last block's branches are left out; from 0 at the first, in equal steps.
+        Stochastic depth: the probability of leaving out a branch of the last block; it grows linearly from 0 at the
+        first block.
     mixup, cutmix : float
-        Parameters a of Beta(a, a), from which the share of an image in its mixture is drawn; 0 does not mix so. With
-        both, a coin decides at each step.
+        Parameters a of Beta(a, a), from which the weight of an image in its mixture is drawn; 0 switches the method
+        off. With both, each step chooses one with probability ½.
     smoothing : float
-        Label smoothing: how much of each label is spread evenly over all classes.
+        Label smoothing: the part of each label that is spread uniformly over all classes.
     crop : int
-        Images are moved by up to so many pixels each way, black beyond the edge.
+        Largest random shift of an image in pixels, padded with black.
     flip : bool
-        Whether half of the images are mirrored.
+        Whether to flip half of the images horizontally.
     clip : float
-        Largest gradient norm; 0 does not clip.
+        Largest gradient norm; 0 switches clipping off.
     accumulate : int
         Micro-batches per step.
     seed : int
     log_every : int
         Steps between lines of metrics.jsonl.
     save_seconds : float
-        A checkpoint is written when this long has passed since the last one, and at the end.
+        Seconds between checkpoints; one more is written at the end.
     """
 
     readout: Literal["mean", "cls"] = "mean"
@@ -89,11 +90,11 @@ class FinetuneConfig:
 
     @property
     def uses_mixing(self) -> bool:
-        """Whether images are mixed at all."""
+        """Whether mixup or CutMix is on."""
         return self.mixup > 0 or self.cutmix > 0
 
     def recipe(self, n: int) -> str:
-        """Say in words how `n` images fine-tune an encoder."""
+        """Return the recipe of fine-tuning on `n` images in words."""
         batch = min(self.batch, n)
         return (
             f"fine-tuned with AdamW ({self.beta1:g}, {self.beta2:g}), weight decay {self.weight_decay:g}, "

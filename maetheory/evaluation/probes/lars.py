@@ -1,4 +1,4 @@
-"""Every weight matrix moves by the same share of its own length, however long its gradient is."""
+"""LARS optimiser (You, Gitman and Ginsburg 2017) in the form that MAE uses for linear probes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class LARS(torch.optim.Optimizer):
-    """Layer-wise adaptive rate scaling, with momentum (You, Gitman and Ginsburg 2017), as MAE probes with it.
+    """Layer-wise adaptive rate scaling with momentum: every matrix moves in proportion to its own norm.
 
     Parameters
     ----------
@@ -18,15 +18,15 @@ class LARS(torch.optim.Optimizer):
     lr : float
     momentum : float
     weight_decay : float
-        Added to the gradient of matrices, before its length is taken.
-    trust : float
-        How far, as a share of its own length, a matrix moves in one step of lr 1 from rest.
+        Added to the gradient of matrices, before its norm is taken.
+    trust_coefficient : float
+        The length of the first step of a matrix at lr 1, as a fraction of its own norm.
 
     Notes
     -----
-    For a matrix w with gradient g: u = g + decay · w; u ← trust · ‖w‖ / ‖u‖ · u (unscaled where a length is 0);
-    m ← momentum · m + u; w ← w - lr · m. Biases and other vectors take u = g. You et al. print ‖g‖ + decay · ‖w‖ for
-    ‖u‖ and keep lr inside m; He et al. (2022) use the form here. Without decay they differ only while lr changes.
+    For a matrix w with gradient g: u = g + decay · w; u ← trust_coefficient · ‖w‖ / ‖u‖ · u (unscaled if a norm is 0);
+    m ← momentum · m + u; w ← w - lr · m. For biases and other vectors u = g. You et al. print ‖g‖ + decay · ‖w‖ for
+    ‖u‖ and include lr in m; He et al. (2022) use the form here. Without decay the two differ only while lr changes.
     """
 
     def __init__(
@@ -36,13 +36,19 @@ class LARS(torch.optim.Optimizer):
         *,
         momentum: float = 0.9,
         weight_decay: float = 0.0,
-        trust: float = 0.001,
+        trust_coefficient: float = 0.001,
     ) -> None:
-        super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "trust": trust})
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "weight_decay": weight_decay,
+            "trust_coefficient": trust_coefficient,
+        }
+        super().__init__(parameters, defaults)
 
     @torch.no_grad()
-    def step(self) -> None:  # type: ignore[override]
-        """Move every parameter that has a gradient."""
+    def step(self) -> None:  # type: ignore[override]  # takes no closure
+        """Update every parameter that has a gradient."""
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
@@ -52,10 +58,10 @@ class LARS(torch.optim.Optimizer):
         update = gradient
         if parameter.ndim > 1:
             update = gradient + group["weight_decay"] * parameter
-            ours, theirs = parameter.norm(), update.norm()
-            scale = torch.where((ours > 0) & (theirs > 0), group["trust"] * ours / theirs, 1.0)
+            norm, update_norm = parameter.norm(), update.norm()
+            scale = torch.where((norm > 0) & (update_norm > 0), group["trust_coefficient"] * norm / update_norm, 1.0)
             update = update * scale
         state = self.state[parameter]
-        past = state["momentum"] if "momentum" in state else torch.zeros_like(parameter)
-        state["momentum"] = past * group["momentum"] + update
+        momentum = state["momentum"] if "momentum" in state else torch.zeros_like(parameter)
+        state["momentum"] = momentum * group["momentum"] + update
         parameter.sub_(state["momentum"], alpha=group["lr"])

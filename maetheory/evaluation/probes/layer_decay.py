@@ -1,4 +1,4 @@
-"""The lower a layer lies the slower it learns, for what is near the pixels is good already (Bao et al. 2022)."""
+"""Parameter groups with layer-wise learning-rate decay (Bao et al. 2022)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NO_WEIGHT_DECAY = ("cls_token", "reg_token", "pos_embed")
 
 
 def layer_id(name: str, depth: int) -> int:
-    """Return the layer of an encoder's parameter.
+    """Return the layer number of an encoder's parameter.
 
     Parameters
     ----------
@@ -23,8 +23,8 @@ def layer_id(name: str, depth: int) -> int:
     Returns
     -------
     int
-        0 for the embedding, i + 1 for block i, depth for a bias that all blocks share (as BEiT's code has it), and
-        depth + 1 for what follows the blocks: norms and head.
+        0 for the embedding, i + 1 for block i, depth for a bias that all blocks share (as in BEiT's code), and
+        depth + 1 for the norms and the head after the blocks.
     """
     if name.startswith(EMBEDDING_PREFIXES):
         return 0
@@ -36,10 +36,10 @@ def layer_id(name: str, depth: int) -> int:
 def param_groups_layer_decay(
     encoder: nn.Module, depth: int, *, layer_decay: float, weight_decay: float
 ) -> list[dict[str, Any]]:
-    """Return an optimiser's groups, one for each layer and each weight decay, from the embedding up.
+    """Return parameter groups for an optimiser, one for each layer and weight decay, from the embedding up.
 
-    Each has ``lr_scale``, layer_decay to the power of its distance from the head. Vectors, tokens and position tables
-    are not decayed.
+    ``lr_scale`` of a group is layer_decay to the power of its distance from the head. Vectors, tokens and position
+    tables have no weight decay.
     """
     groups: dict[tuple[int, float], list[nn.Parameter]] = {}
     for name, parameter in encoder.named_parameters():

@@ -1,4 +1,4 @@
-"""What a linear map, or the nearest neighbours, can read off frozen features."""
+"""Linear and k-nearest-neighbour probes of frozen features."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from sklearn.preprocessing import StandardScaler, normalize
 from maetheory.core import Estimate, InputError
 
 MAX_ITERATIONS = 1000
-RECIPE = f"standardised features, multinomial logistic regression, L2 with C = 1, L-BFGS, at most {MAX_ITERATIONS} iterations"
+RECIPE = (
+    "standardised features, multinomial logistic regression, L2 with C = 1, L-BFGS, "
+    f"at most {MAX_ITERATIONS} iterations"
+)
 
 
 class ProbeResult(NamedTuple):
-    """A probe's test accuracy (0 to 1, with two binomial standard errors) and the recipe that gave it."""
+    """Test accuracy of a probe (0 to 1, with two binomial standard errors) and its recipe in words."""
 
     accuracy: Estimate
     recipe: str
@@ -37,7 +40,7 @@ def linear_probe(Z: Any, y: Any, Z_test: Any, y_test: Any, *, C: float = 1.0) ->
 
     Returns
     -------
-    Probe
+    ProbeResult
 
     Raises
     ------
@@ -54,7 +57,7 @@ def linear_probe(Z: Any, y: Any, Z_test: Any, y_test: Any, *, C: float = 1.0) ->
     model = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=MAX_ITERATIONS, tol=1e-4))
     recipe = RECIPE.replace("C = 1", f"C = {C:g}")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the recipe says it instead
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the recipe states it
         model.fit(features, labels)
     if model[-1].n_iter_.max() >= MAX_ITERATIONS:
         recipe += " (not converged)"
@@ -62,7 +65,10 @@ def linear_probe(Z: Any, y: Any, Z_test: Any, y_test: Any, *, C: float = 1.0) ->
 
 
 def knn_probe(Z: Any, y: Any, Z_test: Any, y_test: Any, *, k: int = 20) -> ProbeResult:
-    """Classify by the `k` nearest neighbours in cosine distance; arguments and errors as for `linear_probe`."""
+    """Classify test features by a vote of their `k` nearest neighbours in cosine distance.
+
+    Arguments, result and errors are those of `linear_probe`.
+    """
     features, labels, test, truth = check_probe_data(Z, y, Z_test, y_test)
     k = min(k, len(labels))
     model = KNeighborsClassifier(n_neighbors=k)
@@ -71,7 +77,7 @@ def knn_probe(Z: Any, y: Any, Z_test: Any, y_test: Any, *, k: int = 20) -> Probe
 
 
 def check_probe_data(*values: Any) -> tuple[np.ndarray, ...]:
-    """Return Z, y, Z_test, y_test as arrays, features in float64, or raise what `linear_probe` raises."""
+    """Return Z, y, Z_test, y_test as arrays, features in float64; errors are those of `linear_probe`."""
     Z, y, Z_test, y_test = (np.asarray(v.detach().cpu() if hasattr(v, "detach") else v) for v in values)
     for name, features, labels in (("Z", Z, y), ("Z_test", Z_test, y_test)):
         if features.ndim != 2 or len(features) != len(labels):
@@ -89,6 +95,6 @@ def check_probe_data(*values: Any) -> tuple[np.ndarray, ...]:
 
 
 def accuracy_estimate(hits: np.ndarray) -> Estimate:
-    """Return the share of hits (M,), with two binomial standard errors."""
+    """Return the fraction of hits (M,), with two binomial standard errors."""
     share = float(np.mean(hits))
     return Estimate(share, 2 * float(np.sqrt(share * (1 - share) / len(hits))), sampled=True)

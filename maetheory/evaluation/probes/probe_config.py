@@ -1,4 +1,4 @@
-"""A linear probe is quoted with its recipe, for another recipe reads another accuracy off the same features."""
+"""Configuration of a linear probe trained by SGD or LARS."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from maetheory.core import InputError
 
 @dataclass(frozen=True)
 class ProbeConfig:
-    """How a linear probe is trained by steps; by default as MAE's on ImageNet (He et al. 2022, table 10).
+    """Hyperparameters of `sgd_probe`; by default those of MAE on ImageNet (He et al. 2022, table 10).
 
     Attributes
     ----------
     optimizer : "lars" or "sgd"
-        LARS, or plain gradient steps with momentum. LARS moves the weights by about
-        base_lr · epochs · N / 256 · trust / (2 - 2 momentum) of their own length in all: 225 lengths on ImageNet, but
-        a quarter of one on 1437 images, where `trust` must be larger (base_lr would move the biases too).
+        LARS, or SGD with momentum. In all, LARS moves the weights by about
+        base_lr · epochs · N / 256 · trust / (2 - 2 momentum) times their own norm: 225 on ImageNet, but a quarter on
+        1437 images, where `trust` must be larger (a larger base_lr would move the biases too).
     epochs, batch : int
-        Of fewer images than `batch` all are one batch.
+        With fewer images than `batch`, all images are one batch.
     base_lr : float
-        Peak learning rate per 256 images, so the peak is base_lr · batch / 256.
+        Learning rate per 256 images: the peak learning rate is base_lr · batch / 256.
     warmup_epochs : float
-        Linear warm-up, then half a cosine to zero.
+        Length of the linear warm-up; after it, cosine decay to zero.
     weight_decay : float
-        Of the weights, not of the biases.
+        For the weights, not for the biases.
     momentum : float
     trust : float
-        LARS's trust coefficient.
+        Trust coefficient of LARS.
     seed : int
-        Of the first weights and of the order of the images.
+        Seed of the initial weights and of the order of the images.
     """
 
     optimizer: Literal["lars", "sgd"] = "lars"
@@ -60,7 +60,7 @@ class ProbeConfig:
             raise InputError(f"momentum must be at least 0 and below 1, but it is {self.momentum}")
 
     def effective_batch_size(self, n: int) -> int:
-        """Return the size of a batch of `n` images."""
+        """Return the batch size for `n` images."""
         return min(self.batch, n)
 
     def peak_lr(self, n: int) -> float:
@@ -68,7 +68,7 @@ class ProbeConfig:
         return self.base_lr * self.effective_batch_size(n) / 256
 
     def recipe(self, n: int) -> str:
-        """Say in words how a probe of `n` images was trained."""
+        """Return the recipe of a probe of `n` images in words."""
         how = f"LARS (trust {self.trust:g})" if self.optimizer == "lars" else "SGD"
         return (
             f"batch norm without scale and shift, linear, {how}, momentum {self.momentum:g}, weight decay "

@@ -1,4 +1,4 @@
-"""A linear classifier trained by steps, as papers on masked autoencoders probe: standardised by batch, then one map."""
+"""Linear probe trained by SGD or LARS: batch norm without scale and shift, then a linear map."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from torch.nn import functional as F
 from maetheory.core import InputError, Progress, generator, no_progress
 from maetheory.evaluation.probes.lars import LARS
 from maetheory.evaluation.probes.linear_and_knn import ProbeResult, accuracy_estimate, check_probe_data
+from maetheory.evaluation.probes.linear_head import initial_linear
 from maetheory.evaluation.probes.probe_config import ProbeConfig
 from maetheory.training import learning_rate
 
 EPS = 1e-6
-INIT_STD = 0.01  # of the first weights, as MAE's; LARS needs them not to be zero
+INIT_STD = 0.01  # of the initial weights, as in MAE's code; LARS does not move weights of length 0
 
 
 def sgd_probe(
@@ -31,28 +32,28 @@ def sgd_probe(
 ) -> ProbeResult:
     """Train a linear classifier on frozen features by SGD or LARS, and test it.
 
-    The head is a batch norm without scale and shift and a linear map (He et al. 2022, appendix A.1), so together one
-    linear map of the features. Features are those of images as they are: no augmentation.
+    The head is a batch norm without scale and shift followed by a linear map (He et al. 2022, appendix A.1); in eval
+    mode the two are one linear map of the features. Images are not augmented.
 
     Parameters
     ----------
     Z, Z_test : array or tensor, shapes (N, d) and (M, d)
     y, y_test : array of int, shapes (N,) and (M,)
     config : ProbeConfig, optional
-        By default MAE's, whose learning rate suits a million images and not a thousand.
+        By default MAE's, whose learning rate is made for a million images, not for a thousand.
     device : str or torch.device
-        Where features are held, in float32, and the head is trained.
+        Device of the features, in float32, and of the head.
     progress : Progress
 
     Returns
     -------
-    Probe
-        The accuracy after the last step: no step is chosen by the test images.
+    ProbeResult
+        The accuracy after the last step; test images are not used to choose a step.
 
     Raises
     ------
     InputError
-        As `linear_probe`, or if the loss stops being finite.
+        As `linear_probe`, and if the loss becomes infinite or NaN.
 
     Examples
     --------
@@ -63,9 +64,9 @@ def sgd_probe(
     config = config or ProbeConfig()
     features, labels, test, truth = check_probe_data(Z, y, Z_test, y_test)
     names, classes = np.unique(labels, return_inverse=True)
-    seen = torch.from_numpy(features).to(device, torch.float32)
-    head = initial_head(seen.shape[1], len(names), config.seed).to(device)
-    train_head(head, seen, torch.from_numpy(classes).to(device), config, progress=progress)
+    inputs = torch.from_numpy(features).to(device, torch.float32)
+    head = initial_head(inputs.shape[1], len(names), config.seed).to(device)
+    train_head(head, inputs, torch.from_numpy(classes).to(device), config, progress=progress)
     with torch.no_grad():
         logits = fold_batch_norm(head)(torch.from_numpy(test).to(device, torch.float32))
     hits = names[logits.argmax(1).cpu().numpy()] == truth
@@ -73,20 +74,16 @@ def sgd_probe(
 
 
 def initial_head(width: int, classes: int, seed: int) -> nn.Sequential:
-    """Return a batch norm without scale and shift and a linear map, weights N(0, 0.01²), biases 0."""
-    linear = nn.Linear(width, classes)
-    first = generator(seed, "probe", "weights").normal(scale=INIT_STD, size=(classes, width))
-    with torch.no_grad():
-        linear.weight.copy_(torch.from_numpy(first))
-        linear.bias.zero_()
-    averaging = None  # over all batches alike: frozen features do not drift, so old batches are as good as new ones
-    return nn.Sequential(nn.BatchNorm1d(width, eps=EPS, momentum=averaging, affine=False), linear)
+    """Return a batch norm without scale and shift, and a linear map with weights N(0, 0.01²) and bias 0."""
+    linear = initial_linear(width, classes, INIT_STD, generator(seed, "probe", "weights"))
+    # momentum=None averages all batches with equal weight: frozen features do not change during training.
+    return nn.Sequential(nn.BatchNorm1d(width, eps=EPS, momentum=None, affine=False), linear)
 
 
 def train_head(
     head: nn.Sequential, features: Tensor, classes: Tensor, config: ProbeConfig, *, progress: Progress = no_progress
 ) -> None:
-    """Train a head in place on features (N, d) and classes (N,), and leave it in eval mode.
+    """Train a head in place on features (N, d) and classes (N,), and switch it to eval mode.
 
     Raises
     ------
@@ -94,7 +91,7 @@ def train_head(
         If the loss is not finite after an epoch.
     """
     n, batch = len(features), config.effective_batch_size(len(features))
-    per_epoch = n // batch  # what does not fill a batch waits for another epoch's order
+    per_epoch = n // batch  # the images left over differ from epoch to epoch, since each has its own order
     total, warmup = config.epochs * per_epoch, round(config.warmup_epochs * per_epoch)
     optimizer = _optimizer(head, config)
     head.train()
@@ -116,7 +113,7 @@ def train_head(
 
 @torch.no_grad()
 def fold_batch_norm(head: nn.Sequential) -> nn.Linear:
-    """Return the one linear map that a batch norm in eval mode and a linear map are together.
+    """Return a batch norm in eval mode and a linear map, combined into one linear map.
 
     Parameters
     ----------
@@ -125,10 +122,10 @@ def fold_batch_norm(head: nn.Sequential) -> nn.Linear:
     norm, linear = cast(nn.BatchNorm1d, head[0]), cast(nn.Linear, head[1])
     mean, var = (cast(Tensor, value).double() for value in (norm.running_mean, norm.running_var))
     weight = linear.weight.double() / (var + norm.eps).sqrt()  # (k, d) / (d,) -> (k, d)
-    one = nn.Linear(linear.in_features, linear.out_features, device=linear.weight.device)
-    one.weight.copy_(weight)
-    one.bias.copy_(linear.bias.double() - weight @ mean)
-    return one
+    folded = nn.Linear(linear.in_features, linear.out_features, device=linear.weight.device)
+    folded.weight.copy_(weight)
+    folded.bias.copy_(linear.bias.double() - weight @ mean)
+    return folded
 
 
 def _optimizer(head: nn.Sequential, config: ProbeConfig) -> torch.optim.Optimizer:
@@ -138,5 +135,5 @@ def _optimizer(head: nn.Sequential, config: ProbeConfig) -> torch.optim.Optimize
         {"params": [linear.bias], "weight_decay": 0.0},
     ]
     if config.optimizer == "lars":
-        return LARS(groups, config.base_lr, momentum=config.momentum, trust=config.trust)
+        return LARS(groups, config.base_lr, momentum=config.momentum, trust_coefficient=config.trust)
     return torch.optim.SGD(groups, config.base_lr, momentum=config.momentum)

@@ -11,7 +11,7 @@ import torch
 
 from maetheory.core import InputError
 from maetheory.data import sample_images, worlds
-from maetheory.evaluation import EncodedGraph, bounds, encode_graph
+from maetheory.evaluation import EncodedGraph, check_bounds, encode_graph
 from maetheory.evaluation.bounds.callback import BoundsCallback
 from maetheory.evaluation.bounds.check_bounds import LABEL_THEOREMS, UNIT_NORM_THEOREMS
 from maetheory.graph import MaskGraph
@@ -51,7 +51,7 @@ def encoded(run: Path, graph: MaskGraph) -> EncodedGraph:
 
 
 def by_slug(encoded: EncodedGraph, **options: bool) -> dict[str, Verdict]:
-    return {found.slug: found.verdict for found in bounds(encoded, **options)}
+    return {found.slug: found.verdict for found in check_bounds(encoded, **options)}
 
 
 @pytest.mark.parametrize("readout", ["cls", "mean"])
@@ -116,7 +116,7 @@ def test_the_population_loss_is_the_training_loss_times_the_hidden_values(
         for mask, q in zip(masks, law, strict=True):
             image = torch.from_numpy(state.reshape(1, 1, 2, 2) / 2)
             total += p * q * model(image, torch.from_numpy(mask)[None]).loss.item()
-    split = bounds(encoded, ["alignment-split"])[0]
+    split = check_bounds(encoded, ["alignment-split"])[0]
     assert float(split.lhs) == pytest.approx(2 * total, rel=1e-12)
     assert encoded.weight == pytest.approx(0.2, rel=1e-15)
 
@@ -133,7 +133,7 @@ def test_identities_are_tight_and_nothing_is_violated(encoded: EncodedGraph) -> 
     ):
         assert verdicts[slug] in (Verdict.HOLDS, Verdict.VACUOUS)
     assert verdicts["umae-bounded-by-graph-tail"] is Verdict.VACUOUS
-    split = bounds(encoded, ["alignment-split"])[0]
+    split = check_bounds(encoded, ["alignment-split"])[0]
     assert abs(float(split.lhs) - float(split.rhs)) <= 1e-10 * float(split.lhs)
     assert set(LABEL_THEOREMS) < set(verdicts)
 
@@ -142,14 +142,14 @@ def test_shuffled_targets_raise_the_loss_and_the_bias_alone(encoded: EncodedGrap
     """The identity holds for any targets; what the model learned shows in the bias, and ε of the old h_g with it."""
     order = np.random.default_rng(0).permutation(len(encoded.targets))
     wrong = replace(encoded, targets=encoded.targets[order])
-    before, after = (bounds(one, ["alignment-split", "irreducible-split"]) for one in (encoded, wrong))
+    before, after = (check_bounds(one, ["alignment-split", "irreducible-split"]) for one in (encoded, wrong))
     assert after[0].verdict is Verdict.TIGHT
     assert after[0].terms["alignment"] == before[0].terms["alignment"]
     assert after[0].terms["bias"] > 2 * before[0].terms["bias"]
     assert after[1].terms["irreducible"] > before[1].terms["irreducible"]
     assert wrong.epsilon > 10 * encoded.epsilon
     broken = replace(encoded, h=np.where(np.arange(len(encoded.h))[:, None] == 0, np.nan, encoded.h))
-    assert bounds(broken, ["alignment-split"])[0].verdict is Verdict.VIOLATED
+    assert check_bounds(broken, ["alignment-split"])[0].verdict is Verdict.VIOLATED
 
 
 def test_the_least_constant_serves_and_nothing_less_does(encoded: EncodedGraph) -> None:
@@ -166,7 +166,7 @@ def test_the_least_constant_serves_and_nothing_less_does(encoded: EncodedGraph) 
     assert less.verdict is Verdict.INAPPLICABLE
     merged = replace(encoded, h=np.zeros_like(h))
     assert np.isinf(merged.lipschitz)
-    assert bounds(merged, [slug])[0].verdict is Verdict.INAPPLICABLE
+    assert check_bounds(merged, [slug])[0].verdict is Verdict.INAPPLICABLE
 
 
 def test_fitting_lowers_epsilon_and_leaves_the_model_alone(run: Path, graph: MaskGraph) -> None:
@@ -183,10 +183,10 @@ def test_fitting_lowers_epsilon_and_leaves_the_model_alone(run: Path, graph: Mas
 
 
 def test_which_f_was_used_is_said(encoded: EncodedGraph, run: Path, graph: MaskGraph) -> None:
-    assert "cls readout, L2-normalised" in bounds(encoded, ["certificate-bounds-downstream-error"])[0].note
+    assert "cls readout, L2-normalised" in check_bounds(encoded, ["certificate-bounds-downstream-error"])[0].note
     raw = encode_graph(load_run(run)[0], graph, readout="mean", normalized=False, fit_steps=0)
-    assert "mean readout, not normalised" in bounds(raw, ["alignment-split"])[0].note
-    assert "scaled to norm 1" in bounds(raw, UNIT_NORM_THEOREMS)[0].note
+    assert "mean readout, not normalised" in check_bounds(raw, ["alignment-split"])[0].note
+    assert "scaled to norm 1" in check_bounds(raw, UNIT_NORM_THEOREMS)[0].note
     long = replace(raw, h_g=4 * raw.h_g)
     assert by_slug(long, unit_norms=False)[UNIT_NORM_THEOREMS[1]] is Verdict.INAPPLICABLE
     assert by_slug(long)[UNIT_NORM_THEOREMS[1]] is not Verdict.INAPPLICABLE
@@ -225,18 +225,18 @@ def test_what_does_not_fit_is_one_sentence(run: Path, graph: MaskGraph, encoded:
     with pytest.raises(InputError, match="fit_steps"):
         encode_graph(model, graph, fit_steps=-1)
     with pytest.raises(InputError, match="no theorem 'nope'"):
-        bounds(encoded, ["nope"])
+        check_bounds(encoded, ["nope"])
     with pytest.raises(InputError, match="needs weight"):
-        bounds(replace(encoded, weight=None), ["effective-rank-grows-with-uniformity"])
+        check_bounds(replace(encoded, weight=None), ["effective-rank-grows-with-uniformity"])
     with pytest.raises(InputError, match="needs images"):
-        bounds(encoded, ["linear-mae-optimum"])
+        check_bounds(encoded, ["linear-mae-optimum"])
 
 
 def test_a_watched_run_is_the_unwatched_one_and_its_looks_agree(
     run: Path, graph: MaskGraph, world: worlds.FiniteWorld, tmp_path: Path
 ) -> None:
     watch = BoundsCallback(graph, [2, 16], 0.1, ("alignment-split", "certificate-bounds-downstream-error"), fit_steps=3)
-    watch.look(build_model(TOY_CONFIG))
+    watch.measure(build_model(TOY_CONFIG))
     logged: list[dict[str, float]] = []
 
     def recorded(seen: TrainStep) -> dict[str, float] | None:

@@ -29,7 +29,7 @@ def graph() -> MaskGraph:
 def test_the_predicted_spectrum_is_found_by_descent(graph, weight, lipschitz, energy):
     """The bound at a spectrum s is convex in it with modulus 2λ, so an excess δ moves s by at most √(δ/λ)."""
     (last,) = train_unconstrained_features(
-        graph, 4, weight=weight, lipschitz=lipschitz, energy=energy, rate=0.1, steps=800
+        graph, 4, weight=weight, lipschitz=lipschitz, energy=energy, learning_rate=0.1, steps=800
     )
     said = check(
         RANK, graph, features=last.features, h=last.h, targets=last.targets, weight=weight, lipschitz=lipschitz
@@ -46,7 +46,7 @@ def test_the_predicted_spectrum_is_found_by_descent(graph, weight, lipschitz, en
 
 
 def test_the_loss_of_followed_targets_is_alignment_and_penalty(graph):
-    first, last = train_unconstrained_features(graph, 3, weight=0.7, lipschitz=2.0, looks=2, steps=50)
+    first, last = train_unconstrained_features(graph, 3, weight=0.7, lipschitz=2.0, n_measurements=2, steps=50)
     for table in (first, last):
         aligned = positive_pair_distance(graph, table.features) / 4
         assert table.loss == pytest.approx(aligned + 0.7 * uniformity_loss(graph, table.features), rel=1e-12)

@@ -92,7 +92,7 @@ def test_every_metric_under_every_convention_in_every_readout(images: ImageSet) 
 
 
 def test_an_error_is_not_clipped_where_its_interval_is() -> None:
-    """No rank exceeds the dimension and its interval ends there, but another sample of images would still change the value."""
+    """The interval of a rank ends at the dimension, but another sample of images would still change the value."""
     rng = np.random.default_rng(0)
     draws = rng.normal(size=(20, 360, 96)).astype(np.float32)
     found = [

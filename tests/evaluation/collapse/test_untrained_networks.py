@@ -12,8 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from maetheory.checkpoints import load_checkpoint
-from maetheory.checkpoints.encoder import Encoder, EncoderConfig
+from maetheory.checkpoints import Encoder, EncoderConfig, load_checkpoint
 from maetheory.checkpoints.initialisations import (
     BEIT,
     HUGGING_FACE,

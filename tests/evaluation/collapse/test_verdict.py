@@ -20,7 +20,7 @@ COMPLETE, DIMENSIONAL = 0, 1
 
 
 def read(features: np.ndarray) -> tuple[Finding, ...]:
-    """Read features given as they are, beside shuffled columns; such features have no random-initialisation baseline."""
+    """Assess given features beside shuffled columns; they have no random-initialisation baseline."""
     rows = torch.as_tensor(features, dtype=torch.float32)
     place = iter(range(0, N, 100))
 

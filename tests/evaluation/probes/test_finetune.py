@@ -26,7 +26,7 @@ from maetheory.evaluation.probes.augmentation import (
     soft_targets,
 )
 from maetheory.evaluation.probes.classifier import as_encoder, classifier_with_new_head
-from maetheory.evaluation.probes.finetune import FinetuneTask
+from maetheory.evaluation.probes.finetune_task import FinetuneTask
 from maetheory.evaluation.probes.layer_decay import param_groups_layer_decay
 from maetheory.models import MAE, MAEConfig, ViTConfig
 from maetheory.training import TrainConfig, TrainStep, load_run, train
@@ -109,12 +109,14 @@ def test_dropped_branches_are_left_out_and_kept_ones_grow(digits: ImageSet, mode
     images, encoder = torch.from_numpy(digits.images[:2]), classifier.encoder
     embedded, first, _ = encoder.hidden_states(images)
     none = torch.stack([torch.zeros(2, 2), torch.tensor([[1.0, 1.0], [0.0, 0.0]])])
-    states = list(encoder.iter_hidden_states(images, kept=none))
+    states = list(encoder.iter_hidden_states(images, drop_path_scale=none))
     torch.testing.assert_close(states[-1][0], embedded[0])
     torch.testing.assert_close(states[-1][1], first[1])
     block, x = encoder.blocks[0], embedded
     x = x + 2 * block.attn(block.norm1(x), None)
-    twice = list(encoder.iter_hidden_states(images, kept=torch.tensor([[[2.0, 3.0], [0.0, 0.0]]]).expand(2, -1, -1)))
+    twice = list(
+        encoder.iter_hidden_states(images, drop_path_scale=torch.tensor([[[2.0, 3.0], [0.0, 0.0]]]).expand(2, -1, -1))
+    )
     torch.testing.assert_close(twice[1], x + 3 * block.mlp(block.norm2(x)))
 
 

@@ -30,7 +30,7 @@ def test_lars_steps_are_those_of_a_plain_loop() -> None:
     rng = np.random.default_rng(0)
     values = {"matrix": rng.normal(size=(3, 4)), "vector": rng.normal(size=4), "zero": np.zeros((2, 2))}
     parameters = {name: nn.Parameter(torch.tensor(value)) for name, value in values.items()}
-    optimizer = LARS(parameters.values(), 1.0, momentum=0.8, weight_decay=0.3, trust=0.02)
+    optimizer = LARS(parameters.values(), 1.0, momentum=0.8, weight_decay=0.3, trust_coefficient=0.02)
     momenta = {name: np.zeros_like(value) for name, value in values.items()}
     for step in range(5):
         rate = 2.0 / (1 + step)
@@ -56,7 +56,7 @@ def test_lars_does_not_feel_the_length_of_a_gradient() -> None:
     for scale in (1e-8, 1e8):
         parameter = nn.Parameter(torch.ones(4, 4, dtype=torch.float64))
         parameter.grad = scale * torch.arange(16, dtype=torch.float64).reshape(4, 4)
-        LARS([parameter], 0.5, trust=0.01).step()
+        LARS([parameter], 0.5, trust_coefficient=0.01).step()
         moved.append(1 - parameter.detach())
     torch.testing.assert_close(moved[0], moved[1])
     assert float(moved[0].norm()) == pytest.approx(0.5 * 0.01 * 4)
