@@ -7,10 +7,10 @@
 # %% [markdown]
 # # Has your checkpoint collapsed?
 #
-# A number such as "effective rank 40 of 72" says little by itself. Here two files of weights are looked into, their
-# features measured, and every number is put beside the same number of features that learned nothing. Two real files
-# trained on CIFAR-10 are taken where they are (`$MAETHEORY_DATA/checkpoints/cifar10-vit-tiny`); everywhere else, and
-# in the version of this notebook that is kept, an MAE and a U-MAE are trained on the embedded digits first.
+# A number such as "effective rank 40 of 72" says little by itself. This notebook inspects two checkpoints, measures
+# their features, and compares every number with baselines that have learned nothing. It uses two real checkpoints
+# trained on CIFAR-10 if they are available (`$MAETHEORY_DATA/checkpoints/cifar10-vit-tiny`). Otherwise, and in the
+# published version of this notebook, it first trains an MAE and a U-MAE on the embedded digits.
 
 # %%
 # %matplotlib inline
@@ -51,7 +51,7 @@ folder = tempfile.TemporaryDirectory()
 # %% [markdown]
 # ## Two files
 #
-# The digits models are saved as most people save theirs, a bare `state_dict` and nothing beside it.
+# The digits models are saved as a bare `state_dict`, without a configuration.
 
 # %%
 if real:
@@ -72,11 +72,11 @@ else:
 test
 
 # %% [markdown]
-# ## Look before you load
+# ## Inspect before loading
 #
-# No code of the file runs. What the shapes do not tell is assumed, and the report says so: nothing in the digits
-# files tells how many heads share 64 features, and the assumption is wrong, so `heads=4` is passed from here on. The
-# CIFAR-10 files are whole pickled modules, whose plain attributes say 3.
+# No code from the file is run. A fact that the shapes do not determine is assumed, and the report says so: the digits
+# files do not state how many heads share 64 features, and the assumed number is wrong, so the notebook passes `heads=4`
+# from here on. The CIFAR-10 files are pickled modules, whose attributes state 3 heads.
 
 # %%
 reports = {name: inspect_checkpoint(path) for name, path in paths.items()}
@@ -97,11 +97,12 @@ pd.DataFrame(
 # %% [markdown]
 # ## Measure
 #
-# Test images go once through each encoder, and once through each of its random twins. `full=True` asks for the
-# baselines: the same architecture before training (random twin), each column of the features shuffled by itself
-# (shuffled), and Gaussian noise of the same shape, whose singular values are those of Marchenko and Pastur. Twins are
-# five initialisations, of which the mean is shown. Brackets are two standard errors around what infinitely many images
-# would give: ranks of few images are too low, so theirs lie above the value.
+# `full=True` measures three baselines too. *Random init*: untrained networks of the same architecture, drawn by the code
+# base's own initialisation rule; the table shows the mean over five of them. *Shuffled*: each column of the features
+# permuted independently. *Noise*: Gaussian noise of the same shape, whose singular values are those of Marchenko and
+# Pastur. How many directions an untrained network has depends on its initialisation rule, so a span covers the usual
+# rules (`random_span_low`, `random_span_high`); the verdict below uses it. Brackets are intervals of two standard errors,
+# extrapolated to infinitely many images: ranks of few images are too low, so their intervals lie above the value.
 
 # %%
 loaded = {name: load_checkpoint(path, heads=None if real else 4)[0] for name, path in paths.items()}
@@ -112,16 +113,16 @@ found = {
 pd.concat({name: compact_table(one.table) for name, one in found.items()}, names=["file", ""]).droplevel(1)
 
 # %% [markdown]
-# The number to look at is not the effective rank alone but on which side of the others it lies. The MAE of digits,
-# stopped after a dozen epochs, lies below its twin; the U-MAE lies above the mean of its twins, but within what
-# initialisations differ by. Both CIFAR-10 files lie above theirs.
+# The effective rank is informative only in comparison with the baselines. That of the MAE on digits, trained for twelve
+# epochs, lies below the random-initialisation baseline; that of the U-MAE lies above its mean, but within the variation
+# between initialisations. Both CIFAR-10 checkpoints lie above it.
 #
-# ## Beside what learned nothing
+# ## Singular values and those of the baselines
 #
-# Singular values over $\sqrt n$, largest first; noise is scaled to the same mean square. The MAE of digits has one
-# value that dwarfs the others, and so does its twin: a vector that all images share. Shuffling keeps that vector and
-# destroys everything else that columns have in common. In the CIFAR-10 files nine values of cls stand out: their
-# classifier tells ten classes apart, and ten points span nine directions around their mean.
+# Singular values over $\sqrt n$, largest first; noise is scaled to the same mean square. The MAE on digits has one
+# value that is much larger than the others, and so do the untrained networks: all images share one vector. Shuffling
+# keeps that vector and removes every other dependence between columns. In the CIFAR-10 checkpoints nine singular values
+# of cls stand out: their classifier separates ten classes, and ten points span nine directions around their mean.
 
 # %%
 spectra = feature_spectra({name: one.spectra for name, one in found.items()})
@@ -133,8 +134,8 @@ with figures.paper_style():
 # %% [markdown]
 # ## More images, higher rank
 #
-# Ranks of few images are too low, and each grows at its own pace: compare at equal $n$. Where the curve has levelled
-# off the number has settled.
+# Ranks of few images are too low and grow with the number of images at different rates: compare them at equal $n$. The
+# number is reliable where the curve is flat.
 
 # %%
 growth = rank_growth({name: one.growth for name, one in found.items()})
@@ -146,9 +147,9 @@ with figures.paper_style():
 # %% [markdown]
 # ## Layer by layer
 #
-# At layer 0 the cls token has seen nothing and is the same for all images: rank 1. The MAE of digits gains directions
-# in its first block and loses them block by block; in the U-MAE they grow to the end. In the CIFAR-10 files cls loses
-# rank in the last layers, where it is made ready for a classifier of ten classes.
+# At layer 0 the cls token is the same for all images: rank 1. The effective rank of the MAE on digits rises in the first
+# block and falls in the later ones; that of the U-MAE rises up to the last. In the CIFAR-10 checkpoints the rank of cls
+# falls in the last layers, which prepare it for a classifier of ten classes.
 
 # %%
 layers = layer_ranks({name: one.table for name, one in found.items()})
@@ -160,22 +161,23 @@ with figures.paper_style():
 # %% [markdown]
 # ## Read the verdict
 #
-# Two questions for each readout. *Complete* collapse: do all images have one direction? *Dimensional* collapse: are
-# there fewer directions than before training? Where bands overlap the answer is "undecided".
+# There are two questions for each readout. *Complete* collapse: do the features of all images have the same direction?
+# *Dimensional* collapse: do the features have fewer directions than those of an untrained network? The answer is "yes"
+# only below the span over the usual initialisation rules, and "undecided" inside the span or where intervals overlap.
 
 # %%
 for name, one in found.items():
     print(name, *assess_collapse(one.table), "", sep="\n")
 
 # %% [markdown]
-# A verdict is on a file, not on a method: trained five times as long (`make reproduce`), MAE's features on digits
-# pass those of its twin.
+# The verdict is about a checkpoint, not about a method: trained five times as long (`make reproduce`), MAE's features on
+# digits have a higher effective rank than the random-initialisation baseline.
 #
 # ## A module of your own
 #
-# `collapse_report` takes any module or function from images to features. Nobody knows how to start it anew, so it has
-# no random twin; a copy made before training takes its place. Here a small convolutional network learns to tell the
-# classes apart, and its features lose directions by it: to separate ten classes few are enough.
+# `collapse_report` takes any module or function from images to features. Its initialisation is not known, so there is no
+# random-initialisation baseline; a copy made before training replaces it. Here a small convolutional network learns to
+# classify the images, and its features lose directions: few are enough to separate ten classes.
 
 # %%
 torch.manual_seed(0)
@@ -205,10 +207,10 @@ tables = {
 pd.concat({name: table[["value", "low", "high", "shuffled", "noise"]] for name, table in tables.items()}).round(3)
 
 # %% [markdown]
-# A lower rank is not always worse: these features were made for one task, and they serve it. Collapse is a loss when
-# it comes without being asked for, as in features that are to serve tasks not yet known.
+# A lower rank is not always worse: these features were trained for one task and suffice for it. Collapse is a loss for
+# features that are meant for other tasks too, as in self-supervised learning.
 #
-# The same from a terminal, with every metric, its bands, figures and a page:
+# The same from a terminal, with all metrics and intervals, figures and a page:
 #
 #     maetheory inspect FILE
 #     maetheory collapse FILE OTHER_FILE --data cifar10 --layer all --out DIR
