@@ -14,7 +14,7 @@ TRUE = {Verdict.HOLDS, Verdict.TIGHT, Verdict.VACUOUS}
 
 
 def module_of(theorem):
-    made_by = theorem.tight or theorem.lhs
+    made_by = theorem.tight or theorem.rhs
     return sys.modules[made_by.__module__]
 
 
