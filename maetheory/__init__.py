@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_ROOMS: dict[str, tuple[str, ...]] = {
+_SUBPACKAGES: dict[str, tuple[str, ...]] = {
     "checkpoints": ("LoadReport", "inspect_checkpoint", "load_checkpoint"),
     "core": ("Estimate", "InputError"),
     "data": ("FiniteWorld", "ImageSet", "load_images", "worlds"),
@@ -75,20 +75,20 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "theory": ("THEOREMS", "Theorem", "Verdict", "certify", "check", "falsify"),
     "training": ("CollapseMonitor", "TrainConfig", "train"),
 }
-_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+_SUBPACKAGE_OF = {name: subpackage for subpackage, names in _SUBPACKAGES.items() for name in names}
 
-__all__ = ["__version__", *_ROOM_OF]
+__all__ = ["__version__", *_SUBPACKAGE_OF]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
+    if name in _SUBPACKAGES:
         return import_module(f"maetheory.{name}")
-    if name not in _ROOM_OF:
+    if name not in _SUBPACKAGE_OF:
         raise AttributeError(f"module 'maetheory' has no attribute {name!r}")
-    value = getattr(import_module(f"maetheory.{_ROOM_OF[name]}"), name)
+    value = getattr(import_module(f"maetheory.{_SUBPACKAGE_OF[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOM_OF, *_ROOMS})
+    return sorted({*globals(), *_SUBPACKAGE_OF, *_SUBPACKAGES})

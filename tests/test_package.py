@@ -47,13 +47,13 @@ def test_the_exact_computations_need_no_torch() -> None:
 
 
 def test_type_checkers_and_the_table_name_the_same_modules() -> None:
-    lazy = {name: f"maetheory.{room}" for room, names in maetheory._ROOMS.items() for name in names}
+    lazy = {name: f"maetheory.{subpackage}" for subpackage, names in maetheory._SUBPACKAGES.items() for name in names}
     assert type_checking_imports() == lazy
 
 
-@pytest.mark.parametrize("name", sorted(maetheory._ROOM_OF))
+@pytest.mark.parametrize("name", sorted(maetheory._SUBPACKAGE_OF))
 def test_lazy_attribute_is_the_object_of_its_module(name: str) -> None:
-    module = import_module(f"maetheory.{maetheory._ROOM_OF[name]}")
+    module = import_module(f"maetheory.{maetheory._SUBPACKAGE_OF[name]}")
     assert getattr(maetheory, name) is getattr(module, name)
     assert vars(maetheory)[name] is getattr(module, name)  # found without __getattr__ from now on
 
@@ -66,7 +66,7 @@ def test_every_name_in_dir_resolves() -> None:
 
 def test_every_subpackage_is_an_attribute() -> None:
     folders = {path.parent.name for path in SOURCE.parent.glob("*/__init__.py")} - {"cli"}
-    assert set(maetheory._ROOMS) == folders | {"testing"}
+    assert set(maetheory._SUBPACKAGES) == folders | {"testing"}
     assert run("import maetheory; print(maetheory.metrics.effective_rank.__name__)") == "effective_rank"
 
 

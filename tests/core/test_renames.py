@@ -9,7 +9,7 @@ import pytest
 from maetheory import core
 from maetheory.core.renames import renamed
 
-ROOMS = ["core", "masks", "data", "models", "graph"]
+SUBPACKAGES = ["core", "masks", "data", "models", "graph"]
 
 
 def test_old_name_is_the_new_object_and_warns() -> None:
@@ -29,9 +29,9 @@ def test_unknown_name_is_an_attribute_error() -> None:
         core.Estimat  # noqa: B018  # reading the attribute is what fails
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_every_alias_of_a_room_resolves(room: str) -> None:
-    module = import_module(f"maetheory.{room}")
+@pytest.mark.parametrize("subpackage", SUBPACKAGES)
+def test_every_alias_of_a_subpackage_resolves(subpackage: str) -> None:
+    module = import_module(f"maetheory.{subpackage}")
     names = aliases(getattr(module, "_renamed", module.__getattr__))
     assert names
     for old, new in names.items():

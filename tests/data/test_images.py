@@ -77,21 +77,21 @@ def test_limit_refuses(limit: object) -> None:
         _set().limit(limit)  # type: ignore[arg-type]  # wrong types are what is tested
 
 
-def _first_come(labels: list[int], limit: int) -> list[int]:
-    """The slow way: deal the images like cards, one class after the other."""
-    hands = {label: [i for i, other in enumerate(labels) if other == label] for label in sorted(set(labels))}
-    dealt: list[int] = []
-    while any(hands.values()) and len(dealt) < limit:
-        for hand in hands.values():
-            if hand and len(dealt) < limit:
-                dealt.append(hand.pop(0))
-    return sorted(dealt)
+def _round_robin(labels: list[int], limit: int) -> list[int]:
+    """Return the same selection by a loop that takes one image of each class in turn."""
+    remaining = {label: [i for i, other in enumerate(labels) if other == label] for label in sorted(set(labels))}
+    taken: list[int] = []
+    while any(remaining.values()) and len(taken) < limit:
+        for indices in remaining.values():
+            if indices and len(taken) < limit:
+                taken.append(indices.pop(0))
+    return sorted(taken)
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=30), st.integers(1, 40))
-def test_limit_deals_the_classes_evenly(labels: list[int], limit: int) -> None:
-    assert class_balanced_indices(np.array(labels), limit).tolist() == _first_come(labels, limit)
+def test_limit_takes_the_classes_in_turn(labels: list[int], limit: int) -> None:
+    assert class_balanced_indices(np.array(labels), limit).tolist() == _round_robin(labels, limit)
 
 
 def test_limit_is_nested_and_none_keeps_all() -> None:
