@@ -1,4 +1,4 @@
-"""Where arithmetic is done is one word, refused at once where the machine has no such device."""
+"""Validate a device name, and describe the device for records."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from maetheory.core import InputError
 
 
 def usable_device(name: str | torch.device, dtype: torch.dtype = torch.float32) -> torch.device:
-    """Return a device of this machine that knows numbers of a type.
+    """Return a device of this machine that supports a dtype.
 
     Raises
     ------
     InputError
-        If there is none of that name, or it holds no such numbers.
+        If there is no device of that name, or it does not support the dtype.
 
     Examples
     --------
@@ -23,12 +23,12 @@ def usable_device(name: str | torch.device, dtype: torch.dtype = torch.float32) 
     try:
         device = torch.device(name)
         torch.empty(1, dtype=dtype, device=device).cpu()
-    except (RuntimeError, AssertionError, TypeError) as error:  # how torch says that it is not there, or cannot
+    except (RuntimeError, AssertionError, TypeError) as error:  # what torch raises for a missing or unable device
         raise InputError(f"the device {str(name)!r} cannot be used: {str(error).splitlines()[0]}") from error
     return device
 
 
 def device_name(name: str | torch.device) -> str:
-    """Return what does the arithmetic, for records: the name of a GPU, else the device's own."""
+    """Return the model name of a GPU, or the name of any other device, for records."""
     device = torch.device(name)
     return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)

@@ -1,4 +1,4 @@
-"""What was read from a checkpoint, what was guessed and from what, and what was left over."""
+"""`LoadReport`: how a checkpoint became an encoder, with the source of every value and the unused keys."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from maetheory.checkpoints.encoder import EncoderConfig
+from maetheory.checkpoints.encoder_config import EncoderConfig
 
 
 @dataclass(frozen=True)
 class Head:
-    """A file's own classifier: how many classes, and the readout it was trained on, "cls" or "mean"."""
+    """Number of classes of a file's own classifier, and the readout it was trained on, "cls" or "mean"."""
 
     classes: int
     readout: str
@@ -19,30 +19,32 @@ class Head:
 
 @dataclass(frozen=True)
 class LoadReport:
-    """How a file became an encoder.
+    """Description of how a file was read as an encoder.
 
     Attributes
     ----------
     path, sha256, container : str
+        As in `CheckpointContents`.
     dialect, about : str
-        Whose names the file speaks, and who writes such files.
+        Name of the code base, and which code writes such files.
     weights : str
-        Where in the file the weights lie, and whether they are a running average.
+        Path of the weights in the file, and whether they are a running average.
     prefix : str
-        What stood before each name of the encoder.
+        Prefix of the encoder's keys.
     wrappers : tuple of str
-        What stood around names besides, as "module.".
+        Other parts removed from the keys, as "module.".
     globals : tuple of str
-        Pickled classes and functions the file asks for; none was run.
+        Classes and functions that the pickle refers to; none was run.
     config : EncoderConfig
-    sources : mapping from field of the configuration to words
-        Where each came from.
-    left : mapping from words to number of keys
+    sources : mapping from field of the configuration to str
+        Where each value comes from.
+    left : mapping from description to number of keys
+        Unused keys.
     decoder : str
-        "whole", or "absent: it cannot reconstruct".
+        "whole", "in part, …" or "absent: it cannot reconstruct".
     head : Head, optional
     notes : tuple of str
-        Warnings: what was assumed, converted or chosen.
+        What was assumed, converted or chosen.
     trained : mapping
         Training arguments found in the file.
     """
@@ -69,20 +71,21 @@ class LoadReport:
         return asdict(self)
 
     def __str__(self) -> str:
+        """Return one line a value, as `maetheory inspect` prints them."""
         lines = [
             ("file", f"{self.path} ({self.container})"),
             ("sha256", self.sha256),
             ("written by", f"{self.dialect}: {self.about}"),
             ("weights", self.weights),
-            ("names", _describe_key_names(self.prefix, self.wrappers)),
-            ("pickled", ", ".join(self.globals) + " (none was run)" if self.globals else "nothing but plain values"),
+            ("key names", _describe_key_names(self.prefix, self.wrappers)),
+            ("pickled", ", ".join(self.globals) + " (none was run)" if self.globals else "plain values only"),
             *((f"  {name}", f"{value} ({self.sources[name]})") for name, value in asdict(self.config).items()),
             ("decoder", self.decoder),
-            ("head", f"{self.head.classes} classes, reads {self.head.readout}" if self.head else "absent"),
-            ("left over", "; ".join(f"{words} ({n})" for words, n in self.left.items()) or "nothing"),
+            ("head", f"{self.head.classes} classes, on {self.head.readout}" if self.head else "absent"),
+            ("unused keys", "; ".join(f"{description} ({n})" for description, n in self.left.items()) or "none"),
             (
                 "trained with",
-                ", ".join(f"{name} {value}" for name, value in self.trained.items()) or "the file is silent",
+                ", ".join(f"{name} {value}" for name, value in self.trained.items()) or "not stated",
             ),
             *(("note", note) for note in self.notes),
         ]
@@ -90,5 +93,6 @@ class LoadReport:
 
 
 def _describe_key_names(prefix: str, wrappers: tuple[str, ...]) -> str:
-    before = f"behind the prefix {prefix}" if prefix else "without a prefix"
-    return f"{before}, inside {' '.join(wrappers)}" if wrappers else before
+    """Return prefix and wrappers as one phrase."""
+    start = f"with the prefix {prefix}" if prefix else "without a prefix"
+    return f"{start}, wrapped in {' '.join(wrappers)}" if wrappers else start

@@ -117,7 +117,9 @@ def test_half_precision_becomes_single_and_is_noted() -> None:
 
 
 def test_averaged_weights_are_said_and_others_can_be_chosen() -> None:
-    dialect = Dialect("plain", "nobody", (r"cls_token",), weights=("model_ema", "model"), prefixes=("", "teacher."))
+    dialect = Dialect(
+        "plain", "nobody", (r"cls_token",), state_dict_paths=("model_ema", "model"), prefixes=("", "teacher.")
+    )
     tree = {"model": state(0), "model_ema": state(1), "student": {f"momentum.{k}": v for k, v in state(2).items()}}
     encoder, report = loaded(tree, dialects=(dialect,))
     assert same(encoder, state(1))
@@ -135,12 +137,12 @@ def test_averaged_weights_are_said_and_others_can_be_chosen() -> None:
 
 
 def test_two_dialects_that_disagree_need_a_name() -> None:
-    one = Dialect("one", "nobody", (r"cls_token",), weights=("model",))
+    one = Dialect("one", "nobody", (r"cls_token",), state_dict_paths=("model",))
     flipped = Dialect(
         "flipped",
         "nobody",
         (r"cls_token",),
-        weights=("model",),
+        state_dict_paths=("model",),
         convert=lambda tensors: {name: -value for name, value in tensors.items()},
     )
     with pytest.raises(InputError, match=r"as one and as flipped, and they differ: pass dialect= \(--dialect\)"):
@@ -160,7 +162,7 @@ def test_positions_for_another_size_say_how() -> None:
     assert report.notes[-1] == "positions of 4 x 4 patches became 8 x 8: bicubic interpolation without antialiasing"
     assert (report.config.image_size, report.sources["image_size"]) == (32, "argument")
     assert encoder(torch.rand(1, 3, 32, 32)).shape == (1, 65, 24)
-    soft = Dialect("soft", "nobody", (r"cls_token",), weights=("model",), antialias=True)
+    soft = Dialect("soft", "nobody", (r"cls_token",), state_dict_paths=("model",), antialias=True)
     smaller = F.interpolate(picture, (3, 3), mode="bicubic", align_corners=False, antialias=True).flatten(2).mT
     encoder, report = loaded({"model": state()}, dialects=(soft,), image_size=12)
     torch.testing.assert_close(encoder.pos_embed[:, 1:], smaller)
@@ -188,7 +190,7 @@ def test_a_device_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_relative_positions_are_of_one_size() -> None:
-    dialect = Dialect("relative", "nobody", (r"cls_token",), weights=("model",))
+    dialect = Dialect("relative", "nobody", (r"cls_token",), state_dict_paths=("model",))
     tensors = Encoder(replace(CONFIG, positions="relative", position_prefix=0)).state_dict()
     assert loaded({"model": tensors}, dialects=(dialect,))[1].config.image_size == 16
     with pytest.raises(InputError, match="relative positions are of one image size only, 16, but"):

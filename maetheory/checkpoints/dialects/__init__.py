@@ -1,1 +1,28 @@
-"""Modules of one wing."""
+"""Recognise which code base wrote a checkpoint, and infer the encoder's configuration from it.
+
+Every code base names the tensors of a Vision Transformer in its own way and leaves some of the configuration unsaid. A
+`Dialect` is a table of one code base: which keys it has, how they translate to the names of `Encoder`, which values its
+files state, and which it always uses. What shapes say is inferred, what the file says is read, and what nothing says is
+assumed; each value keeps its source.
+
+Read in this order:
+
+1. `dialect`: `Dialect` and `ConfigValue`; `catalogue`: all dialects in order.
+2. `match`: the state dicts of a file, and the dialects that fit them; `unrecognised`: the error if none does.
+3. `infer`, `infer_positions`, `infer_heads`: from tensors and stated values to an `EncoderConfig`.
+4. `lookup`, `model_names`, `pickled_modules`: sources of stated values that several dialects share.
+5. One module a family of code bases: `mae`, `hugging_face`, `timm`, `beit`, `joint_embedding`, `lightning`,
+   `openmmlab`, `torchvision`, `vit_pytorch`.
+
+Examples
+--------
+>>> len(DIALECTS) > 20
+True
+>>> [dialect.name for dialect in DIALECTS if "CIFAR-10" in dialect.description]
+['IcarusWizard/MAE']
+"""
+
+from maetheory.checkpoints.dialects.catalogue import DIALECTS
+from maetheory.checkpoints.dialects.dialect import ConfigValue, Dialect
+
+__all__ = ["DIALECTS", "ConfigValue", "Dialect"]

@@ -1,15 +1,17 @@
-"""BEiT and SimMIM let patches see how far apart they are, and keys have no bias: a softmax would not notice it."""
+"""Dialects of BEiT, BEiT v2 and SimMIM, with relative position biases and no bias of keys.
+
+A bias of the keys adds the same number to all logits of a query, which softmax ignores.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from maetheory.checkpoints.dialects.dialect import IMAGENET_MEAN_STD, INCEPTION_MEAN_STD, ConfigValue, Dialect, Tensors
+from maetheory.checkpoints.dialects.dialect import COMMON_DEFAULTS, INCEPTION_MEAN_STD, ConfigValue, Dialect, Tensors
+from maetheory.checkpoints.dialects.lookup import lookup
 from maetheory.checkpoints.dialects.model_names import config_values_from_timm
 from maetheory.checkpoints.reading.contents import CheckpointContents
 
@@ -25,16 +27,10 @@ RENAME = (
     (r"(blocks\.\d+)\.gamma_([12])", r"\1.ls\2.gamma"),
 )
 UNUSED = ((r"mask_token", "the mask token"), (r"lm_head\..*", "the head over visual words"))
-DEFAULTS: Mapping[str, Any] = {
-    "eps": 1e-6,
-    "activation": "gelu",
-    "mean": IMAGENET_MEAN_STD[0],
-    "std": IMAGENET_MEAN_STD[1],
-}
 
 
 def fuse_qv_biases(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Fuse ``blocks.i.attn.q_bias`` and ``v_bias`` into ``blocks.i.attn.qkv.bias``, between them a zero for keys."""
+    """Concatenate ``blocks.i.attn.q_bias``, zeros for the keys and ``v_bias`` to ``blocks.i.attn.qkv.bias``."""
     fused = {name: value for name, value in tensors.items() if not re.search(r"\.attn\.[qkv]_bias$", name)}
     for name, query in tensors.items():
         if name.endswith(".attn.q_bias"):
@@ -44,12 +40,11 @@ def fuse_qv_biases(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return fused
 
 
-def _config_values_from_json(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
-    """Return the heads that SimMIM's config names; with relative positions the shapes say them too."""
-    record: Any = contents.tree
-    for key in ("config", "MODEL", "VIT", "NUM_HEADS"):
-        record = record.get(key) if isinstance(record, Mapping) else None
-    return {"heads": ConfigValue(record, "config.MODEL.VIT.NUM_HEADS")} if record is not None else {}
+def _config_values_from_simmim(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
+    """Return the heads that SimMIM's config states, which a table of relative positions shows as well."""
+    path = "config.MODEL.VIT.NUM_HEADS"
+    heads = lookup(contents.tree, path)
+    return {"heads": ConfigValue(heads, path)} if heads is not None else {}
 
 
 BEIT_DIALECTS: tuple[Dialect, ...] = (
@@ -58,24 +53,24 @@ BEIT_DIALECTS: tuple[Dialect, ...] = (
         "PyTorch code of Xie et al. 2022 for a Vision Transformer, pretrained; hidden patches are left out here, where "
         "its own code put a mask token",
         required=(*BEIT_KEYS, r"decoder\.0\.weight"),
-        weights=("model", "state_dict", ""),
+        state_dict_paths=("model", "state_dict", ""),
         prefixes=("encoder.",),
         rename=RENAME,
-        left=((r"decoder\..*", "the decoder, one linear map"), *UNUSED),
+        unused=((r"decoder\..*", "the decoder, one linear map"), *UNUSED),
         convert=fuse_qv_biases,
-        config_values=_config_values_from_json,
-        defaults=DEFAULTS,
+        config_values=_config_values_from_simmim,
+        defaults=COMMON_DEFAULTS,
     ),
     Dialect(
         "BEiT v2",
         "PyTorch code of Peng et al. 2022, pretrained, with layers that patch tokens of an earlier block go through",
         required=(*BEIT_KEYS, r"cls_pt_layers\..*"),
-        weights=STATE_DICT_PATHS,
+        state_dict_paths=STATE_DICT_PATHS,
         rename=RENAME,
-        left=((r"cls_pt_layers\..*", "the layers beside the encoder"), *UNUSED),
+        unused=((r"cls_pt_layers\..*", "the layers beside the encoder"), *UNUSED),
         convert=fuse_qv_biases,
         config_values=config_values_from_timm,
-        defaults=DEFAULTS,
+        defaults=COMMON_DEFAULTS,
     ),
     Dialect(
         "BEiT",
@@ -83,11 +78,11 @@ BEIT_DIALECTS: tuple[Dialect, ...] = (
         "images are scaled as the first BEiT's",
         required=BEIT_KEYS,
         forbidden=(r"cls_pt_layers\..*",),
-        weights=STATE_DICT_PATHS,
+        state_dict_paths=STATE_DICT_PATHS,
         rename=RENAME,
-        left=UNUSED,
+        unused=UNUSED,
         convert=fuse_qv_biases,
         config_values=config_values_from_timm,
-        defaults={**DEFAULTS, "mean": INCEPTION_MEAN_STD[0], "std": INCEPTION_MEAN_STD[1]},
+        defaults={**COMMON_DEFAULTS, "mean": INCEPTION_MEAN_STD[0], "std": INCEPTION_MEAN_STD[1]},
     ),
 )

@@ -1,11 +1,28 @@
-"""Every dialect known, the more specific before the more general."""
+"""Every known dialect, the more specific before the more general: the first one that explains a file is its own."""
 
 from __future__ import annotations
 
+from maetheory.checkpoints.dialects.beit import BEIT_DIALECTS
 from maetheory.checkpoints.dialects.dialect import Dialect
 from maetheory.checkpoints.dialects.hugging_face import HUGGING_FACE_DIALECTS
+from maetheory.checkpoints.dialects.joint_embedding import JOINT_EMBEDDING_DIALECTS
+from maetheory.checkpoints.dialects.lightning import LIGHTNING_DIALECTS
 from maetheory.checkpoints.dialects.mae import MAE_DIALECTS
-from maetheory.checkpoints.dialects.openmmlab import FRAMEWORK_DIALECTS
+from maetheory.checkpoints.dialects.openmmlab import OPENMMLAB_DIALECTS
 from maetheory.checkpoints.dialects.timm import TIMM_DIALECTS
+from maetheory.checkpoints.dialects.torchvision import TORCHVISION_DIALECTS
+from maetheory.checkpoints.dialects.vit_pytorch import VIT_PYTORCH_DIALECTS
 
-DIALECTS: tuple[Dialect, ...] = (*HUGGING_FACE_DIALECTS, *FRAMEWORK_DIALECTS, *MAE_DIALECTS, *TIMM_DIALECTS)
+FRAMEWORK_DIALECTS: tuple[Dialect, ...] = (
+    *LIGHTNING_DIALECTS,
+    *OPENMMLAB_DIALECTS,
+    *VIT_PYTORCH_DIALECTS,
+    *TORCHVISION_DIALECTS,
+)
+TIMM_FAMILY_DIALECTS: tuple[Dialect, ...] = (*BEIT_DIALECTS, *JOINT_EMBEDDING_DIALECTS, *TIMM_DIALECTS)
+DIALECTS: tuple[Dialect, ...] = (
+    *HUGGING_FACE_DIALECTS,
+    *FRAMEWORK_DIALECTS,
+    *MAE_DIALECTS,
+    *TIMM_FAMILY_DIALECTS,
+)

@@ -1,4 +1,4 @@
-"""A dialect is a table: under which names one code base saves what every Vision Transformer has."""
+"""`Dialect`: how one code base names the tensors of a Vision Transformer, and what it states beside them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,18 @@ from maetheory.checkpoints.reading.contents import CheckpointContents
 Tensors = Mapping[str, Tensor]
 IMAGENET_MEAN_STD = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 INCEPTION_MEAN_STD = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+COMMON_DEFAULTS: Mapping[str, Any] = {
+    "eps": 1e-6,
+    "activation": "gelu",
+    "mean": IMAGENET_MEAN_STD[0],
+    "std": IMAGENET_MEAN_STD[1],
+}
+WEIGHT_OR_BIAS = r"(weight|bias)"
 
 
 @dataclass(frozen=True)
 class ConfigValue:
-    """What stands beside the tensors, and where it was found.
+    """A configuration value and the source that states it.
 
     `source` ends the sentence "eps 1e-12 from …": "config.json", "the pickled module", "the table of widths".
     """
@@ -29,10 +36,10 @@ class ConfigValue:
 
 @dataclass(frozen=True)
 class Dialect:
-    r"""How one code base names its files' contents.
+    r"""How one code base names and lays out its checkpoints.
 
-    Patterns are regular expressions for whole keys, tried after the wrapper and the prefix are off. Canonical names are
-    those of `Encoder`: ``patch_embed.proj.weight``, ``cls_token``, ``reg_token``, ``pos_embed``, ``norm_pre.*``,
+    Patterns are regular expressions for whole keys, tried on keys without wrapper and prefix. Canonical names are those
+    of `Encoder`: ``patch_embed.proj.weight``, ``cls_token``, ``reg_token``, ``pos_embed``, ``norm_pre.*``,
     ``blocks.i.{norm1,attn.qkv,attn.proj,ls1.gamma,norm2,mlp.fc1,mlp.fc2,ls2.gamma}``, ``norm.*``, ``fc_norm.*``,
     ``head.*``.
 
@@ -40,48 +47,48 @@ class Dialect:
     ----------
     name : str
         As reported: "facebookresearch/mae".
-    about : str
-        Who writes such files, in one line.
+    description : str
+        Which code writes such files, in one line.
     required : tuple of str
         Each must match at least one key.
     forbidden : tuple of str
         None may match any key.
-    weights : tuple of str
-        Dotted paths in the file's tree at which the state dict may lie, the preferred first; "" is the tree itself.
+    state_dict_paths : tuple of str
+        Dotted paths of the state dict in the file's tree, the preferred first; "" is the tree itself.
         A path that ends in "ema", or a teacher's or a target's, is an averaged copy, and the report says so.
     prefixes : tuple of str
-        What may stand before every key of the encoder, the preferred first; keys without it are left over.
+        Prefixes of the encoder's keys, the preferred first; keys without the prefix are unused.
     rename : tuple of (pattern, replacement)
         The first pattern that matches gives the canonical name (``re.sub`` replacement); a key that none matches
-        keeps its name. Replacement "" drops the key without a word (constant buffers such as indices).
-    left : tuple of (pattern, words)
-        What else a file holds and the encoder does not need: (r"decoder\..*", "the decoder"). Tried on a key as it is,
+        keeps its name. Replacement "" drops the key without a record (constant buffers such as indices).
+    unused : tuple of (pattern, description)
+        Keys that the encoder does not need: (r"decoder\..*", "the decoder"). Patterns are tried on the original key,
         then on its canonical name; on whole keys where the prefix is missing.
     convert : callable from canonical tensors to canonical tensors
-        What renaming cannot do: fuse q, k, v, transpose positions. Runs after renaming and after `left` is set aside.
-    config_values : callable (contents, canonical tensors) to a mapping from field of EncoderConfig to Fact
-        What the file itself, its pickled attributes or its JSON neighbours say about heads, eps, mean, std,
-        activation, …; empty where nothing does.
+        Conversion beyond renaming: fuse q, k, v, transpose positions. It runs after renaming, without the unused keys.
+    config_values : callable (contents, canonical tensors) to a mapping from field of EncoderConfig to ConfigValue
+        Values of heads, eps, mean, std, activation, … that the file, its pickled attributes or the JSON files beside
+        it state; empty where nothing does.
     defaults : mapping from field of EncoderConfig to value
-        What this code base always does, where neither shapes nor facts say: eps, mean, std, activation.
+        Values that this code base always uses, where neither shapes nor `config_values` state them.
     head_readout : "cls" or "mean"
-        What the file's own classifier reads, when the file has no ``fc_norm``.
+        Readout of the file's own classifier, when the file has no ``fc_norm``.
     antialias : bool
         Whether this code base resizes position tables with an antialiased bicubic filter.
     interpolate_offset : float
-        By how much of a patch the side is longer to which it resizes them.
+        Fraction of a patch that this code base adds to the side to which it resizes position tables.
     notes : callable (contents, canonical tensors) to a tuple of sentences
-        What to know of this reading.
+        Notes for the report.
     """
 
     name: str
-    about: str
+    description: str
     required: tuple[str, ...]
     forbidden: tuple[str, ...] = ()
-    weights: tuple[str, ...] = ("",)
+    state_dict_paths: tuple[str, ...] = ("",)
     prefixes: tuple[str, ...] = ("",)
     rename: tuple[tuple[str, str], ...] = ()
-    left: tuple[tuple[str, str], ...] = ()
+    unused: tuple[tuple[str, str], ...] = ()
     convert: Callable[[dict[str, Tensor]], dict[str, Tensor]] = dict
     config_values: Callable[[CheckpointContents, Tensors], Mapping[str, ConfigValue]] = field(
         default=lambda contents, tensors: {}
@@ -91,6 +98,11 @@ class Dialect:
     antialias: bool = False
     interpolate_offset: float = 0.0
     notes: Callable[[CheckpointContents, Tensors], tuple[str, ...]] = field(default=lambda contents, tensors: ())
+
+
+def embed_dim(tensors: Tensors) -> int:
+    """Return the feature dimension of canonical tensors, 0 without a patch embedding."""
+    return tensors["patch_embed.proj.weight"].shape[0] if "patch_embed.proj.weight" in tensors else 0
 
 
 def fuse_qkv(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -106,4 +118,5 @@ def fuse_qkv(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _is_split_qkv(name: str) -> bool:
+    """Return whether a name belongs to separate queries, keys or values."""
     return any(f".attn.{x}." in name for x in "qkv")

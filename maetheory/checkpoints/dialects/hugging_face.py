@@ -1,4 +1,7 @@
-"""Hugging Face has named one Vision Transformer in three ways, and a folder of it says itself what no shape tells."""
+"""Dialects of Hugging Face transformers, with the values of config.json and preprocessor_config.json.
+
+Versions of transformers have used three sets of names for the same Vision Transformer.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ import torch
 from torch import Tensor
 
 from maetheory.checkpoints.dialects.dialect import (
+    COMMON_DEFAULTS,
     IMAGENET_MEAN_STD,
     INCEPTION_MEAN_STD,
+    WEIGHT_OR_BIAS,
     ConfigValue,
     Dialect,
     Tensors,
@@ -21,7 +26,6 @@ from maetheory.checkpoints.reading.contents import CheckpointContents
 
 MODEL = r"(?:(?:vit|deit|dinov2|dinov2_with_registers|ijepa)\.)?"
 LAYER = MODEL + r"(?:encoder\.)?layers?\.(\d+)\."
-KIND = r"(weight|bias)"
 ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_python": "gelu",
@@ -41,25 +45,25 @@ MEAN_STD_BY_MODEL_TYPE = {
 }
 
 EMBEDDINGS = (
-    (MODEL + r"embeddings\.patch_embeddings\.projection\." + KIND, r"patch_embed.proj.\1"),
+    (MODEL + r"embeddings\.patch_embeddings\.projection\." + WEIGHT_OR_BIAS, r"patch_embed.proj.\1"),
     (MODEL + r"embeddings\.(cls_token|mask_token)", r"\1"),
     (MODEL + r"embeddings\.position_embeddings", "pos_embed"),
     (MODEL + r"embeddings\.(?:register_tokens|distillation_token)", "reg_token"),
 )
 ATTENTION = tuple(
-    (LAYER + rf"attention\.(?:attention\.{long}|{letter}_proj)\." + KIND, rf"blocks.\1.attn.{letter}.\2")
+    (LAYER + rf"attention\.(?:attention\.{long}|{letter}_proj)\." + WEIGHT_OR_BIAS, rf"blocks.\1.attn.{letter}.\2")
     for long, letter in (("query", "q"), ("key", "k"), ("value", "v"))
 )
 BLOCKS = (
-    (LAYER + r"attention\.(?:output\.dense|o_proj)\." + KIND, r"blocks.\1.attn.proj.\2"),
-    (LAYER + r"(?:layernorm_before|norm1)\." + KIND, r"blocks.\1.norm1.\2"),
-    (LAYER + r"(?:layernorm_after|norm2)\." + KIND, r"blocks.\1.norm2.\2"),
-    (LAYER + r"(?:intermediate\.dense|mlp\.fc1|mlp\.weights_in)\." + KIND, r"blocks.\1.mlp.fc1.\2"),
-    (LAYER + r"(?:output\.dense|mlp\.fc2|mlp\.weights_out|mlp\.down_proj)\." + KIND, r"blocks.\1.mlp.fc2.\2"),
-    (LAYER + r"mlp\.(gate|up)_proj\." + KIND, r"blocks.\1.mlp.\2.\3"),
+    (LAYER + r"attention\.(?:output\.dense|o_proj)\." + WEIGHT_OR_BIAS, r"blocks.\1.attn.proj.\2"),
+    (LAYER + r"(?:layernorm_before|norm1)\." + WEIGHT_OR_BIAS, r"blocks.\1.norm1.\2"),
+    (LAYER + r"(?:layernorm_after|norm2)\." + WEIGHT_OR_BIAS, r"blocks.\1.norm2.\2"),
+    (LAYER + r"(?:intermediate\.dense|mlp\.fc1|mlp\.weights_in)\." + WEIGHT_OR_BIAS, r"blocks.\1.mlp.fc1.\2"),
+    (LAYER + r"(?:output\.dense|mlp\.fc2|mlp\.weights_out|mlp\.down_proj)\." + WEIGHT_OR_BIAS, r"blocks.\1.mlp.fc2.\2"),
+    (LAYER + r"mlp\.(gate|up)_proj\." + WEIGHT_OR_BIAS, r"blocks.\1.mlp.\2.\3"),
     (LAYER + r"layer_scale([12])\.lambda1", r"blocks.\1.ls\2.gamma"),
 )
-OTHER_RENAMES = ((MODEL + r"layernorm\." + KIND, r"norm.\1"), (r"classifier\." + KIND, r"head.\1"))
+OTHER_RENAMES = ((MODEL + r"layernorm\." + WEIGHT_OR_BIAS, r"norm.\1"), (r"classifier\." + WEIGHT_OR_BIAS, r"head.\1"))
 UNUSED = (
     (MODEL + r"pooler\..*", "the pooler"),
     (r"(?:cls|distillation)_classifier\..*", "classifiers of two tokens"),
@@ -75,17 +79,19 @@ REGISTERS = MODEL + r"embeddings\.register_tokens"
 
 
 def _config_values(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
-    config, images = (_sidecar(contents, f"{name}config.json") for name in ("", "preprocessor_"))
-    return _config_values_from_config_json(config) | _config_values_from_preprocessor(images)
+    """Return the values of the two JSON files beside the weights."""
+    config, preprocessor = (_sidecar(contents, f"{name}config.json") for name in ("", "preprocessor_"))
+    return _config_values_from_config_json(config) | _config_values_from_preprocessor(preprocessor)
 
 
 def _sidecar(contents: CheckpointContents, name: str) -> Mapping[str, Any]:
+    """Return a JSON file of the folder if it holds an object, else an empty mapping."""
     record = contents.sidecars.get(name)
     return record if isinstance(record, Mapping) else {}
 
 
 def _config_values_from_config_json(config: Mapping[str, Any]) -> dict[str, ConfigValue]:
-    """Return what config.json says of the architecture, and how its model's images are standardised unless told."""
+    """Return the architecture that config.json states, and the usual mean and std of its model type."""
     found = {
         "heads": config.get("num_attention_heads"),
         "eps": config.get("layer_norm_eps"),
@@ -102,30 +108,30 @@ def _config_values_from_config_json(config: Mapping[str, Any]) -> dict[str, Conf
 
 
 def _square_side(size: Any) -> Any:
-    """Return the side of square images, None of others: their positions say so better."""
+    """Return the side of square images; None for others, whose size follows from the position table."""
     if isinstance(size, list | tuple):
         return size[0] if len(set(map(str, size))) == 1 else None
     return size
 
 
-def _config_values_from_preprocessor(images: Mapping[str, Any]) -> dict[str, ConfigValue]:
-    """Return mean and std of images in [0, 1]; theirs are multiplied by rescale_factor from 0..255."""
+def _config_values_from_preprocessor(preprocessor: Mapping[str, Any]) -> dict[str, ConfigValue]:
+    """Return mean and std for images in [0, 1]; the file's are for 0..255 times rescale_factor."""
     source = "preprocessor_config.json"
-    if images.get("do_normalize") is False:
+    if preprocessor.get("do_normalize") is False:
         return {"mean": ConfigValue((0.0,), source), "std": ConfigValue((1.0,), source)}
-    factor = images.get("rescale_factor", 1 / 255)
+    factor = preprocessor.get("rescale_factor", 1 / 255)
     scale = 255 * factor if isinstance(factor, int | float) and factor > 0 else 1.0
     config_values = {}
     for name in ("mean", "std"):
-        value = images.get(f"image_{name}")
+        value = preprocessor.get(f"image_{name}")
         if isinstance(value, list) and all(isinstance(one, int | float) for one in value):
-            exact = abs(scale - 1) < 1e-6  # 1/255 as a decimal fraction
+            exact = abs(scale - 1) < 1e-6  # 1/255 rounded to a decimal fraction
             config_values[name] = ConfigValue(tuple(value) if exact else tuple(one / scale for one in value), source)
     return config_values
 
 
 def _fuse_projections(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Fuse queries, keys and values, and the two halves of a SwiGLU, the gate first."""
+    """Concatenate queries, keys and values, and the two halves of a SwiGLU, the gate first."""
     fused = fuse_qkv(tensors)
     for name in [name for name in fused if ".mlp.gate." in name]:
         halves = [fused.pop(name), fused.pop(name.replace(".mlp.gate.", ".mlp.up."))]
@@ -138,10 +144,10 @@ HUGGING_FACE_VIT = Dialect(
     "transformers, a ViT or a ViTMAE without head and decoder",
     required=(*POSITION_TABLE_KEYS, *CLS),
     forbidden=(LAYER_SCALE_KEY, r"classifier\..*|decoder\..*|" + MODEL + r"pooler\..*"),
-    weights=("", "state_dict", "model", "model_state_dict"),
+    state_dict_paths=("", "state_dict", "model", "model_state_dict"),
     prefixes=("", "model.", "backbone.", "net."),
     rename=(*EMBEDDINGS, *ATTENTION, *BLOCKS, *OTHER_RENAMES),
-    left=UNUSED,
+    unused=UNUSED,
     convert=_fuse_projections,
     config_values=_config_values,
     defaults={"eps": 1e-12, "activation": "gelu"},
@@ -151,14 +157,14 @@ HUGGING_FACE_DIALECTS: tuple[Dialect, ...] = (
     replace(
         HUGGING_FACE_VIT,
         name="Hugging Face ViTMAE",
-        about="transformers, a ViTMAE with its decoder",
+        description="transformers, a ViTMAE with its decoder",
         required=(*POSITION_TABLE_KEYS, *CLS, r"decoder\.decoder_embed\.weight"),
         forbidden=(LAYER_SCALE_KEY,),
         defaults={**HUGGING_FACE_VIT.defaults, "mean": IMAGENET_MEAN_STD[0], "std": IMAGENET_MEAN_STD[1]},
     ),
     replace(
         HUGGING_FACE_VIT,
-        about="transformers, a ViT or DeiT with a classifier, a pooler or a decoder of one linear map",
+        description="transformers, a ViT or DeiT with a classifier, a pooler or a decoder of one linear map",
         required=(
             *POSITION_TABLE_KEYS,
             *CLS,
@@ -171,7 +177,7 @@ HUGGING_FACE_DIALECTS: tuple[Dialect, ...] = (
     replace(
         HUGGING_FACE_VIT,
         name="Hugging Face I-JEPA",
-        about="transformers, an I-JEPA: no cls token",
+        description="transformers, an I-JEPA: no cls token",
         required=POSITION_TABLE_KEYS,
         forbidden=(LAYER_SCALE_KEY, *CLS),
         defaults={**HUGGING_FACE_VIT.defaults, "mean": INCEPTION_MEAN_STD[0], "std": INCEPTION_MEAN_STD[1]},
@@ -180,30 +186,18 @@ HUGGING_FACE_DIALECTS: tuple[Dialect, ...] = (
     replace(
         HUGGING_FACE_VIT,
         name="Hugging Face DINOv2",
-        about="transformers, a DINOv2 without registers",
+        description="transformers, a DINOv2 without registers",
         required=(*POSITION_TABLE_KEYS, *CLS, LAYER_SCALE_KEY),
         forbidden=(REGISTERS,),
-        defaults={
-            "eps": 1e-6,
-            "activation": "gelu",
-            "mean": IMAGENET_MEAN_STD[0],
-            "std": IMAGENET_MEAN_STD[1],
-            "position_prefix": 1,
-        },
+        defaults={**COMMON_DEFAULTS, "position_prefix": 1},
     ),
     replace(
         HUGGING_FACE_VIT,
         name="Hugging Face DINOv2",
-        about="transformers, a DINOv2 with registers",
+        description="transformers, a DINOv2 with registers",
         required=(*POSITION_TABLE_KEYS, *CLS, LAYER_SCALE_KEY, REGISTERS),
         forbidden=(),
-        defaults={
-            "eps": 1e-6,
-            "activation": "gelu",
-            "mean": IMAGENET_MEAN_STD[0],
-            "std": IMAGENET_MEAN_STD[1],
-            "position_prefix": 1,
-        },
+        defaults={**COMMON_DEFAULTS, "position_prefix": 1},
         antialias=True,
     ),
 )

@@ -1,35 +1,31 @@
-"""The shapes of a Vision Transformer's weights say nearly everything about it, but never how many heads it has."""
+"""Infer the encoder configuration from tensor shapes, stated values, arguments and defaults.
+
+Shapes and names settle most of a Vision Transformer; the heads, LayerNorm's ε, the activation and the scale of images
+have to be stated by the file or assumed.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from math import isfinite, isqrt
+from math import isfinite
 from typing import Any, NamedTuple, get_args
 
 from torch import Tensor
 
-from maetheory.checkpoints.dialects.dialect import ConfigValue
-from maetheory.checkpoints.encoder import Activation, EncoderConfig
+from maetheory.checkpoints.dialects.dialect import COMMON_DEFAULTS, ConfigValue
+from maetheory.checkpoints.dialects.infer_heads import infer_heads
+from maetheory.checkpoints.dialects.infer_positions import infer_positions
+from maetheory.checkpoints.encoder_config import Activation, EncoderConfig
 from maetheory.core import InputError
 
-HEADS_BY_WIDTH = {192: 3, 384: 6, 512: 8, 768: 12, 1024: 16, 1152: 16, 1280: 16, 1408: 16, 1536: 24}
 BLOCK_INDEX = re.compile(r"blocks\.(\d+)\.")
-ROTARY_KEY = re.compile(r"(.*\.)?(rope\w*|rotary\w*|periods|inv_freq|freqs_cis)(\..*)?")
-RELATIVE_TABLE_NAME = "attn.relative_position_bias_table"
-SHARED_RELATIVE_TABLE_NAME = "rel_pos_bias.relative_position_bias_table"
-FALLBACK_VALUES: Mapping[str, Any] = {
-    "eps": 1e-6,
-    "activation": "gelu",
-    "mean": (0.485, 0.456, 0.406),
-    "std": (0.229, 0.224, 0.225),
-}
 CONFIG_FIELDS = tuple(field.name for field in fields(EncoderConfig))
 
 
 class InferredConfig(NamedTuple):
-    """An architecture, where each of its fields came from, and what had to be assumed."""
+    """An encoder configuration, the source of each of its fields, and notes on what was assumed."""
 
     config: EncoderConfig
     sources: dict[str, str]
@@ -42,65 +38,70 @@ def infer_config(
     defaults: Mapping[str, Any],
     arguments: Mapping[str, Any] | None = None,
 ) -> InferredConfig:
-    """Return the architecture of canonical tensors, at the image size the file was made for.
+    """Return the configuration of canonical tensors, at the image size of the file.
 
     Parameters
     ----------
     tensors : mapping from canonical name to Tensor
         See `Dialect`.
     config_values : mapping from field of `EncoderConfig` to `ConfigValue`
-        What stands beside the tensors; shapes come before it where both speak.
+        Values that the file states; shapes take precedence over them.
     defaults : mapping from field to value
-        What the code base always does.
+        Values that the code base always uses.
     arguments : mapping from field to value
-        What the caller knows; comes before everything but must not contradict a shape. `image_size` only settles
-        which rows of the position table belong to patches.
+        Values of the caller; they take precedence over everything but must not contradict a shape. `image_size` only
+        settles which rows of the position table belong to patches.
 
     Raises
     ------
     InputError
-        If the tensors are no Vision Transformer, two readings fit or none, or the heads cannot be known.
+        If the tensors are no Vision Transformer, two configurations fit or none, or the heads cannot be known.
     """
-    given = {name: value for name, value in (arguments or {}).items() if value is not None}
-    shapes, notes = _values_from_shapes(tensors), list[str]()
-    for name, fact in [
-        *config_values.items(),
-        *((name, ConfigValue(value, "the argument")) for name, value in given.items()),
-    ]:
-        _check_value(name, fact)
+    overrides = {name: value for name, value in (arguments or {}).items() if value is not None}
+    for name, stated in config_values.items():
+        _check_value(name, stated)
+    for name, value in overrides.items():
+        _check_value(name, ConfigValue(value, "the argument"))
+    shapes = _values_from_shapes(tensors)
     known = {
         name: ConfigValue(value, "the dialect's default") for name, value in defaults.items() if name in CONFIG_FIELDS
     }
-    known |= {name: fact for name, fact in config_values.items() if name in CONFIG_FIELDS}
-    for name, fact in shapes.items():
-        if name in known and known[name].value != fact.value and not known[name].source.startswith("the dialect"):
-            notes.append(
-                f"{known[name].source} says {name} {known[name].value}, but the {fact.source} say "
-                f"{fact.value}, which was used"
-            )
+    known |= {name: stated for name, stated in config_values.items() if name in CONFIG_FIELDS}
+    notes = _contradicted_by_shapes(known, shapes)
     known |= shapes
-    known |= _infer_positions(tensors, known, given)
-    if "eps" in given:
-        known |= {"eps": ConfigValue(given["eps"], "argument"), "final_eps": ConfigValue(given["eps"], "argument")}
-    known["heads"] = _infer_heads(tensors, known, given, notes)
+    known |= infer_positions(tensors, known, overrides)
+    if "eps" in overrides:
+        known |= {name: ConfigValue(overrides["eps"], "argument") for name in ("eps", "final_eps")}
+    known["heads"], heads_notes = infer_heads(tensors, known, overrides)
+    notes += heads_notes
     for name in ("mean", "std"):
-        known[name] = _infer_channel_values(name, known, given, notes)
-    for name, value in FALLBACK_VALUES.items():
+        known[name] = _infer_channel_values(name, known, overrides, notes)
+    for name, value in COMMON_DEFAULTS.items():
         known.setdefault(name, ConfigValue(value, "assumed, as most do"))
     notes += [
-        f"{name} {fact.value}: {fact.source}"
-        for name, fact in known.items()
-        if config_values.get(name) is fact and fact.source.startswith("assumed")
+        f"{name} {known[name].value}: {known[name].source}"
+        for name in known
+        if config_values.get(name) is known[name] and known[name].source.startswith("assumed")
     ]
-    config = EncoderConfig(**{name: fact.value for name, fact in known.items()})
+    config = EncoderConfig(**{name: entry.value for name, entry in known.items()})
     sources = {name: known[name].source if name in known else "as the rest" for name in CONFIG_FIELDS}
     return InferredConfig(config, sources, tuple(notes))
 
 
-def _check_value(name: str, fact: ConfigValue) -> None:
-    """Refuse what no architecture has; a file's neighbours may say anything."""
-    values = fact.value if isinstance(fact.value, list | tuple) else (fact.value,)
-    right, words = {
+def _contradicted_by_shapes(known: Mapping[str, ConfigValue], shapes: Mapping[str, ConfigValue]) -> list[str]:
+    """Return a note for each value that the file states and its shapes contradict."""
+    return [
+        f"{known[name].source} says {name} {known[name].value}, but the {shape.source} say {shape.value}, "
+        "which was used"
+        for name, shape in shapes.items()
+        if name in known and known[name].value != shape.value and not known[name].source.startswith("the dialect")
+    ]
+
+
+def _check_value(name: str, stated: ConfigValue) -> None:
+    """Refuse a stated value that no architecture has; JSON files beside the weights may hold anything."""
+    values = stated.value if isinstance(stated.value, list | tuple) else (stated.value,)
+    ok, requirement = {
         "heads": (_is_count(values), "a whole number of at least 1"),
         "image_size": (_is_count(values), "a whole number of at least 1"),
         "eps": (_all_finite_numbers(values) and 0 < values[0] < 1, "a number between 0 and 1"),
@@ -109,20 +110,22 @@ def _check_value(name: str, fact: ConfigValue) -> None:
         "std": (_all_finite_numbers(values) and min(values) > 0, "positive numbers"),
         "activation": (values[0] in get_args(Activation), "one of " + ", ".join(get_args(Activation))),
     }.get(name, (True, ""))
-    if not right:
-        raise InputError(f"{name} must be {words}, but {fact.source} says {fact.value!r}")
+    if not ok:
+        raise InputError(f"{name} must be {requirement}, but {stated.source} says {stated.value!r}")
 
 
 def _is_count(values: Sequence[Any]) -> bool:
+    """Return whether this is one integer of at least 1."""
     return len(values) == 1 and isinstance(values[0], int) and not isinstance(values[0], bool) and values[0] >= 1
 
 
 def _all_finite_numbers(values: Sequence[Any]) -> bool:
+    """Return whether these are finite numbers, at least one."""
     return len(values) > 0 and all(isinstance(value, int | float) and isfinite(value) for value in values)
 
 
 def _values_from_shapes(tensors: Mapping[str, Tensor]) -> dict[str, ConfigValue]:
-    """Return the fields that shapes and names settle."""
+    """Return the fields that the shapes and names of the tensors determine."""
     patch = _require_tensor(tensors, "patch_embed.proj.weight", 4)
     if patch.shape[2] != patch.shape[3]:
         raise InputError(f"patches must be square, but this file's are {patch.shape[2]} x {patch.shape[3]} pixels")
@@ -156,6 +159,7 @@ def _values_from_shapes(tensors: Mapping[str, Tensor]) -> dict[str, ConfigValue]
 
 
 def _require_tensor(tensors: Mapping[str, Tensor], name: str, ndim: int) -> Tensor:
+    """Return a tensor of a given number of dimensions, not empty."""
     if name not in tensors:
         raise InputError(
             f"these weights are no whole Vision Transformer: {name} is missing among {_first_names(sorted(tensors))}"
@@ -168,6 +172,7 @@ def _require_tensor(tensors: Mapping[str, Tensor], name: str, ndim: int) -> Tens
 
 
 def _count_blocks(tensors: Mapping[str, Tensor]) -> int:
+    """Return the number of blocks, numbered from 0 without a gap."""
     numbers = {int(found[1]) for name in tensors if (found := BLOCK_INDEX.match(name))}
     gaps = sorted(set(range(max(numbers, default=0) + 1)) - numbers)
     if gaps:
@@ -178,142 +183,22 @@ def _count_blocks(tensors: Mapping[str, Tensor]) -> int:
     return len(numbers)
 
 
-def _infer_positions(
-    tensors: Mapping[str, Tensor], known: Mapping[str, ConfigValue], given: Mapping[str, Any]
-) -> dict[str, ConfigValue]:
-    """Return image_size, positions and position_prefix."""
-    per_block, shared = f"blocks.0.{RELATIVE_TABLE_NAME}", SHARED_RELATIVE_TABLE_NAME
-    if "pos_embed" in tensors:
-        if per_block in tensors or shared in tensors:
-            raise InputError(
-                "this file holds a position table and relative positions at once, which no encoder here computes"
-            )
-        return _infer_absolute_positions(tensors["pos_embed"], known, given)
-    for name, kind in ((per_block, "relative"), (shared, "shared relative")):
-        if name in tensors:
-            return _infer_relative_positions(tensors[name], kind, known)
-    if any(ROTARY_KEY.fullmatch(name) for name in tensors) or "positions" not in known:
-        raise InputError(
-            "this file holds neither a position table nor relative positions, so its positions are "
-            "rotary (DINOv3, EVA-02) or come from elsewhere, and it cannot be loaded"
-        )
-    size = given.get("image_size", known["image_size"].value if "image_size" in known else None)
-    if size is None:
-        raise InputError("without positions no shape tells the image size: pass image_size= (--image-size)")
-    return {
-        "image_size": ConfigValue(size, "argument" if "image_size" in given else known["image_size"].source),
-        "position_prefix": ConfigValue(0, "names"),
-    }
-
-
-def _infer_absolute_positions(
-    table: Tensor, known: Mapping[str, ConfigValue], given: Mapping[str, Any]
-) -> dict[str, ConfigValue]:
-    rows, patch = table.shape[-2], known["patch"].value
-    cls, registers = int(known["cls"].value), known["registers"].value
-    may = sorted({0, cls, cls + registers})
-    if "position_prefix" in known:
-        may = [known["position_prefix"].value]
-    grids = {k: isqrt(rows - k) for k in may if rows > k and isqrt(rows - k) ** 2 == rows - k}
-    if not grids:
-        raise InputError(
-            f"a position table of {rows} rows leaves no square grid of patches beside {cls} cls and "
-            f"{registers} register tokens"
-        )
-    wanted = given.get("image_size", known["image_size"].value if "image_size" in known else None)
-    if len(grids) > 1:
-        grids = {k: grid for k, grid in grids.items() if wanted is not None and grid * patch == wanted}
-    if len(grids) != 1:
-        raise InputError(
-            f"a position table of {rows} rows can be read in more than one way beside {cls} cls and "
-            f"{registers} register tokens: pass image_size= (--image-size)"
-        )
-    (k, grid), *_ = grids.items()
-    return {
-        "positions": ConfigValue("table", "names"),
-        "position_prefix": ConfigValue(k, f"{rows} rows of positions"),
-        "image_size": ConfigValue(grid * patch, f"{rows} rows of positions"),
-    }
-
-
-def _infer_relative_positions(table: Tensor, kind: str, known: Mapping[str, ConfigValue]) -> dict[str, ConfigValue]:
-    rows = table.shape[0] - 3 * int(known["cls"].value)
-    side = isqrt(max(rows, 0))
-    if side * side != rows or side % 2 == 0:
-        raise InputError(
-            f"a relative position table must have (2 G - 1)² rows, and three more for a cls token, but "
-            f"it has {table.shape[0]}"
-        )
-    return {
-        "positions": ConfigValue(kind, "names"),
-        "position_prefix": ConfigValue(0, "names"),
-        "image_size": ConfigValue((side + 1) // 2 * known["patch"].value, "rows of the relative table"),
-    }
-
-
-def _infer_heads(
-    tensors: Mapping[str, Tensor], known: Mapping[str, ConfigValue], given: Mapping[str, Any], notes: list[str]
-) -> ConfigValue:
-    inner, width = known["inner"].value, known["width"].value
-    shape = _heads_from_shapes(tensors, inner)
-    heads = given.get("heads")
-    if heads is not None:
-        if heads < 1 or inner % heads or (shape is not None and shape.value != heads):
-            right = f"must be {shape.value}, as the {shape.source} say" if shape else f"must divide {inner}"
-            raise InputError(f"heads= (--heads) {right}, but it is {heads}")
-        if "heads" in known and known["heads"].value != heads:
-            notes.append(
-                f"{heads} heads as asked for, though by {known['heads'].source} there are {known['heads'].value}"
-            )
-        return ConfigValue(heads, "argument")
-    if shape is not None:
-        return shape
-    if "heads" in known:
-        return known["heads"]
-    if width in HEADS_BY_WIDTH and inner % HEADS_BY_WIDTH[width] == 0:
-        return ConfigValue(HEADS_BY_WIDTH[width], "the table of widths")
-    if inner % 64 == 0:
-        notes.append(
-            f"nothing says how many heads there are: {inner // 64} of 64 features were assumed; "
-            "heads= (--heads) says otherwise"
-        )
-        return ConfigValue(inner // 64, "assumed, 64 features a head")
-    raise InputError(
-        f"nothing in this file says how many heads its {inner} attention features form: pass heads= (--heads)"
-    )
-
-
-def _heads_from_shapes(tensors: Mapping[str, Tensor], inner: int) -> ConfigValue | None:
-    for name in (f"blocks.0.{RELATIVE_TABLE_NAME}", SHARED_RELATIVE_TABLE_NAME):
-        if name in tensors:
-            return ConfigValue(tensors[name].shape[1], "columns of the relative table")
-    norm = tensors.get("blocks.0.attn.q_norm.weight")
-    if norm is None:
-        return None
-    if norm.numel() == inner or inner % norm.numel():
-        raise InputError(
-            f"query norms must be of one head's width, but this file's is over {norm.numel()} of {inner} features"
-        )
-    return ConfigValue(inner // norm.numel(), "shapes of the query norms")
-
-
 def _infer_channel_values(
-    name: str, known: Mapping[str, ConfigValue], given: Mapping[str, Any], notes: list[str]
+    name: str, known: Mapping[str, ConfigValue], overrides: Mapping[str, Any], notes: list[str]
 ) -> ConfigValue:
+    """Return mean or std with one value a channel; without a source, ImageNet's or 0.5 in other than 3 channels."""
     channels = known["channels"].value
-    fact = ConfigValue(given[name], "argument") if name in given else known.get(name)
-    if fact is None:
-        if channels != 3:
-            notes.append(f"nothing says the {name} of {channels} channels: 0.5 was assumed")
-            return ConfigValue((0.5,) * channels, "assumed")
-        return ConfigValue(FALLBACK_VALUES[name], "assumed, as most do")
-    values = fact.value if isinstance(fact.value, list | tuple) else (fact.value,)
+    stated = ConfigValue(overrides[name], "argument") if name in overrides else known.get(name)
+    if stated is None and channels == 3:
+        return ConfigValue(COMMON_DEFAULTS[name], "assumed, as most do")
+    values = () if stated is None else stated.value if isinstance(stated.value, list | tuple) else (stated.value,)
     if len(values) == 1:
         values = tuple(values) * channels
-    elif len(values) != channels and name not in given and fact.source == "the dialect's default":
+    default = stated is None or (stated.source == "the dialect's default" and name not in overrides)
+    if stated is None or (default and len(values) != channels):
         notes.append(f"nothing says the {name} of {channels} channels: 0.5 was assumed")
         return ConfigValue((0.5,) * channels, "assumed")
-    return ConfigValue(tuple(float(value) for value in values), fact.source)
+    return ConfigValue(tuple(float(value) for value in values), stated.source)
 
 
 def _first_names(names: list[str]) -> str:

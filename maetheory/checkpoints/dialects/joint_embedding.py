@@ -1,22 +1,19 @@
-"""Joint-embedding methods keep two encoders, and all but MoCo-v3 evaluate the slower, averaged one."""
+"""Dialects of MoCo-v3, DINO, DINOv2, MSN and I-JEPA.
+
+Joint-embedding methods keep two encoders; all but MoCo-v3 evaluate the one with averaged weights.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from maetheory.checkpoints.dialects.dialect import IMAGENET_MEAN_STD, ConfigValue, Dialect, Tensors
+from maetheory.checkpoints.dialects.dialect import COMMON_DEFAULTS, ConfigValue, Dialect, Tensors, embed_dim
 from maetheory.checkpoints.dialects.model_names import config_values_from_name
 from maetheory.checkpoints.reading.contents import CheckpointContents
 
 CLS = r"cls_token"
 VIT_KEYS = (r"patch_embed\.proj\.weight", r"pos_embed", r"blocks\.0\.attn\.qkv\.weight", r"norm\.weight")
-DEFAULTS: Mapping[str, Any] = {
-    "eps": 1e-6,
-    "activation": "gelu",
-    "mean": IMAGENET_MEAN_STD[0],
-    "std": IMAGENET_MEAN_STD[1],
-}
 DINOV2_KEYS = (
     r"patch_embed\.proj\.weight",
     CLS,
@@ -33,44 +30,48 @@ DINOV2_RENAME = (
     (r"blocks\.(\d+)\.mlp\.w3\.(.*)", r"blocks.\1.mlp.fc2.\2"),
     (REGISTERS, "reg_token"),
 )
-DINOV2: Mapping[str, Any] = {
-    "weights": ("teacher", "model", "state_dict", "student", ""),
+DINOV2_FIELDS: Mapping[str, Any] = {
+    "state_dict_paths": ("teacher", "model", "state_dict", "student", ""),
     "prefixes": ("backbone.", "teacher.backbone.", "student.backbone.", ""),
     "rename": DINOV2_RENAME,
-    "left": ((r"mask_token", "the mask token"), (r"(.*\.)?(dino|ibot)_(head|loss)\..*", "the projection heads")),
+    "unused": ((r"mask_token", "the mask token"), (r"(.*\.)?(dino|ibot)_(head|loss)\..*", "the projection heads")),
     "config_values": config_values_from_name,
-    "defaults": DEFAULTS,
+    "defaults": COMMON_DEFAULTS,
 }
-MOCO_HEADS = {384: 12, 768: 12, 1024: 16, 1280: 16}
+MOCO_V3_HEADS_BY_WIDTH = {384: 12, 768: 12, 1024: 16, 1280: 16}
 
 
 def _moco_v3_heads(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
-    """Return MoCo-v3's heads: its small model has twelve, where everyone else's has six (Chen et al. 2021)."""
-    width = tensors["patch_embed.proj.weight"].shape[0] if "patch_embed.proj.weight" in tensors else 0
-    return {"heads": ConfigValue(MOCO_HEADS[width], "MoCo-v3's table of widths")} if width in MOCO_HEADS else {}
+    """Return MoCo-v3's heads: its small model has twelve, those of other code six (Chen et al. 2021)."""
+    width = embed_dim(tensors)
+    return (
+        {"heads": ConfigValue(MOCO_V3_HEADS_BY_WIDTH[width], "MoCo-v3's table of widths")}
+        if width in MOCO_V3_HEADS_BY_WIDTH
+        else {}
+    )
 
 
-JOINT_DIALECTS: tuple[Dialect, ...] = (
+JOINT_EMBEDDING_DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         "MoCo-v3",
         "PyTorch code of Chen et al. 2021, pretrained; its own code goes on with the base encoder",
         required=(*VIT_KEYS, CLS, r"predictor\..*|(base|momentum)_encoder\..*"),
-        weights=("state_dict", "model", ""),
+        state_dict_paths=("state_dict", "model", ""),
         prefixes=("base_encoder.", "momentum_encoder."),
-        left=(
+        unused=(
             (r"head\..*", "the projection head"),
             (r"predictor\..*", "the predictor"),
             (r"(base|momentum)_encoder\..*", "the other encoder"),
         ),
         config_values=_moco_v3_heads,
-        defaults=DEFAULTS,
+        defaults=COMMON_DEFAULTS,
     ),
     Dialect(
         "facebookresearch/dinov2",
         "PyTorch code of Oquab et al. 2023 with registers (Darcet et al. 2024)",
         required=(*DINOV2_KEYS, REGISTERS),
         antialias=True,
-        **DINOV2,
+        **DINOV2_FIELDS,
     ),
     Dialect(
         "facebookresearch/dinov2",
@@ -78,36 +79,36 @@ JOINT_DIALECTS: tuple[Dialect, ...] = (
         required=(*DINOV2_KEYS, DINOV2_ONLY_KEYS),
         forbidden=(REGISTERS,),
         interpolate_offset=0.1,
-        **DINOV2,
+        **DINOV2_FIELDS,
     ),
     Dialect(
         "DINO",
         "PyTorch code of Caron et al. 2021, pretrained, and iBOT of Zhou et al. 2022",
         required=(*VIT_KEYS, CLS),
         forbidden=(REGISTERS, DINOV2_ONLY_KEYS),
-        weights=("teacher", "student"),
+        state_dict_paths=("teacher", "student"),
         prefixes=("backbone.", ""),
-        left=((r"head\d*\..*", "the projection head"), (r"masked_embed", "the mask token")),
+        unused=((r"head\d*\..*", "the projection head"), (r"masked_embed", "the mask token")),
         config_values=config_values_from_name,
-        defaults=DEFAULTS,
+        defaults=COMMON_DEFAULTS,
     ),
     Dialect(
         "MSN",
         "PyTorch code of Assran et al. 2022",
         required=(*VIT_KEYS, CLS),
-        weights=("target_encoder", "encoder"),
-        left=((r"(fc|pred)\..*", "the projection head"),),
+        state_dict_paths=("target_encoder", "encoder"),
+        unused=((r"(fc|pred)\..*", "the projection head"),),
         config_values=config_values_from_name,
-        defaults=DEFAULTS,
+        defaults=COMMON_DEFAULTS,
     ),
     Dialect(
         "I-JEPA",
         "PyTorch code of Assran et al. 2023",
         required=VIT_KEYS,
         forbidden=(CLS,),
-        weights=("target_encoder", "encoder"),
+        state_dict_paths=("target_encoder", "encoder"),
         config_values=config_values_from_name,
-        defaults=DEFAULTS,
+        defaults=COMMON_DEFAULTS,
         head_readout="mean",
     ),
 )

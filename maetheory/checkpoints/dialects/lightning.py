@@ -1,25 +1,18 @@
-"""Libraries on Lightning keep the encoder as one part of a training module, behind a prefix."""
+"""Dialects of lightly, solo-learn and stable-pretraining, whose Lightning modules contain the encoder."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-from maetheory.checkpoints.dialects.dialect import IMAGENET_MEAN_STD, ConfigValue, Dialect, Tensors
+from maetheory.checkpoints.dialects.dialect import COMMON_DEFAULTS, ConfigValue, Dialect, Tensors
 from maetheory.checkpoints.dialects.match import find_state_dicts
+from maetheory.checkpoints.dialects.model_names import VIT_SIZES
 from maetheory.checkpoints.dialects.torchvision import TORCHVISION_RENAME
 from maetheory.checkpoints.reading.contents import CheckpointContents
 
-DEFAULTS: Mapping[str, Any] = {
-    "eps": 1e-6,
-    "activation": "gelu",
-    "mean": IMAGENET_MEAN_STD[0],
-    "std": IMAGENET_MEAN_STD[1],
-}
-WIDTHS = {"tiny": 192, "small": 384, "base": 768, "large": 1024, "huge": 1280}
-HEADS_BY_SIZE = {"tiny": 3, "small": 6, "base": 12, "large": 16, "huge": 16}
-HEADS_OF_MAE = {"tiny": 12, "small": 12, "base": 12, "large": 16, "huge": 16}  # and of MoCo-v3; 192 / 12 is meant
+# Of solo-learn's MAE and MoCo-v3; even its tiny model has 12 heads, of 16 features each.
+MAE_HEADS_BY_SIZE = {"tiny": 12, "small": 12, "base": 12, "large": 16, "huge": 16}
 HEAD_OR_DECODER = r"classifier\.weight|decoder\.decoder_embed\.weight"
 MEAN_STD_BY_DATASET = {
     "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
@@ -29,17 +22,17 @@ MEAN_STD_BY_DATASET = {
 
 
 def _config_values_from_solo_learn(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
-    """Return the heads, which its MAE and its MoCo-v3 count in another way, and how its data are standardised."""
+    """Return the heads, which depend on the method, and mean and std of the dataset."""
     args = contents.sidecars.get("args.json")
     args = args if isinstance(args, Mapping) else {}
     method = str(args.get("pretrain_method") or args.get("method") or _pretraining_method(contents)).lower()
-    table = HEADS_OF_MAE if method in ("mae", "mocov3") else HEADS_BY_SIZE
     width = tensors["patch_embed.proj.weight"].shape[0]
-    size = next((size for size, usual in WIDTHS.items() if usual == width), None)
+    size = next((size for size, (size_width, _) in VIT_SIZES.items() if size_width == width), None)
     config_values = {}
     if size is not None and method:
         source = "args.json" if args else "its decoder"
-        config_values["heads"] = ConfigValue(table[size], f"{source}, vit_{size} of solo-learn's {method}")
+        heads = MAE_HEADS_BY_SIZE[size] if method in ("mae", "mocov3") else VIT_SIZES[size][1]
+        config_values["heads"] = ConfigValue(heads, f"{source}, vit_{size} of solo-learn's {method}")
     data = args.get("data", args)
     name = data.get("dataset") if isinstance(data, Mapping) else None
     if isinstance(name, str) and name in MEAN_STD_BY_DATASET:
@@ -51,6 +44,7 @@ def _config_values_from_solo_learn(contents: CheckpointContents, tensors: Tensor
 
 
 def _pretraining_method(contents: CheckpointContents) -> str:
+    """Return "mae" if the file has its decoder, else an empty string."""
     names = (name for _, state in find_state_dicts(contents.tree) for name in state)
     return "mae" if any(name.endswith("decoder.decoder_embed.weight") for name in names) else ""
 
@@ -59,30 +53,30 @@ LIGHTLY = Dialect(
     "lightly",
     "Lightning modules with lightly's MaskedVisionTransformer, on timm",
     required=(r"patch_embed\.proj\.weight",),
-    weights=("state_dict", ""),
+    state_dict_paths=("state_dict", ""),
     prefixes=("backbone.vit.", "teacher_backbone.vit.", "student_backbone.vit."),
-    left=(
+    unused=(
         (r"(?:\w+_)?backbone\.mask_token", "the mask token"),
         (r"decoder\..*", "the decoder"),
         (r"heads?\..*", "a classifier that lightly does not train"),
     ),
-    defaults=DEFAULTS,
+    defaults=COMMON_DEFAULTS,
     antialias=True,
 )
 
-SOLO = Dialect(
+SOLO_LEARN = Dialect(
     "solo-learn",
     "Lightning modules of solo-learn",
     required=(r"(?:backbone|encoder)\.patch_embed\.proj\.weight", HEAD_OR_DECODER),
-    weights=("state_dict", ""),
+    state_dict_paths=("state_dict", ""),
     rename=((r"(?:backbone|encoder)\.(.*)", r"\1"), (r"classifier\.(weight|bias)", r"head.\1")),
-    left=(
+    unused=(
         (r"decoder\..*", "the decoder"),
         (r"momentum_.*", "the momentum encoder"),
         (r"(?:projector|predictor|prototypes|queue)\b.*", "heads of pretraining"),
     ),
     config_values=_config_values_from_solo_learn,
-    defaults=DEFAULTS,
+    defaults=COMMON_DEFAULTS,
     antialias=True,
 )
 
@@ -90,16 +84,16 @@ LIGHTNING_DIALECTS: tuple[Dialect, ...] = (
     LIGHTLY,
     replace(
         LIGHTLY,
-        about="Lightning modules with lightly's MaskedVisionTransformer or its older MAEBackbone, on torchvision",
+        description="Lightning modules with lightly's MaskedVisionTransformer or its older MAEBackbone, on torchvision",
         required=(r"conv_proj\.weight",),
         prefixes=("backbone.vit.", "backbone.", "teacher_backbone.vit.", "student_backbone.vit."),
         rename=TORCHVISION_RENAME,
         antialias=False,
     ),
-    SOLO,
+    SOLO_LEARN,
     replace(
-        SOLO,
-        about="Lightning modules of solo-learn, with parts that it does not name itself",
+        SOLO_LEARN,
+        description="Lightning modules of solo-learn, with parts of other names",
         required=(r"patch_embed\.proj\.weight", HEAD_OR_DECODER),
         prefixes=("backbone.", "encoder."),
     ),
@@ -107,14 +101,14 @@ LIGHTNING_DIALECTS: tuple[Dialect, ...] = (
         "stable-pretraining",
         "Lightning modules with stable-pretraining's MaskedEncoder, on timm",
         required=(r"patch_embed\.proj\.weight",),
-        weights=("state_dict", ""),
+        state_dict_paths=("state_dict", ""),
         prefixes=("encoder.vit.", "model.encoder.vit."),
-        left=(
+        unused=(
             (r"(?:model\.)?encoder\.patch_embed\..*", "the patch map once more"),
             (r"(?:model\.)?decoder\..*", "the decoder"),
             (r"_?callbacks_.*", "callbacks"),
         ),
-        defaults=DEFAULTS,
+        defaults=COMMON_DEFAULTS,
         antialias=True,
     ),
 )

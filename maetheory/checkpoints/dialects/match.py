@@ -1,4 +1,4 @@
-"""Which state dict of a file is an encoder's, and in which dialect it is written."""
+"""Find the state dict of an encoder in a file, and translate its keys by a dialect."""
 
 from __future__ import annotations
 
@@ -20,53 +20,53 @@ COMMONLY_UNUSED = ((r"mask_token", "the mask token"), (r"n_averaged", "the count
 
 @dataclass(frozen=True)
 class DialectMatch:
-    """One reading of a file.
+    """A dialect that fits a state dict of a file.
 
     Attributes
     ----------
     dialect : Dialect
-    weights, prefix : str
-        Where in the file's tree the state dict lies, and what stands before the encoder's names there.
+    state_dict_path, prefix : str
+        Dotted path of the state dict in the file's tree, and the prefix of the encoder's keys in it.
     wrappers : tuple of str
-        What stood around the names besides.
-    inside : mapping from name to Tensor
-        The tensors behind the prefix, wrappers and prefix off.
+        Prefixes and infixes of parallel training and compilation that were removed.
+    tensors : mapping from name to Tensor
+        The tensors with the prefix, under their names without wrappers and prefix.
     other_keys : tuple of str
-        The names without the prefix.
+        The keys without the prefix.
     other_state_dicts : mapping from path to number of tensors
-        The tree's other state dicts.
+        The other state dicts of the tree.
     """
 
     dialect: Dialect
-    weights: str
+    state_dict_path: str
     prefix: str
     wrappers: tuple[str, ...]
-    inside: Mapping[str, Tensor]
+    tensors: Mapping[str, Tensor]
     other_keys: tuple[str, ...]
     other_state_dicts: Mapping[str, int]
 
     @property
-    def where(self) -> str:
-        """The path and the prefix, as `weights=` takes them."""
-        return ".".join(part for part in (self.weights, self.prefix.rstrip(".")) if part)
+    def weights_path(self) -> str:
+        """Path and prefix of the weights, as the argument `weights=` takes them."""
+        return ".".join(part for part in (self.state_dict_path, self.prefix.rstrip(".")) if part)
 
     @property
     def averaged(self) -> bool:
         """Whether these weights are a running average of the trained ones."""
-        return bool(re.search(r"(^|[._])(ema|teacher|target|momentum|averaged?)([._]|$)", self.where))
+        return bool(re.search(r"(^|[._])(ema|teacher|target|momentum|averaged?)([._]|$)", self.weights_path))
 
 
 def match_dialects(
     contents: CheckpointContents, dialects: Sequence[Dialect], weights: str | None = None
 ) -> Iterator[DialectMatch]:
-    """Give each dialect's preferred reading of a file, in the order of the dialects.
+    """Iterate over the matches of a file, at most one a dialect, in the order of the dialects.
 
     Parameters
     ----------
     contents : CheckpointContents
     dialects : sequence of Dialect
     weights : str, optional
-        A path in the tree, or what stands before every name of the wanted weights, instead of the dialect's choice.
+        A path in the tree, or the prefix of the wanted weights, instead of the dialect's choice.
 
     Raises
     ------
@@ -83,33 +83,35 @@ def match_dialects(
 
 
 def to_canonical_names(match: DialectMatch) -> tuple[dict[str, Tensor], dict[str, int]]:
-    """Return the canonical tensors, and how many keys were set aside under which words.
+    """Return the tensors under canonical names, and the number of unused keys by description.
 
     Raises
     ------
     InputError
-        If two names mean the same tensor.
+        If two keys translate to the same canonical name.
     """
-    left: dict[str, int] = {}
+    unused: dict[str, int] = {}
     tensors: dict[str, Tensor] = {}
-    aside = (*match.dialect.left, *COMMONLY_UNUSED)
+    patterns = (*match.dialect.unused, *COMMONLY_UNUSED)
     for name in match.other_keys:
-        words = _unused_description(name, aside) or f"outside {match.prefix.rstrip('.')}: {name.split('.')[0]}"
-        left[words] = left.get(words, 0) + 1
-    for name, value in match.inside.items():
+        description = _unused_description(name, patterns) or f"outside {match.prefix.rstrip('.')}: {name.split('.')[0]}"
+        unused[description] = unused.get(description, 0) + 1
+    for name, value in match.tensors.items():
         canonical = _canonical_name(name, match.dialect.rename)
-        words = _unused_description(name, aside) or (_unused_description(canonical, aside) if canonical else "")
-        if words:
-            left[words] = left.get(words, 0) + 1
+        description = _unused_description(name, patterns)
+        if canonical and not description:
+            description = _unused_description(canonical, patterns)
+        if description:
+            unused[description] = unused.get(description, 0) + 1
         elif canonical in tensors:
             raise InputError(f"two names of this file mean {canonical} to {match.dialect.name}; one is {name}")
         elif canonical:
             tensors[canonical] = value
-    return dict(match.dialect.convert(tensors)), left
+    return dict(match.dialect.convert(tensors)), unused
 
 
 def find_state_dicts(tree: Any, path: str = "", depth: int = 4) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """Give every dictionary of named tensors in a tree, with its dotted path; optimisers number theirs and drop out."""
+    """Iterate over the dicts of named tensors in a tree, with dotted paths; optimiser states have integer keys."""
     if not isinstance(tree, Mapping) or depth < 0:
         return
     own = {name: value for name, value in tree.items() if isinstance(name, str) and isinstance(value, Tensor)}
@@ -121,30 +123,33 @@ def find_state_dicts(tree: Any, path: str = "", depth: int = 4) -> Iterator[tupl
 
 
 def strip_wrappers(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Take off what parallel training and compilation put around or inside names; also say what it was.
+    """Remove the parts that parallel training and compilation add to names, and return those parts as well.
 
     Raises
     ------
     InputError
-        If two names become one.
+        If two names become equal.
     """
-    bare, taken = dict(state), tuple[str, ...]()
-    for word in INNER_WRAPPERS:
-        inside = re.compile(rf"(^|\.){re.escape(word)}")
-        if any(inside.search(name) for name in bare):
-            bare, taken = _rename_keys(bare, inside, r"\1"), (*taken, word)
-    while word := _outer_wrapper(bare):
-        bare, taken = _rename_keys(bare, re.compile("^" + re.escape(word)), ""), (*taken, word)
-    return bare, taken
+    stripped, wrappers = dict(state), tuple[str, ...]()
+    for wrapper in INNER_WRAPPERS:
+        pattern = re.compile(rf"(^|\.){re.escape(wrapper)}")
+        if any(pattern.search(name) for name in stripped):
+            stripped, wrappers = _rename_keys(stripped, pattern, r"\1"), (*wrappers, wrapper)
+    while wrapper := _outer_wrapper(stripped):
+        stripped, wrappers = _rename_keys(stripped, re.compile("^" + re.escape(wrapper)), ""), (*wrappers, wrapper)
+    return stripped, wrappers
 
 
 def _outer_wrapper(state: Mapping[str, Tensor]) -> str:
-    """Return the wrapper that stands before every name but the count of an average, "" where none does."""
+    """Return the wrapper that begins every name except the count of an average, "" if there is none."""
     names = [name for name in state if name != "n_averaged"]
-    return next((word for word in OUTER_WRAPPERS if names and all(name.startswith(word) for name in names)), "")
+    return next(
+        (wrapper for wrapper in OUTER_WRAPPERS if names and all(name.startswith(wrapper) for name in names)), ""
+    )
 
 
 def _rename_keys(state: dict[str, Tensor], pattern: re.Pattern[str], replacement: str) -> dict[str, Tensor]:
+    """Substitute a pattern in every key."""
     renamed = {pattern.sub(replacement, name): value for name, value in state.items()}
     if len(renamed) != len(state):
         raise InputError("two names of this file become one when 'module.' and '_orig_mod.' are taken off")
@@ -152,56 +157,64 @@ def _rename_keys(state: dict[str, Tensor], pattern: re.Pattern[str], replacement
 
 
 def _restrict_to_weights(dialect: Dialect, weights: str, states: Mapping[str, Any]) -> Dialect:
-    """Return the dialect reading the asked weights: a path of the tree, a prefix of names, or both in turn."""
+    """Return the dialect restricted to the chosen weights: a path of the tree, a prefix of names, or both joined."""
     if weights in states:
-        return replace(dialect, weights=(weights,))
+        return replace(dialect, state_dict_paths=(weights,))
     found = [
         (path, rest)
         for path, state in states.items()
-        if (rest := _key_prefix(path, weights)) is not None
-        and any(name.startswith(rest) for name in strip_wrappers(state)[0])
+        for rest in [_key_prefix(path, weights)]
+        if any(name.startswith(rest) for name in strip_wrappers(state)[0])
     ]
     if not found:
-        there = ", ".join(f"{path or 'the top'} ({len(state)} tensors)" for path, state in list(states.items())[:10])
-        raise InputError(f"this file holds no weights {weights!r}; it holds {there or 'none'}")
+        available = ", ".join(
+            f"{path or 'the top'} ({len(state)} tensors)" for path, state in list(states.items())[:10]
+        )
+        raise InputError(f"this file holds no weights {weights!r}; it holds {available or 'none'}")
     path, rest = found[0]
-    return replace(dialect, weights=(path,), prefixes=(rest, *(rest + prefix for prefix in dialect.prefixes if prefix)))
+    prefixes = (rest, *(rest + prefix for prefix in dialect.prefixes if prefix))
+    return replace(dialect, state_dict_paths=(path,), prefixes=prefixes)
 
 
-def _key_prefix(path: str, weights: str) -> str | None:
-    """Return what `weights` says of names inside the state dict at `path`, None where it speaks of another."""
+def _key_prefix(path: str, weights: str) -> str:
+    """Return the prefix that `weights` means within the state dict at `path`."""
     if weights.startswith(path + "."):
         return weights[len(path) + 1 :].removeprefix("module.") + "."
     return weights.removeprefix("module.") + "."
 
 
 def _first_match(dialect: Dialect, states: Mapping[str, dict[str, Tensor]]) -> DialectMatch | None:
-    for path in dialect.weights:
+    """Return the first path and prefix of a dialect that hold all it requires, None without one."""
+    for path in dialect.state_dict_paths:
         if path not in states:
             continue
         state, wrappers = strip_wrappers(states[path])
         for prefix in dialect.prefixes:
-            inside = {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
+            tensors = {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
             other_keys = tuple(name for name in state if not name.startswith(prefix))
-            if _dialect_fits(dialect, [*inside, *other_keys]) and inside:
+            if _dialect_fits(dialect, [*tensors, *other_keys]) and tensors:
                 other_state_dicts = {other: len(value) for other, value in states.items() if other != path}
-                return DialectMatch(dialect, path, prefix, wrappers, inside, other_keys, other_state_dicts)
+                return DialectMatch(dialect, path, prefix, wrappers, tensors, other_keys, other_state_dicts)
     return None
 
 
 def _dialect_fits(dialect: Dialect, names: Sequence[str]) -> bool:
-    def there(pattern: str) -> bool:
-        whole = re.compile(pattern)
-        return any(whole.fullmatch(name) for name in names)
+    """Return whether every required pattern matches a name and no forbidden one does."""
 
-    return all(there(pattern) for pattern in dialect.required) and not any(map(there, dialect.forbidden))
+    def occurs(pattern: str) -> bool:
+        compiled = re.compile(pattern)
+        return any(compiled.fullmatch(name) for name in names)
+
+    return all(map(occurs, dialect.required)) and not any(map(occurs, dialect.forbidden))
 
 
 def _unused_description(name: str, patterns: Sequence[tuple[str, str]]) -> str:
-    return next((words for pattern, words in patterns if re.fullmatch(pattern, name)), "")
+    """Return the description of the first pattern that matches, "" if none does."""
+    return next((description for pattern, description in patterns if re.fullmatch(pattern, name)), "")
 
 
 def _canonical_name(name: str, rename: Sequence[tuple[str, str]]) -> str:
+    """Translate a name by the first pattern that matches; "" drops it."""
     for pattern, replacement in rename:
         if found := re.fullmatch(pattern, name):
             return found.expand(replacement) if replacement else ""

@@ -1,22 +1,24 @@
-"""The name under which a model was made says what shapes do not: its heads, its activation, its images' scale."""
+"""Configuration values from the name of a model in timm's scheme: heads, activation, mean and std of images."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
-from maetheory.checkpoints.dialects.dialect import IMAGENET_MEAN_STD, INCEPTION_MEAN_STD, ConfigValue, Tensors
+from maetheory.checkpoints.dialects.dialect import (
+    IMAGENET_MEAN_STD,
+    INCEPTION_MEAN_STD,
+    ConfigValue,
+    Tensors,
+    embed_dim,
+)
+from maetheory.checkpoints.dialects.lookup import lookup
 from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.core import InputError
 
 CLIP_MEAN_STD = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
-WIDTH_AND_HEADS = {
-    "tiny": (192, 3),
-    "small": (384, 6),
-    "base": (768, 12),
-    "large": (1024, 16),
-    "huge": (1280, 16),
+VIT_SIZES = {"tiny": (192, 3), "small": (384, 6), "base": (768, 12), "large": (1024, 16), "huge": (1280, 16)}
+TIMM_SIZES = {  # width and heads
+    **VIT_SIZES,
     "giant": (1408, 16),
     "gigantic": (1664, 16),
     "giantopt": (1536, 16),
@@ -40,12 +42,12 @@ ACTIVATION_BY_NAME = (
 
 
 def config_values_from_name(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
-    """Return what the model's name says, in timm's and its descendants' use of names.
+    """Return the values that follow from the model's name, as timm and code derived from it use it.
 
     Raises
     ------
     InputError
-        If models of that name compute what no encoder here does, under the same tensor names.
+        If models of that name compute something else under the same tensor names.
     """
     name, place = model_name(contents)
     if not name:
@@ -68,39 +70,32 @@ def config_values_from_name(contents: CheckpointContents, tensors: Tensors) -> d
 
 
 def _heads_from_name(name: str, contents: CheckpointContents, tensors: Tensors) -> int | None:
-    """Return the heads of a model of this name, None where the width is another than the name's."""
-    if name == "vit_small" and _lookup(contents.tree, "best_acc1") is not None:
-        return 12  # MoCo-v3's linear probing saves so, and its small model has twelve (Chen et al. 2021)
-    width = tensors["patch_embed.proj.weight"].shape[0] if "patch_embed.proj.weight" in tensors else 0
+    """Return the heads of the size in the name, None if the width is not that of the size."""
+    if name == "vit_small" and lookup(contents.tree, "best_acc1") is not None:
+        return 12  # saved by the linear probing of MoCo-v3, whose small model has twelve heads (Chen et al. 2021)
+    width = embed_dim(tensors)
     found = re.search(r"(?:vit|deit3?|beit(?:v2)?)_([a-z]+\d*[a-z]*)(?:_|$)", name)
-    usual, heads = WIDTH_AND_HEADS.get(found[1], (0, 0)) if found else (0, 0)
-    return HEADS_BY_NAME.get(name.split(".")[0], heads) if width == usual else None
+    size_width, heads = TIMM_SIZES.get(found[1], (0, 0)) if found else (0, 0)
+    return HEADS_BY_NAME.get(name.split(".")[0], heads) if width == size_width else None
 
 
 def config_values_from_timm(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
-    """Return what the name says, then timm's config.json beside the weights, then the arguments of its training."""
+    """Return the values of the name, of timm's config.json beside the weights, and of its training arguments."""
     config_values = config_values_from_name(contents, tensors)
     record = contents.sidecars.get("config.json")
     for field in ("mean", "std"):
-        for place, words in (
-            (_lookup(record, f"pretrained_cfg.{field}"), "config.json"),
-            (_lookup(contents.tree, f"args.{field}"), f"args.{field}"),
+        for value, source in (
+            (lookup(record, f"pretrained_cfg.{field}"), "config.json"),
+            (lookup(contents.tree, f"args.{field}"), f"args.{field}"),
         ):
-            if place is not None:
-                config_values[field] = ConfigValue(tuple(place) if isinstance(place, list | tuple) else place, words)
-    heads = _lookup(record, "model_args.num_heads")
+            if value is not None:
+                config_values[field] = ConfigValue(tuple(value) if isinstance(value, list | tuple) else value, source)
+    heads = lookup(record, "model_args.num_heads")
     return config_values | ({"heads": ConfigValue(heads, "config.json")} if heads is not None else {})
 
 
 def model_name(contents: CheckpointContents) -> tuple[str, str]:
-    """Return the model's name and where it stands, two empty strings where it does not."""
-    found = [(_lookup(contents.sidecars.get("config.json"), "architecture"), "config.json")]
-    found += [(_lookup(contents.tree, place), place) for place in MODEL_NAME_PATHS]
+    """Return the model's name and the place that states it, two empty strings without one."""
+    found = [(lookup(contents.sidecars.get("config.json"), "architecture"), "config.json")]
+    found += [(lookup(contents.tree, place), place) for place in MODEL_NAME_PATHS]
     return next(((name, place) for name, place in found if isinstance(name, str) and name), ("", ""))
-
-
-def _lookup(record: Any, path: str) -> Any:
-    """Return what lies at a dotted path of nested dictionaries, None where nothing does."""
-    for part in path.split("."):
-        record = record.get(part) if isinstance(record, Mapping) else None
-    return record

@@ -1,41 +1,38 @@
-"""Each library on Vision Transformers has its own names for the same tensors; those of OpenMMLab stand here."""
+"""Dialects of OpenMMLab: mmpretrain, mmselfsup and mmcls."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 
 from torch import Tensor
 
-from maetheory.checkpoints.dialects.dialect import IMAGENET_MEAN_STD, ConfigValue, Dialect, Tensors
-from maetheory.checkpoints.dialects.lightning import LIGHTNING_DIALECTS
-from maetheory.checkpoints.dialects.torchvision import TORCHVISION_DIALECTS, rename_mlp_head
-from maetheory.checkpoints.dialects.vit_pytorch import VIT_PYTORCH_DIALECTS
+from maetheory.checkpoints.dialects.dialect import COMMON_DEFAULTS, WEIGHT_OR_BIAS, ConfigValue, Dialect, Tensors
+from maetheory.checkpoints.dialects.lookup import lookup
+from maetheory.checkpoints.dialects.torchvision import rename_mlp_head
 from maetheory.checkpoints.reading.contents import CheckpointContents
 
-KIND = r"(weight|bias)"
 BACKBONE = r"(?:backbone\.)?"
 LAYER = BACKBONE + r"layers\.(\d+)\."
-SMALL = (768, 8, 2304)  # width, depth and MLP of its arch small, which has 8 heads and not 12
+ARCH_SMALL = (768, 8, 2304)  # width, depth and MLP width of its arch "small", which has 8 heads instead of 12
 
 
 def _linear_probe_head(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Put a classifier after the batch norm of linear probing, or aside after a hidden layer."""
+    """Name the classifier head.1 after a batch norm, as in linear probing, and set one with a hidden layer aside."""
     if "head.0.running_mean" not in tensors:
         return rename_mlp_head(tensors)
     return {re.sub(r"^head\.(weight|bias)$", r"head.1.\1", name): value for name, value in tensors.items()}
 
 
 def _config_values(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
-    """Return what the text of the configuration in the file says once: heads, mean and std of 0..255."""
-    meta = contents.tree.get("meta") if isinstance(contents.tree, Mapping) else None
-    text = next((meta[key] for key in ("cfg", "config") if isinstance(meta.get(key), str)), "") if meta else ""
+    """Return heads, mean and std that the stored configuration text states once; its images are in 0..255."""
+    texts = (lookup(contents.tree, f"meta.{key}") for key in ("cfg", "config"))
+    text = next((value for value in texts if isinstance(value, str)), "")
     config_values = {}
     heads = set(re.findall(r"(?<!\w)num_heads['\"]?\s*[=:]\s*(\d{1,4})\b", text))
     if len(heads) == 1:
         config_values["heads"] = ConfigValue(int(heads.pop()), "meta.cfg")
-    elif _architecture(tensors) == SMALL:
+    elif _architecture(tensors) == ARCH_SMALL:
         config_values["heads"] = ConfigValue(8, "mmpretrain's arch small")
     for name in ("mean", "std"):
         found = set(re.findall(rf"(?<!\w){name}['\"]?\s*[=:]\s*[\[(]([\d., \n]+)[\])]", text))
@@ -46,6 +43,7 @@ def _config_values(contents: CheckpointContents, tensors: Tensors) -> dict[str, 
 
 
 def _architecture(tensors: Tensors) -> tuple[int, int, int]:
+    """Return width, depth and MLP width."""
     depth = sum(name.endswith(".attn.qkv.weight") for name in tensors)
     hidden, width = tensors["blocks.0.mlp.fc1.weight"].shape
     return width, depth, hidden
@@ -55,24 +53,24 @@ MMPRETRAIN = Dialect(
     "mmpretrain",
     "OpenMMLab's mmpretrain, mmselfsup and mmcls",
     required=(BACKBONE + r"patch_embed\.projection\.weight", LAYER + r"ln1\.weight", LAYER + r"attn\.qkv\.weight"),
-    weights=("state_dict", "", "model"),
+    state_dict_paths=("state_dict", "", "model"),
     rename=(
-        (BACKBONE + r"patch_embed\.projection\." + KIND, r"patch_embed.proj.\1"),
+        (BACKBONE + r"patch_embed\.projection\." + WEIGHT_OR_BIAS, r"patch_embed.proj.\1"),
         (BACKBONE + r"(cls_token|pos_embed)", r"\1"),
         (BACKBONE + r"dist_token", "reg_token"),
-        (BACKBONE + r"pre_norm\." + KIND, r"norm_pre.\1"),
-        (LAYER + r"ln([12])\." + KIND, r"blocks.\1.norm\2.\3"),
-        (LAYER + r"attn\.(qkv|proj)\." + KIND, r"blocks.\1.attn.\2.\3"),
-        (LAYER + r"ffn\.(?:layers\.0\.0|w12)\." + KIND, r"blocks.\1.mlp.fc1.\2"),
-        (LAYER + r"ffn\.(?:layers\.1|w3)\." + KIND, r"blocks.\1.mlp.fc2.\2"),
+        (BACKBONE + r"pre_norm\." + WEIGHT_OR_BIAS, r"norm_pre.\1"),
+        (LAYER + r"ln([12])\." + WEIGHT_OR_BIAS, r"blocks.\1.norm\2.\3"),
+        (LAYER + r"attn\.(qkv|proj)\." + WEIGHT_OR_BIAS, r"blocks.\1.attn.\2.\3"),
+        (LAYER + r"ffn\.(?:layers\.0\.0|w12)\." + WEIGHT_OR_BIAS, r"blocks.\1.mlp.fc1.\2"),
+        (LAYER + r"ffn\.(?:layers\.1|w3)\." + WEIGHT_OR_BIAS, r"blocks.\1.mlp.fc2.\2"),
         (LAYER + r"(?:attn|ffn)\.gamma([12])\.weight", r"blocks.\1.ls\2.gamma"),
-        (BACKBONE + r"ln1\." + KIND, r"norm.\1"),
-        (BACKBONE + r"(?:ln2|fc_norm)\." + KIND, r"fc_norm.\1"),
+        (BACKBONE + r"ln1\." + WEIGHT_OR_BIAS, r"norm.\1"),
+        (BACKBONE + r"(?:ln2|fc_norm)\." + WEIGHT_OR_BIAS, r"fc_norm.\1"),
         (r"(?:head|neck)\.bn\.(.*)", r"head.0.\1"),
-        (r"head\.layers\.pre_logits\." + KIND, r"head.pre_logits.\1"),
-        (r"head\.(?:layers\.head|fc|head)\." + KIND, r"head.\1"),
+        (r"head\.layers\.pre_logits\." + WEIGHT_OR_BIAS, r"head.pre_logits.\1"),
+        (r"head\.(?:layers\.head|fc|head)\." + WEIGHT_OR_BIAS, r"head.\1"),
     ),
-    left=(
+    unused=(
         (r"neck\.(?:decoder_.*|mask_token|ln1\..*)", "the decoder"),
         (r"neck\.(?!bn\.).*", "the neck"),
         (r"head\.layers\.head_dist\..*", "the classifier of the distillation token"),
@@ -80,17 +78,14 @@ MMPRETRAIN = Dialect(
     ),
     convert=_linear_probe_head,
     config_values=_config_values,
-    defaults={"eps": 1e-6, "activation": "gelu", "mean": IMAGENET_MEAN_STD[0], "std": IMAGENET_MEAN_STD[1]},
+    defaults=COMMON_DEFAULTS,
 )
 
-FRAMEWORK_DIALECTS: tuple[Dialect, ...] = (
-    *LIGHTNING_DIALECTS,
+OPENMMLAB_DIALECTS: tuple[Dialect, ...] = (
     MMPRETRAIN,
     replace(
         MMPRETRAIN,
-        about="OpenMMLab's mmpretrain, mmselfsup and mmcls, with a head or parts that it does not name itself",
+        description="OpenMMLab's mmpretrain, mmselfsup and mmcls, with a head or parts of other names",
         prefixes=("backbone.",),
     ),
-    *VIT_PYTORCH_DIALECTS,
-    *TORCHVISION_DIALECTS,
 )

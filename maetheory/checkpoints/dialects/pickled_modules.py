@@ -1,4 +1,4 @@
-"""A pickled module says in plain attributes what no shape tells: how many heads, which ε."""
+"""Read configuration values from the attributes of pickled modules, as the number of heads or LayerNorm's ε."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def config_values_from_module(contents: CheckpointContents, fields: Mapping[str,
     Parameters
     ----------
     contents : CheckpointContents
-    fields : mapping from field of `EncoderConfig` to the dotted name of an attribute, whatever stands before it
+    fields : mapping from field of `EncoderConfig` to the last parts of an attribute's dotted name
     """
     found = {field: find_module_attribute(contents, name) for field, name in fields.items()}
     return {field: ConfigValue(value, SOURCE) for field, value in found.items() if value is not None}
 
 
 def find_module_attribute(contents: CheckpointContents, ending: str) -> Any:
-    """Return the first plain attribute of that dotted name outside a decoder, None where there is none."""
+    """Return the first attribute outside a decoder whose dotted name ends so, None if there is none."""
     for name, value in contents.module_attributes.items():
         if (name == ending or name.endswith("." + ending)) and "decoder" not in name:
             return value

@@ -1,4 +1,4 @@
-"""A file that is no Vision Transformer is told by what it is."""
+"""Error for files that hold no Vision Transformer, naming what they hold instead."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HIERARCHICAL_MODEL_KEY = re.compile(r"(.*\.)?(layers|stages)\.\d+\.(blocks|layer
 
 
 def no_encoder_error(contents: CheckpointContents, dialects: Sequence[Dialect]) -> InputError:
-    """Return the error that says what the file holds, and which dialects were tried."""
+    """Return an error that names the content of the file and the dialects that were tried."""
     states = dict(find_state_dicts(contents.tree))
     if not states:
         keys = ", ".join(map(str, list(contents.tree)[:10])) if isinstance(contents.tree, Mapping) else ""
@@ -34,7 +34,7 @@ def no_encoder_error(contents: CheckpointContents, dialects: Sequence[Dialect]) 
 
 
 def _network_kinds(state: Mapping[str, Tensor]) -> dict[str, str]:
-    """Return what kind of network the names and shapes speak of, with one of them."""
+    """Return the kinds of network that names and shapes indicate, each with a key as example."""
     kinds: list[tuple[str, Callable[[str], bool]]] = [
         ("a text model", lambda name: bool(TEXT_MODEL_KEY.fullmatch(name))),
         (

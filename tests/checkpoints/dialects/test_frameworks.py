@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from maetheory.checkpoints import Encoder, LoadReport, load_checkpoint, load_contents
-from maetheory.checkpoints.dialects.openmmlab import FRAMEWORK_DIALECTS
+from maetheory.checkpoints.dialects.catalogue import FRAMEWORK_DIALECTS
 from maetheory.checkpoints.reading.checkpoint import read_checkpoint
 from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.core import InputError

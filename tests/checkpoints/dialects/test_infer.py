@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
+from maetheory.checkpoints import Encoder, EncoderConfig
 from maetheory.checkpoints.dialects.dialect import ConfigValue
 from maetheory.checkpoints.dialects.infer import InferredConfig, infer_config
-from maetheory.checkpoints.encoder import Encoder, EncoderConfig
 from maetheory.core import InputError
 
 PLAIN = EncoderConfig(8, 2, 3, 24, 2, 3, 24, 48)

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from maetheory.checkpoints import inspect_checkpoint, load_checkpoint
+from maetheory.checkpoints.dialects.catalogue import TIMM_FAMILY_DIALECTS
 from maetheory.checkpoints.dialects.dialect import IMAGENET_MEAN_STD, INCEPTION_MEAN_STD
 from maetheory.checkpoints.dialects.infer import infer_config
 from maetheory.checkpoints.dialects.match import match_dialects, to_canonical_names
 from maetheory.checkpoints.dialects.model_names import CLIP_MEAN_STD
-from maetheory.checkpoints.dialects.timm import TIMM_DIALECTS
 from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.core import InputError
 
@@ -180,7 +180,7 @@ def test_names_mean_what_they_mean_to_timm(name: str, tmp_path: Path) -> None:
     file = CheckpointContents(
         Path("model.pth"), "torch zip", "", (), {"arch": name, "state_dict": model.state_dict()}, {}, {}, {}
     )
-    match = next(match_dialects(file, TIMM_DIALECTS))
+    match = next(match_dialects(file, TIMM_FAMILY_DIALECTS))
     tensors, _ = to_canonical_names(match)
     config = infer_config(tensors, match.dialect.config_values(file, tensors), match.dialect.defaults).config
     block, act = model.blocks[0], {"GELUTanh": "gelu-tanh", "QuickGELU": "quick-gelu"}

@@ -1,0 +1,216 @@
+"""Find the dialect that explains every tensor of a file, and the complete encoder under it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from maetheory.checkpoints.dialects.dialect import ConfigValue, Dialect
+from maetheory.checkpoints.dialects.infer import infer_config
+from maetheory.checkpoints.dialects.match import DialectMatch, match_dialects, to_canonical_names
+from maetheory.checkpoints.dialects.unrecognised import no_encoder_error
+from maetheory.checkpoints.encoder import Encoder
+from maetheory.checkpoints.encoder_config import EncoderConfig
+from maetheory.checkpoints.head import ClassifierHead, find_classifier_head, is_head_key
+from maetheory.checkpoints.reading.contents import CheckpointContents
+from maetheory.core import InputError
+
+TOKEN_PARAMETERS = ("cls_token", "reg_token", "pos_embed")
+
+
+class CompleteMatch(NamedTuple):
+    """A match that has every tensor of an encoder and no unexplained one.
+
+    Attributes
+    ----------
+    match : DialectMatch
+    config : EncoderConfig
+    sources : dict of str to str
+        Source of each field of the configuration.
+    tensors : dict of str to Tensor
+        The state dict of `Encoder`.
+    head : ClassifierHead, optional
+    unused : dict of str to int
+        Number of unused keys by description.
+    notes : tuple of str
+        What was assumed, converted or added.
+    """
+
+    match: DialectMatch
+    config: EncoderConfig
+    sources: dict[str, str]
+    tensors: dict[str, Tensor]
+    head: ClassifierHead | None
+    unused: dict[str, int]
+    notes: tuple[str, ...]
+
+
+def complete_match(
+    contents: CheckpointContents, dialects: Sequence[Dialect], weights: str | None, arguments: Mapping[str, Any]
+) -> CompleteMatch:
+    """Return the match of the first dialect that explains every key.
+
+    Parameters
+    ----------
+    contents : CheckpointContents
+    dialects : sequence of Dialect
+    weights : str, optional
+        As for `load_checkpoint`.
+    arguments : mapping from field of `EncoderConfig` to value
+        The caller's values; None is no value.
+
+    Raises
+    ------
+    InputError
+        If no dialect does, or a later one explains the same state dict as other tensors.
+    """
+    complete: list[CompleteMatch] = []
+    errors: list[InputError] = []
+    for match in match_dialects(contents, dialects, weights):
+        try:
+            complete.append(_complete(match, contents, arguments))
+        except InputError as error:
+            errors.append(error)
+    if not complete:
+        raise errors[0] if errors else no_encoder_error(contents, dialects)
+    first = complete[0]
+    for other in complete[1:]:
+        if _same_keys(first.match, other.match) and not _same_tensors(first.tensors, other.tensors):
+            raise InputError(
+                f"this file can be read as {first.match.dialect.name} and as {other.match.dialect.name}, "
+                "and they differ: pass dialect= (--dialect)"
+            )
+    return first
+
+
+def _same_keys(one: DialectMatch, other: DialectMatch) -> bool:
+    """Return whether two matches read the same state dict behind the same prefix."""
+    return (one.state_dict_path, one.prefix) == (other.state_dict_path, other.prefix)
+
+
+def _same_tensors(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+    """Return whether two state dicts are equal."""
+    return one.keys() == other.keys() and all(
+        value is other[name] or torch.equal(value, other[name]) for name, value in one.items()
+    )
+
+
+def _complete(match: DialectMatch, contents: CheckpointContents, arguments: Mapping[str, Any]) -> CompleteMatch:
+    """Translate a match to canonical tensors and check that they are a whole encoder."""
+    try:
+        tensors, unused = to_canonical_names(match)
+        tensors, converted = _to_float32(tensors)
+        config_values: Mapping[str, ConfigValue] = match.dialect.config_values(contents, tensors)
+        dialect_notes = match.dialect.notes(contents, tensors)
+    except (KeyError, IndexError, RuntimeError, AttributeError, TypeError) as error:
+        raise InputError(
+            f"these weights are no whole Vision Transformer as {match.dialect.name} writes them: "
+            f"{type(error).__name__} {error}"
+        ) from error
+    config, sources, notes = infer_config(tensors, config_values, match.dialect.defaults, arguments)
+    head = find_classifier_head(tensors, config, match.dialect.head_readout)
+    unused |= _unreadable_head(tensors, config, head)
+    state_dict, filled = _check_state_dict(tensors, config)
+    return CompleteMatch(
+        match, config, sources, state_dict, head, unused, (*notes, *dialect_notes, *converted, *filled)
+    )
+
+
+def _to_float32(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Return the tensors in float32, tokens and positions with three dimensions, and a note on converted types.
+
+    Raises
+    ------
+    InputError
+        If a tensor holds NaN or infinity.
+    """
+    dtypes = {value.dtype for value in tensors.values() if value.is_floating_point()} - {torch.float32}
+    names = sorted(str(dtype).removeprefix("torch.") for dtype in dtypes)
+    single = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
+    bad = [name for name, value in single.items() if value.is_floating_point() and not value.isfinite().all()]
+    if bad:
+        raise InputError(f"{len(bad)} tensors of this file hold NaN or infinity, among them {', '.join(bad[:10])}")
+    for name in TOKEN_PARAMETERS:
+        if name in single and single[name].ndim in (1, 2):
+            single[name] = single[name].reshape(1, -1, single[name].shape[-1])
+    return single, (f"{' and '.join(names)} weights became float32",) if names else ()
+
+
+def _unreadable_head(
+    tensors: Mapping[str, Tensor], config: EncoderConfig, head: ClassifierHead | None
+) -> dict[str, int]:
+    """Return the number of head keys by description if they are no classifier that an `Encoder` can have."""
+    n = sum(is_head_key(name, config) for name in tensors)
+    return {"a head that reads no single token of the encoder": n} if head is None and n else {}
+
+
+def _check_state_dict(
+    tensors: Mapping[str, Tensor], config: EncoderConfig
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Return the state dict of the encoder, and a note on biases that the file omits and that are set to zero.
+
+    Raises
+    ------
+    InputError
+        If a name is missing, unexpected, or of another shape, or norms have no bias: RMS norms do not centre.
+    """
+    with torch.device("meta"):
+        wanted = Encoder(config).state_dict()
+    names = {name for name in tensors if not is_head_key(name, config)}
+    zero = _omitted_biases(names, sorted(set(wanted) - names))
+    _check_names(names, wanted, zero)
+    for name in sorted(set(wanted) - set(zero)):
+        if tensors[name].shape != wanted[name].shape or not tensors[name].is_floating_point():
+            raise InputError(
+                f"{name} must hold real numbers of shape {tuple(wanted[name].shape)}, but this file's is "
+                f"{tensors[name].dtype} {tuple(tensors[name].shape)}"
+            )
+    state_dict = {name: tensors[name] if name in tensors else torch.zeros(wanted[name].shape) for name in wanted}
+    return state_dict, (f"the file leaves out {len(zero)} biases, which are zero, as {zero[0]}",) if zero else ()
+
+
+def _omitted_biases(names: set[str], missing: Sequence[str]) -> list[str]:
+    """Return the missing biases that the file has in no block although it has their weights.
+
+    Raises
+    ------
+    InputError
+        If one of them belongs to a norm.
+    """
+    present = {_parameter_kind(name) for name in names}
+    zero = [
+        name
+        for name in missing
+        if name.endswith("bias")
+        and name.removesuffix("bias") + "weight" in names
+        and _parameter_kind(name) not in present
+    ]
+    if missing_bias := next((name for name in zero if "norm" in name), None):
+        raise InputError(
+            f"the norms of this file have no bias ({missing_bias} is missing), so they may be RMS norms, which no "
+            "encoder here computes"
+        )
+    return zero
+
+
+def _check_names(names: set[str], wanted: Mapping[str, Tensor], zero: Sequence[str]) -> None:
+    """Check that the tensors have the names of the encoder, omitted biases aside, and no others."""
+    missing = [name for name in sorted(set(wanted) - names) if name not in zero]
+    unexpected = sorted(names - set(wanted))
+    problems = [
+        f"{len(found)} are {what}: {', '.join(found[:10])}{' …' if len(found) > 10 else ''}"
+        for what, found in (("missing", missing), ("unexpected", unexpected))
+        if found
+    ]
+    if problems:
+        raise InputError(
+            f"these weights are no whole Vision Transformer: of its {len(wanted)} names {' and '.join(problems)}"
+        )
+
+
+def _parameter_kind(name: str) -> str:
+    """Return a name with its block number replaced by "i": the same for that parameter of every block."""
+    return ".".join("i" if part.isdigit() else part for part in name.split("."))
