@@ -1,7 +1,7 @@
-"""The whole spectral suite against its floor: two bare products and one eigenvalue decomposition.
+"""Time of all metrics of moments relative to two matrix products and one eigenvalue decomposition.
 
 Run as ``python benchmarks/metrics.py [N [D]]``. Everything is timed in one process, in seconds of that process, and
-printed as ratios taken inside a round, because the machine's own speed is nobody's result. The floor is ``Z.T @ Z``,
+printed as ratios within a round, so that they do not depend on the speed of the machine. The floor is ``Z.T @ Z``,
 twice (raw rows and unit rows), and one ``eigvalsh``, in the precision of the tiles; the ceiling is the singular values
 of Z, which give fewer metrics and need all of Z in memory.
 """
@@ -70,7 +70,7 @@ def suite(Z: np.ndarray, precision: str) -> dict[str, object]:
 
 
 def extra_memory(Z: np.ndarray, n: int) -> int:
-    """Peak memory of streaming `n` rows, those of Z over and over in batches of 4096."""
+    """Return the peak memory of streaming `n` rows, the first 4096 rows of Z repeated."""
     batch = Z[:4096]
     moments = Moments(Z.shape[1], precision="float32")
     tracemalloc.start()
@@ -83,7 +83,7 @@ def extra_memory(Z: np.ndarray, n: int) -> int:
 
 
 def precision_that_suffices(Z: np.ndarray, tolerance: float = 1e-3) -> tuple[str, str]:
-    """Decide by the stated error of the effective rank, and by what the two precisions differ by on the first rows."""
+    """Return the precision that suffices by the stated error, and by the measured difference of both on the first rows."""
     rank = metrics.effective_rank(Moments(Z.shape[1], precision="float32").update(Z))
     few = Z[: 4 * Z.shape[1]]
     rough, fine = (
@@ -112,7 +112,7 @@ def main(n: int = 50_000, d: int = 768) -> None:
     truth = metrics.effective_rank(Z)
     for precision in ("float32", "float64"):
         rank = metrics.effective_rank(Moments(d, precision=precision).update(Z))
-        print(f"effective rank, {precision} tiles: {rank!r}; off by {abs(rank - truth):.2g} of {truth:.6g}")
+        print(f"effective rank, {precision} tiles: {rank!r}; error {abs(rank - truth):.2g} of {truth:.6g}")
     stated, measured = precision_that_suffices(Z)
     print(f"enough for the effective rank to 0.001: {stated} by the stated error, {measured} as measured on 4 D rows")
     for name, value in suite(Z, "float64").items():

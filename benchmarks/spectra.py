@@ -1,9 +1,9 @@
-"""The top of a spectrum by six solvers on the same graphs: how far off, how many copies of σ = 1, how long.
+"""Error, copies of σ = 1 found, and time of six singular value solvers on the same graphs.
 
-Run as ``python benchmarks/spectra.py [ROUNDS]``. Solvers take turns within a round, and times are medians of ratios to
-ARPACK in the same round, because the machine's own speed is nobody's result; what is slower than ten ARPACKs has one
-turn. The time of ours includes its certificate, whose share is printed too. The truth is the dense SVD of each
-component, or, for the two graphs of 8000 x 4000 that are one component, the eigenvalues of BᵀB.
+Run as ``python benchmarks/spectra.py [ROUNDS]``. Solvers alternate within a round, and times are medians of ratios to
+ARPACK in the same round, so that they do not depend on the speed of the machine; a solver more than ten times slower
+than ARPACK runs once. Our time includes the certificate, whose share is printed. The reference is the dense SVD of each
+component, or, for the two connected graphs of 8000 x 4000, the eigenvalues of BᵀB.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def normalized(weights: sparse.csr_array) -> sparse.csr_array:
 
 
 def known(matrix: sparse.csr_array, k: int) -> np.ndarray:
-    """Return the k largest singular values without any iteration."""
+    """Return the k largest singular values by dense decomposition of each component."""
     return np.sort(np.concatenate([dense_values(component.toarray(), k) for component in split_components(matrix)]))[
         ::-1
     ][:k]
@@ -99,7 +99,7 @@ def solvers(case: Case) -> dict[str, Callable[[], np.ndarray]]:
 
 
 def timed(solver: Callable[[], np.ndarray]) -> tuple[float, np.ndarray | None]:
-    """Seconds and values; no values where the solver gave up."""
+    """Return seconds and values; None instead of values where the solver failed."""
     start = perf_counter()
     try:
         with warnings.catch_warnings():
@@ -111,10 +111,10 @@ def timed(solver: Callable[[], np.ndarray]) -> tuple[float, np.ndarray | None]:
 
 
 def certificate_share(case: Case) -> float:
-    """Part of the time of ours that goes into enclosing the values and bounding what was missed."""
+    """Return the share of our time spent on the enclosure and the bound on missed values."""
     spent = []
 
-    def watched(work: Callable[..., object]) -> Callable[..., object]:
+    def stopwatch(work: Callable[..., object]) -> Callable[..., object]:
         def run(*arguments: object) -> object:
             start = perf_counter()
             found = work(*arguments)
@@ -124,7 +124,7 @@ def certificate_share(case: Case) -> float:
         return run
 
     with mock.patch.multiple(
-        solve, _bound_missed=watched(solve._bound_missed), certified_spectrum=watched(solve.certified_spectrum)
+        solve, _bound_missed=stopwatch(solve._bound_missed), certified_spectrum=stopwatch(solve.certified_spectrum)
     ):
         whole = timed(lambda: spectrum(case.matrix, case.k).values)[0]
     return sum(spent) / whole
@@ -141,7 +141,7 @@ def measure(case: Case, rounds: int) -> None:
     for name, found in runs.items():
         ratio = np.median([here / arpack for (here, _), (arpack, _) in zip(found, runs["ARPACK"])])
         values = found[0][1]
-        outcome = "  gave up" if values is None else f"{np.abs(values - case.truth).max():9.1e}"
+        outcome = "  failed" if values is None else f"{np.abs(values - case.truth).max():9.1e}"
         near = "-" if values is None else np.sum(np.abs(values - 1) < NEAR_ONE)
         share = f"   certificate {certificate_share(case):.0%}" if name == OURS else ""
         print(f"  {name:26s} error {outcome}   near 1: {near!s:>3s}   {ratio:6.2f} x ARPACK{share}", flush=True)
