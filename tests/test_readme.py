@@ -47,15 +47,22 @@ SCORE_NAMES = {
 }
 
 
+def find(pattern: str, flags: int = 0, *, text: str = README) -> re.Match[str]:
+    """Return the first match, which must exist."""
+    match = re.search(pattern, text, flags)
+    assert match is not None, pattern
+    return match
+
+
 def test_the_ten_lines_print_what_stands_below_them(capsys: pytest.CaptureFixture[str]) -> None:
-    code, shown = re.search(r"```python\n(import numpy[\s\S]*?)```\n\n((?:    .*\n)+)", README).groups()  # type: ignore[union-attr]
+    code, shown = find(r"```python\n(import numpy[\s\S]*?)```\n\n((?:    .*\n)+)").groups()
     assert len(code.splitlines()) <= 12
     exec(code, {})
     assert capsys.readouterr().out.splitlines() == [line[4:] for line in shown.splitlines()]
 
 
 def test_the_bold_bound_falls(capsys: pytest.CaptureFixture[str]) -> None:
-    code = re.search(r"```python\n(from maetheory.graph.functionals.*?)```", README, re.S).group(1)  # type: ignore[union-attr]
+    code = find(r"```python\n(from maetheory.graph.functionals.*?)```", re.S).group(1)
     exec(code, {})
     assert "VIOLATED: L_MAE(h) >= E‖h‖²: 0 against 1" in capsys.readouterr().out
 
@@ -63,7 +70,7 @@ def test_the_bold_bound_falls(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_checkpoint_is_measured_beside_its_baselines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = re.search(r"```python\n(import torch\n.*?)```", README, re.S).group(1)  # type: ignore[union-attr]
+    code = find(r"```python\n(import torch\n.*?)```", re.S).group(1)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     exec(code, names)
@@ -75,7 +82,7 @@ def test_a_checkpoint_is_measured_beside_its_baselines(
 
 
 def test_every_command_and_file_named_is_there() -> None:
-    commands = {command.name or command.callback.__name__ for command in app.registered_commands}  # type: ignore[union-attr]
+    commands = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
     named = set(re.findall(r"^    maetheory ([\w-]+)", README, re.M)) - {"data"}
     assert named <= commands
     for path in re.findall(r"\]\(([^)h][^)]*)\)", README):
@@ -89,7 +96,7 @@ def test_the_tables_are_those_of_the_published_ledgers(tmp_path: Path) -> None:
 
 
 def test_correlations_of_mask_laws_are_those_of_the_figures() -> None:
-    rows = re.search(r"\| score \| digits, cls \| .*\n\|[-|]+\n((?:\|.*\n)+)", README).group(1)  # type: ignore[union-attr]
+    rows = find(r"\| score \| digits, cls \| .*\n\|[-|]+\n((?:\|.*\n)+)").group(1)
     shown = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows.splitlines()]
     assert len(shown) == len(SCORE_NAMES) == 17
     for place, folder in ((1, "digits"), (3, "cifar10-small")):
@@ -143,7 +150,7 @@ def test_the_mask_ratio_table_is_that_of_the_figure() -> None:
         shown |= {("token graphs", name): cell for name, cell in zip(names, graphs[:4], strict=True)}
         shown |= {("kernel graphs", name): cell for name, cell in zip(names, graphs[4:], strict=True)}
         for (source, name), cell in shown.items():
-            value = re.match(r"[\d.]+", cell).group()  # type: ignore[union-attr]
+            value = find(r"^[\d.]+", text=cell).group()
             digits = len(value.partition(".")[2])
             assert value == f"{number[source, name, float(ratio)]:.{digits}f}", (ratio, source, name)
 
@@ -152,9 +159,7 @@ def test_the_mask_ratio_table_is_that_of_the_figure() -> None:
 def test_what_it_found_is_what_the_ledger_holds(experiment: str) -> None:
     ledger = read_published_ledgers(FIGURES)
     ledger = ledger[ledger.experiment == experiment]
-    head, rows = re.search(
-        rf"\| [^|\n]*`[^|\n`]*{experiment}`[^|\n]* \| (random .*) \|\n\|[-|]+\n((?:\|.*\n)+)", README
-    ).groups()  # type: ignore[union-attr]
+    head, rows = find(rf"\| [^|\n]*`[^|\n`]*{experiment}`[^|\n]* \| (random .*) \|\n\|[-|]+\n((?:\|.*\n)+)").groups()
     cells, known = head.split(" | "), FOUND
     assert set(cells) == set(ledger.cell)
     checked = 0

@@ -57,7 +57,7 @@ def mask_ratio(
             side,
             graph_patch=graph_patch,
             encoder=encoder,
-            readout=readout or "cls",  # type: ignore[arg-type]  # the option admits these values only
+            readout=readout or "cls",  # type: ignore[arg-type]  # `image_mask_ratios` refuses other values
             ratios=ratio or RATIOS,
             seed=seed,
             progress=progress,

@@ -7,19 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from maetheory.core import InputError, Progress, no_progress
-from maetheory.core.memory import check_memory
-from maetheory.data import ImageSet, worlds
-from maetheory.empirical import ProcessGroup, average_over_masks, fit_codebook, sharded_token_graph, token_sample
-from maetheory.empirical.parallel.process_group import run_everywhere
-from maetheory.graph import MaskGraph
-from maetheory.graph.enumerate import MAX_PAIRS
-from maetheory.masks import MaskLaw, make_mask_law
+from maetheory.data import ImageSet
+from maetheory.empirical import ProcessGroup
+from maetheory.masks import make_mask_law
 from maetheory.reports.graph_config import DEFAULT_CODES, DEFAULT_MASKS, GraphConfig
-from maetheory.reports.graph_statistics import GraphStatistics, exact_statistics, kernel_statistics, token_statistics
-
-EXACT_BYTES_PER_PAIR = 200  # per pair of state and mask
-SHARDED_BYTES_PER_PAIR = 200  # per pair of image and mask of a sharded graph, as measured
-KERNEL_BYTES_PER_VECTOR = 8 * 4  # per image and basis vector: bases of views and of targets, each copied as it grows
+from maetheory.reports.graph_kinds import compute_graph_statistics
+from maetheory.reports.graph_statistics import GraphStatistics
 
 
 @dataclass(frozen=True)
@@ -90,147 +83,10 @@ def study_graph(
         codes=DEFAULT_CODES.get(config.kind) if config.codes is None else config.codes,
         masks=DEFAULT_MASKS.get(config.kind) if config.masks is None else config.masks,
     )
-    statistics = _graph_statistics(config, images, law, process_group, progress)
+    statistics = compute_graph_statistics(config, images, law, process_group, progress)
     dataset = f"{images.name}/{images.split}" if images.split else images.name
     majority_share = float(np.bincount(images.labels).max() / len(images))
     return GraphStudy(config, statistics, dataset, len(images), images.n_classes, (rows, columns), majority_share)
-
-
-def _graph_statistics(
-    config: GraphConfig, images: ImageSet, law: MaskLaw, process_group: ProcessGroup | None, progress: Progress
-) -> GraphStatistics:
-    if config.kind == "exact":
-        return _exact_graph_statistics(config, images, law, progress)
-    if config.kind == "kernel":
-        return _kernel_graph_statistics(config, images, law, process_group, progress)
-    if process_group is None:
-        return _token_graph_statistics(config, images, law, progress)
-    return _sharded_token_graph_statistics(config, images, law, process_group, progress)
-
-
-def _exact_graph_statistics(config: GraphConfig, images: ImageSet, law: MaskLaw, progress: Progress) -> GraphStatistics:
-    codes = _require(config.codes)
-    try:
-        n_masks = len(law.support()[0])
-    except InputError as error:
-        raise InputError(f"{str(error).split(':')[0]}: take larger patches, or a sample with kind tokens") from None
-    states = int(min(len(images), float(codes) ** law.n_patches * images.n_classes))
-    if states * n_masks > MAX_PAIRS:
-        raise InputError(
-            f"up to {states:,} states x {n_masks:,} masks are {states * n_masks:,} pairs, more than the "
-            f"{MAX_PAIRS:,} that are enumerated: take at most {MAX_PAIRS // n_masks:,} images, larger "
-            "patches, or a sample with kind tokens"
-        )
-    check_memory(
-        EXACT_BYTES_PER_PAIR * states * n_masks, f"{states * n_masks:,} pairs of state and mask", "take fewer images"
-    )
-    progress(0, 3, "quantising patches")
-    world = worlds.from_images(images, _require(config.patch), codes, config.seed)
-    progress(1, 3, "enumerating views and targets")
-    graph = MaskGraph.enumerate(world, law, config.positions)
-    _check_k(config, graph.shape)
-    progress(2, 3, "computing singular values")
-    description = (
-        f"exact for these {len(images):,} images, quantised to {len(world.values)} patches, and all {n_masks:,} masks"
-    )
-    return exact_statistics(
-        graph, _require(config.k), graph.joint.nnz, seed=config.seed, description=description, verdict="EXACT"
-    )
-
-
-def _token_graph_statistics(config: GraphConfig, images: ImageSet, law: MaskLaw, progress: Progress) -> GraphStatistics:
-    bytes_per_pair = 300 + 80 * (_require(config.k) + 9) + 40 * images.n_classes  # 1.4 times the measured use
-    _check_pair_memory(config, images, bytes_per_pair)
-    progress(0, 1, "fitting the codebook")
-    book = fit_codebook(images, _require(config.patch), _require(config.codes), seed=config.seed)
-    sample = token_sample(
-        images,
-        law,
-        codebook=book,
-        n_masks=config.masks,
-        seed=config.seed,
-        positions=config.positions,
-        views=config.views,
-        targets=config.targets,
-        progress=progress,
-    )
-    _check_k(config, sample.shape)
-    progress(1, 2, "computing intervals")
-    description = (
-        f"estimates for the graph of all images, from these {len(images):,} images under {config.masks} drawn masks, "
-        "with 95 % intervals"
-    )
-    return token_statistics(sample, _require(config.k), seed=config.seed, description=description)
-
-
-def _sharded_token_graph_statistics(
-    config: GraphConfig, images: ImageSet, law: MaskLaw, process_group: ProcessGroup, progress: Progress
-) -> GraphStatistics:
-    process_group.run_everywhere(
-        lambda: _check_pair_memory(config, images, SHARDED_BYTES_PER_PAIR / process_group.world_size)
-    )
-    book = process_group.run_on_root(
-        lambda: fit_codebook(images, _require(config.patch), _require(config.codes), seed=config.seed)
-    )
-    mine = np.array_split(np.arange(len(images)), process_group.world_size)[process_group.rank]
-    graph = sharded_token_graph(
-        images.take(mine) if len(mine) else None,
-        law,
-        codebook=book,
-        n_masks=config.masks,
-        seed=config.seed,
-        positions=config.positions,
-        views=config.views,
-        targets=config.targets,
-        process_group=process_group,
-        progress=progress,
-    )
-    _check_k(config, graph.shape)
-    progress(1, 2, "computing singular values")
-    description = (
-        f"exact for these {len(images):,} images under {config.masks} drawn masks, shared by "
-        f"{process_group.world_size} processes; as estimates for all images the label errors are too small and the "
-        "singular values too large, by an amount that only a run in one process estimates"
-    )
-    return exact_statistics(
-        graph, _require(config.k), graph.n_edges, seed=config.seed, description=description, verdict="PLUG-IN"
-    )
-
-
-def _kernel_graph_statistics(
-    config: GraphConfig, images: ImageSet, law: MaskLaw, process_group: ProcessGroup | None, progress: Progress
-) -> GraphStatistics:
-    _check_k(config, (len(images), len(images)))
-    size = KERNEL_BYTES_PER_VECTOR * len(images) * min(len(images), 512)
-    run_everywhere(
-        process_group,
-        lambda: check_memory(size, f"the singular vectors of {len(images):,} images", "take fewer images"),
-    )
-    progress(0, _require(config.masks), "computing kernels")
-    found = average_over_masks(
-        images,
-        law,
-        masks=_require(config.masks),
-        k=_require(config.k),
-        patch=_require(config.patch),
-        bandwidth=config.bandwidth,
-        device=config.device or "cpu",
-        seed=config.seed,
-        process_group=process_group,
-        progress=progress,
-    )
-    shared = "" if process_group is None else f", shared by {process_group.world_size} processes"
-    description = (
-        f"means over {config.masks} drawn masks with two standard errors, for these {len(images):,} images at this "
-        f"bandwidth{shared}; α is the error of a vote of the other images, which is an upper estimate"
-    )
-    return kernel_statistics(found, description)
-
-
-def _check_pair_memory(config: GraphConfig, images: ImageSet, size: float) -> None:
-    """Raise an InputError if the pairs of image and mask, of `size` bytes each, do not fit in memory."""
-    pairs = len(images) * _require(config.masks)
-    check_memory(size * pairs, f"{len(images):,} images under {config.masks} masks", "take fewer images or masks")
 
 
 def _check_labels(images: ImageSet) -> None:
@@ -246,14 +102,6 @@ def _check_labels(images: ImageSet) -> None:
         )
 
 
-def _check_k(config: GraphConfig, shape: tuple[int, int]) -> None:
-    if not 1 <= _require(config.k) < min(shape):
-        raise InputError(
-            f"k must be at least 1 and below {min(shape)}, the smaller number of distinct views and "
-            f"targets, but it is {config.k}"
-        )
-
-
 def _default_patch(images: ImageSet) -> int:
     side = min(images.shape[2:])
     if side % 4 or max(images.shape[2:]) % (side // 4):
@@ -261,8 +109,3 @@ def _default_patch(images: ImageSet) -> int:
             f"images of {images.shape[2]}x{images.shape[3]} have no patch of a quarter of their side; say which patch"
         )
     return side // 4
-
-
-def _require(number: int | None) -> int:
-    assert number is not None
-    return number

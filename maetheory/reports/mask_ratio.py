@@ -12,7 +12,7 @@ import pandas as pd
 
 from maetheory import figures
 from maetheory.evaluation.collapse.formatting import format_interval, format_number
-from maetheory.figures.image_mask_ratio import (
+from maetheory.figures.mask_ratio_table import (
     CHANGE_FROM_MINIMUM,
     FEATURES,
     KERNEL,
@@ -55,7 +55,7 @@ def mask_ratio_table(frame: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from maetheory.figures.image_mask_ratio import paper_rows
+    >>> from maetheory.figures.mask_ratio_table import paper_rows
     >>> mask_ratio_table(paper_rows()).to_dict("records")[4]
     {'ρ': 0.7, 'intra / inter, paper': '0.883'}
     """
@@ -84,7 +84,7 @@ def trend_sentence(frame: pd.DataFrame, source: str, name: str) -> str:
 
     Examples
     --------
-    >>> from maetheory.figures.image_mask_ratio import paper_rows
+    >>> from maetheory.figures.mask_ratio_table import paper_rows
     >>> trend_sentence(paper_rows(), "paper", "relative")
     'falls from 0.886 to 0.883 at ρ = 0.7, then rises to 0.892'
     """
@@ -123,7 +123,7 @@ def directions_around_paper_minimum(frame: pd.DataFrame, source: str) -> tuple[s
 
     Examples
     --------
-    >>> from maetheory.figures.image_mask_ratio import paper_rows
+    >>> from maetheory.figures.mask_ratio_table import paper_rows
     >>> directions_around_paper_minimum(paper_rows(), "paper")
     ('falls', 'rises')
     """

@@ -23,7 +23,7 @@ def checks_document(
         "violated": any(one.violated for one in results),
         "theorems": [_theorem_document(survey) for survey in surveys],
         "searches": [_search_document(search) for search in searches],
-        "certificates": [_certificate_document(one.slug, *found) for one in certified for found in one.found],
+        "certificates": [_certificate_document(one.slug, *found) for one in certified for found in one.certificates],
     }
 
 
@@ -42,7 +42,7 @@ def check_records(surveys: Iterable[TheoremSurvey], *, seed: int) -> list[dict[s
             "provenance": origin,
         }
         for survey in surveys
-        for visit in survey.visits
+        for visit in survey.checks
     ]
 
 
@@ -59,12 +59,12 @@ def _theorem_document(survey: TheoremSurvey) -> dict[str, Any]:
         "slug": survey.theorem.slug,
         "statement": survey.theorem.statement,
         "reference": survey.theorem.reference,
-        "worlds": len(survey.visits),
+        "worlds": len(survey.checks),
         "verdicts": survey.counts,
         "tightness": finite_or_none(survey.tightness),
         "smallest": _check_document(survey.smallest) if survey.smallest else None,
-        "assumptions": [{"name": a.name, "measured": a.measured} for a in survey.needed.values()],
-        "violations": [_check_document(visit) for visit in survey.visits if visit.check.verdict is Verdict.VIOLATED],
+        "assumptions": [{"name": a.name, "measured": a.measured} for a in survey.failing_assumptions.values()],
+        "violations": [_check_document(visit) for visit in survey.checks if visit.check.verdict is Verdict.VIOLATED],
     }
 
 

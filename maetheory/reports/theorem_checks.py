@@ -58,7 +58,7 @@ def checks_text(
     with console.capture() as captured:
         console.print(_survey_table(surveys))
         console.print(_LEGEND)
-        if any(survey.needed for survey in surveys):
+        if any(survey.failing_assumptions for survey in surveys):
             console.print(f"\n{_NECESSITY_HEADING}")
             console.print(_assumption_table(surveys))
         if certified:
@@ -123,7 +123,9 @@ def _assumption_table(surveys: Sequence[TheoremSurvey]) -> Table:
     from rich.table import Column
 
     columns = [Column(name, overflow="fold") for name in ("theorem", "assumption", "measured")]
-    rows = [(survey.theorem.slug, name, a.measured) for survey in surveys for name, a in survey.needed.items()]
+    rows = [
+        (survey.theorem.slug, name, a.measured) for survey in surveys for name, a in survey.failing_assumptions.items()
+    ]
     return borderless_table(columns, rows)
 
 

@@ -159,7 +159,7 @@ def test_ctrl_c_while_encoding_is_130(
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Encoder, "states", stopped)
+    monkeypatch.setattr(Encoder, "iter_hidden_states", stopped)
     assert run_command(["collapse", checkpoints[0], *SMALL]) == 130
     assert capsys.readouterr().err == "maetheory: interrupted\n"
 

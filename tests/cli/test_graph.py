@@ -106,9 +106,9 @@ def test_memory_that_is_not_there_is_refused_before_it_is_taken(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("maetheory.core.memory.available_memory", lambda: 1000)
-    monkeypatch.setattr("maetheory.reports.graph_study.fit_codebook", None)
+    monkeypatch.setattr("maetheory.reports.graph_kinds.fit_codebook", None)
     monkeypatch.setattr("maetheory.data.worlds.from_images", None)
-    monkeypatch.setattr("maetheory.reports.graph_study.average_over_masks", None)
+    monkeypatch.setattr("maetheory.reports.graph_kinds.average_over_masks", None)
     for words in (EXACT, TOKENS, KERNEL):
         assert run_command(["graph", *words]) == 2
         captured = capsys.readouterr()
@@ -162,7 +162,7 @@ def test_bad_input_is_one_sentence_and_2(words: list[str], sentence: str, capsys
 def test_a_graph_too_large_to_enumerate_is_refused_with_its_size_before_anything_is_quantised(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("maetheory.reports.graph_study.MAX_PAIRS", 350)
+    monkeypatch.setattr("maetheory.reports.graph_kinds.MAX_PAIRS", 350)
     monkeypatch.setattr("maetheory.data.worlds.from_images", None)
     assert run_command(["graph", *EXACT]) == 2
     said = capsys.readouterr().err
@@ -182,7 +182,7 @@ def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("maetheory.reports.graph_study.token_sample", stopped)
+    monkeypatch.setattr("maetheory.reports.graph_kinds.token_sample", stopped)
     assert run_command(["graph", *TOKENS]) == 130
     assert capsys.readouterr().err == "maetheory: interrupted\n"
 
