@@ -75,35 +75,37 @@ class TheoremSurvey:
     @property
     def applicable(self) -> tuple[WorldCheck, ...]:
         """Checks in which every assumption holds."""
-        return tuple(visit for visit in self.checks if visit.check.verdict is not Verdict.INAPPLICABLE)
+        return tuple(record for record in self.checks if record.check.verdict is not Verdict.INAPPLICABLE)
 
     @property
     def counts(self) -> dict[str, int]:
         """Number of checks with each verdict."""
-        seen = Counter(visit.check.verdict for visit in self.checks)
+        seen = Counter(record.check.verdict for record in self.checks)
         return {verdict.value: seen[verdict] for verdict in Verdict}
 
     @property
     def violated(self) -> bool:
         """Whether any world violates the claim."""
-        return any(visit.check.verdict is Verdict.VIOLATED for visit in self.checks)
+        return any(record.check.verdict is Verdict.VIOLATED for record in self.checks)
 
     @property
     def smallest(self) -> WorldCheck | None:
         """Check of smallest relative slack among those that are not TIGHT, or among all if every one is TIGHT."""
-        loose = [visit for visit in self.applicable if visit.check.verdict is not Verdict.TIGHT]
-        return min(loose or self.applicable, key=lambda visit: visit.check.relative_slack, default=None)
+        loose = [record for record in self.applicable if record.check.verdict is not Verdict.TIGHT]
+        return min(loose or self.applicable, key=lambda record: record.check.relative_slack, default=None)
 
     @property
     def tightness(self) -> float:
         """Median of `Check.tightness` over the applicable standard and random worlds; NaN if there is none."""
-        seen = [visit.check.tightness for visit in self.applicable if visit.kind in (STANDARD, RANDOM)]
+        seen = [record.check.tightness for record in self.applicable if record.kind in (STANDARD, RANDOM)]
         return float(np.median(seen)) if seen else math.nan
 
     @property
     def failing_assumptions(self) -> dict[str, Assumption]:
         """Assumptions by name, each as measured in the world where only it fails."""
-        failing = [a for visit in self.checks if visit.kind == BROKEN for a in visit.check.assumptions if not a.holds]
+        failing = [
+            a for record in self.checks if record.kind == BROKEN for a in record.check.assumptions if not a.holds
+        ]
         return {assumption.name: assumption for assumption in failing}
 
 
@@ -155,11 +157,11 @@ def survey(
 
 
 def _check_worlds(theorem: Theorem, worlds: int, seed: int) -> Iterator[WorldCheck]:
-    for place in survey_worlds(theorem, worlds=worlds, seed=seed):
+    for world in survey_worlds(theorem, worlds=worlds, seed=seed):
         try:
-            yield WorldCheck(place.kind, place.name, theorem.check(**place.objects))
+            yield WorldCheck(world.kind, world.name, theorem.check(**world.objects))
         except InputError:
-            if place.kind in (TIGHT, BROKEN):
+            if world.kind in (TIGHT, BROKEN):
                 raise  # the theorem's own worlds must fit it; a standard world may, for instance, lack labels
 
 
@@ -169,9 +171,9 @@ def survey_worlds(theorem: Theorem, *, worlds: int = 40, seed: int = 0) -> Itera
         yield NamedWorld(TIGHT, "tight example", theorem.tight())
     for assumption, objects in (theorem.broken() if theorem.broken is not None else {}).items():
         yield NamedWorld(BROKEN, f"broken: {assumption}", objects)
-    for place in (*_standard_worlds(theorem, seed), *_random_worlds(theorem, worlds, seed)):
+    for world in (*_standard_worlds(theorem, seed), *_random_worlds(theorem, worlds, seed)):
         try:
-            yield NamedWorld(place.kind, place.name, _conform(theorem, place.objects))
+            yield NamedWorld(world.kind, world.name, _conform(theorem, world.objects))
         except InputError:
             continue  # the theorem's conform does not support this world
 

@@ -106,9 +106,7 @@ def bi_lipschitz(least: LeastLipschitz, lipschitz: Ball) -> Margin:
     """
     if not least.value.is_finite():
         infinite = ball(float("-inf"))
-        return Margin(
-            infinite, ball(0), "L = ∞: the decoder merges two views of one target that the encoder tells apart"
-        )
+        return Margin(infinite, ball(0), "L = ∞: the decoder merges two views of one target that the encoder separates")
     allowed = ROUNDING_TOLERANCE * lipschitz
     shortfall = -allowed if least.n_ignored_pairs else ball(0)
     value = shortfall if least.value is lipschitz else lipschitz - least.value + shortfall
@@ -157,8 +155,8 @@ def depends_on_mask_alone(graph: BallGraph, floats: dict[str, np.ndarray], masks
     """Margin of the decoder that depends on the mask alone: h is the same for views of equal features and mask."""
     names = graph.float_graph.target_masks if masks is None else masks
     shown = sorted({(i, float(names[j])) for i, j, _ in graph.pairs})
-    alike = _feature_groups(floats)
-    seen = [(alike[i], mask) for i, mask in shown]
+    groups = _feature_groups(floats)
+    seen = [(groups[i], mask) for i, mask in shown]
     rows = floats["h"][[i for i, _ in shown]]
     return _constant_within_groups(
         rows, seen, "views of equal features and mask get predictions that differ by up to {}, 0 is needed"

@@ -119,7 +119,7 @@ def certify(
         _refuse_if_large(name, value)
         if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
             return not_a_number(theorem, f"{name} holds a value that is not a finite number")
-    unverified = _judged_in_floats(theorem, sides, rounded)
+    unverified = _evaluate_in_floats(theorem, sides, rounded)
     eigenvector_cache: dict[str, Any] = {}
     bits = FIRST_BITS
     while True:
@@ -201,7 +201,7 @@ def _to_balls(
 def _evaluate_sides(
     theorem: Theorem, sides: Sides, world: dict[str, Any], unverified: Mapping[str, tuple[bool, str]]
 ) -> BallEvaluation:
-    margins = {name: _float_margin(*judged) for name, judged in unverified.items()}
+    margins = {name: _float_margin(*result) for name, result in unverified.items()}
     try:
         for name, derive in sides.derived.items():
             if name not in world:
@@ -220,14 +220,14 @@ def _evaluate_sides(
         return BallEvaluation(margins, failure_reason=str(error))
 
 
-def _judged_in_floats(theorem: Theorem, sides: Sides, rounded: Mapping[str, Any]) -> dict[str, tuple[bool, str]]:
+def _evaluate_in_floats(theorem: Theorem, sides: Sides, rounded: Mapping[str, Any]) -> dict[str, tuple[bool, str]]:
     """Float results of the assumptions that have no ball version."""
-    judges = {name: judge for name, judge in theorem.assumptions.items() if name not in sides.assumptions}
+    functions = {name: function for name, function in theorem.assumptions.items() if name not in sides.assumptions}
     world = dict(rounded)
-    for name, derive in theorem.derived.items() if judges else ():
+    for name, derive in theorem.derived.items() if functions else ():
         if name not in world:
             world[name] = call_with_named_objects(derive, world)
-    return {name: call_with_named_objects(judge, world) for name, judge in judges.items()}
+    return {name: call_with_named_objects(function, world) for name, function in functions.items()}
 
 
 def _float_margin(holds: bool, measured: str) -> Margin:

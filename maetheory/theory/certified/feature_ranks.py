@@ -52,12 +52,12 @@ def _aligned(graph: BallGraph, floats: dict[str, np.ndarray]) -> Margin:
     """Margin of features equal within components; the threshold of the rank covers the allowed difference."""
     features, (member, _) = floats["features"], graph.float_graph.components
     first: dict[int, np.ndarray] = {}
-    apart = [
+    differences = [
         abs(ball(x) - ball(y))
         for row, component in zip(features, member)
         for x, y in zip(row, first.setdefault(int(component), row))
     ]
-    spread, size = ball_max(apart), ball_max(abs(ball(x)) for x in features.ravel())
+    spread, size = ball_max(differences), ball_max(abs(ball(x)) for x in features.ravel())
     words = f"features of one component differ by up to {enclosure(spread)}, 0 is needed"
     return Margin(-spread, ROUNDING_TOLERANCE * size, words, ball(0))
 
@@ -72,7 +72,7 @@ def _spectrum_shares(graph: BallGraph, features: BallMatrix, weight: Ball, lipsc
     guess = water_level([cost.mid() for cost in costs], water.mid())
     poured = ball_sum((guess - cost).nonnegative_part() for cost in costs)
     if not poured > 0:
-        raise UndecidedError("the balls are too wide to tell whether anything is poured")
+        raise UndecidedError("the balls are too wide to decide whether the poured amount is positive")
     level = ball_around(guess, poured - water)
     return [((level - cost).nonnegative_part() / water).min(ball(1)) for cost in costs]
 

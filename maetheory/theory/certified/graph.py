@@ -180,8 +180,8 @@ class BallGraph:
 def gram(law: BallMatrix, d1: list[Ball], d2: list[Ball]) -> BallMatrix:
     """Gram matrix BBᵀ or BᵀB, whichever is smaller, for B = D₁^-½ M D₂^-½ with 0^-½ := 0."""
     between = normalised(law, d1, d2)
-    turned = between.transpose()
-    return between * turned if law.nrows() <= law.ncols() else turned * between
+    transposed = between.transpose()
+    return between * transposed if law.nrows() <= law.ncols() else transposed * between
 
 
 def normalised(law: BallMatrix, d1: list[Ball], d2: list[Ball]) -> BallMatrix:

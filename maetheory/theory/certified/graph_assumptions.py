@@ -42,12 +42,12 @@ def _probability_at(law: Law, at: tuple[int, int]) -> Ball:
     return ball(0) if found is None else found
 
 
-def _agreement_margin(apart: Iterable[Ball], words: str, cost: Ball | None = None) -> Margin:
+def _agreement_margin(differences: Iterable[Ball], words: str, cost: Ball | None = None) -> Margin:
     """Margin of laws that agree within 1e-12 in each entry; the cost defaults to the sum of the differences."""
-    apart = list(apart)
-    most = ball_max(apart)
+    differences = list(differences)
+    most = ball_max(differences)
     return Margin(
-        -most, ball(ROUNDING_TOLERANCE), words.format(enclosure(most)), ball_sum(apart) if cost is None else cost
+        -most, ball(ROUNDING_TOLERANCE), words.format(enclosure(most)), ball_sum(differences) if cost is None else cost
     )
 
 
@@ -76,8 +76,8 @@ def same_images(graph: BallGraph, hides_more: BallGraph) -> Margin:
 def same_positions(graph: BallGraph, hides_more: BallGraph) -> Margin:
     """Margin of the same positions: kept in both graphs, or dropped in both."""
     words = ["kept" if keeps_positions(g.float_graph) else "dropped" for g in (graph, hides_more)]
-    said = f"positions are {words[0]} and {words[1]}"
-    return _exact_margin(said) if words[0] == words[1] else _failed_margin(said)
+    sentence = f"positions are {words[0]} and {words[1]}"
+    return _exact_margin(sentence) if words[0] == words[1] else _failed_margin(sentence)
 
 
 def hides_more_uniformly(graph: BallGraph, hides_more: BallGraph) -> Margin:
@@ -105,10 +105,10 @@ def hides_more_uniformly(graph: BallGraph, hides_more: BallGraph) -> Margin:
         return Margin(
             ball(-ROUNDING_TOLERANCE), ball(ROUNDING_TOLERANCE), words + ", too many parts of views to compare"
         )
-    apart = _absolute_differences(_law_of_parts(graph, parts, counts), _as_dict(hides_more.image_views()))
-    most = ball_max([*uneven, *apart])
+    differences = _absolute_differences(_law_of_parts(graph, parts, counts), _as_dict(hides_more.image_views()))
+    most = ball_max([*uneven, *differences])
     words = f"{words}, views are uniform parts of views within {enclosure(most)}"
-    return Margin(-most, ball(ROUNDING_TOLERANCE), words, ball_sum(apart))
+    return Margin(-most, ball(ROUNDING_TOLERANCE), words, ball_sum(differences))
 
 
 def _uneven_masks(graph: BallGraph, visible: int) -> list[Ball]:
@@ -152,31 +152,31 @@ def is_transposed(graph: BallGraph, complement: BallGraph) -> Margin:
     one, two = graph.float_graph, complement.float_graph
     if one.shape != two.shape[::-1]:
         return _failed_margin(f"the graphs are {one.shape} and {two.shape}")
-    places = match_nodes(one, two)
-    if places is None:
+    counterparts = match_nodes(one, two)
+    if counterparts is None:
         return _failed_margin("a view or target of one graph shows what no target or view of the other does")
     if one.image_labels is not None and two.image_labels is not None and one.n_classes != two.n_classes:
         return _failed_margin(f"they have {one.n_classes} and {two.n_classes} classes")
-    views, targets = places
+    views, targets = counterparts
     back = {int(j): i for i, j in enumerate(targets)}, {int(j): i for i, j in enumerate(views)}
-    turned = {(back[1][j], back[0][i]): w for i, j, w in complement.pairs}
-    apart, of_classes = _absolute_differences(_as_dict(graph.pairs), turned), ball(0)
+    transposed = {(back[1][j], back[0][i]): w for i, j, w in complement.pairs}
+    differences, of_classes = _absolute_differences(_as_dict(graph.pairs), transposed), ball(0)
     if one.image_labels is not None and two.image_labels is not None:
-        for mine, other, place in (
+        for mine, other, counterpart in (
             (graph.class_law, complement.target_class_law, views),
             (graph.target_class_law, complement.class_law, targets),
         ):
-            gaps = [abs(x - y) for row, at in zip(mine, place) for x, y in zip(row, other[at])]
-            apart, of_classes = apart + gaps, of_classes + ball_sum(gaps)
-    if _support(_as_dict(graph.pairs)) != _support(turned):
+            gaps = [abs(x - y) for row, at in zip(mine, counterpart) for x, y in zip(row, other[at])]
+            differences, of_classes = differences + gaps, of_classes + ball_sum(gaps)
+    if _support(_as_dict(graph.pairs)) != _support(transposed):
         cost = ball(max(one.shape))
     else:
         exchanged = complement.joint.transpose().tolist()  # (N2', N1')
         rows = [[exchanged[i][j] for j in targets] for i in views]
         sides = [complement.degrees[1][i] for i in views], [complement.degrees[0][j] for j in targets]
-        apart_in_norm = normalised(graph.joint, *graph.degrees) - normalised(type(graph.joint)(rows), *sides)
-        cost = nonnegative_sqrt(squared_norm(apart_in_norm)) + of_classes
-    return _agreement_margin(apart, "masses and class laws agree within {}", cost)
+        normalised_difference = normalised(graph.joint, *graph.degrees) - normalised(type(graph.joint)(rows), *sides)
+        cost = nonnegative_sqrt(squared_norm(normalised_difference)) + of_classes
+    return _agreement_margin(differences, "masses and class laws agree within {}", cost)
 
 
 def images_known_exactly(graph: BallGraph) -> Margin:
@@ -199,11 +199,11 @@ def images_known_exactly(graph: BallGraph) -> Margin:
         for c, share in row:
             by_view[i, c] = by_view.get((i, c), ball(0)) + w * share
             by_target[j, c] = by_target.get((j, c), ball(0)) + w * share
-    apart = [
+    differences = [
         *_absolute_differences(by_view, _nonzero_entries(graph.class_law)),
         *_absolute_differences(by_target, _nonzero_entries(graph.target_class_law)),
     ]
-    off = ball_sum(apart)
+    off = ball_sum(differences)
     words = f"one law of class, view and target has the stored laws within {enclosure(off)}"
     if not unique and not off <= ROUNDING_TOLERANCE:
         return Margin(ball(-ROUNDING_TOLERANCE), ball(ROUNDING_TOLERANCE), f"no {words[4:]} was found", 2 * off)

@@ -99,15 +99,15 @@ def _label_error_hiding_more(hides_more: BallGraph) -> Ball:
 def _largest_difference(graph: BallGraph, complement: BallGraph) -> Ball:
     """Largest difference of singular values, component counts, and label errors if there are labels."""
     pairs = zip_longest(graph.eigenvalues, complement.eigenvalues, fillvalue=ball(0))
-    apart = [abs(nonnegative_sqrt(mine) - nonnegative_sqrt(other)) for mine, other in pairs]
-    apart.append(ball(abs(graph.float_graph.n_components - complement.float_graph.n_components)))
+    differences = [abs(nonnegative_sqrt(mine) - nonnegative_sqrt(other)) for mine, other in pairs]
+    differences.append(ball(abs(graph.float_graph.n_components - complement.float_graph.n_components)))
     if graph.float_graph.image_labels is not None and complement.float_graph.image_labels is not None:
         for mine, other in (
             (graph.class_law, complement.target_class_law),
             (graph.target_class_law, complement.class_law),
         ):
-            apart.append(abs(_bayes_error(mine) - _bayes_error(other)))
-    return ball_max(apart)
+            differences.append(abs(_bayes_error(mine) - _bayes_error(other)))
+    return ball_max(differences)
 
 
 _TARGETS = {"targets are sent by a law": targets_are_sent_by_a_law}

@@ -79,7 +79,7 @@ def _spans_leading_eigenvectors(graph: BallGraph, features: BallMatrix, floats: 
     if columns:
         short -= solve_or_undecided(weighted * basis, weighted * image, PROJECTION_FAILED).trace()
         leak = nonnegative_sqrt(solve_or_undecided(weighted * basis, outside_moment, PROJECTION_FAILED).trace())
-    words = f"Ā leads {enclosure(leak)} out of the span, which misses {enclosure(short)} of Σ_(i<=k) λ_i"
+    words = f"‖(I - P_F)ĀP_F‖_F = {enclosure(leak)} and Σ_(i<=k) λ_i - tr P_FĀ = {enclosure(short)}, 0 is needed"
     return Margin(-leak.max(short), ball(_LEADING_TOLERANCE), words, _cost_of_nearly_leading(graph, k, leak, short))
 
 

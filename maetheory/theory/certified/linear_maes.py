@@ -127,9 +127,9 @@ def _unexplained_energy_of_pixel(images: BallMatrix, floats: Floats, pixel: int)
 
 
 def _shared_scale(images: BallMatrix, floats: Floats, weights: BallMatrix) -> Ball:
-    turned = weights.transpose()
+    transposed = weights.transpose()
     predicted = ball_sum(
-        abs(q) * squared_norm(_masked_images(images, mask) * turned) for q, mask in _weighted_masks(floats)
+        abs(q) * squared_norm(_masked_images(images, mask) * transposed) for q, mask in _weighted_masks(floats)
     )
     return (squared_norm(images) + predicted) / images.nrows()
 

@@ -54,10 +54,10 @@ def _largest_shift(graph: BallGraph, sampled: BallMatrix) -> Ball:
 
 def _distance(graph: BallGraph, sampled: BallMatrix) -> Ball:
     """Spectral norm ‖Ā̂_M − Ā_M‖₂, from the largest eigenvalue of a Gram matrix of the difference."""
-    apart = _normalised_matrix(_normalise_law(sampled)) - _normalised_matrix(graph.joint)
-    turned = apart.transpose()
-    small = apart * turned if apart.nrows() <= apart.ncols() else turned * apart
-    return nonnegative_sqrt(graph.spectrum("apart", small)[0])
+    difference = _normalised_matrix(_normalise_law(sampled)) - _normalised_matrix(graph.joint)
+    transposed = difference.transpose()
+    small = difference * transposed if difference.nrows() <= difference.ncols() else transposed * difference
+    return nonnegative_sqrt(graph.spectrum("difference", small)[0])
 
 
 def _is_law(sampled: BallMatrix) -> Margin:

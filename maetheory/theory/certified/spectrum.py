@@ -157,10 +157,10 @@ def _rediagonalise_clusters(vectors: BallMatrix, t: list[list[Ball]], member: np
         block = from_rows([[t[i][j] - (centre if i == j else 0) for j in inside] for i in inside], m, m)
         size = max(abs(float(x)) for x in block.entries())
         if size > 0:
-            turned = _orthogonal_eigenvectors(to_float_array(block / ball(size))) * from_rows(
+            rotated = _orthogonal_eigenvectors(to_float_array(block / ball(size))) * from_rows(
                 [columns[i] for i in inside], m, n
             )
-            for i, column in zip(inside, turned.mid().tolist()):
+            for i, column in zip(inside, rotated.mid().tolist()):
                 columns[i] = column
     return from_rows(columns, n, n).transpose()
 

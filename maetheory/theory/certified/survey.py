@@ -71,13 +71,13 @@ def certify_theorems(
     certified, everything = [], tuple(theorems)
     for done, theorem in enumerate(everything, 1):
         there = survey_worlds(theorem, worlds=worlds, seed=seed) if theorem.slug in CERTIFIED_SIDES else ()
-        small = [place for place in there if place.kind != BROKEN and _n_nodes(place) <= MAX_SURVEY_NODES]
-        certificates = tuple((place.name, certify(theorem, **place.objects)) for place in small)
+        small = [world for world in there if world.kind != BROKEN and _n_nodes(world) <= MAX_SURVEY_NODES]
+        certificates = tuple((world.name, certify(theorem, **world.objects)) for world in small)
         certified.append(TheoremCertificates(theorem.slug, certificates))
         progress(done, len(everything), f"certify {theorem.slug}")
     return tuple(certified)
 
 
-def _n_nodes(place: NamedWorld) -> int:
-    graph = place.objects.get("graph")
+def _n_nodes(world: NamedWorld) -> int:
+    graph = world.objects.get("graph")
     return 0 if graph is None else sum(graph.shape)

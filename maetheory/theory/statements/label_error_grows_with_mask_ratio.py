@@ -82,9 +82,9 @@ def contents_agree(graph: MaskGraph, hides_more: MaskGraph) -> bool:
         size = 1 + max(int(g.view_contents.symbols.max(initial=0)) for g in (graph, hides_more) if g.view_contents)
         one, two = (_symbol_frequencies(g, size) for g in (graph, hides_more))
         return bool(np.abs(one - two).max() <= ROUNDING_TOLERANCE)
-    pictures, others = _symbols_per_image(graph), _symbols_per_image(hides_more)
-    known = np.minimum(pictures, others) >= 0
-    return pictures.shape == others.shape and bool((pictures == others)[known].all())
+    symbols, other_symbols = _symbols_per_image(graph), _symbols_per_image(hides_more)
+    known = np.minimum(symbols, other_symbols) >= 0
+    return symbols.shape == other_symbols.shape and bool((symbols == other_symbols)[known].all())
 
 
 def keeps_positions(graph: MaskGraph) -> bool:
@@ -100,9 +100,9 @@ def _symbols_per_image(graph: MaskGraph) -> np.ndarray:
     views = np.full(masks.shape, -1)
     views[masks] = symbols[symbols >= 0]  # both in patch order
     image, view = graph.image_views.tocoo().coords
-    pictures = np.full((graph.image_views.shape[0], masks.shape[1]), -1)
-    np.maximum.at(pictures, image, views[view])
-    return pictures
+    assembled = np.full((graph.image_views.shape[0], masks.shape[1]), -1)
+    np.maximum.at(assembled, image, views[view])
+    return assembled
 
 
 def _symbol_frequencies(graph: MaskGraph, size: int) -> np.ndarray:
@@ -152,15 +152,17 @@ def uniform_parts(graph: MaskGraph, hides_more: MaskGraph) -> sparse.csr_array |
     seen, fewer = one.symbols.shape[1], two.symbols.shape[1]
     if len(one.symbols) * comb(seen, fewer) > _MAX_PARTS:
         return None
-    place = {shown: index for index, shown in enumerate(zip(_visible_positions(two), map(tuple, two.symbols.tolist())))}
+    index_of = {
+        shown: index for index, shown in enumerate(zip(_visible_positions(two), map(tuple, two.symbols.tolist())))
+    }
     chosen = list(combinations(range(seen), fewer))
     column = [
-        place.get((tuple(where[i] for i in part if where), tuple(symbols[i] for i in part)), len(place))
+        index_of.get((tuple(where[i] for i in part if where), tuple(symbols[i] for i in part)), len(index_of))
         for where, symbols in zip(_visible_positions(one), one.symbols.tolist())
         for part in chosen
     ]
     row = np.repeat(np.arange(len(one.symbols)), len(chosen))
-    shape = (len(one.symbols), len(place) + 1)
+    shape = (len(one.symbols), len(index_of) + 1)
     return sparse.csr_array(sparse.coo_array((np.ones(len(row), int), (row, column)), shape=shape))
 
 

@@ -55,9 +55,9 @@ def _terms(graph: MaskGraph, complement: MaskGraph) -> dict[str, float]:
     """Largest differences between dual quantities; singular values are padded with 0 to the same length."""
     one, two = _singular_values(graph), _singular_values(complement)
     size = max(len(one), len(two))
-    apart = np.pad(one, (0, size - len(one))) - np.pad(two, (0, size - len(two)))
+    differences = np.pad(one, (0, size - len(one))) - np.pad(two, (0, size - len(two)))
     found = {
-        "singular values": float(np.abs(apart).max()),
+        "singular values": float(np.abs(differences).max()),
         "components": float(abs(graph.n_components - complement.n_components)),
     }
     if graph.image_labels is not None and complement.image_labels is not None:
@@ -73,10 +73,10 @@ def _largest_difference(graph: MaskGraph, complement: MaskGraph) -> float:
 def _is_transposed(graph: MaskGraph, complement: MaskGraph) -> tuple[bool, str]:
     if graph.shape != complement.shape[::-1]:
         return False, f"the graphs are {graph.shape} and {complement.shape}"
-    places = match_nodes(graph, complement)
-    if places is None:
+    counterparts = match_nodes(graph, complement)
+    if counterparts is None:
         return False, "a view or target of one graph shows what no target or view of the other does"
-    views, targets = places
+    views, targets = counterparts
     off = _largest_entry(graph.joint - complement.joint.T[views][:, targets])
     if graph.image_labels is not None and complement.image_labels is not None:
         if graph.n_classes != complement.n_classes:
@@ -100,8 +100,8 @@ def _match_contents(contents: NodeContents | None, other: NodeContents | None, s
     """Index in `other` of the node with the same contents, for each node; the identity if neither is known."""
     if contents is None or other is None:
         return np.arange(size) if contents is other else None
-    place = {shown: index for index, shown in enumerate(_node_contents(other))}
-    found = [place.get(shown, -1) for shown in _node_contents(contents)]
+    index_of = {shown: index for index, shown in enumerate(_node_contents(other))}
+    found = [index_of.get(shown, -1) for shown in _node_contents(contents)]
     return np.array(found) if -1 not in found else None
 
 

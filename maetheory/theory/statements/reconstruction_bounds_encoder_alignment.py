@@ -55,7 +55,7 @@ DECODER_CONSTANT: Mapping[str, Callable[..., float]] = {"least": pair_lipschitz,
 def bi_lipschitz(least: float, lipschitz: float) -> tuple[bool, str]:
     """Assumption: ‖f − f⁺‖² ≤ L ‖h − h⁺‖² on every positive pair, with a finite L."""
     if not math.isfinite(least):
-        return False, "L = ∞: the decoder merges two views of one target that the encoder tells apart"
+        return False, "L = ∞: the decoder merges two views of one target that the encoder separates"
     return least <= lipschitz * (1 + ROUNDING_TOLERANCE), f"L = {lipschitz:.6g}, at least {least:.6g} is needed"
 
 

@@ -101,9 +101,8 @@ def _deviation_from_leading(graph: MaskGraph, features: np.ndarray) -> tuple[flo
 
 def _spans_leading_eigenvectors(graph: MaskGraph, features: np.ndarray) -> tuple[bool, str]:
     leak, short = _deviation_from_leading(graph, features)
-    return max(
-        leak, short
-    ) <= _LEADING_TOLERANCE, f"Ā leads {leak:.3g} out of the span, which misses {short:.3g} of Σ_(i<=k) λ_i"
+    measured = f"‖(I - P_F)ĀP_F‖_F = {leak:.3g} and Σ_(i<=k) λ_i - tr P_FĀ = {short:.3g}, 0 is needed"
+    return max(leak, short) <= _LEADING_TOLERANCE, measured
 
 
 def _gap_after(graph: MaskGraph, k: int) -> float:
