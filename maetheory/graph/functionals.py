@@ -120,7 +120,7 @@ def irreducible_loss(graph: MaskGraph, targets: np.ndarray) -> float:
 
 
 def target_variance(graph: MaskGraph, targets: np.ndarray) -> float:
-    """Var(x₂) = E ‖x₂ − E x₂‖², the lower bound printed for a constant encoder.
+    """Var(x₂) = E ‖x₂ − E x₂‖², the lower bound of the paper on the loss of a constant encoder.
 
     It depends on the embedding of the targets.
     """
