@@ -142,8 +142,9 @@ def _weighted_mean_interval(
 ) -> IntervalEstimate:
     """Weighted mean of intervals; with a confidence, widened by Student's half-width of the spread over drawn masks."""
     value, low, high = (float(weights @ [getattr(part, end) for part in parts]) for end in ("value", "low", "high"))
-    widened = confidence is not None and np.isfinite(value)
-    half_width = student_half_width([part.value for part in parts], confidence) if widened else 0.0
+    half_width = 0.0
+    if confidence is not None and np.isfinite(value):
+        half_width = student_half_width([part.value for part in parts], confidence)
     why = next((part.why for part in parts if not part.decided), "")
     if np.isinf(half_width):
         why = why or "only one mask was drawn, so the spread over masks is unknown"
