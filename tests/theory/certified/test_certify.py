@@ -188,7 +188,7 @@ def test_an_open_sign_is_undecided_and_the_width_is_told(middle):
     proved = certify(**bare(lhs=lambda graph: ball_around(ball(middle), ball(1.0)), rhs=zero))
     assert proved.verdict is Verdict.UNDECIDED
     assert proved.bits == 424
-    assert "width 2" in proved.note
+    assert "known to within 2" in proved.note
 
 
 @pytest.mark.parametrize("middle", [2.0, -2.0])
