@@ -1,4 +1,4 @@
-"""Whatever wrote a checkpoint, the same tensors and plain values come out, and a wrong file is one sentence."""
+"""Checkpoints of every format are read as the tensors and plain values that were saved."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import collections
 import dataclasses
 import enum
 import hashlib
-import json
-import os
 import pickle
 import sys
 import types
@@ -17,14 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from reading_checks import bits, same
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
 
 from maetheory.checkpoints.reading.checkpoint import read_checkpoint
-from maetheory.checkpoints.reading.contents import CheckpointContents, nonfinite_tensors
-from maetheory.core import InputError
-from maetheory.models import MAEConfig, ViTConfig
-from maetheory.training import TrainConfig, checkpointing
+from maetheory.checkpoints.reading.contents import nonfinite_tensors
 
 CONTAINERS = {
     "zip": {},
@@ -54,26 +50,6 @@ class Net(nn.Module):
         self.head = nn.Linear(6, 6)
         self.head.weight = self.blocks[0].qkv.weight
         self.missing = None
-
-
-def same(found: object, expected: object) -> bool:
-    """Return whether two trees are equal, tensors in every bit and with their types."""
-    if isinstance(expected, Tensor):
-        plain = isinstance(found, Tensor) and (found.dtype, found.shape) == (expected.dtype, expected.shape)
-        return plain and torch.equal(bits(found), bits(expected))
-    if isinstance(expected, dict):
-        return (
-            isinstance(found, dict)
-            and list(found) == list(expected)
-            and all(map(same, found.values(), expected.values()))
-        )
-    if isinstance(expected, list | tuple):
-        return isinstance(found, list | tuple) and len(found) == len(expected) and all(map(same, found, expected))
-    return type(found) is type(expected) and found == expected
-
-
-def bits(tensor: Tensor) -> Tensor:
-    return tensor.detach().contiguous().reshape(-1).view(torch.uint8)
 
 
 def plain_tree(newest: bool = True) -> dict:
@@ -304,72 +280,6 @@ def test_safetensors(tmp_path: Path) -> None:
     assert same({key: found.tree[key] for key in tensors}, tensors)
 
 
-def sharded(folder: Path, kind: str) -> dict[str, Tensor]:
-    tensors = {name: torch.full((2,), float(i)) for i, name in enumerate("abc")}
-    stem, suffix = ("model", ".safetensors") if kind == "safetensors" else ("pytorch_model", ".bin")
-    places = {"a": f"{stem}-1{suffix}", "b": f"{stem}-2{suffix}", "c": f"{stem}-1{suffix}"}
-    for file in set(places.values()):
-        part = {name: tensors[name] for name in places if places[name] == file}
-        save_file(part, folder / file) if kind == "safetensors" else torch.save(part, folder / file)
-    (folder / f"{stem}{suffix}.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
-    (folder / "config.json").write_text('{"model_type": "vit_mae"}')
-    return tensors
-
-
-@pytest.mark.parametrize("kind", ["safetensors", "torch"])
-def test_shards_are_one_set_of_weights(kind: str, tmp_path: Path) -> None:
-    tensors = sharded(tmp_path, kind)
-    index = next(tmp_path.glob("*.index.json"))
-    for path in (tmp_path, index):
-        found = read_checkpoint(path)
-        assert (found.path, found.container) == (path, f"{kind} shards")
-        assert same(dict(sorted(found.tree.items())), tensors)
-        assert found.sidecars == {"config.json": {"model_type": "vit_mae"}}
-    files = sorted(file for file in tmp_path.iterdir() if file.suffix != ".json")
-    lines = "".join(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files)
-    assert found.sha256 == hashlib.sha256(lines.encode()).hexdigest()
-
-
-@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin", "anything.ckpt"])
-def test_a_folder_with_one_file_of_weights(name: str, tmp_path: Path) -> None:
-    save_file({"a": torch.ones(2)}, tmp_path / name) if "safe" in name else torch.save(
-        {"a": torch.ones(2)}, tmp_path / name
-    )
-    (tmp_path / "preprocessor_config.json").write_text('{"size": 32}')
-    (tmp_path / "args.json").write_text('{"backbone": "vit_tiny"}')
-    for path in (tmp_path, tmp_path / name):
-        found = read_checkpoint(path)
-        assert (found.path, found.tree["a"].tolist()) == (path, [1, 1])
-        assert found.sidecars == {"preprocessor_config.json": {"size": 32}, "args.json": {"backbone": "vit_tiny"}}
-
-
-def test_the_newest_whole_step_of_a_run(tmp_path: Path) -> None:
-    for step, whole in ((3, True), (20, True), (30, False)):
-        folder = tmp_path / f"step-{step:08d}"
-        folder.mkdir()
-        save_file({"w": torch.full((1,), float(step))}, folder / "weights.safetensors")
-        save_file({"m": torch.ones(1)}, folder / "optimizer.safetensors")
-        (folder / "config.json").write_text(json.dumps({"step": step}))
-        if whole:
-            (folder / "state.json").write_text("{}")
-    for path, step in ((tmp_path, 20), (tmp_path / "step-00000003", 3)):
-        found = read_checkpoint(path)
-        assert (found.container, found.tree["w"].item()) == ("maetheory run", step)
-        assert found.path == tmp_path / f"step-{step:08d}"
-        assert found.sidecars == {"config.json": {"step": step}}
-
-
-def test_the_run_that_training_writes(tmp_path: Path) -> None:
-    vit = ViTConfig(8, 2, 1, width=16, depth=2, heads=2, positions="learned")
-    config = TrainConfig(MAEConfig(vit, decoder_width=16, decoder_depth=1, decoder_heads=2))
-    model = checkpointing.build_model(config)
-    checkpointing.save(tmp_path, 5, config.to_dict(), model, torch.optim.AdamW(model.parameters()), 10)
-    found = read_checkpoint(tmp_path)
-    assert found.container == "maetheory run"
-    assert same({key: found.tree[key] for key in model.state_dict()}, dict(model.state_dict()))
-    assert TrainConfig.from_dict(found.sidecars["config.json"]) == config
-
-
 def test_real_whole_modules(real_data: Path) -> None:
     files = sorted((real_data / "checkpoints" / "cifar10-vit-tiny").glob("*.pt"))
     assert len(files) == 2
@@ -388,87 +298,3 @@ def test_not_finite_names_the_tensors(tmp_path: Path) -> None:
     tensors = {"a": torch.ones(2), "b": torch.tensor([float("nan")]), "c": torch.tensor([1, 2])}
     torch.save({"model": tensors, "list": [torch.tensor(float("inf"))]}, tmp_path / "a.pt")
     assert nonfinite_tensors(read_checkpoint(tmp_path / "a.pt").tree) == ["list.0", "model.b"]
-
-
-def sentence(path: Path, **options: int) -> str:
-    with pytest.raises(InputError) as caught:
-        read_checkpoint(path, **options)
-    text = str(caught.value)
-    assert text.startswith(f"{path} cannot be read: ")
-    assert "\n" not in text
-    return text
-
-
-WRONG = {
-    "the file is empty": b"",
-    "damaged, or no checkpoint": b"hello, this is a text\n" * 3,
-    "web page": b"\n<!DOCTYPE html><html><body>404</body></html>",
-    "git-lfs pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 1\n",
-    "data.pkl of a torch file": b"PK\x05\x06" + b"\0" * 18,
-    "an HDF5 file, not a checkpoint": b"\x89HDF\r\n\x1a\n" + b"\0" * 40,
-    "a PNG image, not a checkpoint": b"\x89PNG\r\n\x1a\n" + b"\0" * 40,
-    "packed with gzip, not a checkpoint; unpack it first": b"\x1f\x8b\x08" + b"\0" * 40,
-    "its end is missing or damaged; the download was cut short": b"PK\x03\x04" + b"\0" * 40,
-    "cut short: its header is longer than the file": (10**6).to_bytes(8, "little") + b'{"a"',
-}
-
-
-@pytest.mark.parametrize("words", WRONG)
-def test_what_is_no_checkpoint_is_one_sentence(words: str, tmp_path: Path) -> None:
-    content = WRONG[words]
-    if content.startswith(b"PK\x05"):
-        np.savez(tmp_path / "a.npz", a=np.ones(2))
-        content = (tmp_path / "a.npz").read_bytes()
-    (tmp_path / "a.pt").write_bytes(content)
-    assert words in sentence(tmp_path / "a.pt")
-
-
-def test_what_is_no_file_is_one_sentence(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    assert "not an ordinary file" in sentence(tmp_path / "pipe")
-    assert "not an ordinary file" in sentence(Path("/dev/zero"))
-    assert "there is no file nowhere.pt" in sentence(tmp_path / "nowhere.pt")
-    assert "cannot be read" in sentence(tmp_path / "x" / "\0")
-    (tmp_path / "empty").mkdir()
-    assert "the folder holds no checkpoint" in sentence(tmp_path / "empty")
-    for name in ("a.pt", "b.pt"):
-        torch.save({}, tmp_path / name)
-    assert "several checkpoints (a.pt, b.pt); name one" in sentence(tmp_path)
-    (tmp_path / "config.json").write_text("{")
-    assert "config.json is not JSON" in sentence(tmp_path / "a.pt")
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"d": "model-1.safetensors"}, "lacks d, one of 1"),
-        ({"d": "model-9.safetensors"}, "model-9.safetensors that model.safetensors.index.json lists is missing"),
-        ({"d": "../model-1.safetensors"}, "which is not beside it"),
-        ({"d": "/etc/passwd"}, "which is not beside it"),
-        ({"d": 3}, "lists no weights"),
-    ],
-)
-def test_an_index_that_does_not_fit(change: dict, words: str, tmp_path: Path) -> None:
-    sharded(tmp_path, "safetensors")
-    index = tmp_path / "model.safetensors.index.json"
-    content = json.loads(index.read_text())
-    index.write_text(json.dumps({"weight_map": content["weight_map"] | change}))
-    assert words in sentence(tmp_path)
-
-
-def test_a_program_is_not_weights(tmp_path: Path) -> None:
-    torch.jit.script(nn.Linear(2, 2)).save(str(tmp_path / "a.pt"))
-    assert "TorchScript" in sentence(tmp_path / "a.pt")
-
-
-def test_only_dense_tensors(tmp_path: Path) -> None:
-    torch.save({"a": torch.ones(2, 2).to_sparse()}, tmp_path / "a.pt")
-    assert "only dense tensors" in sentence(tmp_path / "a.pt")
-    torch.save({"a": torch.ones(2, device="meta")}, tmp_path / "b.pt")
-    assert "only dense tensors" in sentence(tmp_path / "b.pt")
-
-
-def test_a_budget_is_kept(tmp_path: Path) -> None:
-    torch.save({"a": torch.ones(1000)}, tmp_path / "a.pt")
-    assert isinstance(read_checkpoint(tmp_path / "a.pt", max_bytes=8000), CheckpointContents)
-    assert "its size allows" in sentence(tmp_path / "a.pt", max_bytes=3000)

@@ -1,0 +1,112 @@
+"""Files of vit-pytorch of any year are loaded as the encoders that it runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from maetheory.checkpoints import load_contents
+from maetheory.checkpoints.dialects.catalogue import FRAMEWORK_DIALECTS
+from maetheory.checkpoints.reading.checkpoint import read_checkpoint
+from maetheory.core import InputError
+
+pytest.importorskip("timm", reason="needs timm: pip install maetheory[timm]")
+
+from framework_parity import IMAGES, loaded, same, saved, states
+from framework_peers import YEARS, ViT, renamed
+from mae_peers import scattered
+
+
+@pytest.mark.parametrize("year", YEARS)
+def test_vit_pytorch_of_every_year(year: int, tmp_path: Path) -> None:
+    peer = scattered(ViT(patch_norm=year > 2020))
+    encoder, report = loaded(tmp_path, renamed(peer.state_dict(), *YEARS[year]))
+    same(encoder, peer)
+    assert (report.dialect, report.config.heads, report.config.inner) == ("vit-pytorch", 2, 128)
+    heads, pooled = report.notes
+    assert heads == "heads 2: assumed, 64 features a head; heads= (--heads) says otherwise"
+    assert "pool='cls', its default, was assumed" in pooled
+    assert report.config.patch_norm == (year > 2020)
+    assert not report.config.qkv_bias
+    with torch.no_grad():
+        expected = peer.mlp_head(states(peer)[1][:, 0])
+        torch.testing.assert_close(encoder.logits(IMAGES), expected, rtol=0, atol=1e-4)
+
+
+def test_vit_pytorch_patches_of_one_channel(tmp_path: Path) -> None:
+    peer = scattered(ViT(channels=1))
+    encoder, report = loaded(tmp_path, peer.state_dict(), mean=0.4, std=0.3)
+    images = IMAGES[:, :1]
+    with torch.no_grad():
+        for one, other in zip(encoder.hidden_states(images), peer.states((images - 0.4) / 0.3)[0]):
+            torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
+    assert (report.config.channels, report.config.patch) == (1, 4)
+    wrong = {**peer.state_dict(), "to_patch_embedding.2.weight": torch.zeros(48, 23)}
+    with pytest.raises(InputError, match="patches of 23 values are no square of 1, 2 or 3 channels"):
+        loaded(tmp_path, wrong)
+
+
+def test_vit_pytorch_without_dropout_with_one_head_and_without_cls(tmp_path: Path) -> None:
+    peer = scattered(ViT(heads=1, dim_head=48, dropout=False))
+    encoder, report = loaded(tmp_path, peer.state_dict())
+    same(encoder, peer)
+    assert (report.config.heads, report.sources["heads"]) == (1, "the missing map after the attention")
+    peer = scattered(ViT(pool="mean"))
+    encoder, report = loaded(tmp_path, peer.state_dict())
+    same(encoder, peer)
+    assert (report.config.cls, report.config.position_prefix, report.head) == (False, 0, None)
+
+
+def test_vit_pytorch_pickled_whole_says_its_heads(tmp_path: Path) -> None:
+    peer = scattered(ViT(heads=3, dim_head=16))
+    encoder, report = loaded(tmp_path, peer)
+    same(encoder, peer)
+    assert (report.config.heads, report.sources["heads"]) == (3, "the pickled module")
+    assert not any("pool" in note for note in report.notes)
+    with pytest.raises(InputError, match=r"pass heads= \(--heads\)"):
+        loaded(tmp_path, peer.state_dict())
+    peer.pool = "mean"
+    with pytest.raises(InputError, match="averages all its tokens"):
+        loaded(tmp_path, peer)
+
+
+def test_vit_pytorch_mae(tmp_path: Path) -> None:
+    peer = scattered(ViT())
+    state = renamed(peer.state_dict(), before="encoder.")
+    twice = {
+        f"patch_to_emb.{i}.{kind}": state[f"encoder.to_patch_embedding.{i + 1}.{kind}"]
+        for i in range(3)
+        for kind in ("weight", "bias")
+    }
+    names = (
+        "mask_token",
+        "enc_to_dec.weight",
+        "to_pixels.bias",
+        "decoder_pos_emb.weight",
+        "decoder.layers.0.0.norm.weight",
+    )
+    own = {name: torch.zeros(24) for name in names}
+    encoder, report = loaded(tmp_path, state | twice | own)
+    same(encoder, peer)
+    assert (report.prefix, report.decoder) == ("encoder.", "whole")
+    assert report.left == {"the patch map once more": 6, "the decoder": 5}
+
+
+@pytest.mark.parametrize("swap", [("norm1", "norm2"), ("mlp.fc1.", "mlp.fc2.")])
+def test_a_table_with_two_lines_exchanged_is_seen(swap: tuple[str, str], tmp_path: Path) -> None:
+    """The comparisons above fail on the mistakes that tables make; of shapes, the reader sees them itself."""
+    one, other = swap
+
+    def wrong(target: str) -> str:
+        return target.replace(one, "?").replace(other, one).replace("?", other)
+
+    tables = [
+        replace(dialect, rename=tuple((pattern, wrong(target)) for pattern, target in dialect.rename))
+        for dialect in FRAMEWORK_DIALECTS
+    ]
+    peer = scattered(ViT())
+    with pytest.raises(AssertionError if one == "norm1" else InputError):
+        same(load_contents(read_checkpoint(saved(tmp_path, peer.state_dict())), dialects=tables)[0], peer)

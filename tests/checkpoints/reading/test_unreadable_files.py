@@ -1,0 +1,71 @@
+"""A file that is no checkpoint is refused with one sentence that says what it is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from reading_checks import refusal_message
+from torch import nn
+
+from maetheory.checkpoints.reading.checkpoint import read_checkpoint
+from maetheory.checkpoints.reading.contents import CheckpointContents
+
+WRONG = {
+    "the file is empty": b"",
+    "damaged, or no checkpoint": b"hello, this is a text\n" * 3,
+    "web page": b"\n<!DOCTYPE html><html><body>404</body></html>",
+    "git-lfs pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 1\n",
+    "data.pkl of a torch file": b"PK\x05\x06" + b"\0" * 18,
+    "an HDF5 file, not a checkpoint": b"\x89HDF\r\n\x1a\n" + b"\0" * 40,
+    "a PNG image, not a checkpoint": b"\x89PNG\r\n\x1a\n" + b"\0" * 40,
+    "packed with gzip, not a checkpoint; unpack it first": b"\x1f\x8b\x08" + b"\0" * 40,
+    "its end is missing or damaged; the download was cut short": b"PK\x03\x04" + b"\0" * 40,
+    "cut short: its header is longer than the file": (10**6).to_bytes(8, "little") + b'{"a"',
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_what_is_no_checkpoint_is_one_sentence(words: str, tmp_path: Path) -> None:
+    content = WRONG[words]
+    if content.startswith(b"PK\x05"):
+        np.savez(tmp_path / "a.npz", a=np.ones(2))
+        content = (tmp_path / "a.npz").read_bytes()
+    (tmp_path / "a.pt").write_bytes(content)
+    assert words in refusal_message(tmp_path / "a.pt")
+
+
+def test_what_is_no_file_is_one_sentence(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "not an ordinary file" in refusal_message(tmp_path / "pipe")
+    assert "not an ordinary file" in refusal_message(Path("/dev/zero"))
+    assert "there is no file nowhere.pt" in refusal_message(tmp_path / "nowhere.pt")
+    assert "cannot be read" in refusal_message(tmp_path / "x" / "\0")
+    (tmp_path / "empty").mkdir()
+    assert "the folder holds no checkpoint" in refusal_message(tmp_path / "empty")
+    for name in ("a.pt", "b.pt"):
+        torch.save({}, tmp_path / name)
+    assert "several checkpoints (a.pt, b.pt); name one" in refusal_message(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    assert "config.json is not JSON" in refusal_message(tmp_path / "a.pt")
+
+
+def test_a_program_is_not_weights(tmp_path: Path) -> None:
+    torch.jit.script(nn.Linear(2, 2)).save(str(tmp_path / "a.pt"))
+    assert "TorchScript" in refusal_message(tmp_path / "a.pt")
+
+
+def test_only_dense_tensors(tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(2, 2).to_sparse()}, tmp_path / "a.pt")
+    assert "only dense tensors" in refusal_message(tmp_path / "a.pt")
+    torch.save({"a": torch.ones(2, device="meta")}, tmp_path / "b.pt")
+    assert "only dense tensors" in refusal_message(tmp_path / "b.pt")
+
+
+def test_a_budget_is_kept(tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(1000)}, tmp_path / "a.pt")
+    assert isinstance(read_checkpoint(tmp_path / "a.pt", max_bytes=8000), CheckpointContents)
+    assert "its size allows" in refusal_message(tmp_path / "a.pt", max_bytes=3000)
