@@ -83,7 +83,7 @@ def extra_memory(Z: np.ndarray, n: int) -> int:
 
 
 def precision_that_suffices(Z: np.ndarray, tolerance: float = 1e-3) -> tuple[str, str]:
-    """Return the precision that suffices by the stated error, and by the measured difference of both on the first rows."""
+    """Return the precision that suffices by the stated error, and by the measured one on the first rows."""
     rank = metrics.effective_rank(Moments(Z.shape[1], precision="float32").update(Z))
     few = Z[: 4 * Z.shape[1]]
     rough, fine = (

@@ -62,7 +62,9 @@ def downstream_through_training(
     from maetheory.evaluation.bounds.unconstrained_features import train_unconstrained_features
 
     graph = toy_training.toy_mask_graph()
-    free = train_unconstrained_features(graph, 16, weight=FREE_WEIGHT, steps=steps, n_measurements=n_measurements, seed=seed)
+    free = train_unconstrained_features(
+        graph, 16, weight=FREE_WEIGHT, steps=steps, n_measurements=n_measurements, seed=seed
+    )
     rows = [{"kind": ADAPTIVE_TARGETS, "step": one.step, **_check_bounds(graph, one.features)} for one in free]
     spectral = float(spectral_bound(graph, 16))
     for name, table in train_and_check(epochs, n_measurements, seed).items():

@@ -79,7 +79,9 @@ def trained_spectra(
         ]
     length = toy_training.TOY_CONFIG.epochs if epochs is None else epochs
     for weight in trained_weights:
-        model = toy_training.train_toy_mae(weight, epochs=length, n_measurements=1, fit_steps=0, slugs=(), seed=seed).model
+        model = toy_training.train_toy_mae(
+            weight, epochs=length, n_measurements=1, fit_steps=0, slugs=(), seed=seed
+        ).model
         encoded = encode_graph(model, graph, weight=weight, fit_steps=0)
         parts.append(_spectrum_rows(graph, U_MAE_CLS, encoded, encoded.weight or weight, encoded.lipschitz))
     return pd.concat(parts, ignore_index=True)
