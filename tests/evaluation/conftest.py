@@ -1,4 +1,4 @@
-"""The oracles stand beside the tests, outside the package they check."""
+"""Put the folder of oracles, independent reference implementations, on the import path."""
 
 from __future__ import annotations
 

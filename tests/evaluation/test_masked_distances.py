@@ -1,4 +1,4 @@
-"""Distances of masked images are those of what is left, under one mask or under masks of their own."""
+"""Distances of masked images, under shared masks and under masks per image."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def images() -> ImageSet:
 
 
 def same(one, other) -> None:
-    for name in ("intra", "inter", "relative"):
+    for name in ("intra", "inter", "ratio"):
         first, second = getattr(one, name), getattr(other, name)
         assert (first.value, first.error) == pytest.approx((second.value, second.error), rel=1e-5)
 
 
-def test_one_mask_for_both_is_a_distance_over_what_it_shows_whatever_hides_the_rest(images):
+def test_shared_masks_give_distances_over_visible_pixels_whatever_replaces_hidden_ones(images):
     masks = list(_draw_masks(16, 0.75, 3, None, 0))
     assert [mask.sum() for mask in masks] == [4, 4, 4]
     pixels = images.images / 255
@@ -38,7 +38,7 @@ def test_one_mask_for_both_is_a_distance_over_what_it_shows_whatever_hides_the_r
     same(masked_distances(images, 2, 0.75, n_masks=3), class_distances(hidden, images.labels))
 
 
-def test_own_masks_differ_from_image_to_image_and_hide_in_grey(images):
+def test_masks_per_image_differ_and_replace_hidden_pixels_by_grey(images):
     masks = list(_draw_masks(16, 0.5, 2, 24, 5))
     assert len(np.unique(masks[0], axis=0)) > 20
     assert (np.array(masks).sum(2) == 8).all()
@@ -70,7 +70,7 @@ def test_features_are_those_of_visible_patches(images, kind):
         same(found, class_distances(features, images.labels))
 
 
-def test_what_is_hidden_does_not_reach_the_features(images):
+def test_features_do_not_depend_on_hidden_pixels(images):
     torch.manual_seed(0)
     shown = next(_draw_masks(16, 0.5, 1, None, 0)).reshape(4, 4)
     blank = np.where(np.kron(shown, np.ones((2, 2), bool)), images.images, 7).astype(np.uint8)
@@ -78,7 +78,7 @@ def test_what_is_hidden_does_not_reach_the_features(images):
     same(*(masked_distances(some, 2, 0.5, encoder=model, n_masks=1) for some in (images, again)))
 
 
-def test_bad_input_is_one_sentence(images):
+def test_errors_are_one_sentence(images):
     model = MAE(CONFIG)
     with pytest.raises(InputError, match="or \"per-image\", but it is 'both'"):
         masked_distances(images, 2, 0.5, masks="both")

@@ -1,4 +1,4 @@
-"""What is measured on a trained model is what the model does, and no theorem is violated by it."""
+"""Theorem checks on trained models agree with direct computation, and no theorem is violated."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_fitting_lowers_epsilon_and_leaves_the_model_alone(run: Path, graph: Mas
     assert found[0].epsilon == pytest.approx(graph.degrees[1] @ least, rel=1e-12)
 
 
-def test_which_f_was_used_is_said(encoded: EncodedGraph, run: Path, graph: MaskGraph) -> None:
+def test_the_note_states_which_f_was_used(encoded: EncodedGraph, run: Path, graph: MaskGraph) -> None:
     assert "cls readout, L2-normalised" in check_bounds(encoded, ["certificate-bounds-downstream-error"])[0].note
     raw = encode_graph(load_run(run)[0], graph, readout="mean", normalized=False, fit_steps=0)
     assert "mean readout, not normalised" in check_bounds(raw, ["alignment-split"])[0].note
@@ -205,7 +205,7 @@ def test_theorems_of_labels_are_left_out_without_labels(run: Path, world: worlds
     assert not set(LABEL_THEOREMS) & set(by_slug(encoded))
 
 
-def test_what_does_not_fit_is_one_sentence(run: Path, graph: MaskGraph, encoded: EncodedGraph) -> None:
+def test_errors_are_one_sentence(run: Path, graph: MaskGraph, encoded: EncodedGraph) -> None:
     model = load_run(run)[0]
     nine = MaskGraph.enumerate(worlds.mixture(9, 2, 2, 0.1), UniformMasks(9, 1))
     with pytest.raises(InputError, match="sees 4 patches of 1x1 pixels, but an image of this world has 9"):
@@ -232,24 +232,29 @@ def test_what_does_not_fit_is_one_sentence(run: Path, graph: MaskGraph, encoded:
         check_bounds(encoded, ["linear-mae-optimum"])
 
 
-def test_a_watched_run_is_the_unwatched_one_and_its_looks_agree(
+def test_the_callback_does_not_change_the_run_and_measures_it(
     run: Path, graph: MaskGraph, world: worlds.FiniteWorld, tmp_path: Path
 ) -> None:
-    watch = BoundsCallback(graph, [2, 16], 0.1, ("alignment-split", "certificate-bounds-downstream-error"), fit_steps=3)
-    watch.measure(build_model(TOY_CONFIG))
+    callback = BoundsCallback(
+        graph, [2, 16], 0.1, ("alignment-split", "certificate-bounds-downstream-error"), fit_steps=3
+    )
+    callback.measure(build_model(TOY_CONFIG))
     logged: list[dict[str, float]] = []
 
-    def recorded(seen: TrainStep) -> dict[str, float] | None:
-        found = watch(seen)
+    def recorded(train_step: TrainStep) -> dict[str, float] | None:
+        found = callback(train_step)
         logged.extend([found] if found else [])
         return found
 
     result = train(
-        TOY_CONFIG, sample_images(world, 1024, np.random.default_rng(0)), out=tmp_path / "watched", callbacks=[recorded]
+        TOY_CONFIG,
+        sample_images(world, 1024, np.random.default_rng(0)),
+        out=tmp_path / "measured",
+        callbacks=[recorded],
     )
     alone = load_run(run)[0].state_dict()
     assert all(torch.equal(value, alone[name]) for name, value in result.model.state_dict().items())
-    table = watch.table
+    table = callback.table
     assert table.step.unique().tolist() == [0, 2, 16, 48]
     assert set(table.verdict) <= {"TIGHT", "HOLDS", "VACUOUS"}
     np.testing.assert_allclose(table.lhs[::2], table.alignment[::2] + table.bias[::2], rtol=1e-12)

@@ -1,4 +1,4 @@
-"""Free features under gradient descent reach what closed forms say, and no less."""
+"""Unconstrained features trained by gradient descent reach the closed-form optima, and nothing below them."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def test_the_predicted_spectrum_is_found_by_descent(graph, weight, lipschitz, en
     (last,) = train_unconstrained_features(
         graph, 4, weight=weight, lipschitz=lipschitz, energy=energy, learning_rate=0.1, steps=800
     )
-    said = check(
+    checked = check(
         RANK, graph, features=last.features, h=last.h, targets=last.targets, weight=weight, lipschitz=lipschitz
     )
-    assert said.verdict in (Verdict.HOLDS, Verdict.TIGHT)
-    excess = max(float(said.lhs) - float(said.rhs), 1e-15 * said.scale)
-    assert excess < 1e-5 * said.scale  # how far descent has come; what follows holds at any excess
-    assert float(said.lhs) == last.loss
+    assert checked.verdict in (Verdict.HOLDS, Verdict.TIGHT)
+    excess = max(float(checked.lhs) - float(checked.rhs), 1e-15 * checked.scale)
+    assert excess < 1e-5 * checked.scale  # how far descent has come; what follows holds at any excess
+    assert float(checked.lhs) == last.loss
     found = np.linalg.svd(weighted_rows(graph, last.features), compute_uv=False) ** 2
     lam = np.minimum(eigenvalues(graph, 4), 1)
     predicted = predicted_spectrum(lam, weight=weight, lipschitz=lipschitz, energy=energy)
@@ -63,8 +63,8 @@ def test_a_trained_linear_decoder_reaches_the_top_singular_directions(graph):
     rows = weighted_rows(graph, last.features)
     decoder = np.linalg.lstsq(rows, weighted_rows(graph, last.h))[0]
     bound = furthest_from_optimum(rows, aim, decoder)
-    round_off = 1e-13 * mean_square(graph.degrees[1], targets)
-    assert -round_off <= last.loss - best.loss <= bound + round_off
+    rounding_error = 1e-13 * mean_square(graph.degrees[1], targets)
+    assert -rounding_error <= last.loss - best.loss <= bound + rounding_error
     assert bound < 1e-6 * best.loss
     assert linear_decoder_optimum(graph, targets, 2).loss < best.loss - 1e3 * bound
 
@@ -72,8 +72,8 @@ def test_a_trained_linear_decoder_reaches_the_top_singular_directions(graph):
 def test_pixels_under_an_isometry_obey_the_bound_with_its_constant(graph):
     targets = 2 * graph.targets("packed") - 1
     (last,) = train_unconstrained_features(graph, 2, weight=0.3, lipschitz=0.5, targets=targets, steps=200)
-    said = check(RANK, graph, features=last.features, h=last.h, targets=targets, weight=0.3, lipschitz=0.5)
-    assert said.verdict is Verdict.HOLDS
+    checked = check(RANK, graph, features=last.features, h=last.h, targets=targets, weight=0.3, lipschitz=0.5)
+    assert checked.verdict is Verdict.HOLDS
     assert mean_square(graph.degrees[0], last.features) == pytest.approx(1.0, rel=1e-12)
     np.testing.assert_allclose(last.h @ last.h.T, 2 * last.features @ last.features.T, atol=1e-12)
     assert (
@@ -93,7 +93,7 @@ def test_pixels_under_an_isometry_obey_the_bound_with_its_constant(graph):
         ({"decoder": "mlp"}, "isometry"),
     ],
 )
-def test_what_does_not_fit_is_one_sentence(graph, options, says):
+def test_errors_are_one_sentence(graph, options, says):
     if isinstance(options.get("targets"), str):
         options = {**options, "targets": graph.targets("packed")}
     with pytest.raises(InputError, match=says):

@@ -14,24 +14,21 @@ from maetheory import metrics
 from maetheory.checkpoints import Encoder, EncoderConfig
 from maetheory.core import InputError
 from maetheory.data import ImageSet
-from maetheory.evaluation import collapse_report, encode, measure_collapse, random_init_model
-from maetheory.evaluation.collapse.baselines import noise_baseline, noise_moments
+from maetheory.evaluation import collapse_report, encode, measure_collapse
 from maetheory.evaluation.collapse.metric_estimates import (
     HALF_SAMPLE_METHOD,
     JACKKNIFE_METHOD,
     estimate_by_half_sampling,
     estimate_metrics,
 )
-from maetheory.evaluation.collapse.metric_specs import MetricEstimate, select_metrics
-from maetheory.evaluation.collapse.prediction_interval import combine_initialisations
+from maetheory.evaluation.collapse.metric_specs import select_metrics
 from maetheory.evaluation.collapse.random_initialisation import NO_RANDOM_INIT
 from maetheory.evaluation.features import feature_sets
 from maetheory.evaluation.features.batch_size import activation_bytes, default_batch_size
 from maetheory.evaluation.features.masked_views import N_VIEWS
 from maetheory.masks import UniformMasks
-from maetheory.metrics import CONVENTIONS, Moments
-from maetheory.models import MAE, MAEConfig, SimMIM, ViTConfig
-from maetheory.models.positions import sincos_positions
+from maetheory.metrics import CONVENTIONS
+from maetheory.models import MAE, MAEConfig, ViTConfig
 
 CONFIG = MAEConfig(ViTConfig(8, 2, 1, width=16, depth=2, heads=2), 16, 1, 2)
 DEEP = ViTConfig(8, 2, 1, width=16, depth=6, heads=2)
@@ -45,7 +42,7 @@ def images() -> ImageSet:
 
 
 def trained(kind: Any = MAE, config: Any = CONFIG) -> Any:
-    """A model that is far from where it started."""
+    """A model whose weights are far from their initial values."""
     torch.manual_seed(7)
     model = kind(config)
     with torch.no_grad():
@@ -55,7 +52,7 @@ def trained(kind: Any = MAE, config: Any = CONFIG) -> Any:
 
 
 def given(features: Any) -> Any:
-    """A callable that gives the rows of `features`, whatever the images, in turn."""
+    """A callable that returns the rows of `features` in turn, whatever the images."""
     place = [0]
 
     def callable_(images: torch.Tensor) -> torch.Tensor:
@@ -105,7 +102,7 @@ def test_an_error_is_not_clipped_where_its_interval_is() -> None:
     assert all(0.5 * spread < row.error < 2 * spread for row in rows)
 
 
-def test_quick_and_full_say_the_same_and_quick_has_no_baselines(images: ImageSet) -> None:
+def test_full_adds_baselines_and_changes_nothing_else(images: ImageSet) -> None:
     model = trained()
     quick, full = (collapse_report(model, images, full=full) for full in (False, True))
     both = quick.merge(full, on=["readout", "metric", "convention"])
@@ -124,7 +121,9 @@ def test_tokens_are_streamed_into_what_all_of_them_give(images: ImageSet) -> Non
         assert table.value[name] == pytest.approx(getattr(metrics, name)(rows), rel=1e-6), name
 
 
-def test_past_what_is_held_images_are_streamed_too(images: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_moments_are_streamed_above_the_limit_of_rows_in_memory(
+    images: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = trained()
     whole = collapse_report(model, images, full=True)
     monkeypatch.setattr(feature_sets, "MAX_ROWS_IN_MEMORY", 10)
@@ -143,8 +142,8 @@ def test_all_layers_in_one_pass_are_the_layers_one_by_one(images: ImageSet) -> N
     model = trained()
     calls = []
     model.encoder.register_forward_hook(lambda *_: calls.append(1))
-    states = model.encoder.states
-    model.encoder.states = lambda *args: calls.append(1) or states(*args)
+    states = model.encoder.iter_hidden_states
+    model.encoder.iter_hidden_states = lambda *args: calls.append(1) or states(*args)
     table = collapse_report(model, images, layers="all")
     assert len(calls) == 1
     ranks = table[(table.metric == "effective_rank") & (table.readout == "mean")].set_index("layer").value
@@ -158,7 +157,7 @@ def test_all_layers_in_one_pass_are_the_layers_one_by_one(images: ImageSet) -> N
 
 
 @pytest.mark.parametrize(("kind", "config"), [(MAE, CONFIG), (Encoder, FOREIGN)])
-def test_no_more_than_two_layers_of_tokens_are_held(kind: Any, config: Any, images: ImageSet) -> None:
+def test_tokens_of_at_most_two_layers_are_in_memory(kind: Any, config: Any, images: ImageSet) -> None:
     model = trained(kind, replace(config, depth=6) if kind is Encoder else replace(config, encoder=DEEP))
     given_up: list[Any] = []
     alive: list[int] = []
@@ -197,40 +196,6 @@ def test_the_batch_of_a_large_encoder_fits_in_memory() -> None:
     assert default_batch_size(beit) < 133
 
 
-@pytest.mark.parametrize(("kind", "config"), [(MAE, CONFIG), (SimMIM, CONFIG), (Encoder, FOREIGN)])
-def test_the_baseline_of_an_untrained_model_is_that_model(kind: Any, config: Any, images: ImageSet) -> None:
-    untrained = kind(config)
-    before = torch.get_rng_state()
-    model = random_init_model(untrained, seed=3)
-    assert torch.equal(torch.get_rng_state(), before)
-    names = ("effective_rank", "mean_cosine", "twonn", "lidar", "mask_pair_alignment")
-    table = collapse_report(model, images, full=True, seed=3, metrics=names, n_initialisations=1)
-    np.testing.assert_allclose(table.value, table.random_init, rtol=1e-9)
-    other = collapse_report(trained(kind, config), images, full=True, seed=3, metrics=("effective_rank",))
-    assert not np.isclose(other.value, other.random_init, rtol=1e-3).any()
-
-
-def test_a_fixed_position_table_is_kept_and_a_trained_one_is_not() -> None:
-    fixed = Encoder(FOREIGN)
-    with torch.no_grad():
-        fixed.pos_embed.copy_(sincos_positions(16, 4, 4))
-    assert torch.equal(random_init_model(fixed).pos_embed, fixed.pos_embed)
-    other = trained(Encoder, FOREIGN)
-    untrained = random_init_model(other)
-    assert untrained.pos_embed.std().item() == pytest.approx(0.02, rel=0.2)
-    assert untrained.blocks[0].attn.qkv.weight.abs().max() <= np.sqrt(6 / 64) + 1e-6  # Xavier: √(6 / (16 + 48))
-
-
-def test_noise_has_the_moments_that_noise_has() -> None:
-    drawn = Moments(24).update(np.random.default_rng(0).normal(size=(4000, 24)))
-    for measure in select_metrics(None, every_convention=True):
-        if measure.needs == "moments" and measure.metric != "alpha_req":
-            assert noise_baseline(measure, (4000, 24)) == pytest.approx(measure(drawn), rel=0.03, abs=2e-3), measure
-    assert metrics.effective_rank(noise_moments(20, 50)) <= 20
-    assert metrics.mean_cosine(noise_moments(400, 24)) == pytest.approx(0, abs=1e-12)
-    assert metrics.umae_uniformity(noise_moments(400, 24)) == pytest.approx(1 / 24, rel=0.02)
-
-
 def test_intervals_have_the_width_of_the_spread_over_new_images() -> None:
     rng = np.random.default_rng(0)
     scale = np.arange(1, 7.0) ** -0.5
@@ -249,7 +214,7 @@ def test_intervals_have_the_width_of_the_spread_over_new_images() -> None:
         assert np.mean([(run.high - run.low) / 2 for run in runs]) == pytest.approx(spread, rel=0.4), name
 
 
-def test_the_jackknife_is_that_of_the_metrics(images: ImageSet) -> None:
+def test_the_jackknife_agrees_with_that_of_the_metrics_room(images: ImageSet) -> None:
     (feature_set,) = feature_sets.collect_features(trained(), images, readouts=("cls",))
     (measure,) = select_metrics(["effective_rank"])
     (found,) = estimate_metrics([measure], feature_set)
@@ -292,49 +257,6 @@ def test_intervals_of_ranks_end_at_the_dimension() -> None:
     assert "output: 60 rows are too few for 32 dimensions (n / d < 8)" in table.notes[0]
 
 
-def test_the_interval_over_initialisations_contains_a_further_one() -> None:
-    rng = np.random.default_rng(0)
-    held = 0
-    for _ in range(2000):
-        *others, further = rng.normal(10, 1, size=4)
-        found = combine_initialisations(
-            [MetricEstimate(value, value - 1e-9, value + 1e-9, 1e-9, "") for value in others]
-        )
-        held += found.low <= further <= found.high
-    assert held / 2000 == pytest.approx(0.95, abs=0.015)
-
-
-def test_the_interval_of_ranks_uses_logarithms_and_lies_between_1_and_the_dimension() -> None:
-    rng, held = np.random.default_rng(1), 0
-    for _ in range(2000):
-        *others, further = np.exp(rng.normal(2, 0.3, size=6))
-        found = combine_initialisations(
-            [MetricEstimate(v, v * (1 - 1e-9), v * (1 + 1e-9), 1e-9 * v, "") for v in others], upper_bound=1e9
-        )
-        held += found.low <= further <= found.high
-    assert held / 2000 == pytest.approx(0.95, abs=0.015)
-    wild = combine_initialisations([MetricEstimate(v, v, v, 0, "") for v in (2.0, 60.0)], upper_bound=64)
-    assert (wild.low, wild.high) == (1, 64)
-
-
-def test_the_baseline_is_the_mean_of_several_initialisations(images: ImageSet) -> None:
-    names = ("effective_rank", "mean_cosine", "uniformity")
-    model = trained()
-    three = collapse_report(model, images, full=True, metrics=names, n_initialisations=3)
-    single = [collapse_report(random_init_model(model, seed=seed), images, metrics=names) for seed in range(3)]
-    np.testing.assert_allclose(three.random_init, np.mean([table.value for table in single], axis=0), rtol=1e-9)
-    one = collapse_report(model, images, full=True, metrics=names, n_initialisations=1)
-    has_interval = three.metric != "uniformity"
-    width, wider = (table.random_init_high - table.random_init_low for table in (three, one))
-    assert (width[has_interval] <= wider[has_interval]).all()
-    ranks = one[one.metric == "effective_rank"]
-    assert (ranks.random_init_low == 1).all(), "one network does not show the spread over initialisations"
-    assert (ranks.random_init_high == ranks.d).all()
-    assert width[~has_interval].isna().all()
-    with pytest.raises(InputError, match="n_initialisations must be at least 1, but it is 0"):
-        collapse_report(model, images, full=True, n_initialisations=0)
-
-
 def test_tokens_of_one_image_stay_in_one_half() -> None:
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(40, 1, 5)) + 2
@@ -346,14 +268,16 @@ def test_tokens_of_one_image_stay_in_one_half() -> None:
     assert together.high - together.low > 2 * (apart.high - apart.low)
 
 
-def test_masked_views_are_of_the_law_and_say_how_many(images: ImageSet) -> None:
+def test_masked_views_follow_the_law_and_their_number_is_noted(images: ImageSet) -> None:
     table = collapse_report(trained(), images, full=True, metrics=("lidar", "mask_pair_alignment"))
     assert (table.note == f"{N_VIEWS} masks of 60 images").all()
     assert (table.n == N_VIEWS * 60).all()
     free = table.set_index(["readout", "metric"])
     assert free.noise["cls", "mask_pair_alignment"] == pytest.approx(2, abs=0.1)
-    seen = collapse_report(trained(), images, metrics=("mask_pair_alignment",), law=UniformMasks(16, 15))
-    assert (seen.value < free.value.xs("mask_pair_alignment", level="metric").min()).all()  # views that overlap more
+    overlapping = collapse_report(trained(), images, metrics=("mask_pair_alignment",), law=UniformMasks(16, 15))
+    assert (
+        overlapping.value < free.value.xs("mask_pair_alignment", level="metric").min()
+    ).all()  # views that overlap more
 
 
 def test_plain_modules_and_callables(images: ImageSet) -> None:
@@ -393,7 +317,7 @@ def test_few_images_are_refused(n: int, words: str, images: ImageSet) -> None:
     assert len(collapse_report(trained(), images.take(np.arange(3)), full=True)) > 30
 
 
-def test_dead_and_repeated_features_are_said_to_be(images: ImageSet) -> None:
+def test_zero_and_repeated_features_are_noted(images: ImageSet) -> None:
     dead = collapse_report(lambda x: 0 * x.flatten(1), images, full=True).set_index("metric")
     assert np.isnan(dead.value["mean_cosine"])
     assert "60 zero rows" in dead.note["mean_cosine"]

@@ -1,4 +1,4 @@
-"""Untrained networks of any code base have not collapsed, and collapsed ones are never called sound."""
+"""Untrained networks of any code base are not called collapsed, and collapsed ones are never called sound."""
 
 from __future__ import annotations
 

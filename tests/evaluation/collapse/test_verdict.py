@@ -148,3 +148,10 @@ def test_numbers_have_the_digits_that_their_intervals_support() -> None:
     assert format_interval({"value": 1.0, "low": 1.0, "high": 1.0}) == "1 [1, 1]"
     assert format_interval({"value": 12.0, "low": np.nan, "high": np.nan}) == format_number(12.0)
     assert format_interval({"value": np.nan, "low": np.nan, "high": np.nan}) == "–"
+
+
+def test_tables_with_the_old_column_names_are_read() -> None:
+    table = pd.DataFrame([record("effective_rank", 20, 1, random_init=(30, 1), shuffled=(50, 1))])
+    old = table.rename(columns=lambda name: name.replace("random_init", "random_twin"))
+    assert assess_collapse(old) == assess_collapse(table)
+    assert assess_collapse(old)[0].answer is Answer.YES

@@ -1,4 +1,4 @@
-"""Readouts, layers and masks are what they say."""
+"""Readouts, layers, masks and callables of `encode`, and probes of its features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features of a loaded encoder: registers are nobody's patches, and images of another side are fitted first."""
+"""Features of a loaded encoder: register tokens are skipped, and images of another size are resized first."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def encoder_of(**changes: Any) -> Encoder:
     "changes",
     [{}, {"registers": 3}, {"cls": False, "registers": 2, "position_prefix": 0}, {"cls": False, "position_prefix": 0}],
 )
-def test_readouts_skip_what_stands_before_the_patches(changes: Any) -> None:
+def test_readouts_skip_the_tokens_before_the_patches(changes: Any) -> None:
     encoder = encoder_of(**changes)
     tokens = encoder(torch.from_numpy(IMAGES.images)).detach()
     patches = tokens[:, -16:]
@@ -45,7 +45,7 @@ def test_readouts_skip_what_stands_before_the_patches(changes: Any) -> None:
             encode(encoder, IMAGES)
 
 
-def test_masked_rows_of_unlike_length_are_read_one_by_one() -> None:
+def test_masks_with_different_numbers_of_visible_patches() -> None:
     masks = BernoulliMasks(16, 0.5).sample(np.random.default_rng(1), 9)
     for encoder in (encoder_of(registers=2), encoder_of(positions="relative", position_prefix=0)):
         for readout in ("cls", "mean", "tokens"):
@@ -58,7 +58,7 @@ def test_masked_rows_of_unlike_length_are_read_one_by_one() -> None:
             )
 
 
-def test_a_norm_of_the_readout_comes_after_it() -> None:
+def test_a_norm_of_the_readout_is_applied_to_the_readout() -> None:
     encoder = encoder_of(norm="pooled")
     states = encoder.hidden_states(torch.from_numpy(IMAGES.images))
     mean = states[-1][:, 1:].mean(1)
@@ -79,7 +79,7 @@ def test_images_of_another_side_are_resized_as_pillow_does() -> None:
         resize_to_encoder(torch.zeros(1, 2, 8, 8), 8, 3)
 
 
-def test_grey_images_and_bytes_are_seen_as_they_are() -> None:
+def test_grey_images_and_bytes_are_converted() -> None:
     encoder = encoder_of()
     grey = np.random.default_rng(2).integers(0, 256, (4, 1, 8, 8), dtype=np.uint8)
     repeated = torch.from_numpy(np.repeat(grey, 3, 1)).float() / 255

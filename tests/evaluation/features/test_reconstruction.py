@@ -1,4 +1,4 @@
-"""The loss on unseen images is the model's own, averaged; its error is the spread over groups of images."""
+"""The reconstruction loss is the mean of the model's loss; its error is the spread over groups of images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LAW = UniformMasks(16, 4)
 
 
 @pytest.mark.parametrize("kind", [MAE, SimMIM])
-def test_it_is_the_mean_over_hidden_values(kind: type[MAE | SimMIM]) -> None:
+def test_the_loss_is_the_mean_over_hidden_values(kind: type[MAE | SimMIM]) -> None:
     images = load_images("digits", split="test", limit=60)
     torch.manual_seed(0)
     model = kind(PRESETS["digits"])
@@ -48,7 +48,7 @@ def test_images_beyond_the_last_full_group_count() -> None:
     assert reconstruction_loss(model, replace(images, images=changed), LAW, images_per_group=20).value != found.value
 
 
-def test_what_predicts_nothing_is_refused() -> None:
+def test_models_without_a_prediction_are_refused() -> None:
     images = load_images("digits", split="test", limit=4)
     with pytest.raises(InputError, match="only MAE and SimMIM predict hidden patches, but the model is a Linear"):
         reconstruction_loss(torch.nn.Linear(2, 2), images, LAW)

@@ -1,4 +1,4 @@
-"""Fine-tuning starts from the checkpoint, learns at the rates it says, and may be cut anywhere."""
+"""Fine-tuning: initial weights, layer-wise learning rates, augmentation, and exact resumption."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_the_optimiser_moves_each_layer_by_its_rate(tmp_path: Path, digits: Imag
         assert float(gone) == pytest.approx(rate * peak, rel=0.2)  # behind so small a head Adam's ε of 1e-8 shows
 
 
-def test_a_head_on_cls_says_what_the_encoder_saw(digits: ImageSet, model: MAE) -> None:
+def test_a_new_head_reads_the_right_tokens(digits: ImageSet, model: MAE) -> None:
     images = torch.from_numpy(digits.images[:5])
     for readout in ("cls", "mean"):
         first = classifier_with_new_head(as_encoder(model), 10, readout, 3).eval()  # type: ignore[arg-type]
@@ -98,7 +98,7 @@ def test_a_head_on_cls_says_what_the_encoder_saw(digits: ImageSet, model: MAE) -
             torch.testing.assert_close(first(images), head(read), atol=1e-7, rtol=1e-4)
 
 
-def test_dropped_branches_are_left_out_and_kept_ones_grow(digits: ImageSet, model: MAE) -> None:
+def test_dropped_branches_are_left_out_and_kept_ones_are_rescaled(digits: ImageSet, model: MAE) -> None:
     classifier = classifier_with_new_head(as_encoder(model), 10, "cls", 0)
     task = FinetuneTask(replace(CONFIG, drop_path=0.5), as_encoder(model), 10)
     kept = task.draws(0, 4000, torch.device("cpu"))[0]
@@ -120,7 +120,7 @@ def test_dropped_branches_are_left_out_and_kept_ones_grow(digits: ImageSet, mode
     torch.testing.assert_close(twice[1], x + 3 * block.mlp(block.norm2(x)))
 
 
-def test_moved_and_mirrored_by_a_plain_loop() -> None:
+def test_shift_and_flip_agree_with_a_plain_loop() -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(1, 256, (6, 2, 4, 5), dtype=np.uint8)
     corners, flipped = rng.integers(3, size=(6, 2)), np.array([0, 1, 0, 1, 1, 0], bool)
@@ -158,8 +158,8 @@ class StopAt:
     def __init__(self, step: int) -> None:
         self.step = step
 
-    def __call__(self, seen: TrainStep) -> None:
-        if seen.step == self.step:
+    def __call__(self, train_step: TrainStep) -> None:
+        if train_step.step == self.step:
             os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -248,12 +248,12 @@ def test_fine_tuning_beats_the_linear_probe(tmp_path: Path) -> None:
         ({"epochs": 0}, "epochs"),
     ],
 )
-def test_impossible_recipes(change: dict[str, object], word: str) -> None:
+def test_invalid_configurations_are_refused(change: dict[str, object], word: str) -> None:
     with pytest.raises(InputError, match=word):
         FinetuneConfig(**change)  # type: ignore[arg-type]
 
 
-def test_what_does_not_fit_is_refused(tmp_path: Path, digits: ImageSet, model: MAE) -> None:
+def test_unfit_images_and_models_are_refused(tmp_path: Path, digits: ImageSet, model: MAE) -> None:
     colour = ImageSet(np.zeros((4, 2, 8, 8), np.uint8), np.array([0, 1, 0, 1]), "two channels")
     with pytest.raises(InputError, match="of 1 channels"):
         finetune(model, colour, colour, CONFIG, out=tmp_path / "a")

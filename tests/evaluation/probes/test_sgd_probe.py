@@ -1,4 +1,4 @@
-"""A probe trained by steps takes the steps it says, and ends where the optimum is."""
+"""SGD and LARS probes: single steps against a plain loop, and convergence to the optimum."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_lars_steps_are_those_of_a_plain_loop() -> None:
         np.testing.assert_allclose(parameters[name].detach().numpy(), value, rtol=1e-13, atol=1e-15)
 
 
-def test_lars_does_not_feel_the_length_of_a_gradient() -> None:
+def test_lars_does_not_depend_on_the_norm_of_a_gradient() -> None:
     moved = []
     for scale in (1e-8, 1e8):
         parameter = nn.Parameter(torch.ones(4, 4, dtype=torch.float64))
@@ -72,9 +72,9 @@ def test_a_trained_head_is_one_linear_map() -> None:
     logits = head(other).detach()
     size = float(logits.abs().max())
     torch.testing.assert_close(one(other).detach(), logits, rtol=0, atol=40 * torch.finfo(torch.float32).eps * size)
-    seen = head[0].running_mean  # the mean over seven epochs of four batches each, of all but 40 images
-    assert seen is not None
-    assert np.abs((seen.numpy() - Z.mean(0)) / Z.std(0)).max() < 0.05
+    running_mean = head[0].running_mean  # the mean over seven epochs of four batches each, of all but 40 images
+    assert running_mean is not None
+    assert np.abs((running_mean.numpy() - Z.mean(0)) / Z.std(0)).max() < 0.05
 
 
 def objective(flat: np.ndarray, Z: np.ndarray, y: np.ndarray, decay: float) -> tuple[float, np.ndarray]:
@@ -145,7 +145,7 @@ def test_classes_keep_their_names() -> None:
     assert result.accuracy > 0.98
 
 
-def test_a_probe_that_flies_apart_says_what_to_do() -> None:
+def test_a_diverging_probe_raises_an_error_with_advice() -> None:
     Z, y = clouds(0.0)
     with pytest.raises(InputError, match="lower its base_lr"):
         sgd_probe(Z, y, Z, y, ProbeConfig("sgd", base_lr=1e30, weight_decay=1.0, warmup_epochs=0))
@@ -166,6 +166,6 @@ def test_a_probe_that_flies_apart_says_what_to_do() -> None:
         ({"warmup_epochs": float("nan")}, "warmup_epochs"),
     ],
 )
-def test_impossible_probes(change: dict[str, object], word: str) -> None:
+def test_invalid_configurations_are_refused(change: dict[str, object], word: str) -> None:
     with pytest.raises(InputError, match=word):
         ProbeConfig(**change)  # type: ignore[arg-type]
