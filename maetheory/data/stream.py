@@ -40,8 +40,8 @@ class FolderStream:
 
     `maetheory.training` decodes it in worker processes, in the order that the training recipe gives. Iterating it here
     yields NumPy batches, decoded in threads. What an epoch yields depends on the files, `seed` and the number of the
-    epoch alone, not on `workers`. A training stream shuffles and takes random crops (`random_resized_crop_and_flip`); an
-    evaluation stream keeps the order of the listing and takes central crops (`resize_and_center_crop`), the same in
+    epoch alone, not on `workers`. A training stream shuffles and takes random crops (`random_resized_crop_and_flip`).
+    An evaluation stream keeps the order of the listing and takes central crops (`resize_and_center_crop`), the same in
     every epoch.
 
     Parameters

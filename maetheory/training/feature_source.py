@@ -1,4 +1,4 @@
-"""Features are read where the model makes them, by looking on: nothing is computed twice and nothing is changed."""
+"""Read features from a module's output with a forward hook, or compute them with a function."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ Features = str | nn.Module | Callable[..., Tensor]
 
 @dataclass(frozen=True)
 class FeatureSource:
-    """Where features come from.
+    """Module or function that features come from, and how one vector per image is read from its output.
 
     Attributes
     ----------
     features : str, nn.Module or callable
-        The dotted name of a module (``"encoder.norm"``), the module itself, or a function of what a hook is given.
+        The dotted name of a module (``"encoder.norm"``), the module itself, or a function of what
+        the callback is given.
     readout : "cls", "mean" or "pooled"
         Of tokens (B, t, d) the first, or the mean of those after it; "pooled" takes an output that is one vector per
         image already, such as a ``pooler_output``. An output (B, d) is taken as it is.
@@ -38,23 +39,25 @@ class FeatureSource:
 
     @property
     def uses_hook(self) -> bool:
-        """Whether a module is looked at, rather than a function called."""
+        """Whether features are read from a module by a hook, rather than computed by a function."""
         return isinstance(self.features, str | nn.Module)
 
     def attach(self, model: nn.Module | None, callback: Callable[[Tensor], None]) -> RemovableHandle:
         """Call `callback` with the features (B, d) of each forward pass of the module, until the handle is removed."""
         module = self._module(model)
-        return module.register_forward_hook(lambda _, __, output: callback(self.read(output)))
+        return module.register_forward_hook(lambda _, __, output: callback(self.extract(output)))
 
-    def call(self, *seen: Any, **named: Any) -> Tensor:
-        """Return the features of the function, which draws no random number of the run and leaves no gradient."""
+    def compute(self, *arguments: Any, **named: Any) -> Tensor:
+        """Return the features that the function computes, without gradients or random numbers of the run."""
         if self.uses_hook:
-            raise InputError("a module is looked at, not called; give a function of what the hook is given")
+            raise InputError(
+                "the features of a module are read by a hook; to compute them, give a function of what the callback is given"
+            )
         devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
         with torch.random.fork_rng(devices), torch.no_grad():
-            return self.read(self.features(*seen, **named))  # type: ignore[operator]
+            return self.extract(self.features(*arguments, **named))  # type: ignore[operator]  # no str: no hook
 
-    def read(self, output: Any) -> Tensor:
+    def extract(self, output: Any) -> Tensor:
         """Return features (B, d) of a module's output: a tensor, the first of a tuple, or a model's record."""
         tokens = _output_tensor(output, self.readout)
         if tokens.ndim == 2:

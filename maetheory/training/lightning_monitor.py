@@ -1,82 +1,80 @@
-"""A Lightning trainer tells its callbacks when a step or a validation is over; that is all a monitor needs."""
+"""`LightningMonitor`: Lightning callback that feeds and logs a `CollapseMonitor`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
+from maetheory.training.feature_window import FeatureWindow
 from maetheory.training.running_moments import RunningMoments
-
-if TYPE_CHECKING:
-    from maetheory.training.monitor import CollapseMonitor
 
 
 class LightningMonitor(Callback):
-    """A `CollapseMonitor` in Lightning's words; made by `CollapseMonitor.lightning`.
+    """Log collapse metrics of a Lightning run; made by `CollapseMonitor.lightning`.
 
-    Training features are those of the last `window` global steps before each look, validation features those of the
-    whole validation. Both are logged by the trainer's loggers and are among its ``callback_metrics``.
+    Training features are those of the last `window` global steps before each measurement, validation features those of
+    the whole validation. The trainer's loggers log both, and both are among its ``callback_metrics``.
     """
 
-    def __init__(self, monitor: CollapseMonitor) -> None:
-        self.monitor = monitor
+    def __init__(self, window: FeatureWindow) -> None:
+        self.window = window
         self.validation = RunningMoments()
         self._trainer: Trainer | None = None
         self._handle: RemovableHandle | None = None
 
     @property
     def state_key(self) -> str:
-        """What tells two monitors of one trainer apart in its checkpoints."""
-        features = self.monitor.source.features
-        where = features if isinstance(features, str) else type(features).__name__
-        return f"CollapseMonitor[{self.monitor.prefix}{where}, {self.monitor.source.readout}]"
+        """Key that distinguishes the monitors of one trainer in its checkpoints."""
+        features = self.window.source.features
+        name = features if isinstance(features, str) else type(features).__name__
+        return f"CollapseMonitor[{self.window.prefix}{name}, {self.window.source.readout}]"
 
     def state_dict(self) -> dict[str, Any]:
         """Return the monitor's state for Lightning's checkpoint."""
-        return self.monitor.state_dict()
+        return self.window.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the monitor's state from Lightning's checkpoint."""
-        self.monitor.load_state_dict(state_dict)
+        """Restore the monitor's state from Lightning's checkpoint."""
+        self.window.load_state_dict(state_dict)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Begin to look."""
+        """Register the forward hook."""
         self._trainer = trainer
-        if self.monitor.source.uses_hook and self._handle is None:
-            self._handle = self.monitor.source.attach(pl_module, self._on_features)
+        if self.window.source.uses_hook and self._handle is None:
+            self._handle = self.window.source.attach(pl_module, self._on_features)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Take the hook away."""
+        """Remove the forward hook."""
         if self._handle is not None:
             self._handle.remove()
         self._trainer = self._handle = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin at the step the trainer is at; a restored window stays."""
-        self.monitor.reset_if_new_run(trainer.global_step)
-        self.monitor.step = trainer.global_step
+        """Start at the trainer's step; a restored window is kept."""
+        self.window.reset_if_new_run(trainer.global_step)
+        self.window.step = trainer.global_step
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Measure when a look is due; while gradients accumulate no step is over."""
-        monitor, over = self.monitor, trainer.global_step > (self.monitor.step or 0)
+        """Measure and log when a measurement is due; a step is over only when its gradients are accumulated."""
+        window, over = self.window, trainer.global_step > (self.window.step or 0)
         step = trainer.global_step if over else trainer.global_step + 1
-        if not monitor.source.uses_hook and monitor.in_window(step):
-            monitor.buffer(monitor.source.call(outputs, batch), step)
-        numbers = monitor.end_step(step) if over else None
-        if numbers is None:
+        if not window.source.uses_hook and window.in_window(step):
+            window.buffer(window.source.compute(outputs, batch), step)
+        values = window.end_step(step) if over else None
+        if values is None:
             return
-        named = {f"train_{name}": float(number) for name, number in numbers.items()}
+        named = {f"train_{name}": float(value) for name, value in values.items()}
         pl_module.log_dict(named, logger=False, on_step=True, on_epoch=False)
         for logger in trainer.loggers:  # log_dict would wait for the trainer's own log_every_n_steps
             logger.log_metrics(named, step=trainer.global_step)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forget the last validation."""
+        """Start the moments of a new validation."""
         self.validation = RunningMoments()
 
     def on_validation_batch_end(
@@ -88,22 +86,22 @@ class LightningMonitor(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Add the features of a validation batch, where a function gives them."""
-        if not self.monitor.source.uses_hook:
-            self.validation.update(self.monitor.source.call(outputs, batch))
+        """Add the features of a validation batch, where a function computes them."""
+        if not self.window.source.uses_hook:
+            self.validation.update(self.window.source.compute(outputs, batch))
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Measure the whole validation."""
-        monitor = self.monitor
-        numbers = self.validation.all_reduce().numbers(monitor.metrics)
-        named = {f"val_{monitor.prefix}{name}": float(number) for name, number in numbers.items()}
-        pl_module.log_dict(named, on_step=False, on_epoch=True, sync_dist=True)  # equal everywhere: their mean is they
+        """Log the metrics of the whole validation."""
+        values = self.validation.all_reduce().compute(self.window.metrics)
+        named = {f"val_{self.window.prefix}{name}": float(value) for name, value in values.items()}
+        # Every process logs the same values, so their mean over processes is the value itself.
+        pl_module.log_dict(named, on_step=False, on_epoch=True, sync_dist=True)
 
     def _on_features(self, z: Tensor) -> None:
-        trainer, monitor = self._trainer, self.monitor
+        trainer = self._trainer
         if trainer is None:
             return
         if trainer.validating or trainer.sanity_checking:
             self.validation.update(z)
-        elif trainer.training and monitor.in_window(trainer.global_step + 1):
-            monitor.buffer(z, trainer.global_step + 1)
+        elif trainer.training and self.window.in_window(trainer.global_step + 1):
+            self.window.buffer(z, trainer.global_step + 1)

@@ -1,4 +1,4 @@
-"""The rows of several batches, and of several processes, count together or not at all."""
+"""Running moments of features over batches and processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from maetheory.metrics import MOMENT_METRICS, Moments
 
 
 class RunningMoments:
-    """Moments of the finite rows seen, and the number of rows that were not finite."""
+    """Moments of the finite rows of all batches so far, and the number of rows that were not finite."""
 
     def __init__(self) -> None:
         self.moments: Moments | None = None
@@ -38,24 +38,24 @@ class RunningMoments:
         self.not_finite += int(len(rows) - finite.sum())
 
     def all_reduce(self) -> RunningMoments:
-        """Return the tally of all processes together, this one where there is one process; all must call it."""
-        if not (distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1):
+        """Return the moments summed over all processes (itself with one process); every process must call it."""
+        if not several_processes():
             return self
         d = int(_all_reduce(np.array([self.moments.d if self.moments else 0]), distributed.ReduceOp.MAX)[0])
         if not d:
             return self
-        mine = self.moments or Moments(d)
-        sums = _all_reduce(np.append(mine.pack(), self.not_finite), distributed.ReduceOp.SUM)
-        whole = RunningMoments()
-        whole.moments, whole.not_finite = Moments.unpack(sums[:-1]), int(sums[-1])
-        return whole
+        local = self.moments or Moments(d)
+        sums = _all_reduce(np.append(local.pack(), self.not_finite), distributed.ReduceOp.SUM)
+        total = RunningMoments()
+        total.moments, total.not_finite = Moments.unpack(sums[:-1]), int(sums[-1])
+        return total
 
-    def numbers(self, names: Sequence[str]) -> dict[str, float]:
-        """Return the metrics called `names`, NaN where they are undefined, with the rows n, the dimension d."""
-        found = {name: self._metric(name) for name in names}
+    def compute(self, names: Sequence[str]) -> dict[str, float]:
+        """Return the named metrics (NaN where undefined), the number of rows n, the dimension d and not_finite."""
+        values = {name: self._metric(name) for name in names}
         n = self.moments.count if self.moments else 0
         d = self.moments.d if self.moments else 0
-        return found | {"n": n + self.not_finite, "d": d, "not_finite": self.not_finite}
+        return values | {"n": n + self.not_finite, "d": d, "not_finite": self.not_finite}
 
     def _metric(self, name: str) -> float:
         if self.moments is None or self.not_finite:
@@ -67,13 +67,18 @@ class RunningMoments:
 
 
 def at_least_float32(z: Tensor) -> Tensor:
-    """Return features apart from their graph, in float32, or float64 where they are."""
+    """Return features detached from their graph, in float64 if they are in it, else in float32."""
     z = z.detach()
     return z if z.dtype == torch.float64 else z.float()
 
 
-def _all_reduce(numbers: np.ndarray, how: distributed.ReduceOp.RedOpType) -> np.ndarray:
+def several_processes() -> bool:
+    """Return whether torch.distributed runs with more than one process."""
+    return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
+
+
+def _all_reduce(values: np.ndarray, operation: distributed.ReduceOp.RedOpType) -> np.ndarray:
     device = torch.device("cuda", torch.cuda.current_device()) if "nccl" in distributed.get_backend() else "cpu"
-    sums = torch.from_numpy(numbers.astype(np.float64)).to(device)
-    distributed.all_reduce(sums, op=how)
+    sums = torch.from_numpy(values.astype(np.float64)).to(device)
+    distributed.all_reduce(sums, op=operation)
     return sums.cpu().numpy()

@@ -15,7 +15,6 @@ from PIL import Image
 from maetheory.core import InputError
 from maetheory.data import FolderStream, ImageSet, load_or_stream
 from maetheory.data.folder import load_image_folder
-from maetheory.data.image_files import SkippedFilesWarning
 from maetheory.models import MAEConfig, ViTConfig
 from maetheory.training import TrainConfig, TrainStep, load_run, train
 
@@ -65,7 +64,7 @@ def test_resumed_within_an_epoch_is_uninterrupted(noise: Path, tmp_path: Path) -
 def test_nothing_readable_is_refused(noise: Path, tmp_path: Path, workers: int) -> None:
     for file in noise.glob("train/*/*.jpg"):
         file.write_bytes(b"no picture")
-    with pytest.raises(InputError, match="^hardly any file"):
+    with pytest.raises(InputError, match=r"^hardly any file"):
         train(CONFIG, FolderStream(noise, size=8, workers=workers), out=tmp_path / "run")
 
 

@@ -130,7 +130,7 @@ def test_workers_ignore_stop_signals_and_a_killed_one_is_named(noisy: Path) -> N
             next(batches)
         assert worker.is_alive()
         os.kill(worker.pid or 0, signal.SIGKILL)
-        with pytest.raises(InputError, match="decoding processes ended early.*workers=0"):
+        with pytest.raises(InputError, match=r"decoding processes ended early.*workers=0"):
             for _ in batches:
                 pass
 

@@ -283,7 +283,7 @@ def test_a_module_that_never_trains_is_told_of() -> None:
     net = Net()
     monitor = CollapseMonitor(every=1, features="tokens").attach(net)
     net.eval()(torch.randn(2, 5, 4))
-    with pytest.warns(UserWarning, match="saw no features up to step 1: 'tokens' did not run in training"):
+    with pytest.warns(UserWarning, match="received no features up to step 1: 'tokens' did not run in training"):
         monitor.on_train_batch_end()
     assert monitor.latest is not None
     assert monitor.latest["n"] == 0
