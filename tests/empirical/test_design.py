@@ -1,4 +1,4 @@
-"""Scores of a mask law are the exact numbers of finite worlds, and their bounds those of the theorems."""
+"""Scores of mask laws cover the exact values of finite worlds, and their bounds equal those of the theorems."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def scored() -> LawScores:
     return score_law(pictures(700), UniformMasks(N, V), patch=1, k=2, n_masks=3, seed=1)
 
 
-def test_counted_numbers_are_those_of_the_world_in_closed_form(scored: LawScores) -> None:
+def test_token_scores_cover_the_closed_form_of_the_world(scored: LawScores) -> None:
     found = scored.tokens
     exact = {
         "view_label_error": exact_label_error(),
@@ -62,7 +62,7 @@ def exact_label_error() -> float:
     return float(MaskGraph.enumerate(worlds.mixture(N, 2, 2, NOISE), UniformMasks(N, V), "kept").label_error())
 
 
-def test_kernel_numbers_are_means_over_the_same_masks(scored: LawScores) -> None:
+def test_kernel_scores_are_means_over_the_same_masks(scored: LawScores) -> None:
     images, law = pictures(300), UniformMasks(N, V)
     found = score_law(images, law, patch=1, k=2, n_masks=2, factor=0.5, seed=1).kernel
     average = average_over_masks(images, law, masks=2, k=2, patch=1, factor=0.5, seed=1)
@@ -74,7 +74,7 @@ def test_kernel_numbers_are_means_over_the_same_masks(scored: LawScores) -> None
     assert found.certificate.value <= found.residual_bound.value + 1e-9
 
 
-def test_regions_of_few_values_lose_nothing() -> None:
+def test_regions_of_few_values_are_not_quantised() -> None:
     images, law, mask = pictures(400), UniformMasks(N, V), np.array([1, 0, 1, 0, 1, 0], bool)
     sample = region_sample(images, law, mask, patch=1)
     states = images.images.reshape(400, N)
@@ -105,7 +105,7 @@ def exact(value: float) -> IntervalEstimate:
     return IntervalEstimate(value, value, value, True, "")
 
 
-def test_bounds_reach_from_end_to_end_of_their_parts() -> None:
+def test_intervals_of_bounds_come_from_the_ends_of_their_inputs() -> None:
     phi = IntervalEstimate(0.1, 0.05, 0.2, True, "")
     eigenvalues = (exact(1.0), exact(0.8), IntervalEstimate(0.5, 0.4, 0.6, False, "few images"), exact(0.0))
     found = graph_scores(BoundInputs(phi, exact(0.05), phi, eigenvalues, np.array([0.5, 0.5]), 2))
@@ -118,7 +118,7 @@ def test_bounds_reach_from_end_to_end_of_their_parts() -> None:
     assert "may be 1" in joined.residual_bound.why
 
 
-def test_the_mean_over_masks_is_as_wide_as_masks_differ() -> None:
+def test_the_mean_over_masks_is_widened_by_the_spread_over_masks() -> None:
     found = mean_interval([exact(0.2), exact(0.4)], 1.0)
     assert found.value == pytest.approx(0.3)
     assert (found.low, found.high) == (0.0, 1.0)  # Student's quantile for one degree of freedom is 12.7
@@ -128,7 +128,7 @@ def test_the_mean_over_masks_is_as_wide_as_masks_differ() -> None:
     assert mean_interval([exact(np.inf), exact(1.0)]).value == np.inf
 
 
-def test_every_score_says_which_way_it_predicts(scored: LawScores) -> None:
+def test_every_score_has_a_direction(scored: LawScores) -> None:
     table = score_table([scored, scored])
     assert list(table.score) == list(HYPOTHESES) * 2
     assert set(table.direction) == {-1, 1}

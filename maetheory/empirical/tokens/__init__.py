@@ -1,10 +1,10 @@
 """Mask graphs of images whose patches or regions are quantised, and interval estimates of the graph behind a sample.
 
-Read `codebook` (k-means codes of patches), `hashing` (128-bit identities of views), `sample` and `graph` (views and
-targets of every image under every mask, and their graph). `regions` quantises whole regions instead of patches.
-`intervals`, `label_error_brackets`, `spectrum_brackets` and `interval_estimation` estimate the graph of all images from
-that of a sample, `mask_averaged_intervals` mask by mask. `distributed_unique`, `sharded_graph`, `sharded_spectrum` and
-`sharded` distribute the graph over a process group.
+Read `codebook` (k-means codes of patches), `hashing` (128-bit identities of views), `sample`, `node_identities` and
+`graph` (views and targets of every image under every mask, and their graph). `regions` quantises whole regions instead
+of patches. `intervals`, `label_error_brackets`, `singular_functions`, `spectrum_brackets` and `interval_estimation`
+estimate the graph of all images from that of a sample, `mask_averaged_intervals` mask by mask. `distributed_unique`,
+`sharded_graph`, `sharded_spectrum` and `sharded` distribute the graph over a process group.
 
 >>> import numpy as np
 >>> from maetheory.masks import UniformMasks

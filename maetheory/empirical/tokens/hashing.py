@@ -53,7 +53,7 @@ def view_hashes(codes: np.ndarray, masks: np.ndarray, positions: str, tables: np
 
 
 def unique_inverse(hashes: np.ndarray) -> np.ndarray:
-    """Inverse indices of `numpy.unique` over rows of 128 bits, shape (N, 2) -> (N,) of int32, by first lane.
+    """Inverse indices of the unique rows of 128-bit hashes, (N, 2) -> (N,) of int32, ordered by first lane.
 
     Examples
     --------

@@ -149,8 +149,9 @@ def sharp_bound_interval(
 
 
 def _components(sample: TokenSample) -> IntervalEstimate:
+    """Number of components, decided if no edge occurs in one image only."""
     found = sample.graph.n_components
-    unshared = float((sample.weights * ~_shown_by_other_images(_edges(sample))).sum())
+    unshared = float((sample.weights * ~_in_other_images(_edges(sample))).sum())
     if unshared == 0.0:
         return IntervalEstimate(found, found, found, True, "")
     why = (
@@ -161,14 +162,16 @@ def _components(sample: TokenSample) -> IntervalEstimate:
 
 
 def _edges(sample: TokenSample) -> np.ndarray:
+    """Index of the (view, target) pair of each image under each mask, (n, m)."""
     return sample.views.astype(np.int64) * sample.shape[1] + sample.targets
 
 
 def _shared_fraction(sample: TokenSample, nodes: np.ndarray) -> float:
-    return float(sample.mask_weights @ _shown_by_other_images(nodes).mean(0))
+    """Fraction of the weight on nodes that occur in another image too."""
+    return float(sample.mask_weights @ _in_other_images(nodes).mean(0))
 
 
-def _shown_by_other_images(nodes: np.ndarray) -> np.ndarray:
+def _in_other_images(nodes: np.ndarray) -> np.ndarray:
     """Whether another image has the same node, shape (n, m) of bool."""
     _, inverse = np.unique(nodes, return_inverse=True)
     inverse = inverse.reshape(nodes.shape).astype(np.int64)

@@ -106,7 +106,7 @@ class Bracket:
 
 
 def _wilson_half_width(z: float, error: float, share: float) -> float:
-    """Half-width of Wilson's interval: z standard errors, and z² times the share where the standard error is zero."""
+    """Half-width of Wilson's interval: z standard errors, or z² times the share where the standard error is zero."""
     return z * math.hypot(error, z * share / 2) + z**2 * share / 2
 
 

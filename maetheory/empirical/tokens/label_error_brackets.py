@@ -143,12 +143,14 @@ class _Pairs:
 
 
 def _sum_within(key: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Sum of the weights with the same key, at each entry, (n, m)."""
     _, inverse = np.unique(key, return_inverse=True)
     inverse = inverse.ravel()
     return np.bincount(inverse, weight.ravel())[inverse].reshape(key.shape)
 
 
 def _sum_within_image(key: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Sum of the weights of one image with the same key, at each entry, (n, m)."""
     _, inverse = np.unique(key, return_inverse=True)
     inverse = inverse.reshape(key.shape).astype(np.int64)
     return _sum_within(inverse + np.arange(len(key))[:, None] * (int(inverse.max()) + 1), weight)

@@ -16,21 +16,15 @@ from scipy import sparse
 from maetheory.core import generator
 from maetheory.empirical.tokens.intervals import Bracket, normal_quantile, standard_error
 from maetheory.empirical.tokens.sample import TokenSample
+from maetheory.empirical.tokens.singular_functions import (
+    SingularFunctions,
+    fit_singular_functions,
+    held_out_correlations,
+)
 from maetheory.graph.joint import joint_law
-from maetheory.spectra import spectrum
 
-_RANK = 1e-10
 CLUSTER_WIDTH = normal_quantile(0.95)  # values at most this many standard errors apart may be one multiple value
 MAX_SQUARE_ENTRIES = 20_000_000  # of ĀĀᵀ, formed for its norm
-
-
-@dataclass(frozen=True)
-class _SingularFunctions:
-    """Functions of views and of targets, and their correlations on a set of images."""
-
-    values: np.ndarray  # (K,) descending, σ
-    f: np.ndarray  # (N1, K)
-    g: np.ndarray  # (N2, K)
 
 
 @dataclass(frozen=True)
@@ -44,16 +38,16 @@ class SpectrumBrackets:
 def spectrum_brackets(sample: TokenSample, k: int, n_tail_values: int, seed: int) -> SpectrumBrackets:
     """Bracket the first k + 1 eigenvalues and the tail energy, for which `n_tail_values` more values are computed."""
     count = min(k + 1 + n_tail_values, *sample.shape)
-    side = generator(seed, "halves").permutation(sample.n_images) % 2 == 0
-    whole = _fit(_law(sample, None), count, seed)
-    halves = [_fit(_law(sample, here), count, seed) for here in (side, ~side)]
+    half = generator(seed, "halves").permutation(sample.n_images) % 2 == 0
+    whole = fit_singular_functions(_law(sample, None), count, seed)
+    halves = [fit_singular_functions(_law(sample, here), count, seed) for here in (half, ~half)]
     crossed = [
-        _held_out_correlations(halves[0], _law(sample, ~side)),
-        _held_out_correlations(halves[1], _law(sample, side)),
+        held_out_correlations(halves[0], _law(sample, ~half)),
+        held_out_correlations(halves[1], _law(sample, half)),
     ]
     held_out = _SpectrumEstimate(
         (crossed[0].values + crossed[1].values) / 2,
-        (_Influence(sample, crossed[0], ~side), _Influence(sample, crossed[1], side)),
+        (_Influence(sample, crossed[0], ~half), _Influence(sample, crossed[1], half)),
     )
     in_sample = _SpectrumEstimate(whole.values, (_Influence(sample, whole, None),))
     corrected = 2 * whole.values**2 - (halves[0].values ** 2 + halves[1].values ** 2) / 2
@@ -73,6 +67,7 @@ class _SpectrumEstimate:
 def _eigenvalues(
     sample: TokenSample, k: int, held_out: _SpectrumEstimate, in_sample: _SpectrumEstimate, corrected: np.ndarray
 ) -> tuple[Bracket, ...]:
+    """Brackets of λ₁..λ_{k+1}."""
     low, high = _errors(sample, held_out), _errors(sample, in_sample)
     lower, upper = held_out.values**2, in_sample.values**2
     return Bracket(1.0, 1.0, 0.0, 0.0, 1.0, upper_terms=0), *(
@@ -91,11 +86,12 @@ def _eigenvalues(
 def _tail(
     sample: TokenSample, k: int, held_out: _SpectrumEstimate, in_sample: _SpectrumEstimate, corrected: np.ndarray
 ) -> Bracket:
-    lower, upper = (float((ends.values[k:] ** 4).sum()) for ends in (held_out, in_sample))
-    low, high = (_tail_error(sample, k, ends) for ends in (held_out, in_sample))
-    guess = float((np.clip(corrected[k:], 0, None) ** 2).sum())
+    """Bracket of the tail energy."""
+    lower, upper = (float((estimate.values[k:] ** 4).sum()) for estimate in (held_out, in_sample))
+    low, high = (_tail_error(sample, k, estimate) for estimate in (held_out, in_sample))
+    value = float((np.clip(corrected[k:], 0, None) ** 2).sum())
     upper += _tail_beyond_found(sample, in_sample.values)
-    return Bracket(min(lower, upper), upper, low, high, guess, maximum=math.inf, lower_terms=1)
+    return Bracket(min(lower, upper), upper, low, high, value, maximum=math.inf, lower_terms=1)
 
 
 def _law(sample: TokenSample, images: np.ndarray | None) -> sparse.csr_array:
@@ -106,63 +102,12 @@ def _law(sample: TokenSample, images: np.ndarray | None) -> sparse.csr_array:
     return joint_law(weight.ravel(), view.ravel(), target.ravel(), sample.shape)
 
 
-def _fit(law: sparse.csr_array, count: int, seed: int) -> _SingularFunctions:
-    """Singular functions of a joint law; a node without mass gets their mean."""
-    degrees = [np.asarray(law.sum(axis)) for axis in (1, 0)]
-    one, two = (_inverse_root(part) for part in degrees)
-    found = spectrum(sparse.csr_array(sparse.diags_array(one) @ law @ sparse.diags_array(two)), count, seed=seed)
-    f, g = (
-        np.where(part[:, None] > 0, _inverse_root(part)[:, None] * vectors, np.sqrt(part) @ vectors)
-        for part, vectors in zip(degrees, (found.left, found.right), strict=True)
-    )
-    return _SingularFunctions(found.values.clip(0, 1), f, g)
-
-
-def _inverse_root(degrees: np.ndarray) -> np.ndarray:
-    return np.divide(1.0, np.sqrt(degrees), out=np.zeros_like(degrees), where=degrees > 0)
-
-
-def _held_out_correlations(fit: _SingularFunctions, law: sparse.csr_array) -> _SingularFunctions:
-    """Correlations of fitted functions under another law, the smaller of two estimates.
-
-    Correlations pair by pair are independent of the noise in this law, but a pair may contain part of a pair with a
-    larger value. Canonical correlations, the constant included, are rotated to the singular directions of this law: the
-    i-th is at most the i-th of all functions, but with many functions the rotation fits the noise.
-    """
-    f, g = (_normalise(part, np.asarray(law.sum(axis))) for part, axis in ((fit.f, 1), (fit.g, 0)))
-    pair_by_pair = (f * (law @ g)).sum(0)
-    return _SingularFunctions(np.minimum(pair_by_pair, _canonical_correlations(f, g, law)).clip(0, 1), f, g)
-
-
-def _canonical_correlations(f: np.ndarray, g: np.ndarray, law: sparse.csr_array) -> np.ndarray:
-    """Canonical correlations of the functions and the constant, as many as there are functions."""
-    white = [
-        _whiten(np.column_stack([np.ones(len(part)), part]), np.asarray(law.sum(axis)))
-        for part, axis in ((f, 1), (g, 0))
-    ]
-    values = np.linalg.svd(white[0].T @ (law @ white[1]), compute_uv=False)[: f.shape[1]]
-    return np.pad(values, (0, f.shape[1] - len(values)))
-
-
-def _whiten(functions: np.ndarray, degrees: np.ndarray) -> np.ndarray:
-    """Orthonormal basis of the span of functions, in the inner product weighted by degrees."""
-    scale, axes = np.linalg.eigh(functions.T @ (degrees[:, None] * functions))
-    alive = scale > _RANK * scale[-1]
-    return functions @ (axes[:, alive] / np.sqrt(scale[alive]))
-
-
-def _normalise(functions: np.ndarray, degrees: np.ndarray) -> np.ndarray:
-    """Functions scaled to unit mean square; zero functions stay zero."""
-    size = np.sqrt(degrees @ functions**2)  # (N,) @ (N, K) -> (K,)
-    return np.divide(functions, size, out=np.zeros_like(functions), where=size > 0)
-
-
 @dataclass(frozen=True)
 class _Influence:
     """Influence of each image and mask on the correlations of fitted functions."""
 
     sample: TokenSample
-    fit: _SingularFunctions
+    fit: SingularFunctions
     images: np.ndarray | None
 
     def of(self, i: int, j: int) -> np.ndarray:
@@ -182,20 +127,20 @@ class _Errors:
     nearby: np.ndarray
 
 
-def _errors(sample: TokenSample, ends: _SpectrumEstimate) -> _Errors:
+def _errors(sample: TokenSample, estimate: _SpectrumEstimate) -> _Errors:
     """Standard errors of λ; a nearly multiple value is perturbed by the norm of its row in the block of its cluster."""
-    values, found = ends.values, ends.influences
-    alone = np.array([_standard_error(sample, found, i, i) for i in range(len(values))])
+    values, influences = estimate.values, estimate.influences
+    alone = np.array([_standard_error(sample, influences, i, i) for i in range(len(values))])
     apart = np.abs(values[:, None] - values)
     near = apart <= CLUSTER_WIDTH * (alone[:, None] + alone)
     variance = alone**2
     for i, j in zip(*np.nonzero(near & ~np.eye(len(values), dtype=bool)), strict=True):
-        variance[[i, j]] += _standard_error(sample, found, i, j) ** 2 / 2
+        variance[[i, j]] += _standard_error(sample, influences, i, j) ** 2 / 2
     return _Errors(2 * values * np.sqrt(variance), near.sum(1))
 
 
-def _standard_error(sample: TokenSample, found: tuple[_Influence, ...], i: int, j: int) -> float:
-    influence = np.concatenate([part.of(i, j) for part in found])
+def _standard_error(sample: TokenSample, influences: tuple[_Influence, ...], i: int, j: int) -> float:
+    influence = np.concatenate([part.of(i, j) for part in influences])
     return standard_error(influence, sample.mask_weights, _masks_vary(sample))
 
 
@@ -204,10 +149,10 @@ def _masks_vary(sample: TokenSample) -> bool:
     return sample.masks_drawn and sample.positions == "dropped"
 
 
-def _tail_error(sample: TokenSample, k: int, ends: _SpectrumEstimate) -> float:
-    parts = [
-        sum(4 * ends.values[i] ** 3 * part.of(i, i) for i in range(k, len(ends.values))) for part in ends.influences
-    ]
+def _tail_error(sample: TokenSample, k: int, estimate: _SpectrumEstimate) -> float:
+    """Standard error of the tail energy of the computed values."""
+    values = estimate.values
+    parts = [sum(4 * values[i] ** 3 * part.of(i, i) for i in range(k, len(values))) for part in estimate.influences]
     return standard_error(np.concatenate(parts), sample.mask_weights, _masks_vary(sample))
 
 

@@ -1,4 +1,4 @@
-"""The kernel graph is its dense matrix, and its two limits are known."""
+"""The kernel graph equals its dense joint law, and the limits of bandwidth 0 and infinity."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _images(n: int = 40, seed: int = 0) -> ImageSet:
 
 
 def _dense(graph: KernelGraph, images: ImageSet) -> np.ndarray:
-    """The joint law by loops, in float64, from the images alone."""
+    """Joint law by loops, in float64, from the images alone."""
     hidden = patchify(images.images, 2)[:, ~graph.mask].reshape(len(images), -1)
     joint = np.zeros((len(images), len(images)))
     for i, one in enumerate(hidden):
@@ -54,7 +54,7 @@ def test_one_vector_is_multiplied_as_one_column_is() -> None:
     assert operator.T @ x == pytest.approx((operator.T @ x[:, None])[:, 0], rel=1e-12)
 
 
-def test_the_bandwidth_is_a_share_of_the_median_distance_of_targets() -> None:
+def test_the_bandwidth_is_a_multiple_of_the_median_distance_of_targets() -> None:
     images = _images()
     hidden = patchify(images.images, 2)[:, ~MASK].reshape(40, -1)
     apart = [np.linalg.norm(hidden[i] - hidden[j]) for i in range(40) for j in range(i)]
@@ -108,7 +108,7 @@ def test_the_certificate_decides_where_values_fall_slowly_and_all_products_are_c
     assert len(found.values) == 8
 
 
-def test_no_bandwidth_gives_the_identity_and_all_of_it_gives_one_value() -> None:
+def test_bandwidth_zero_gives_the_identity_and_infinity_rank_one() -> None:
     nothing = kernel_graph(_images(), MASK, patch=2, factor=0.0)
     assert (nothing.normalized @ np.eye(40) == np.eye(40)).all()
     assert nothing.self_pair_fraction == 1
@@ -120,7 +120,7 @@ def test_no_bandwidth_gives_the_identity_and_all_of_it_gives_one_value() -> None
 
 
 @pytest.mark.parametrize("q", [1, 8, 48])
-def test_no_bandwidth_joins_what_coincides(q: int) -> None:
+def test_bandwidth_zero_joins_points_that_coincide(q: int) -> None:
     """Distances by products are not exactly 0 between equal points, and are 0 between some that differ by an ulp."""
     rng = np.random.default_rng(q)
     points = np.repeat(rng.random((30, q)), 4, axis=0)
@@ -132,7 +132,7 @@ def test_no_bandwidth_joins_what_coincides(q: int) -> None:
         assert matrix.rounding_error == 0
 
 
-def test_images_with_one_target_meet_without_a_bandwidth() -> None:
+def test_bandwidth_zero_joins_images_with_equal_targets() -> None:
     images = _images(40).images.copy()
     images[:8, :, 2:] = 0  # the lower patches
     mask = np.array([True, True, False, False])
@@ -198,12 +198,12 @@ def test_the_number_of_entries_is_known_before_they_are_computed(rows: int, monk
         assert not GaussianKernelMatrix(points, 2.0, memory_budget=needed - 1).is_cached
 
 
-def test_a_vote_that_is_tied_or_that_nobody_casts_is_an_error() -> None:
+def test_a_tied_vote_and_a_vote_without_weight_are_errors() -> None:
     views = np.array([[0.0], [1.0], [1.0]])
     votes = {"factor": 0.5, "seed": 0, "device": "cpu"}
     assert (
         leave_one_out_error(views, np.array([0, 1, 0]), **votes) == 1
-    )  # image 0 hears one of each, the others only the rival
+    )  # image 0 gets one vote of each class, the others only votes of the wrong one
     assert leave_one_out_error(np.array([[0.0], [1e4], [2e4]]), np.array([0, 0, 0]), **(votes | {"factor": 1e-2})) == 1
     assert leave_one_out_error(views, np.array([0, 0, 0]), **votes) == 0
 
@@ -234,7 +234,7 @@ def test_points_that_are_not_numbers_are_refused() -> None:
         GaussianKernelMatrix(np.array([[0.0], [np.nan], [1.0]]), 1.0)
 
 
-def test_what_needs_labels_says_so() -> None:
+def test_quantities_that_need_labels_raise_without_them() -> None:
     graph = kernel_graph(_images().images, MASK, patch=2)
     with pytest.raises(InputError, match="needs labels"):
         graph.target_label_error()

@@ -1,4 +1,4 @@
-"""Means over masks are those of graphs written down one by one, and their errors cover the mean over all masks."""
+"""Means over masks equal those of dense graphs, and their errors cover the mean over all masks."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def _vote_error(views: np.ndarray, labels: np.ndarray) -> float:
     return wrong / len(views)
 
 
-def _by_hand(mask: np.ndarray) -> dict[str, float]:
-    """All numbers under one mask, in float64 from the images alone."""
+def _by_dense_graph(mask: np.ndarray) -> dict[str, float]:
+    """All quantities under one mask, in float64 from the images alone."""
     patches, labels = patchify(_images().images, 2), _images().labels
     kernel = _weights(patches[:, ~mask].reshape(N, -1), BANDWIDTH)
     joint = kernel / kernel.sum(1, keepdims=True) / N
@@ -72,14 +72,14 @@ def _by_hand(mask: np.ndarray) -> dict[str, float]:
 
 def _named(found: KernelAverage) -> dict[str, Estimate]:
     values = {f"lambda {i}": value for i, value in enumerate(found.values)}
-    return values | {name: getattr(found, name) for name in _by_hand(found.masks[0]) if name not in values}
+    return values | {name: getattr(found, name) for name in _by_dense_graph(found.masks[0]) if name not in values}
 
 
-def test_means_and_errors_are_those_of_graphs_written_down_one_by_one() -> None:
+def test_means_and_errors_equal_those_of_dense_graphs() -> None:
     found = _average()
-    by_hand = [_by_hand(mask) for mask in found.masks]
+    by_mask = [_by_dense_graph(mask) for mask in found.masks]
     for name, estimate in _named(found).items():
-        each = np.array([numbers[name] for numbers in by_hand])
+        each = np.array([numbers[name] for numbers in by_mask])
         assert estimate == pytest.approx(each.mean(), rel=1e-4, abs=1e-6), name
         error = 2 * np.sqrt(((each - each.mean()) ** 2).sum() / (len(each) - 1) / len(each))
         rounding = np.mean([0 if name == "view_label_error" else _error(one, name) for one in found.per_mask])
@@ -92,7 +92,7 @@ def _error(one: object, name: str) -> float:
     return one.values[int(name[7:])].error if name.startswith("lambda") else getattr(one, name).error  # type: ignore[attr-defined]
 
 
-def test_each_mask_is_drawn_from_the_law_and_leaves_its_numbers() -> None:
+def test_each_mask_is_drawn_from_the_law_and_has_its_summary() -> None:
     found = _average()
     assert found.masks.shape == (5, 4)
     assert (found.masks.sum(1) == 2).all()
@@ -105,7 +105,7 @@ def test_each_mask_is_drawn_from_the_law_and_leaves_its_numbers() -> None:
 
 
 def test_the_error_covers_the_mean_over_all_masks() -> None:
-    exact = [_by_hand(mask) for mask in LAW.support()[0]]
+    exact = [_by_dense_graph(mask) for mask in LAW.support()[0]]
     covered = {name: 0 for name in exact[0]}
     for seed in range(10):
         for name, estimate in _named(_average(6, seed)).items():
@@ -145,7 +145,7 @@ def test_a_matrix_in_a_file_gives_the_same(tmp_path, monkeypatch) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_where_the_graph_falls_apart_the_bound_is_infinite_and_not_nan() -> None:
+def test_the_bound_of_a_disconnected_graph_is_infinite_and_not_nan() -> None:
     labels = np.arange(10) % 2
     apart = ImageSet(np.broadcast_to(labels[:, None, None, None], (10, 1, 4, 4)) * 1.0, labels, "black and white")
     found = average_over_masks(apart, LAW, masks=3, k=1, patch=2, bandwidth=0.05)

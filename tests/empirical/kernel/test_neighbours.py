@@ -1,4 +1,4 @@
-"""The graph of nearest neighbours is the one found by sorting all distances, and its two limits are known."""
+"""The graph of nearest neighbours equals the one from sorting all distances, and its two limits."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_ties_go_to_itself_and_then_to_the_lower_index(monkeypatch) -> None:
         assert nearest_neighbours(points, count)[0].tolist() == _sorted(points, count)
 
 
-def test_points_that_float32_cannot_tell_apart_are_told_apart_by_differences() -> None:
+def test_points_equal_in_float32_products_are_separated_by_differences() -> None:
     rng = np.random.default_rng(3)
     points = np.vstack([rng.normal(size=(30, 4)) * 1e-4, rng.normal(size=(30, 4)) * 1e-4 + 1000])
     assert nearest_neighbours(points, 5)[0].tolist() == _sorted(points, 5)
@@ -95,7 +95,7 @@ def test_every_quantity_is_that_of_the_dense_joint_law(neighbours: int, monkeypa
     assert graph.residual_bound(found) == pytest.approx(expected, rel=1e-4)
 
 
-def test_rows_are_laws_of_so_many_targets_and_never_mutual_by_force() -> None:
+def test_rows_have_the_given_number_of_targets_and_are_not_symmetrised() -> None:
     graph = neighbour_graph(_images(), MASK, neighbours=4, patch=2, factor=np.inf)
     joint = graph.graph.joint.toarray()
     assert (joint > 0).sum(1).tolist() == [4] * N
@@ -104,7 +104,7 @@ def test_rows_are_laws_of_so_many_targets_and_never_mutual_by_force() -> None:
     assert graph.degrees[0] == pytest.approx(np.full(N, 1 / N), rel=1e-14)
 
 
-def test_itself_only_gives_the_identity_and_all_with_equal_weights_one_value() -> None:
+def test_one_neighbour_gives_the_identity_and_all_with_equal_weights_rank_one() -> None:
     alone = neighbour_graph(_images(), MASK, neighbours=1, patch=2)
     assert (alone.graph.normalized_matrix.toarray() == np.eye(N)).all()
     assert alone.self_pair_fraction == pytest.approx(1, rel=1e-15 * N)
@@ -128,14 +128,14 @@ def test_all_neighbours_give_the_kernel_graph() -> None:
     assert cut.residual_bound(cut.spectrum(3)) == pytest.approx(whole.residual_bound(whole.spectrum(3)), rel=1e-4)
 
 
-def test_no_bandwidth_joins_only_targets_that_coincide() -> None:
+def test_bandwidth_zero_joins_only_targets_that_coincide() -> None:
     pairs_of_images = np.repeat(np.random.default_rng(4).random((5, 1, 4, 4)), 2, axis=0)
     graph = neighbour_graph(pairs_of_images, MASK, neighbours=4, patch=2, bandwidth=0.0)
     assert graph.graph.joint.toarray() == pytest.approx(np.kron(np.eye(5), np.full((2, 2), 0.05)))
     assert graph.n_components == 5
 
 
-def test_means_over_masks_are_of_the_cut_kernel() -> None:
+def test_means_over_masks_are_of_the_truncated_kernel() -> None:
     found = average_over_masks(_images(), UniformMasks(4, 2), masks=3, k=2, patch=2, bandwidth=0.5, neighbours=5)
     graphs = [neighbour_graph(_images(), mask, neighbours=5, patch=2, bandwidth=0.5) for mask in found.masks]
     assert found.self_pair_fraction == pytest.approx(np.mean([graph.self_pair_fraction for graph in graphs]))
@@ -147,7 +147,7 @@ def test_means_over_masks_are_of_the_cut_kernel() -> None:
 
 
 @pytest.mark.parametrize("wrong", [0, -1, N + 1, 2.5, True])
-def test_a_number_of_neighbours_that_is_none_is_one_sentence(wrong) -> None:
+def test_an_invalid_number_of_neighbours_is_one_sentence(wrong) -> None:
     with pytest.raises(InputError, match="itself included, must be a whole number from 1 to the 40 points"):
         neighbour_graph(_images(), MASK, neighbours=wrong, patch=2)
 

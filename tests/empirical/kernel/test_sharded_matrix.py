@@ -113,7 +113,7 @@ def _images() -> ImageSet:
 
 @pytest.fixture(scope="module")
 def answers(in_two_processes: Callable[[str, dict[str, Any]], list[Any]]) -> list[tuple[dict, list[tuple[str, str]]]]:
-    """What each of two processes found, and what it complained of."""
+    """Results and errors of each of two processes."""
     return in_two_processes(SCRIPT, {"images": _images(), "mask": MASK, "law": LAW, "cases": CASES, "k": K})
 
 

@@ -1,4 +1,4 @@
-"""Intervals of sampled graphs cover the exact numbers, narrow at the stated rate, and say when they decide nothing."""
+"""Intervals from samples cover the exact values, narrow at the stated rate, and are undecided where they must be."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAMES = ("alpha", "alpha2", "phi", "tail_energy", "components", "sharp_bound")
 
 @dataclass(frozen=True)
 class Case:
-    """A world, how it is sampled, and what is asked of it."""
+    """A world, its sampling, and the number of features."""
 
     world: FiniteWorld
     law: MaskLaw
@@ -69,7 +69,7 @@ def truth(name: str) -> dict[str, float]:
 
 
 def coverage(name: str, seeds: int) -> dict[str, float]:
-    """Share of seeds for which the interval covers the exact number or says that it decides nothing."""
+    """Fraction of seeds for which the interval covers the exact value or is undecided."""
     counts = dict.fromkeys(truth(name), 0)
     for seed in range(seeds):
         for number, interval in numbers(graph_intervals(drawn(CASES[name], seed), CASES[name].k)).items():
@@ -91,21 +91,21 @@ def test_intervals_cover_what_they_decide_in_nine_of_ten_samples(name):
 
 
 def test_the_plug_in_is_far_above_zero_and_the_interval_is_not():
-    """The reason for all this: independent patches have λ = 0, and a sample says otherwise by about 1/n per cell."""
+    """Independent patches have λ = 0; the plug-in value of a sample is biased by about 1/n per cell."""
     found = graph_intervals(drawn(CASES["independent"], 0, 60), 7)
     plug_in = drawn(CASES["independent"], 0, 60).graph.spectrum(7).values ** 2
     assert plug_in[6] > 0.03
     assert found.eigenvalues[6].covers(0.0)
 
 
-def test_functions_of_one_half_know_nothing_of_the_noise_in_the_other():
+def test_functions_of_one_half_are_independent_of_the_noise_in_the_other():
     case = Case(worlds.independent(2, 12), UniformMasks(2, 1), "kept", 300, 3)
     found = [spectrum_brackets(drawn(case, seed), 3, 4, 0).eigenvalues[3] for seed in range(5)]
     assert np.mean([bracket.lower for bracket in found]) < 0.03  # a few 1/n
     assert np.mean([bracket.upper for bracket in found]) > 0.1
 
 
-def test_decided_where_it_can_be():
+def test_a_large_sample_decides_everything():
     found = graph_intervals(drawn(CASES["mixture"], 0, 4000), 2)
     assert all(interval.decided and interval.why == "" for interval in numbers(found).values())
     assert found.components.value == 1
@@ -113,7 +113,7 @@ def test_decided_where_it_can_be():
     assert found.sharp_bound.high - found.sharp_bound.low < 0.25
 
 
-def test_a_sample_in_which_nothing_meets_decides_nothing():
+def test_a_sample_without_shared_nodes_decides_nothing():
     rng = np.random.default_rng(0)
     codes, labels = rng.integers(0, 50, (60, 8)), rng.integers(0, 2, 60)
     sample = sample_from_codes(codes, labels, UniformMasks(8, 4), n_masks=5)

@@ -1,4 +1,4 @@
-"""Intervals that are means over masks cover the means of each mask's exact numbers."""
+"""Intervals averaged over masks cover the means of each mask's exact values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORLD, LAW = worlds.mixture(4, 2, 2, 0.1), UniformMasks(4, 2)
 
 @dataclass(frozen=True)
 class OneMask(MaskLaw):
-    """Always the same mask."""
+    """Law of a single mask."""
 
     mask: tuple[bool, ...]
 
@@ -76,13 +76,13 @@ def test_label_errors_are_near_those_of_all_masks_at_once_and_the_spectrum_is_no
     assert apart.next_eigenvalue.value == pytest.approx(exact(1)["next_eigenvalue"], abs=0.1)
 
 
-def test_more_features_than_nodes_leave_nothing_over():
+def test_more_features_than_nodes_have_next_eigenvalue_zero():
     found = mean_graph_intervals(drawn(0, 500), 4)
     assert (found.next_eigenvalue.value, found.next_eigenvalue.low) == (0, 0)
     assert found.next_eigenvalue.covers(exact(4)["next_eigenvalue"])
 
 
-def test_images_that_look_alike_have_one_node_and_no_spectrum():
+def test_equal_images_have_one_node_and_next_eigenvalue_zero():
     codes, labels = np.zeros((40, 2), int), np.arange(40) % 2
     found = mean_graph_intervals(sample_from_codes(codes, labels, UniformMasks(2, 1)), 1)
     assert (found.next_eigenvalue.low, found.next_eigenvalue.value) == (0, 0)

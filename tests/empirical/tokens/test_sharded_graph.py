@@ -72,13 +72,13 @@ def _images() -> ImageSet:
 
 @pytest.fixture(scope="module")
 def answers(in_two_processes: Callable[[str, dict[str, Any]], list[Any]]) -> list[tuple[dict, list[str]]]:
-    """What each of two processes found, and its error messages."""
+    """Results and error messages of each of two processes."""
     return in_two_processes(SCRIPT, {"images": _images(), "shares": SHARES, "cases": CASES, "values": VALUES})
 
 
 @pytest.fixture(scope="module")
 def alone() -> dict[str, MaskGraph]:
-    """The graph that one process counts."""
+    """The graphs of one process."""
     book = fit_codebook(_images(), 2, 4)
     return {
         case: token_sample(_images(), UniformMasks(4, 2), codebook=book, **options).graph

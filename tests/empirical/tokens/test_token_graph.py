@@ -1,4 +1,4 @@
-"""Tokens of images make the graph of their finite world, whatever the chunk, and say when they cannot."""
+"""Token graphs equal the exact graph of their finite world, whatever the chunk; bad input is one sentence."""
 
 from __future__ import annotations
 
