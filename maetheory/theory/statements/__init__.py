@@ -7,8 +7,8 @@ where equality holds (or the reason why there is none) and, for each assumption,
 Read :mod:`reconstruction_is_alignment_plus_bias` first: most bounds of the paper are weaker forms of this identity.
 :data:`THEOREMS` lists all of them in reading order, the paper's first:
 
->>> len(THEOREMS), next(iter(THEOREMS))
-(49, 'reconstruction-bounds-asymmetric-alignment')
+>>> next(iter(THEOREMS))
+'reconstruction-bounds-asymmetric-alignment'
 >>> print(THEOREMS["alignment-split"].statement)
 L_MAE(h) == ½ E‖h - h⁺‖² + E‖E[h | x₂] - x₂‖²
 """
