@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import spearmanr
+from scipy.stats import t as student_t
 
 from maetheory.cli import app
 from maetheory.experiments.mask_law_scores import seed_agreement
@@ -175,6 +176,19 @@ def test_what_it_found_is_what_the_ledger_holds(experiment: str) -> None:
             assert text == f"{scale * values.mean():.{digits}f} ± {scale * values.std():.{digits}f}", (name, cell)
             checked += 1
     assert checked >= 5 * len(cells)
+
+
+def test_twenty_seeds_of_digits_differ_as_is_said() -> None:
+    ledger = read_published_ledgers(FIGURES)
+    probes = ledger[(ledger.experiment == "digits-20") & (ledger.metric == "linear_probe")]
+    table = probes.pivot_table(index=["readout", "seed"], columns="objective", values="value")
+    said = []
+    for readout in ("cls", "mean"):
+        difference = 100 * (table["U-MAE"] - table["MAE"]).loc[readout]
+        assert len(difference) == 20
+        half_width = student_t.ppf(0.975, 19) * difference.std() / np.sqrt(20)
+        said.append(f"{difference.mean():+.2f} ± {half_width:.2f}")
+    find(rf"by {re.escape(said[0])}\s+points on cls and by {re.escape(said[1])} on the mean of patches")
 
 
 def test_ranks_of_tin20_are_those_of_its_ledger() -> None:

@@ -49,6 +49,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
         "digits": Experiment(
             "digits", "digits", objective_cells(DIGITS, 0.1), seeds=(0, 1, 2), finetune=DIGITS_FINETUNE
         ),
+        "digits-20": Experiment("digits-20", "digits", objective_cells(DIGITS, 0.1), seeds=tuple(range(20))),
         "cifar10-small": Experiment(
             "cifar10-small",
             "cifar10",
