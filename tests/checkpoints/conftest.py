@@ -1,4 +1,4 @@
-"""The peers stand beside the tests, outside the package they check."""
+"""Make the reference implementations in tests/oracles importable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A loaded encoder computes what the code that wrote the file computes, token for token and block for block."""
+"""A loaded encoder computes the same tokens as the code that wrote the file, after every block."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from maetheory.training import TrainConfig, load_run, train
 
 pytest.importorskip("timm", reason="needs timm: pip install maetheory[timm]")
 
-from mae_peers import MAE_ViT, ViT_Classifier, facebook, facebook_decoder, scattered, timm_states
+from mae_peers import MAE_ViT, ViT_Classifier, facebook, facebook_decoder, randomized, timm_states
 
 IMAGENET_MEAN_STD = (
     torch.tensor((0.485, 0.456, 0.406)).view(3, 1, 1),
     torch.tensor((0.229, 0.224, 0.225)).view(3, 1, 1),
 )
 IMAGES = torch.rand(5, 3, 16, 16, generator=torch.Generator().manual_seed(1))
-SEEN = (IMAGES - IMAGENET_MEAN_STD[0]) / IMAGENET_MEAN_STD[1]
+STANDARDIZED = (IMAGES - IMAGENET_MEAN_STD[0]) / IMAGENET_MEAN_STD[1]
 
 
 def close(ours: Tensor, theirs: Tensor) -> None:
-    """Compare tokens: float32's ε, a few hundred terms a sum, some dozen sums one after the other."""
+    """Compare tokens within float32's ε times a few hundred terms a sum and some dozen successive sums."""
     torch.testing.assert_close(ours, theirs, rtol=0, atol=3e-5 * float(theirs.abs().max()))
 
 
 def same_states(encoder: Encoder, peer: Any) -> None:
     with torch.no_grad():
         ours = encoder.hidden_states(IMAGES)
-        theirs = timm_states(peer, SEEN)
+        theirs = timm_states(peer, STANDARDIZED)
         assert len(ours) == len(theirs) == 4
         for one, other in zip(ours, theirs):
             close(one, other)
@@ -84,7 +84,7 @@ def test_pretrained_mae_with_and_without_its_decoder(tmp_path: Path) -> None:
     assert report.sources["heads"] == "argument"
 
 
-def test_the_name_of_the_model_tells_its_heads(tmp_path: Path) -> None:
+def test_heads_from_the_model_name(tmp_path: Path) -> None:
     peer = facebook(width=384, heads=6)
     args = argparse.Namespace(model="mae_vit_small_patch4")
     encoder, report = loaded(tmp_path, {"model": peer.state_dict(), "args": args})
@@ -99,7 +99,7 @@ def test_fine_tuned_mae(pool: str, tmp_path: Path) -> None:
     encoder, report = loaded(tmp_path, {"model": peer.state_dict()}, heads=4)
     same_states(encoder, peer)
     with torch.no_grad():
-        close(encoder.logits(IMAGES), peer(SEEN))
+        close(encoder.logits(IMAGES), peer(STANDARDIZED))
     assert report.head is not None
     assert (report.head.classes, report.head.readout) == (7, "mean" if pool == "avg" else "cls")
     assert report.config.norm == ("pooled" if pool == "avg" else "final")
@@ -113,12 +113,12 @@ def test_a_linear_probe_brings_its_batch_norm(tmp_path: Path) -> None:
     state = {f"head.{name}": value for name, value in head.state_dict().items()}
     encoder, report = loaded(tmp_path, {"model": peer.state_dict() | state}, heads=4)
     with torch.no_grad():
-        close(encoder.logits(IMAGES), head(peer.norm(timm_states(peer, SEEN)[-1])[:, 0]))
+        close(encoder.logits(IMAGES), head(peer.norm(timm_states(peer, STANDARDIZED)[-1])[:, 0]))
     assert report.head is not None
     assert report.head.classes == 7
 
 
-def test_umae_leaves_its_online_probe(tmp_path: Path) -> None:
+def test_umae_online_probe_is_unused(tmp_path: Path) -> None:
     peer = facebook()
     probe = {
         "fc_norm.weight": torch.ones(48),
@@ -134,9 +134,9 @@ def test_umae_leaves_its_online_probe(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pickled", ["autoencoder", "classifier"])
-def test_whole_pickled_modules_say_their_heads_themselves(pickled: str, tmp_path: Path) -> None:
-    whole = scattered(MAE_ViT(width=72, heads=3))
-    module = whole if pickled == "autoencoder" else scattered(ViT_Classifier(whole.encoder), 1)
+def test_pickled_modules_state_their_heads(pickled: str, tmp_path: Path) -> None:
+    whole = randomized(MAE_ViT(width=72, heads=3))
+    module = whole if pickled == "autoencoder" else randomized(ViT_Classifier(whole.encoder), 1)
     encoder, report = loaded(tmp_path, module)
     images = IMAGES[:, :, :8, :8]
     with torch.no_grad():
@@ -165,8 +165,8 @@ def test_runs_of_ours(objective: Any, tmp_path: Path) -> None:
     assert (report.trained["objective"], report.trained["mask_ratio"], report.trained["step"]) == (objective, 0.75, 4)
     mask = torch.from_numpy(BernoulliMasks(16, 0.5).sample(np.random.default_rng(1), 5))
     with torch.no_grad():
-        for seen in (None, mask):
-            for one, other in zip(encoder.hidden_states(IMAGES, seen), peer.encoder.hidden_states(IMAGES, seen)):
+        for visible in (None, mask):
+            for one, other in zip(encoder.hidden_states(IMAGES, visible), peer.encoder.hidden_states(IMAGES, visible)):
                 torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
     torch.testing.assert_close(encode(encoder, images, readout="mean"), encode(peer, images, readout="mean"))
 
@@ -177,11 +177,11 @@ def real(folder: Path, name: str, n: int) -> tuple[Encoder, ImageSet]:
 
 
 def accuracy_of(encoder: Encoder, test: ImageSet) -> float:
-    """Return the test accuracy of a file's own head."""
+    """Test accuracy of a file's own classifier."""
     parts = [torch.from_numpy(test.images[i : i + 100]) for i in range(0, len(test), 100)]
     with torch.no_grad():
-        said = torch.cat([encoder.logits(part).argmax(1) for part in parts])
-    return float((said.numpy() == test.labels).mean())
+        predicted = torch.cat([encoder.logits(part).argmax(1) for part in parts])
+    return float((predicted.numpy() == test.labels).mean())
 
 
 def test_a_real_file_classifies_real_images(real_data: Path) -> None:
@@ -198,8 +198,8 @@ def test_real_files_reach_their_accuracy(real_data: Path, name: str, accuracy: f
     for start in range(0, 10_000, 100):  # one pass for all three
         with torch.no_grad():
             tokens = encoder(torch.from_numpy(test.images[start : start + 100]))
-            said = encoder.head(tokens[:, 0]).argmax(1)  # type: ignore[misc]
-        hits += int((said.numpy() == test.labels[start : start + 100]).sum())
+            predicted = encoder.head(tokens[:, 0]).argmax(1)  # type: ignore[misc]  # the head may be None
+        hits += int((predicted.numpy() == test.labels[start : start + 100]).sum())
         cls_rows.append(tokens[:, 0])
         mean_rows.append(tokens[:, 1:].mean(1))
     assert hits / 10_000 == pytest.approx(accuracy, abs=2e-4)

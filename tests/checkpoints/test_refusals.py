@@ -1,4 +1,4 @@
-"""A file that is less, more or something else than one encoder is an error that says so; choices are never silent."""
+"""Incomplete, ambiguous and other files raise an error that says why, and choices among weights are reported."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_weights_that_are_not_finite(value: float) -> None:
         ),
     ],
 )
-def test_what_is_no_vision_transformer(tree: Any, sentence: str) -> None:
+def test_other_networks_are_named_in_the_error(tree: Any, sentence: str) -> None:
     with pytest.raises(InputError) as error:
         loaded(tree)
     assert sentence in str(error.value)
@@ -116,7 +116,7 @@ def test_half_precision_becomes_single_and_is_noted() -> None:
     assert "float16 weights became float32" in report.notes
 
 
-def test_averaged_weights_are_said_and_others_can_be_chosen() -> None:
+def test_averaged_weights_are_reported_and_others_can_be_chosen() -> None:
     dialect = Dialect(
         "plain", "nobody", (r"cls_token",), state_dict_paths=("model_ema", "model"), prefixes=("", "teacher.")
     )
@@ -153,7 +153,7 @@ def test_two_dialects_that_disagree_need_a_name() -> None:
         loaded({"model": state()}, dialects=(one, flipped), dialect="latin")
 
 
-def test_positions_for_another_size_say_how() -> None:
+def test_resized_positions_are_described() -> None:
     encoder, report = loaded({"model": state()}, image_size=32)
     table = state()["pos_embed"]
     picture = table[:, 1:].reshape(1, 4, 4, 24).permute(0, 3, 1, 2)
@@ -173,7 +173,7 @@ def test_positions_for_another_size_say_how() -> None:
 
 @pytest.mark.parametrize("order", ["MAE's", "MoCo-v3's"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_sines_and_cosines_are_computed_anew(order: str, dtype: torch.dtype) -> None:
+def test_sines_and_cosines_are_recomputed(order: str, dtype: torch.dtype) -> None:
     def ordered(grid: int) -> Tensor:
         table = sincos_positions(24, grid, grid)
         return table if order == "MAE's" else torch.cat([table[..., 12:], table[..., :12]], 2)
@@ -183,7 +183,7 @@ def test_sines_and_cosines_are_computed_anew(order: str, dtype: torch.dtype) -> 
     assert f"sines and cosines in {order} order, computed anew exactly" in report.notes[-1]
 
 
-def test_a_device_that_is_not_there(tmp_path: Path) -> None:
+def test_an_unknown_device_is_refused(tmp_path: Path) -> None:
     torch.save({"model": state()}, tmp_path / "file.pth")
     with pytest.raises(InputError, match="the device 'abacus' cannot be used"):
         load_checkpoint(tmp_path / "file.pth", heads=3, device="abacus")

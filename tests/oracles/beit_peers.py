@@ -1,4 +1,4 @@
-"""BEiT and SimMIM written out: relative positions by a loop over pairs of patches, softmax by hand."""
+"""Reference BEiT and SimMIM: relative positions by a loop over pairs of patches, attention by an explicit softmax."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def distances(grid: int) -> Tensor:
     return index
 
 
-class Relative(nn.Module):
-    """A table of biases with its index, saved as a buffer."""
+class RelativePositionBias(nn.Module):
+    """Table of relative position biases, with its index as a buffer."""
 
     def __init__(self, grid: int, heads: int) -> None:
         super().__init__()
@@ -30,11 +30,11 @@ class Relative(nn.Module):
         self.register_buffer("relative_position_index", distances(grid))
 
     def bias(self) -> Tensor:
-        """Return (heads, t, t)."""
+        """Return the biases (heads, t, t)."""
         return self.relative_position_bias_table[self.relative_position_index].movedim(-1, 0)
 
 
-class Attention(Relative):
+class Attention(RelativePositionBias):
     """Attention whose queries and values have a bias and whose keys have none."""
 
     def __init__(self, width: int, heads: int, grid: int, own: bool) -> None:
@@ -60,7 +60,7 @@ class Attention(Relative):
 
 
 class Block(nn.Module):
-    """A block with LayerScale."""
+    """Transformer block with LayerScale."""
 
     def __init__(self, width: int, heads: int, grid: int, own: bool) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class Block(nn.Module):
 
 
 class BEiT(nn.Module):
-    """The encoder both share; `positions` is "relative", "shared relative" or "table"."""
+    """Encoder of BEiT and SimMIM; `positions` is "relative", "shared relative" or "table"."""
 
     def __init__(self, positions: str, *, grid: int = 4, width: int = 48, heads: int = 4, pooled: bool = False) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class BEiT(nn.Module):
         if positions == "table":
             self.pos_embed = nn.Parameter(torch.zeros(1, grid**2 + 1, width))
         if positions == "shared relative":
-            self.rel_pos_bias = Relative(grid, heads)
+            self.rel_pos_bias = RelativePositionBias(grid, heads)
         self.positions = positions
         self.blocks = nn.ModuleList(Block(width, heads, grid, positions == "relative") for _ in range(3))
         if pooled:

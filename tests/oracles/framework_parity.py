@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from framework_peers import renamed, torchvision_states
-from mae_peers import facebook_decoder, scattered, timm_states
+from mae_peers import facebook_decoder, randomized, timm_states
 from torch import Tensor
 from torchvision.models import vision_transformer as torchvision_vit
 
@@ -18,7 +18,7 @@ IMAGES = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(1))
 LIGHTNING = {"epoch": 3, "global_step": 40, "pytorch-lightning_version": "2.4.0", "callbacks": {}, "loops": {}}
 
 
-def seen(images: Any = IMAGENET_MEAN_STD) -> Tensor:
+def standardized(images: Any = IMAGENET_MEAN_STD) -> Tensor:
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in images)
     return (IMAGES - mean) / std
 
@@ -26,10 +26,10 @@ def seen(images: Any = IMAGENET_MEAN_STD) -> Tensor:
 def states(peer: Any, images: Any = IMAGENET_MEAN_STD) -> tuple[list[Tensor], Tensor]:
     with torch.no_grad():
         if hasattr(peer, "states"):
-            return peer.states(seen(images))
+            return peer.states(standardized(images))
         if hasattr(peer, "conv_proj"):
-            return torchvision_states(peer, seen(images))
-        found = timm_states(peer, seen(images))
+            return torchvision_states(peer, standardized(images))
+        found = timm_states(peer, standardized(images))
         return found, peer.norm(found[-1])
 
 
@@ -53,9 +53,9 @@ def loaded(folder: Path, tree: Any, **options: Any) -> tuple[Encoder, LoadReport
 
 
 def decoder(before: str = "decoder.") -> dict[str, Tensor]:
-    return renamed(facebook_decoder(), before=before)
+    return renamed(facebook_decoder(), prefix=before)
 
 
 def torchvision(**options: Any) -> Any:
     sizes = {"image_size": 16, "patch_size": 4, "num_layers": 3, "num_heads": 4, "hidden_dim": 48, "mlp_dim": 96}
-    return scattered(torchvision_vit.VisionTransformer(**sizes, num_classes=7, **options))
+    return randomized(torchvision_vit.VisionTransformer(**sizes, num_classes=7, **options))

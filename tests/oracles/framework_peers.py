@@ -1,4 +1,4 @@
-"""Vision Transformers as several libraries compute and name them, written down apart from the tables that read them."""
+"""Reference Vision Transformers with the computations and names of several libraries, independent of the dialects."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 
 
-def renamed(state: Mapping[str, Tensor], *pairs: tuple[str, str], before: str = "") -> dict[str, Tensor]:
-    """Return a state dict with each substring pair exchanged in turn, and something before every name."""
+def renamed(state: Mapping[str, Tensor], *pairs: tuple[str, str], prefix: str = "") -> dict[str, Tensor]:
+    """Return a state dict with each pattern substituted in turn, and a prefix before every name."""
     names = dict.fromkeys(state, "")
     for name in names:
         names[name] = name
         for old, new in pairs:
             names[name] = re.sub(old, new, names[name])
-    return {before + names[name]: value for name, value in state.items()}
+    return {prefix + names[name]: value for name, value in state.items()}
 
 
 OPENMMLAB = (
@@ -33,8 +33,8 @@ OPENMMLAB = (
 )
 
 
-class OneOfLayers(nn.Module):
-    """Attention of vit-pytorch since 2023, with its norm inside."""
+class AttentionLayer(nn.Module):
+    """Attention of vit-pytorch since 2023, which contains its norm."""
 
     def __init__(self, dim: int, heads: int, dim_head: int) -> None:
         super().__init__()
@@ -54,8 +54,8 @@ class OneOfLayers(nn.Module):
         return self.to_out((weights @ v).transpose(1, 2).reshape(b, t, -1))
 
 
-class Other(nn.Module):
-    """Feed-forward of vit-pytorch, its norm the first of the sequence."""
+class FeedForwardLayer(nn.Module):
+    """Feed-forward layer of vit-pytorch, whose sequence begins with the norm."""
 
     def __init__(self, dim: int, hidden: int, dropout: bool) -> None:
         super().__init__()
@@ -68,25 +68,26 @@ class Other(nn.Module):
 
 
 class Transformer(nn.Module):
-    """The layers of vit-pytorch, and the norm after them."""
+    """Blocks of vit-pytorch and the norm after them."""
 
     def __init__(self, dim: int, depth: int, heads: int, dim_head: int, dropout: bool) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(dim)
         self.layers = nn.ModuleList(
-            nn.ModuleList([OneOfLayers(dim, heads, dim_head), Other(dim, 2 * dim, dropout)]) for _ in range(depth)
+            nn.ModuleList([AttentionLayer(dim, heads, dim_head), FeedForwardLayer(dim, 2 * dim, dropout)])
+            for _ in range(depth)
         )
 
 
-class Rearranged(nn.Module):
-    """b c (h p1) (w p2) -> b (h w) (p1 p2 c)."""
+class Rearrange(nn.Module):
+    """Rearrangement of images to patches, b c (h p1) (w p2) -> b (h w) (p1 p2 c)."""
 
     def __init__(self, side: int) -> None:
         super().__init__()
         self.side = side
 
     def forward(self, images: Tensor) -> Tensor:
-        """Cut images."""
+        """Map images to patches."""
         b, c, height, width = images.shape
         cells = images.view(b, c, height // self.side, self.side, width // self.side, self.side)
         return cells.permute(0, 2, 4, 3, 5, 1).reshape(b, -1, self.side**2 * c)
@@ -109,7 +110,7 @@ class ViT(nn.Module):
         super().__init__()
         n, values = int(pool == "cls"), channels * 16
         norms = (nn.LayerNorm(values), nn.LayerNorm(dim)) if patch_norm else ()
-        self.to_patch_embedding = nn.Sequential(Rearranged(4), *norms[:1], nn.Linear(values, dim), *norms[1:])
+        self.to_patch_embedding = nn.Sequential(Rearrange(4), *norms[:1], nn.Linear(values, dim), *norms[1:])
         self.cls_token = nn.Parameter(torch.randn(1, n, dim))
         self.pos_embedding = nn.Parameter(torch.randn(1, n + 16, dim))
         self.transformer = Transformer(dim, 2, heads, dim_head, dropout)
@@ -121,7 +122,7 @@ class ViT(nn.Module):
         x = self.to_patch_embedding(images)
         x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], 1) + self.pos_embedding
         states = [x]
-        for attention, mlp in self.transformer.layers:  # type: ignore[misc]
+        for attention, mlp in self.transformer.layers:  # type: ignore[misc]  # a ModuleList of pairs
             x = attention(x) + x
             x = mlp(x) + x
             states.append(x)
@@ -147,8 +148,8 @@ YEARS = {
 }
 
 
-class OnTorch(nn.Module):
-    """A ViT that somebody builds on torch.nn.TransformerEncoder."""
+class TorchEncoderViT(nn.Module):
+    """Custom ViT on torch.nn.TransformerEncoder."""
 
     def __init__(self, width: int = 48, heads: int = 4, **options: Any) -> None:
         super().__init__()

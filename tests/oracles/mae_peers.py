@@ -1,4 +1,4 @@
-"""Masked autoencoders as other people's code computes them: on timm's blocks, as those codes are themselves."""
+"""Reference masked autoencoders of other code bases, on timm's blocks as in the original code."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 
 
-def scattered(module: Any, seed: int = 0) -> Any:
-    """Return a module in eval mode whose every parameter is random, far from where training begins."""
+def randomized(module: Any, seed: int = 0) -> Any:
+    """Return a module in eval mode with random parameters, far from any initialisation."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, value in module.named_parameters():
@@ -22,7 +22,7 @@ def scattered(module: Any, seed: int = 0) -> Any:
 
 def facebook(*, classes: int = 0, pool: str = "token", width: int = 48, heads: int = 4, side: int = 16) -> Any:
     """Return the encoder of facebookresearch/mae, which subclasses timm's."""
-    return scattered(
+    return randomized(
         VisionTransformer(
             side,
             4,
@@ -37,7 +37,7 @@ def facebook(*, classes: int = 0, pool: str = "token", width: int = 48, heads: i
 
 
 def facebook_decoder(width: int = 48, rows: int = 17) -> dict[str, Tensor]:
-    """Return the names of its decoder."""
+    """Return a decoder's state dict of facebookresearch/mae, all zeros and ones."""
     block = {f"decoder_blocks.0.{name}": value for name, value in Block(24, 3, qkv_bias=True).state_dict().items()}
     return {
         "mask_token": torch.zeros(1, 1, 24),
@@ -53,7 +53,7 @@ def facebook_decoder(width: int = 48, rows: int = 17) -> dict[str, Tensor]:
 
 
 def timm_states(model: Any, images: Tensor) -> list[Tensor]:
-    """Return the tokens after timm's embedding and after each of its blocks; images as the model takes them."""
+    """Return the tokens after timm's embedding and after each block, of images already standardised."""
     with torch.no_grad():
         states = [model.norm_pre(model._pos_embed(model.patch_embed(images)))]
         for block in model.blocks:
@@ -62,7 +62,7 @@ def timm_states(model: Any, images: Tensor) -> list[Tensor]:
 
 
 class MAE_Encoder(nn.Module):
-    """The encoder of IcarusWizard/MAE without its shuffling: tokens come sequence first, positions leave out cls."""
+    """Encoder of IcarusWizard/MAE without its shuffling: tokens are sequence first, and cls has no position."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class MAE_Encoder(nn.Module):
 
 
 class MAE_Decoder(nn.Module):
-    """Its decoder, of which only the names matter here."""
+    """Decoder of IcarusWizard/MAE, of which only the parameter names matter here."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class MAE_Decoder(nn.Module):
 
 
 class MAE_ViT(nn.Module):
-    """The autoencoder."""
+    """Autoencoder of IcarusWizard/MAE."""
 
     def __init__(self, width: int = 72, heads: int = 3) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class MAE_ViT(nn.Module):
 
 
 class ViT_Classifier(nn.Module):
-    """The encoder's modules with a classifier on cls."""
+    """Classifier of IcarusWizard/MAE: the modules of the encoder and a linear map of cls."""
 
     def __init__(self, encoder: MAE_Encoder, classes: int = 10) -> None:
         super().__init__()

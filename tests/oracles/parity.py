@@ -1,4 +1,4 @@
-"""A peer's own forward, watched through hooks, beside the encoder loaded from its file."""
+"""Comparison of a timm model's forward pass, recorded by hooks, with the encoder loaded from its file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mae_peers import scattered
+from mae_peers import randomized
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
@@ -22,30 +22,30 @@ FIVE = partial(nn.LayerNorm, eps=1e-5)
 
 
 def peer(**options: Any) -> Any:
-    """Return a timm model of three blocks, patches of 4 pixels, every parameter random."""
+    """Return a timm model of three blocks and patches of 4 pixels, with random parameters."""
     cls = options.pop("cls", VisionTransformer)
     usual = {"img_size": 16, "patch_size": 4, "embed_dim": 48, "depth": 3, "num_heads": 4, "num_classes": 0}
-    return scattered(cls(**{**usual, **options}))
+    return randomized(cls(**{**usual, **options}))
 
 
-def seen(images: Tensor, scale: Scale) -> Tensor:
-    """Scale images in [0, 1] as the peer's own transforms do."""
+def standardized(images: Tensor, scale: Scale) -> Tensor:
+    """Standardise images in [0, 1] by channel."""
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in scale)
     return (images - mean) / std
 
 
 def close(ours: Tensor, theirs: Tensor) -> None:
-    """Compare tokens: float32's ε, a few hundred terms a sum, some dozen sums one after the other."""
+    """Compare tokens within float32's ε times a few hundred terms a sum and some dozen successive sums."""
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5 * max(1.0, float(theirs.abs().max())))
 
 
 def same_states(encoder: Encoder, model: Any, scale: Scale = IMAGENET_MEAN_STD, images: Tensor = IMAGES) -> None:
-    """Compare what enters the first block, what leaves each, and the last norm, where the peer's own forward has it."""
+    """Compare the tokens before the first block, after each block, and after the last norm."""
     theirs: list[Tensor] = []
     hooks = [model.blocks[0].register_forward_pre_hook(lambda module, inputs: theirs.append(inputs[0]))]
     hooks += [block.register_forward_hook(lambda module, inputs, out: theirs.append(out)) for block in model.blocks]
     with torch.no_grad():
-        last = model.forward_features(seen(images, scale))
+        last = model.forward_features(standardized(images, scale))
         ours = encoder.hidden_states(images)
         close(encoder(images), last)
     for hook in hooks:
@@ -56,7 +56,7 @@ def same_states(encoder: Encoder, model: Any, scale: Scale = IMAGENET_MEAN_STD, 
 
 
 def loaded(tmp_path: Path, tree: Any, **options: Any) -> tuple[Encoder, LoadReport]:
-    """Save a tree as its code does, and load it back."""
+    """Save a tree with torch.save and load it as a checkpoint."""
     torch.save(tree, tmp_path / "checkpoint.pth")
     encoder, report = load_checkpoint(tmp_path / "checkpoint.pth", **options)
     json.dumps(report.to_dict())

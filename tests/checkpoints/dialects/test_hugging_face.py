@@ -1,4 +1,4 @@
-"""Whatever transformers writes, and wrote before, becomes the encoder that transformers runs, block for block."""
+"""Files of transformers, of versions 4 and 5, are loaded as the encoders that transformers runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from maetheory.core import InputError
 
 pytest.importorskip("timm", reason="needs timm: pip install maetheory[timm]")
 
-from mae_peers import scattered
+from mae_peers import randomized
 
 transformers = pytest.importorskip("transformers", "5.23", reason="needs transformers 5.23: pip install maetheory[hf]")
 
@@ -35,8 +35,8 @@ def _quiet() -> None:
 
 
 def random(kind: str, config: str, **options: Any) -> Any:
-    """Return a model of transformers, every parameter of it random."""
-    return scattered(getattr(transformers, kind)(getattr(transformers, config)(**SIZES, **options)))
+    """Return a model of transformers with random parameters."""
+    return randomized(getattr(transformers, kind)(getattr(transformers, config)(**SIZES, **options)))
 
 
 def vit_mae(kind: str = "ViTMAEForPreTraining", **options: Any) -> Any:
@@ -82,7 +82,7 @@ PEERS: dict[str, tuple[Callable[[], Any], Any]] = {
 
 
 def v4(name: str) -> str:
-    """Return what the hub's files, all written before version 5, call a tensor."""
+    """Return the name of a tensor in the hub's files, which were written before version 5."""
     for new, old in (
         ("q_proj", "attention.query"),
         ("k_proj", "attention.key"),
@@ -97,7 +97,7 @@ def v4(name: str) -> str:
 
 
 def as_v4(model: Any) -> dict[str, Tensor]:
-    """Return the tensors of the hub's files; the two halves of a SwiGLU are one map there."""
+    """Return the tensors of the hub's files, in which the two halves of a SwiGLU are one map."""
     state = {v4(name): value for name, value in model.state_dict().items()}
     for name in [name for name in state if ".gate_proj." in name]:
         both = [state.pop(name), state.pop(name.replace("gate_proj", "up_proj"))]
@@ -125,13 +125,13 @@ def of_the_hub(model: Any, folder: Path) -> Path:
 LAYOUTS = {"what 5.23 saves": as_saved, "in memory": in_memory, "the hub's": of_the_hub}
 
 
-def seen(images: Any) -> Tensor:
+def standardized(images: Any) -> Tensor:
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in images)
     return (IMAGES - mean) / std
 
 
-def theirs(model: Any, images: Any) -> tuple[list[Tensor], Tensor]:
-    """Return the tokens after the embedding and after each block as they pass, and what the last norm makes of them."""
+def reference_states(model: Any, images: Any) -> tuple[list[Tensor], Tensor]:
+    """Return the model's tokens after the embedding, after each block and after the last norm."""
     base = model.base_model
     layers = base.encoder.layer if hasattr(base, "encoder") else base.layers
     passing: list[Tensor] = []
@@ -142,14 +142,14 @@ def theirs(model: Any, images: Any) -> tuple[list[Tensor], Tensor]:
     hooks = [module.register_forward_hook(keep) for module in (base.embeddings, *layers)]
     order = {"noise": torch.arange(16.0).expand(3, -1)} if model.config.model_type == "vit_mae" else {}
     with torch.no_grad():
-        base(seen(images), **order)
+        base(standardized(images), **order)
         for hook in hooks:
             hook.remove()
         return passing, base.layernorm(passing[-1])
 
 
 def same(encoder: Encoder, model: Any, images: Any) -> None:
-    states, last = theirs(model, images)
+    states, last = reference_states(model, images)
     with torch.no_grad():
         ours = encoder.hidden_states(IMAGES)
         assert len(ours) == len(states) == 3
@@ -179,7 +179,7 @@ def test_every_model_in_every_layout(kind: str, layout: str, tmp_path: Path) -> 
 
 
 def test_the_layouts_differ(tmp_path: Path) -> None:
-    """Three names of one tensor, lest the three layouts of the other tests be one."""
+    """The three layouts of the other tests name the same tensor in three ways."""
     model = vit_mae()
     saved = read_checkpoint(as_saved(model, tmp_path)).tree
     names = [set(model.state_dict()), set(as_v4(model)), set(saved)]
@@ -196,7 +196,9 @@ def test_the_classifier_reads_cls(tmp_path: Path) -> None:
     model = vit()
     encoder, report = load_checkpoint(as_saved(model, tmp_path))
     with torch.no_grad():
-        torch.testing.assert_close(encoder.logits(IMAGES), model(seen(INCEPTION_MEAN_STD)).logits, rtol=0, atol=1e-5)
+        torch.testing.assert_close(
+            encoder.logits(IMAGES), model(standardized(INCEPTION_MEAN_STD)).logits, rtol=0, atol=1e-5
+        )
     assert report.head is not None
     assert (report.head.classes, report.head.readout) == (7, "cls")
 
@@ -205,19 +207,21 @@ def test_the_classifier_of_ijepa_reads_the_mean(tmp_path: Path) -> None:
     model = PEERS["I-JEPA"][0]()
     encoder, _ = load_checkpoint(as_saved(model, tmp_path))
     with torch.no_grad():
-        torch.testing.assert_close(encoder.logits(IMAGES), model(seen(INCEPTION_MEAN_STD)).logits, rtol=0, atol=1e-5)
+        torch.testing.assert_close(
+            encoder.logits(IMAGES), model(standardized(INCEPTION_MEAN_STD)).logits, rtol=0, atol=1e-5
+        )
 
 
-def test_what_is_left_over_is_named(tmp_path: Path) -> None:
-    def left(name: str) -> Any:
+def test_unused_keys_are_described(tmp_path: Path) -> None:
+    def unused(name: str) -> Any:
         folder = tmp_path / name
         folder.mkdir()
         return load_checkpoint(as_saved(PEERS[name][0](), folder))[1].left
 
-    assert left("ViT with a pooler") == {"the pooler": 2}
-    assert left("ViTMAE with its decoder") == {"the decoder": 24}
-    assert left("DINOv2") == {"the mask token": 1}
-    assert left("DINOv2 with a classifier")["a head that reads no single token of the encoder"] == 2
+    assert unused("ViT with a pooler") == {"the pooler": 2}
+    assert unused("ViTMAE with its decoder") == {"the decoder": 24}
+    assert unused("DINOv2") == {"the mask token": 1}
+    assert unused("DINOv2 with a classifier")["a head that reads no single token of the encoder"] == 2
 
 
 def test_sharded_folders(tmp_path: Path) -> None:
@@ -240,11 +244,11 @@ def test_preprocessor_config_comes_before_the_model_type(tmp_path: Path) -> None
         assert report.sources["mean"] == report.sources["std"] == "preprocessor_config.json"
         return report
 
-    told = {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6]}
-    assert read_as({**told, "rescale_factor": 0.00392156862745098}).config.mean == (0.1, 0.2, 0.3)
+    stated = {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6]}
+    assert read_as({**stated, "rescale_factor": 0.00392156862745098}).config.mean == (0.1, 0.2, 0.3)
     wide = read_as({"image_mean": [1, 1, 1], "image_std": [1, 1, 1], "rescale_factor": 2 / 255}).config
     assert (wide.mean, wide.std) == (pytest.approx((0.5,) * 3), pytest.approx((0.5,) * 3))  # 2 x - 1
-    assert read_as({**told, "do_normalize": False}).config.std == (1.0, 1.0, 1.0)
+    assert read_as({**stated, "do_normalize": False}).config.std == (1.0, 1.0, 1.0)
 
 
 @pytest.mark.parametrize(("named", "meant"), [("gelu_new", "gelu-tanh"), ("quick_gelu", "quick-gelu")])
@@ -255,7 +259,7 @@ def test_other_activations(named: str, meant: str, tmp_path: Path) -> None:
     assert report.config.activation == meant
 
 
-def test_an_activation_nobody_computes_here_is_refused(tmp_path: Path) -> None:
+def test_an_unsupported_activation_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"activation must be one of gelu, .*, but config\.json says 'relu'"):
         load_checkpoint(as_saved(vit(hidden_act="relu"), tmp_path))
 
@@ -306,8 +310,8 @@ def test_text_and_convolutions_are_refused_for_what_they_are(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("swap", [("attn.q.", "attn.k."), ("norm1", "norm2")])
-def test_a_table_with_two_lines_exchanged_is_seen(swap: tuple[str, str], tmp_path: Path) -> None:
-    """The comparison above fails on the mistakes that tables make."""
+def test_exchanged_table_lines_are_detected(swap: tuple[str, str], tmp_path: Path) -> None:
+    """The comparison above fails if a table exchanges two tensors of the same shape."""
     one, other = swap
 
     def wrong(target: str) -> str:

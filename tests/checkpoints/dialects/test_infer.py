@@ -1,4 +1,4 @@
-"""Shapes tell every architecture apart, and where they cannot, the sentence names what to pass."""
+"""The configuration is inferred from shapes and stated values, or the error names the argument to pass."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_an_encoder_is_recognised_by_its_own_tensors(config: EncoderConfig) -> N
     assert found.notes == ()
 
 
-def test_where_heads_come_from() -> None:
+def test_sources_of_the_heads() -> None:
     tensors = tensors_of(PLAIN)
     assert inferred(tensors, config_values={"heads": 6}).config.heads == 6
     assert inferred(tensors, config_values={"heads": 6}, heads=4).sources["heads"] == "argument"
@@ -105,7 +105,7 @@ def test_where_heads_come_from() -> None:
     assert (inferred(normed).config.heads, inferred(normed).sources["heads"]) == (3, "shapes of the query norms")
 
 
-def test_rows_of_positions_that_can_be_read_twice_need_the_image_size() -> None:
+def test_ambiguous_position_rows_need_the_image_size() -> None:
     twice = tensors_of(replace(PLAIN, image_size=4, registers=4, position_prefix=5))  # 9 = 5 + 2² = 0 + 3²
     with pytest.raises(InputError, match=r"9 rows can be read in more than one way .* image_size= \(--image-size\)"):
         inferred(twice, heads=3)
@@ -117,7 +117,7 @@ def test_rows_of_positions_that_can_be_read_twice_need_the_image_size() -> None:
         inferred(odd, heads=3)
 
 
-def test_positions_that_are_not_there_are_rotary() -> None:
+def test_missing_positions_are_refused() -> None:
     tensors = tensors_of(PLAIN)
     del tensors["pos_embed"]
     for more in ({}, {"rope.periods": torch.ones(4)}):
@@ -141,7 +141,7 @@ def test_broken_tensors_are_named() -> None:
         inferred({name: value for name, value in tensors.items() if "qkv" not in name}, heads=3)
 
 
-def test_channels_and_what_stands_beside_the_file() -> None:
+def test_channel_values_and_stated_values() -> None:
     grey = inferred(tensors_of(replace(PLAIN, channels=1, mean=(0.5,), std=(0.5,))), heads=3)
     assert (grey.config.mean, grey.config.std, len(grey.notes)) == ((0.5,), (0.5,), 2)
     assert inferred(tensors_of(PLAIN), heads=3, mean=0.25).config.mean == (0.25, 0.25, 0.25)

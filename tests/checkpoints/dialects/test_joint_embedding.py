@@ -1,4 +1,4 @@
-"""Files of DINO, DINOv2, MoCo-v3, MSN and I-JEPA give what their own code computes, from the encoder it would use."""
+"""Files of DINO, DINOv2, MoCo-v3, MSN and I-JEPA are loaded as the encoder that their own code evaluates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from timm.layers import SwiGLUPacked
 
 
 def of_facebook(model: Any, chunk: int = 0) -> dict[str, Tensor]:
-    """Write a timm model's weights as DINOv2's own code names them; registers come with a position row of cls."""
+    """Return a timm model's weights under DINOv2's own names; with registers, cls has a position row."""
     written = {"mask_token": torch.zeros(1, 48)}
     for name, value in model.state_dict().items():
         parts = name.split(".")
@@ -106,7 +106,7 @@ def test_moco_v3(tmp_path: Path) -> None:
 
 
 def test_the_small_moco_v3_has_twelve_heads(tmp_path: Path) -> None:
-    """Pretrained, and as its linear probing saves it, without its prefix."""
+    """The pretrained file, and the file of its linear probing, which has no prefix."""
     model = peer(embed_dim=384, num_heads=12, depth=1, num_classes=7, norm_layer=SIX)
     tree = {"epoch": 9, "arch": "vit_small", "state_dict": prefixed(model, "module."), "best_acc1": torch.tensor(7.0)}
     same_states(loaded(tmp_path, tree)[0], model)
@@ -117,7 +117,7 @@ def test_the_small_moco_v3_has_twelve_heads(tmp_path: Path) -> None:
 
 
 def test_the_small_moco_v3_is_known_by_its_positions_where_its_names_are_converted(tmp_path: Path) -> None:
-    """As its own script for DeiT's code saves it; a learned table, or MAE's, leaves the usual six heads."""
+    """The file of its conversion script for DeiT's code; with a learned table, or MAE's, the heads are six."""
     model = peer(embed_dim=384, num_heads=12, depth=1, norm_layer=SIX)
     rows = sincos_positions(384, 4, 4)
     table = torch.cat([rows[..., 192:], rows[..., :192]], -1)
@@ -131,7 +131,7 @@ def test_the_small_moco_v3_is_known_by_its_positions_where_its_names_are_convert
 
 
 def of_dinov2(table: Tensor, grid: int) -> Tensor:
-    """What interpolate_pos_encoding of facebookresearch/dinov2 does, its offset 0.1 and no antialiasing."""
+    """Interpolation of facebookresearch/dinov2's interpolate_pos_encoding, with offset 0.1 and no antialiasing."""
     side = int(table[:, 1:].shape[1] ** 0.5)
     picture = table[:, 1:].reshape(1, side, side, -1).permute(0, 3, 1, 2)
     longer = float(grid + 0.1) / side

@@ -15,14 +15,14 @@ pytest.importorskip("timm", reason="needs timm: pip install maetheory[timm]")
 
 from framework_parity import IMAGES, LIGHTNING, decoder, loaded, same, states, torchvision
 from framework_peers import renamed
-from mae_peers import facebook, scattered
+from mae_peers import facebook, randomized
 
 CIFAR10 = ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
 
 
 def test_lightly_on_timm(tmp_path: Path) -> None:
     peer = facebook(classes=5)
-    state = renamed(peer.state_dict(), before="backbone.vit.") | decoder()
+    state = renamed(peer.state_dict(), prefix="backbone.vit.") | decoder()
     state |= {"backbone.mask_token": torch.zeros(1, 1, 48), "criterion.center": torch.zeros(3)}
     encoder, report = loaded(tmp_path, {"state_dict": state, **LIGHTNING}, heads=4)
     same(encoder, peer)
@@ -44,7 +44,7 @@ def test_lightly_on_torchvision(prefix: str, tmp_path: Path) -> None:
         "decoder.layers.encoder_layer_0.ln_1.weight": torch.ones(24),
         "decoder.prediction_head.weight": torch.zeros(48, 24),
     }
-    tree = {"state_dict": renamed(peer.state_dict(), before=prefix) | more, **LIGHTNING}
+    tree = {"state_dict": renamed(peer.state_dict(), prefix=prefix) | more, **LIGHTNING}
     encoder, report = loaded(tmp_path, tree, heads=4)
     same(encoder, peer)
     assert (report.dialect, report.prefix, report.decoder) == ("lightly", prefix, "whole")
@@ -66,7 +66,7 @@ ARGS: list[tuple[Any, int]] = [
 def test_solo_learn_counts_heads_by_method(prefix: str, args: Any, heads: int, tmp_path: Path) -> None:
     peer = facebook(width=192, heads=heads)
     head = {"classifier.weight": torch.randn(7, 192), "classifier.bias": torch.randn(7)}
-    state = renamed(peer.state_dict(), before=prefix) | head | (decoder() if args is None else {})
+    state = renamed(peer.state_dict(), prefix=prefix) | head | (decoder() if args is None else {})
     if args is not None:
         (tmp_path / "args.json").write_text(json.dumps(args))
     encoder, report = loaded(tmp_path, {"state_dict": state, **LIGHTNING})
@@ -81,8 +81,8 @@ def test_solo_learn_counts_heads_by_method(prefix: str, args: Any, heads: int, t
 
 
 def test_solo_learn_with_other_parts(tmp_path: Path) -> None:
-    peer, momentum = facebook(), scattered(facebook(), 1)
-    state = renamed(peer.state_dict(), before="backbone.") | renamed(momentum.state_dict(), before="momentum_backbone.")
+    peer, momentum = facebook(), randomized(facebook(), 1)
+    state = renamed(peer.state_dict(), prefix="backbone.") | renamed(momentum.state_dict(), prefix="momentum_backbone.")
     state |= {"classifier.weight": torch.zeros(7, 48), "projector.0.weight": torch.zeros(2, 2)}
     encoder, report = loaded(tmp_path, {"state_dict": state, **LIGHTNING}, heads=4)
     same(encoder, peer)
@@ -98,7 +98,7 @@ def test_solo_learn_with_other_parts(tmp_path: Path) -> None:
 def test_stable_pretraining(prefix: str, tmp_path: Path) -> None:
     peer = facebook()
     twice = {f"encoder.{name}": value for name, value in peer.state_dict().items() if name.startswith("patch_embed.")}
-    state = renamed(renamed(peer.state_dict(), before="encoder.vit.") | twice | decoder(), before=prefix)
+    state = renamed(renamed(peer.state_dict(), prefix="encoder.vit.") | twice | decoder(), prefix=prefix)
     state |= {"callbacks_modules.probe.weight": torch.zeros(3, 48), "callbacks_metrics.knn.queue": torch.zeros(9, 48)}
     encoder, report = loaded(tmp_path, {"state_dict": state, **LIGHTNING}, heads=4)
     same(encoder, peer)

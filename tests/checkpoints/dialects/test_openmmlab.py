@@ -15,16 +15,16 @@ from maetheory.checkpoints.reading.contents import CheckpointContents
 
 pytest.importorskip("timm", reason="needs timm: pip install maetheory[timm]")
 
-from framework_parity import IMAGES, loaded, same, seen, states
+from framework_parity import IMAGES, loaded, same, standardized, states
 from framework_peers import OPENMMLAB, renamed
-from mae_peers import facebook, facebook_decoder, scattered
+from mae_peers import facebook, facebook_decoder, randomized
 from timm.layers import SwiGLUPacked
 from timm.models.vision_transformer import VisionTransformer
 
 
 def openmmlab(peer: Any, **more: Tensor) -> dict[str, Tensor]:
     body = {name: value for name, value in peer.state_dict().items() if not name.startswith("head.")}
-    return renamed(body, *OPENMMLAB, before="backbone.") | more
+    return renamed(body, *OPENMMLAB, prefix="backbone.") | more
 
 
 CONFIG = "model = dict(backbone=dict(arch=dict(num_layers=3, num_heads=4)), neck=dict(decoder_num_heads=16))"
@@ -33,7 +33,7 @@ CONFIG += "\ndata_preprocessor = dict(mean=[123.675, 116.28, 103.53], std=[58.39
 
 def test_mmpretrain_mae(tmp_path: Path) -> None:
     peer = facebook()
-    neck = renamed(facebook_decoder(), (r"^decoder_norm", "ln1"), before="neck.")
+    neck = renamed(facebook_decoder(), (r"^decoder_norm", "ln1"), prefix="neck.")
     tree = {"meta": {"cfg": CONFIG, "epoch": 300}, "state_dict": openmmlab(peer) | neck, "message_hub": {}}
     encoder, report = loaded(tmp_path, tree)
     same(encoder, peer)
@@ -55,7 +55,7 @@ def test_mmpretrain_fine_tuned(pool: str, head: str, tmp_path: Path) -> None:
     assert report.head is not None
     assert (report.head.classes, report.head.readout) == (7, "mean" if pool == "avg" else "cls")
     with torch.no_grad():
-        torch.testing.assert_close(encoder.logits(IMAGES), peer(seen()), rtol=0, atol=1e-4)
+        torch.testing.assert_close(encoder.logits(IMAGES), peer(standardized()), rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("norm", ["neck.bn.", "head.bn."])
@@ -65,14 +65,14 @@ def test_mmpretrain_probed(norm: str, tmp_path: Path) -> None:
     bn.running_mean, bn.running_var = torch.randn(48), torch.rand(48) + 0.5
     head = nn.Sequential(bn, nn.Linear(48, 7)).eval()
     named = {f"head.layers.head.{kind}": getattr(head[1], kind).detach() for kind in ("weight", "bias")}
-    state = openmmlab(peer, **named) | renamed(bn.state_dict(), before=norm)
+    state = openmmlab(peer, **named) | renamed(bn.state_dict(), prefix=norm)
     encoder, _ = loaded(tmp_path, {"meta": {}, "state_dict": state}, heads=4)
     with torch.no_grad():
         torch.testing.assert_close(encoder.logits(IMAGES), head(states(peer)[1][:, 0]), rtol=0, atol=1e-4)
 
 
 def test_mmpretrain_scales_gates_and_unknown_heads(tmp_path: Path) -> None:
-    peer = scattered(
+    peer = randomized(
         VisionTransformer(
             16,
             4,
@@ -87,7 +87,7 @@ def test_mmpretrain_scales_gates_and_unknown_heads(tmp_path: Path) -> None:
         )
     )
     pairs = ((r"^norm_pre\.", "pre_norm."), (r"\.mlp\.fc1\.", ".ffn.w12."), (r"\.mlp\.fc2\.", ".ffn.w3."))
-    state = renamed(renamed(peer.state_dict(), *pairs), *OPENMMLAB, before="backbone.")
+    state = renamed(renamed(peer.state_dict(), *pairs), *OPENMMLAB, prefix="backbone.")
     state |= {"head.predictor.fc0.weight": torch.zeros(3, 48)}
     encoder, report = loaded(tmp_path, {"meta": {}, "state_dict": state}, heads=4)
     same(encoder, peer)
@@ -98,10 +98,10 @@ def test_mmpretrain_scales_gates_and_unknown_heads(tmp_path: Path) -> None:
     assert report.left == {"outside backbone: head": 1, "outside backbone: own": 1}
 
 
-def test_small_of_mmpretrain_has_eight_heads() -> None:
-    """Width 768 has 12 heads everywhere else."""
+def test_mmpretrain_small_has_eight_heads() -> None:
+    """Other code has 12 heads at width 768."""
     peer = VisionTransformer(16, 4, embed_dim=768, depth=1, num_heads=8, mlp_ratio=3, num_classes=0)
-    one = renamed(peer.state_dict(), *OPENMMLAB, before="backbone.")
+    one = renamed(peer.state_dict(), *OPENMMLAB, prefix="backbone.")
     for depth, heads, source in ((8, 8, "mmpretrain's arch small"), (7, 12, "the table of widths")):
         state = one | {name.replace("s.0.", f"s.{i}.", 1): value for i in range(depth) for name, value in one.items()}
         contents = CheckpointContents(Path("file.pth"), "torch zip", "0" * 64, (), {"meta": {}, "state_dict": state})

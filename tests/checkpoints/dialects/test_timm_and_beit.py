@@ -1,4 +1,4 @@
-"""Files of timm, BEiT and SimMIM give what their own code computes, at every block."""
+"""Files of timm, BEiT and SimMIM are loaded as the encoders that their own code runs."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ pytest.importorskip("timm", reason="needs timm: pip install maetheory[timm]")
 
 import timm
 from beit_peers import BEiT
-from mae_peers import scattered
-from parity import FIVE, IMAGES, SIX, Scale, close, loaded, peer, same_states, seen
+from mae_peers import randomized
+from parity import FIVE, IMAGES, SIX, Scale, close, loaded, peer, same_states, standardized
 from timm.layers import RmsNorm, SwiGLUPacked, resample_abs_pos_embed
 from timm.layers.activations import QuickGELU
 from timm.models.beit import Beit
@@ -95,7 +95,7 @@ def test_timm_classifiers(options: dict[str, Any], readout: str, tmp_path: Path)
     assert report.head is not None
     assert (report.head.classes, report.head.readout) == (7, readout)
     with torch.no_grad():
-        close(encoder.logits(IMAGES), model(seen(IMAGES, IMAGENET_MEAN_STD)))
+        close(encoder.logits(IMAGES), model(standardized(IMAGES, IMAGENET_MEAN_STD)))
 
 
 def test_the_classifier_of_an_attention_pool_reads_no_token(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_distilled_deit_keeps_its_second_token(tmp_path: Path) -> None:
 
 
 def test_config_json_beside_timm_weights(tmp_path: Path) -> None:
-    """Nothing in the tensors tells quick GELU from GELU, twelve heads from four, or how images are scaled."""
+    """Activation, heads and scale of images come from config.json; the tensors do not show them."""
     from safetensors.torch import save_file
 
     scale = ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
@@ -147,7 +147,7 @@ def test_config_json_beside_timm_weights(tmp_path: Path) -> None:
         ("vit_small", IMAGENET_MEAN_STD),
     ],
 )
-def test_the_name_tells_heads_and_scale(name: str, scale: Scale, tmp_path: Path) -> None:
+def test_heads_and_scale_from_the_model_name(name: str, scale: Scale, tmp_path: Path) -> None:
     model = peer(embed_dim=384, num_heads=6, depth=1)
     encoder, report = loaded(tmp_path, {"state_dict": model.state_dict(), "arch": name})
     assert report.sources["heads"] == f"arch, {name}"
@@ -173,8 +173,8 @@ def test_the_name_tells_heads_and_scale(name: str, scale: Scale, tmp_path: Path)
         "eva_large_patch14_196",
     ],
 )
-def test_names_mean_what_they_mean_to_timm(name: str, tmp_path: Path) -> None:
-    """Heads, activation, ε and the scale of images, from timm's own models, one block of each and without values."""
+def test_model_names_give_the_values_of_timm(name: str, tmp_path: Path) -> None:
+    """Heads, activation, ε, mean and std equal those of timm's own models, built with one block on the meta device."""
     with torch.device("meta"):
         model = timm.create_model(name, depth=1)
     file = CheckpointContents(
@@ -190,7 +190,7 @@ def test_names_mean_what_they_mean_to_timm(name: str, tmp_path: Path) -> None:
     assert (config.mean, config.std) == (model.pretrained_cfg["mean"], model.pretrained_cfg["std"])
 
 
-def test_what_has_the_names_but_not_the_sums_is_refused(tmp_path: Path) -> None:
+def test_other_computations_under_timm_names_are_refused(tmp_path: Path) -> None:
     model = peer(norm_layer=RmsNorm)
     with pytest.raises(InputError, match="RMS norms"):
         loaded(tmp_path, model.state_dict(), heads=4)
@@ -243,13 +243,13 @@ def test_timm_beit(shared: bool, pooled: bool, tmp_path: Path) -> None:
         assert report.head is not None
         assert report.head.readout == ("mean" if pooled else "cls")
         with torch.no_grad():
-            close(encoder.logits(IMAGES), model(seen(IMAGES, scale)))
+            close(encoder.logits(IMAGES), model(standardized(IMAGES, scale)))
 
 
 @pytest.mark.parametrize("positions", ["relative", "shared relative", "table"])
 def test_original_beit(positions: str, tmp_path: Path) -> None:
-    """A softmax does not see a bias of all keys, so that it is zero must be looked at."""
-    model = scattered(BEiT(positions))
+    """Softmax ignores a bias of the keys, so that its zeros are compared directly."""
+    model = randomized(BEiT(positions))
     words = {"lm_head.weight": torch.zeros(9, 48), "lm_head.bias": torch.zeros(9)}
     encoder, report = loaded(tmp_path, {"model": {**model.state_dict(), **words}}, heads=4)
     same_states(encoder, model, INCEPTION_MEAN_STD)
@@ -257,12 +257,12 @@ def test_original_beit(positions: str, tmp_path: Path) -> None:
         assert torch.equal(block.attn.qkv.bias, torch.cat([own.attn.q_bias, torch.zeros(48), own.attn.v_bias]))
     assert report.left == {"the mask token": 1, "the head over visual words": 2}
     assert (report.dialect, report.config.positions) == ("BEiT", positions)
-    pooled = scattered(BEiT(positions, pooled=True))
+    pooled = randomized(BEiT(positions, pooled=True))
     same_states(loaded(tmp_path, {"model": pooled.state_dict()}, heads=4)[0], pooled, INCEPTION_MEAN_STD)
 
 
-def test_the_layers_beside_beit_v2_are_left(tmp_path: Path) -> None:
-    model = scattered(BEiT("shared relative"))
+def test_the_layers_beside_beit_v2_are_unused(tmp_path: Path) -> None:
+    model = randomized(BEiT("shared relative"))
     extra = {f"cls_pt_layers.0.{name}": value for name, value in model.blocks[0].state_dict().items()}
     encoder, report = loaded(tmp_path, {"model": {**model.state_dict(), **extra}})
     same_states(encoder, model, IMAGENET_MEAN_STD)
@@ -272,7 +272,7 @@ def test_the_layers_beside_beit_v2_are_left(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("positions", ["relative", "shared relative", "table"])
 def test_simmim(positions: str, tmp_path: Path) -> None:
-    model = scattered(BEiT(positions))
+    model = randomized(BEiT(positions))
     state = {f"encoder.{name}": value for name, value in model.state_dict().items()}
     state |= {"decoder.0.weight": torch.zeros(48, 48, 1, 1), "decoder.0.bias": torch.zeros(48)}
     config = {"MODEL": {"TYPE": "vit", "VIT": {"NUM_HEADS": 4}}, "DATA": {"IMG_SIZE": 16}}

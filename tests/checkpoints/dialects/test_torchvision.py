@@ -14,9 +14,9 @@ from maetheory.core import InputError
 
 pytest.importorskip("timm", reason="needs timm: pip install maetheory[timm]")
 
-from framework_parity import IMAGES, LIGHTNING, loaded, same, seen, states, torchvision
-from framework_peers import OnTorch, renamed
-from mae_peers import scattered
+from framework_parity import IMAGES, LIGHTNING, loaded, same, standardized, states, torchvision
+from framework_peers import TorchEncoderViT, renamed
+from mae_peers import randomized
 
 
 @pytest.mark.parametrize("names", ["of today", "before 0.13"])
@@ -27,7 +27,7 @@ def test_torchvision(names: str, tmp_path: Path) -> None:
     same(encoder, peer)
     assert (report.dialect, report.config.eps, report.config.mean) == ("torchvision", 1e-6, IMAGENET_MEAN_STD[0])
     with torch.no_grad():
-        torch.testing.assert_close(encoder.logits(IMAGES), peer(seen()), rtol=0, atol=1e-4)
+        torch.testing.assert_close(encoder.logits(IMAGES), peer(standardized()), rtol=0, atol=1e-4)
 
 
 def test_torchvision_with_a_hidden_layer_in_its_head(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_torchvision_with_a_hidden_layer_in_its_head(tmp_path: Path) -> None:
     assert report.left == {"a head that reads no single token of the encoder": 4}
 
 
-def test_torchvision_pickled_whole_says_its_heads(tmp_path: Path) -> None:
+def test_pickled_torchvision_states_its_heads(tmp_path: Path) -> None:
     peer = torchvision(norm_layer=lambda width: nn.LayerNorm(width, eps=1e-3))
     peer.norm_layer = None  # a lambda is not pickled
     encoder, report = loaded(tmp_path, peer)
@@ -56,7 +56,7 @@ def test_torchvision_pickled_whole_says_its_heads(tmp_path: Path) -> None:
     ],
 )
 def test_transformer_encoder_of_torch(names: Any, tmp_path: Path) -> None:
-    peer = scattered(OnTorch())
+    peer = randomized(TorchEncoderViT())
     peer.norm.eps = 1e-5
     encoder, report = loaded(tmp_path, renamed(peer.state_dict(), *names), heads=4)
     same(encoder, peer)
@@ -69,14 +69,14 @@ def test_transformer_encoder_of_torch(names: Any, tmp_path: Path) -> None:
         torch.testing.assert_close(encoder.logits(IMAGES), expected, rtol=0, atol=1e-4)
 
 
-def test_transformer_encoder_pickled_whole_says_what_it_is(tmp_path: Path) -> None:
-    peer = scattered(OnTorch(heads=3, layer_norm_eps=1e-4))
+def test_pickled_transformer_encoder_states_its_configuration(tmp_path: Path) -> None:
+    peer = randomized(TorchEncoderViT(heads=3, layer_norm_eps=1e-4))
     encoder, report = loaded(tmp_path, peer)
     same(encoder, peer)
     config = report.config
     assert (config.heads, config.eps, config.final_eps, config.activation) == (3, 1e-4, 1e-3, "gelu")
     assert not report.notes
-    peer = scattered(OnTorch(heads=3, activation=nn.GELU(approximate="tanh")))
+    peer = randomized(TorchEncoderViT(heads=3, activation=nn.GELU(approximate="tanh")))
     encoder, report = loaded(tmp_path, peer)
     same(encoder, peer)
     assert report.config.activation == "gelu-tanh"
@@ -84,10 +84,10 @@ def test_transformer_encoder_pickled_whole_says_what_it_is(tmp_path: Path) -> No
 
 def test_a_transformer_encoder_of_another_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="normalises after each sum"):
-        loaded(tmp_path, OnTorch(norm_first=False))
+        loaded(tmp_path, TorchEncoderViT(norm_first=False))
     with pytest.raises(InputError, match=r"activation must be one of .*, but the pickled module says 'relu'"):
-        loaded(tmp_path, OnTorch(activation="relu"))
-    state = {name: value for name, value in OnTorch().state_dict().items() if not name.startswith("norm.")}
+        loaded(tmp_path, TorchEncoderViT(activation="relu"))
+    state = {name: value for name, value in TorchEncoderViT().state_dict().items() if not name.startswith("norm.")}
     with pytest.raises(InputError, match="no Vision Transformer of a known dialect"):
         loaded(tmp_path, state, heads=4)  # without a last norm it most likely normalises after
 

@@ -17,12 +17,12 @@ pytest.importorskip("timm", reason="needs timm: pip install maetheory[timm]")
 
 from framework_parity import IMAGES, loaded, same, saved, states
 from framework_peers import YEARS, ViT, renamed
-from mae_peers import scattered
+from mae_peers import randomized
 
 
 @pytest.mark.parametrize("year", YEARS)
 def test_vit_pytorch_of_every_year(year: int, tmp_path: Path) -> None:
-    peer = scattered(ViT(patch_norm=year > 2020))
+    peer = randomized(ViT(patch_norm=year > 2020))
     encoder, report = loaded(tmp_path, renamed(peer.state_dict(), *YEARS[year]))
     same(encoder, peer)
     assert (report.dialect, report.config.heads, report.config.inner) == ("vit-pytorch", 2, 128)
@@ -37,7 +37,7 @@ def test_vit_pytorch_of_every_year(year: int, tmp_path: Path) -> None:
 
 
 def test_vit_pytorch_patches_of_one_channel(tmp_path: Path) -> None:
-    peer = scattered(ViT(channels=1))
+    peer = randomized(ViT(channels=1))
     encoder, report = loaded(tmp_path, peer.state_dict(), mean=0.4, std=0.3)
     images = IMAGES[:, :1]
     with torch.no_grad():
@@ -50,18 +50,18 @@ def test_vit_pytorch_patches_of_one_channel(tmp_path: Path) -> None:
 
 
 def test_vit_pytorch_without_dropout_with_one_head_and_without_cls(tmp_path: Path) -> None:
-    peer = scattered(ViT(heads=1, dim_head=48, dropout=False))
+    peer = randomized(ViT(heads=1, dim_head=48, dropout=False))
     encoder, report = loaded(tmp_path, peer.state_dict())
     same(encoder, peer)
     assert (report.config.heads, report.sources["heads"]) == (1, "the missing map after the attention")
-    peer = scattered(ViT(pool="mean"))
+    peer = randomized(ViT(pool="mean"))
     encoder, report = loaded(tmp_path, peer.state_dict())
     same(encoder, peer)
     assert (report.config.cls, report.config.position_prefix, report.head) == (False, 0, None)
 
 
-def test_vit_pytorch_pickled_whole_says_its_heads(tmp_path: Path) -> None:
-    peer = scattered(ViT(heads=3, dim_head=16))
+def test_pickled_vit_pytorch_states_its_heads(tmp_path: Path) -> None:
+    peer = randomized(ViT(heads=3, dim_head=16))
     encoder, report = loaded(tmp_path, peer)
     same(encoder, peer)
     assert (report.config.heads, report.sources["heads"]) == (3, "the pickled module")
@@ -74,8 +74,8 @@ def test_vit_pytorch_pickled_whole_says_its_heads(tmp_path: Path) -> None:
 
 
 def test_vit_pytorch_mae(tmp_path: Path) -> None:
-    peer = scattered(ViT())
-    state = renamed(peer.state_dict(), before="encoder.")
+    peer = randomized(ViT())
+    state = renamed(peer.state_dict(), prefix="encoder.")
     twice = {
         f"patch_to_emb.{i}.{kind}": state[f"encoder.to_patch_embedding.{i + 1}.{kind}"]
         for i in range(3)
@@ -96,8 +96,8 @@ def test_vit_pytorch_mae(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("swap", [("norm1", "norm2"), ("mlp.fc1.", "mlp.fc2.")])
-def test_a_table_with_two_lines_exchanged_is_seen(swap: tuple[str, str], tmp_path: Path) -> None:
-    """The comparisons above fail on the mistakes that tables make; of shapes, the reader sees them itself."""
+def test_exchanged_table_lines_are_detected(swap: tuple[str, str], tmp_path: Path) -> None:
+    """The comparisons above fail if a table exchanges two tensors; of other shapes, the loader refuses them."""
     one, other = swap
 
     def wrong(target: str) -> str:
@@ -107,6 +107,6 @@ def test_a_table_with_two_lines_exchanged_is_seen(swap: tuple[str, str], tmp_pat
         replace(dialect, rename=tuple((pattern, wrong(target)) for pattern, target in dialect.rename))
         for dialect in FRAMEWORK_DIALECTS
     ]
-    peer = scattered(ViT())
+    peer = randomized(ViT())
     with pytest.raises(AssertionError if one == "norm1" else InputError):
         same(load_contents(read_checkpoint(saved(tmp_path, peer.state_dict())), dialects=tables)[0], peer)

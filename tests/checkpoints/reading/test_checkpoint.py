@@ -166,7 +166,7 @@ class Recipe:
 
 
 class Box(dict):
-    """As easydict, addict and Lightning's AttributeDict: a dict whose keys are attributes too."""
+    """A dict whose keys are attributes too, like those of easydict, addict and Lightning."""
 
     def __init__(self, *args: object, **values: object) -> None:
         super().__init__(*args, **values)
@@ -184,7 +184,7 @@ class Slots:
         self.a, self.b = 1, [2]
 
 
-def test_what_people_save_beside_the_weights_is_plain(tmp_path: Path) -> None:
+def test_objects_beside_the_weights_become_plain_values(tmp_path: Path) -> None:
     saved = {
         "args": argparse.Namespace(lr=0.1, model="mae_vit_base_patch16", nested=argparse.Namespace(a=[1])),
         "path": Path("/a") / "b.txt",
@@ -248,14 +248,14 @@ def test_configurations_of_omegaconf_are_unboxed(tmp_path: Path) -> None:
     for name in ("DictConfig", "ListConfig", "AnyNode"):
         setattr(package, name, type(name, (), {"__module__": "omegaconf"}))
 
-    def made(name: str, **state: object) -> object:
-        thing = getattr(package, name)()
-        thing.__dict__.update(state)
-        return thing
+    def boxed(name: str, **state: object) -> object:
+        value = getattr(package, name)()
+        value.__dict__.update(state)
+        return value
 
-    node = [made("AnyNode", _val=value, _parent=None) for value in (768, "b")]
-    config = made(
-        "DictConfig", _metadata=None, _content={"width": node[0], "l": made("ListConfig", _content=[node[1]])}
+    node = [boxed("AnyNode", _val=value, _parent=None) for value in (768, "b")]
+    config = boxed(
+        "DictConfig", _metadata=None, _content={"width": node[0], "l": boxed("ListConfig", _content=[node[1]])}
     )
     sys.modules["omegaconf"] = package
     try:
@@ -294,7 +294,7 @@ def test_real_whole_modules(real_data: Path) -> None:
         assert all(tensor.device.type == "cpu" for tensor in found.tree.values())
 
 
-def test_not_finite_names_the_tensors(tmp_path: Path) -> None:
+def test_nonfinite_tensors_are_named(tmp_path: Path) -> None:
     tensors = {"a": torch.ones(2), "b": torch.tensor([float("nan")]), "c": torch.tensor([1, 2])}
     torch.save({"model": tensors, "list": [torch.tensor(float("inf"))]}, tmp_path / "a.pt")
     assert nonfinite_tensors(read_checkpoint(tmp_path / "a.pt").tree) == ["list.0", "model.b"]

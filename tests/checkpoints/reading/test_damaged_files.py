@@ -22,7 +22,7 @@ from maetheory.core import InputError
 
 
 class Seed:
-    """A good file in two parts: what is damaged, and how a file is made of it."""
+    """Bytes to damage, and the function that turns them into a file."""
 
     def __init__(self, content: bytes, whole: Callable[[bytes], bytes] = bytes) -> None:
         self.content, self.whole = content, whole
@@ -34,16 +34,16 @@ def unzipped(file: bytes) -> tuple[bytes, dict[str, bytes]]:
     return records.pop("data.pkl"), {name: content for name, content in records.items() if name != "version"}
 
 
-def saved(thing: object, **options: object) -> bytes:
+def saved(value: object, **options: object) -> bytes:
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the source of a class is not found
-        torch.save(thing, file, **options)
+        torch.save(value, file, **options)
     return file.getvalue()
 
 
 def seeds() -> dict[str, Seed]:
-    """Return small good files; of a zip archive also the program alone, as a checksum guards it from damage."""
+    """Return small valid files; of zip archives also the pickle alone, because a checksum detects damage in a zip."""
     tree = {
         "model": {"w": torch.arange(6.0).reshape(2, 3).T, "b": torch.ones(2, dtype=torch.bfloat16)},
         "args": argparse.Namespace(lr=0.1, path=Path("a")),
@@ -60,14 +60,14 @@ def seeds() -> dict[str, Seed]:
         "protocol 4": Seed(saved(tree, pickle_protocol=4)),
         "safetensors": Seed(save({"a": torch.ones(3), "b": torch.ones(2, 2)})),
     }
-    for name, thing, protocol in (("tree", tree, 2), ("module", module, 2), ("newer tree", tree, 4)):
-        program, records = unzipped(saved(thing, pickle_protocol=protocol))
+    for name, value, protocol in (("tree", tree, 2), ("module", module, 2), ("newer tree", tree, 4)):
+        program, records = unzipped(saved(value, pickle_protocol=protocol))
         found[f"program of a {name}"] = Seed(program, lambda content, records=records: zipped(content, records))
     return found
 
 
 def damaged(content: bytes, donor: bytes, rng: np.random.Generator) -> bytes:
-    """Return a file with flipped bits, without its end, with a piece of another, or with a piece twice or missing."""
+    """Return a file with flipped bits, cut off, or with a part replaced, doubled or removed."""
     data, kind = bytearray(content), rng.integers(5)
     at, length = int(rng.integers(len(data))), int(rng.integers(1, 40))
     if kind == 0:
@@ -101,7 +101,7 @@ def outcomes(number: int, seed: int, file: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", list(seeds()))
-def test_the_seeds_are_good(name: str, tmp_path: Path) -> None:
+def test_undamaged_files_are_read(name: str, tmp_path: Path) -> None:
     seed = seeds()[name]
     (tmp_path / "a.pt").write_bytes(seed.whole(seed.content))
     assert read_checkpoint(tmp_path / "a.pt").tree
@@ -111,7 +111,7 @@ def test_the_seeds_are_good(name: str, tmp_path: Path) -> None:
     ("number", "seed"), [(400, 0), pytest.param(20_000, 1, marks=[pytest.mark.slow, pytest.mark.timeout(300)])]
 )
 def test_damage_is_one_sentence(number: int, seed: int, tmp_path: Path) -> None:
-    """Whatever is damaged, a file is read or refused, and never ends otherwise."""
+    """Every damaged file is either read or refused with one sentence."""
     found = list(outcomes(number, seed, tmp_path / "a.pt"))
     assert len(found) == number
     assert {"read", "refused"} == set(found)

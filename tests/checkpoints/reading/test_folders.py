@@ -56,7 +56,7 @@ def test_a_folder_with_one_file_of_weights(name: str, tmp_path: Path) -> None:
         assert found.sidecars == {"preprocessor_config.json": {"size": 32}, "args.json": {"backbone": "vit_tiny"}}
 
 
-def test_the_newest_whole_step_of_a_run(tmp_path: Path) -> None:
+def test_the_newest_complete_step_of_a_run(tmp_path: Path) -> None:
     for step, whole in ((3, True), (20, True), (30, False)):
         folder = tmp_path / f"step-{step:08d}"
         folder.mkdir()
@@ -76,7 +76,7 @@ def test_the_run_that_training_writes(tmp_path: Path) -> None:
     vit = ViTConfig(8, 2, 1, width=16, depth=2, heads=2, positions="learned")
     config = TrainConfig(MAEConfig(vit, decoder_width=16, decoder_depth=1, decoder_heads=2))
     model = checkpointing.build_model(config)
-    checkpointing.save(tmp_path, 5, config.to_dict(), model, torch.optim.AdamW(model.parameters()), 10)
+    checkpointing.save_checkpoint(tmp_path, 5, config.to_dict(), model, torch.optim.AdamW(model.parameters()), 10)
     found = read_checkpoint(tmp_path)
     assert found.container == "maetheory run"
     assert same({key: found.tree[key] for key in model.state_dict()}, dict(model.state_dict()))

@@ -25,7 +25,7 @@ WRAPPED: dict[str, Callable[[bytes], bytes]] = {
 
 
 def attacks(canary: Path) -> dict[str, tuple[bytes, str]]:
-    """Return pickles that touch the canary when they are unpickled, with the name a refusal should give."""
+    """Return pickles that create the canary file when unpickled, with the name that the error must contain."""
     shell, code = f"touch {canary}", f"open({str(canary)!r}, 'w').close()"
     command, python = text(shell), text(code)
     reach = b"c__builtin__\ngetattr\n(cos\npath\n" + text("os") + b"tR"  # os.path.os, a module out of an object
@@ -70,8 +70,8 @@ NAMES = list(attacks(Path("x")))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_attacks_are_real(name: str, tmp_path: Path) -> None:
-    """Python's own unpickler obeys each of them, so a canary that stays away means something."""
+def test_the_attacks_work_on_the_standard_unpickler(name: str, tmp_path: Path) -> None:
+    """Python's own unpickler runs each of them, so that a missing canary file is evidence."""
     program, _ = attacks(tmp_path / "canary")[name]
     script = "import pickle, sys; pickle.loads(sys.stdin.buffer.read())"
     subprocess.run([sys.executable, "-c", script], input=program, capture_output=True, check=False, timeout=60)
@@ -129,15 +129,15 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_no_checkpoint_does_is_refused(name: str, tmp_path: Path) -> None:
+def test_malformed_pickles_are_refused(name: str, tmp_path: Path) -> None:
     for wrap in (zipped, legacy):
         (tmp_path / "a.pt").write_bytes(wrap(REFUSED[name]))
         with pytest.raises(InputError, match="cannot be read"):
             read_checkpoint(tmp_path / "a.pt")
 
 
-def test_words_of_a_file_change_no_object(tmp_path: Path) -> None:
-    """A state may be called ``__class__`` or ``__dict__``: it is a key of a dict and nothing else."""
+def test_special_attribute_names_are_plain_keys(tmp_path: Path) -> None:
+    """A state key ``__class__`` or ``__dict__`` sets no attribute."""
     state = (
         text("__class__") + b"cargparse\nArgumentParser\ns" + text("__dict__") + b"}s" + text("__setstate__") + b"Ns"
     )
@@ -160,7 +160,7 @@ def test_a_module_is_never_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("name", ["a class changed", "a list changed"])
-def test_only_an_object_has_an_inside(name: str, tmp_path: Path) -> None:
+def test_state_is_set_on_objects_only(name: str, tmp_path: Path) -> None:
     (tmp_path / "a.pt").write_bytes(zipped(REFUSED[name]))
     with pytest.raises(InputError, match="changes the inside of what is no object"):
         read_checkpoint(tmp_path / "a.pt")

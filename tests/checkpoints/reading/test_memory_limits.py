@@ -48,7 +48,7 @@ def doubled(levels: int) -> bytes:
 
 
 def bombs() -> dict[str, bytes]:
-    """Return small files that would take gigabytes, or the interpreter's stack, if they were believed."""
+    """Return small files that declare gigabytes, or nest deeper than the interpreter's stack."""
     data = {"data/0": b"\0" * 64}
     header = json.dumps({"a": {"dtype": "F32", "shape": [10**5, 10**5], "data_offsets": [0, 4 * 10**10]}}).encode()
     huge, names = tensor(2_500_000_000, "2500000000", "1") + b".", pickle.dumps(["0"], 2)
@@ -102,13 +102,13 @@ def bombs() -> dict[str, bytes]:
 
 
 def nested(levels: int) -> bytes:
-    """Return a module in a module, all of the name in the memo."""
+    """Return modules nested in each other, each with the name in the memo."""
     module = b"cx\nNet\n)\x81}(" + text("_parameters") + b"}" + text("_modules") + b"}"
     return (module + b"h\x01") * levels + module + b"ub" + b"sub" * levels + b"."
 
 
-def duds() -> dict[str, bytes]:
-    """Return files that ask for gigabytes through a function that is never called or a copy that is never made."""
+def harmless_files() -> dict[str, bytes]:
+    """Return files that ask for gigabytes by calls that are not executed or copies that are not made."""
     module = b"cx\nNet\n)\x81}(" + text("_parameters") + b"}" + text("_modules") + b"}" + text("long") + b"h\x01ub"
     encoded = b"c_codecs\nencode\n(" + text("a" * 10**6) + text("latin1") + b"tRq\x010"
     return {
@@ -138,16 +138,16 @@ for file in sorted(Path(sys.argv[1]).iterdir()):
 """
 
 
-def test_bombs_do_not_go_off(tmp_path: Path) -> None:
-    """In a process of its own, whose memory is watched; a crash of the interpreter shows as well."""
-    files = bombs() | duds()
+def test_memory_bombs_take_little_memory(tmp_path: Path) -> None:
+    """The files are read in another process, whose peak memory is measured and whose crash is detected."""
+    files = bombs() | harmless_files()
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     done = subprocess.run([sys.executable, "-c", MEASURE, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     rows = [line.split("|") for line in done.stdout.splitlines()]
     assert {name: outcome for name, _, outcome in rows} == dict.fromkeys(bombs(), "refused") | dict.fromkeys(
-        duds(), "read"
+        harmless_files(), "read"
     )
     assert [(name, int(rise)) for name, rise, _ in rows if int(rise) > 300] == []
 
@@ -164,8 +164,8 @@ def test_bombs_do_not_go_off(tmp_path: Path) -> None:
         ("packed numbers", "it declares 268435580 bytes where its size allows"),
     ],
 )
-def test_a_bomb_is_refused_for_what_it_is(name: str, words: str, tmp_path: Path) -> None:
-    """The first check that sees it speaks, before anything is allocated."""
+def test_the_message_names_the_excess(name: str, words: str, tmp_path: Path) -> None:
+    """The error names the first violated limit, before anything is allocated."""
     (tmp_path / "a.pt").write_bytes(bombs()[name])
     with pytest.raises(InputError) as caught:
         read_checkpoint(tmp_path / "a.pt")
@@ -173,7 +173,7 @@ def test_a_bomb_is_refused_for_what_it_is(name: str, words: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("limit", ["pickle_parser.MAX_OPCODES", "plain_tree.MAX_VALUES"])
-def test_what_is_too_much_is_refused(limit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits_on_size_are_enforced(limit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.save({"losses": [[0.5] for _ in range(1000)]}, tmp_path / "a.pt")
     assert len(read_checkpoint(tmp_path / "a.pt").tree["losses"]) == 1000
     monkeypatch.setattr(f"maetheory.checkpoints.reading.{limit}", 900)

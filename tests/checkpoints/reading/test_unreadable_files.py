@@ -29,7 +29,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("words", WRONG)
-def test_what_is_no_checkpoint_is_one_sentence(words: str, tmp_path: Path) -> None:
+def test_other_files_are_refused_with_one_sentence(words: str, tmp_path: Path) -> None:
     content = WRONG[words]
     if content.startswith(b"PK\x05"):
         np.savez(tmp_path / "a.npz", a=np.ones(2))
@@ -38,7 +38,7 @@ def test_what_is_no_checkpoint_is_one_sentence(words: str, tmp_path: Path) -> No
     assert words in refusal_message(tmp_path / "a.pt")
 
 
-def test_what_is_no_file_is_one_sentence(tmp_path: Path) -> None:
+def test_missing_and_special_files_are_refused_with_one_sentence(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert "not an ordinary file" in refusal_message(tmp_path / "pipe")
     assert "not an ordinary file" in refusal_message(Path("/dev/zero"))
@@ -65,7 +65,7 @@ def test_only_dense_tensors(tmp_path: Path) -> None:
     assert "only dense tensors" in refusal_message(tmp_path / "b.pt")
 
 
-def test_a_budget_is_kept(tmp_path: Path) -> None:
+def test_max_bytes_limits_the_tensors(tmp_path: Path) -> None:
     torch.save({"a": torch.ones(1000)}, tmp_path / "a.pt")
     assert isinstance(read_checkpoint(tmp_path / "a.pt", max_bytes=8000), CheckpointContents)
     assert "its size allows" in refusal_message(tmp_path / "a.pt", max_bytes=3000)
