@@ -96,5 +96,5 @@ class TrainingJob:
         every = self.monitor_epochs * (state.total // self.config.epochs)
         if state.step % every and state.step not in (1, state.total):
             return None
-        features = encode(state.whole(), self.monitor_images)
+        features = encode(state.full_model(), self.monitor_images)
         return {"effective_rank": float(effective_rank(features.double().numpy()))}

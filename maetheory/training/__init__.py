@@ -1,7 +1,21 @@
-"""One training loop from a laptop to many nodes; every random choice is a function of (seed, step).
+"""Train masked autoencoders, on one device or many, and monitor the collapse of their features.
 
-Because nothing random is carried from step to step, a resumed run is the uninterrupted run, and two processes draw the
-same masks as one. The loop knows no evaluation: callbacks look at the model and return numbers to log.
+Read `config` (`TrainConfig`, the recipe), `task` (the protocol that masked modelling and fine-tuning implement),
+`masked_modelling` (its loss) and `loop` (steps, logging, checkpoints). Around the loop: `schedule`, `batches` and
+`folder_dataset` (images in memory, or decoded by a DataLoader), `fabric` and `sharding` (processes), `checkpointing`
+and `resume`, `logbook`. `monitor` is a callback that measures the features of the training batches; `feature_source`,
+`feature_window` and `running_moments` are its parts, `lightning_monitor` is its form for Lightning.
+
+Random draws are functions of (seed, step) alone, so a resumed run is the uninterrupted run, and two processes draw the
+same masks as one. The loop evaluates nothing itself: callbacks are given the model and return values to log.
+
+>>> import tempfile
+>>> from maetheory.data import load_images
+>>> from maetheory.models import PRESETS
+>>> config = TrainConfig(PRESETS["digits"], epochs=1, batch=16)
+>>> with tempfile.TemporaryDirectory() as out:
+...     train(config, load_images("digits", limit=16), out=out).steps
+1
 """
 
 from maetheory.core.renames import renamed

@@ -1,4 +1,4 @@
-"""Small image sets live on the training device as one tensor; large ones stream from their folder."""
+"""Batch sources: in-memory images on the training device, or a folder decoded while training."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torch import Tensor
 from maetheory.data import FolderStream, ImageSet
 from maetheory.training.folder_dataset import folder_batches
 
-EpochIndices = Iterable[tuple[int, Tensor]]  # the epoch, and the numbers of the images wanted next
+EpochIndices = Iterable[tuple[int, Tensor]]  # the epoch, and the indices of a batch's images
 Batch = tuple[Tensor, Tensor]  # images and their labels
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class InMemoryBatches:
-    """Images held as one tensor on the training device, seen as they are."""
+    """Batches of images held as one tensor on the training device, without augmentation."""
 
     images: ImageSet
 
@@ -29,21 +29,21 @@ class InMemoryBatches:
 
     @property
     def name(self) -> str:
-        """Where the images are from."""
+        """Name of the image set or folder."""
         return self.images.name
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(C, H, W)."""
+        """Shape of an image, (C, H, W)."""
         return self.images.images.shape[1:]
 
     @property
     def skipped(self) -> tuple[str, ...]:
-        """Files left out when the images were decoded."""
+        """Undecodable files that were left out."""
         return self.images.skipped
 
     def batches(self, indices: EpochIndices, seed: int, device: torch.device) -> Generator[Batch, None, None]:
-        """Yield the images (b, C, H, W) and labels (b,) of each pick."""
+        """Yield the images (b, C, H, W) and labels (b,) of each entry of `indices`."""
         pixels = torch.from_numpy(self.images.images).to(device)
         labels = torch.from_numpy(self.images.labels.astype("int64")).to(device)
         for _, image_indices in indices:
@@ -51,13 +51,13 @@ class InMemoryBatches:
             yield pixels[rows], labels[rows]
 
     def warn_skipped(self) -> None:
-        """Say nothing: what could not be decoded was named on loading."""
+        """Do nothing: undecodable files were reported when the images were loaded."""
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class StreamingBatches:
-    """Images decoded ahead of the training by other processes; never more than a few batches are in memory."""
+    """Batches of an image folder, decoded ahead of training by worker processes."""
 
     stream: FolderStream
 
@@ -66,17 +66,17 @@ class StreamingBatches:
 
     @property
     def name(self) -> str:
-        """Where the images are from."""
+        """Name of the image set or folder."""
         return str(self.stream.listing.folder)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(C, H, W)."""
+        """Shape of an image, (C, H, W)."""
         return 3, self.stream.size, self.stream.size
 
     @property
     def skipped(self) -> tuple[str, ...]:
-        """Files this process met and could not decode."""
+        """Undecodable files that this process met."""
         return tuple(sorted(self.stream.skipped))
 
     def batches(self, indices: EpochIndices, seed: int, device: torch.device) -> Generator[Batch, None, None]:
@@ -92,5 +92,5 @@ class StreamingBatches:
 
 
 def batch_source(images: ImageSet | FolderStream) -> InMemoryBatches | StreamingBatches:
-    """Return how a training run is fed with `images`."""
+    """Return the batch source of images for a training run."""
     return StreamingBatches(images) if isinstance(images, FolderStream) else InMemoryBatches(images)

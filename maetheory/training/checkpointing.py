@@ -1,4 +1,4 @@
-"""A checkpoint is a folder that exists only when it is whole: weights, optimiser state, configuration, provenance."""
+"""Write and read training checkpoints atomically: weights, optimiser state, configuration and provenance."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from maetheory.checkpoints.device import device_name
 from maetheory.core import InputError, provenance
 from maetheory.models import MAE, SimMIM
 from maetheory.training.config import TrainConfig
-from maetheory.training.sharding import distribute_like, full
+from maetheory.training.sharding import distribute_like, full_tensor
 
 KEEP_LAST = 2
 OPTIMIZER_STATE = ("exp_avg", "exp_avg_sq", "step")
 
 
 class TrainingCheckpoint(NamedTuple):
-    """What a checkpoint folder holds."""
+    """Contents of a checkpoint folder."""
 
     step: int
     images: int | None
@@ -41,13 +41,13 @@ class TrainingCheckpoint(NamedTuple):
 
 
 def build_model(config: TrainConfig) -> MAE | SimMIM:
-    """Build the model of a recipe with the weights its seed gives."""
+    """Return the model of a recipe, initialised from its seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         return MAE(config.model) if config.objective == "mae" else SimMIM(config.model)
 
 
-def save(
+def save_checkpoint(
     out: Path,
     step: int,
     record: dict[str, Any],
@@ -57,44 +57,44 @@ def save(
     precision: str | None = None,
     threads: int | None = None,
 ) -> Path:
-    """Write the checkpoint of a finished step on so many images, atomically, and drop all but the newest two.
+    """Write the checkpoint of a finished step atomically, and delete all but the newest two.
 
-    `record` is the whole recipe, ready for JSON, with its ``seed``; `precision` is Fabric's name of the arithmetic,
-    `threads` the number of CPU threads of the run. Of weights that processes share, one process saves while the others
-    `gather_for_save`.
+    `record` is the complete recipe, ready for JSON, with its ``seed``; `images` the number of training images,
+    `precision` Fabric's name of the arithmetic, `threads` the number of CPU threads. If weights are sharded, one
+    process saves while the others `gather_for_save`.
 
     Raises
     ------
     OSError
-        If the folder cannot be written or the disk is full; no part of the checkpoint stays.
+        If the folder cannot be written or the disk is full; no partial checkpoint is left.
     """
     folder = out / f"step-{step:08d}"
-    part = out / f".step-{step:08d}.part"
-    weights, moments = _on_cpu(_weights(model)), _on_cpu(_optimizer_state(model, optimizer))
-    for left in out.glob(".step-*.part"):  # by a kill
-        shutil.rmtree(left, ignore_errors=True)
-    part.mkdir(parents=True)
+    partial_folder = out / f".step-{step:08d}.part"
+    weights, optimizer_state = _on_cpu(_weights(model)), _on_cpu(_optimizer_state(model, optimizer))
+    for abandoned in out.glob(".step-*.part"):  # by a killed process
+        shutil.rmtree(abandoned, ignore_errors=True)
+    device = device_name(next(model.parameters()).device)
+    state = {
+        "format": "maetheory",
+        "step": step,
+        "images": images,
+        "precision": precision,
+        "threads": threads,
+        "provenance": provenance(device=device, seed=record["seed"]),
+    }
+    partial_folder.mkdir(parents=True)
     try:
-        save_file(weights, part / "weights.safetensors")
-        save_file(moments, part / "optimizer.safetensors")
-        (part / "config.json").write_text(json.dumps(record, indent=1) + "\n")
-        device = device_name(next(model.parameters()).device)
-        state = {
-            "format": "maetheory",
-            "step": step,
-            "images": images,
-            "precision": precision,
-            "threads": threads,
-            "provenance": provenance(device=device, seed=record["seed"]),
-        }
-        (part / "state.json").write_text(json.dumps(state, indent=1) + "\n")
-        for file in part.iterdir():
+        save_file(weights, partial_folder / "weights.safetensors")
+        save_file(optimizer_state, partial_folder / "optimizer.safetensors")
+        (partial_folder / "config.json").write_text(json.dumps(record, indent=1) + "\n")
+        (partial_folder / "state.json").write_text(json.dumps(state, indent=1) + "\n")
+        for file in partial_folder.iterdir():
             _fsync(file)
         shutil.rmtree(folder, ignore_errors=True)
-        os.replace(part, folder)
+        os.replace(partial_folder, folder)
     except BaseException as error:
-        shutil.rmtree(part, ignore_errors=True)
-        if isinstance(error, SafetensorError):  # how a full disk shows itself there
+        shutil.rmtree(partial_folder, ignore_errors=True)
+        if isinstance(error, SafetensorError):  # raised by safetensors on a full disk
             number = int(found[1]) if (found := re.search(r"os error (\d+)", str(error))) else errno.EIO
             raise OSError(number, os.strerror(number), str(folder)) from error
         raise
@@ -104,12 +104,12 @@ def save(
 
 
 def gather_for_save(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Hand the process that saves this process's parts, in the order in which it asks for them."""
+    """Take part in gathering sharded weights while another process saves them, in the same order."""
     deque(chain(_weights(model), _optimizer_state(model, optimizer)), maxlen=0)
 
 
 def list_checkpoints(out: Path) -> list[Path]:
-    """Return the whole checkpoints below a run's folder, oldest first."""
+    """Return the complete checkpoints below a run's folder, oldest first."""
     return sorted(path for path in out.glob("step-*") if (path / "state.json").exists())
 
 
@@ -146,7 +146,7 @@ def load_run(path: str | Path) -> tuple[MAE | SimMIM, TrainConfig, int]:
     Raises
     ------
     InputError
-        If there is no whole checkpoint.
+        If there is no complete checkpoint.
     """
     path = Path(path)
     folder = path if (path / "state.json").exists() else next(iter(reversed(list_checkpoints(path))), None)
@@ -163,13 +163,13 @@ def load_run(path: str | Path) -> tuple[MAE | SimMIM, TrainConfig, int]:
 
 
 def run_precision(out: Path) -> str | None:
-    """Return the precision of a run's newest checkpoint, None if it does not say."""
+    """Return the precision of a run's newest checkpoint, None if it is not recorded."""
     precision: str | None = json.loads((list_checkpoints(out)[-1] / "state.json").read_text()).get("precision")
     return precision
 
 
 def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put saved moments back where `save` found them."""
+    """Restore the optimiser state that `save_checkpoint` wrote."""
     for name, parameter in model.named_parameters():
         if f"step.{name}" in tensors:
             step = tensors[f"step.{name}"]
@@ -181,19 +181,19 @@ def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensor
 
 
 def _fsync(file: Path) -> None:
-    """Wait until a written file would survive a power failure; only then may a rename announce it."""
+    """Flush a file to disk (fsync), so that it survives a power failure after the folder is renamed."""
     with file.open("rb") as written:
         os.fsync(written.fileno())
 
 
 def _weights(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    return ((name, full(value)) for name, value in model.state_dict().items())
+    return ((name, full_tensor(value)) for name, value in model.state_dict().items())
 
 
 def _optimizer_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
     for name, parameter in model.named_parameters():
         state = optimizer.state.get(parameter, {})
-        yield from ((f"{key}.{name}", full(state[key])) for key in OPTIMIZER_STATE if key in state)
+        yield from ((f"{key}.{name}", full_tensor(state[key])) for key in OPTIMIZER_STATE if key in state)
 
 
 def _on_cpu(tensors: Iterator[tuple[str, Tensor]]) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Everything that decides what a training run computes, as one frozen value that goes into its checkpoint."""
+"""Configuration of masked pretraining, stored in each checkpoint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from maetheory.training.task import check_loop_config
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A training recipe.
+    """Recipe of masked pretraining.
 
     Attributes
     ----------
@@ -23,13 +23,13 @@ class TrainConfig:
     uniformity_weight : float
         λ of U-MAE (Zhang et al. 2022); 0 trains the plain objective.
     uniformity_form : "squares", "gaussian" or "coding-rate"
-        What λ weighs: U-MAE's own term, Wang and Isola's potential, or minus M-MAE's coding rate.
+        The uniformity term: U-MAE's own, Wang and Isola's potential, or minus M-MAE's coding rate.
     uniformity_readout : "cls" or "mean"
-        Which vector of an image the uniformity term sees: the cls token or the mean of the visible patch tokens.
+        Which vector of an image the uniformity term takes: the cls token or the mean of the visible patch tokens.
     uniformity_convention : "off-diagonal" or "authors"
-        Which pairs of a batch count; a coding rate knows no pairs.
+        Which pairs of a batch count; a coding rate has no pairs.
     uniformity_normalize : bool
-        L2-normalise those vectors first; only the form "squares" leaves the choice.
+        Whether to L2-normalise those vectors first; only the form "squares" allows false.
     mask_ratio : float
     mask_law : "uniform", "bernoulli" or "block"
     epochs, batch : int
@@ -106,12 +106,12 @@ class TrainConfig:
 
     @property
     def peak_lr(self) -> float:
-        """base_lr · batch / 256."""
+        """Peak learning rate, base_lr · batch / 256."""
         return self.base_lr * self.batch / 256
 
     @property
     def uniformity_term(self) -> str:
-        """What λ weighs, in words: the form, the pairs if they are not those i ≠ j, the readout if it is not cls."""
+        """Name of the uniformity term: its form, with pairs and readout where they are not the defaults."""
         words: list[str] = [self.uniformity_form]
         words += ["authors"] if self.uniformity_convention == "authors" else []
         words += ["mean"] if self.uniformity_readout == "mean" else []
@@ -123,5 +123,5 @@ class TrainConfig:
 
     @staticmethod
     def from_dict(record: dict[str, Any]) -> TrainConfig:
-        """Undo `to_dict`."""
+        """Return the configuration that `to_dict` wrote."""
         return TrainConfig(**{**record, "model": MAEConfig.from_dict(record["model"])})

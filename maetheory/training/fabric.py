@@ -1,4 +1,4 @@
-"""How many processes train is said once: by torchrun if it started them, else by the caller."""
+"""Build the Fabric of a training run from options and torchrun's environment."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ def make_fabric(
 
 
 def fabric_precision(fabric: Fabric) -> str:
-    """Return what the arithmetic of a Fabric is called there, such as "32-true" or "bf16-mixed"."""
+    """Return Fabric's name of its precision, such as "32-true" or "bf16-mixed"."""
     return str(fabric.strategy.precision.precision)
 
 
 def _torchrun_sizes() -> tuple[int, int]:
-    """Return (processes on this node, nodes) as torchrun says them, (0, 0) without it."""
+    """Return (processes on this node, nodes) from torchrun's environment, (0, 0) without torchrun."""
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         return 0, 0
     devices_started = int(os.environ["LOCAL_WORLD_SIZE"])

@@ -51,7 +51,7 @@ class FeatureSource:
         """Return the features that the function computes, without gradients or random numbers of the run."""
         if self.uses_hook:
             raise InputError(
-                "the features of a module are read by a hook; to compute them, give a function of what the callback is given"
+                "features of a module are read by a hook; to compute them, give a function of the callback's arguments"
             )
         devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
         with torch.random.fork_rng(devices), torch.no_grad():

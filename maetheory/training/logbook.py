@@ -1,4 +1,4 @@
-"""What happened at each step, one JSON line each; a resumed run forgets what it will do again."""
+"""Append-only JSON Lines log of training metrics, with optional TensorBoard."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from maetheory.core import atomic_write
 
 
 class Logbook:
-    """Append-only metrics.jsonl, with the same scalars to TensorBoard when asked.
+    """Append-only metrics.jsonl, with the same scalars in TensorBoard if wanted.
 
     Parameters
     ----------
     folder : Path
     step : int
-        Lines of later steps are dropped: the run starts again from here.
+        Lines of later steps are dropped, because a resumed run repeats them.
     tensorboard : bool
         Also write event files (needs the tensorboard package).
     """
@@ -24,8 +24,8 @@ class Logbook:
     def __init__(self, folder: Path, *, step: int = 0, tensorboard: bool = False) -> None:
         self.path = folder / "metrics.jsonl"
         kept = [record for record in read_log(self.path) if record["step"] <= step]
-        with atomic_write(self.path) as part:
-            part.write_text("".join(json.dumps(record) + "\n" for record in kept))
+        with atomic_write(self.path) as temporary:
+            temporary.write_text("".join(json.dumps(record) + "\n" for record in kept))
         self._tensorboard: Any = None
         if tensorboard:
             from torch.utils.tensorboard import SummaryWriter
@@ -42,7 +42,7 @@ class Logbook:
                     self._tensorboard.add_scalar(name, value, record["step"])
 
     def close(self) -> None:
-        """Flush TensorBoard, if any."""
+        """Close the TensorBoard writer, if there is one."""
         if self._tensorboard is not None:
             self._tensorboard.close()
 
@@ -54,7 +54,7 @@ def last_loss(folder: Path) -> float:
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """Return the whole records of a metrics.jsonl; a line that a kill cut short is left out."""
+    """Return the complete records of a metrics.jsonl, without a last line that a killed process cut short."""
     if not path.exists():
         return []
     records = []

@@ -1,11 +1,9 @@
-"""Train; stop anywhere, go on as if nothing had happened."""
+"""Resumable training loop on Lightning Fabric."""
 
 from __future__ import annotations
 
-import json
-import signal
-import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -17,23 +15,32 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from maetheory.core import InputError, Progress, make_folder, no_progress
+from maetheory.core import InputError, Progress, no_progress
 from maetheory.data import FolderStream, ImageSet
 from maetheory.training import checkpointing, sharding
 from maetheory.training.batches import InMemoryBatches, StreamingBatches, batch_source
 from maetheory.training.fabric import fabric_precision, make_fabric
+from maetheory.training.interrupts import deferred_interrupt
 from maetheory.training.logbook import Logbook, last_loss
 from maetheory.training.reproducible import reproducible
+from maetheory.training.resume import checkpoint_to_resume
 from maetheory.training.schedule import learning_rate
 from maetheory.training.task import Task, step_generator
 
 
 @dataclass(frozen=True)
 class TrainStep:
-    """What a callback sees after each step: the step just done, of how many, the epoch it completes, the bare model.
+    """What a callback is given after each step.
 
-    Under FSDP the bare model holds this process's part of the weights: hooks see its features, but only `whole` can be
-    called or copied.
+    Attributes
+    ----------
+    step, total : int
+        The step just done, and the number of steps of the run.
+    epoch : float
+        Epochs done, in fractions.
+    model : nn.Module
+        The unwrapped model. Under FSDP it holds this process's part of the weights: hooks receive its features, but
+        only `full_model` can be called or copied.
     """
 
     step: int
@@ -42,14 +49,32 @@ class TrainStep:
     model: nn.Module
     gather_full_model: Callable[[], nn.Module] | None = field(default=None, repr=False)
 
-    def whole(self) -> nn.Module:
-        """Return the model with all its weights: itself, or under FSDP a copy that every process must ask for."""
+    def full_model(self) -> nn.Module:
+        """Return the model with all its weights: itself, or under FSDP a gathered copy; every process must call it."""
         return self.model if self.gather_full_model is None else self.gather_full_model()
+
+    def whole(self) -> nn.Module:
+        """Return `full_model`, under its old name."""
+        warnings.warn("TrainStep.whole was renamed; use TrainStep.full_model", DeprecationWarning, stacklevel=2)
+        return self.full_model()
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A finished run: the model in eval mode, where it is stored, its last loss, the steps done, files left out."""
+    """A finished run.
+
+    Attributes
+    ----------
+    model : nn.Module
+        In eval mode.
+    out, checkpoint : Path
+        Folder of the run, and of its last checkpoint.
+    loss : float
+        Loss of the last step.
+    steps : int
+    skipped : tuple of str
+        Undecodable files that were left out.
+    """
 
     model: nn.Module
     out: Path
@@ -74,7 +99,7 @@ def fit(
     compiled: bool = False,
     tensorboard: bool = False,
 ) -> TrainResult:
-    """Run a task to its end, or go on with it; arguments and errors are those of `train`."""
+    """Train a task to its end, or resume it; the other arguments and the errors are those of `train`."""
     fabric = fabric or make_fabric()
     fabric.launch()
     run = _TrainingRun(task, batch_source(images), Path(out), resume, fabric, compiled, tensorboard)
@@ -82,28 +107,28 @@ def fit(
 
 
 class _TrainingRun:
-    """The state of one run while it lasts."""
+    """State of a training run."""
 
     def __init__(
         self,
         task: Task,
-        feed: InMemoryBatches | StreamingBatches,
+        source: InMemoryBatches | StreamingBatches,
         out: Path,
         resume: bool,
         fabric: Fabric,
         compiled: bool,
         tensorboard: bool,
     ) -> None:
-        self.task, self.feed, self.out, self.fabric = task, feed, out, fabric
+        self.task, self.source, self.out, self.fabric = task, source, out, fabric
         self.config = config = task.config
         self.sharded = sharding.uses_fsdp(fabric)
-        self.local = _local_batch_size(task, feed, fabric)
-        self.batch = min(config.batch, len(feed))
-        self.steps_per_epoch = len(feed) // self.batch
+        self.local_batch_size = _local_batch_size(task, source, fabric)
+        self.batch = min(config.batch, len(source))
+        self.steps_per_epoch = len(source) // self.batch
         self.total = config.epochs * self.steps_per_epoch
         self.step = 0
         self.unwrapped_model = task.build()
-        saved = _checkpoint_to_resume(out, resume, task, len(feed), fabric_precision(fabric))
+        saved = checkpoint_to_resume(out, resume, task, len(source), fabric_precision(fabric))
         self.precision: str | None = fabric_precision(fabric)
         self.threads = torch.get_num_threads() if saved is None or saved.threads is None else saved.threads
         if saved is not None:
@@ -111,7 +136,7 @@ class _TrainingRun:
                 {name: value.clone() for name, value in saved.weights.items()}, assign=True
             )
             self.step, self.precision = saved.step, saved.precision
-        self.batch_iterator = feed.batches(self._epoch_indices(), config.seed, fabric.device)
+        self.batch_iterator = source.batches(self._epoch_indices(), config.seed, fabric.device)
         self.meta_model = sharding.meta_copy(self.unwrapped_model) if self.sharded else None
         model = cast(nn.Module, torch.compile(self.unwrapped_model)) if compiled else self.unwrapped_model
         self.model = fabric.setup_module(model)  # moves it to the device, or only this process's part
@@ -119,13 +144,13 @@ class _TrainingRun:
         self.optimizer = cast(Any, fabric.setup_optimizers(self.unwrapped_optimizer))
         if saved is not None:
             checkpointing.restore_optimizer(self.unwrapped_model, self.unwrapped_optimizer, saved.optimizer)
-        self.book = Logbook(out, step=self.step, tensorboard=tensorboard) if fabric.is_global_zero else None
+        self.logbook = Logbook(out, step=self.step, tensorboard=tensorboard) if fabric.is_global_zero else None
 
     def train_to_end(self, callbacks: Sequence[Callback], progress: Progress) -> TrainResult:
-        """Run the steps that are left."""
+        """Run the remaining steps."""
         loss, saved_at, began, first = last_loss(self.out), time.monotonic(), time.monotonic(), self.step
         self.model.train()
-        with _deferred_interrupt() as asked, closing(self), reproducible(self.fabric.device, self.threads):
+        with deferred_interrupt() as requested, closing(self), reproducible(self.fabric.device, self.threads):
             while self.step < self.total:
                 record = self._train_step()
                 loss = record["loss"]
@@ -133,17 +158,19 @@ class _TrainingRun:
                 rate = (self.step - first) * self.batch / (time.monotonic() - began)
                 if self.fabric.is_global_zero:
                     progress(self.step, self.total, f"loss {loss:.4f}, {rate:,.0f} images/s")
-                due, stop = self._any_process(time.monotonic() - saved_at >= self.config.save_seconds, asked.is_set())
+                due, stop = self._any_process(
+                    time.monotonic() - saved_at >= self.config.save_seconds, requested.is_set()
+                )
                 if (due or stop) and self.step < self.total:
                     self._save()
                     saved_at = time.monotonic()
                 if stop and self.step < self.total:
                     raise self._interruption()
             checkpoint = self._save()
-            if asked.is_set():  # during the last step: what would come after this run shall not begin
+            if requested.is_set():  # during the last step: the caller must not continue with what follows this run
                 raise self._interruption()
-        self.feed.warn_skipped()
-        return TrainResult(self._full_model().eval(), self.out, checkpoint, loss, self.step, self.feed.skipped)
+        self.source.warn_skipped()
+        return TrainResult(self._full_model().eval(), self.out, checkpoint, loss, self.step, self.source.skipped)
 
     def _interruption(self) -> KeyboardInterrupt:
         return KeyboardInterrupt(f"stopped after step {self.step} of {self.total}; resume to go on")
@@ -151,15 +178,15 @@ class _TrainingRun:
     def close(self) -> None:
         """Close the log and end the decoding processes."""
         self.batch_iterator.close()
-        if self.book is not None:
-            self.book.close()
+        if self.logbook is not None:
+            self.logbook.close()
 
     def _any_process(self, *flags: bool) -> tuple[bool, ...]:
-        """Return for each flag whether any process raises it: clocks differ, but all must save after the same step."""
+        """Return, for each flag, whether it is set in any process: all must save after the same step."""
         if self.fabric.world_size == 1:
             return flags
-        raised = torch.tensor(flags, dtype=torch.float32, device=self.fabric.device)
-        return tuple(bool(flag) for flag in cast(Tensor, self.fabric.all_reduce(raised, reduce_op="sum")))
+        votes = torch.tensor(flags, dtype=torch.float32, device=self.fabric.device)
+        return tuple(bool(flag) for flag in cast(Tensor, self.fabric.all_reduce(votes, reduce_op="sum")))
 
     def _train_step(self) -> dict[str, Any]:
         """Take one optimiser step and return what to log."""
@@ -175,7 +202,7 @@ class _TrainingRun:
             with self.fabric.no_backward_sync(self.model, enabled=i + 1 < len(micro)):
                 parts = self.task.losses(self.model, *part, self.fabric)
                 self.fabric.backward(parts["loss"] / len(micro))
-            values = torch.stack([value.detach() for value in parts.values()])  # so that the device is waited for once
+            values = torch.stack([value.detach() for value in parts.values()])  # one synchronisation with the device
             means = cast(Tensor, self.fabric.all_reduce(values, reduce_op="mean"))
             for name, mean in zip(parts, means.tolist(), strict=True):
                 sums[name] = sums.get(name, 0.0) + mean / len(micro)
@@ -189,25 +216,25 @@ class _TrainingRun:
         return {"step": self.step, "epoch": self.step / self.steps_per_epoch, **sums, "learning_rate": rate}
 
     def _micro_batches(self) -> list[tuple[Tensor, Tensor, tuple[Tensor, ...]]]:
-        """Return this process's share of the step's images and labels, and of what is drawn for all processes alike."""
-        draws = self.task.draws(self.step, self.batch, self.fabric.device)
+        """Return images, labels and random draws of this process's micro-batches of the step."""
+        draws = self.task.random_draws(self.step, self.batch, self.fabric.device)
         return [
-            (*next(self.batch_iterator), tuple(rows[share] for rows in draws)) for share in self._micro_batch_slices()
+            (*next(self.batch_iterator), tuple(rows[part] for rows in draws)) for part in self._micro_batch_slices()
         ]
 
     def _epoch_indices(self) -> Iterator[tuple[int, Tensor]]:
-        """Yield (epoch, numbers of the images) of this process's micro-batches from the present step to the last."""
+        """Yield (epoch, image indices) of this process's micro-batches from the present step to the last."""
         first, order = self.step, torch.empty(0)
         for step in range(first, self.total):
             epoch, position = divmod(step, self.steps_per_epoch)
             if step == first or position == 0:
-                order = torch.randperm(len(self.feed), generator=step_generator(self.config.seed, 2 * epoch, "cpu"))
+                order = torch.randperm(len(self.source), generator=step_generator(self.config.seed, 2 * epoch, "cpu"))
             index = order[position * self.batch : (position + 1) * self.batch]
-            yield from ((epoch, index[share]) for share in self._micro_batch_slices())
+            yield from ((epoch, index[part]) for part in self._micro_batch_slices())
 
     def _micro_batch_slices(self) -> Iterator[slice]:
-        """Yield where this process's part of each micro-batch lies in the global batch."""
-        size = self.local // self.config.accumulate
+        """Yield the slice of the global batch that each micro-batch of this process is."""
+        size = self.local_batch_size // self.config.accumulate
         for i in range(self.config.accumulate):
             start = (i * self.fabric.world_size + self.fabric.global_rank) * size
             yield slice(start, start + size)
@@ -224,8 +251,8 @@ class _TrainingRun:
         if self.sharded:
             sharding.reshard(self.unwrapped_model)
         due = self.step % self.config.log_every == 0 or self.step == self.total or bool(extra)
-        if due and self.book is not None:
-            self.book.write(record | extra)
+        if due and self.logbook is not None:
+            self.logbook.write(record | extra)
 
     def _full_model(self) -> nn.Module:
         return (
@@ -236,14 +263,14 @@ class _TrainingRun:
 
     @contextmanager
     def _explain_sharding_errors(self) -> Iterator[None]:
-        """Say in plain words what torch says of a callback that takes a part of the weights for all of them."""
+        """Replace torch's error about sharded weights in a callback by an `InputError`."""
         try:
             yield
         except (RuntimeError, AssertionError) as error:
             if self.sharded and any(word in str(error) for word in ("DTensor", "FSDP")):
                 raise InputError(
                     "under fsdp each process holds a part of the model, which a callback cannot call or "
-                    "copy; take its whole() in place of its model"
+                    "copy; take its full_model() in place of its model"
                 ) from error
             raise
 
@@ -254,17 +281,19 @@ class _TrainingRun:
 
     def _save(self) -> Path:
         folder = self.out / f"step-{self.step:08d}"
-        finite = all(torch.isfinite(sharding.own(parameter)).all() for parameter in self.unwrapped_model.parameters())
+        finite = all(
+            torch.isfinite(sharding.local_part(parameter)).all() for parameter in self.unwrapped_model.parameters()
+        )
         if self._any_process(not finite)[0]:
             raise self._divergence_error("a weight is not finite")
         if self.fabric.is_global_zero and not (folder / "state.json").exists():
-            checkpointing.save(
+            checkpointing.save_checkpoint(
                 self.out,
                 self.step,
                 self.task.record(),
                 self.unwrapped_model,
                 self.unwrapped_optimizer,
-                len(self.feed),
+                len(self.source),
                 self.precision,
                 self.threads,
             )
@@ -274,75 +303,18 @@ class _TrainingRun:
         return folder
 
 
-@contextmanager
-def _deferred_interrupt() -> Iterator[threading.Event]:
-    """Let the first Ctrl-C wait for the end of the step, so that what is saved is a whole step; the second does not."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def ask(number: int, frame: Any) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, before)
-
-    ended = signal.signal(signal.SIGTERM, lambda number, frame: asked.set())  # torchrun and schedulers stop so
-    signal.signal(signal.SIGINT, ask)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)
-        signal.signal(signal.SIGTERM, ended)
-
-
-def _local_batch_size(task: Task, feed: InMemoryBatches | StreamingBatches, fabric: Fabric) -> int:
-    batch, micro = min(task.config.batch, len(feed)), task.config.accumulate
-    shares = fabric.world_size * micro
+def _local_batch_size(task: Task, source: InMemoryBatches | StreamingBatches, fabric: Fabric) -> int:
+    """Return the number of images of each process in a step, or refuse a run that cannot be split or resumed."""
+    batch, micro = min(task.config.batch, len(source)), task.config.accumulate
+    n_passes = fabric.world_size * micro
     if getattr(fabric.strategy.precision, "scaler", None) is not None:
         raise InputError(
             f"precision {fabric_precision(fabric)} scales its loss by a factor that no checkpoint here keeps; "
             "take bf16-mixed or 32-true"
         )
-    task.check(feed.shape, feed.name, batch // shares, shares)
-    if batch % shares:
+    task.check_images(source.shape, source.name, batch // n_passes, n_passes)
+    if batch % n_passes:
         raise InputError(
             f"the batch of {batch} must divide evenly among {fabric.world_size} processes x {micro} micro-batches"
         )
     return batch // fabric.world_size
-
-
-def _checkpoint_to_resume(
-    out: Path, resume: bool, task: Task, images: int, precision: str
-) -> checkpointing.TrainingCheckpoint | None:
-    """Return the checkpoint to go on from, None for a fresh run, or complain."""
-    make_folder(out)
-    found = checkpointing.list_checkpoints(out)
-    if not found:
-        return None
-    if not resume:
-        raise InputError(f"{out} already holds a run; resume it, or choose another folder")
-    saved = checkpointing.read_checkpoint(found[-1])
-    if saved.images not in (None, images):
-        raise InputError(
-            f"the run in {out} was made with {saved.images} images, not {images}; resume it with its own, "
-            "or choose another folder"
-        )
-    if saved.precision not in (None, precision):
-        raise InputError(
-            f"the run in {out} was made with precision {saved.precision}, not {precision}; resume it with "
-            "its own, or choose another folder"
-        )
-    try:
-        ours, theirs = (json.loads(json.dumps(record)) for record in (task.record(), task.read(saved.record)))
-    except (AttributeError, KeyError, TypeError) as error:
-        raise InputError(f"the run in {out} is of another kind; choose another folder") from error
-    for name in ("log_every", "save_seconds"):
-        ours.pop(name), theirs.pop(name)
-    if ours != theirs:
-        changed = ", ".join(sorted(name for name in ours if ours[name] != theirs.get(name)))
-        raise InputError(
-            f"the run in {out} was made with another configuration ({changed} differ); resume it with its "
-            "own, or choose another folder"
-        )
-    return saved

@@ -1,4 +1,4 @@
-"""Masked image modelling: predict hidden patches and, with U-MAE, keep the features of different images apart."""
+"""Masked image modelling with an optional uniformity term (MAE, SimMIM, U-MAE)."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ def train(
     compiled: bool = False,
     tensorboard: bool = False,
 ) -> TrainResult:
-    """Train a masked autoencoder, or go on training it, and leave a checkpoint under `out`.
+    """Train a masked autoencoder, or resume its training, and save checkpoints under `out`.
 
     Parameters
     ----------
     config : TrainConfig
     images : ImageSet or FolderStream
-        An `ImageSet` is kept on the training device as one tensor. A `FolderStream` is decoded as it is needed; of it
-        the files, `size`, `workers` and whether windows are random (`train`) matter: order, batches, shares of the
-        processes and windows follow from `config`. In place of a file that cannot be decoded another one is drawn, so
-        that batches keep their size; which one depends on the seed, the epoch and the file.
+        An `ImageSet` is kept on the training device as one tensor. A `FolderStream` is decoded in worker processes
+        while the model trains; its files, `size`, `workers` and whether crops are random (`train`) matter. Order,
+        batches, the parts of the processes and the crops follow from `config`. A file that cannot be decoded is
+        replaced by another one, so that batches keep their size; which one depends on the seed, the epoch and the file.
     out : path
         Folder of the run: checkpoints ``step-*``, ``metrics.jsonl``.
     resume : bool
-        Go on from the newest checkpoint in `out` (start afresh if there is none).
+        Resume from the newest checkpoint in `out`, if there is one.
     callbacks : sequence of callables
         Called with a `TrainStep` after each step; a returned dict is logged.
     progress : Progress
     fabric : Fabric, optional
-        Device, precision and processes; by default what Fabric finds: one device, or under torchrun the processes it
-        started (`make_fabric`). The result does not depend on the number of processes.
+        Device, precision and processes; by default those of `make_fabric`: one device, or under torchrun the
+        processes it started. The result does not depend on the number of processes.
     compiled : bool
         Whether to compile the model first.
     tensorboard : bool
@@ -79,7 +79,7 @@ def train(
 
 
 class MaskedModellingTask:
-    """The task of `TrainConfig`.
+    """Training task of a `TrainConfig`.
 
     Parameters
     ----------
@@ -92,44 +92,47 @@ class MaskedModellingTask:
         self.n_visible = self.law.n_visible if isinstance(self.law, UniformMasks) else None
 
     def record(self) -> dict[str, Any]:
-        """Return the whole recipe."""
+        """Return the complete recipe."""
         return self.config.to_dict()
 
-    def read(self, record: dict[str, Any]) -> dict[str, Any]:
-        """Return a saved recipe with what it does not yet know at its default."""
+    def upgrade_record(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Return a saved recipe with missing fields at their defaults."""
         return TrainConfig.from_dict(record).to_dict()
 
-    def check(self, shape: tuple[int, ...], name: str, share: int, shares: int) -> None:
-        """Refuse images of another shape than the model's."""
+    def check_images(self, shape: tuple[int, ...], name: str, images_per_pass: int, n_passes: int) -> None:
+        """Raise `InputError` if images do not have the shape that the model takes."""
         vit = self.config.model.encoder
         expected = (vit.channels, vit.image_size, vit.image_size)
         if shape != expected:
             raise InputError(f"the model takes images of shape {expected}, but those of {name} have shape {shape}")
 
     def build(self) -> nn.Module:
-        """Return the model with the weights the seed gives."""
+        """Return the model, initialised from the seed."""
         return checkpointing.build_model(self.config)
 
     def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
-        """Return AdamW that decays matrices only."""
+        """Return AdamW with weight decay on matrices only."""
         config = self.config
         decayed: list[nn.Parameter] = []
-        kept: list[nn.Parameter] = []
+        not_decayed: list[nn.Parameter] = []
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
-                plain = parameter.ndim <= 1 or name.endswith(("token", "pos_embed"))
-                (kept if plain else decayed).append(parameter)
-        groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": kept, "weight_decay": 0.0}]
+                is_exempt = parameter.ndim <= 1 or name.endswith(("token", "pos_embed"))
+                (not_decayed if is_exempt else decayed).append(parameter)
+        groups = [
+            {"params": decayed, "weight_decay": config.weight_decay},
+            {"params": not_decayed, "weight_decay": 0.0},
+        ]
         return torch.optim.AdamW(groups, lr=config.peak_lr, betas=(config.beta1, config.beta2), fused=True)
 
-    def draws(self, step: int, n: int, device: torch.device) -> tuple[Tensor, ...]:
+    def random_draws(self, step: int, n: int, device: torch.device) -> tuple[Tensor, ...]:
         """Return the masks (n, p) of a step."""
         return (sample_masks(self.law, n, step_generator(self.config.seed, 2 * step + 1, device)),)
 
     def losses(
         self, model: nn.Module, images: Tensor, labels: Tensor, draws: tuple[Tensor, ...], fabric: Fabric
     ) -> dict[str, Tensor]:
-        """Return reconstruction, uniformity (0 where it has no weight) and their weighted sum."""
+        """Return reconstruction loss, uniformity term (0 where it has no weight) and their weighted sum."""
         config, (mask,) = self.config, draws
         out = model(images, mask, self.n_visible)
         parts = {"loss": out.loss, "reconstruction": out.loss, "uniformity": torch.zeros_like(out.loss)}
@@ -151,7 +154,7 @@ class MaskedModellingTask:
         return parts
 
     def _visible_tokens(self, mask: Tensor) -> Tensor | None:
-        """Return which patch tokens of a latent belong to visible patches, (b, v), None if all do."""
+        """Return which patch tokens of a latent belong to visible patches, (b, v); None means all."""
         if self.config.objective == "simmim":
             return mask
         if self.n_visible is not None:

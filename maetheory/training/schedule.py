@@ -1,4 +1,4 @@
-"""The learning rate is a pure function of the step."""
+"""Learning-rate schedule: linear warm-up, then cosine decay."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from math import cos, pi
 
 
 def learning_rate(step: int, total: int, warmup: int, peak: float) -> float:
-    """Linear warm-up, then half a cosine to zero.
+    """Learning rate of a step: linear warm-up, then half a cosine to zero.
 
     Parameters
     ----------

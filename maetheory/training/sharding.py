@@ -1,4 +1,4 @@
-"""Where each process holds a part of every weight, the whole is asked for by all of them together."""
+"""FSDP: shard a model among processes and gather its full weights."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from maetheory.core import InputError
 
 
 def fsdp_strategy(processes: int) -> ModelParallelStrategy:
-    """Return the strategy that shares weights, gradients and moments among so many processes (FSDP)."""
+    """Return Fabric's strategy that shards weights, gradients and optimiser state among processes."""
     return ModelParallelStrategy(shard_model, data_parallel_size=processes, tensor_parallel_size=1)
 
 
 def uses_fsdp(fabric: Fabric) -> bool:
-    """Whether a Fabric shares the weights among its processes.
+    """Return whether a Fabric shards the weights among its processes.
 
     Raises
     ------
@@ -31,13 +31,13 @@ def uses_fsdp(fabric: Fabric) -> bool:
         If it does so by wrapping, as Fabric's own "fsdp": names of weights would change.
     """
     if isinstance(fabric.strategy, FSDPStrategy):
-        raise InputError("Fabric's strategy 'fsdp' renames weights; take fabric_of(strategy='fsdp') instead")
+        raise InputError("Fabric's strategy 'fsdp' renames weights; take make_fabric(strategy='fsdp') instead")
     return isinstance(fabric.strategy, ModelParallelStrategy)
 
 
 def shard_model(model: nn.Module, mesh: DeviceMesh) -> nn.Module:
-    """Share each block of a model, and what is outside blocks, among the processes of a mesh, in place."""
-    warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")  # nobody writes into an output
+    """Shard each block of a model, and the weights outside blocks, among the processes of a mesh, in place."""
+    warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")  # outputs are not written to
     for module in reversed(list(model.modules())):
         for block in module if isinstance(module, nn.ModuleList) else ():
             fully_shard(block, mesh=mesh["data_parallel"])
@@ -45,25 +45,25 @@ def shard_model(model: nn.Module, mesh: DeviceMesh) -> nn.Module:
     return model
 
 
-def own(tensor: Tensor) -> Tensor:
+def local_part(tensor: Tensor) -> Tensor:
     """Return this process's part of a tensor."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
-def full(tensor: Tensor) -> Tensor:
-    """Return all of a tensor; every process must ask for a shared one."""
+def full_tensor(tensor: Tensor) -> Tensor:
+    """Return all of a tensor; if it is sharded, every process must call this."""
     return tensor.full_tensor().detach() if isinstance(tensor, DTensor) else tensor.detach()
 
 
-def distribute_like(parameter: Tensor, whole: Tensor) -> Tensor:
-    """Move a tensor to where a parameter of its shape is; every process must do so for a shared one."""
+def distribute_like(parameter: Tensor, full: Tensor) -> Tensor:
+    """Place a full tensor as a parameter of its shape is placed; if it is sharded, every process must call this."""
     if isinstance(parameter, DTensor):
-        return distribute_tensor(whole.to(parameter.device), parameter.device_mesh, parameter.placements)
-    return whole.to(parameter.device)
+        return distribute_tensor(full.to(parameter.device), parameter.device_mesh, parameter.placements)
+    return full.to(parameter.device)
 
 
 def meta_copy(model: nn.Module) -> nn.Module:
-    """Return a copy of a model whose weights take no memory."""
+    """Return a copy of a model with its weights on the meta device, where they take no memory."""
     empty = {
         id(parameter): nn.Parameter(torch.empty_like(parameter, device="meta"), parameter.requires_grad)
         for parameter in model.parameters()
@@ -71,15 +71,17 @@ def meta_copy(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model, cast("dict[int, object]", empty))
 
 
-def gather_full_model(skeleton: nn.Module, model: nn.Module) -> nn.Module:
-    """Return a copy, made from the skeleton, with all weights of a shared model; every process must ask for it."""
-    whole = copy.deepcopy(skeleton)
-    whole.load_state_dict({name: full(value).clone() for name, value in model.state_dict().items()}, assign=True)
-    return whole.train(model.training)
+def gather_full_model(meta_model: nn.Module, model: nn.Module) -> nn.Module:
+    """Return a copy of a sharded model with all its weights, from its `meta_copy`; every process must call it."""
+    gathered = copy.deepcopy(meta_model)
+    gathered.load_state_dict(
+        {name: full_tensor(value).clone() for name, value in model.state_dict().items()}, assign=True
+    )
+    return gathered.train(model.training)
 
 
 def reshard(model: nn.Module) -> None:
-    """Let go of the others' parts, which a forward pass without a backward one keeps."""
+    """Free gathered weights that a forward pass without a backward pass keeps."""
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.reshard()

@@ -1,4 +1,4 @@
-"""What a run minimises is its task's affair; how it is fed, logged, cut and resumed is the loop's, the same for all."""
+"""Protocol of a training task: model, optimiser, loss and random draws."""
 
 from __future__ import annotations
 
@@ -16,79 +16,102 @@ NON_NEGATIVE_FIELDS = ("warmup_epochs", "weight_decay", "clip", "seed", "save_se
 
 
 class LoopConfig(Protocol):
-    """The numbers that every training recipe has, as `TrainConfig` explains them."""
+    """Fields that every training recipe has; `TrainConfig` explains them."""
 
     @property
-    def epochs(self) -> int: ...
+    def epochs(self) -> int:
+        """Passes over the images."""
+
     @property
-    def batch(self) -> int: ...
+    def batch(self) -> int:
+        """Images of a step, over all processes and micro-batches."""
+
     @property
-    def base_lr(self) -> float: ...
+    def base_lr(self) -> float:
+        """Peak learning rate per 256 images."""
+
     @property
-    def warmup_epochs(self) -> float: ...
+    def warmup_epochs(self) -> float:
+        """Epochs of linear warm-up."""
+
     @property
-    def weight_decay(self) -> float: ...
+    def weight_decay(self) -> float:
+        """Decay of AdamW."""
+
     @property
-    def beta1(self) -> float: ...
+    def beta1(self) -> float:
+        """First decay rate of AdamW's moments."""
+
     @property
-    def beta2(self) -> float: ...
+    def beta2(self) -> float:
+        """Second decay rate of AdamW's moments."""
+
     @property
-    def clip(self) -> float: ...
+    def clip(self) -> float:
+        """Largest gradient norm; 0 does not clip."""
+
     @property
-    def accumulate(self) -> int: ...
+    def accumulate(self) -> int:
+        """Micro-batches per step."""
+
     @property
-    def seed(self) -> int: ...
+    def seed(self) -> int:
+        """Seed of all random draws."""
+
     @property
-    def log_every(self) -> int: ...
+    def log_every(self) -> int:
+        """Steps between two lines of the log."""
+
     @property
-    def save_seconds(self) -> float: ...
+    def save_seconds(self) -> float:
+        """Seconds between two checkpoints."""
 
 
 class Task(Protocol):
-    """A model, its optimiser and its loss.
+    """Model, optimiser, loss and random draws of a training run.
 
-    Nothing random is kept from step to step: what a step draws is a function of the seed and the step, drawn for the
-    global batch by every process alike, so that runs resume exactly and processes need not agree on anything.
+    Random draws are a function of the seed and the step. Every process draws them for the global batch, so that runs
+    resume exactly and do not depend on the number of processes.
     """
 
     @property
     def config(self) -> LoopConfig:
-        """The numbers of the run."""
+        """Fields of the recipe that the loop reads."""
 
     def record(self) -> dict[str, Any]:
-        """Return everything that decides what is computed, ready for JSON; a resumed run must agree in all of it."""
+        """Return the complete recipe, ready for JSON; a resumed run must have an equal one."""
 
-    def read(self, record: dict[str, Any]) -> dict[str, Any]:
-        """Return a saved record as `record` would give it today: what an older one does not know has its default.
+    def upgrade_record(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Return a saved record in today's form: fields that an older version did not have get their defaults.
 
         A record of another kind of task may raise AttributeError, KeyError or TypeError.
         """
 
-    def check(self, shape: tuple[int, ...], name: str, share: int, shares: int) -> None:
-        """Raise `InputError` where images (C, H, W) of `name`, `share` to each of `shares` passes, do not fit."""
+    def check_images(self, shape: tuple[int, ...], name: str, images_per_pass: int, n_passes: int) -> None:
+        """Raise `InputError` if images of this shape (C, H, W) and batches split into so many passes do not fit."""
 
     def build(self) -> nn.Module:
-        """Return the model as it starts."""
+        """Return the initial model."""
 
     def optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         """Return the optimiser of a model on its device; a group's ``lr_scale`` multiplies its learning rate."""
 
-    def draws(self, step: int, n: int, device: torch.device) -> tuple[Tensor, ...]:
-        """Return what a step of `n` images draws, each tensor with one row for each image of the global batch."""
+    def random_draws(self, step: int, n: int, device: torch.device) -> tuple[Tensor, ...]:
+        """Return the random tensors of a step, each with one row for each of the `n` images of the global batch."""
 
     def losses(
         self, model: nn.Module, images: Tensor, labels: Tensor, draws: tuple[Tensor, ...], fabric: Fabric
     ) -> dict[str, Tensor]:
-        """Return scalars to log by name, of a part of the global batch and its draws; ``loss`` is minimised."""
+        """Return the scalars to log, by name, of a part of the global batch; ``loss`` is minimised."""
 
 
 def check_loop_config(config: LoopConfig) -> None:
-    """Refuse numbers that no recipe can have.
+    """Validate the fields that every recipe has.
 
     Raises
     ------
     InputError
-        That says which, and what would be right.
+        If a field is out of its range.
     """
     for name in POSITIVE_FIELDS:
         if getattr(config, name) < 1:
@@ -106,6 +129,6 @@ def check_loop_config(config: LoopConfig) -> None:
 
 
 def step_generator(seed: int, number: int, device: torch.device | str) -> torch.Generator:
-    """Return the generator of one numbered stream below a seed, on a device."""
+    """Return the random generator number `number` of a seed, on a device."""
     mixed = (seed * 0x9E3779B97F4A7C15 + number * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**63
     return torch.Generator(device).manual_seed(mixed)

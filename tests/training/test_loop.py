@@ -96,7 +96,7 @@ def test_uniformity_of_means_leaves_padding_and_hidden_places_out(
         seen.append(z.detach())
         return z.sum() * 0
 
-    monkeypatch.setattr("maetheory.training.masked_modelling.penalty", note)
+    monkeypatch.setattr("maetheory.training.masked_modelling.uniformity_penalty", note)
     masks: list[torch.Tensor] = []
     draw = masked_modelling.sample_masks
     monkeypatch.setattr(masked_modelling, "sample_masks", lambda *words: masks.append(draw(*words)) or masks[-1])

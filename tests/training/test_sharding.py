@@ -57,7 +57,7 @@ def look(seen):
     if seen.step == seen.total:
         said["own"] = sum(weight.to_local().numel() for weight in seen.model.parameters())
         said["all"] = sum(weight.numel() for weight in seen.model.parameters())
-        save_file(seen.whole().state_dict(), folder / f"whole-{rank}.safetensors")
+        save_file(seen.full_model().state_dict(), folder / f"whole-{rank}.safetensors")
 
 def misuse(seen):
     seen.model.encode(torch.from_numpy(digits.images[:2]))
@@ -204,7 +204,7 @@ def test_each_process_holds_its_part_and_can_ask_for_the_whole(runs: Path) -> No
     weights = read_checkpoint(list_checkpoints(runs / "plain-fsdp")[-1]).weights
     for rank in range(2):
         assert equal(load_file(runs / f"whole-{rank}.safetensors"), weights)
-        assert said[rank]["misuse"].endswith("take its whole() in place of its model")
+        assert said[rank]["misuse"].endswith("take its full_model() in place of its model")
         assert said[rank]["cut-fsdp"] == f"stopped after step {CUT} of {STEPS}; resume to go on"
 
 

@@ -59,7 +59,7 @@ class BoundsCallback:
         """Measure the model after the chosen steps, and return values to log; None after other steps."""
         if train_step.step not in self.steps and train_step.step != train_step.total:
             return None
-        return self.measure(train_step.whole(), step=train_step.step, epoch=train_step.epoch)
+        return self.measure(train_step.full_model(), step=train_step.step, epoch=train_step.epoch)
 
     def measure(self, model: nn.Module, *, step: int = 0, epoch: float = 0.0) -> dict[str, float]:
         """Measure a model, for instance before the first step.

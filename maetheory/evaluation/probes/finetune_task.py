@@ -47,13 +47,13 @@ class FinetuneTask:
             **self.config.to_dict(),
         }
 
-    def read(self, record: dict[str, Any]) -> dict[str, Any]:
+    def upgrade_record(self, record: dict[str, Any]) -> dict[str, Any]:
         """Return a saved record, with defaults for fields that it does not have."""
         if not {"start", "classes"} <= record.keys():
             raise KeyError("start")
         return FinetuneConfig().to_dict() | record
 
-    def check(self, shape: tuple[int, ...], name: str, share: int, shares: int) -> None:
+    def check_images(self, shape: tuple[int, ...], name: str, images_per_pass: int, n_passes: int) -> None:
         """Refuse images with another number of channels, and shares that would split a mixed pair.
 
         Raises
@@ -66,10 +66,10 @@ class FinetuneTask:
                 f"the encoder takes images of {self.encoder_config.channels} channels, or one, but those of {name} "
                 f"have {shape[0]}"
             )
-        if self.config.uses_mixing and shares > 1 and share % 2:
+        if self.config.uses_mixing and n_passes > 1 and images_per_pass % 2:
             raise InputError(
                 f"images are mixed in pairs, so each process and micro-batch must have an even number of "
-                f"them, but it has {share}"
+                f"them, but it has {images_per_pass}"
             )
 
     def build(self) -> nn.Module:
@@ -84,7 +84,7 @@ class FinetuneTask:
         )
         return torch.optim.AdamW(groups, lr=config.base_lr, betas=(config.beta1, config.beta2), fused=True)
 
-    def draws(self, step: int, n: int, device: torch.device) -> tuple[Tensor, ...]:
+    def random_draws(self, step: int, n: int, device: torch.device) -> tuple[Tensor, ...]:
         """Return the factors of branches (n, depth, 2), corners (n, 2), flips (n,) and mixing maps (n, S, S).
 
         A branch that is left out has the factor 0; the others are divided by their probability of staying.

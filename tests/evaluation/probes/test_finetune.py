@@ -101,7 +101,7 @@ def test_a_new_head_reads_the_right_tokens(digits: ImageSet, model: MAE) -> None
 def test_dropped_branches_are_left_out_and_kept_ones_are_rescaled(digits: ImageSet, model: MAE) -> None:
     classifier = classifier_with_new_head(as_encoder(model), 10, "cls", 0)
     task = FinetuneTask(replace(CONFIG, drop_path=0.5), as_encoder(model), 10)
-    kept = task.draws(0, 4000, torch.device("cpu"))[0]
+    kept = task.random_draws(0, 4000, torch.device("cpu"))[0]
     assert kept.shape == (4000, 2, 2)
     assert bool((kept[:, 0] == 1).all())  # the first block is never left out
     assert set(kept[:, 1].unique().tolist()) == {0.0, 2.0}
