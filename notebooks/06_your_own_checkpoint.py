@@ -172,6 +172,8 @@ for name, one in found.items():
 # %% [markdown]
 # The verdict is about a checkpoint, not about a method: trained five times as long (`make reproduce`), MAE's features on
 # digits have a higher effective rank than the random-initialisation baseline.
+# For the mean of patches the answer on digits is undecided, although its rank is far below the baseline: an untrained
+# network drawn by PyTorch's default rule has about as few directions.
 #
 # ## A module of your own
 #
