@@ -22,19 +22,22 @@ WeightInitializer = Callable[[Tensor], object]
 
 
 def _xavier(weight: Tensor) -> None:
+    """Fill a weight with Xavier-uniform values."""
     nn.init.xavier_uniform_(weight)
 
 
 def _pytorch(weight: Tensor) -> None:
+    """Fill a weight as torch.nn.Linear does."""
     nn.init.kaiming_uniform_(weight, a=sqrt(5))
 
 
 def _lecun(weight: Tensor) -> None:
+    """Fill a weight with LeCun-normal values, of variance 1/inputs."""
     nn.init.normal_(weight, std=1 / sqrt(weight.shape[1]))
 
 
 def _truncated_normal(weight: Tensor, std: float) -> None:
-    """Draw from the normal distribution without what lies beyond one standard deviation, as BEiT does."""
+    """Fill a weight from a normal distribution truncated at one standard deviation, as BEiT does."""
     nn.init.trunc_normal_(weight, std=std, a=-std, b=std)
 
 
@@ -49,19 +52,19 @@ class Initialisation:
     Attributes
     ----------
     name : str
-        As a sentence names it: "MAE's Xavier-uniform".
+        Name as in a sentence: "MAE's Xavier-uniform".
     linear, patch : callable
-        Fills a matrix (outputs, inputs) of a linear map, of the patch embedding.
+        Function that fills a matrix (outputs, inputs): of linear maps, and of the patch embedding.
     attention : callable, optional
-        The same for the map to queries, keys and values, where it is another.
+        The same for the map to queries, keys and values; None is `linear`.
     linear_bias, patch_bias : bool
         Whether biases are drawn as torch.nn draws them, U(±1/√inputs); else they are zero.
     cls, positions : float
         Standard deviation of cls and register tokens, and of a learned position table.
     depth_rescaled : bool
-        Whether the last map of the attention and of the MLP of block i, from 1, is divided by √(2i).
+        Whether the last map of attention and MLP of block i (counted from 1) is divided by √(2i).
     layer_scale : float
-        What LayerScale starts at, where the architecture has one.
+        Initial value of LayerScale, where the architecture has one.
     """
 
     name: str
@@ -106,12 +109,9 @@ VIT_PYTORCH = Initialisation(
 TRANSFORMER = Initialisation(
     "torch.nn.TransformerEncoder's", _pytorch, _pytorch, attention=_xavier, linear_bias=True, patch_bias=True
 )
-COMMON_RULES = (
-    MAE,
-    HUGGING_FACE,
-    PYTORCH,
-)  # the widest, the narrowest and a middle one in rank: what any code may have used
-SMALL_LAYER_SCALE = 1e-5  # of LayerScale, in networks of more than 18 blocks
+# Rules that any code may have used; their untrained networks have the highest, the lowest and a middle rank.
+COMMON_RULES = (MAE, HUGGING_FACE, PYTORCH)
+SMALL_LAYER_SCALE = 1e-5  # initial value of LayerScale in networks of more than 18 blocks
 RULES_BY_DIALECT: Mapping[str, tuple[Initialisation, ...]] = {
     "maetheory": (MAE,),
     "facebookresearch/mae": (MAE,),
@@ -143,16 +143,16 @@ RULES_BY_DIALECT: Mapping[str, tuple[Initialisation, ...]] = {
 def initialisation_rules_of(
     code_base: str, *, fixed_positions: bool = False, layer_scale: bool = False
 ) -> tuple[Initialisation, ...]:
-    """Return a code base's own rule first, then the others that an untrained network may have been drawn from.
+    """Return the rules that an untrained network may have been drawn by, the code base's own rule first.
 
     Parameters
     ----------
     code_base : str
-        Name of its dialect; of an unknown one the own rule is MAE's.
+        Name of its dialect; the rule of an unknown one is MAE's.
     fixed_positions : bool
         Whether positions are MAE's table of sines and cosines: such a network of Hugging Face is a ViTMAE.
     layer_scale : bool
-        Whether the architecture has a LayerScale; its small initial value is then one more rule.
+        Whether the architecture has a LayerScale; its small initial value is then an additional rule.
 
     Examples
     --------
@@ -172,7 +172,7 @@ def initialisation_rules_of(
 
 @torch.no_grad()
 def apply_initialisation(module: nn.Module, rule: Initialisation) -> None:
-    """Draw every weight of a Vision Transformer anew, from torch's generator; fixed position tables stay."""
+    """Draw all weights of a Vision Transformer by a rule from torch's global generator; fixed positions are kept."""
     for name, child in module.named_modules():
         if isinstance(child, nn.Linear | nn.Conv2d):
             _initialize_layer(name, child, rule)
@@ -186,11 +186,12 @@ def apply_initialisation(module: nn.Module, rule: Initialisation) -> None:
 
 
 def _initialize_layer(name: str, child: nn.Linear | nn.Conv2d, rule: Initialisation) -> None:
+    """Draw weight and bias of one linear map or patch convolution."""
     weight = child.weight.data.flatten(1)  # a view: the patch convolution is a linear map
     patch = isinstance(child, nn.Conv2d)
     attention = rule.attention or rule.linear
-    law = rule.patch if patch else attention if name.endswith("qkv") else rule.linear
-    law(weight)
+    initializer = rule.patch if patch else attention if name.endswith("qkv") else rule.linear
+    initializer(weight)
     block = re.search(r"blocks\.(\d+)\.(?:attn\.proj|mlp\.fc2)$", name)
     if rule.depth_rescaled and block:
         weight /= sqrt(2 * (int(block[1]) + 1))
