@@ -5,10 +5,10 @@
 # ---
 
 # %% [markdown]
-# # The paper's tables, ours beside every cell
+# # The paper's tables beside our accuracies
 #
-# Tables 1 and 2 of *How Mask Matters* (Zhang, Wang and Wang 2022) from what was measured here and published under
-# `figures/`; nothing is typed by hand. What was not run says so. `maetheory table --add runs/PRESET` publishes a run.
+# Tables 1 and 2 of *How Mask Matters* (Zhang, Wang and Wang 2022) beside the accuracies in the ledgers under `figures/`.
+# Experiments that were not run are marked "not run". `maetheory table --add runs/PRESET` publishes the ledger of a run.
 
 # %%
 # %matplotlib inline
@@ -25,8 +25,8 @@ ledger.groupby("experiment").agg(models=("cell", "nunique"), seeds=("seed", "nun
 # %% [markdown]
 # ## Table 1
 #
-# Accuracy in percent. A row of the paper is a preset of `maetheory reproduce`: its batch, epochs, patches and learning
-# rate, on the data named. Our probe is ours (the recipe stands in the table); the paper's is not stated.
+# Accuracy in percent. Each row of the paper is a preset of `maetheory reproduce` with the paper's batch size, epochs, patch
+# size, learning rate and data set. The recipe of our probe is in the table; the paper does not state its own.
 
 # %%
 paper_table(ledger, "table1").drop(columns="recipe")
@@ -38,21 +38,22 @@ paper_table(ledger, "table1").drop(columns="recipe")
 paper_table(ledger, "table2").drop(columns="recipe")
 
 # %% [markdown]
-# ## At sizes of our own
+# ## Our other experiments
 #
-# The same comparisons, small enough for two cores, probed and fine-tuned; mean ± standard deviation over seeds, or two
-# standard errors over test images where there is one seed.
+# The same comparisons, small enough for two cores, probed and fine-tuned; mean ± standard deviation over seeds, or ± two
+# standard errors over test images for one seed.
 
 # %%
 own_results_table(ledger).drop(columns="recipe")
 
 # %% [markdown]
-# ## What follows from it
+# ## Verdicts on the paper's claims
 #
-# By one rule: the difference seed by seed, with a 95 % t-interval over seeds, but none narrower than two standard
-# errors over test images. Wholly above 0: confirmed; wholly below: refuted; else undecided, as is all that rests on one
-# seed, whose error is of test images alone. Accuracies in points. A verdict is about our models and our probe at our
-# size, not about the paper's.
+# Verdicts follow one rule. The difference is taken seed by seed and has a 95 % t-interval over seeds, whose half-width is
+# at least two standard errors over test images. A claim is confirmed if the interval lies above 0, refuted if it lies
+# below 0, and undecided otherwise. An experiment with a single seed is always undecided, because its interval covers
+# test-image sampling only. Differences of accuracies are in percentage points. A verdict is about our models and our
+# probe at our size, not about the paper's.
 
 # %%
 claim_verdicts(ledger).round(3)
@@ -60,8 +61,9 @@ claim_verdicts(ledger).round(3)
 # %% [markdown]
 # ## The weight and the form of the uniformity term
 #
-# On the embedded digits: ranks, probes and reconstruction against the weight λ, for U-MAE's own term on the cls token
-# and on the mean of patches, over all pairs as in the authors' code, and for two other ways to say the same.
+# Effective ranks, probe accuracies and reconstruction losses on the embedded digits against the weight λ, for U-MAE's own
+# term on the cls token and on the mean of patches, over all pairs as in the authors' code, and for two other uniformity
+# terms.
 
 # %%
 sweep = ledger[ledger.experiment == "digits-uniformity"]

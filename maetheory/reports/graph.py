@@ -212,7 +212,7 @@ def _suggestion_sentence(study: GraphStudy) -> str:
         ways.append("pooled targets")
     if study.config.positions == "kept":
         ways.append("positions dropped")
-    return f"More views and targets coincide with {', '.join(ways[:-1])} or {ways[-1]}."
+    return f"More views and targets would coincide with {', '.join(ways[:-1])} or {ways[-1]}."
 
 
 def _interval_document(estimate: IntervalEstimate) -> dict[str, Any]:
