@@ -25,7 +25,7 @@ def test_the_value_is_that_of_scipy_with_and_without_ties(seed: int) -> None:
     assert one(x, y, permutations=1).value == pytest.approx(spearmanr(x, y).statistic, abs=1e-14)
 
 
-def test_the_share_of_permutations_is_that_of_all_of_them() -> None:
+def test_the_p_value_agrees_with_that_over_all_permutations() -> None:
     x, y = np.arange(6.0), np.array([1.0, 0.0, 2.0, 5.0, 3.0, 4.0])
     reached = abs(spearmanr(x, y).statistic) - 1e-9
     exact = np.mean([abs(spearmanr(x, order).statistic) >= reached for order in permutations(range(6))])
@@ -60,7 +60,7 @@ def test_under_independence_the_interval_contains_0_and_tests_reject_at_the_stat
     assert any_alone / worlds > 0.15  # what looking at six without correction would have found
 
 
-def test_where_a_score_predicts_the_interval_holds_the_truth_nearly_as_often() -> None:
+def test_the_interval_of_a_correlated_score_has_nearly_nominal_coverage() -> None:
     rng, truth, held = np.random.default_rng(1), 6 / np.pi * np.arcsin(0.6 / 2), 0
     for seed in range(200):
         x, noise = rng.normal(size=(2, 12))
@@ -69,7 +69,7 @@ def test_where_a_score_predicts_the_interval_holds_the_truth_nearly_as_often() -
     assert held / 200 > 0.95 - 3 * np.sqrt(0.05 * 0.95 / 200)
 
 
-def test_a_third_quantity_held_fixed_explains_away_what_it_causes() -> None:
+def test_the_partial_correlation_given_a_common_cause_is_small() -> None:
     rng = np.random.default_rng(2)
     cause = rng.normal(size=400)
     x, y = cause + rng.normal(size=(2, 400))
@@ -82,7 +82,7 @@ def test_a_third_quantity_held_fixed_explains_away_what_it_causes() -> None:
     assert np.isnan(one(cause, y, control=cause, permutations=1).partial)
 
 
-def test_a_constant_score_ranks_nothing_and_says_so() -> None:
+def test_a_constant_score_has_no_correlation_and_a_reason() -> None:
     found = rank_correlations({"flat": np.ones(5), "good": np.arange(5.0)}, {"y": np.arange(5.0)})
     assert np.isnan(found["flat", "y"].value)
     assert (found["flat", "y"].low, found["flat", "y"].high, found["flat", "y"].p) == (-1, 1, 1)
@@ -91,7 +91,7 @@ def test_a_constant_score_ranks_nothing_and_says_so() -> None:
     assert one(np.arange(5.0), np.ones(5)).reason.startswith("b is the same")
 
 
-def test_a_bound_that_is_infinite_is_the_worst_of_all() -> None:
+def test_an_infinite_score_has_the_last_rank() -> None:
     assert one(-np.array([1.0, np.inf, 2.0, 3.0]), np.array([0.9, 0.1, 0.8, 0.7])).value == pytest.approx(1)
 
 
@@ -105,6 +105,6 @@ def test_a_bound_that_is_infinite_is_the_worst_of_all() -> None:
         ({"x": np.arange(4.0)}, {"y": np.array([np.inf, 1, 2, 3])}, "y is inf for 1 of 4 items"),
     ],
 )
-def test_bad_input_is_one_sentence(scores: dict, measured: dict, words: str) -> None:
+def test_errors_are_one_sentence(scores: dict, measured: dict, words: str) -> None:
     with pytest.raises(InputError, match=words):
         rank_correlations(scores, measured)

@@ -16,9 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maetheory.core import InputError
-from maetheory.data import images_from_patches
 from maetheory.evaluation.bounds.autoencoding import autoencode_targets
+from maetheory.evaluation.bounds.graph_contents import (
+    check_model_fits,
+    node_masks,
+    render_views,
+    scatter_patches,
+    view_and_target_contents,
+)
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square
 from maetheory.graph.node_contents import NodeContents
@@ -26,8 +31,8 @@ from maetheory.models import MAE, patch_mean, split_mask
 from maetheory.models.losses import standardized_patches
 from maetheory.theory.graph_quantities import autoencoding_error, pair_lipschitz
 
-Readout = Literal["cls", "mean"]
-CHUNK = 2048
+Readout = Literal["cls", "mean"]  # one vector per view; `encode` has tokens too
+CHUNK = 2048  # views that are encoded at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,16 +123,16 @@ def encode_graph(
         If the model is not an MAE, the graph has no contents of views or dropped their positions, patches do not fit,
         or the readout is unknown.
     """
-    views, targets = _contents(graph)
-    _check_model(model, views, readout)
+    views, targets = view_and_target_contents(graph)
+    check_model_fits(model, views, readout)
     double = copy.deepcopy(model).double().eval()
     latent, predicted, features = _encode_views(double, views, readout, normalized)
     hidden_targets = _target_patches(double, targets)
     start_view = _nearest_view(graph, predicted, hidden_targets)
     h_g = autoencode_targets(
-        double, latent, start_view, torch.from_numpy(~_masks(targets)), hidden_targets, steps=fit_steps
+        double, latent, start_view, torch.from_numpy(~node_masks(targets)), hidden_targets, steps=fit_steps
     )
-    hidden = float(graph.degrees[0] @ (~_masks(views)).sum(1)) * views.values.shape[1]
+    hidden = float(graph.degrees[0] @ (~node_masks(views)).sum(1)) * views.values.shape[1]
     norm = "L2-normalised" if normalized else "not normalised"
     description = (
         f"f is the {readout} readout, {norm}; the decoder reads all tokens, not normalised; h_g is the decoder on "
@@ -144,19 +149,13 @@ def encode_graph(
     )
 
 
-def render_views(contents: NodeContents, patch: int) -> np.ndarray:
-    """Return an image for each view, shape (N, C, H, H), black at hidden positions."""
-    pixels = contents.to_pixels("zero").reshape(len(contents.symbols), -1, contents.values.shape[1])  # (N, n, s)
-    return images_from_patches(pixels, patch)
-
-
 @torch.no_grad()
 def _encode_views(
     model: MAE, views: NodeContents, readout: Readout, normalized: bool
 ) -> tuple[list[Tensor], np.ndarray, np.ndarray]:
     """Return the tokens of every view (1 + v, k), its prediction by position (N1, n, c), and f (N1, k)."""
     images = torch.from_numpy(render_views(views, model.config.encoder.patch))
-    masks = torch.from_numpy(_masks(views))
+    masks = torch.from_numpy(node_masks(views))
     latents: list[Tensor] = []
     predicted, features = np.zeros((*masks.shape, views.values.shape[1])), []
     for start in range(0, len(masks), CHUNK):
@@ -169,17 +168,9 @@ def _encode_views(
     return latents, predicted, np.concatenate(features)
 
 
-def scatter_patches(rows: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """Return hidden patches (B, h, c), given in raster order and padded, at their positions (B, n, c), 0 elsewhere."""
-    scattered = np.zeros((*hidden.shape, rows.shape[2]))
-    image, place = np.nonzero(hidden)
-    scattered[image, place] = rows[image, (hidden.cumsum(1) - 1)[image, place]]
-    return scattered
-
-
 def _target_patches(model: MAE, targets: NodeContents) -> np.ndarray:
     """Return the targets of the model at each hidden position, shape (N2, n, c), 0 elsewhere."""
-    config, hidden = model.config, _masks(targets)
+    config, hidden = model.config, node_masks(targets)
     patches = model.encoder.patchify(torch.from_numpy(render_views(targets, config.encoder.patch)))
     if config.norm_pixels:
         patches = standardized_patches(patches)
@@ -194,44 +185,6 @@ def _nearest_view(graph: MaskGraph, predicted: np.ndarray, targets: np.ndarray) 
     order = np.lexsort((distances, target))
     first = np.unique(target[order], return_index=True)[1]
     return view[order][first]
-
-
-def _contents(graph: MaskGraph) -> tuple[NodeContents, NodeContents]:
-    views, targets = graph.view_contents, graph.target_contents
-    if views is None or targets is None:
-        raise InputError(
-            "a model can be shown the views of a graph enumerated from a world, but this one came from a joint law"
-        )
-    if views.masks is None or targets.masks is None:
-        raise InputError('a masked autoencoder knows its mask, so positions must be "kept", but they were dropped')
-    return views, targets
-
-
-def _masks(contents: NodeContents) -> np.ndarray:
-    assert contents.masks is not None
-    return contents.masks
-
-
-def _check_model(model: Any, views: NodeContents, readout: str) -> None:
-    if not isinstance(model, MAE):
-        raise InputError(
-            f"the bounds speak of a masked autoencoder with a decoder, MAE, but this is a {type(model).__name__}"
-        )
-    if readout not in ("cls", "mean"):
-        raise InputError(f"the readout must be 'cls' or 'mean', but it is {readout!r}")
-    vit, (n, s) = model.config.encoder, (_masks(views).shape[1], views.values.shape[1])
-    if vit.n_patches != n:
-        raise InputError(
-            f"the model sees {vit.n_patches} patches of {vit.patch}x{vit.patch} pixels, but an image of "
-            f"this world has {n} patches"
-        )
-    if vit.patch_dim != s:
-        raise InputError(
-            f"a patch of the model has {vit.patch}x{vit.patch} pixels in {vit.channels} channels, "
-            f"{vit.patch_dim} values, but a symbol of this world has {s}"
-        )
-    if model.config.norm_pixels and s == 1:
-        raise InputError("the model standardises each target patch, which a patch of one value cannot be")
 
 
 def _unit_rows(rows: np.ndarray) -> np.ndarray:

@@ -6,8 +6,8 @@ Read in this order:
 - `random_initialisation`, `prediction_interval` and `baselines`: the random-initialisation baseline, its interval, and
   the shuffled-column and Gaussian-noise baselines;
 - `curves`: singular values, and ranks as functions of the number of images;
-- `measurement` and `initialisation_span`: measurements of one model, and of untrained networks of all usual
-  initialisations;
+- `measurement`, with `view_features` and `notes`: measurements of one model;
+- `initialisation_span`: the same of untrained networks of all usual initialisations;
 - `report` and `tables`: `measure_collapse`, and the tables of its result;
 - `verdict`, with `complete_collapse` and `dimensional_collapse`: conclusions from the intervals.
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maetheory.core import InputError, Progress
-from maetheory.data import ImageSet
+from maetheory.core import Progress
 from maetheory.evaluation.collapse.baselines import noise_baseline, shuffle_columns
 from maetheory.evaluation.collapse.curves import ranks_by_sample_size, scaled_singular_values
 from maetheory.evaluation.collapse.metric_estimates import estimate_by_half_sampling, estimate_metrics
 from maetheory.evaluation.collapse.metric_specs import MetricEstimate, MetricSpec
 from maetheory.evaluation.collapse.notes import feature_notes
+from maetheory.evaluation.collapse.view_features import last_layer_views, shuffle_views
 from maetheory.evaluation.features.feature_sets import FeatureSet, Layer, collect_features
-from maetheory.evaluation.features.masked_views import default_mask_law, masked_view_features, sample_images_for_views
 from maetheory.masks import MaskLaw
 
-Views = Mapping[Any, NDArray[np.floating[Any]]]
 Estimates = tuple[MetricEstimate | None, ...]
 
 
@@ -103,7 +101,7 @@ def measure_model(
     """
     feature_sets = collect_features(model, images, seed=seed, progress=progress, **settings)
     last = feature_sets[-1].layer
-    views, notes = _masked_views(
+    views, notes = last_layer_views(
         model, images, feature_sets, metric_specs, law, seed=seed, progress=progress, **settings
     )
     measurements = []
@@ -144,7 +142,7 @@ def _measure_readout(
         shuffled = _fill_view_metrics(
             estimate_metrics(metric_specs, shuffled_set, exact=exact, row_intervals=False),
             metric_specs,
-            None if views is None else _shuffle_views(views, seed),
+            None if views is None else shuffle_views(views, seed),
         )
         noise = tuple(
             _noise_value(spec, estimate, feature_set, shape, seed)
@@ -179,11 +177,6 @@ def _fill_view_metrics(estimates: Estimates, metric_specs: Sequence[MetricSpec],
     )
 
 
-def _shuffle_views(views: NDArray[np.floating[Any]], seed: int) -> NDArray[np.floating[Any]]:
-    n, q, d = views.shape
-    return np.random.default_rng(seed).permuted(views.reshape(n * q, d), axis=0).reshape(n, q, d)
-
-
 def _noise_value(
     metric_spec: MetricSpec, estimate: MetricEstimate | None, feature_set: FeatureSet, views: Any, seed: int
 ) -> float:
@@ -192,39 +185,3 @@ def _noise_value(
         return np.nan
     rows = feature_set.n if metric_spec.needs == "moments" else len(feature_set.rows)
     return noise_baseline(metric_spec, views if metric_spec.needs == "views" else (rows, feature_set.d), seed=seed)
-
-
-def _masked_views(
-    model: Any,
-    images: Any,
-    feature_sets: Sequence[FeatureSet],
-    metric_specs: Sequence[MetricSpec],
-    law: MaskLaw | None,
-    *,
-    seed: int,
-    progress: Progress,
-    **settings: Any,
-) -> tuple[Views, tuple[str, ...]]:
-    """Return the features of the last layer under masks by readout, or the reason why there are none."""
-    if not any(spec.needs == "views" for spec in metric_specs):
-        return {}, ()
-    law = law or default_mask_law(model)
-    if law is None:
-        return {}, ("LiDAR and mask-pair alignment need masked views, which a callable does not give",)
-    pixels = images.images if isinstance(images, ImageSet) else images
-    last = feature_sets[-1]
-    readouts: Any = [one.readout for one in feature_sets if one.layer == last.layer]
-    options = {name: settings[name] for name in ("final_norm", "batch")}
-    try:
-        return masked_view_features(
-            model,
-            pixels[sample_images_for_views(len(pixels), last.d, seed)],
-            law,
-            readouts=readouts,
-            layer=last.layer,
-            seed=seed,
-            progress=progress,
-            **options,
-        ), ()
-    except InputError as error:
-        return {}, (f"LiDAR and mask-pair alignment are left out: {error}",)

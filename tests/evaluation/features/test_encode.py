@@ -59,7 +59,7 @@ def test_masks_and_foreign_callables(images: ImageSet) -> None:
         encode(model, images, readout="sum")  # type: ignore[arg-type]
 
 
-def test_rows_that_show_more_patches_do_not_dilute_the_others(images: ImageSet) -> None:
+def test_features_do_not_depend_on_the_masks_of_other_images(images: ImageSet) -> None:
     torch.manual_seed(0)
     model = MAE(CONFIG).eval()
     masks = BernoulliMasks(16, 0.5).sample(np.random.default_rng(1), 30)
@@ -80,7 +80,7 @@ def test_one_mask_row_for_each_image(images: ImageSet) -> None:
         encode(MAE(CONFIG), images.images[:0])
 
 
-def test_a_foreign_model_is_given_floats_in_0_1(images: ImageSet) -> None:
+def test_a_foreign_model_receives_floats_in_0_1(images: ImageSet) -> None:
     bytes_ = (255 * images.images).astype(np.uint8)
     linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 4))
     expected = linear(torch.from_numpy(bytes_).flatten(1) / 255).detach()
@@ -88,7 +88,7 @@ def test_a_foreign_model_is_given_floats_in_0_1(images: ImageSet) -> None:
     torch.testing.assert_close(encode(linear, bytes_ / 255), expected)
 
 
-def test_a_probe_that_did_not_converge_says_so_in_its_recipe_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_probe_that_did_not_converge_notes_it_in_its_recipe_only(monkeypatch: pytest.MonkeyPatch) -> None:
     Z, y = np.random.default_rng(0).normal(size=(60, 40)), np.arange(60) % 3
     assert "not converged" not in linear_probe(Z, y, Z, y).recipe
     monkeypatch.setattr(linear_and_knn, "MAX_ITERATIONS", 2)
