@@ -107,7 +107,7 @@ def fit(
 
 
 class _TrainingRun:
-    """State of a training run."""
+    """State of a training run: model, optimiser, batches and the steps done."""
 
     def __init__(
         self,
@@ -255,11 +255,9 @@ class _TrainingRun:
             self.logbook.write(record | extra)
 
     def _full_model(self) -> nn.Module:
-        return (
-            self.unwrapped_model
-            if self.meta_model is None
-            else sharding.gather_full_model(self.meta_model, self.unwrapped_model)
-        )
+        if self.meta_model is None:
+            return self.unwrapped_model
+        return sharding.gather_full_model(self.meta_model, self.unwrapped_model)
 
     @contextmanager
     def _explain_sharding_errors(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""A stream yields every image once an epoch, the same whoever decodes it, and says what it had to leave out."""
+"""An epoch of a folder yields every image once, the same with any number of workers, and names skipped files."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_workers_do_not_matter(noisy: Path) -> None:
     assert np.array_equal(*(np.concatenate([images for images, _ in batches]) for batches in (alone, larger)))
 
 
-def test_batches_of_version_one_are_kept(noisy: Path) -> None:
+def test_batches_are_those_of_earlier_versions(noisy: Path) -> None:
     """Bytes recorded from the stream that decoded in processes of its own, before DataLoader took them over."""
     digest = hashlib.sha256()
     for images, labels in FolderStream(noisy, size=16, train=True, batch=4, seed=3, workers=2).epoch(2):

@@ -1,4 +1,4 @@
-"""A streamed run is the run on the same images held in memory, and may be cut anywhere as well."""
+"""Training on a streamed folder equals training on the same images in memory, and resumes exactly."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def same_weights(a: Path, b: Path) -> bool:
     return all(torch.equal(one[name], two[name]) for name in one)
 
 
-def test_streamed_central_views_are_the_resident_run(noise: Path, tmp_path: Path) -> None:
-    train(CONFIG, load_image_folder(noise, size=8), out=tmp_path / "resident")
+def test_streamed_central_crops_give_the_in_memory_run(noise: Path, tmp_path: Path) -> None:
+    train(CONFIG, load_image_folder(noise, size=8), out=tmp_path / "in-memory")
     train(CONFIG, FolderStream(noise, size=8, workers=0), out=tmp_path / "streamed")
-    assert same_weights(tmp_path / "resident", tmp_path / "streamed")
+    assert same_weights(tmp_path / "in-memory", tmp_path / "streamed")
 
 
 @pytest.mark.filterwarnings("ignore::maetheory.data.image_files.SkippedFilesWarning")
@@ -50,8 +50,8 @@ def test_resumed_within_an_epoch_is_uninterrupted(noise: Path, tmp_path: Path) -
     stream = FolderStream(noise, size=8, train=True, workers=0)
     train(CONFIG, stream, out=tmp_path / "whole")
 
-    def stop(seen: TrainStep) -> None:
-        if seen.step == 3:  # of two steps an epoch
+    def stop(train_step: TrainStep) -> None:
+        if train_step.step == 3:  # of two steps an epoch
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):

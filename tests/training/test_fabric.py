@@ -1,4 +1,4 @@
-"""One process or two: the same losses and the same weights, to float32 round-off."""
+"""Training on one process and on two gives the same losses and weights, up to float32 rounding error."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_three_steps_of_two_processes_are_three_steps_of_one(tmp_path: Path, law
         assert json.dumps(a["learning_rate"]) == json.dumps(b["learning_rate"])
         for name in ("loss", "reconstruction", "uniformity"):
             assert a[name] == pytest.approx(b[name], rel=2e-5)
-    # Weights of zero true gradient (key biases) random-walk by round-off under AdamW, so gradients' means are compared.
+    # Under AdamW rounding errors move weights of zero true gradient (key biases), so gradients' means are compared.
     moments = [read_checkpoint(list_checkpoints(tmp_path / name)[-1]).optimizer for name in "12"]
     names = [name for name in moments[0] if name.startswith("exp_avg.")]
     size = max(float(moments[0][name].abs().max()) for name in names)

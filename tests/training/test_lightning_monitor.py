@@ -1,4 +1,4 @@
-"""Lightning trains the same run with the monitor, logs its numbers, and can ask for them of a checkpoint alone."""
+"""The Lightning callback does not change training, logs the metrics, and validates a checkpoint alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run may be cut anywhere and is still the same run."""
+"""An interrupted and resumed run equals the uninterrupted one, bit for bit."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def same_weights(a: Path, b: Path) -> bool:
 
 
 class StopAt:
-    """Press Ctrl-C while a given step is under way."""
+    """Callback that sends Ctrl-C during a given step."""
 
     def __init__(self, step: int) -> None:
         self.step = step
 
-    def __call__(self, seen: TrainStep) -> None:
-        if seen.step == self.step:
+    def __call__(self, train_step: TrainStep) -> None:
+        if train_step.step == self.step:
             os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -131,11 +131,13 @@ def test_uniformity_of_means_leaves_padding_and_hidden_places_out(
 def test_the_recipe_says_what_is_weighed(
     tmp_path: Path, digits: ImageSet, changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[dict[str, object]] = []
-    monkeypatch.setattr(masked_modelling, "penalty", lambda z, **words: told.append(words) or z.sum() * 0 + 2)
+    arguments: list[dict[str, object]] = []
+    monkeypatch.setattr(
+        masked_modelling, "uniformity_penalty", lambda z, **words: arguments.append(words) or z.sum() * 0 + 2
+    )
     config = replace(CONFIG, epochs=1, batch=256, **changes)  # type: ignore[arg-type]
     train(config, digits, out=tmp_path)
-    assert told == [
+    assert arguments == [
         {
             "form": config.uniformity_form,
             "normalize": config.uniformity_normalize,
@@ -207,15 +209,17 @@ def test_learns_more_than_the_mean_image(tmp_path: Path) -> None:
 
 
 def test_callback_numbers_are_logged(tmp_path: Path, digits: ImageSet) -> None:
-    train(CONFIG, digits, out=tmp_path, callbacks=[lambda seen: {"answer": 42.0} if seen.step == 6 else None])
+    train(
+        CONFIG, digits, out=tmp_path, callbacks=[lambda train_step: {"answer": 42.0} if train_step.step == 6 else None]
+    )
     assert [line.get("answer") for line in read_log(tmp_path / "metrics.jsonl")].index(42.0) == 5
 
 
 def test_nan_stops_with_the_step_and_the_last_good_checkpoint(tmp_path: Path, digits: ImageSet) -> None:
-    def poison(seen: TrainStep) -> None:
-        if seen.step == 4:
+    def poison(train_step: TrainStep) -> None:
+        if train_step.step == 4:
             with torch.no_grad():
-                seen.model.encoder.cls_token.fill_(float("nan"))  # type: ignore[union-attr]
+                train_step.model.encoder.cls_token.fill_(float("nan"))  # type: ignore[union-attr]
 
     with pytest.raises(InputError, match=r"not finite at step 4.*last good checkpoint is .*step-00000003"):
         train(replace(CONFIG, save_seconds=0.0), digits, out=tmp_path / "often", callbacks=[poison])
@@ -243,7 +247,7 @@ def test_refusals(tmp_path: Path, digits: ImageSet) -> None:
 
 
 def test_a_run_keeps_its_precision(tmp_path: Path, digits: ImageSet) -> None:
-    """Other arithmetic gives other weights, so a checkpoint says its own and is not resumed in another."""
+    """A checkpoint records its precision and is not resumed with another one, which would give other weights."""
     few = replace(CONFIG, epochs=1)
     for name in ("bf16-mixed", "32-true"):
         train(few, digits, out=tmp_path / name, fabric=make_fabric("cpu", precision=name))

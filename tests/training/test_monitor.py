@@ -1,4 +1,4 @@
-"""What the monitor says is what the features say, and the run it watches is the run nobody watches."""
+"""The monitor's metrics equal those of the features, and monitoring does not change training."""
 
 from __future__ import annotations
 
@@ -160,10 +160,10 @@ def test_the_hook_sees_the_latent_of_training_and_leaves_with_the_run(tmp_path: 
     monitor = CollapseMonitor(every=3, window=1, metrics=("mean_cosine", "effective_rank"))
     latents: list[Tensor] = []
 
-    def note(seen: TrainStep) -> None:
-        encode(seen.model, digits)  # features of an evaluation are not the batch's
-        if seen.step == 1:
-            seen.model.register_forward_hook(lambda _, __, out: latents.append(out.latent[:, 0].detach().clone()))
+    def note(train_step: TrainStep) -> None:
+        encode(train_step.model, digits)  # features of an evaluation are not the batch's
+        if train_step.step == 1:
+            train_step.model.register_forward_hook(lambda _, __, out: latents.append(out.latent[:, 0].detach().clone()))
 
     done = train(CONFIG, digits, out=tmp_path, callbacks=[monitor, note])
     assert monitor.latest is not None
@@ -180,9 +180,9 @@ def test_micro_batches_of_a_step_are_one_batch(tmp_path: Path, digits: ImageSet)
 
 
 def test_a_function_may_choose_the_features(tmp_path: Path, digits: ImageSet) -> None:
-    def features(seen: TrainStep) -> Tensor:
+    def features(train_step: TrainStep) -> Tensor:
         torch.rand(3)
-        return encode(seen.model, digits)
+        return encode(train_step.model, digits)
 
     monitor = CollapseMonitor(every=3, window=1, features=features)
     after: list[Tensor] = []
@@ -196,7 +196,7 @@ def test_a_function_may_choose_the_features(tmp_path: Path, digits: ImageSet) ->
 
 
 class Net(nn.Module):
-    """Tokens, then a head, with dropout in between to tell a second forward pass from none."""
+    """Tokens, then a head, with dropout in between, so that an extra forward pass would be noticed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -209,7 +209,7 @@ class Net(nn.Module):
 
 
 class Notes:
-    """A Fabric logger that remembers."""
+    """Fabric logger that stores what it is given."""
 
     name = version = root_dir = log_dir = group_separator = None
 
@@ -317,7 +317,7 @@ fabric.launch()
 share = (slice(0, 16), slice(16, 24))[fabric.global_rank]
 monitor = CollapseMonitor(every=2, window=1)
 found = [monitor.update(batch[share], step) for step, batch in enumerate(torch.load(sys.argv[1]), 1)]
-if fabric.global_rank == 1:  # every process has the numbers, the last as well
+if fabric.global_rank == 1:  # every process has the values, the last one too
     print(json.dumps(found))
 """
 

@@ -1,4 +1,4 @@
-"""The same command gives the same bytes on two threads too."""
+"""Repeated runs give the same bytes, also with two CPU threads."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def same(a: Path, b: Path) -> bool:
 
 
 def stop_at(step: int) -> object:
-    def stop(seen: TrainStep) -> None:
-        if seen.step == step:
+    def stop(train_step: TrainStep) -> None:
+        if train_step.step == step:
             os.kill(os.getpid(), signal.SIGINT)
 
     return stop

@@ -1,4 +1,4 @@
-"""Warm-up is a straight line to the peak, the rest half a cosine to zero."""
+"""The learning rate rises linearly to its peak and falls by half a cosine to zero."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights may be shared among processes: it is still the same run, and its checkpoints are anyone's."""
+"""Training with sharded weights (FSDP) equals training without, and so do its checkpoints."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ import torch
 from safetensors.torch import save_file
 from maetheory.core import InputError
 from maetheory.data import load_images
-from maetheory.training import CollapseMonitor, TrainConfig, fabric_of, train
+from maetheory.training import CollapseMonitor, TrainConfig, make_fabric, train
 
 torch.set_num_threads(1)
 folder, rank, digits, said = Path(sys.argv[1]), int(os.environ["RANK"]), load_images("digits", limit=192), {}
 
-def stop(seen):
-    if seen.step == 3 and rank == 1:  # one process hears it, all must stop
+def stop(train_step):
+    if train_step.step == 3 and rank == 1:  # one process is interrupted, all must stop
         os.kill(os.getpid(), signal.SIGINT)
 
-def look(seen):
-    if seen.step == seen.total:
-        said["own"] = sum(weight.to_local().numel() for weight in seen.model.parameters())
-        said["all"] = sum(weight.numel() for weight in seen.model.parameters())
-        save_file(seen.full_model().state_dict(), folder / f"whole-{rank}.safetensors")
+def check_weights(train_step):
+    if train_step.step == train_step.total:
+        said["own"] = sum(weight.to_local().numel() for weight in train_step.model.parameters())
+        said["all"] = sum(weight.numel() for weight in train_step.model.parameters())
+        save_file(train_step.full_model().state_dict(), folder / f"whole-{rank}.safetensors")
 
-def misuse(seen):
-    seen.model.encode(torch.from_numpy(digits.images[:2]))
+def misuse(train_step):
+    train_step.model.encode(torch.from_numpy(digits.images[:2]))
 
 for job in json.loads((folder / "jobs.json").read_text()):
     if "start" in job:
@@ -68,10 +68,11 @@ for job in json.loads((folder / "jobs.json").read_text()):
             shutil.copytree(folder / job["start"], folder / job["name"])
         torch.distributed.barrier()
     callbacks = [CollapseMonitor(every=1, window=1, metrics=("effective_rank",))]
-    callbacks += [{"stop": stop, "look": look, "misuse": misuse}[name] for name in job.get("callbacks", ())]
+    named = {"stop": stop, "check_weights": check_weights, "misuse": misuse}
+    callbacks += [named[name] for name in job.get("callbacks", ())]
     try:
         train(TrainConfig.from_dict(job["config"]), digits, out=folder / job["name"], resume="start" in job,
-              fabric=fabric_of("cpu", strategy=job["strategy"]), callbacks=callbacks)
+              fabric=make_fabric("cpu", strategy=job["strategy"]), callbacks=callbacks)
     except (KeyboardInterrupt, InputError) as error:
         said[job["name"]] = str(error)
 (folder / f"said-{rank}.json").write_text(json.dumps(said))
@@ -91,14 +92,14 @@ def one(name: str, out: Path, *callbacks: Any, resume: bool = False) -> None:
     )
 
 
-def stop(seen: TrainStep) -> None:
-    if seen.step == CUT:
+def stop(train_step: TrainStep) -> None:
+    if train_step.step == CUT:
         os.kill(os.getpid(), signal.SIGINT)
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One process's runs, and of two processes those that share weights and those that do not."""
+    """Runs of one process, and of two processes with and without sharded weights."""
     folder = tmp_path_factory.mktemp("runs")
     for name in CONFIGS:
         one(name, folder / f"{name}-one")
@@ -110,7 +111,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "name": f"{name}-{strategy}",
             "config": config.to_dict(),
             "strategy": strategy,
-            "callbacks": ["look"] if (name, strategy) == ("plain", "fsdp") else [],
+            "callbacks": ["check_weights"] if (name, strategy) == ("plain", "fsdp") else [],
         }
         for name, config in CONFIGS.items()
         for strategy in ("ddp", "fsdp")
@@ -148,18 +149,16 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def same_run(a: Path, b: Path) -> None:
-    """Compare losses and what the monitor saw at each step, and the moments after the last."""
+    """Compare losses and monitored metrics of each step, and the optimiser state after the last."""
     logs = [read_log(path / "metrics.jsonl") for path in (a, b)]
     assert len(logs[0]) == len(logs[1]) == STEPS
     for x, y in zip(*logs, strict=True):
         assert x["learning_rate"] == y["learning_rate"]
-        looked = (
-            x.keys() & y.keys() & {"effective_rank"}
-        )  # the monitor sees no first step, nor the first of a resumption
-        assert looked or x["step"] in (1, CUT + 1)
-        for name in ("loss", "reconstruction", "uniformity", *looked):
+        monitored = x.keys() & y.keys() & {"effective_rank"}  # the monitor skips the first step of a run or resumption
+        assert monitored or x["step"] in (1, CUT + 1)
+        for name in ("loss", "reconstruction", "uniformity", *monitored):
             assert x[name] == pytest.approx(y[name], rel=TOLERANCE)
-    # As in test_processes: AdamW moves weights of zero true gradient by round-off alone, so moments are compared.
+    # As in test_fabric: AdamW moves weights of zero true gradient by rounding errors alone, so moments are compared.
     left, right = (read_checkpoint(list_checkpoints(path)[-1]).optimizer for path in (a, b))
     assert left.keys() == right.keys()
     size = max(float(value.abs().max()) for name, value in left.items() if name.startswith("exp_avg."))
@@ -224,5 +223,5 @@ def test_fabrics_own_sharding_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     fabric = Fabric(accelerator="cpu", devices=1)
     monkeypatch.setattr(fabric, "_strategy", FSDPStrategy())
     monkeypatch.setattr(fabric, "launch", lambda: None)
-    with pytest.raises(InputError, match="take fabric_of"):
+    with pytest.raises(InputError, match="take make_fabric"):
         train(CONFIGS["plain"], load_images("digits", limit=192), out=tmp_path, fabric=fabric)
