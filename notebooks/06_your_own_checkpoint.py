@@ -97,12 +97,13 @@ pd.DataFrame(
 # %% [markdown]
 # ## Measure
 #
-# `full=True` measures three baselines too. *Random init*: untrained networks of the same architecture, drawn by the code
-# base's own initialisation rule; the table shows the mean over five of them. *Shuffled*: each column of the features
-# permuted independently. *Noise*: Gaussian noise of the same shape, whose singular values are those of Marchenko and
-# Pastur. How many directions an untrained network has depends on its initialisation rule, so a span covers the usual
-# rules (`random_span_low`, `random_span_high`); the verdict below uses it. Brackets are intervals of two standard errors,
-# extrapolated to infinitely many images: ranks of few images are too low, so their intervals lie above the value.
+# `full=True` measures three baselines too. *Random init*: untrained networks of the same architecture, drawn by the
+# code base's own initialisation rule; the table shows the mean over five of them. *Shuffled*: each column of the
+# features permuted independently. *Noise*: Gaussian noise of the same shape, whose singular values are those of
+# Marchenko and Pastur. How many directions an untrained network has depends on its initialisation rule, so a span
+# covers the usual rules (`random_span_low`, `random_span_high`); the verdict below uses it. Brackets are intervals of
+# two standard errors, extrapolated to infinitely many images: ranks of few images are too low, so their intervals lie
+# above the value.
 
 # %%
 loaded = {name: load_checkpoint(path, heads=None if real else 4)[0] for name, path in paths.items()}
@@ -147,9 +148,9 @@ with figures.paper_style():
 # %% [markdown]
 # ## Layer by layer
 #
-# At layer 0 the cls token is the same for all images: rank 1. The effective rank of the MAE on digits rises in the first
-# block and falls in the later ones; that of the U-MAE rises up to the last. In the CIFAR-10 checkpoints the rank of cls
-# falls in the last layers, which prepare it for a classifier of ten classes.
+# At layer 0 the cls token is the same for all images: rank 1. The effective rank of the MAE on digits rises in the
+# first block and falls in the later ones; that of the U-MAE rises up to the last. In the CIFAR-10 checkpoints the
+# rank of cls falls in the last layers, which prepare it for a classifier of ten classes.
 
 # %%
 layers = layer_ranks({name: one.table for name, one in found.items()})
@@ -170,16 +171,16 @@ for name, one in found.items():
     print(name, *assess_collapse(one.table), "", sep="\n")
 
 # %% [markdown]
-# The verdict is about a checkpoint, not about a method: trained five times as long (`make reproduce`), MAE's features on
-# digits have a higher effective rank than the random-initialisation baseline.
-# For the mean of patches the answer on digits is undecided, although its rank is far below the baseline: an untrained
-# network drawn by PyTorch's default rule has about as few directions.
+# The verdict is about a checkpoint, not about a method: trained five times as long (`make reproduce`), MAE's features
+# on digits have a higher effective rank than the random-initialisation baseline. For the mean of patches the answer
+# on digits is undecided, although its rank is far below the baseline: an untrained network drawn by PyTorch's default
+# rule has about as few directions.
 #
 # ## A module of your own
 #
-# `collapse_report` takes any module or function from images to features. Its initialisation is not known, so there is no
-# random-initialisation baseline; a copy made before training replaces it. Here a small convolutional network learns to
-# classify the images, and its features lose directions: few are enough to separate ten classes.
+# `collapse_report` takes any module or function from images to features. Its initialisation is not known, so there is
+# no random-initialisation baseline; a copy made before training replaces it. Here a small convolutional network
+# learns to classify the images, and its features lose directions: few are enough to separate ten classes.
 
 # %%
 torch.manual_seed(0)

@@ -7,8 +7,9 @@
 # %% [markdown]
 # # The paper's tables beside our accuracies
 #
-# Tables 1 and 2 of *How Mask Matters* (Zhang, Wang and Wang 2022) beside the accuracies in the ledgers under `figures/`.
-# Experiments that were not run are marked "not run". `maetheory table --add runs/PRESET` publishes the ledger of a run.
+# Tables 1 and 2 of *How Mask Matters* (Zhang, Wang and Wang 2022) beside the accuracies in the ledgers under
+# `figures/`. Experiments that were not run are marked "not run". `maetheory table --add runs/PRESET` publishes the
+# ledger of a run.
 
 # %%
 # %matplotlib inline
@@ -25,8 +26,8 @@ ledger.groupby("experiment").agg(models=("cell", "nunique"), seeds=("seed", "nun
 # %% [markdown]
 # ## Table 1
 #
-# Accuracy in percent. Each row of the paper is a preset of `maetheory reproduce` with the paper's batch size, epochs, patch
-# size, learning rate and data set. The recipe of our probe is in the table; the paper does not state its own.
+# Accuracy in percent. Each row of the paper is a preset of `maetheory reproduce` with the paper's batch size, epochs,
+# patch size, learning rate and data set. The recipe of our probe is in the table; the paper does not state its own.
 
 # %%
 paper_table(ledger, "table1").drop(columns="recipe")
@@ -40,8 +41,8 @@ paper_table(ledger, "table2").drop(columns="recipe")
 # %% [markdown]
 # ## Our other experiments
 #
-# The same comparisons, small enough for two cores, probed and fine-tuned; mean ± standard deviation over seeds, or ± two
-# standard errors over test images for one seed.
+# The same comparisons, small enough for two cores, probed and fine-tuned; mean ± standard deviation over seeds, or ±
+# two standard errors over test images for one seed.
 
 # %%
 own_results_table(ledger).drop(columns="recipe")
@@ -49,11 +50,11 @@ own_results_table(ledger).drop(columns="recipe")
 # %% [markdown]
 # ## Verdicts on the paper's claims
 #
-# Verdicts follow one rule. The difference is taken seed by seed and has a 95 % t-interval over seeds, whose half-width is
-# at least two standard errors over test images. A claim is confirmed if the interval lies above 0, refuted if it lies
-# below 0, and undecided otherwise. An experiment with a single seed is always undecided, because its interval covers
-# test-image sampling only. Differences of accuracies are in percentage points. A verdict is about our models and our
-# probe at our size, not about the paper's.
+# Verdicts follow one rule. The difference is taken seed by seed and has a 95 % t-interval over seeds, whose
+# half-width is at least two standard errors over test images. A claim is confirmed if the interval lies above 0,
+# refuted if it lies below 0, and undecided otherwise. An experiment with a single seed is always undecided, because
+# its interval covers test-image sampling only. Differences of accuracies are in percentage points. A verdict is about
+# our models and our probe at our size, not about the paper's.
 
 # %%
 claim_verdicts(ledger).round(3)
@@ -61,9 +62,9 @@ claim_verdicts(ledger).round(3)
 # %% [markdown]
 # ## The weight and the form of the uniformity term
 #
-# Effective ranks, probe accuracies and reconstruction losses on the embedded digits against the weight λ, for U-MAE's own
-# term on the cls token and on the mean of patches, over all pairs as in the authors' code, and for two other uniformity
-# terms.
+# Effective ranks, probe accuracies and reconstruction losses on the embedded digits against the weight λ, for U-MAE's
+# own term on the cls token and on the mean of patches, over all pairs as in the authors' code, and for two other
+# uniformity terms.
 
 # %%
 sweep = ledger[ledger.experiment == "digits-uniformity"]
