@@ -1,8 +1,9 @@
 """Both sides of theorems, measured on trained masked autoencoders and on unconstrained features.
 
 Read in this order: `encoded_graph` (a masked autoencoder on every view and target of a mask graph, with
-`graph_contents` for its inputs and `autoencoding` for h_g), `check_bounds` (theorems on the result), `callback` (the same during training), `toy_training`
-(a small run on a finite world) and `unconstrained_features` (one free vector per view, trained on the exact loss).
+`graph_contents` for its inputs and `autoencoding` for h_g), `check_bounds` (theorems on the result), `callback` (the
+same during training), `toy_training` (a small run on a finite world) and `unconstrained_features` (one free vector per
+view, trained on the exact loss).
 
 Examples
 --------

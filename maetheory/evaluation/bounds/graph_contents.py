@@ -41,7 +41,7 @@ def check_model_fits(model: Any, views: NodeContents, readout: str) -> None:
     """Raise `InputError` if a model is not an MAE, its patches do not fit the views, or the readout is unknown."""
     if not isinstance(model, MAE):
         raise InputError(
-            f"the bounds speak of a masked autoencoder with a decoder, MAE, but this is a {type(model).__name__}"
+            f"the bounds need a masked autoencoder with a decoder, MAE, but this is a {type(model).__name__}"
         )
     if readout not in ("cls", "mean"):
         raise InputError(f"the readout must be 'cls' or 'mean', but it is {readout!r}")
