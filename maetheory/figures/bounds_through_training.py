@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 
 from maetheory.figures.axes import set_step_axis
 from maetheory.figures.style import COLOURS, VERDICT_STYLES
+from maetheory.figures.toy_runs import checks_through_training
 
-UNIFORMITY_WEIGHT = 0.1
 PANELS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "reconstruction-bounds-asymmetric-alignment": ("Theorem 3.2, unit norms", "linear"),
@@ -54,23 +54,10 @@ def bounds_through_training(*, epochs: int | None = None, n_measurements: int = 
     """
     frames = [
         table[table.slug.isin(PANELS)].assign(objective=name)
-        for name, table in train_and_check(epochs, n_measurements, seed).items()
+        for name, table in checks_through_training(epochs, n_measurements, seed).items()
     ]
     table = pd.concat(frames, ignore_index=True)
     return table[["objective", *(column for column in table.columns if column != "objective")]]
-
-
-def train_and_check(epochs: int | None, n_measurements: int, seed: int) -> dict[str, pd.DataFrame]:
-    """Return the table of each run of an MAE and a U-MAE; arguments as for `bounds_through_training`."""
-    from maetheory.evaluation.bounds import toy_training  # torch and Lightning take seconds to import
-
-    length = toy_training.TOY_CONFIG.epochs if epochs is None else epochs
-    return {
-        name: toy_training.train_toy_mae(
-            weight, measured_weight=UNIFORMITY_WEIGHT, epochs=length, n_measurements=n_measurements, seed=seed
-        ).table
-        for name, weight in (("MAE", 0.0), ("U-MAE", UNIFORMITY_WEIGHT))
-    }
 
 
 def draw_bounds_through_training(axes: Sequence[Axes], frame: pd.DataFrame) -> None:

@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from maetheory.figures.axes import set_step_axis
-from maetheory.figures.bounds_through_training import train_and_check
 from maetheory.figures.feature_kinds import ADAPTIVE_TARGETS, TITLES
 from maetheory.figures.style import COLOUR_CYCLE
+from maetheory.figures.toy_runs import checks_through_training
 from maetheory.graph import MaskGraph
 from maetheory.theory import check
 from maetheory.theory.statements.spectral_features_bound_downstream_error import spectral_bound
@@ -67,7 +67,7 @@ def downstream_through_training(
     )
     rows = [{"kind": ADAPTIVE_TARGETS, "step": one.step, **_check_bounds(graph, one.features)} for one in free]
     spectral = float(spectral_bound(graph, 16))
-    for name, table in train_and_check(epochs, n_measurements, seed).items():
+    for name, table in checks_through_training(epochs, n_measurements, seed).items():
         for step, part in table.groupby("step"):
             sides = part.set_index("slug")
             rows.append(
@@ -107,8 +107,8 @@ def draw_downstream_through_training(axes: Sequence[Axes], frame: pd.DataFrame) 
             ax.plot(part.step, part[column].clip(upper=_MAX_DRAWN), color=colour, ls=line, lw=1.2, label=label)
         ax.axhline(1.0, color="black", lw=0.8, ls=":")
         set_step_axis(ax, [0, 1, 10, 100, 1000])
+        ax.set_title(TITLES.get(str(kind), str(kind)), fontsize=8.5)
         ax.set(
-            title=TITLES.get(str(kind), str(kind)),
             xlabel="training step",
             ylim=(0, _MAX_DRAWN + 0.05),
             xlim=(0, 1.3 * part.step.max()),

@@ -137,4 +137,4 @@ def _draw_ranks(ax: Axes, frame: pd.DataFrame) -> None:
     ax.plot([], [], color="black", lw=1.0, label="water-filling prediction")
     ax.set(xscale="log", xlabel="uniformity weight λ", ylabel="effective rank", title="effective rank", ylim=(0, 17))
     ax.set_yticks([1, 4, 8, 12, 16])
-    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
