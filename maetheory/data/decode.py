@@ -1,52 +1,117 @@
-"""Decode image files to RGB and crop them as MAE does for evaluation and training."""
+"""Decode image files to 8-bit gray or RGB, and crop them as MAE does for evaluation and training."""
 
 from __future__ import annotations
 
 import math
 import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
 
 import numpy as np
 from PIL import Image
 
+from maetheory.data.pixel_range import DEFAULT_RANGES, PixelRanges
+
 CROP_AREA_RANGE = (0.2, 1.0)
 CROP_ASPECT_RANGE = (3 / 4, 4 / 3)
+MAX_ASPECT_RATIO = 100  # the central square of a longer image shows less than a hundredth of it
+MAX_RESIZED_ASPECT_RATIO = 8  # of a longer image only the middle is resized, so that the output bounds the memory
+GRAY_MODES = ("1", "L", "LA", "I", "F")
+_OTHER_BYTE_ORDER = {"RGB;16B": "RGB;16L", "RGB;16L": "RGB;16B", "RGBA;16B": "RGBA;16L", "RGBA;16L": "RGBA;16B"}
 
 
 class UndecodableError(Exception):
     """Raised for a file that cannot be decoded as an image; the message says why."""
 
 
-def read_rgb(path: str | os.PathLike[str]) -> Image.Image:
-    """Return the image in a file as 8-bit RGB.
+@dataclass(frozen=True)
+class ImageHeader:
+    """Size and pixel format of an image file.
 
-    Gray, palette and CMYK images are converted, 16-bit gray keeps its upper eight bits, and an alpha channel is
-    dropped. The orientation tag of a camera is not applied, as is usual on ImageNet.
+    Attributes
+    ----------
+    height, width : int
+    is_gray : bool
+        Whether the pixels have one channel, apart from transparency.
+    is_deep : bool
+        Whether a channel has more than eight bits.
+    """
+
+    height: int
+    width: int
+    is_gray: bool
+    is_deep: bool
+
+
+def read_rgb(path: str | os.PathLike[str]) -> Image.Image:
+    """Return the image in a file as 8-bit RGB, as `read_image` does."""
+    return read_image(path)
+
+
+def read_image(
+    path: str | os.PathLike[str], channels: int = 3, pixel_ranges: PixelRanges = DEFAULT_RANGES
+) -> Image.Image:
+    """Return the image in a file as 8-bit gray (one channel) or RGB (three channels).
+
+    Palette and CMYK images are converted, and an alpha channel is dropped. Gray has three equal channels in RGB;
+    colours become gray by their luminance (ITU-R 601). The orientation tag of a camera is not applied, as is usual on
+    ImageNet.
+
+    Parameters
+    ----------
+    path : path
+    channels : 1 or 3
+    pixel_ranges : PixelRanges
+        What is black and white among pixels of more than eight bits; by default 16-bit pixels keep their upper eight.
 
     Raises
     ------
     UndecodableError
-        If the file cannot be read to its end as an image.
+        If it is not a regular file, cannot be read to its end as an image, or one side is more than 100 times as long
+        as the other.
     """
-    try:
-        with Image.open(path) as image:
-            return _to_rgb(image)
-    except Exception as error:  # decoders raise errors of many types on a damaged file
-        raise UndecodableError(f"{type(error).__name__}: {error}") from error
+    with _open_image(path) as (image, file):
+        if _is_deep(image):
+            image = Image.fromarray(pixel_ranges.to_bytes(_deep_pixels(image, file)))
+        elif image.mode == "P" and "transparency" in image.info:
+            image = image.convert("RGBA")
+        return image.convert("L" if channels == 1 else "RGB")
 
 
-def size_from_header(path: str | os.PathLike[str]) -> tuple[int, int] | None:
-    """Return (H, W) from the header of an image file, or None if the header cannot be read."""
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except Exception:  # decoders raise errors of many types on a damaged file
-        return None
+def read_header(path: str | os.PathLike[str]) -> ImageHeader:
+    """Return the size and pixel format of an image file without decoding its pixels.
+
+    Raises
+    ------
+    UndecodableError
+        As `read_image`, as far as the header shows it.
+    """
+    with _open_image(path) as (image, _):
+        is_gray = image.mode.split(";")[0] in GRAY_MODES
+        return ImageHeader(image.height, image.width, is_gray, _is_deep(image))
+
+
+def read_deep_extremes(path: str | os.PathLike[str]) -> tuple[np.generic, np.generic]:
+    """Return the least and the largest pixel of a file of more than eight bits per channel, as they are stored.
+
+    Raises
+    ------
+    UndecodableError
+        As `read_image`.
+    """
+    with _open_image(path) as (image, file):
+        pixels = _deep_pixels(image, file)
+        return pixels.min(), pixels.max()
 
 
 def resize_and_center_crop(image: Image.Image, size: int) -> Image.Image:
     """Resize the shorter side to 8/7 of `size` (bicubic) and crop the central square, as for evaluation.
 
-    An image of `size` x `size` pixels is returned unchanged, so that small data sets keep their original pixels.
+    An image of `size` x `size` pixels is returned unchanged, so that small data sets keep their original pixels. Of an
+    image more than 8 times as long as it is wide, only the middle is resized: the output bounds the memory.
 
     Notes
     -----
@@ -54,6 +119,7 @@ def resize_and_center_crop(image: Image.Image, size: int) -> Image.Image:
     """
     if image.size == (size, size):
         return image
+    image = _middle_of_long_image(image)
     shorter, (width, height) = size * 8 // 7, image.size
     if width <= height:
         width, height = shorter, int(shorter * height / width)
@@ -106,12 +172,74 @@ def to_chw(image: Image.Image) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))  # (H, W, 3) -> (3, H, W)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "F":
-        raise ValueError("floating-point pixels have no stated range")
-    if image.mode.startswith("I"):  # 16-bit gray: Pillow's own conversion would saturate
-        levels = np.asarray(image).astype(np.int64).clip(0, 65535) >> 8
-        image = Image.fromarray(levels.astype(np.uint8))
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    return image.convert("RGB")
+@contextmanager
+def _open_image(path: str | os.PathLike[str] | IO[bytes]) -> Iterator[tuple[Image.Image, IO[bytes]]]:
+    """Open a regular file as an image and as bytes; every error on the way is an `UndecodableError`."""
+    try:
+        with (
+            _open_regular_file(path) if isinstance(path, str | os.PathLike) else path as file,
+            Image.open(file) as image,
+        ):
+            if max(image.size) > MAX_ASPECT_RATIO * min(image.size):
+                raise UndecodableError(
+                    f"its {image.height} x {image.width} pixels are too long a strip: one side may be at most "
+                    f"{MAX_ASPECT_RATIO} times as long as the other"
+                )
+            yield image, file
+    except UndecodableError:
+        raise
+    except Exception as error:  # decoders raise errors of many types on a damaged file
+        raise UndecodableError(f"{type(error).__name__}: {error}") from error
+
+
+def _open_regular_file(path: str | os.PathLike[str]) -> IO[bytes]:
+    """Open a regular file, and nothing else: a pipe would wait for its writer, and a device may act when opened."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise UndecodableError("it is not a regular file")
+    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))
+
+
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode[0] in "IF" or _raw_mode(image) in _OTHER_BYTE_ORDER
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """Return Pillow's name of the pixel format in the file, such as "RGB;16B"; empty if there is none."""
+    arguments = image.tile[0].args if getattr(image, "tile", None) else ""
+    return arguments if isinstance(arguments, str) else ""
+
+
+def _deep_pixels(image: Image.Image, file: IO[bytes]) -> np.ndarray:
+    """Return the pixels as they are stored, (H, W) or (H, W, 3)."""
+    if image.mode[0] not in "IF":
+        return _sixteen_bit_colours(image, file)
+    pixels = np.asarray(image)
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+        raise UndecodableError("its floating-point pixels hold NaN or infinity")
+    return pixels
+
+
+def _sixteen_bit_colours(image: Image.Image, file: IO[bytes]) -> np.ndarray:
+    """Return 16-bit colours (H, W, 3) from two passes: Pillow keeps one byte of each, which the byte order selects."""
+    upper = np.asarray(image)[..., :3].astype(np.uint16)
+    file.seek(0)
+    with Image.open(file) as again:
+        tile = again.tile[0]
+        again.tile = [tile._replace(args=_OTHER_BYTE_ORDER[_raw_mode(again)])]
+        lower = np.asarray(again)[..., :3]
+    return upper << 8 | lower  # (H, W, 3)
+
+
+def _middle_of_long_image(image: Image.Image) -> Image.Image:
+    """Return the image, or its middle if it is more than 8 times as long as it is wide."""
+    shorter = min(image.size)
+    width, height = (_kept_length(side, MAX_RESIZED_ASPECT_RATIO * shorter) for side in image.size)
+    if (width, height) == image.size:
+        return image
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
+
+
+def _kept_length(length: int, longest: int) -> int:
+    """Return the length of the middle part, of the same parity as the whole so that it has the same centre."""
+    return length if length <= longest else longest + (length - longest) % 2

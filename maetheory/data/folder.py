@@ -1,21 +1,69 @@
-"""Load images from a folder in ImageNet layout (train/CLASS/*.jpg)."""
+"""Load images from a folder into one array."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from maetheory.core import InputError, Progress, no_progress
-from maetheory.data.decode import UndecodableError, read_rgb, resize_and_center_crop, size_from_header, to_chw
-from maetheory.data.image_files import list_image_files, warn_skipped_files
+from maetheory.data.decode import (
+    ImageHeader,
+    UndecodableError,
+    read_deep_extremes,
+    read_header,
+    read_image,
+    resize_and_center_crop,
+    to_chw,
+)
+from maetheory.data.image_files import ImageFileList, list_image_files, warn_skipped_files
 from maetheory.data.images import ImageSet
+from maetheory.data.pixel_range import PixelRanges
 
 DEFAULT_SIZE = 224
 MAX_ARRAY_BYTES = 8 << 30
+MAX_THREADS = 8
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DecodeOptions:
+    """How image files become an array.
+
+    Attributes
+    ----------
+    size : int, optional
+        Side of the decoded square. By default images that all have one size keep it, others become squares of
+        `default_size`.
+    default_size : int, optional
+        Side of the square where the sizes differ or the array of the common size would pass 8 GiB; 224 if not given,
+        and then such an array is an error.
+    channels : 1 or 3, default 3
+        Gray or RGB.
+    pixel_ranges : PixelRanges, optional
+        What is black and white among pixels of more than eight bits; by default determined from the files. Give a test
+        set the ranges of its training set.
+    """
+
+    size: int | None = None
+    default_size: int | None = None
+    channels: int = 3
+    pixel_ranges: PixelRanges | None = None
+
+    def __post_init__(self) -> None:
+        for size in (self.size, self.default_size):
+            if size is not None and size < 1:
+                raise InputError(f"size must be a positive number of pixels, but {size} was given")
+        if self.channels not in (1, 3):
+            raise InputError(
+                f"image files are decoded to 1 channel (gray) or 3 (red, green, blue), but {self.channels} are needed"
+            )
 
 
 def load_image_folder(
@@ -24,6 +72,8 @@ def load_image_folder(
     size: int | None = None,
     limit: int | None = None,
     progress: Progress = no_progress,
+    *,
+    options: DecodeOptions | None = None,
 ) -> ImageSet:
     """Decode an image folder into one array.
 
@@ -42,6 +92,8 @@ def load_image_folder(
         Decode at most this many files, classes balanced.
     progress : Progress
         Called with the number of files decoded so far.
+    options : DecodeOptions, optional
+        In place of `size`: also the number of channels and the range of 16-bit and floating-point pixels.
 
     Returns
     -------
@@ -54,59 +106,130 @@ def load_image_folder(
         If the layout is not as above, a class is empty, no file can be decoded, or the array would pass 8 GiB.
     """
     image_files = list_image_files(root, split).limit(limit)
+    name = Path(root).expanduser().resolve().name
+    return decode_files(image_files, name, split, options or DecodeOptions(size), progress)
+
+
+def decode_files(
+    image_files: ImageFileList, name: str, split: str, options: DecodeOptions, progress: Progress = no_progress
+) -> ImageSet:
+    """Decode the files into one array of uint8 images (N, C, H, W).
+
+    Images are resized and cropped to their centre (`resize_and_center_crop`). Files that cannot be decoded are left
+    out, and named in ``skipped`` and in one `SkippedFilesWarning`. What the reader should know of pixels of more than
+    eight bits, and of colours that became gray, stands in ``notes``.
+
+    Raises
+    ------
+    InputError
+        If no file can be decoded, or the array would pass 8 GiB.
+    """
     paths = [str(image_files.folder / file) for file in image_files.files]
-    height, width = (_check_size(size), _check_size(size)) if size is not None else _common_size(paths)
-    if 3 * height * width * len(paths) > MAX_ARRAY_BYTES:
-        raise InputError(
-            f"{len(paths)} images of {height}x{width} under {image_files.folder} pass the "
-            f"{MAX_ARRAY_BYTES >> 30} GiB of one array; give a limit, or stream them with FolderStream"
-        )
-    images = np.empty((len(paths), 3, height, width), np.uint8)
-    reasons = _decode_into(images, paths, progress)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")  # on damaged or unusually large files, which are dealt with
+        headers = _in_threads(read_header, paths)
+        ranges = options.pixel_ranges
+        if ranges is None:
+            ranges = _find_pixel_ranges([path for path, header in zip(paths, headers) if _is_deep(header)])
+        known = [header for header in headers if isinstance(header, ImageHeader)]
+        height, width = _array_size(known, options)
+        n_bytes = options.channels * height * width * len(paths)
+        if n_bytes > MAX_ARRAY_BYTES:
+            raise InputError(
+                f"{len(paths)} images of {height}x{width} under {image_files.folder} pass the "
+                f"{MAX_ARRAY_BYTES >> 30} GiB of one array; give a limit, or stream them with FolderStream"
+            )
+        images = np.empty((len(paths), options.channels, height, width), np.uint8)
+        reasons = _decode_into(images, paths, headers, ranges, progress)
     skipped = {file: reason for file, reason in zip(image_files.files, reasons) if reason}
     warn_skipped_files(image_files, skipped)
     kept = np.array([not reason for reason in reasons])
-    images = images[kept] if skipped else images
-    name = Path(root).expanduser().resolve().name
-    return ImageSet(images, image_files.labels[kept], name, split, image_files.class_names, tuple(skipped))
+    return ImageSet(
+        images[kept] if skipped else images,
+        image_files.labels[kept],
+        name,
+        split,
+        image_files.class_names,
+        tuple(skipped),
+        notes=(*image_files.notes, *_pixel_notes(known, ranges, options.channels)),
+        pixel_ranges=ranges,
+    )
 
 
-def _check_size(size: int) -> int:
-    if size < 1:
-        raise InputError(f"size must be a positive number of pixels, but {size} was given")
-    return size
-
-
-def _common_size(paths: Sequence[str]) -> tuple[int, int]:
-    """Return (H, W) if the readable headers of all files agree, else the default square."""
-    common = None
-    for path in paths:
-        size = size_from_header(path)
-        if common and size and size != common:
-            return DEFAULT_SIZE, DEFAULT_SIZE
-        common = common or size
-    return common or (DEFAULT_SIZE, DEFAULT_SIZE)
-
-
-def _decode_into(images: np.ndarray, paths: Sequence[str], progress: Progress) -> list[str]:
-    """Decode the files into `images`; return for each the reason why it could not be decoded, or ''.
+def _in_threads(function: Callable[[str], T], paths: Sequence[str]) -> list[T | str]:
+    """Return the result of the function for each path, or the reason why the file cannot be decoded.
 
     Threads suffice, because Pillow releases the global interpreter lock while it decodes. Unlike processes they need
     no guarded main module, so `load_images` works in any script.
     """
 
-    def decode(i: int) -> str:
+    def call(path: str) -> T | str:
         try:
-            image = read_rgb(paths[i])
+            return function(path)
         except UndecodableError as error:
             return str(error)
-        unchanged = (image.height, image.width) == images.shape[2:]
-        images[i] = to_chw(image if unchanged else resize_and_center_crop(image, images.shape[2]))
+
+    with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
+        return list(pool.map(call, paths))
+
+
+def _is_deep(header: ImageHeader | str) -> bool:
+    return isinstance(header, ImageHeader) and header.is_deep
+
+
+def _find_pixel_ranges(paths: Sequence[str]) -> PixelRanges:
+    return PixelRanges.of_extremes(pair for pair in _in_threads(read_deep_extremes, paths) if not isinstance(pair, str))
+
+
+def _array_size(headers: Sequence[ImageHeader], options: DecodeOptions) -> tuple[int, int]:
+    """Return (H, W) of the array: the given size, or the size that all files have, or the default."""
+    if options.size is not None:
+        return options.size, options.size
+    default = options.default_size or DEFAULT_SIZE
+    sizes = {(header.height, header.width) for header in headers}
+    if len(sizes) != 1:
+        return default, default
+    height, width = sizes.pop()
+    too_large = options.channels * height * width * len(headers) > MAX_ARRAY_BYTES
+    return (default, default) if too_large and options.default_size else (height, width)
+
+
+def _decode_into(
+    images: np.ndarray,
+    paths: Sequence[str],
+    headers: Sequence[ImageHeader | str],
+    pixel_ranges: PixelRanges,
+    progress: Progress,
+) -> list[str]:
+    """Decode the files into `images`; return for each the reason why it could not be decoded, or ''."""
+    channels, height, width = images.shape[1:]
+
+    def decode(i: int) -> str:
+        header = headers[i]
+        if isinstance(header, str):
+            return header
+        try:
+            image = read_image(paths[i], channels, pixel_ranges)
+        except UndecodableError as error:
+            return str(error)
+        unchanged = (image.height, image.width) == (height, width)
+        images[i] = to_chw(image if unchanged else resize_and_center_crop(image, height))
         return ""
 
     reasons = []
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
         for reason in pool.map(decode, range(len(paths))):
             reasons.append(reason)
             progress(len(reasons), len(paths), "decoding images")
     return reasons
+
+
+def _pixel_notes(headers: Sequence[ImageHeader], pixel_ranges: PixelRanges, channels: int) -> tuple[str, ...]:
+    notes = []
+    if n_deep := sum(header.is_deep for header in headers):
+        notes.append(f"{n_deep} of {len(headers)} images have more than eight bits: {pixel_ranges}")
+    if channels == 1 and (n_colour := sum(not header.is_gray for header in headers)):
+        notes.append(
+            f"{n_colour} of {len(headers)} images have colours, which became gray by their luminance (ITU-R 601)"
+        )
+    return tuple(notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,17 +36,20 @@ class ImageFileList:
         Position of each file's class in `class_names`.
     class_names : tuple of str
         Sorted names of the class folders of ``train/`` (of the split itself where there is no ``train/``).
+    notes : tuple of str, default ()
+        What was assumed about the layout.
     """
 
     folder: Path
     files: tuple[str, ...]
     labels: np.ndarray
     class_names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def limit(self, n: int | None) -> ImageFileList:
         """Return at most `n` files, classes balanced, as `ImageSet.limit` does."""
         kept = class_balanced_indices(self.labels, n)
-        return ImageFileList(self.folder, tuple(self.files[i] for i in kept), self.labels[kept], self.class_names)
+        return replace(self, files=tuple(self.files[i] for i in kept), labels=self.labels[kept])
 
 
 def is_image_folder(root: Path) -> bool:

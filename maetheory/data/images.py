@@ -9,6 +9,7 @@ from operator import index as as_index
 import numpy as np
 
 from maetheory.core import InputError
+from maetheory.data.pixel_range import DEFAULT_RANGES, PixelRanges
 
 SPLITS = ("train", "val", "test")
 
@@ -31,6 +32,10 @@ class ImageSet:
         Name of each class; if given, it fixes `n_classes`, so that a subset keeps the number of classes.
     skipped : tuple of str, default ()
         Files that could not be decoded and were left out.
+    notes : tuple of str, default ()
+        What a reader of results should know of how the images were found and scaled.
+    pixel_ranges : PixelRanges, default PixelRanges()
+        What was black and white among pixels of more than eight bits; another part of the data set needs the same.
 
     Raises
     ------
@@ -52,12 +57,15 @@ class ImageSet:
     split: str = ""
     class_names: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    pixel_ranges: PixelRanges = DEFAULT_RANGES
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "images", np.asarray(self.images))
         object.__setattr__(self, "labels", np.asarray(self.labels))
         object.__setattr__(self, "class_names", tuple(self.class_names))
         object.__setattr__(self, "skipped", tuple(self.skipped))
+        object.__setattr__(self, "notes", tuple(self.notes))
         _check_pixels(self.images)
         _check_labels(self.labels, len(self.images), len(self.class_names))
 
