@@ -22,9 +22,9 @@ from maetheory.spectra import CountingOperator, Spectrum, certify, tail_energy
 from maetheory.spectra.block_golub_kahan import BLOCK_SIZE, block_golub_kahan_svd
 
 N_GUARD_VECTORS = 16  # values beyond the k-th, so that the bound on the others lies clearly below the k-th
-STEPS = 48  # of Lanczos, which bound the largest value not found to within two per cent
+LANCZOS_STEPS = 48  # bound the largest value not found to within two per cent
 MAX_BASIS_COLUMNS = 512  # a large basis saves products, which cost more than its memory
-TOLERANCE = 1e-8  # of residuals, far below the rounding error of the kernel matrix
+RESIDUAL_TOLERANCE = 1e-8  # far below the rounding error of the kernel matrix
 MAX_EXACT_IMAGES = 2048  # images whose augmentation graph is formed densely for its norm
 _EPS = float(np.finfo(float).eps)
 
@@ -126,9 +126,11 @@ class KernelGraph:
                 generator(seed, "start"),
                 block_size=min(BLOCK_SIZE, self.n),
                 max_basis_columns=MAX_BASIS_COLUMNS,
-                tolerance=TOLERANCE,
+                tolerance=RESIDUAL_TOLERANCE,
             )
-            certified = certify(products.matrix, found.values, found.left, found.right, seed=seed, steps=STEPS).first(k)
+            certified = certify(
+                products.matrix, found.values, found.left, found.right, seed=seed, steps=LANCZOS_STEPS
+            ).first(k)
             return replace(certified, matvecs=certified.matvecs + products.matvecs)
 
         return self.kernel_matrix.run_on_root(solve)

@@ -14,7 +14,7 @@ from maetheory.core import InputError, generator
 from maetheory.data.images import ImageSet
 from maetheory.masks import patchify
 
-FIT_ROWS = 100_000  # vectors that k-means is fitted to, at most
+MAX_FIT_VECTORS = 100_000  # vectors that k-means is fitted to, at most
 _CHUNK_ENTRIES = 8_000_000
 
 
@@ -105,7 +105,7 @@ def fit_codebook(
     """
     per_image = max(1, patchify(images.images[:1], patch).shape[1])
     rng = generator(seed, "codebook")
-    n_chosen = min(max(1, FIT_ROWS // per_image), len(images))
+    n_chosen = min(max(1, MAX_FIT_VECTORS // per_image), len(images))
     chosen = np.sort(rng.choice(len(images), n_chosen, replace=False))
     rows = pixels_as_float64(patchify(images.images[chosen], patch)).reshape(-1, images.shape[1] * patch * patch)
     return fit_codebook_to_vectors(rows, patch, size, components=components, whiten=whiten, seed=seed)

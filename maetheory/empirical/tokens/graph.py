@@ -14,9 +14,9 @@ from maetheory.data.images import ImageSet
 from maetheory.empirical.tokens.codebook import Codebook, fit_codebook_to_vectors
 from maetheory.empirical.tokens.hashing import collision_bound
 from maetheory.empirical.tokens.node_identities import (
-    CHUNK,
+    CHUNK_IMAGES,
     POOLED_CODES,
-    check_options,
+    check_node_options,
     codebook_images,
     collect_identities,
     masked_means_of_images,
@@ -55,7 +55,7 @@ def token_sample(
     views: str = "patches",
     targets: str = "patches",
     pooled_codes: int = POOLED_CODES,
-    chunk: int = CHUNK,
+    chunk: int = CHUNK_IMAGES,
     progress: Progress = no_progress,
 ) -> TokenSample:
     """Build the sample of views and targets of every image under every mask.
@@ -89,7 +89,7 @@ def token_sample(
         If an option is unknown, law, codebook and images do not fit together, or there are fewer distinct means than
         pooled codes.
     """
-    check_options(views, targets, chunk)
+    check_node_options(views, targets, chunk)
     n_patches = patchify(images.images[:1], codebook.patch).shape[1]
     check_sample((len(images), n_patches), images.labels, law, positions)
     masks, mask_weights = sample_masks(law, n_masks, seed)

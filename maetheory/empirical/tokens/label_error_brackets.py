@@ -41,7 +41,7 @@ def label_error_bracket(sample: TokenSample, nodes: np.ndarray) -> Bracket:
     outvoted = np.where(alone & (second <= 0), label != commonest, others <= second * (1 + _TIE))
     in_sample, leave_one_out = (~agrees).astype(float), (~agrees | outvoted).astype(float)
     lower, upper = (float(sample.mask_weights @ error.mean(0)) for error in (in_sample, leave_one_out))
-    low, high = (_error(sample, error) for error in (in_sample, leave_one_out))
+    low, high = (_standard_error(sample, error) for error in (in_sample, leave_one_out))
     n_classes = int(sample.labels.max()) + 1
     return Bracket(lower, upper, low, high, value=(lower + upper) / 2, maximum=1.0 - 1.0 / max(n_classes, 2))
 
@@ -57,16 +57,19 @@ def pair_error_bracket(sample: TokenSample) -> Bracket:
     certain = votes.certain[sample.views]  # (n, m)
     class_of = votes.first[sample.views]
     n_classes = int(sample.labels.max()) + 1
-    pairs = _Pairs.of(sample)
+    pairs = _Pairs.from_sample(sample)
     known = pairs.disagreement(np.where(certain, class_of, -1))
     possible = pairs.disagreement(np.where(certain, class_of, n_classes + sample.views))
     unshared = (pairs.mass <= 0)[sample.targets]
     lower, upper = known.mean, possible.mean + float((sample.weights * unshared).sum())
-    low, high = _error(sample, known.influence), _error(sample, np.where(unshared, 1.0, possible.influence))
+    low, high = (
+        _standard_error(sample, known.influence),
+        _standard_error(sample, np.where(unshared, 1.0, possible.influence)),
+    )
     return Bracket(lower, upper, low, high, value=(lower + upper) / 2)
 
 
-def _error(sample: TokenSample, influence: np.ndarray) -> float:
+def _standard_error(sample: TokenSample, influence: np.ndarray) -> float:
     return standard_error(influence, sample.mask_weights, sample.masks_drawn)
 
 
@@ -118,7 +121,7 @@ class _Pairs:
     mass: np.ndarray  # (N2,), weight of its pairs of different images
 
     @classmethod
-    def of(cls, sample: TokenSample) -> _Pairs:
+    def from_sample(cls, sample: TokenSample) -> _Pairs:
         """Compute the pairs of a sample."""
         weight = np.array(sample.weights)
         total = np.bincount(sample.targets.ravel(), weight.ravel())

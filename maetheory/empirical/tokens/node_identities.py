@@ -8,12 +8,12 @@ import numpy as np
 
 from maetheory.core import InputError, Progress, generator
 from maetheory.data.images import ImageSet
-from maetheory.empirical.tokens.codebook import FIT_ROWS, Codebook, pixels_as_float64
+from maetheory.empirical.tokens.codebook import MAX_FIT_VECTORS, Codebook, pixels_as_float64
 from maetheory.empirical.tokens.hashing import LANES, hash_tables, unique_inverse, view_hashes
 from maetheory.masks import patchify
 
 NODE_KINDS = ("patches", "pooled")
-CHUNK = 1024
+CHUNK_IMAGES = 1024
 POOLED_CODES = 64
 
 
@@ -67,7 +67,7 @@ class NodeIdentities:
         return words[self.identities]  # (n, m) -> (n, m, 2)
 
 
-def check_options(views: str, targets: str, chunk: int) -> None:
+def check_node_options(views: str, targets: str, chunk: int) -> None:
     """Raise InputError if a kind of node is unknown, or a chunk holds no image."""
     for name, kind in (("views", views), ("targets", targets)):
         if kind not in NODE_KINDS:
@@ -133,7 +133,7 @@ def masked_means(patches: np.ndarray, shown: np.ndarray) -> np.ndarray:
 
 def codebook_images(n_images: int, n_masks: int, seed: int) -> np.ndarray:
     """Draw the images whose means the codebook of means is fitted to, ascending; at most a hundred thousand means."""
-    n_chosen = min(max(2, FIT_ROWS // n_masks), n_images)
+    n_chosen = min(max(2, MAX_FIT_VECTORS // n_masks), n_images)
     return np.sort(generator(seed, "pooled images").choice(n_images, n_chosen, replace=False))
 
 

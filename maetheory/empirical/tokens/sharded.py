@@ -9,9 +9,9 @@ from maetheory.data.images import ImageSet
 from maetheory.empirical.parallel.process_group import ProcessGroup
 from maetheory.empirical.tokens.codebook import Codebook, fit_codebook_to_vectors
 from maetheory.empirical.tokens.node_identities import (
-    CHUNK,
+    CHUNK_IMAGES,
     POOLED_CODES,
-    check_options,
+    check_node_options,
     codebook_images,
     collect_identities,
     masked_means_of_images,
@@ -32,7 +32,7 @@ def sharded_token_graph(
     views: str = "patches",
     targets: str = "patches",
     pooled_codes: int = POOLED_CODES,
-    chunk: int = CHUNK,
+    chunk: int = CHUNK_IMAGES,
     process_group: ProcessGroup | None = None,
     progress: Progress = no_progress,
 ) -> ShardedGraph:
@@ -56,7 +56,7 @@ def sharded_token_graph(
         On every process, as for `token_sample` on any, or if there is no process group.
     """
     process_group = ProcessGroup.from_torch() if process_group is None else process_group
-    check_options(views, targets, chunk)
+    check_node_options(views, targets, chunk)
     size = 0 if images is None else len(images)
     total = int(process_group.all_gather_int(size).sum())
     process_group.run_everywhere(lambda: _check(images, total, law, codebook, positions))

@@ -110,7 +110,7 @@ class _Influence:
     fit: SingularFunctions
     images: np.ndarray | None
 
-    def of(self, i: int, j: int) -> np.ndarray:
+    def entry(self, i: int, j: int) -> np.ndarray:
         """Derivative of entry (i, j) of the correlation matrix, shape (n, m); its mean is zero for i = j."""
         chosen = slice(None) if self.images is None else self.images
         view, target = self.sample.views[chosen], self.sample.targets[chosen]
@@ -140,7 +140,7 @@ def _errors(sample: TokenSample, estimate: _SpectrumEstimate) -> _Errors:
 
 
 def _standard_error(sample: TokenSample, influences: tuple[_Influence, ...], i: int, j: int) -> float:
-    influence = np.concatenate([part.of(i, j) for part in influences])
+    influence = np.concatenate([part.entry(i, j) for part in influences])
     return standard_error(influence, sample.mask_weights, _masks_vary(sample))
 
 
@@ -152,7 +152,7 @@ def _masks_vary(sample: TokenSample) -> bool:
 def _tail_error(sample: TokenSample, k: int, estimate: _SpectrumEstimate) -> float:
     """Standard error of the tail energy of the computed values."""
     values = estimate.values
-    parts = [sum(4 * values[i] ** 3 * part.of(i, i) for i in range(k, len(values))) for part in estimate.influences]
+    parts = [sum(4 * values[i] ** 3 * part.entry(i, i) for i in range(k, len(values))) for part in estimate.influences]
     return standard_error(np.concatenate(parts), sample.mask_weights, _masks_vary(sample))
 
 

@@ -12,6 +12,7 @@ from maetheory.core import Estimate, InputError
 from maetheory.data import ImageSet
 from maetheory.empirical import KernelAverage, average_over_masks, kernel_graph
 from maetheory.empirical.kernel.mask_average import mean_over_masks
+from maetheory.empirical.kernel.summary import KernelGraphSummary
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
 from maetheory.masks.grid import patchify
@@ -88,8 +89,9 @@ def test_means_and_errors_equal_those_of_dense_graphs() -> None:
         assert rounding < 2e-3 * max(abs(estimate), 1), name
 
 
-def _error(one: object, name: str) -> float:
-    return one.values[int(name[7:])].error if name.startswith("lambda") else getattr(one, name).error  # type: ignore[attr-defined]
+def _error(one: KernelGraphSummary, name: str) -> float:
+    estimate: Estimate = one.values[int(name[7:])] if name.startswith("lambda") else getattr(one, name)
+    return estimate.error
 
 
 def test_each_mask_is_drawn_from_the_law_and_has_its_summary() -> None:
