@@ -2,8 +2,8 @@
 
 Every other package of maetheory imports from this one; it imports only NumPy. Read `estimate` and `errors` first: every
 measured number is an `Estimate`, and every mistake of the caller is an `InputError`. `seeding` derives independent
-random streams from one seed, `files` replaces files atomically, `provenance` records what produced a result, and
-`renames` keeps old names alive for one version.
+random streams from one seed, `arrays` reads numbers as float64, `files` replaces files atomically, `provenance` records
+what produced a result, and `renames` keeps old names alive for one version.
 
 >>> from maetheory.core import Estimate, generator
 >>> draws = generator(0, "masks").integers(0, 2, 10_000)
@@ -12,6 +12,7 @@ random streams from one seed, `files` replaces files atomically, `provenance` re
 True
 """
 
+from maetheory.core.arrays import as_float64, as_numpy
 from maetheory.core.errors import InputError
 from maetheory.core.estimate import Estimate
 from maetheory.core.files import atomic_write, check_writable, make_folder
@@ -27,6 +28,8 @@ __all__ = [
     "InputError",
     "Progress",
     "Reference",
+    "as_float64",
+    "as_numpy",
     "atomic_write",
     "check_writable",
     "generator",

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from maetheory.core import InputError
+from maetheory.core import InputError, as_float64
 from maetheory.graph.mask_graph import MaskGraph
 
 _CHUNK = 2**21
@@ -163,21 +163,21 @@ def mean_square(degrees: np.ndarray, features: np.ndarray) -> float:
     >>> mean_square(np.array([0.5, 0.5]), np.array([[1.0], [3.0]]))
     5.0
     """
-    return float(degrees @ (features**2).sum(1))
+    return float(degrees @ (as_float64(features, "features") ** 2).sum(1))
 
 
 def on_views(graph: MaskGraph, h: np.ndarray) -> np.ndarray:
-    """Return `h` as a float (N1, d) array, or raise InputError."""
+    """Return `h` as a float64 (N1, d) array, or raise InputError."""
     return _rows(h, graph.shape[0], "view")
 
 
 def on_targets(graph: MaskGraph, h: np.ndarray) -> np.ndarray:
-    """Return `h` as a float (N2, d) array, or raise InputError."""
+    """Return `h` as a float64 (N2, d) array, or raise InputError."""
     return _rows(h, graph.shape[1], "target")
 
 
 def _rows(features: np.ndarray, n: int, what: str) -> np.ndarray:
-    features = np.asarray(features, float)
+    features = as_float64(features, f"the array with a row per {what}")
     if features.ndim != 2 or len(features) != n:
         raise InputError(f"this needs one row for each of the graph's {n} {what}s, but its shape is {features.shape}")
     return features

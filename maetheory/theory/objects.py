@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from maetheory.core import InputError
+from maetheory.core import InputError, as_float64, as_numpy
 
 Objects = Mapping[str, Any]
 
@@ -28,6 +28,10 @@ SHAPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Shapes of the objects every theorem may name; N1 and N2 are the sides of the mask graph."""
 
 
+NAMES_OF_CLASSES_AND_MASKS = frozenset({"masks", "view_labels", "target_labels", "visible"})
+"""Objects that say which class or mask a node has, or which pixels are visible."""
+
+
 def graph_shape(graph: Any) -> tuple[int, int]:
     """Numbers of views and of targets of a mask graph; InputError if it is none."""
     if not hasattr(graph, "joint"):
@@ -37,14 +41,13 @@ def graph_shape(graph: Any) -> tuple[int, int]:
 
 
 def as_array_of_shape(name: str, value: Any, shape: tuple[str, ...], sizes: dict[str, tuple[int, str]]) -> Any:
-    """Return `value` as an array of the named shape, and record in `sizes` the sizes that were not known yet."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-    try:
-        array = np.asarray(value)
-        array = array if array.dtype.kind in "iub" else array.astype(np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"{name} must be an array of numbers, but a {type(value).__name__} was given") from None
+    """Return `value` as a float64 array of the named shape, and record in `sizes` the sizes that were not known yet.
+
+    Integers and booleans that name classes or masks keep their type, because they are compared and never squared.
+    """
+    array = as_numpy(value, name)
+    if name not in NAMES_OF_CLASSES_AND_MASKS or array.dtype.kind not in "iub":
+        array = as_float64(value, name)
     if not shape:
         return _positive(name, array)
     known = [str(sizes[axis][0]) if axis in sizes else axis for axis in shape]

@@ -167,3 +167,19 @@ def test_wrong_shapes_are_refused() -> None:
         target_variance_given_mask(graph, np.zeros((2, 1)))
     with pytest.raises(InputError, match="one number per target"):
         target_variance_given_mask(graph, np.zeros((2, 1)), np.zeros(3, int))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "float16", "longdouble"])
+def test_functionals_compute_in_float64_whatever_the_dtype(dtype: str) -> None:
+    graph = MaskGraph.from_joint([[0.3, 0.2], [0.1, 0.4]])
+    h, targets = (np.array(rows).astype(dtype) for rows in ([[200], [100]], [[10], [240]]))
+    wide, wide_targets = h.astype(float), targets.astype(float)
+    for of_views in (alignment_loss, positive_pair_distance, uniformity_loss, spectral_loss, conditional_mean):
+        assert np.array_equal(of_views(graph, h), of_views(graph, wide))
+    for of_targets in (best_prediction, irreducible_loss, target_variance):
+        assert np.array_equal(of_targets(graph, targets), of_targets(graph, wide_targets))
+    for of_both in (reconstruction_loss, asymmetric_alignment):
+        assert of_both(graph, h, targets) == of_both(graph, wide, wide_targets)
+    assert mean_square(graph.degrees[0], h) == mean_square(graph.degrees[0], wide)
+    with pytest.raises(InputError, match="real numbers, but it is complex"):
+        mean_square(graph.degrees[0], wide * 1j)

@@ -8,9 +8,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from maetheory.core import Estimate, InputError
-from maetheory.theory import Theorem, Verdict, check, combine
+from maetheory.graph import MaskGraph
+from maetheory.theory import THEOREMS, Theorem, Verdict, check, combine
 
 GRAPH = SimpleNamespace(joint=np.full((2, 3), 1 / 6))
 
@@ -142,3 +144,37 @@ def test_combinations_carry_the_worst_error():
     assert total == pytest.approx(5.0)
     assert total.error == pytest.approx(0.2)
     assert total.sampled
+
+
+GRAPH_2 = MaskGraph.from_joint([[0.3, 0.2], [0.1, 0.4]], labels=[0, 1])
+NARROW = {
+    "features": np.array([[1], [255]], np.uint8),
+    "h": np.array([[200], [30]], np.uint8),
+    "h_g": np.array([[0], [255]], np.uint8),
+    "targets": np.array([[10], [240]], np.uint8),
+}
+WIDENINGS = [np.float64, np.uint8, np.uint64, np.int16, np.int64, np.longdouble, torch.uint8, torch.bfloat16]
+
+
+@pytest.mark.parametrize("dtype", WIDENINGS)
+@pytest.mark.parametrize("slug", [s for s, t in THEOREMS.items() if set(t.objects) <= set(NARROW) and t.needs_graph])
+def test_a_check_does_not_depend_on_the_dtype_of_its_objects(slug, dtype):
+    def stored(value):
+        if isinstance(dtype, torch.dtype):
+            return torch.tensor(value).to(dtype)
+        return value.astype(dtype)
+
+    given = {name: stored(NARROW[name]) for name in THEOREMS[slug].objects}
+    given |= {"masks": np.zeros(2, int)} if "masks" in THEOREMS[slug].optional else {}
+    wide = {
+        name: value.double().numpy() if isinstance(value, torch.Tensor) else np.asarray(value, float)
+        for name, value in given.items()
+    }
+    narrow, as_floats = (THEOREMS[slug].check(GRAPH_2, **world) for world in (given, wide))
+    assert (narrow.verdict, narrow.lhs, narrow.rhs) == (as_floats.verdict, as_floats.lhs, as_floats.rhs)
+    assert narrow.verdict is not Verdict.VIOLATED
+
+
+def test_complex_objects_are_refused():
+    with pytest.raises(InputError, match="h must hold real numbers"):
+        check("alignment-split", GRAPH_2, h=np.ones((2, 1)) * 1j, targets=np.ones((2, 1)))

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from maetheory.core import InputError
+from maetheory.core import InputError, as_numpy
 from maetheory.graph import MaskGraph
 from maetheory.theory.certified.assumptions import ROUNDING_TOLERANCE, Margin
 from maetheory.theory.certified.balls import (
@@ -157,11 +157,13 @@ def _refuse_if_large(name: str, value: Any) -> None:
 
 
 def _clip_to_float_range(value: Any) -> Any:
-    """Replace integers beyond the range of floats by the largest float, so that their shape can be validated."""
+    """Replace numbers beyond the range of floats by the largest float, so that their shape can be validated."""
     if isinstance(value, int) and abs(value) > _MAX_FLOAT:
         return math.copysign(_MAX_FLOAT, value)
     if isinstance(value, np.ndarray) and value.dtype == object:
         return np.array([max(-_MAX_FLOAT, min(_MAX_FLOAT, x)) for x in value.ravel()]).reshape(value.shape)
+    if isinstance(value, np.ndarray | np.longdouble) and value.dtype == np.longdouble:
+        return np.clip(value, -_MAX_FLOAT, _MAX_FLOAT)
     return value
 
 
@@ -173,9 +175,7 @@ def _restore_exact_values(read: Any, given: Any) -> Any:
         return read
     if given is None:
         return read
-    if hasattr(given, "detach"):
-        given = given.detach().cpu()
-    array = np.asarray(given)
+    array = as_numpy(given, "the object")
     if array.dtype.kind == "O" and not all(isinstance(x, numbers.Real) for x in array.ravel()):
         return read
     stored = as_stored(array) if array.dtype.kind in "iubfO" else array
