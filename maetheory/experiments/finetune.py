@@ -20,8 +20,8 @@ from maetheory.experiments.parallel_runs import run_jobs_in_parallel
 from maetheory.reports import append_records
 from maetheory.reports.tables import TASK_METRICS
 from maetheory.training import make_fabric
+from maetheory.training.callback import Callback
 from maetheory.training.checkpointing import run_precision
-from maetheory.training.loop import Callback
 
 METRIC = TASK_METRICS["fine-tuning"]
 

@@ -26,8 +26,8 @@ from maetheory.core import InputError, Progress, no_progress
 from maetheory.data import FolderStream, ImageSet
 from maetheory.training import TrainStep
 from maetheory.training.batches import batch_source
+from maetheory.training.callback import Callback
 from maetheory.training.logbook import read_log
-from maetheory.training.loop import Callback
 from maetheory.training.task import LoopConfig
 
 _POLL_SECONDS = 1.0

@@ -15,7 +15,7 @@ from maetheory.experiments.options import TrainingOptions
 from maetheory.experiments.parallel_runs import run_jobs_in_parallel
 from maetheory.metrics import effective_rank
 from maetheory.training import TrainConfig, TrainStep, make_fabric, train
-from maetheory.training.loop import Callback
+from maetheory.training.callback import Callback
 
 MAX_MONITOR_IMAGES = 1000
 

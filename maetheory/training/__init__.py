@@ -1,10 +1,10 @@
 """Train masked autoencoders, on one device or many, and monitor the collapse of their features.
 
 Read `config` (`TrainConfig`, the recipe), `task` (the protocol that masked modelling and fine-tuning implement),
-`masked_modelling` (its loss) and `loop` (steps, logging, checkpoints). Around the loop: `schedule`, `batches` and
-`folder_dataset` (images in memory, or decoded by a DataLoader), `fabric` and `sharding` (processes), `checkpointing`
-and `resume`, `logbook`. `monitor` is a callback that measures the features of the training batches; `feature_source`,
-`feature_window` and `running_moments` are its parts, `lightning_monitor` is its form for Lightning.
+`masked_modelling` (its loss), `loop` (steps, logging, checkpoints) and `callback`. Around the loop: `schedule`,
+`batches` and `folder_dataset` (images in memory, or decoded by a DataLoader), `fabric` and `sharding` (processes),
+`checkpointing` and `resume`, `logbook`. `monitor` is a callback that measures the features of the training batches;
+`feature_source`, `feature_window` and `running_moments` are its parts, `lightning_monitor` is its form for Lightning.
 
 Random draws are functions of (seed, step) alone, so a resumed run is the uninterrupted run, and two processes draw the
 same masks as one. The loop evaluates nothing itself: callbacks are given the model and return values to log.
@@ -19,10 +19,11 @@ same masks as one. The loop evaluates nothing itself: callbacks are given the mo
 """
 
 from maetheory.core.renames import renamed
+from maetheory.training.callback import TrainStep
 from maetheory.training.checkpointing import load_run
 from maetheory.training.config import TrainConfig
 from maetheory.training.fabric import make_fabric
-from maetheory.training.loop import TrainResult, TrainStep, fit
+from maetheory.training.loop import TrainResult, fit
 from maetheory.training.masked_modelling import train
 from maetheory.training.monitor import CollapseMonitor
 from maetheory.training.schedule import learning_rate

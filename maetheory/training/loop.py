@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +18,7 @@ from maetheory.core import InputError, Progress, no_progress
 from maetheory.data import FolderStream, ImageSet
 from maetheory.training import checkpointing, sharding
 from maetheory.training.batches import InMemoryBatches, StreamingBatches, batch_source
+from maetheory.training.callback import Callback, TrainStep
 from maetheory.training.fabric import fabric_precision, make_fabric
 from maetheory.training.interrupts import deferred_interrupt
 from maetheory.training.logbook import Logbook, last_loss
@@ -26,37 +26,6 @@ from maetheory.training.reproducible import reproducible
 from maetheory.training.resume import checkpoint_to_resume
 from maetheory.training.schedule import learning_rate
 from maetheory.training.task import Task, step_generator
-
-
-@dataclass(frozen=True)
-class TrainStep:
-    """What a callback is given after each step.
-
-    Attributes
-    ----------
-    step, total : int
-        The step just done, and the number of steps of the run.
-    epoch : float
-        Epochs done, in fractions.
-    model : nn.Module
-        The unwrapped model. Under FSDP it holds this process's part of the weights: hooks receive its features, but
-        only `full_model` can be called or copied.
-    """
-
-    step: int
-    total: int
-    epoch: float
-    model: nn.Module
-    gather_full_model: Callable[[], nn.Module] | None = field(default=None, repr=False)
-
-    def full_model(self) -> nn.Module:
-        """Return the model with all its weights: itself, or under FSDP a gathered copy; every process must call it."""
-        return self.model if self.gather_full_model is None else self.gather_full_model()
-
-    def whole(self) -> nn.Module:
-        """Return `full_model`, under its old name."""
-        warnings.warn("TrainStep.whole was renamed; use TrainStep.full_model", DeprecationWarning, stacklevel=2)
-        return self.full_model()
 
 
 @dataclass(frozen=True)
@@ -82,9 +51,6 @@ class TrainResult:
     loss: float
     steps: int
     skipped: tuple[str, ...] = ()
-
-
-Callback = Callable[[TrainStep], "dict[str, float] | None"]
 
 
 def fit(

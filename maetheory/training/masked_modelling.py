@@ -15,8 +15,9 @@ from maetheory.data import FolderStream, ImageSet
 from maetheory.masks import UniformMasks
 from maetheory.models import patch_mean, sample_masks, uniformity_penalty
 from maetheory.training import checkpointing
+from maetheory.training.callback import Callback
 from maetheory.training.config import TrainConfig
-from maetheory.training.loop import Callback, TrainResult, fit
+from maetheory.training.loop import TrainResult, fit
 from maetheory.training.task import step_generator
 
 

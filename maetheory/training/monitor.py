@@ -10,14 +10,13 @@ from torch.utils.hooks import RemovableHandle
 
 from maetheory.core import InputError
 from maetheory.metrics import MOMENT_METRICS
+from maetheory.training.callback import TrainStep
 from maetheory.training.feature_source import Features, FeatureSource, Readout
 from maetheory.training.feature_window import FeatureWindow
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
     from lightning_fabric import Fabric
-
-    from maetheory.training.loop import TrainStep
 
 
 class CollapseMonitor:

@@ -20,7 +20,7 @@ from maetheory.evaluation.probes.finetune_task import FinetuneTask
 from maetheory.evaluation.probes.linear_and_knn import accuracy_estimate
 from maetheory.models import MAE, SimMIM, ViT
 from maetheory.training import TrainResult, fit
-from maetheory.training.loop import Callback
+from maetheory.training.callback import Callback
 
 TEST_BATCH_SIZE = 256  # of test images, which need no gradients
 
