@@ -66,7 +66,7 @@ class ImageSet:
         object.__setattr__(self, "class_names", tuple(self.class_names))
         object.__setattr__(self, "skipped", tuple(self.skipped))
         object.__setattr__(self, "notes", tuple(self.notes))
-        _check_pixels(self.images)
+        check_pixels(self.images)
         _check_labels(self.labels, len(self.images), len(self.class_names))
 
     def __len__(self) -> int:
@@ -151,6 +151,46 @@ def class_balanced_indices(labels: np.ndarray, limit: int | None) -> np.ndarray:
     return np.sort(np.lexsort((labels, rank))[: _check_limit(limit)])
 
 
+def check_pixels(images: np.ndarray) -> None:
+    """Check that an array holds images as an `ImageSet` does.
+
+    Raises
+    ------
+    InputError
+        If the shape is not (N, C, H, W), the type is neither uint8 nor floating point, a floating-point pixel lies
+        outside [0, 1], or a pixel is NaN; the sentence says what images of that range are likely to be.
+
+    Examples
+    --------
+    >>> check_pixels(np.full((1, 3, 4, 4), 200.0))
+    Traceback (most recent call last):
+    maetheory.core.errors.InputError: floating-point images must lie in [0, 1], but these reach from 200 to 200; divide
+    them by 255
+    """
+    if images.ndim != 4 or 0 in images.shape:
+        raise InputError(f"images must have shape (N, C, H, W) with no side empty, but theirs is {images.shape}")
+    if images.dtype == np.uint8:
+        return
+    if images.dtype.kind != "f":
+        raise InputError(f"images must be uint8 (0..255) or floating point in [0, 1], but they are {images.dtype}")
+    low, high = float(images.min()), float(images.max())
+    if np.isnan(low) or np.isnan(high):
+        raise InputError("images must be numbers, but at least one pixel is NaN")
+    if low < 0 or high > 1:
+        raise InputError(
+            f"floating-point images must lie in [0, 1], but these reach from {low:.6g} to {high:.6g}; "
+            + _range_advice(low, high)
+        )
+
+
+def _range_advice(low: float, high: float) -> str:
+    if low >= 0 and high <= 255:
+        return "divide them by 255"
+    if low >= 0:
+        return "divide them by their largest possible value"
+    return "if mean and std were applied to them, give them as they were before, and let the encoder apply its own"
+
+
 def check_split(split: str) -> str:
     """Return `split` if it is one of "train", "val" and "test"; else raise `InputError`."""
     if split not in SPLITS:
@@ -180,20 +220,6 @@ def _check_indices(indices: np.ndarray, n: int) -> np.ndarray:
     if indices.min() < -n or indices.max() >= n:
         raise InputError(f"indices must lie within the {n} images, but they reach {indices.min()}..{indices.max()}")
     return indices
-
-
-def _check_pixels(images: np.ndarray) -> None:
-    if images.ndim != 4 or 0 in images.shape:
-        raise InputError(f"images must have shape (N, C, H, W) with no side empty, but theirs is {images.shape}")
-    if images.dtype == np.uint8:
-        return
-    if images.dtype.kind != "f":
-        raise InputError(f"images must be uint8 (0..255) or floating point in [0, 1], but they are {images.dtype}")
-    low, high = float(images.min()), float(images.max())
-    if np.isnan(low) or np.isnan(high):
-        raise InputError("images must be numbers, but at least one pixel is NaN")
-    if low < 0 or high > 1:
-        raise InputError(f"floating-point images must lie in [0, 1], but these reach from {low:.6g} to {high:.6g}")
 
 
 def _check_labels(labels: np.ndarray, n: int, n_names: int) -> None:

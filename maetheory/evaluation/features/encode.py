@@ -15,7 +15,7 @@ from maetheory.core import InputError, Progress, no_progress
 from maetheory.data import ImageSet
 from maetheory.evaluation.features.backbone import vision_transformer
 from maetheory.evaluation.features.batch_size import default_batch_size
-from maetheory.evaluation.features.input_images import resize_to_encoder, to_unit_interval
+from maetheory.evaluation.features.input_images import check_tensor_pixels, resize_to_encoder, to_unit_interval
 from maetheory.models import SimMIM, patch_mean, split_mask
 
 Readout = Literal["cls", "mean", "tokens"]
@@ -40,7 +40,8 @@ def encode(
         A module runs in eval mode and gets its old mode back. A foreign callable receives float32 images in [0, 1];
         the first of its tokens is taken as the cls token.
     images : ImageSet, or array or tensor of shape (N, C, H, W)
-        For a checkpoint's `Encoder` they are resized to its side and channels by `resize_to_encoder`.
+        uint8 in 0..255 or floating point in [0, 1], before any mean and std are applied. For a checkpoint's `Encoder`
+        they are resized to its side and channels by `resize_to_encoder`.
     readout : "cls", "mean" or "tokens"
         The cls token, the mean of the patch tokens, or every patch token as a row of its own (then N·v rows). Under a
         mask only visible patches are read; a SimMIM has tokens at hidden positions too, and they are included.
@@ -62,8 +63,8 @@ def encode(
     Raises
     ------
     InputError
-        If the readout or layer does not exist, there are no images, the mask does not have one row per image, or a
-        mask, layer or ``final_norm=False`` is requested for a foreign callable.
+        If the readout or layer does not exist, there are no images or they are not as above, the mask does not have one
+        row per image, or a mask, layer or ``final_norm=False`` is requested for a foreign callable.
     """
     passes = encode_batches(
         encoder,
@@ -104,11 +105,12 @@ def encode_batches(
     """
     for readout in readouts:
         _check_readout(encoder, readout)
-    pixels = images.images if isinstance(images, ImageSet) else images
-    pixels = torch.as_tensor(pixels)
+    pixels = torch.as_tensor(images.images if isinstance(images, ImageSet) else images)
     batch = default_batch_size(encoder) if batch is None else batch
     if not len(pixels) or batch < 1:
         raise InputError(f"encoding needs images and a batch of at least 1, but there are {len(pixels)} and {batch}")
+    if not isinstance(images, ImageSet):  # an ImageSet was checked when it was made
+        check_tensor_pixels(pixels)
     masks = None if mask is None else torch.as_tensor(mask)
     if masks is not None and masks.ndim == 1:
         masks = masks.expand(len(pixels), -1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -86,6 +88,33 @@ def test_a_foreign_model_receives_floats_in_0_1(images: ImageSet) -> None:
     expected = linear(torch.from_numpy(bytes_).flatten(1) / 255).detach()
     torch.testing.assert_close(encode(linear, bytes_), expected)
     torch.testing.assert_close(encode(linear, bytes_ / 255), expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda x: 255 * x, r"must lie in \[0, 1\], but these reach from 0 to 255; divide them by 255"),
+        (lambda x: (x - 0.45) / 0.225, "reach from -2 to 2.44444; if mean and std were applied"),
+        (lambda x: 65535 * x, "divide them by their largest possible value"),
+        (lambda x: (255 * x).long(), r"must be uint8 \(0..255\) or floating point in \[0, 1\], but they are int64"),
+        (lambda x: x > 0.5, "but they are bool"),
+        (lambda x: torch.where(x > 0.5, torch.nan, x), "at least one pixel is NaN"),
+        (lambda x: x[:, 0], r"must have shape \(N, C, H, W\)"),
+        (lambda x: (255 * x).bfloat16(), "reach from 0 to 255"),
+    ],
+)
+def test_images_out_of_range_are_refused_as_an_image_set_refuses_them(
+    images: ImageSet, change: Callable[[torch.Tensor], torch.Tensor], sentence: str
+) -> None:
+    pixels = torch.from_numpy(images.images).clone()
+    pixels[0, 0, 0, :2] = torch.tensor([0.0, 1.0])
+    foreign = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 4))
+    for encoder in (MAE(CONFIG), foreign):
+        for images_ in (change(pixels), change(pixels).float().numpy() if "reach" in sentence else change(pixels)):
+            for measure in (encode, collapse_report):
+                with pytest.raises(InputError, match=sentence):
+                    measure(encoder, images_)  # type: ignore[operator]  # mypy joins the two functions to object
+        assert len(encode(encoder, pixels)) == len(encode(encoder, pixels.bfloat16())) == 30
 
 
 def test_a_probe_that_did_not_converge_notes_it_in_its_recipe_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,3 +86,30 @@ def test_grey_images_and_bytes_are_converted() -> None:
     torch.testing.assert_close(encode(encoder, grey), encoder(repeated)[:, 0].detach())
     small = torch.rand(2, 3, 4, 4)
     torch.testing.assert_close(encode(encoder, small), encoder(resize_to_encoder(small, 8, 3))[:, 0].detach())
+
+
+def test_a_gray_encoder_takes_gray_images_of_three_equal_channels() -> None:
+    torch.manual_seed(0)
+    encoder = Encoder(EncoderConfig(8, 2, 1, 16, 2, 2, 16, 32, mean=(0.5,), std=(0.5,)))
+    gray = torch.rand(4, 1, 8, 8)
+    torch.testing.assert_close(encode(encoder, gray.expand(-1, 3, -1, -1)), encode(encoder, gray))
+    with pytest.raises(InputError, match="takes gray images, but these have colours"):
+        encode(encoder, torch.rand(4, 3, 8, 8))
+
+
+@pytest.mark.parametrize(("height", "width"), [(2, 4001), (3000, 3)])
+def test_of_a_long_strip_only_the_middle_is_resized(height: int, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes, interpolate = [], torch.nn.functional.interpolate
+
+    def recording(images: torch.Tensor, size: tuple[int, int], **options: object) -> torch.Tensor:
+        sizes.append(size)
+        return interpolate(images, size, **options)  # type: ignore[arg-type]  # as the caller gave them
+
+    monkeypatch.setattr("maetheory.evaluation.features.input_images.F.interpolate", recording)
+    ramp = (
+        torch.linspace(0, 1, max(height, width)).reshape((-1, 1) if height > width else (1, -1)).expand(height, width)
+    )
+    view = resize_to_encoder(ramp[None, None], 16, 3)
+    assert view.shape == (1, 3, 16, 16)
+    assert float(view.mean()) == pytest.approx(0.5, abs=1 / max(height, width))
+    assert max(h * w for h, w in sizes) <= 16 * 16 * 9
