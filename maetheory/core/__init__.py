@@ -2,8 +2,9 @@
 
 Every other package of maetheory imports from this one; it imports only NumPy. Read `estimate` and `errors` first: every
 measured number is an `Estimate`, and every mistake of the caller is an `InputError`. `seeding` derives independent
-random streams from one seed, `arrays` reads numbers as float64, `files` replaces files atomically, `provenance` records
-what produced a result, and `renames` keeps old names alive for one version.
+random streams from one seed, `arrays` reads numbers as float64, `files` replaces files atomically, `printable`
+makes names from outside safe to print, `provenance` records what produced a result, and `renames` keeps old names alive
+for one version.
 
 >>> from maetheory.core import Estimate, generator
 >>> draws = generator(0, "masks").integers(0, 2, 10_000)
@@ -13,9 +14,10 @@ True
 """
 
 from maetheory.core.arrays import as_float64, as_numpy
-from maetheory.core.errors import InputError
+from maetheory.core.errors import InputError, SquaresOverflowError
 from maetheory.core.estimate import Estimate
 from maetheory.core.files import atomic_write, check_writable, make_folder
+from maetheory.core.printable import printable, printable_list, printable_sentence, printable_value
 from maetheory.core.progress import Progress, no_progress
 from maetheory.core.provenance import provenance
 from maetheory.core.references import REFERENCES, Reference
@@ -28,6 +30,7 @@ __all__ = [
     "InputError",
     "Progress",
     "Reference",
+    "SquaresOverflowError",
     "as_float64",
     "as_numpy",
     "atomic_write",
@@ -35,6 +38,10 @@ __all__ = [
     "generator",
     "make_folder",
     "no_progress",
+    "printable",
+    "printable_list",
+    "printable_sentence",
+    "printable_value",
     "provenance",
 ]
 
