@@ -13,7 +13,7 @@ from maetheory.experiments.experiment import Cell
 from maetheory.experiments.models import load_cell_model_on_device
 from maetheory.experiments.presentation import MeasuredExperiment, Presentation
 from maetheory.figures import image_mask_ratios, masked_pair
-from maetheory.figures.image_mask_ratio import accuracy_rows
+from maetheory.figures.mask_ratio_table import accuracy_rows
 from maetheory.reports import Section, write_page
 from maetheory.reports.mask_ratio import mask_ratio_summary, mask_ratio_table, write_mask_ratio_figures
 
