@@ -2,7 +2,8 @@
 
 Every loss is a finite sum, exact up to rounding error. Features are arrays with one row per view or target of the
 graph: ``h`` (N1, d), ``h_g`` (N2, d), ``targets`` (N2, d), ``f`` (N1, k). Squares are summed as squares, never as
-differences of large numbers, so that a loss of zero is computed as zero. NaN in an argument gives NaN.
+differences of large numbers, so that a loss of zero is computed as zero. NaN in an argument gives NaN. Every loss
+raises `SquaresOverflowError`, an `InputError`, if finite numbers have an infinite loss in float64.
 
 References
 ----------
@@ -11,10 +12,12 @@ Zhang, Wang and Wang 2022, How Mask Matters (Eqs. 2, 4, 11); HaoChen et al. 2021
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy import sparse
 
-from maetheory.core import InputError, as_float64
+from maetheory.core import InputError, SquaresOverflowError, as_float64
 from maetheory.graph.mask_graph import MaskGraph
 
 _CHUNK = 2**21
@@ -49,7 +52,9 @@ def asymmetric_alignment(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray) -> fl
     """
     h, h_g = on_views(graph, h), on_targets(graph, h_g)
     _check_widths(h, h_g)
-    return -float((h * (graph.joint @ h_g)).sum())  # (N1, N2) @ (N2, d) -> (N1, d)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = -float((h * (graph.joint @ h_g)).sum())  # (N1, N2) @ (N2, d) -> (N1, d)
+    return _finite(found, "the asymmetric alignment", h, h_g)
 
 
 def alignment_loss(graph: MaskGraph, h: np.ndarray) -> float:
@@ -88,8 +93,10 @@ def uniformity_loss(graph: MaskGraph, f: np.ndarray) -> float:
     0.5
     """
     f = on_views(graph, f)
-    moment = f.T @ (graph.degrees[0][:, None] * f)  # (k, N1) @ (N1, k) -> (k, k)
-    return float((moment**2).sum())
+    with np.errstate(over="ignore", invalid="ignore"):
+        moment = f.T @ (graph.degrees[0][:, None] * f)  # (k, N1) @ (N1, k) -> (k, k)
+        found = float((moment**2).sum())
+    return _finite(found, "the uniformity loss", f)
 
 
 def spectral_loss(graph: MaskGraph, f: np.ndarray) -> float:
@@ -163,7 +170,10 @@ def mean_square(degrees: np.ndarray, features: np.ndarray) -> float:
     >>> mean_square(np.array([0.5, 0.5]), np.array([[1.0], [3.0]]))
     5.0
     """
-    return float(degrees @ (as_float64(features, "features") ** 2).sum(1))
+    features = as_float64(features, "features")
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = float(degrees @ (features**2).sum(1))
+    return _finite(found, "a mean square", features)
 
 
 def on_views(graph: MaskGraph, h: np.ndarray) -> np.ndarray:
@@ -197,6 +207,14 @@ def _mean_squared_distance(joint: sparse.csr_array, a: np.ndarray, b: np.ndarray
     step, total = max(1, _CHUNK // max(1, a.shape[1])), 0.0
     for start in range(0, joint.nnz, step):
         chunk = slice(start, start + step)
-        difference = a[rows[chunk]] - b[joint.indices[chunk]]  # (pairs, d)
-        total += float(joint.data[chunk] @ (difference**2).sum(1))
-    return total
+        with np.errstate(over="ignore", invalid="ignore"):
+            difference = a[rows[chunk]] - b[joint.indices[chunk]]  # (pairs, d)
+            total += float(joint.data[chunk] @ (difference**2).sum(1))
+    return _finite(total, "a mean squared distance", a, b)
+
+
+def _finite(value: float, what: str, *arrays: np.ndarray) -> float:
+    """Return `value`; raise SquaresOverflowError if it is not finite although all arrays are."""
+    if not math.isfinite(value) and all(np.isfinite(array).all() for array in arrays):
+        raise SquaresOverflowError(what)
+    return value

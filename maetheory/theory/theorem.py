@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
-from maetheory.core import Estimate, InputError
+from maetheory.core import Estimate, InputError, SquaresOverflowError
 from maetheory.theory.objects import SHAPES, Objects, as_array_of_shape, call_with_named_objects, graph_shape
 
 Side = Callable[..., float]
@@ -26,6 +26,8 @@ TIGHT_TOLERANCE = 1e-10
 """Equality up to rounding error: |slack| at most this many times the scale."""
 ROUNDING_TOLERANCE = 1e-12
 """An assumption that fails by at most this relative amount counts as met."""
+_LEAST_SCALE = float(np.finfo(float).tiny / np.finfo(float).eps)
+"""Below this the squares that make up a side have lost digits."""
 
 
 class Verdict(StrEnum):
@@ -216,9 +218,20 @@ class Theorem:
         world = self.validate_objects(graph, objects)
         for name, value in world.items():
             if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
-                return self._not_a_number(f"{name} holds a value that is not a finite number")
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            return self._evaluate(world)
+                return self._without_sides(Verdict.VIOLATED, f"{name} holds a value that is not a finite number")
+        flags: set[str] = set()
+        with np.errstate(
+            divide="ignore", invalid="ignore", over="call", under="call", call=lambda kind, _: flags.add(kind)
+        ):
+            try:
+                found = self._evaluate(world)
+            except (SquaresOverflowError, OverflowError) as error:
+                return self._without_sides(Verdict.INAPPLICABLE, str(error))
+            except np.linalg.LinAlgError:
+                if "overflow" not in flags:
+                    raise
+                return self._without_sides(Verdict.INAPPLICABLE, str(SquaresOverflowError("a matrix")))
+        return _refuse_lost_squares(found, flags)
 
     def _evaluate(self, world: dict[str, Any]) -> Check:
         for name, derive in self.derived.items():
@@ -274,9 +287,9 @@ class Theorem:
             return Verdict.VACUOUS, f"no better than the trivial bound {float(trivial):.6g}"
         return Verdict.HOLDS, ""
 
-    def _not_a_number(self, note: str) -> Check:
+    def _without_sides(self, verdict: Verdict, note: str) -> Check:
         nan = Estimate(math.nan)
-        return Check(self.statement, nan, nan, math.nan, math.nan, (), Verdict.VIOLATED, note, self.slug)
+        return Check(self.statement, nan, nan, math.nan, math.nan, (), verdict, note, self.slug)
 
     def validate_objects(self, graph: Any, objects: Objects) -> dict[str, Any]:
         """Return the objects as arrays; InputError, as in `check`, unless each is present, known and well shaped."""
@@ -308,6 +321,22 @@ def find_theorem(theorems: Mapping[str, Theorem], slug: str) -> Theorem:
     if slug not in theorems:
         raise InputError(f"there is no theorem {slug!r}; the theorems are: {', '.join(theorems)}")
     return theorems[slug]
+
+
+def _refuse_lost_squares(found: Check, flags: set[str]) -> Check:
+    """Return the check, as INAPPLICABLE if squares left the range of float64, so that they prove nothing."""
+    sides = (found.lhs, found.rhs, found.scale)
+    if found.verdict is Verdict.INAPPLICABLE:
+        return found
+    if "overflow" in flags:
+        note = str(SquaresOverflowError("an intermediate result"))
+    elif any(math.isinf(side) for side in sides):
+        note = "a side or its scale is infinite: squares overflow, or something is divided by zero"
+    elif "underflow" in flags and found.scale < _LEAST_SCALE:
+        note = "squares underflow: multiply the objects by a common factor, so that their squares stay above 1e-290"
+    else:
+        return found
+    return replace(found, verdict=Verdict.INAPPLICABLE, note=note)
 
 
 def _estimate(value: float) -> Estimate:

@@ -183,3 +183,15 @@ def test_functionals_compute_in_float64_whatever_the_dtype(dtype: str) -> None:
     assert mean_square(graph.degrees[0], h) == mean_square(graph.degrees[0], wide)
     with pytest.raises(InputError, match="real numbers, but it is complex"):
         mean_square(graph.degrees[0], wide * 1j)
+
+
+def test_losses_that_overflow_are_refused_and_what_is_not_a_number_stays_so() -> None:
+    graph = MaskGraph.from_joint([[0.3, 0.2], [0.1, 0.4]])
+    huge = np.array([[1e200], [2.0]])
+    for of_views in (alignment_loss, positive_pair_distance, uniformity_loss, spectral_loss):
+        with pytest.raises(InputError, match="squares overflow"):
+            of_views(graph, huge)
+    for of_both in (reconstruction_loss, asymmetric_alignment):
+        with pytest.raises(InputError, match="squares overflow"):
+            of_both(graph, huge, huge)
+        assert np.isnan(of_both(graph, huge * np.nan, huge))

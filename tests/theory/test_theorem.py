@@ -178,3 +178,45 @@ def test_a_check_does_not_depend_on_the_dtype_of_its_objects(slug, dtype):
 def test_complex_objects_are_refused():
     with pytest.raises(InputError, match="h must hold real numbers"):
         check("alignment-split", GRAPH_2, h=np.ones((2, 1)) * 1j, targets=np.ones((2, 1)))
+
+
+LOSSES = [s for s, t in THEOREMS.items() if set(t.objects) <= set(NARROW) and t.objects and t.needs_graph]
+
+
+@pytest.mark.parametrize("factor", [1e160, 1e200, 1e300])
+@pytest.mark.parametrize("slug", LOSSES)
+def test_objects_whose_squares_overflow_decide_nothing(slug, factor):
+    world = {name: factor * NARROW[name].astype(float) for name in THEOREMS[slug].objects}
+    world |= {"masks": np.zeros(2, int)} if "masks" in THEOREMS[slug].optional else {}
+    found = THEOREMS[slug].check(GRAPH_2, **world)
+    if found.verdict is not Verdict.INAPPLICABLE:  # a probe depends on directions alone
+        plain = THEOREMS[slug].check(GRAPH_2, **{name: value / factor for name, value in world.items()})
+        assert set(THEOREMS[slug].objects) == {"features"}
+        assert found.verdict is plain.verdict
+        assert (found.lhs.value, found.rhs.value) == pytest.approx((plain.lhs.value, plain.rhs.value))
+
+
+@pytest.mark.parametrize("name", ["h", "h_g", "targets"])
+def test_one_object_that_overflows_decides_nothing(name):
+    world = {"h": np.ones((2, 1)), "h_g": np.ones((2, 1)), "targets": np.zeros((2, 1))}
+    world[name] = np.array([[1e200], [2.0]])
+    found = check("reconstruction-bounds-alignment", GRAPH_2, **world)
+    assert found.verdict is Verdict.INAPPLICABLE
+    assert found.note.startswith("squares overflow")
+
+
+def test_squares_that_underflow_are_not_equal():
+    world = {"h": np.array([[1e-200], [2e-200]]), "h_g": np.zeros((2, 1)), "targets": np.zeros((2, 1))}
+    found = check("reconstruction-bounds-alignment", GRAPH_2, **world)
+    assert found.verdict is Verdict.INAPPLICABLE
+    assert "squares underflow" in found.note
+    world = {name: 1e100 * value for name, value in world.items()}
+    assert check("reconstruction-bounds-alignment", GRAPH_2, **world).verdict is Verdict.HOLDS
+
+
+@pytest.mark.parametrize("direction", [">=", "<=", "=="])
+@pytest.mark.parametrize(("lhs", "rhs"), [(1.0, math.inf), (1.0, -math.inf), (math.inf, math.inf), (-math.inf, 1.0)])
+def test_an_infinite_side_decides_nothing(direction, lhs, rhs):
+    assert sides(lhs, rhs, direction=direction).check(GRAPH).verdict is Verdict.INAPPLICABLE
+    assert sides(rhs, lhs, direction=direction).check(GRAPH).verdict is Verdict.INAPPLICABLE
+    assert sides(1.0, 1.0, direction=direction, scale=lambda: math.inf).check(GRAPH).verdict is Verdict.INAPPLICABLE
