@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from maetheory.checkpoints.dialects.dialect import ConfigValue, Dialect
 from maetheory.checkpoints.dialects.infer import infer_config
-from maetheory.checkpoints.dialects.match import DialectMatch, match_dialects, to_canonical_names
+from maetheory.checkpoints.dialects.match import DialectMatch, match_dialects, search_matches, to_canonical_names
 from maetheory.checkpoints.dialects.unrecognised import no_encoder_error
 from maetheory.checkpoints.encoder import Encoder
 from maetheory.checkpoints.encoder_config import EncoderConfig
@@ -67,13 +67,11 @@ def complete_match(
     InputError
         If no dialect does, or a later one explains the same state dict as other tensors.
     """
-    complete: list[CompleteMatch] = []
-    errors: list[InputError] = []
-    for match in match_dialects(contents, dialects, weights):
-        try:
-            complete.append(_complete(match, contents, arguments))
-        except InputError as error:
-            errors.append(error)
+    complete, errors = _complete_all(match_dialects(contents, dialects, weights), contents, arguments)
+    if not complete:
+        complete, more_errors = _complete_all(search_matches(contents, dialects, weights), contents, arguments)
+        errors += more_errors
+        complete = _only_encoder(complete)
     if not complete:
         raise errors[0] if errors else no_encoder_error(contents, dialects)
     first = complete[0]
@@ -84,6 +82,39 @@ def complete_match(
                 "and they differ: pass dialect= (--dialect)"
             )
     return first
+
+
+def _complete_all(
+    matches: Iterable[DialectMatch], contents: CheckpointContents, arguments: Mapping[str, Any]
+) -> tuple[list[CompleteMatch], list[InputError]]:
+    """Return the matches that are whole encoders, and the errors of the others."""
+    complete: list[CompleteMatch] = []
+    errors: list[InputError] = []
+    for match in matches:
+        try:
+            complete.append(_complete(match, contents, arguments))
+        except InputError as error:
+            errors.append(error)
+    return complete, errors
+
+
+def _only_encoder(complete: list[CompleteMatch]) -> list[CompleteMatch]:
+    """Return the matches of the only encoder among those that a search found.
+
+    Raises
+    ------
+    InputError
+        If the file holds several that differ.
+    """
+    places: dict[str, CompleteMatch] = {}
+    for found in complete:
+        if not any(_same_tensors(found.tensors, other.tensors) for other in places.values()):
+            places.setdefault(found.match.weights_path or "the top of the file", found)
+    if len(places) > 1:
+        raise InputError(
+            f"this file holds {len(places)} encoders, {', '.join(places)}: pass weights= (--weights) with one of them"
+        )
+    return [found for found in complete if _same_keys(complete[0].match, found.match)]
 
 
 def _same_keys(one: DialectMatch, other: DialectMatch) -> bool:

@@ -79,6 +79,8 @@ class Dialect:
         Fraction of a patch that this code base adds to the side to which it resizes position tables.
     notes : callable (contents, canonical tensors) to a tuple of sentences
         Notes for the report.
+    evidence : callable (contents, tensors under the file's names without the prefix) to bool
+        Whether the file shows by more than these names that this code base wrote it.
     """
 
     name: str
@@ -98,6 +100,7 @@ class Dialect:
     antialias: bool = False
     interpolate_offset: float = 0.0
     notes: Callable[[CheckpointContents, Tensors], tuple[str, ...]] = field(default=lambda contents, tensors: ())
+    evidence: Callable[[CheckpointContents, Tensors], bool] = field(default=lambda contents, tensors: True)
 
 
 def embed_dim(tensors: Tensors) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
@@ -15,6 +15,7 @@ from maetheory.core import InputError
 
 OUTER_WRAPPERS = ("module.", "_forward_module.")
 INNER_WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
+MIN_ENCODER_TENSORS = 10  # of one block and the patch embedding
 COMMONLY_UNUSED = ((r"mask_token", "the mask token"), (r"n_averaged", "the count of an average"))
 
 
@@ -59,7 +60,7 @@ class DialectMatch:
 def match_dialects(
     contents: CheckpointContents, dialects: Sequence[Dialect], weights: str | None = None
 ) -> Iterator[DialectMatch]:
-    """Iterate over the matches of a file, at most one a dialect, in the order of the dialects.
+    """Iterate over the matches at the places where each dialect keeps its encoder, at most one a dialect, in order.
 
     Parameters
     ----------
@@ -74,12 +75,36 @@ def match_dialects(
         If `weights` names nothing in the file.
     """
     states = dict(find_state_dicts(contents.tree))
-    if weights is not None:
-        dialects = [_restrict_to_weights(dialect, weights, states) for dialect in dialects]
+    chosen = None if weights is None else _chosen_weights(weights, states)
     for dialect in dialects:
-        match = _first_match(dialect, states)
-        if match is not None:
+        match = _first_match(dialect, states) if chosen is None else _match_chosen(dialect, states, *chosen)
+        if match is not None and dialect.evidence(contents, match.tensors):
             yield match
+
+
+def search_matches(
+    contents: CheckpointContents, dialects: Sequence[Dialect], weights: str | None = None
+) -> Iterator[DialectMatch]:
+    """Iterate over the matches in any state dict and behind any prefix of names, shorter prefixes first.
+
+    Parameters and errors are those of `match_dialects`. A project's own module or training loop puts an encoder under
+    a name of its own, which no dialect lists. A dialect that is known by the path of its state dict is not searched.
+    """
+    dialects = [dialect for dialect in dialects if "" in dialect.state_dict_paths]
+    states = dict(find_state_dicts(contents.tree))
+    chosen_path, chosen_prefix = (None, "") if weights is None else _chosen_weights(weights, states)
+    for path, state in states.items():
+        if chosen_path not in (None, path):
+            continue
+        stripped, wrappers = strip_wrappers(state)
+        others = _other_state_dicts(states, path)
+        for base in _module_prefixes(stripped):
+            if not base.startswith(chosen_prefix):
+                continue
+            for dialect in dialects:
+                match = _match_behind(dialect, path, stripped, wrappers, base, dialect.prefixes, others)
+                if match is not None and dialect.evidence(contents, match.tensors):
+                    yield match
 
 
 def to_canonical_names(match: DialectMatch) -> tuple[dict[str, Tensor], dict[str, int]]:
@@ -156,24 +181,22 @@ def _rename_keys(state: dict[str, Tensor], pattern: re.Pattern[str], replacement
     return renamed
 
 
-def _restrict_to_weights(dialect: Dialect, weights: str, states: Mapping[str, Any]) -> Dialect:
-    """Return the dialect restricted to the chosen weights: a path of the tree, a prefix of names, or both joined."""
+def _chosen_weights(weights: str, states: Mapping[str, dict[str, Tensor]]) -> tuple[str, str]:
+    """Return the path and the prefix that the argument means: a path of the tree, a prefix of names, or both joined.
+
+    Raises
+    ------
+    InputError
+        If the file has neither.
+    """
     if weights in states:
-        return replace(dialect, state_dict_paths=(weights,))
-    found = [
-        (path, rest)
-        for path, state in states.items()
-        for rest in [_key_prefix(path, weights)]
-        if any(name.startswith(rest) for name in strip_wrappers(state)[0])
-    ]
-    if not found:
-        available = ", ".join(
-            f"{path or 'the top'} ({len(state)} tensors)" for path, state in list(states.items())[:10]
-        )
-        raise InputError(f"this file holds no weights {weights!r}; it holds {available or 'none'}")
-    path, rest = found[0]
-    prefixes = (rest, *(rest + prefix for prefix in dialect.prefixes if prefix))
-    return replace(dialect, state_dict_paths=(path,), prefixes=prefixes)
+        return weights, ""
+    for path, state in states.items():
+        prefix = _key_prefix(path, weights)
+        if any(name.startswith(prefix) for name in strip_wrappers(state)[0]):
+            return path, prefix
+    available = ", ".join(f"{path or 'the top'} ({len(state)} tensors)" for path, state in list(states.items())[:10])
+    raise InputError(f"this file holds no weights {weights!r}; it holds {available or 'none'}")
 
 
 def _key_prefix(path: str, weights: str) -> str:
@@ -183,19 +206,71 @@ def _key_prefix(path: str, weights: str) -> str:
     return weights.removeprefix("module.") + "."
 
 
+def _match_chosen(
+    dialect: Dialect, states: Mapping[str, dict[str, Tensor]], path: str, chosen: str
+) -> DialectMatch | None:
+    """Return the match of a dialect at a chosen path and prefix; the prefix may be one of the dialect's own."""
+    state, wrappers = strip_wrappers(states[path])
+    others = _other_state_dicts(states, path)
+    if not chosen:
+        return _match_behind(dialect, path, state, wrappers, "", dialect.prefixes, others)
+    own = [prefix for prefix in dialect.prefixes if prefix and f".{chosen}".endswith(f".{prefix}")]
+    places = [(chosen.removesuffix(prefix), (prefix,)) for prefix in own]
+    for base, prefixes in [*places, (chosen, dialect.prefixes)]:
+        match = _match_behind(dialect, path, state, wrappers, base, prefixes, others)
+        if match is not None:
+            return match
+    return None
+
+
 def _first_match(dialect: Dialect, states: Mapping[str, dict[str, Tensor]]) -> DialectMatch | None:
     """Return the first path and prefix of a dialect that hold all it requires, None without one."""
     for path in dialect.state_dict_paths:
         if path not in states:
             continue
         state, wrappers = strip_wrappers(states[path])
-        for prefix in dialect.prefixes:
-            tensors = {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
-            other_keys = tuple(name for name in state if not name.startswith(prefix))
-            if _dialect_fits(dialect, [*tensors, *other_keys]) and tensors:
-                other_state_dicts = {other: len(value) for other, value in states.items() if other != path}
-                return DialectMatch(dialect, path, prefix, wrappers, tensors, other_keys, other_state_dicts)
+        others = _other_state_dicts(states, path)
+        match = _match_behind(dialect, path, state, wrappers, "", dialect.prefixes, others)
+        if match is not None:
+            return match
     return None
+
+
+def _match_behind(
+    dialect: Dialect,
+    path: str,
+    state: Mapping[str, Tensor],
+    wrappers: tuple[str, ...],
+    base: str,
+    prefixes: Sequence[str],
+    other_state_dicts: Mapping[str, int],
+) -> DialectMatch | None:
+    """Return the match of a dialect among the names that begin with `base`, at the first of its prefixes that fits."""
+    names = [name[len(base) :] for name in state if name.startswith(base)]
+    for prefix in prefixes:
+        inside = [name[len(prefix) :] for name in names if name.startswith(prefix)]
+        beside = [name for name in names if not name.startswith(prefix)]
+        if inside and _dialect_fits(dialect, [*inside, *beside]):
+            whole = base + prefix
+            tensors = {name[len(whole) :]: value for name, value in state.items() if name.startswith(whole)}
+            outside = [name for name in state if not name.startswith(base)]
+            return DialectMatch(dialect, path, whole, wrappers, tensors, (*beside, *outside), other_state_dicts)
+    return None
+
+
+def _other_state_dicts(states: Mapping[str, dict[str, Tensor]], path: str) -> dict[str, int]:
+    """Return the number of tensors of every state dict but one."""
+    return {other: len(state) for other, state in states.items() if other != path}
+
+
+def _module_prefixes(state: Mapping[str, Tensor]) -> list[str]:
+    """Return the prefixes of names that several tensors share, the empty one and other short ones first."""
+    counts: dict[str, int] = {}
+    for name in state:
+        for end in (found.end() for found in re.finditer(r"\.", name)):
+            counts[name[:end]] = counts.get(name[:end], 0) + 1
+    common = [prefix for prefix, n in counts.items() if n >= MIN_ENCODER_TENSORS]
+    return ["", *sorted(common, key=lambda prefix: prefix.count("."))]
 
 
 def _dialect_fits(dialect: Dialect, names: Sequence[str]) -> bool:
