@@ -69,7 +69,7 @@ def collapse(
 ) -> None:
     """Measure feature collapse with error bars and baselines (random initialisation, shuffled columns, noise)."""
     from maetheory.checkpoints.device import usable_device
-    from maetheory.data import load_images
+    from maetheory.data import load_unlabelled_images
     from maetheory.reports.collapse import collapse_document, collapse_text
     from maetheory.reports.collapse_files import write_collapse_report
     from maetheory.reports.diagnosis import diagnose
@@ -78,10 +78,9 @@ def collapse(
         check_writable(out)
     torch_device = usable_device(device or "cpu")
     with show_progress() as progress:
-        images = load_images(data, split="test", limit=limit, progress=progress)
         diagnoses = diagnose(
             checkpoints,
-            images,
+            lambda options: load_unlabelled_images(data, limit=limit, progress=progress, options=options),
             readouts=readout,
             layers=layer,
             final_norm=final_norm,

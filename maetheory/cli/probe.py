@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,7 +73,7 @@ def probe(
     from maetheory.checkpoints import load_checkpoint
     from maetheory.checkpoints.device import usable_device
     from maetheory.data import load_images
-    from maetheory.reports.diagnosis import resize_note
+    from maetheory.reports.diagnosis import encoder_decode_options, image_notes, resize_note
 
     options = mode_options(
         mode,
@@ -102,7 +103,10 @@ def probe(
         encoder, report = load_checkpoint(
             checkpoint, heads=heads, dialect=dialect, weights=weights, image_size=image_size, device=torch_device
         )
-        splits = [load_images(data, split=split, limit=limit) for split in ("train", "test")]
+        decoding = encoder_decode_options(report)
+        images = load_images(data, split="train", limit=limit, options=decoding)
+        decoding = replace(decoding, pixel_ranges=images.pixel_ranges)  # one scale for both splits
+        splits = [images, load_images(data, split="test", limit=limit, options=decoding)]
         if mode == "finetune":
             folder, accelerator = out or Path("runs/finetune"), device or "auto"
             run_options: dict[str, Any] = {"out": folder, "resume": resume, "accelerator": accelerator}
@@ -120,7 +124,11 @@ def probe(
         "n_test": len(splits[1]),
         "checkpoint": report.path,
         "sha256": report.sha256,
-        "notes": [*report.notes, *filter(None, [resize_note(splits[0], report)])],
+        "notes": [
+            *report.notes,
+            *(f"{images.split}: {note}" for images in splits for note in image_notes(images)),
+            *filter(None, [resize_note(splits[0], report)]),
+        ],
     }
     if out is not None:
         with atomic_write(out / "probe.json") as part:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from maetheory import __version__
-from maetheory.cli.terminal import ResumableInterrupt
+from maetheory.cli.terminal import ResumableInterrupt, warnings_at_the_end
 from maetheory.core import InputError
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # click's class; some versions of typer have a click of their own
@@ -38,7 +38,8 @@ def run_command(arguments: list[str]) -> int:
         Command and options, without the name of the program.
     """
     try:
-        code = app(arguments, standalone_mode=False)
+        with warnings_at_the_end():
+            code = app(arguments, standalone_mode=False)
         if code == INTERRUPTED:  # typer returns it after it caught Ctrl-C
             return _print_error("interrupted", INTERRUPTED)
         return code if isinstance(code, int) else DONE

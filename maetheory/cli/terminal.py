@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from maetheory.core import Progress
+from maetheory.core import Progress, printable_sentence
 
 
 class ResumableInterrupt(Exception):
@@ -73,6 +74,23 @@ def show_progress() -> Iterator[Progress]:
             yield _line_progress()
     except KeyboardInterrupt as error:
         raise ResumableInterrupt(str(error)) from error
+
+
+@contextmanager
+def warnings_at_the_end() -> Iterator[None]:
+    """Collect Python warnings, and print each once at the end, as one line on standard error without its source."""
+    sentences: dict[str, None] = {}
+
+    def keep(message: Warning | str, *_: object, **__: object) -> None:
+        sentences[" ".join(printable_sentence(str(message)).split())] = None
+
+    with warnings.catch_warnings():
+        warnings.showwarning = keep
+        try:
+            yield
+        finally:
+            for sentence in sentences:
+                print(f"maetheory: warning: {sentence}", file=sys.stderr, flush=True)
 
 
 def _line_progress() -> Progress:

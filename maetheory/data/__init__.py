@@ -14,7 +14,7 @@ ImageSet('digits/train', 100 images of 1x8x8 float32, 10 classes)
 
 from maetheory.core.renames import renamed
 from maetheory.data.images import ImageSet
-from maetheory.data.sources import DATASETS, fetch, load_images, load_or_stream
+from maetheory.data.sources import DATASETS, fetch, load_images, load_or_stream, load_unlabelled_images
 from maetheory.data.stream import FolderStream
 from maetheory.data.world_images import images_from_patches, sample_images
 from maetheory.data.worlds import FiniteWorld
@@ -28,6 +28,7 @@ __all__ = [
     "images_from_patches",
     "load_images",
     "load_or_stream",
+    "load_unlabelled_images",
     "sample_images",
 ]
 

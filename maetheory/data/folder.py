@@ -22,6 +22,7 @@ from maetheory.data.decode import (
     resize_and_center_crop,
     to_chw,
 )
+from maetheory.data.folder_layouts import list_unlabelled_image_files, list_unsplit_image_files
 from maetheory.data.image_files import ImageFileList, list_image_files, warn_skipped_files
 from maetheory.data.images import ImageSet
 from maetheory.data.pixel_range import PixelRanges
@@ -110,14 +111,42 @@ def load_image_folder(
     return decode_files(image_files, name, split, options or DecodeOptions(size), progress)
 
 
+def load_unlabelled_folder(
+    root: Path, limit: int | None, options: DecodeOptions, progress: Progress = no_progress
+) -> ImageSet:
+    """Decode the images of a folder of any layout; see `list_unlabelled_image_files` for which they are.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no image that can be decoded, or the array would pass 8 GiB.
+    """
+    image_files, split = list_unlabelled_image_files(root)
+    return decode_files(image_files.limit(limit), root.resolve().name, split, options, progress)
+
+
+def load_unsplit_folder(
+    root: Path, limit: int | None, options: DecodeOptions, progress: Progress = no_progress
+) -> ImageSet:
+    """Decode all images of a folder without splits, whose subfolders are the classes.
+
+    Raises
+    ------
+    InputError
+        As `load_unlabelled_folder`.
+    """
+    image_files = list_unsplit_image_files(root).limit(limit)
+    return decode_files(image_files, root.resolve().name, "", options, progress)
+
+
 def decode_files(
     image_files: ImageFileList, name: str, split: str, options: DecodeOptions, progress: Progress = no_progress
 ) -> ImageSet:
     """Decode the files into one array of uint8 images (N, C, H, W).
 
     Images are resized and cropped to their centre (`resize_and_center_crop`). Files that cannot be decoded are left
-    out, and named in ``skipped`` and in one `SkippedFilesWarning`. What the reader should know of pixels of more than
-    eight bits, and of colours that became gray, stands in ``notes``.
+    out, and named in ``skipped`` and in one `SkippedFilesWarning`. How sizes, pixels of more than eight bits, and
+    colours were changed stands in ``notes``.
 
     Raises
     ------
@@ -151,7 +180,11 @@ def decode_files(
         split,
         image_files.class_names,
         tuple(skipped),
-        notes=(*image_files.notes, *_pixel_notes(known, ranges, options.channels)),
+        notes=(
+            *image_files.notes,
+            *_size_notes(known, (height, width)),
+            *_pixel_notes(known, ranges, options.channels),
+        ),
         pixel_ranges=ranges,
     )
 
@@ -222,6 +255,15 @@ def _decode_into(
             reasons.append(reason)
             progress(len(reasons), len(paths), "decoding images")
     return reasons
+
+
+def _size_notes(headers: Sequence[ImageHeader], size: tuple[int, int]) -> tuple[str, ...]:
+    changed = sum((header.height, header.width) != size for header in headers)
+    if not changed:
+        return ()
+    return (
+        f"{changed} of {len(headers)} images were resized and cropped to their central {size[0]} x {size[1]} pixels",
+    )
 
 
 def _pixel_notes(headers: Sequence[ImageHeader], pixel_ranges: PixelRanges, channels: int) -> tuple[str, ...]:

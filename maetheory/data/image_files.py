@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,7 +54,7 @@ class ImageFileList:
 
 def is_image_folder(root: Path) -> bool:
     """Return whether `root` contains train/, val/ or test/ with class folders."""
-    return any(_subfolders(root / split) for split in _SPLIT_FOLDERS)
+    return any(subfolders(root / split) for split in _SPLIT_FOLDERS)
 
 
 def list_image_files(root: str | os.PathLike[str], split: str = "train") -> ImageFileList:
@@ -67,16 +67,16 @@ def list_image_files(root: str | os.PathLike[str], split: str = "train") -> Imag
     """
     root = Path(root).expanduser()
     candidates = _SPLIT_FOLDERS[check_split(split)]
-    folder = next((root / name for name in candidates if _subfolders(root / name)), None)
+    folder = next((root / name for name in candidates if subfolders(root / name)), None)
     if folder is None:
         wanted = " or ".join(f"{name}/CLASS/*.jpg" for name in candidates)
         raise InputError(f"the {split} split of an image folder needs {wanted}, which {root} does not hold")
-    present = _subfolders(folder)
-    class_names = _subfolders(root / "train") or present
+    present = subfolders(folder)
+    class_names = subfolders(root / "train") or present
     unknown = [name for name in present if name not in set(class_names)]
     if unknown:
         raise InputError(f"the class folder {folder / unknown[0]} has no counterpart in {root / 'train'}")
-    files = {name: _image_files_below(folder, name) for name in present}
+    files = {name: image_files_below(folder, name) for name in present}
     empty = [name for name in present if not files[name]]
     if empty:
         raise InputError(f"the class folder {folder / empty[0]} holds no image ({', '.join(IMAGE_SUFFIXES)})")
@@ -93,18 +93,28 @@ def warn_skipped_files(image_files: ImageFileList, skipped: Mapping[str, str]) -
         raise InputError(
             f"none of the {total} files under {image_files.folder} is a readable image ({skipped[names[0]]})"
         )
-    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    sentence = f"{len(names)} of {total} files under {image_files.folder} cannot be decoded and were left out: {shown}"
-    warnings.warn(sentence, SkippedFilesWarning, stacklevel=3)
+    warnings.warn(
+        f"{len(names)} of {total} files under {image_files.folder} cannot be decoded and were left out: "
+        + name_some(names, 5),
+        SkippedFilesWarning,
+        stacklevel=3,
+    )
 
 
-def _subfolders(folder: Path) -> tuple[str, ...]:
+def name_some(names: Sequence[str], n: int) -> str:
+    """Return the first `n` names, separated by commas, and how many more there are."""
+    return ", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")
+
+
+def subfolders(folder: Path) -> tuple[str, ...]:
+    """Return the sorted names of the folders in a folder that are not hidden; none if it is no folder."""
     if not folder.is_dir():
         return ()
     return tuple(sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and entry.name[0] != "."))
 
 
-def _image_files_below(folder: Path, name: str) -> list[str]:
+def image_files_below(folder: Path, name: str) -> list[str]:
+    """Return the sorted image files of a class folder and the folders in it, relative to `folder`."""
     found = []
     for parent, _, files in os.walk(folder / name):
         relative = os.path.relpath(parent, folder)

@@ -13,7 +13,8 @@ from maetheory.data.cifar10 import load_cifar10
 from maetheory.data.cifar10_archive import find_cifar10
 from maetheory.data.cifar10_download import URL, fetch_cifar10
 from maetheory.data.digits import load_digits
-from maetheory.data.folder import load_image_folder
+from maetheory.data.folder import DecodeOptions, load_image_folder, load_unlabelled_folder, load_unsplit_folder
+from maetheory.data.folder_layouts import has_split_folders, holds_images
 from maetheory.data.image_files import is_image_folder
 from maetheory.data.images import ImageSet, check_split
 from maetheory.data.stream import FolderStream
@@ -53,6 +54,7 @@ def load_images(
     root: str | os.PathLike[str] | None = None,
     limit: int | None = None,
     progress: Progress = no_progress,
+    options: DecodeOptions | None = None,
 ) -> ImageSet:
     """Return labelled images from a named source or a folder.
 
@@ -60,7 +62,8 @@ def load_images(
     ----------
     source : str or path
         "digits" (comes with scikit-learn), "cifar10", a folder that holds ``cifar-10-batches-bin/`` or its ``*.bin``
-        files, or an image folder with ``train/CLASS/*.jpg`` and ``val/`` or ``test/`` (see `load_image_folder`).
+        files, or an image folder with ``train/CLASS/*.jpg`` and ``val/`` or ``test/`` (see `load_image_folder`). An
+        image folder without these three, with ``CLASS/*.jpg`` or ``*.jpg``, has all its images in the training split.
     split : {"train", "test", "val"}
         Which part; for "digits" and "cifar10" the validation set is the test set.
     root : path, optional
@@ -69,11 +72,13 @@ def load_images(
         Keep at most this many images, the classes as balanced as possible, chosen without randomness.
     progress : Progress
         Called with the number of files decoded so far, where files are decoded.
+    options : DecodeOptions, optional
+        Side, channels and range of the pixels of image files; see there for the defaults.
 
     Returns
     -------
     ImageSet
-        NumPy arrays: images (N, C, H, W), labels (N,).
+        NumPy arrays: images (N, C, H, W), labels (N,). What was assumed about files stands in its ``notes``.
 
     Raises
     ------
@@ -90,13 +95,60 @@ def load_images(
         return load_digits(split, limit)
     if source == "cifar10":
         return load_cifar10(split, root, limit)
-    folder = Path(source).expanduser()
+    folder, options = Path(source).expanduser(), options or DecodeOptions()
     if find_cifar10(folder):
         return load_cifar10(split, folder, limit)
     if is_image_folder(folder):
-        return load_image_folder(folder, split, limit=limit, progress=progress)
+        return load_image_folder(folder, split, limit=limit, progress=progress, options=options)
+    if holds_images(folder) and not has_split_folders(folder):
+        if split != "train":
+            raise InputError(
+                f"{source!s} holds images but no {split} split: a {split} split lies in {split}/CLASS/*.jpg, "
+                "beside train/CLASS/*.jpg"
+            )
+        return load_unsplit_folder(folder, limit, options, progress)
+    raise _unknown_source(source, folder)
+
+
+def load_unlabelled_images(
+    source: str | os.PathLike[str],
+    *,
+    limit: int | None = None,
+    progress: Progress = no_progress,
+    options: DecodeOptions | None = None,
+) -> ImageSet:
+    """Return images of any origin for a measurement that needs no labels: test images where a source has them.
+
+    Parameters
+    ----------
+    source : str or path
+        As in `load_images`, or any folder of images: without labels, without splits, or one split itself.
+    limit : int, optional
+        Keep at most this many images; where the folders name classes, as balanced as possible.
+    progress : Progress
+        Called with the number of files decoded so far, where files are decoded.
+    options : DecodeOptions, optional
+        Side, channels and range of the pixels of image files.
+
+    Returns
+    -------
+    ImageSet
+        Its labels are those that the source has, else 0. Which images of a folder were read stands in its ``notes``.
+
+    Raises
+    ------
+    InputError
+        If the source is unknown, missing or damaged, or `limit` is not usable.
+    """
+    folder = Path(source).expanduser()
+    if source not in DATASETS and not find_cifar10(folder) and holds_images(folder):
+        return load_unlabelled_folder(folder, limit, options or DecodeOptions(), progress)
+    return load_images(source, split="test", limit=limit, progress=progress, options=options)
+
+
+def _unknown_source(source: str | os.PathLike[str], folder: Path) -> InputError:
     what = "holds neither" if folder.is_dir() else "is none of these"
-    raise InputError(
+    return InputError(
         f"images come from {', '.join(DATASETS)} or a folder with cifar-10-batches-bin/ or train/CLASS/*.jpg, "
         f"but {source!s} {what}"
     )

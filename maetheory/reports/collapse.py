@@ -167,6 +167,7 @@ def collapse_document(diagnoses: Sequence[Diagnosis]) -> dict[str, Any]:
                 "load": json_ready(one.report.to_dict()),
                 "reading": json_ready([finding.to_dict() for finding in one.findings]),
                 "notes": list(one.notes),
+                "skipped": list(one.skipped),
                 "growth": json_ready(one.measurements.growth.to_dict("records")),
             }
             for one in diagnoses

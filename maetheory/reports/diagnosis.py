@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,8 @@ from maetheory.checkpoints import LoadReport, inspect_checkpoint, load_checkpoin
 from maetheory.checkpoints.device import device_name
 from maetheory.core import InputError, Progress, no_progress
 from maetheory.data import ImageSet
+from maetheory.data.folder import DecodeOptions
+from maetheory.data.image_files import name_some
 from maetheory.evaluation import CollapseMeasurements, measure_collapse
 from maetheory.evaluation.collapse.verdict import Finding, assess_collapse
 
@@ -34,6 +37,10 @@ class Diagnosis:
     resize_note : str
         How the images were changed to fit the encoder; empty if they were not.
     device : str
+    image_notes : tuple of str
+        How the images were found and scaled, and which files were left out.
+    skipped : tuple of str
+        Files that could not be decoded.
     """
 
     name: str
@@ -43,6 +50,8 @@ class Diagnosis:
     seed: int
     resize_note: str = ""
     device: str = "cpu"
+    image_notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -51,13 +60,14 @@ class Diagnosis:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes of loading, then of resizing, then of measuring."""
-        return (*self.report.notes, *filter(None, [self.resize_note]), *self.measurements.notes)
+        """Notes of loading, then of the images and their resizing, then of measuring."""
+        images = (*self.image_notes, *filter(None, [self.resize_note]))
+        return (*self.report.notes, *images, *self.measurements.notes)
 
 
 def diagnose(
     paths: Sequence[Path],
-    images: ImageSet,
+    images: ImageSet | Callable[[DecodeOptions], ImageSet],
     *,
     readouts: Sequence[Any] | None = None,
     layers: str | int = "last",
@@ -73,8 +83,9 @@ def diagnose(
     ----------
     paths : sequence of path
         All are inspected before the first is measured.
-    images : ImageSet
-        Resized to the image size of each encoder.
+    images : ImageSet, or callable from DecodeOptions to ImageSet
+        Resized to the image size of each encoder. A callable loads images as an encoder takes them; it is called
+        again only when an encoder's size or number of channels differs from that of the encoder before.
     layers : "last", "all" or a number, also as text
     readouts, final_norm, n_initialisations, seed, progress
         As for `measure_collapse`.
@@ -95,18 +106,32 @@ def diagnose(
         "n_initialisations": n_initialisations,
         "seed": seed,
     }
+    decode_options = []
     for path in paths:
         with _name_file_in_errors(path):
-            inspect_checkpoint(path, **load_options)
-    dataset = f"{images.name}/{images.split}" if images.split else images.name
+            decode_options.append(encoder_decode_options(inspect_checkpoint(path, **load_options)))
+    load = lru_cache(maxsize=1)(images if callable(images) else lambda _: images)
     device = device_name(load_options.get("device", "cpu"))
     diagnoses = []
-    for number, (path, name) in enumerate(zip(paths, unique_names(paths), strict=True), 1):
+    for number, (path, name, decoding) in enumerate(zip(paths, unique_names(paths), decode_options, strict=True), 1):
         label = f"{name}, {number} of {len(paths)}" if len(paths) > 1 else name
+        chosen = load(decoding)
         with _name_file_in_errors(path):
             encoder, report = load_checkpoint(path, **load_options)
-            found = measure_collapse(encoder, images, progress=_prefixed(progress, label), **options)
-        diagnoses.append(Diagnosis(name, report, found, dataset, seed, resize_note(images, report), device))
+            found = measure_collapse(encoder, chosen, progress=_prefixed(progress, label), **options)
+        diagnoses.append(
+            Diagnosis(
+                name,
+                report,
+                found,
+                f"{chosen.name}/{chosen.split}" if chosen.split else chosen.name,
+                seed,
+                resize_note(chosen, report),
+                device,
+                image_notes(chosen),
+                chosen.skipped,
+            )
+        )
     return diagnoses
 
 
@@ -166,6 +191,19 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
         for path, stem in zip(paths, stems, strict=True)
     ]
     return [name if longer.count(name) == 1 else f"{name} ({i + 1})" for i, name in enumerate(longer)]
+
+
+def encoder_decode_options(report: LoadReport) -> DecodeOptions:
+    """Return how to decode image files for an encoder: at its own size, and gray where it takes one channel."""
+    return DecodeOptions(default_size=report.config.image_size, channels=1 if report.config.channels == 1 else 3)
+
+
+def image_notes(images: ImageSet) -> tuple[str, ...]:
+    """Return how images were found and scaled, and the names of the files that were left out."""
+    if not images.skipped:
+        return images.notes
+    left_out = f"{len(images.skipped)} files cannot be decoded and were left out: {name_some(images.skipped, 20)}"
+    return (*images.notes, left_out)
 
 
 def resize_note(images: Any, report: LoadReport) -> str:
