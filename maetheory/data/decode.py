@@ -168,8 +168,9 @@ def random_crop_box(width: int, height: int, rng: np.random.Generator) -> tuple[
 
 
 def to_chw(image: Image.Image) -> np.ndarray:
-    """Return the pixels as a uint8 array of shape (3, H, W)."""
-    return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))  # (H, W, 3) -> (3, H, W)
+    """Return the pixels of an RGB or gray image as a uint8 array of shape (3, H, W) or (1, H, W)."""
+    pixels = np.atleast_3d(np.asarray(image))  # (H, W, C)
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))  # (H, W, C) -> (C, H, W)
 
 
 @contextmanager
