@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from maetheory.checkpoints.reading.checkpoint import read_checkpoint
-from maetheory.core import InputError
+from maetheory.core import InputError, printable
 
 
 def same(found: object, expected: object) -> bool:
@@ -36,6 +36,6 @@ def refusal_message(path: Path, **options: int) -> str:
     with pytest.raises(InputError) as caught:
         read_checkpoint(path, **options)
     text = str(caught.value)
-    assert text.startswith(f"{path} cannot be read: ")
+    assert text.startswith(f"{printable(str(path), 1000)} cannot be read: ")
     assert "\n" not in text
     return text

@@ -14,10 +14,10 @@ from safetensors.torch import load_file
 
 from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.checkpoints.reading.files import check_regular_file, read_magic_bytes, read_sidecars, sha256
-from maetheory.checkpoints.reading.pickle_globals import printable
 from maetheory.checkpoints.reading.shards import check_shard_complete, find_weights_file, read_shard_index
+from maetheory.checkpoints.reading.tensor_names import check_listed_names, check_safetensors_header, check_tensor_names
 from maetheory.checkpoints.reading.torch_files import FileContents, read_torch_legacy, read_torch_zip
-from maetheory.core import InputError
+from maetheory.core import InputError, printable
 
 BUDGET_SLACK_BYTES = 16 * 2**20
 MAX_HEADER_BYTES = 100_000_000  # the longest header that safetensors allows
@@ -74,6 +74,7 @@ def _read_file(path: Path, max_bytes: int | None) -> CheckpointContents:
     if path.name.endswith(".index.json"):
         return _read_shards(path, max_bytes, sidecars)
     found = _read_weights(path, max_bytes)
+    check_tensor_names(found.tree)
     return CheckpointContents(
         path,
         found.container,
@@ -96,7 +97,9 @@ def _read_shards(index: Path, max_bytes: int | None, sidecars: dict[str, Any]) -
         if not isinstance(found.tree, dict):
             raise InputError(f"the shard {printable(name)} holds no dict of tensors")
         check_shard_complete(name, tensors, found.tree)
+        check_tensor_names(found.tree)
         tree |= found.tree
+        check_listed_names(tree)
         names |= set(found.globals)
     container = "safetensors shards" if found.container == "safetensors" else "torch shards"
     files = [index.parent / name for name in listed]
@@ -111,6 +114,7 @@ def _read_weights(path: Path, max_bytes: int | None) -> FileContents:
     if magic.startswith(ZIP_SIGNATURE):
         return read_torch_zip(path, max_bytes)
     if _is_safetensors(magic, size):
+        check_safetensors_header(path, int.from_bytes(magic[:8], "little"))
         return FileContents("safetensors", (), load_file(path), {}, {})
     return read_torch_legacy(path, max_bytes)
 

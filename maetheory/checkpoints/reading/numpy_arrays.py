@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from maetheory.checkpoints.reading.pickle_globals import printable
 from maetheory.checkpoints.reading.pickle_values import PickledObject
 from maetheory.checkpoints.reading.storages import is_shape
-from maetheory.core import InputError
+from maetheory.core import InputError, printable_value
 
 DTYPE_CODE = re.compile(r"[<>|=]?([biufcSU]\d{1,9})")
 
@@ -29,7 +28,7 @@ def numpy_dtype(record: Any) -> np.dtype:
     code, state = record.args[0], record.state
     order = state[1] if isinstance(state, tuple) and len(state) > 1 and state[1] in ("<", ">") else "="
     if not (isinstance(code, str) and (found := DTYPE_CODE.fullmatch(code))):
-        raise InputError(f"its pickle holds a NumPy value of the type {printable(str(code))}, which is not read")
+        raise InputError(f"its pickle holds a NumPy value of the type {printable_value(code)}, which is not read")
     return np.dtype(order + found[1])
 
 
@@ -58,5 +57,7 @@ def numpy_array(dtype: Any, shape: Any, data: Any, fortran: Any) -> np.ndarray:
     if not is_shape(shape):
         raise InputError("its pickle holds a NumPy array without a proper shape")
     if not isinstance(data, bytes | bytearray) or math.prod(shape) * numbers.itemsize != len(data):
-        raise InputError(f"its pickle holds a NumPy array of shape {shape} whose bytes are not as many")
+        raise InputError(
+            f"its pickle holds a NumPy array of shape {printable_value(shape)} whose bytes are not as many"
+        )
     return np.frombuffer(data, numbers).reshape(shape, order="F" if fortran in (True, 1, "F") else "C").copy()

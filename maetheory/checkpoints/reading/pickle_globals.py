@@ -7,9 +7,7 @@ checkpoint, and other programs would obey it.
 
 from __future__ import annotations
 
-import re
-
-from maetheory.core import InputError
+from maetheory.core import InputError, printable
 
 _ANY_PART = "builtins ctypes importlib nt os posix pty runpy shutil socket subprocess sys"
 _FIRST_PART = """
@@ -66,6 +64,7 @@ FORBIDDEN_PREFIXES = (
     "torch.utils.model_zoo",
 )
 ALLOWED_CALLABLES = frozenset(_BUILTIN_CALLABLES.split()) | frozenset(_LIBRARY_CALLABLES.split())
+MAX_NAME_LENGTH = 1000
 PYTHON2_MODULES = {
     "__builtin__": "builtins",
     "copy_reg": "copyreg",
@@ -78,8 +77,13 @@ def check_global(module: str, name: str) -> str:
     Raises
     ------
     InputError
-        If it belongs to a module that no checkpoint needs, or reaches into the inside of an object.
+        If it belongs to a module that no checkpoint needs, reaches into the inside of an object, or is longer than
+        `MAX_NAME_LENGTH` characters.
     """
+    if len(module) + len(name) > MAX_NAME_LENGTH:
+        raise InputError(
+            f"the pickle asks for a name of {len(module) + len(name)} characters, which no checkpoint needs"
+        )
     full = f"{PYTHON2_MODULES.get(module, module)}.{name}"
     parts = full.split(".")
     harmful = parts[0] in FORBIDDEN_ROOTS or FORBIDDEN_PARTS.intersection(parts) or full.startswith(FORBIDDEN_PREFIXES)
@@ -101,9 +105,3 @@ def check_callable(full: str) -> str:
     if full not in ALLOWED_CALLABLES and not last_part[:1].isupper():
         raise InputError(f"the pickle calls the function {printable(full)}, and only classes are read, as inert values")
     return full
-
-
-def printable(text: str) -> str:
-    """Return text of the file in a form safe for messages: one line of at most 80 ASCII characters."""
-    text = re.sub(r"[^ -~]", "?", text)
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -15,18 +15,16 @@ from __future__ import annotations
 import pickletools
 from typing import Any
 
-from maetheory.checkpoints.reading.pickle_globals import check_callable, check_global, printable
-from maetheory.checkpoints.reading.pickle_values import (
-    SCALAR_TYPES,
-    GlobalName,
-    ParsedPickle,
-    PickledObject,
-    StorageReference,
-)
-from maetheory.core import InputError
+from maetheory.checkpoints.reading.allowance import Allowance
+from maetheory.checkpoints.reading.dict_keys import check_key
+from maetheory.checkpoints.reading.pickle_globals import check_callable, check_global
+from maetheory.checkpoints.reading.pickle_values import GlobalName, ParsedPickle, PickledObject, StorageReference
+from maetheory.core import InputError, printable
 
 MAX_OPCODES = 2_000_000
 MAX_INTEGER_BITS = 4096
+MAX_MEMO_INDEX = 2**40  # larger integers could be chosen so that their hashes fall together
+MAX_STORAGE_PARTS = 8
 _LITERALS = """
 INT BININT BININT1 BININT2 LONG LONG1 LONG4 STRING BINSTRING SHORT_BINSTRING UNICODE SHORT_BINUNICODE BINUNICODE
 BINUNICODE8 BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 FLOAT BINFLOAT
@@ -35,20 +33,22 @@ LITERAL_OPCODES = frozenset(_LITERALS.split())
 CONSTANT_OPCODES: dict[str, Any] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 
 
-def parse_pickle(file: Any) -> ParsedPickle:
+def parse_pickle(file: Any, allowance: Allowance) -> ParsedPickle:
     """Parse one pickle from a file in memory and leave the file at the end of the pickle.
 
     Parameters
     ----------
     file
         `io.BytesIO` or `mmap.mmap`, whose ``read`` and ``readline`` never allocate more than there is.
+    allowance
+        What the whole file may cost; each instruction costs little by itself, and copies are charged.
 
     Raises
     ------
     InputError
         If it refers to a name that no checkpoint needs, or builds a value that cannot be read as data.
     """
-    machine = _PickleMachine()
+    machine = _PickleMachine(allowance)
     for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
         if count >= MAX_OPCODES:
             raise InputError(f"its pickle has more than {MAX_OPCODES} instructions")
@@ -62,7 +62,8 @@ class _PickleMachine:
     An opcode is executed by the method of its name in lower case with an underscore before it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, allowance: Allowance) -> None:
+        self.allowance = allowance
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
@@ -115,6 +116,8 @@ class _PickleMachine:
         self.stack.append(self.stack[-1])
 
     def _put(self, index: int) -> None:
+        if not 0 <= index < MAX_MEMO_INDEX:
+            raise InputError("its pickle numbers a value by what is no number of a value")
         self.memo[index] = self.stack[-1]
 
     _binput = _long_binput = _put
@@ -195,9 +198,9 @@ class _PickleMachine:
         target = self.stack[-1]
         if len(items) % 2:
             raise InputError("its pickle has a key without a value")
-        pairs = zip(items[::2], items[1::2])
+        pairs = ((check_key(key, self.allowance), value) for key, value in zip(items[::2], items[1::2]))
         if type(target) is dict:
-            target.update((_check_key(key), value) for key, value in pairs)
+            target.update(pairs)
         elif type(target) is PickledObject:
             target.pairs = [] if target.pairs is None else target.pairs
             target.pairs.extend(pairs)
@@ -209,6 +212,7 @@ class _PickleMachine:
     def global_name(self, module: str, name: str) -> GlobalName:
         """Check and note a global that the pickle refers to."""
         full = check_global(module, name)
+        self.allowance.spend(len(full))
         self.globals.add(full)
         return GlobalName(full)
 
@@ -223,15 +227,25 @@ class _PickleMachine:
 
     def _reduce(self, _: Any) -> None:
         args, function = self.pop(), self.pop()
-        self.stack.append(_called_object(function, args))
+        self.stack.append(self.called_object(function, args))
 
     def _inst(self, text: str) -> None:
         args = tuple(self.pop_mark())
-        self.stack.append(_called_object(self.global_name(*_split_global(text)), args))
+        self.stack.append(self.called_object(self.global_name(*_split_global(text)), args))
 
     def _obj(self, _: Any) -> None:
         function, *args = self.pop_mark()
-        self.stack.append(_called_object(function, tuple(args)))
+        self.stack.append(self.called_object(function, tuple(args)))
+
+    def called_object(self, function: Any, args: Any) -> PickledObject:
+        """Return the record of a call."""
+        if type(function) is not GlobalName or type(args) is not tuple:
+            raise InputError("its pickle calls what is no plain name")
+        full = check_callable(function.name)
+        if full in ("copyreg._reconstructor", "copyreg.__newobj__", "copyreg.__newobj_ex__"):
+            self.allowance.step(len(args))
+            return _new_object(args[0], args[1:])
+        return PickledObject(full, args)
 
     def _newobj(self, _: Any) -> None:
         args, cls = self.pop(), self.pop()
@@ -254,30 +268,12 @@ class _PickleMachine:
             self.storages.append(found)
 
 
-def _check_key(key: Any) -> Any:
-    """Return a dict key if it is flat: hashing a tuple nested a million deep would overflow the interpreter's stack."""
-    flat = key if type(key) is tuple else (key,)
-    if not all(isinstance(part, (*SCALAR_TYPES, GlobalName, PickledObject)) for part in flat):
-        raise InputError("its pickle has a dict with a key that is neither a number nor a text nor a tuple of them")
-    return key
-
-
 def _split_global(text: str) -> tuple[str, str]:
     """Return module and name of the argument of the opcodes GLOBAL and INST."""
     module, space, name = text.partition(" ")
     if not space or " " in name:
         raise InputError(f"its pickle asks for {printable(text)!r}, which is no name")
     return module, name
-
-
-def _called_object(function: Any, args: Any) -> PickledObject:
-    """Return the record of a call."""
-    if type(function) is not GlobalName or type(args) is not tuple:
-        raise InputError("its pickle calls what is no plain name")
-    full = check_callable(function.name)
-    if full in ("copyreg._reconstructor", "copyreg.__newobj__", "copyreg.__newobj_ex__"):
-        return _new_object(args[0], args[1:])
-    return PickledObject(full, args)
 
 
 def _new_object(cls: Any, args: Any) -> PickledObject:
@@ -289,6 +285,8 @@ def _new_object(cls: Any, args: Any) -> PickledObject:
 
 def _storage_reference(identifier: Any) -> GlobalName | StorageReference:
     """Return what a persistent identifier refers to: a storage, or in a legacy file the class of a module."""
+    if type(identifier) is not tuple or len(identifier) > MAX_STORAGE_PARTS:
+        raise InputError("its pickle points to something that is not the storage of a tensor")
     match identifier:
         case ("module", GlobalName() as name, *_):
             return name

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
 
+from maetheory.checkpoints.reading.dict_keys import check_key
 from maetheory.checkpoints.reading.pickle_values import SCALAR_TYPES, GlobalName, PickledObject, StorageReference
 from maetheory.checkpoints.reading.rebuilding import rebuild
 from maetheory.checkpoints.reading.storages import Storages
@@ -119,9 +120,9 @@ class PlainTreeBuilder:
 
     def _convert_object(self, record: PickledObject) -> Any:
         """Convert any other object to a dict of its items and attributes, or to the list of its items or arguments."""
-        first, state = record.args[0] if record.args else None, object_state(record)
+        first, state = record.args[0] if record.args else None, self._object_state(record)
         if record.name in LIST_CLASSES:
-            self._count_values(len(first or ()))
+            self._count_values(len(first or ()) + len(record.items or ()) // 16)
             return self.convert([*(first or ()), *(record.items or ())])
         if record.name.startswith("omegaconf.") and isinstance(state, dict):  # it wraps each of its values in a node
             return self.convert(state.get("_content", state.get("_val")))
@@ -129,7 +130,7 @@ class PlainTreeBuilder:
             return self.convert(state[-1])
         found = {}
         if record.name in DICT_CLASSES or record.name.endswith("Dict"):
-            found = self._convert_dict(as_mapping(PickledObject("", record.args)).items())
+            found = self._convert_dict(self._as_dict(PickledObject("", record.args)).items())
         if isinstance(state, dict) and record.name not in DICT_CLASSES:
             found |= self._convert_dict(state.items())
         found |= self._convert_dict(record.pairs or ())
@@ -141,16 +142,17 @@ class PlainTreeBuilder:
 
     def _convert_module(self, record: PickledObject) -> dict[str, Tensor]:
         """Return the parameters and persistent buffers of a module, under the names of its ``state_dict``."""
-        state = object_state(record)
+        state = self._object_state(record)
         self.module_classes[self._dotted_name(self.path)] = record.name.rpartition(".")[2]
-        hidden = {name for name in self.convert(state.get("_non_persistent_buffers_set", [])) if isinstance(name, str)}
-        own = [*as_mapping(state["_parameters"]).items(), *as_mapping(state.get("_buffers", {})).items()]
-        self._count_values(len(own) + len(state))
+        hidden = self._non_persistent_names(state.get("_non_persistent_buffers_set", []))
+        own = [*self._as_dict(state["_parameters"]).items(), *self._as_dict(state.get("_buffers", {})).items()]
+        children = self._as_dict(state["_modules"])
+        self._count_values(len(own) + len(state) + len(children))
         found = {}
         for name, value in own:
             if value is not None and name not in hidden and isinstance(tensor := self.convert(value), Tensor):
                 found[self._dotted_name([name])] = tensor
-        for name, child in as_mapping(state["_modules"]).items():
+        for name, child in children.items():
             state_dict = self._convert_child(name, child) if is_module(child) else {}
             for key, tensor in state_dict.items() if isinstance(state_dict, dict) else ():
                 found[self._dotted_name([name, key])] = tensor
@@ -163,6 +165,34 @@ class PlainTreeBuilder:
                 self.module_attributes[self._dotted_name([*self.path, name])] = attribute
         return found
 
+    def _non_persistent_names(self, names: Any) -> set[str]:
+        """Return the names of the buffers that a module does not save."""
+        names = self.convert(names)
+        return {name for name in names if isinstance(name, str)} if isinstance(names, list | tuple) else set()
+
+    def _object_state(self, record: PickledObject) -> Any:
+        """Return the state of an object as one dict; with slots it is a pair of dicts, which are merged."""
+        parts = _state_parts(record)
+        if len(parts) < 2:
+            return parts[0] if parts else record.state
+        self.storages.allowance.step(sum(map(len, parts)))
+        return {key: value for part in parts for key, value in part.items()}
+
+    def _as_dict(self, value: Any) -> dict[Any, Any]:
+        """Return a dict, or a pickled ordered dict as a dict."""
+        if isinstance(value, dict):
+            return value
+        if not isinstance(value, PickledObject):
+            raise InputError("its pickle holds a module whose parts are no dict")
+        first = value.args[0] if value.args else ()
+        first = first if isinstance(first, dict | list) else {}
+        self.storages.allowance.step(len(first) + len(value.pairs or ()))
+        if isinstance(first, list):
+            if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in first):
+                raise InputError("its pickle holds an ordered dict of what are no pairs")
+            first = {check_key(key, self.storages.allowance): item for key, item in first}
+        return {**first, **dict(value.pairs or ())}
+
     def _plain_attribute(self, value: Any) -> Any:
         """Return an attribute of a module if it is a plain value or a short sequence of them, else None."""
         if isinstance(value, PickledObject) and (
@@ -174,8 +204,8 @@ class PlainTreeBuilder:
         return value if isinstance(value, PLAIN_TYPES) else None
 
     def _dotted_name(self, parts: list[str]) -> str:
-        """Join a dotted name and charge it to the byte budget: in deep modules names add up to depth squared."""
-        self.storages.budget.spend(sum(map(len, parts)))
+        """Join a dotted name and charge it to the allowance: in deep modules names add up to depth squared."""
+        self.storages.allowance.spend(sum(map(len, parts)))
         return ".".join(parts)
 
 
@@ -188,26 +218,16 @@ def _plain_key(key: Any) -> Any:
 
 def is_module(value: Any) -> bool:
     """Return whether a value is the record of a torch module: its state has parameters and submodules."""
-    state = object_state(value) if isinstance(value, PickledObject) else None
-    return isinstance(state, dict) and all(
-        isinstance(state.get(key), dict | PickledObject) for key in ("_parameters", "_modules")
+    parts = _state_parts(value) if isinstance(value, PickledObject) else ()
+    return all(
+        isinstance(next((part[key] for part in reversed(parts) if key in part), None), dict | PickledObject)
+        for key in ("_parameters", "_modules")
     )
 
 
-def object_state(record: PickledObject) -> Any:
-    """Return the state of an object as one dict; with slots it is a pair of dicts."""
+def _state_parts(record: PickledObject) -> tuple[dict[Any, Any], ...]:
+    """Return the dicts of which the state of an object consists, later ones before earlier ones; with slots two."""
     state = record.state
     if isinstance(state, tuple) and len(state) == 2 and isinstance(state[1], dict):
-        return {**(state[0] if isinstance(state[0], dict) else {}), **state[1]}
-    return state
-
-
-def as_mapping(value: Any) -> Mapping[Any, Any]:
-    """Return a dict, or a pickled ordered dict as a dict."""
-    if isinstance(value, dict):
-        return value
-    if not isinstance(value, PickledObject):
-        raise InputError("its pickle holds a module whose parts are no dict")
-    first = value.args[0] if value.args else ()
-    pairs = first.items() if isinstance(first, dict) else map(tuple, first) if isinstance(first, list) else ()
-    return dict([*pairs, *(value.pairs or ())])
+        return (state[0], state[1]) if isinstance(state[0], dict) else (state[1],)
+    return (state,) if isinstance(state, dict) else ()

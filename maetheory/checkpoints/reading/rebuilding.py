@@ -9,12 +9,13 @@ from typing import Any
 from torch import Tensor
 
 from maetheory.checkpoints.reading import numpy_arrays
-from maetheory.checkpoints.reading.pickle_globals import printable
+from maetheory.checkpoints.reading.allowance import Allowance
 from maetheory.checkpoints.reading.pickle_values import GlobalName, PickledObject, StorageReference
 from maetheory.checkpoints.reading.storages import DTYPES, Storages
-from maetheory.core import InputError
+from maetheory.core import InputError, printable
 
 Converter = Callable[[Any], Any]
+MAX_PATH_PARTS = 100
 TENSOR_FUNCTION_PREFIXES = ("torch._utils._rebuild", "torch._tensor._rebuild", "torch.nn.parameter.")
 
 
@@ -29,8 +30,8 @@ def rebuild(record: PickledObject, convert: Converter, storages: Storages) -> An
     if record.name.startswith(TENSOR_FUNCTION_PREFIXES):
         return _rebuild_tensor(record, convert, storages)
     if record.name.startswith("numpy."):
-        return _rebuild_numpy(record, convert)
-    return _rebuild_builtin(record, convert)
+        return _rebuild_numpy(record, convert, storages.allowance)
+    return _rebuild_builtin(record, convert, storages.allowance)
 
 
 def _rebuild_tensor(record: PickledObject, convert: Converter, storages: Storages) -> Tensor:
@@ -54,7 +55,9 @@ def _rebuild_tensor(record: PickledObject, convert: Converter, storages: Storage
             (PickledObject() as data, *_),
         ):
             return _check_tensor(convert(data))
-        case "_rebuild_from_type_v2", (GlobalName() as function, _, tuple() as args, *_):
+        case "_rebuild_from_type_v2", (GlobalName() as function, _, tuple() as args, *_) if not (
+            function.name.endswith("_rebuild_from_type_v2")  # which torch never writes within itself
+        ):
             return _check_tensor(rebuild(PickledObject(function.name, args), convert, storages))
     raise InputError(f"it holds a tensor made by {printable(record.name)}, and only dense tensors with values are read")
 
@@ -71,39 +74,51 @@ def _plain_shape(shape: Any) -> Any:
     return shape.args[0] if isinstance(shape, PickledObject) and shape.name == "torch.Size" and shape.args else shape
 
 
-def _rebuild_numpy(record: PickledObject, convert: Converter) -> Any:
+def _charged(data: Any, allowance: Allowance) -> Any:
+    """Return bytes or text, of which a copy is about to be made, after charging the copy."""
+    allowance.spend(len(data) if isinstance(data, str | bytes | bytearray) else 0)
+    return data
+
+
+def _rebuild_numpy(record: PickledObject, convert: Converter, allowance: Allowance) -> Any:
     """Return a NumPy array, a scalar or the code of a dtype; None for any other object."""
     match record.name.rpartition(".")[2], record.args, record.state:
         case "scalar", (dtype, data), _:
-            return numpy_arrays.numpy_scalar(dtype, convert(data))
+            return numpy_arrays.numpy_scalar(dtype, _charged(convert(data), allowance))
         case "_frombuffer", (data, dtype, shape, order), _:
-            return numpy_arrays.numpy_array(dtype, shape, convert(data), order)
+            return numpy_arrays.numpy_array(dtype, shape, _charged(convert(data), allowance), order)
         case "_reconstruct", _, (_, shape, dtype, fortran, data) if not numpy_arrays.is_object_dtype(dtype):
-            return numpy_arrays.numpy_array(dtype, shape, convert(data), fortran)
+            return numpy_arrays.numpy_array(dtype, shape, _charged(convert(data), allowance), fortran)
         case "dtype", (str() as code, *_), _:
             return code
     return None
 
 
-def _rebuild_builtin(record: PickledObject, convert: Converter) -> Any:
-    """Return bytes, a complex number, a shape, a device or a path as plain value; None for any other object."""
+def _rebuild_builtin(record: PickledObject, convert: Converter, allowance: Allowance) -> Any:
+    """Return bytes, a complex number, a shape, a device or a path as plain value; None for any other object.
+
+    No pattern binds the rest of the arguments, which would copy them for every record that shares them.
+    """
     match record.name, record.args:
         case "_codecs.encode", (str() as text, "latin1" | "latin-1"):
-            return text.encode("latin1")
+            return _charged(text, allowance).encode("latin1")
         case "builtins.bytearray", ():
             return b""
         case "builtins.bytearray", (bytes() | bytearray() | PickledObject() as data,) if isinstance(
             convert(data), bytes | bytearray
         ):
-            return bytes(convert(data))
+            return bytes(_charged(convert(data), allowance))
         case "builtins.bytearray", (str() as text, "latin1" | "latin-1"):
-            return text.encode("latin1")
+            return _charged(text, allowance).encode("latin1")
         case "builtins.complex", (float() as real, float() as imaginary):
             return complex(real, imaginary)
         case "torch.Size", (tuple() | list() as size,) if len(size) < 64:
             return tuple(convert(size))
-        case "torch.device", (str() as kind, *rest):
-            return ":".join([kind, *(str(index) for index in rest[:1] if isinstance(index, int))])
-        case name, (*parts,) if name.startswith("pathlib.") and all(isinstance(part, str) for part in parts):
-            return str(PurePosixPath(*parts))
+        case "torch.device", (str() as kind, int() as index, *_):
+            return f"{_charged(kind, allowance)}:{index}"
+        case "torch.device", (str() as kind, *_):
+            return kind
+        case name, parts if name.startswith("pathlib.") and len(parts) <= MAX_PATH_PARTS:
+            if all(isinstance(part, str) for part in parts):
+                return str(PurePosixPath(*(_charged(part, allowance) for part in parts)))
     return None

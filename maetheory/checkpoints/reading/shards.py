@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from maetheory.checkpoints.reading.files import read_json
-from maetheory.checkpoints.reading.pickle_globals import printable
-from maetheory.core import InputError
+from maetheory.checkpoints.reading.tensor_names import check_listed_names
+from maetheory.core import InputError, printable
 
 WEIGHT_FILE_NAMES = (
     "model.safetensors.index.json",
@@ -61,13 +61,14 @@ def read_shard_index(index: Path) -> dict[str, list[str]]:
         or not weight_map
         or not all(isinstance(name, str) for name in weight_map.values())
     ):
-        raise InputError(f"{index.name} lists no weights")
+        raise InputError(f"{printable(index.name)} lists no weights")
+    check_listed_names(weight_map)
     tensors_by_file: dict[str, list[str]] = {}
     for tensor, name in weight_map.items():
         tensors_by_file.setdefault(name, []).append(tensor)
     for name in tensors_by_file:
         if name != Path(name).name or name in (".", "..") or "\\" in name or "\0" in name:
-            raise InputError(f"{index.name} lists {printable(name)!r}, which is not beside it")
+            raise InputError(f"{printable(index.name)} lists {printable(name)!r}, which is not beside it")
         if not (index.parent / name).is_file():
             raise InputError(f"the shard {printable(name)} that {index.name} lists is missing")
     return dict(sorted(tensors_by_file.items()))

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maetheory.checkpoints.reading.pickle_globals import printable
+from maetheory.checkpoints.reading.allowance import Allowance
 from maetheory.checkpoints.reading.pickle_values import StorageReference
-from maetheory.core import InputError
+from maetheory.core import InputError, printable, printable_value
 
 MAX_DIMENSIONS = 32
 _DTYPES = """
@@ -39,25 +39,6 @@ STORAGE_DTYPES = {
 
 
 @dataclass
-class ByteBudget:
-    """Number of bytes that the tensors of one file may still occupy."""
-
-    remaining: int
-
-    def spend(self, number: int) -> None:
-        """Subtract a number of bytes from the budget.
-
-        Raises
-        ------
-        InputError
-            If fewer bytes remain.
-        """
-        if number < 0 or number > self.remaining:
-            raise InputError(f"its tensors claim more than the {self.remaining} bytes that its size allows")
-        self.remaining -= number
-
-
-@dataclass
 class Storages:
     """The storages of one file, each loaded once, when the first tensor needs it.
 
@@ -65,14 +46,15 @@ class Storages:
     ----------
     read_bytes : callable
         Returns a writable buffer, given the key of a storage and its number of bytes.
-    budget : ByteBudget
-        Limit on the bytes of all tensors together; elements that a view repeats count as often as they occur.
+    allowance : Allowance
+        Limit on the bytes of all tensors and copies together; elements that a view repeats count as often as they
+        occur.
     loaded : dict of str to Tensor
         The bytes of the storages loaded so far, by key.
     """
 
     read_bytes: Callable[[str, int], bytearray]
-    budget: ByteBudget
+    allowance: Allowance
     loaded: dict[str, Tensor] = field(default_factory=dict)
 
     def strided_tensor(
@@ -88,12 +70,14 @@ class Storages:
         if not (is_shape((start,)) and is_shape(size) and is_shape(stride) and len(size) == len(stride)):
             raise InputError(f"its pickle describes a tensor without a proper shape of at most {MAX_DIMENSIONS} axes")
         numbers = self._typed_storage(storage, dtype)
-        self.budget.spend(math.prod(size) * numbers.itemsize)
+        self.allowance.spend(math.prod(size) * numbers.itemsize)
         if math.prod(size) == 0:
             return torch.empty(size, dtype=numbers.dtype)
         last = start + sum((n - 1) * step for n, step in zip(size, stride))
         if last >= len(numbers):
-            raise InputError(f"a tensor of shape {tuple(size)} reaches beyond its storage of {len(numbers)} numbers")
+            raise InputError(
+                f"a tensor of shape {printable_value(tuple(size))} reaches beyond its storage of {len(numbers)} numbers"
+            )
         return numbers.as_strided(size, stride, start)
 
     def _typed_storage(self, storage: StorageReference, dtype: torch.dtype | None) -> Tensor:

@@ -8,12 +8,13 @@ import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from maetheory.checkpoints.reading.pickle_globals import printable
+from maetheory.checkpoints.reading.allowance import Allowance
 from maetheory.checkpoints.reading.pickle_parser import parse_pickle
 from maetheory.checkpoints.reading.pickle_values import ParsedPickle
 from maetheory.checkpoints.reading.plain_tree import PlainTreeBuilder, is_module
-from maetheory.checkpoints.reading.storages import ByteBudget, Storages, storage_dtype
-from maetheory.core import InputError
+from maetheory.checkpoints.reading.storages import Storages, storage_dtype
+from maetheory.checkpoints.reading.tensor_names import check_zip_directory
+from maetheory.core import InputError, printable
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 CHUNK_BYTES = 2**20
@@ -40,6 +41,7 @@ def read_torch_zip(path: Path, max_bytes: int) -> FileContents:
     """
     if not zipfile.is_zipfile(path):
         raise InputError("it begins as a torch file and its end is missing or damaged; the download was cut short")
+    check_zip_directory(path)
     with zipfile.ZipFile(path) as archive:
         members = _zip_members(archive, max_bytes)
         roots = [name[: -len("data.pkl")] for name in members if name.endswith("/data.pkl") and name.count("/") == 1]
@@ -50,7 +52,8 @@ def read_torch_zip(path: Path, max_bytes: int) -> FileContents:
             raise InputError("it is a TorchScript program; save the state_dict of the model instead")
         if f"{root}byteorder" in members and _read_member(archive, members[f"{root}byteorder"]) != b"little":
             raise InputError("its numbers are stored big end first, which is not read")
-        pickle = parse_pickle(io.BytesIO(_read_member(archive, members[f"{root}data.pkl"])))
+        allowance = Allowance(max_bytes)
+        pickle = parse_pickle(io.BytesIO(_read_member(archive, members[f"{root}data.pkl"])), allowance)
 
         def read_bytes(key: str, length: int) -> bytearray:
             info = members.get(f"{root}data/{key}")
@@ -58,7 +61,7 @@ def read_torch_zip(path: Path, max_bytes: int) -> FileContents:
                 raise InputError(f"the storage {printable(key)} of {length} bytes is not in the file")
             return _read_member(archive, info)[:length]
 
-        return _file_contents("torch zip", pickle, Storages(read_bytes, ByteBudget(max_bytes)))
+        return _file_contents("torch zip", pickle, Storages(read_bytes, allowance))
 
 
 def read_torch_legacy(path: Path, max_bytes: int) -> FileContents:
@@ -70,16 +73,16 @@ def read_torch_legacy(path: Path, max_bytes: int) -> FileContents:
         If it is neither, or damaged.
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        first = parse_pickle(data)
-        if type(first.value) is not int or first.value != LEGACY_MAGIC:
-            return _file_contents("pickle", first, Storages(_missing_storage, ByteBudget(max_bytes)))
-        if parse_pickle(data).value != 1001:
+        allowance = Allowance(max_bytes)
+        first = parse_pickle(data, allowance)
+        if _plain_integer(first.value) != LEGACY_MAGIC:
+            return _file_contents("pickle", first, Storages(_missing_storage, allowance))
+        if _plain_integer(parse_pickle(data, allowance).value) != 1001:
             raise InputError("it is of a version of torch's legacy format that is not known")
-        parse_pickle(data)  # the byte order of the machine, which has always been little
-        pickle = parse_pickle(data)
-        spans = _storage_spans(
-            data, parse_pickle(data).value, {storage.key: storage.storage_class for storage in pickle.storages}
-        )
+        parse_pickle(data, allowance)  # the byte order of the machine, which has always been little
+        pickle = parse_pickle(data, allowance)
+        keys = parse_pickle(data, allowance).value
+        spans = _storage_spans(data, keys, {storage.key: storage.storage_class for storage in pickle.storages})
 
         def read_bytes(key: str, length: int) -> bytearray:
             start, stop = spans.get(key, (0, -1))
@@ -87,7 +90,7 @@ def read_torch_legacy(path: Path, max_bytes: int) -> FileContents:
                 raise InputError(f"the storage {printable(key)} of {length} bytes is not in the file")
             return bytearray(data[start:stop])
 
-        return _file_contents("torch legacy", pickle, Storages(read_bytes, ByteBudget(max_bytes)))
+        return _file_contents("torch legacy", pickle, Storages(read_bytes, allowance))
 
 
 def _file_contents(container: str, pickle: ParsedPickle, storages: Storages) -> FileContents:
@@ -104,6 +107,11 @@ def _file_contents(container: str, pickle: ParsedPickle, storages: Storages) -> 
         builder.module_attributes,
         builder.module_classes,
     )
+
+
+def _plain_integer(value: Any) -> int | None:
+    """Return an integer; None for any other value, with which nothing is compared."""
+    return value if type(value) is int else None
 
 
 def _zip_members(archive: zipfile.ZipFile, max_bytes: int) -> dict[str, zipfile.ZipInfo]:
@@ -134,7 +142,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytearray:
 def _storage_spans(data: mmap.mmap, keys: Any, storage_classes: dict[str, str]) -> dict[str, tuple[int, int]]:
     """Return the byte range of each storage of a legacy file, which writes its length before it."""
     spans: dict[str, tuple[int, int]] = {}
-    if not isinstance(keys, list):
+    if not isinstance(keys, list) or not all(type(key) in (str, int) for key in keys):
         raise InputError("it lists no storages where torch's legacy format does")
     for key in map(str, keys):
         dtype = storage_dtype(storage_classes.get(key, ""))
