@@ -19,7 +19,7 @@ from maetheory.figures.image_mask_ratio import image_mask_ratios
 from maetheory.figures.image_mask_ratio_panels import FIGURE_SIZE as MASK_RATIO_SIZE
 from maetheory.figures.image_mask_ratio_panels import PANEL_GRID as MASK_RATIO_SHAPE
 from maetheory.figures.image_mask_ratio_panels import draw_image_mask_ratios
-from maetheory.figures.masking import draw_masked_images, masked_images, masked_pair
+from maetheory.figures.masked_images import draw_masked_images, masked_images, masked_pair
 from maetheory.figures.score_against_accuracy import (
     SCORE_GRID,
     draw_score_against_accuracy,

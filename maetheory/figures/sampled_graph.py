@@ -21,7 +21,7 @@ SIZES = (50, 100, 200, 400, 800, 1600, 3200)
 _K = 4
 
 
-def sampled_graphs(*, sizes: Sequence[int] = SIZES, seed: int = 0) -> pd.DataFrame:
+def sampled_graph_estimates(*, sizes: Sequence[int] = SIZES, seed: int = 0) -> pd.DataFrame:
     """Compute estimates and intervals from samples of growing size of a world of four classes.
 
     Parameters

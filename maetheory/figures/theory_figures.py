@@ -17,7 +17,7 @@ from maetheory.figures.downstream_bounds import downstream_bounds, draw_downstre
 from maetheory.figures.downstream_through_training import downstream_through_training, draw_downstream_through_training
 from maetheory.figures.mask_graph import draw_mask_graphs, mask_graphs
 from maetheory.figures.mask_ratio import draw_mask_ratios, mask_ratios
-from maetheory.figures.sampled_graph import draw_sampled_graphs, sampled_graphs
+from maetheory.figures.sampled_graph import draw_sampled_graphs, sampled_graph_estimates
 from maetheory.figures.slack_and_tightness import draw_slacks, slacks
 from maetheory.figures.style import paper_style, save_figure
 from maetheory.figures.trained_spectrum import draw_trained_spectra, trained_spectra
@@ -57,7 +57,7 @@ THEORY_FIGURES: Mapping[str, FigureSpec] = MappingProxyType(
         "mask_ratio": FigureSpec(mask_ratios, draw_mask_ratios, (6.5, 3.0), n_panels=3),
         "uniformity_weight": FigureSpec(predicted_spectra, draw_predicted_spectra, (6.5, 3.0), n_panels=2),
         "downstream_bounds": FigureSpec(downstream_bounds, draw_downstream_bounds, (6.5, 2.9), n_panels=3),
-        "sampled_graph": FigureSpec(sampled_graphs, draw_sampled_graphs, (6.5, 2.7), n_panels=4),
+        "sampled_graph": FigureSpec(sampled_graph_estimates, draw_sampled_graphs, (6.5, 2.7), n_panels=4),
         "bounds_through_training": FigureSpec(
             bounds_through_training, draw_bounds_through_training, (6.5, 6.0), n_panels=12, n_rows=3
         ),

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from maetheory.core import InputError
 from maetheory.data.finite_world import FiniteWorld
-from maetheory.graph.joint import joint_law
+from maetheory.graph.joint_law import joint_law
 from maetheory.graph.node_contents import NodeContents
 from maetheory.masks import MaskLaw
 from maetheory.masks.views import padded_symbols, view_identities, visible_indices

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import sparse
 
-from maetheory.core import Estimate
+from maetheory.core import Estimate, InputError
+from maetheory.data.finite_world import MAX_CLASSES
 
 TIE = 1e-12
 _EPS = float(np.finfo(float).eps)
@@ -42,19 +45,35 @@ def label_disagreement(law: np.ndarray, labels: np.ndarray, n_terms: int) -> Est
 def pair_label_disagreement(joint: sparse.csr_array, labels: np.ndarray) -> Estimate:
     """Probability φ that two views sharing a target, drawn independently given it, have different labels.
 
-    For each target, the rounding error of its mass minus the mass of one class is at most ε times the number of its
-    views.
+    The mass of the other classes is a sum of masses and no difference, so the rounding error is relative: ε times the
+    number of views of a target and of summands.
     """
     law = (joint.T @ _one_hot(labels)).toarray()  # (N2, N1) @ (N1, r) -> (N2, r)
-    degree = law.sum(1, keepdims=True)  # (N2, 1)
-    value = float((law * (degree - law) / degree).sum())
-    if value == 0.0:
-        return Estimate(0.0)
+    below, above = np.cumsum(law, 1), np.cumsum(law[:, ::-1], 1)[:, ::-1]  # (N2, r)
+    others = np.pad(below[:, :-1], ((0, 0), (1, 0))) + np.pad(above[:, 1:], ((0, 0), (0, 1)))
+    value = float((law * others / below[:, -1:]).sum())
     views_per_target = int(np.bincount(joint.indices).max())
-    return Estimate(value, _EPS * (views_per_target + 4 * law.shape[1] + law.size * value))
+    return Estimate(value, _EPS * (2 * views_per_target + 4 * law.shape[1] + law.size) * value)
 
 
 def _one_hot(labels: np.ndarray) -> sparse.csr_array:
     """Return the one-hot encoding of labels, shape (N, r)."""
     n = len(labels)
     return sparse.csr_array((np.ones(n), labels, np.arange(n + 1)), shape=(n, int(labels.max()) + 1))
+
+
+def check_labels(labels: Sequence[int] | np.ndarray | None, n: int, each: str = "row of joint") -> np.ndarray | None:
+    """Return `n` labels as integers (None as None), or raise InputError if they are not classes counted from 0."""
+    if labels is None:
+        return None
+    labels = np.asarray(labels)
+    if (
+        labels.shape != (n,)
+        or not np.issubdtype(labels.dtype, np.integer)
+        or not 0 <= labels.min() <= labels.max() < MAX_CLASSES
+    ):
+        raise InputError(
+            f"labels must be {n} integers from 0 to {MAX_CLASSES - 1}, one per {each}, "
+            f"but they are {labels.dtype} of shape {labels.shape}"
+        )
+    return labels.astype(np.int64)

@@ -15,8 +15,8 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator
 from maetheory.core import Estimate, InputError
 from maetheory.data.finite_world import FiniteWorld
 from maetheory.graph.enumerate import enumerate_pairs
-from maetheory.graph.joint import check_joint, check_labels
-from maetheory.graph.labels import bayes_labels, class_law, label_disagreement, pair_label_disagreement
+from maetheory.graph.joint_law import check_joint
+from maetheory.graph.labels import bayes_labels, check_labels, class_law, label_disagreement, pair_label_disagreement
 from maetheory.graph.node_contents import NodeContents
 from maetheory.masks import MaskLaw
 from maetheory.spectra import Spectrum, spectrum

@@ -127,7 +127,7 @@ def _draw_law(rng: np.random.Generator) -> SmallWorld:
     )
     law = share * joint
     labels = rng.integers(0, rng.integers(1, 4), n_images)
-    return _drop_empty_nodes(SmallWorld({}, law / law.sum(), labels))
+    return _drop_zero_mass(SmallWorld({}, law / law.sum(), labels))
 
 
 def _draw_array(shape: tuple[int, ...], rng: np.random.Generator) -> Any:
@@ -245,10 +245,10 @@ def drop_index(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]], axis: s
     labels = np.delete(world.labels, index) if where == 0 and world.labels is not None else world.labels
     if not law.sum() > 0:
         return world
-    return _drop_empty_nodes(SmallWorld(objects, law / law.sum(), labels), shapes)
+    return _drop_zero_mass(SmallWorld(objects, law / law.sum(), labels), shapes)
 
 
-def _drop_empty_nodes(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]] | None = None) -> SmallWorld:
+def _drop_zero_mass(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]] | None = None) -> SmallWorld:
     """Remove images, views and targets that have no mass."""
     assert world.law is not None
     for where, axis in enumerate(("images", "N1", "N2")):

@@ -68,9 +68,9 @@ def test_a_planted_score_has_correlation_1_in_its_own_direction() -> None:
     assert flat.why.str.contains("is the same for all 12, so it ranks nothing").all()
     words = summary_sentence(found, ledger)
     assert words.startswith("12 mask laws, of which")
-    assert "these predict accuracy: tokens pair_label_error (cls) 1.00" in words
+    assert "these scores predict accuracy: tokens pair_label_error (cls) 1.00" in words
     backwards = ledger.assign(value=np.where(ledger.metric == "linear_probe", 1 - ledger.value, ledger.value))
-    assert "these point the wrong way: tokens pair_label_error (cls) -1.00" in summary_sentence(
+    assert "these scores correlate negatively: tokens pair_label_error (cls) -1.00" in summary_sentence(
         score_correlations(scores, backwards), backwards
     )
 

@@ -12,10 +12,10 @@ and labels at random. Each docstring states what is known in closed form.
 
 from maetheory.data.finite_world import FiniteWorld
 from maetheory.data.worlds.class_mixture import mixture
-from maetheory.data.worlds.gaussian_patches import gaussian
 from maetheory.data.worlds.identical_patches import duplicates
 from maetheory.data.worlds.independent_patches import independent
 from maetheory.data.worlds.markov_chain import markov
+from maetheory.data.worlds.quantised_gaussian_patches import gaussian
 from maetheory.data.worlds.quantised_images import from_images
 from maetheory.data.worlds.random_states import random
 from maetheory.data.worlds.states import all_states

@@ -9,7 +9,7 @@ import numpy as np
 
 from maetheory.core import InputError
 from maetheory.data import ImageSet
-from maetheory.graph.joint import check_labels
+from maetheory.graph.labels import check_labels
 from maetheory.masks.grid import patchify
 
 

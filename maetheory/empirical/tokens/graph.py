@@ -101,7 +101,7 @@ def token_sample(
         positions,
         seed=seed,
         chunk=chunk,
-        fit_means=lambda shown: _means_codebook(images, shown, codebook.patch, pooled_codes, seed),
+        fit_means=lambda shown: _mean_patch_codebook(images, shown, codebook.patch, pooled_codes, seed),
         progress=progress,
     )
     view, target = (side.indices() for side in sides)
@@ -111,7 +111,7 @@ def token_sample(
     )
 
 
-def _means_codebook(images: ImageSet, shown: np.ndarray, patch: int, size: int, seed: int) -> Codebook:
+def _mean_patch_codebook(images: ImageSet, shown: np.ndarray, patch: int, size: int, seed: int) -> Codebook:
     """Fit the codebook of mean patches."""
     chosen = codebook_images(len(images), len(shown), seed)
     return fit_codebook_to_vectors(masked_means_of_images(images, chosen, shown, patch), patch, size, seed=seed)

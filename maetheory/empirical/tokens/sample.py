@@ -11,7 +11,7 @@ import numpy as np
 from maetheory.core import InputError, generator
 from maetheory.empirical.tokens.hashing import collision_bound, hash_tables, unique_inverse, view_hashes
 from maetheory.graph import MaskGraph
-from maetheory.graph.joint import joint_law
+from maetheory.graph.joint_law import joint_law
 from maetheory.masks import MaskLaw
 from maetheory.masks.views import POSITION_MODES
 

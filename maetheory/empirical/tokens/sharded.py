@@ -69,7 +69,7 @@ def sharded_token_graph(
         positions,
         seed=seed,
         chunk=chunk,
-        fit_means=lambda shown: _means_codebook(images, shown, codebook.patch, pooled_codes, seed, process_group),
+        fit_means=lambda shown: _mean_patch_codebook(images, shown, codebook.patch, pooled_codes, seed, process_group),
         progress=progress,
     )
     labels = np.empty(0, np.int64) if images is None else images.labels
@@ -87,7 +87,7 @@ def _check(images: ImageSet | None, total: int, law: MaskLaw, codebook: Codebook
             raise InputError(f"this codebook is for patches of {len(codebook.mean)} values, but these have {width}")
 
 
-def _means_codebook(
+def _mean_patch_codebook(
     images: ImageSet | None, shown: np.ndarray, patch: int, size: int, seed: int, process_group: ProcessGroup
 ) -> Codebook:
     """Fit on the root the codebook of mean patches that one process with all images would fit."""

@@ -21,7 +21,7 @@ from maetheory.empirical.tokens.singular_functions import (
     fit_singular_functions,
     held_out_correlations,
 )
-from maetheory.graph.joint import joint_law
+from maetheory.graph.joint_law import joint_law
 
 CLUSTER_WIDTH = normal_quantile(0.95)  # values at most this many standard errors apart may be one multiple value
 MAX_SQUARE_ENTRIES = 20_000_000  # of ĀĀᵀ, formed for its norm

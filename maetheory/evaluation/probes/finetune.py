@@ -94,7 +94,7 @@ def finetune(
     )
     encoder = cast(Classifier, run.model).encoder
     count = len(images) if isinstance(images, ImageSet) else len(images.listing.files)
-    return FinetuneResult(evaluate_accuracy(encoder, test, progress=progress), config.recipe(count), encoder, run)
+    return FinetuneResult(evaluate_accuracy(encoder, test, progress=progress), config.describe(count), encoder, run)
 
 
 @torch.no_grad()

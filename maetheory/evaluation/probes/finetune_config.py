@@ -93,9 +93,9 @@ class FinetuneConfig:
         """Whether mixup or CutMix is on."""
         return self.mixup > 0 or self.cutmix > 0
 
-    def recipe(self, n: int) -> str:
-        """Return the recipe of fine-tuning on `n` images in words."""
-        batch = min(self.batch, n)
+    def describe(self, n_images: int) -> str:
+        """Describe fine-tuning on `n_images` images in one sentence."""
+        batch = min(self.batch, n_images)
         return (
             f"fine-tuned with AdamW ({self.beta1:g}, {self.beta2:g}), weight decay {self.weight_decay:g}, "
             f"{self.epochs} epochs, {self.warmup_epochs:g} of warm-up, half a cosine, batch {batch}, base lr "

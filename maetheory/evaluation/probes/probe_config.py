@@ -67,13 +67,13 @@ class ProbeConfig:
         """Return base_lr · batch / 256 for `n` images."""
         return self.base_lr * self.effective_batch_size(n) / 256
 
-    def recipe(self, n: int) -> str:
-        """Return the recipe of a probe of `n` images in words."""
+    def describe(self, n_images: int) -> str:
+        """Describe a probe fitted to `n_images` images in one sentence."""
         how = f"LARS (trust {self.trust:g})" if self.optimizer == "lars" else "SGD"
         return (
             f"batch norm without scale and shift, linear, {how}, momentum {self.momentum:g}, weight decay "
             f"{self.weight_decay:g}, {self.epochs} epochs, {self.warmup_epochs:g} of warm-up, half a cosine, batch "
-            f"{self.effective_batch_size(n)}, base lr {self.base_lr:g} per 256 (peak {self.peak_lr(n):.4g}), "
+            f"{self.effective_batch_size(n_images)}, base lr {self.base_lr:g} per 256 (peak {self.peak_lr(n_images):.4g}), "
             f"seed {self.seed}"
         )
 

@@ -70,7 +70,7 @@ def sgd_probe(
     with torch.no_grad():
         logits = fold_batch_norm(head)(torch.from_numpy(test).to(device, torch.float32))
     hits = names[logits.argmax(1).cpu().numpy()] == truth
-    return ProbeResult(accuracy_estimate(hits), config.recipe(len(labels)))
+    return ProbeResult(accuracy_estimate(hits), config.describe(len(labels)))
 
 
 def initial_head(width: int, classes: int, seed: int) -> nn.Sequential:

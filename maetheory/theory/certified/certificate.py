@@ -49,7 +49,7 @@ from maetheory.theory.certified.verdicts import (
     BallEvaluation,
     Certificate,
     certificate_if_decided,
-    not_a_number,
+    violated_by_non_finite,
 )
 from maetheory.theory.objects import call_with_named_objects
 from maetheory.theory.statements import THEOREMS
@@ -118,7 +118,7 @@ def certify(
     for name, value in world.items():
         _refuse_if_large(name, value)
         if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
-            return not_a_number(theorem, f"{name} holds a value that is not a finite number")
+            return violated_by_non_finite(theorem, f"{name} holds a value that is not a finite number")
     unverified = _evaluate_in_floats(theorem, sides, rounded)
     eigenvector_cache: dict[str, Any] = {}
     bits = FIRST_BITS

@@ -78,7 +78,7 @@ def _is_unseen(graph: BallGraph, floats: dict[str, np.ndarray]) -> Margin:
 def _bias(graph: BallGraph, pairs: int) -> Ball:
     """Bias E Σσ̂² − Σσ², with E Σσ̂² = Σ_ij E T_ij²/(R_i C_j) over samples T with row sums R and column sums C."""
     n1, n2 = graph.shape
-    _refuse_if_many(n1 * n2, pairs)
+    _refuse_if_many_terms(n1 * n2, pairs)
     law = graph.joint.tolist()
     cells = (_expected_cell_term(_cell_masses(law, i, j), pairs) for i in range(n1) for j in range(n2))
     return ball_sum(cells) - squared_norm(_normalised_matrix(graph.joint))
@@ -91,7 +91,7 @@ def _validated_draws(floats: dict[str, Any]) -> int:
     return int(draws)
 
 
-def _refuse_if_many(cells: int, draws: int) -> None:
+def _refuse_if_many_terms(cells: int, draws: int) -> None:
     number = cells * comb(max(draws, 0) + 2, 3)
     if number > _MAX_TERMS:
         raise InputError(

@@ -186,7 +186,7 @@ def _rounding_note(evaluation: BallEvaluation, found: Enclosure) -> str:
     )
 
 
-def not_a_number(theorem: Theorem, note: str) -> Certificate:
+def violated_by_non_finite(theorem: Theorem, note: str) -> Certificate:
     """Return the certificate of a world with a value that is not a finite number: VIOLATED."""
     nan = Enclosure(math.nan, math.nan)
     return Certificate(theorem.statement, theorem.slug, nan, nan, nan, nan, 0, (), Verdict.VIOLATED, note)

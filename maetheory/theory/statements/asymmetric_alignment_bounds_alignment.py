@@ -54,6 +54,11 @@ def _norm(graph: MaskGraph, h_g: np.ndarray) -> tuple[bool, str]:
 
 
 def _scale(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray) -> float:
+    """Size of the terms that cancel: the mean prediction of a target, and h_g."""
+    return 1.0 - alignment_loss(graph, h) + mean_square(graph.degrees[1], h_g)
+
+
+def _size(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray) -> float:
     return 1.0 + mean_square(graph.degrees[0], h) + mean_square(graph.degrees[1], h_g)
 
 
@@ -90,6 +95,7 @@ THEOREM = Theorem(
     rhs=_rhs,
     assumptions={"unit norms": _norm},
     scale=_scale,
+    size=_size,
     trivial=_trivial,
     tight=tight,
     broken=broken,

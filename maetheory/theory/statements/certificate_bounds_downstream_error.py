@@ -42,9 +42,10 @@ from scipy.optimize import minimize_scalar
 
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
-from maetheory.theory.exact_probe import class_masses, probe_residual
+from maetheory.theory.exact_probe import class_masses, measured_residual
 from maetheory.theory.graph_quantities import column_basis, eigenvalues, weighted_rows
 from maetheory.theory.objects import Objects
+from maetheory.theory.propagated_errors import projector_error
 from maetheory.theory.statements.excess_loss_bounds_downstream_error import bound_summands
 from maetheory.theory.statements.spectral_features_bound_downstream_error import downstream_error_bounds
 from maetheory.theory.theorem import Theorem
@@ -70,7 +71,10 @@ def certificate_bound(graph: MaskGraph, features: np.ndarray) -> Estimate:
     0.5
     """
     if float(graph.pair_label_error()) == 0.0:
-        return Estimate(_bound_at_infinite_multiplier(graph, features), 16 * _EPS * graph.shape[0])
+        return Estimate(
+            _bound_at_infinite_multiplier(graph, features),
+            16 * _EPS * graph.shape[0] + projector_error(weighted_rows(graph, features)),
+        )
     phi, residual_projector, laplacian = (
         float(graph.pair_label_error()),
         _residual_projector(graph, features),
@@ -88,7 +92,8 @@ def certificate_bound(graph: MaskGraph, features: np.ndarray) -> Estimate:
     )
     tried = [0.0, math.exp(found.x), *_candidate_multipliers(graph, features)]
     best, mu = min((bound(mu), mu) for mu in tried)
-    return Estimate(best, 4 * _EPS * graph.shape[0] * (1 + mu) + mu * graph.pair_label_error().error)
+    rounding = 4 * _EPS * graph.shape[0] * (1 + mu) + projector_error(weighted_rows(graph, features))
+    return Estimate(best, rounding + mu * graph.pair_label_error().error)
 
 
 def _candidate_multipliers(graph: MaskGraph, features: np.ndarray) -> list[float]:
@@ -136,10 +141,10 @@ THEOREM = Theorem(
     statement="‖(I - P_F)Y‖_F² <= min_(μ>=0) μφ + Σ_c p_(c) ν_c((I - P_F) - μ(I - Ā))",
     reference="Ours",
     objects=("features",),
-    lhs=probe_residual,
+    lhs=measured_residual,
     rhs=certificate_bound,
     direction="<=",
-    scale=lambda: 1.0,
+    size=lambda: 1.0,
     trivial=1.0,
     terms=_terms,
     tight=tight,

@@ -35,9 +35,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
+from maetheory.graph.labels import pair_label_disagreement
 from maetheory.theory.objects import Objects
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 
@@ -86,13 +88,10 @@ def _pair_error(graph: MaskGraph) -> Estimate:
     return graph.pair_label_error()
 
 
-def _pair_error_after(graph: MaskGraph, channel: np.ndarray) -> float:
+def _pair_error_after(graph: MaskGraph, channel: np.ndarray) -> Estimate:
     """Pair error φ = Σ_t (1 − Σ_c P(c|t)²) P(t) of the processed graph, with the view labels unchanged."""
-    members = np.eye(graph.n_classes)[graph.view_labels]  # (N1, r)
-    law = (graph.joint @ channel).T @ members  # (T, r)
-    mass = law.sum(1)
-    law, mass = law[mass > 0], mass[mass > 0]
-    return float((mass - (law**2).sum(1) / mass).sum())
+    law = graph.joint @ channel  # (N1, T)
+    return pair_label_disagreement(sparse.csr_array(law[:, law.sum(0) > 0]), graph.view_labels)
 
 
 def _conform(objects: dict[str, Any]) -> Objects:
@@ -175,7 +174,6 @@ PAIR_ERROR = Theorem(
     lhs=_pair_error,
     rhs=_pair_error_after,
     direction="<=",
-    scale=lambda: 1.0,
     trivial=1.0,
     assumptions={"targets are sent by a law": _targets_are_sent_by_a_law},
     tight=tight,

@@ -37,12 +37,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from maetheory.graph import MaskGraph
-from maetheory.graph.functionals import conditional_mean, mean_square
+from maetheory.graph.functionals import conditional_mean, mean_square, reconstruction_loss
 from maetheory.theory.graph_quantities import (
     eigenvalues,
     factorisation_error,
     frobenius_square,
-    reconstruction_scale,
     umae_loss,
 )
 from maetheory.theory.objects import Objects
@@ -93,7 +92,7 @@ def _scale(
     graph: MaskGraph, features: np.ndarray, h: np.ndarray, targets: np.ndarray, lipschitz: float, weight: float
 ) -> float:
     w, size = 2 * lipschitz * weight, mean_square(graph.degrees[0], features)
-    rebuilt = 2 * lipschitz * w * reconstruction_scale(graph, h, targets)
+    rebuilt = 2 * lipschitz * w * reconstruction_loss(graph, h, targets)
     return frobenius_square(graph) + rebuilt + 2 * w * size + (w * size) ** 2
 
 
@@ -148,6 +147,7 @@ THEOREM = Theorem(
     direction="<=",
     assumptions={"bi-Lipschitz decoder": bi_lipschitz},
     scale=_scale,
+    offsets=(("targets", "h"),),
     tight=tight,
     broken=broken,
 )

@@ -39,14 +39,14 @@ import numpy as np
 
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
-from maetheory.theory.exact_probe import class_masses, probe_residual
+from maetheory.theory.exact_probe import class_masses, measured_residual
 from maetheory.theory.graph_quantities import column_basis, weighted_rows
 from maetheory.theory.objects import Objects
+from maetheory.theory.propagated_errors import eigenvalue_error, projector_error, quotient, square_root, squared_sum
 from maetheory.theory.statements.spectral_features_bound_downstream_error import downstream_error_bounds
 from maetheory.theory.theorem import Theorem
 
 _MIN_GAP = 1e-11
-_EPS = float(np.finfo(float).eps)
 
 
 def excess_contrast(graph: MaskGraph, features: np.ndarray) -> float:
@@ -93,13 +93,23 @@ def bound_summands(graph: MaskGraph, features: np.ndarray) -> list[tuple[float, 
 
 
 def excess_bound(graph: MaskGraph, features: np.ndarray) -> Estimate:
-    """Bound at the best k', with its rounding error; infinite if no k' is admissible."""
-    found = [(a + b, gap) for a, b, gap in bound_summands(graph, features)]
-    if not found:
+    """Bound at the best k', with the rounding error of both quotients; infinite if no k' is admissible.
+
+    The excess is known to within rounding error of Ā, of norm one, so its quotient by a small drop of eigenvalues is not.
+    """
+    splits = admissible_splits(graph, features.shape[1])
+    if not splits:
         return Estimate(math.inf)
-    root, gap = min(found)
-    error = graph.pair_label_error().error / gap + 8 * _EPS * max(graph.shape) * root**2 / gap
-    return Estimate(root**2, error)
+    lost, rounding = excess_contrast(graph, features), eigenvalue_error(graph)
+    rounding_of_lost = features.shape[1] * (2 * rounding + 4 * projector_error(weighted_rows(graph, features)))
+    missing = Estimate(float(class_masses(graph)[0]) * lost, float(class_masses(graph)[0]) * rounding_of_lost)
+    return min(
+        squared_sum(
+            square_root(quotient(graph.pair_label_error(), Estimate(gap, rounding))),
+            square_root(quotient(missing, Estimate(drop, 4 * rounding))),
+        )
+        for _, gap, drop in splits
+    )
 
 
 def _admissible(graph: MaskGraph, features: np.ndarray) -> tuple[bool, str]:
@@ -130,11 +140,11 @@ THEOREM = Theorem(
     statement="‖(I - P_F)Y‖_F² <= (√(φ / (1 - λ_{k'+1})) + √(p_max Δ″ / (λ_{k'}² - λ_{k+1}²)))²",
     reference="Ours, after HaoChen et al. 2021",
     objects=("features",),
-    lhs=probe_residual,
+    lhs=measured_residual,
     rhs=excess_bound,
     direction="<=",
     assumptions={"admissible split": _admissible},
-    scale=lambda: 1.0,
+    size=lambda: 1.0,
     trivial=1.0,
     terms=_terms,
     tight=tight,

@@ -33,18 +33,23 @@ import math
 
 import numpy as np
 
+from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
-from maetheory.theory.exact_probe import class_masses, probe_residual
+from maetheory.graph.functionals import mean_square
+from maetheory.theory.exact_probe import class_masses, measured_residual
 from maetheory.theory.graph_quantities import factorisation_error
 from maetheory.theory.objects import Objects
+from maetheory.theory.propagated_errors import eigenvalue_error, square_root, squared_sum
 from maetheory.theory.statements.pair_error_bounded_by_label_errors import same_spectrum_opposite_labels
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
 from maetheory.theory.theorem import Theorem
 
 
-def _rhs(graph: MaskGraph, features: np.ndarray) -> float:
-    spread = math.sqrt(class_masses(graph)[0] * factorisation_error(graph, features))
-    return (spread + math.sqrt(graph.pair_label_error())) ** 2
+def _rhs(graph: MaskGraph, features: np.ndarray) -> Estimate:
+    root = math.sqrt(class_masses(graph)[0])
+    rounding = eigenvalue_error(graph) * (1 + mean_square(graph.degrees[0], features))
+    spread = Estimate(root * math.sqrt(factorisation_error(graph, features)), root * rounding)
+    return squared_sum(spread, square_root(graph.pair_label_error()))
 
 
 def tight() -> Objects:
@@ -58,10 +63,10 @@ THEOREM = Theorem(
     statement="‖(I - P_F)Y‖_F² <= (√p_max ‖Ā - FFᵀ‖_F + √φ)²",
     reference="A step of Zhang, Wang and Wang 2022, theorem 4.1, after HaoChen et al. 2021 (constants ours)",
     objects=("features",),
-    lhs=probe_residual,
+    lhs=measured_residual,
     rhs=_rhs,
     direction="<=",
-    scale=lambda: 1.0,
+    size=lambda: 1.0,
     trivial=1.0,
     tight=tight,
 )

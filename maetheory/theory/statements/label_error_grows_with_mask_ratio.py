@@ -230,7 +230,6 @@ THEOREM = Theorem(
     lhs=_label_error,
     rhs=_label_error_hiding_more,
     direction="<=",
-    scale=lambda: 1.0,
     trivial=1.0,
     assumptions={IMAGES: _same_images, POSITIONS: _same_positions, MASKS: _hides_more_uniformly},
     tight=tight,

@@ -144,7 +144,7 @@ def _least_loss_at_rank(images: np.ndarray, visible: np.ndarray, encoder: np.nda
     return least_loss(images, np.asarray(visible, bool), len(encoder))
 
 
-def _scale(images: np.ndarray, visible: np.ndarray, encoder: np.ndarray, decoder: np.ndarray) -> float:
+def _size(images: np.ndarray, visible: np.ndarray, encoder: np.ndarray, decoder: np.ndarray) -> float:
     seen = np.where(visible, images, 0.0)
     return float((images**2).sum() + ((seen @ encoder.T @ decoder.T) ** 2).sum()) / len(images)
 
@@ -182,7 +182,7 @@ THEOREM = Theorem(
     shapes=_IMAGES_MASK_SHAPES,
     lhs=linear_loss,
     rhs=_least_loss_at_rank,
-    scale=_scale,
+    size=_size,
     trivial=0.0,
     needs_graph=False,
     tight=tight,

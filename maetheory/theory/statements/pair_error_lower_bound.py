@@ -31,18 +31,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.theory.graph_quantities import eigenvalues
 from maetheory.theory.objects import Objects
+from maetheory.theory.propagated_errors import eigenvalue_error
 from maetheory.theory.statements.pair_error_bounded_by_label_errors import THEOREM as LABEL_ERRORS
 from maetheory.theory.theorem import Theorem
 
 
-def _rhs(graph: MaskGraph, view_labels: np.ndarray | None = None) -> float:
+def _rhs(graph: MaskGraph, view_labels: np.ndarray | None = None) -> Estimate:
     labels = graph.view_labels if view_labels is None else view_labels
     member = np.unique(labels, return_inverse=True)[1].ravel()
     masses = np.sort(np.bincount(member, graph.degrees[0]))[::-1]  # (r,)
-    return 1.0 - float(masses @ eigenvalues(graph, len(masses)))
+    return Estimate(1.0 - float(masses @ eigenvalues(graph, len(masses))), eigenvalue_error(graph))
 
 
 def tight() -> Objects:
@@ -60,7 +62,6 @@ THEOREM = Theorem(
     shapes={"view_labels": ("N1",)},
     lhs=LABEL_ERRORS.lhs,
     rhs=_rhs,
-    scale=lambda: 1.0,
     trivial=0.0,
     tight=tight,
 )

@@ -37,10 +37,12 @@ from typing import Any
 
 import numpy as np
 
+from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, positive_pair_distance
 from maetheory.theory.graph_quantities import eigenvalues
 from maetheory.theory.objects import Objects
+from maetheory.theory.propagated_errors import eigenvalue_error
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 
 
@@ -75,15 +77,16 @@ def feature_rank(features: np.ndarray) -> int:
     return int((size > 2 * ROUNDING_TOLERANCE * np.sqrt(features.size) * size.max(initial=0.0)).sum())
 
 
-def _mixing_lower_bound(graph: MaskGraph, h: np.ndarray) -> float:
-    return 2 * spectral_gap(graph) * within_component_variance(graph, h)
+def _mixing_lower_bound(graph: MaskGraph, h: np.ndarray) -> Estimate:
+    spread = 2 * within_component_variance(graph, h)
+    return Estimate(spectral_gap(graph) * spread, eigenvalue_error(graph) * spread)
 
 
 def _component_spread_upper_bound(graph: MaskGraph, h: np.ndarray) -> float:
     return 2 * within_component_variance(graph, h)
 
 
-def _scale(graph: MaskGraph, h: np.ndarray) -> float:
+def _size(graph: MaskGraph, h: np.ndarray) -> float:
     return mean_square(graph.degrees[0], h)
 
 
@@ -150,7 +153,8 @@ THEOREM = Theorem(
     objects=("h",),
     lhs=positive_pair_distance,
     rhs=_mixing_lower_bound,
-    scale=_scale,
+    size=_size,
+    offsets=(("h",),),
     trivial=0.0,
     tight=tight,
 )
@@ -163,7 +167,8 @@ CONVERSE = Theorem(
     lhs=positive_pair_distance,
     rhs=_component_spread_upper_bound,
     direction="<=",
-    scale=_scale,
+    size=_size,
+    offsets=(("h",),),
     tight=tight_from_above,
 )
 

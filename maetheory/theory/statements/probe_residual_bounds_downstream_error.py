@@ -34,18 +34,19 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
-from maetheory.theory.exact_probe import image_error, probe_residual, view_error
+from maetheory.theory.exact_probe import image_error, measured_residual, view_error
 from maetheory.theory.objects import Objects
-from maetheory.theory.theorem import Theorem
+from maetheory.theory.theorem import Theorem, combine
 
 
-def _twice_residual(graph: MaskGraph, features: np.ndarray) -> float:
-    return 2.0 * probe_residual(graph, features)
+def _twice_residual(graph: MaskGraph, features: np.ndarray) -> Estimate:
+    return combine((2.0, measured_residual(graph, features)))
 
 
-def _image_error_bound(graph: MaskGraph, features: np.ndarray) -> float:
-    return 4.0 * probe_residual(graph, features) + 2.0 * graph.label_error()
+def _image_error_bound(graph: MaskGraph, features: np.ndarray) -> Estimate:
+    return combine((4.0, measured_residual(graph, features)), (2.0, graph.label_error()))
 
 
 def tight() -> Objects:
@@ -66,7 +67,7 @@ VIEW_ERROR = Theorem(
     lhs=view_error,
     rhs=_twice_residual,
     direction="<=",
-    scale=lambda: 1.0,
+    size=lambda: 1.0,
     trivial=1.0,
     tight=tight,
 )
@@ -79,7 +80,7 @@ IMAGE_ERROR = Theorem(
     lhs=image_error,
     rhs=_image_error_bound,
     direction="<=",
-    scale=lambda: 1.0,
+    size=lambda: 1.0,
     trivial=1.0,
     tight=tight,
 )

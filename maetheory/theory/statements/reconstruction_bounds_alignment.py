@@ -45,6 +45,11 @@ def _rhs(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray) 
 
 
 def _scale(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray) -> float:
+    """Size of the terms that cancel, each a mean square of differences."""
+    return 0.25 * positive_pair_distance(graph, h) + autoencoding_error(graph, h_g, targets)
+
+
+def _size(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray) -> float:
     d1, d2 = graph.degrees
     return mean_square(d1, h) + mean_square(d2, h_g) + mean_square(d2, targets)
 
@@ -64,6 +69,8 @@ THEOREM = Theorem(
     lhs=reconstruction_loss,
     rhs=_rhs,
     scale=_scale,
+    size=_size,
+    offsets=(("targets", "h", "h_g"),),
     trivial=0.0,
     tight=tight,
     never_tight="the slack is ¼E‖h - h⁺‖² + E‖E[h | x₂] - x₂‖² + ε, so equality needs both sides to be 0",

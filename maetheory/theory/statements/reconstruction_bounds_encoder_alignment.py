@@ -63,7 +63,12 @@ def _rhs(graph: MaskGraph, features: np.ndarray, h_g: np.ndarray, targets: np.nd
     return positive_pair_distance(graph, features) / (4 * lipschitz) - autoencoding_error(graph, h_g, targets)
 
 
-def _scale(
+def _scale(graph: MaskGraph, features: np.ndarray, h_g: np.ndarray, targets: np.ndarray, lipschitz: float) -> float:
+    """Size of the terms that cancel, each a mean square of differences."""
+    return positive_pair_distance(graph, features) / (4 * lipschitz) + autoencoding_error(graph, h_g, targets)
+
+
+def _size(
     graph: MaskGraph, features: np.ndarray, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray, lipschitz: float
 ) -> float:
     (d1, d2), size = graph.degrees, features / math.sqrt(lipschitz)
@@ -95,6 +100,8 @@ THEOREM = Theorem(
     rhs=_rhs,
     assumptions={"bi-Lipschitz decoder": bi_lipschitz},
     scale=_scale,
+    size=_size,
+    offsets=(("targets", "h", "h_g"), ("features",)),
     trivial=0.0,
     tight=tight,
     never_tight="its slack is at least that of reconstruction-bounds-alignment, so equality needs both sides to be 0",

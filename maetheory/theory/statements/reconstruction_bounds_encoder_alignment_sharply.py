@@ -46,7 +46,7 @@ def _rhs(graph: MaskGraph, features: np.ndarray, lipschitz: float) -> float:
     return positive_pair_distance(graph, features) / (2 * lipschitz)
 
 
-def _scale(graph: MaskGraph, features: np.ndarray, h: np.ndarray, targets: np.ndarray, lipschitz: float) -> float:
+def _size(graph: MaskGraph, features: np.ndarray, h: np.ndarray, targets: np.ndarray, lipschitz: float) -> float:
     return reconstruction_scale(graph, h, targets) + mean_square(graph.degrees[0], features) / lipschitz
 
 
@@ -74,7 +74,8 @@ THEOREM = Theorem(
     lhs=reconstruction_loss,
     rhs=_rhs,
     assumptions={"bi-Lipschitz decoder": bi_lipschitz},
-    scale=_scale,
+    size=_size,
+    offsets=(("targets", "h"), ("features",)),
     trivial=0.0,
     tight=tight,
     broken=broken,

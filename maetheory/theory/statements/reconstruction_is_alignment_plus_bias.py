@@ -82,7 +82,8 @@ THEOREM = Theorem(
     lhs=reconstruction_loss,
     rhs=_rhs,
     direction="==",
-    scale=reconstruction_scale,
+    size=reconstruction_scale,
+    offsets=(("targets", "h"),),
     terms=_alignment_and_bias,
     tight=tight,
 )

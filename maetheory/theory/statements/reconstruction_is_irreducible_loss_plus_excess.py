@@ -80,7 +80,8 @@ THEOREM = Theorem(
     lhs=reconstruction_loss,
     rhs=_rhs,
     direction="==",
-    scale=reconstruction_scale,
+    size=reconstruction_scale,
+    offsets=(("targets", "h"),),
     terms=_irreducible_and_excess,
     tight=tight,
 )

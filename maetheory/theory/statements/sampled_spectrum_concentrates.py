@@ -97,7 +97,7 @@ def contingency_tables(cells: int, draws: int) -> Iterator[tuple[int, ...]]:
         yield from ((first, *rest) for rest in contingency_tables(cells - 1, draws - first))
 
 
-def _refuse_if_many(cells: int, draws: int) -> None:
+def _refuse_if_many_tables(cells: int, draws: int) -> None:
     if not isinstance(draws, int | np.integer):
         raise InputError(f"draws must be a whole number of pairs, but {draws!r} was given")
     number = comb(max(draws, 0) + cells - 1, cells - 1)
@@ -117,7 +117,7 @@ def expected_square_sum(graph: MaskGraph, draws: int) -> float:
         If `draws` is not a whole number, or there are more than a million tables.
     """
     law = graph.joint.toarray()
-    _refuse_if_many(law.size, draws)
+    _refuse_if_many_tables(law.size, draws)
     total = 0.0
     for counts in contingency_tables(law.size, draws):
         table = np.array(counts).reshape(law.shape)

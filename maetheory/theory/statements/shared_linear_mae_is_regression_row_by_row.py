@@ -130,15 +130,15 @@ def _least_loss_per_mask(images: np.ndarray, visible: np.ndarray, mask_law: np.n
     return float(sum(q * least_loss(images, mask, len(encoder)) for q, mask in zip(mask_law, visible.astype(bool))))
 
 
-def _scale(images: np.ndarray, visible: np.ndarray, mask_law: np.ndarray, weights: np.ndarray) -> float:
+def _size(images: np.ndarray, visible: np.ndarray, mask_law: np.ndarray, weights: np.ndarray) -> float:
     sizes = [((np.where(mask, images, 0.0) @ weights.T) ** 2).sum() for mask in visible]
     return float((images**2).sum() + np.abs(mask_law) @ sizes) / len(images)
 
 
-def _scale_at_rank(
+def _size_at_rank(
     images: np.ndarray, visible: np.ndarray, mask_law: np.ndarray, encoder: np.ndarray, decoder: np.ndarray
 ) -> float:
-    return _scale(images, visible, mask_law, decoder @ encoder)
+    return _size(images, visible, mask_law, decoder @ encoder)
 
 
 def _is_law(mask_law: np.ndarray) -> tuple[bool, str]:
@@ -212,7 +212,7 @@ THEOREM = Theorem(
     lhs=shared_loss,
     rhs=_least_shared_loss,
     assumptions={"mask_law is a law": _is_law},
-    scale=_scale,
+    size=_size,
     trivial=0.0,
     needs_graph=False,
     tight=tight,
@@ -230,7 +230,7 @@ MASK_BY_MASK = Theorem(
     lhs=_loss_at_rank,
     rhs=_least_loss_per_mask,
     assumptions={"mask_law is a law": _is_law},
-    scale=_scale_at_rank,
+    size=_size_at_rank,
     trivial=0.0,
     needs_graph=False,
     tight=tight_mask_by_mask,

@@ -34,20 +34,21 @@ Ours, after HaoChen et al. 2021.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
-from maetheory.theory.exact_probe import probe_residual
+from maetheory.theory.exact_probe import measured_residual
 from maetheory.theory.graph_quantities import column_basis, eigenvalues, weighted_rows
 from maetheory.theory.objects import Objects
+from maetheory.theory.propagated_errors import eigenvalue_error, quotient
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
 from maetheory.theory.theorem import Theorem
 
 _LEADING_TOLERANCE = 1e-11
-_EPS = float(np.finfo(float).eps)
 
 
 def downstream_error_bounds(graph: MaskGraph, bound: float) -> dict[str, float]:
@@ -72,8 +73,7 @@ def spectral_bound(graph: MaskGraph, k: int) -> Estimate:
     gap = _gap_after(graph, k)
     if gap <= 0:
         return Estimate(np.inf)
-    value = float(phi) / gap
-    return Estimate(value, (phi.error + 4 * _EPS * min(graph.shape) * value) / gap)
+    return quotient(phi, Estimate(gap, eigenvalue_error(graph)))
 
 
 def _rhs(graph: MaskGraph, features: np.ndarray) -> Estimate:
@@ -81,7 +81,10 @@ def _rhs(graph: MaskGraph, features: np.ndarray) -> Estimate:
     bound, gap = spectral_bound(graph, features.shape[1]), _gap_after(graph, features.shape[1])
     if gap <= 0:
         return bound
+    if not math.isfinite(bound.error):
+        return bound
     leak, short = _deviation_from_leading(graph, features)
+    gap -= eigenvalue_error(graph)
     delta, size = leak / gap, float(bound)
     slop = 2 * delta * np.sqrt(size) + 4 * delta**2 + max(short, 0.0) / gap * size
     return Estimate(size, bound.error + slop)
@@ -143,11 +146,11 @@ THEOREM = Theorem(
     statement="‖(I - P_F)Y‖_F² <= φ / (1 - λ_{k+1}) for k leading eigenvectors",
     reference="Ours, after HaoChen et al. 2021",
     objects=("features",),
-    lhs=probe_residual,
+    lhs=measured_residual,
     rhs=_rhs,
     direction="<=",
     assumptions={"leading eigenvectors": _spans_leading_eigenvectors, "spectral gap": _gap},
-    scale=lambda: 1.0,
+    size=lambda: 1.0,
     trivial=1.0,
     terms=_terms,
     tight=tight,

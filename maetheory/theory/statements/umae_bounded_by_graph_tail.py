@@ -72,7 +72,6 @@ THEOREM = Theorem(
     lhs=umae_loss,
     rhs=_rhs,
     assumptions={"bi-Lipschitz decoder": bi_lipschitz},
-    scale=contrast.umae_scale,
     trivial=0.0,
     terms=_terms,
     never_tight="λ₁ = 1 makes the right side negative, and a loss is not: VACUOUS on every world",

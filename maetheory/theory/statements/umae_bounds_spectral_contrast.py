@@ -35,7 +35,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from maetheory.graph import MaskGraph
-from maetheory.graph.functionals import alignment_loss, mean_square, uniformity_loss
+from maetheory.graph.functionals import mean_square, positive_pair_distance, uniformity_loss
 from maetheory.theory.graph_quantities import autoencoding_error, umae_loss
 from maetheory.theory.objects import Objects
 from maetheory.theory.statements import reconstruction_bounds_encoder_alignment as encoder_alignment
@@ -54,8 +54,13 @@ DEFAULT_CONSTANTS: Mapping[str, Callable[..., float]] = {**DECODER_CONSTANT, "we
 def _rhs(
     graph: MaskGraph, features: np.ndarray, h_g: np.ndarray, targets: np.ndarray, lipschitz: float, weight: float
 ) -> float:
-    pull = (alignment_loss(graph, features) + mean_square(graph.degrees[0], features)) / (2 * lipschitz)
+    pull = positive_pair_distance(graph, features) / (4 * lipschitz)  # (L_align(f) + E‖f‖²) / 2L
     return pull + _penalty(graph, features, weight) - autoencoding_error(graph, h_g, targets)
+
+
+def _scale(graph: MaskGraph, features: np.ndarray, h_g: np.ndarray, targets: np.ndarray, lipschitz: float) -> float:
+    """Size of the terms that cancel; the penalty is the same on both sides."""
+    return positive_pair_distance(graph, features) / (4 * lipschitz) + autoencoding_error(graph, h_g, targets)
 
 
 def _penalty(graph: MaskGraph, features: np.ndarray, weight: float) -> float:
@@ -63,10 +68,10 @@ def _penalty(graph: MaskGraph, features: np.ndarray, weight: float) -> float:
     return weight * uniformity_loss(graph, features)
 
 
-def umae_scale(
+def _size(
     graph: MaskGraph, features: np.ndarray, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray, lipschitz: float
 ) -> float:
-    """Size of the terms that cancel: squared predictions, targets and features over 2L."""
+    """Mean square of what is subtracted: predictions, targets and features over 2L."""
     d1, d2 = graph.degrees
     pull = mean_square(d1, features) / (2 * lipschitz)
     return mean_square(d1, h) + mean_square(d2, h_g) + mean_square(d2, targets) + pull
@@ -92,7 +97,10 @@ THEOREM = Theorem(
     lhs=umae_loss,
     rhs=_rhs,
     assumptions={"bi-Lipschitz decoder": bi_lipschitz},
-    scale=umae_scale,
+    scale=_scale,
+    size=_size,
+    common=_penalty,
+    offsets=(("targets", "h", "h_g"),),
     trivial=_penalty,
     tight=tight,
     never_tight="the penalty cancels; what is left is the bound of encoder alignment, where both sides must be 0",

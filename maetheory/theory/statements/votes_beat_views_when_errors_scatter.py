@@ -37,9 +37,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.theory.exact_probe import image_error, predicted_labels
 from maetheory.theory.objects import Objects
+from maetheory.theory.propagated_errors import increasing, quotient, square_error, square_root
 from maetheory.theory.theorem import Theorem
 
 
@@ -58,9 +60,13 @@ def _error_share_moments(graph: MaskGraph, features: np.ndarray) -> tuple[float,
     return mean, float(mass @ (share - mean) ** 2)
 
 
-def _rhs(graph: MaskGraph, features: np.ndarray) -> float:
+def _rhs(graph: MaskGraph, features: np.ndarray) -> Estimate:
     mean, variance = _error_share_moments(graph, features)
-    return variance / (variance + (0.5 - mean) ** 2) if mean < 0.5 else 1.0
+    if mean >= 0.5:
+        return Estimate(1.0)
+    rounding = 4 * float(np.finfo(float).eps) * graph.image_views.nnz
+    odds = quotient(square_root(Estimate(variance, square_error(variance, rounding))), Estimate(0.5 - mean, rounding))
+    return increasing(lambda t: max(t, 0.0) ** 2 / (1 + max(t, 0.0) ** 2), odds)  # V / (V + (½ - e)²)
 
 
 def _markov_bound(graph: MaskGraph, features: np.ndarray) -> float:
@@ -121,7 +127,6 @@ THEOREM = Theorem(
     rhs=_rhs,
     direction="<=",
     assumptions={"views err less than half the time": _fewer_than_half},
-    scale=lambda: 1.0,
     trivial=_markov_bound,
     terms=_terms,
     tight=tight,

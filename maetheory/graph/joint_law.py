@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from maetheory.core import InputError
-from maetheory.data.finite_world import MAX_CLASSES
 
 
 def joint_law(weight: np.ndarray, row: np.ndarray, column: np.ndarray, shape: tuple[int, int]) -> sparse.csr_array:
@@ -48,22 +46,5 @@ def _as_sparse(joint: Any) -> sparse.csr_array:
         if joint.ndim == 2 and joint.dtype.kind in "biuf":
             return sparse.csr_array(joint, dtype=float, copy=True)
     except ValueError as error:
-        raise InputError(f"joint must be a matrix of numbers, but it is none: {error}") from None
+        raise InputError(f"joint must be a matrix of numbers, but it cannot be read as one: {error}") from None
     raise InputError(f"joint must be a real matrix of shape (N1, N2), but it is {joint.dtype} {joint.shape}")
-
-
-def check_labels(labels: Sequence[int] | np.ndarray | None, n: int, each: str = "row of joint") -> np.ndarray | None:
-    """Return `n` labels as integers (None as None), or raise InputError if they are not classes counted from 0."""
-    if labels is None:
-        return None
-    labels = np.asarray(labels)
-    if (
-        labels.shape != (n,)
-        or not np.issubdtype(labels.dtype, np.integer)
-        or not 0 <= labels.min() <= labels.max() < MAX_CLASSES
-    ):
-        raise InputError(
-            f"labels must be {n} integers from 0 to {MAX_CLASSES - 1}, one per {each}, "
-            f"but they are {labels.dtype} of shape {labels.shape}"
-        )
-    return labels.astype(np.int64)
