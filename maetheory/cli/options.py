@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-_DATA_HELP = "digits, cifar10, or a folder of images."
+_DATA_HELP = "digits, cifar10, a folder of images, a .npy or .npz file, or a folder of CIFAR or MNIST files."
 _SEED_HELP = "Seed of all random numbers."
 MAX_SEED = 2**31 - 1
 

@@ -17,6 +17,7 @@ from maetheory.data.folder import DecodeOptions, load_image_folder, load_unlabel
 from maetheory.data.folder_layouts import has_split_folders, holds_images
 from maetheory.data.image_files import is_image_folder
 from maetheory.data.images import ImageSet, check_split
+from maetheory.data.known_layouts import load_known_layout
 from maetheory.data.stream import FolderStream
 
 MAX_IN_MEMORY_BYTES = 2 << 30
@@ -61,9 +62,14 @@ def load_images(
     Parameters
     ----------
     source : str or path
-        "digits" (comes with scikit-learn), "cifar10", a folder that holds ``cifar-10-batches-bin/`` or its ``*.bin``
-        files, or an image folder with ``train/CLASS/*.jpg`` and ``val/`` or ``test/`` (see `load_image_folder`). An
-        image folder without these three, with ``CLASS/*.jpg`` or ``*.jpg``, has all its images in the training split.
+        "digits" (comes with scikit-learn), "cifar10", or a path of
+
+        - a folder with the official binary or MATLAB files of CIFAR-10 or CIFAR-100, or with
+          ``cifar-10-batches-bin/``, ``cifar-100-binary/``, ``cifar-10-batches-mat/`` or ``cifar-100-matlab/``;
+        - a folder with the IDX files of MNIST, Fashion-MNIST, KMNIST or EMNIST, packed or not, or with ``raw/``;
+        - a ``.npy`` or ``.npz`` file of images (see `load_array_file`);
+        - an image folder with ``train/CLASS/*.jpg`` and ``val/`` or ``test/`` (see `load_image_folder`). One without
+          these three, with ``CLASS/*.jpg`` or ``*.jpg``, has all its images in the training split.
     split : {"train", "test", "val"}
         Which part; for "digits" and "cifar10" the validation set is the test set.
     root : path, optional
@@ -96,8 +102,9 @@ def load_images(
     if source == "cifar10":
         return load_cifar10(split, root, limit)
     folder, options = Path(source).expanduser(), options or DecodeOptions()
-    if find_cifar10(folder):
-        return load_cifar10(split, folder, limit)
+    known = load_known_layout(folder, split, limit)
+    if known is not None:
+        return known
     if is_image_folder(folder):
         return load_image_folder(folder, split, limit=limit, progress=progress, options=options)
     if holds_images(folder) and not has_split_folders(folder):
@@ -141,16 +148,20 @@ def load_unlabelled_images(
         If the source is unknown, missing or damaged, or `limit` is not usable.
     """
     folder = Path(source).expanduser()
-    if source not in DATASETS and not find_cifar10(folder) and holds_images(folder):
-        return load_unlabelled_folder(folder, limit, options or DecodeOptions(), progress)
+    if source not in DATASETS:
+        known = load_known_layout(folder, None, limit)
+        if known is not None:
+            return known
+        if holds_images(folder):
+            return load_unlabelled_folder(folder, limit, options or DecodeOptions(), progress)
     return load_images(source, split="test", limit=limit, progress=progress, options=options)
 
 
 def _unknown_source(source: str | os.PathLike[str], folder: Path) -> InputError:
     what = "holds neither" if folder.is_dir() else "is none of these"
     return InputError(
-        f"images come from {', '.join(DATASETS)} or a folder with cifar-10-batches-bin/ or train/CLASS/*.jpg, "
-        f"but {source!s} {what}"
+        f"images come from {', '.join(DATASETS)}, a .npy or .npz file, or a folder with images, train/CLASS/*.jpg, the "
+        f"binary or MATLAB files of CIFAR-10 or CIFAR-100, or the IDX files of MNIST, but {source!s} {what}"
     )
 
 

@@ -1,0 +1,161 @@
+"""Load images from NumPy files (.npy and .npz)."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from maetheory.core import InputError, printable
+from maetheory.data.images import ImageSet, class_balanced_indices
+from maetheory.data.pixel_range import PixelRanges
+
+SUFFIXES = (".npy", ".npz")
+MAX_ARRAY_BYTES = 8 << 30
+MAX_CHANNELS = 4
+_UNSPLIT_IMAGES = ("images", "x", "X", "data", "arr_0")
+_UNSPLIT_LABELS = ("labels", "y", "targets", "label")
+_READ_HEADER: dict[tuple[int, int], Callable[[IO[bytes]], tuple[tuple[int, ...], bool, np.dtype]]] = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+def is_array_file(path: Path) -> bool:
+    """Return whether a path leads to a .npy or .npz file."""
+    return path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+def load_array_file(path: Path, splits: Collection[str], limit: int | None = None) -> ImageSet:
+    """Return the images of a .npy or .npz file.
+
+    Parameters
+    ----------
+    path : Path
+        A .npy file holds images of shape (N, H, W), (N, C, H, W) or (N, H, W, C) with C = 1, 3 or 4, of which the
+        fourth, transparency, is dropped. A .npz file holds such an array as ``images``, ``x`` or ``data``, or one for
+        each split as ``x_train`` or ``train_images``; labels as ``labels``, ``y``, ``y_train`` or ``train_labels``.
+    splits : collection of str
+        Which of "train", "val" and "test" to look for, in this order. Images without a split are taken for "train".
+    limit : int, optional
+        Keep at most this many images, classes balanced.
+
+    Returns
+    -------
+    ImageSet
+        uint8 as they are; floating point in [0, 1] as float32; other whole numbers by the rule of
+        `maetheory.data.pixel_range`. Images without labels have label 0.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged or too large, an array holds pickled objects or no images, floating-point images lie
+        outside [0, 1], or there are no images of these splits.
+    """
+    try:
+        if path.suffix.lower() == ".npy":
+            images, labels = np.load(path, mmap_mode="r", allow_pickle=False), None
+            split, _, _ = _choose_names(path, ["images"], splits)
+        else:
+            with zipfile.ZipFile(path) as archive:
+                names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+                split, image_name, label_name = _choose_names(path, names, splits)
+                images = _read_member(archive, image_name)
+                labels = None if label_name is None else _read_member(archive, label_name)
+    except InputError:
+        raise
+    except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        raise InputError(f"{path} is no whole {path.suffix} file of plain arrays ({error})") from error
+    return _image_set(path, split, images, labels, limit)
+
+
+def _choose_names(path: Path, names: list[str], splits: Collection[str]) -> tuple[str, str, str | None]:
+    """Return the split, the name of its images and the name of its labels, or None for labels that are not there."""
+    for split in splits:
+        if image_name := _first(names, _split_names(split, ("images", "x", "X", "data"))):
+            return split, image_name, _first(names, _split_names(split, _UNSPLIT_LABELS))
+    unsplit = _first(names, _UNSPLIT_IMAGES) or (names[0] if len(names) == 1 else None)
+    if unsplit is not None and "train" in splits:
+        return "", unsplit, _first(names, _UNSPLIT_LABELS)
+    wanted = " or ".join(f"{split}_images, x_{split}" for split in splits) + (
+        ", or images without a split" if "train" in splits else ""
+    )
+    shown = ", ".join(printable(name) for name in names[:8]) or "nothing"
+    raise InputError(f"{path} needs an array {wanted}, but it holds {shown}")
+
+
+def _split_names(split: str, kinds: Collection[str]) -> list[str]:
+    return [name for kind in kinds for name in (f"{split}_{kind}", f"{kind}_{split}")]
+
+
+def _first(names: Collection[str], wanted: Collection[str]) -> str | None:
+    return next((name for name in wanted if name in names), None)
+
+
+def _read_member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    """Return one array of a .npz file, whose size is checked before it is unpacked."""
+    with archive.open(f"{name}.npy") as member:
+        version = np.lib.format.read_magic(member)
+        shape, _, dtype = _READ_HEADER[version](member)
+    n_bytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if n_bytes > MAX_ARRAY_BYTES:
+        raise InputError(f"the array {printable(name)} of shape {shape} passes {MAX_ARRAY_BYTES >> 30} GiB")
+    with archive.open(f"{name}.npy") as member:
+        return np.lib.format.read_array(member, allow_pickle=False)
+
+
+def _image_set(path: Path, split: str, found: np.ndarray, labels: np.ndarray | None, limit: int | None) -> ImageSet:
+    images = _channels_first(path, found)
+    if not len(images):
+        raise InputError(f"{path} holds no images")
+    notes = () if split else (f"{path} has no splits; all images in it were read",)
+    if labels is None:
+        labels = np.zeros(len(images), np.int64)
+    labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels  # (N, 1) -> (N,), as in MedMNIST
+    if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
+        raise InputError(
+            f"{path} needs one whole-number label for each of its {len(images)} images, but its labels have shape "
+            f"{labels.shape} and type {labels.dtype}"
+        )
+    kept = class_balanced_indices(labels, limit)
+    n_bytes = images.nbytes // len(images) * len(kept)
+    if n_bytes > MAX_ARRAY_BYTES:
+        raise InputError(f"{len(kept)} images of {path} pass {MAX_ARRAY_BYTES >> 30} GiB; give a limit")
+    pixels, ranges = _pixels(images[kept])
+    notes += (f"whole numbers of more than eight bits: {ranges}",) if ranges.integers else ()
+    return ImageSet(pixels, labels[kept].astype(np.int64), path.stem, split, notes=notes, pixel_ranges=ranges)
+
+
+def _channels_first(path: Path, images: np.ndarray) -> np.ndarray:
+    """Return images as (N, C, H, W)."""
+    shape = images.shape
+    if images.ndim == 3 and shape[-1] > MAX_CHANNELS:
+        return images[:, None]  # (N, H, W) -> (N, 1, H, W)
+    first, last = images.ndim == 4 and shape[1] in (1, 3, 4), images.ndim == 4 and shape[3] in (1, 3, 4)
+    if first == last:
+        which = "which of them is C is not clear" if first else "which is none of these"
+        raise InputError(
+            f"images need shape (N, H, W), (N, C, H, W) or (N, H, W, C) with C = 1, 3 or 4, but {path} holds {shape}, "
+            + which
+        )
+    ordered = images if first else images.transpose(0, 3, 1, 2)  # (N, H, W, C) -> (N, C, H, W)
+    return ordered[:, :3] if ordered.shape[1] == MAX_CHANNELS else ordered
+
+
+def _pixels(images: np.ndarray) -> tuple[np.ndarray, PixelRanges]:
+    """Return pixels as an `ImageSet` takes them, and the range that was scaled to 0..255."""
+    if images.dtype == np.uint8:
+        return np.ascontiguousarray(images), PixelRanges()
+    if images.dtype == bool:
+        return images * np.uint8(255), PixelRanges()
+    if images.dtype.kind not in "iu":  # `ImageSet` refuses what is neither floating point nor in [0, 1]
+        return images.astype(np.float32) if images.dtype.kind == "f" else np.array(images), PixelRanges()
+    ranges = PixelRanges.of_extremes([(images.min(), images.max())])
+    pixels = np.empty(images.shape, np.uint8)
+    for i, image in enumerate(images):  # one by one, because scaling takes eight bytes a pixel
+        pixels[i] = ranges.to_bytes(image)
+    return pixels, ranges
