@@ -1,13 +1,15 @@
-"""Atomic file replacement, and checks that a folder can be written."""
+"""Atomic file replacement, removal of what killed writes left, and checks that a folder can be written."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from maetheory.core.advisory_lock import abandoned, held, hold
 from maetheory.core.errors import InputError
 
 
@@ -31,9 +33,8 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".part" + path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    sweep_leftovers(path.parent)
+    handle, temporary = _held_temporary_file(path)
     try:
         yield temporary
         with temporary.open("rb") as written:
@@ -42,6 +43,52 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(handle)
+
+
+@contextmanager
+def staging_folder(folder: str | Path, name: str) -> Iterator[Path]:
+    """Yield a temporary folder inside `folder`, which is removed at the end with what is still in it.
+
+    Temporary folders of the same name that killed processes left are removed first.
+    """
+    for path in Path(folder).glob(f".{name}.*"):
+        _remove_if_abandoned(path)
+    stage = Path(tempfile.mkdtemp(dir=folder, prefix=f".{name}."))
+    try:
+        with held(stage):
+            stage.mkdir(exist_ok=True)  # a sweep may have come between the lines above
+            yield stage
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def sweep_leftovers(folder: str | Path) -> None:
+    """Remove the temporary files of `atomic_write` that killed processes left in a folder.
+
+    A file that a running process writes is held by its lock, and stays.
+    """
+    for path in Path(folder).glob(".*.part*"):
+        if path.is_file():
+            _remove_if_abandoned(path)
+
+
+def _held_temporary_file(path: Path) -> tuple[int, Path]:
+    """Return an open temporary file beside `path`, locked so that no sweep removes it, and its path."""
+    while True:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".part" + path.suffix)
+        hold(handle)
+        if Path(name).exists():  # otherwise a sweep came between the two lines above
+            return handle, Path(name)
+        os.close(handle)
+
+
+def _remove_if_abandoned(path: Path) -> None:
+    with abandoned(path) as free:
+        if free and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif free:
+            path.unlink(missing_ok=True)
 
 
 def check_writable(path: str | Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from maetheory.core import atomic_write
+from maetheory.core.files import staging_folder, sweep_leftovers
 
 
 def test_failure_keeps_the_old_file(tmp_path: Path) -> None:
@@ -29,3 +30,29 @@ def test_new_file_has_ordinary_permissions_and_suffix(tmp_path: Path) -> None:
         assert temporary.suffix == ".png"
         temporary.write_bytes(b"x")
     assert (tmp_path / "deep" / "a.png").stat().st_mode & 0o777 == 0o644
+
+
+def test_what_killed_writes_left_is_swept_and_what_is_being_written_stays(tmp_path: Path) -> None:
+    left = [tmp_path / name for name in (".a.x1.part.svg", ".metrics.y2.part.jsonl", ".plain.z3.part")]
+    kept = [tmp_path / name for name in (".hidden", "a.part.svg", ".a.svg")]
+    for path in (*left, *kept):
+        path.write_text("half")
+    with atomic_write(tmp_path / "one.csv") as one:
+        assert not any(path.exists() for path in left)
+        sweep_leftovers(tmp_path)
+        with atomic_write(tmp_path / "two.csv") as two:
+            two.write_text("2")
+        one.write_text("1")
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in kept} | {"one.csv", "two.csv"}
+
+
+def test_a_staging_folder_sweeps_abandoned_ones_only(tmp_path: Path) -> None:
+    (tmp_path / ".collapse.old").mkdir()
+    (tmp_path / ".collapse.old" / "a.svg").write_text("half")
+    (tmp_path / ".other.old").mkdir()
+    with staging_folder(tmp_path, "collapse") as one:
+        (one / "a").write_text("1")
+        with staging_folder(tmp_path, "collapse") as two:
+            assert {path.name for path in tmp_path.iterdir()} == {one.name, two.name, ".other.old"}
+        assert (one / "a").read_text() == "1"
+    assert [path.name for path in tmp_path.iterdir()] == [".other.old"]

@@ -1,0 +1,123 @@
+"""One process writes a folder at a time; the lock of a killed process is taken over."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from maetheory.core import InputError, folder_lock
+from maetheory.core.folder_lock import LOCK_FILE, lock_folder
+
+HOLD = """
+import sys
+from maetheory.core.folder_lock import lock_folder
+with lock_folder(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def holding(folder: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_the_second_process_is_refused_until_the_first_ends_or_is_killed(tmp_path: Path) -> None:
+    for how in ("end", "kill"):
+        process = holding(tmp_path / "run")
+        refusal = f"process {process.pid} on {socket.gethostname()} is writing .*run; wait until it has ended"
+        with pytest.raises(InputError, match=refusal), lock_folder(tmp_path / "run"):
+            pass
+        if how == "kill":
+            process.kill()  # and not waited for: a dead process in the table is no writer
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            assert (tmp_path / "run" / LOCK_FILE).exists()
+        else:
+            process.communicate(timeout=60)
+        with lock_folder(tmp_path / "run"):
+            pass
+        assert not list((tmp_path / "run").iterdir())
+        process.communicate(timeout=60)
+
+
+def test_threads_of_one_process_are_two_writers(tmp_path: Path) -> None:
+    refusals: list[InputError] = []
+
+    def enter() -> None:
+        try:
+            with lock_folder(tmp_path):
+                pass
+        except InputError as error:
+            refusals.append(error)
+
+    with lock_folder(tmp_path):
+        thread = threading.Thread(target=enter)
+        thread.start()
+        thread.join()
+    assert len(refusals) == 1
+    with lock_folder(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        ({}, True),
+        ({"host": "another"}, True),
+        ({"started": "1"}, False),  # the number belongs to a later process
+        ({"started": None}, True),
+        ({"pid": 2**22 + 1}, False),
+        ({"pid": 2**22 + 1, "host": "another"}, True),
+        ({"pid": 10**30}, False),
+        ({"pid": "x"}, False),
+    ],
+)
+def test_a_stale_lock_is_of_no_living_process_of_this_host(
+    tmp_path: Path, change: dict[str, object], refused: bool
+) -> None:
+    holder = folder_lock._this_process()
+    (tmp_path / LOCK_FILE).write_text(json.dumps(holder | change))
+    if refused:
+        with pytest.raises(InputError, match="is writing"), lock_folder(tmp_path):
+            pass
+        assert (tmp_path / LOCK_FILE).exists()
+    else:
+        with lock_folder(tmp_path):
+            assert json.loads((tmp_path / LOCK_FILE).read_text()) == holder
+
+
+def test_an_empty_lock_is_free_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / LOCK_FILE).touch()
+    with lock_folder(tmp_path):
+        pass
+    (tmp_path / LOCK_FILE).write_bytes(b"\xff")
+    with pytest.raises(InputError, match=r"is damaged.*delete the file"), lock_folder(tmp_path):
+        pass
+
+
+def test_a_worker_whose_parent_was_killed_is_awaited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = holding(tmp_path)
+    lock = tmp_path / LOCK_FILE
+    lock.write_text(json.dumps(json.loads(lock.read_text()) | {"parent": {"pid": 2**22 + 1, "started": "1"}}))
+    timer = threading.Timer(0.5, process.send_signal, [signal.SIGKILL])
+    timer.start()
+    with lock_folder(tmp_path):
+        assert not timer.is_alive()
+    process.communicate(timeout=60)
+    monkeypatch.setattr(folder_lock, "ORPHAN_SECONDS", 0.0)
+    orphan = folder_lock._this_process() | {"parent": {"pid": 2**22 + 1, "started": "1"}}
+    lock.write_text(json.dumps(orphan))
+    with pytest.raises(InputError, match="is writing"), lock_folder(tmp_path):
+        pass
