@@ -20,7 +20,7 @@ Examples
 >>> torch.save({"model": Encoder(EncoderConfig(8, 2, 3, 24, 2, 3, 24, 48)).state_dict()}, path)
 >>> encoder, report = load_checkpoint(path, heads=3)
 >>> report.dialect, encoder(torch.rand(5, 3, 8, 8)).shape
-('facebookresearch/mae', torch.Size([5, 17, 24]))
+('Vision Transformer, timm names', torch.Size([5, 17, 24]))
 """
 
 from maetheory.checkpoints.encoder import Encoder

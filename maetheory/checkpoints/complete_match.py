@@ -8,9 +8,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from maetheory.checkpoints.dialects.attribution import code_base
 from maetheory.checkpoints.dialects.dialect import ConfigValue, Dialect
 from maetheory.checkpoints.dialects.infer import infer_config
 from maetheory.checkpoints.dialects.match import DialectMatch, match_dialects, search_matches, to_canonical_names
+from maetheory.checkpoints.dialects.rotary import refuse_hidden_rotary
+from maetheory.checkpoints.dialects.stated_values import configuration_values, module_values
 from maetheory.checkpoints.dialects.unrecognised import no_encoder_error
 from maetheory.checkpoints.encoder import Encoder
 from maetheory.checkpoints.encoder_config import EncoderConfig
@@ -37,6 +40,8 @@ class CompleteMatch(NamedTuple):
         Number of unused keys by description.
     notes : tuple of str
         What was assumed, converted or added.
+    code_base, description : str
+        Those of the dialect, or neutral ones where nothing shows that timm wrote names which any code may use.
     """
 
     match: DialectMatch
@@ -46,10 +51,17 @@ class CompleteMatch(NamedTuple):
     head: ClassifierHead | None
     unused: dict[str, int]
     notes: tuple[str, ...]
+    code_base: str
+    description: str
 
 
 def complete_match(
-    contents: CheckpointContents, dialects: Sequence[Dialect], weights: str | None, arguments: Mapping[str, Any]
+    contents: CheckpointContents,
+    dialects: Sequence[Dialect],
+    weights: str | None,
+    arguments: Mapping[str, Any],
+    *,
+    dialect_given: bool = False,
 ) -> CompleteMatch:
     """Return the match of the first dialect that explains every key.
 
@@ -61,15 +73,19 @@ def complete_match(
         As for `load_checkpoint`.
     arguments : mapping from field of `EncoderConfig` to value
         The caller's values; None is no value.
+    dialect_given : bool
+        Whether the caller chose the dialect.
 
     Raises
     ------
     InputError
         If no dialect does, or a later one explains the same state dict as other tensors.
     """
-    complete, errors = _complete_all(match_dialects(contents, dialects, weights), contents, arguments)
+    complete, errors = _complete_all(match_dialects(contents, dialects, weights), contents, arguments, dialect_given)
     if not complete:
-        complete, more_errors = _complete_all(search_matches(contents, dialects, weights), contents, arguments)
+        complete, more_errors = _complete_all(
+            search_matches(contents, dialects, weights), contents, arguments, dialect_given
+        )
         errors += more_errors
         complete = _only_encoder(complete)
     if not complete:
@@ -85,14 +101,17 @@ def complete_match(
 
 
 def _complete_all(
-    matches: Iterable[DialectMatch], contents: CheckpointContents, arguments: Mapping[str, Any]
+    matches: Iterable[DialectMatch],
+    contents: CheckpointContents,
+    arguments: Mapping[str, Any],
+    dialect_given: bool,
 ) -> tuple[list[CompleteMatch], list[InputError]]:
     """Return the matches that are whole encoders, and the errors of the others."""
     complete: list[CompleteMatch] = []
     errors: list[InputError] = []
     for match in matches:
         try:
-            complete.append(_complete(match, contents, arguments))
+            complete.append(_complete(match, contents, arguments, dialect_given))
         except InputError as error:
             errors.append(error)
     return complete, errors
@@ -129,13 +148,16 @@ def _same_tensors(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> boo
     )
 
 
-def _complete(match: DialectMatch, contents: CheckpointContents, arguments: Mapping[str, Any]) -> CompleteMatch:
+def _complete(
+    match: DialectMatch, contents: CheckpointContents, arguments: Mapping[str, Any], dialect_given: bool
+) -> CompleteMatch:
     """Translate a match to canonical tensors and check that they are a whole encoder."""
     try:
         tensors, unused = to_canonical_names(match)
         tensors, converted = _to_float32(tensors)
-        config_values: Mapping[str, ConfigValue] = match.dialect.config_values(contents, tensors)
+        config_values = _stated_values(match, contents, tensors)
         dialect_notes = match.dialect.notes(contents, tensors)
+        dialect_notes += refuse_hidden_rotary(match.tensors, match.state_dict_path, dialect_given)
     except (KeyError, IndexError, RuntimeError, AttributeError, TypeError) as error:
         raise InputError(
             f"these weights are no whole Vision Transformer as {match.dialect.name} writes them: "
@@ -145,9 +167,18 @@ def _complete(match: DialectMatch, contents: CheckpointContents, arguments: Mapp
     head = find_classifier_head(tensors, config, match.dialect.head_readout)
     unused |= _unreadable_head(tensors, config, head)
     state_dict, filled = _check_state_dict(tensors, config)
-    return CompleteMatch(
-        match, config, sources, state_dict, head, unused, (*notes, *dialect_notes, *converted, *filled)
-    )
+    all_notes = (*notes, *dialect_notes, *converted, *filled)
+    return CompleteMatch(match, config, sources, state_dict, head, unused, all_notes, *code_base(match, contents))
+
+
+def _stated_values(
+    match: DialectMatch, contents: CheckpointContents, tensors: Mapping[str, Tensor]
+) -> dict[str, ConfigValue]:
+    """Return what the file states: its pickled module first, then its dialect's places, then usual names."""
+    usual = configuration_values(contents, tensors)
+    own = dict(match.dialect.config_values(contents, tensors))
+    own = {name: value for name, value in own.items() if not (value.assumed and name in usual)}
+    return usual | own | module_values(contents, match)
 
 
 def _to_float32(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:

@@ -127,6 +127,8 @@ RULES_BY_DIALECT: Mapping[str, tuple[Initialisation, ...]] = {
     "MSN": (DINO, JEPA),
     "I-JEPA": (JEPA,),
     "timm": (TIMM,),
+    "Vision Transformer, timm names": (TIMM,),
+    "DeiT III": (TIMM,),
     "BEiT": (TIMM_BEIT, BEIT),
     "BEiT v2": (BEIT,),
     "SimMIM": (BEIT,),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ def load_checkpoint(
     eps: float | None = None,
     mean: float | Sequence[float] | None = None,
     std: float | Sequence[float] | None = None,
+    activation: str | None = None,
 ) -> tuple[Encoder, LoadReport]:
     """Load the encoder of any checkpoint without running any code of it.
 
@@ -53,6 +54,8 @@ def load_checkpoint(
         LayerNorm ε.
     mean, std : float or one float a channel, optional
         Values by which images in [0, 1] are standardised, (x - mean) / std.
+    activation : "gelu", "gelu-tanh" or "quick-gelu", optional
+        Activation of the MLPs.
 
     Returns
     -------
@@ -68,7 +71,15 @@ def load_checkpoint(
     """
     contents = read_checkpoint(path)
     encoder, report = load_contents(
-        contents, heads=heads, dialect=dialect, image_size=image_size, weights=weights, eps=eps, mean=mean, std=std
+        contents,
+        heads=heads,
+        dialect=dialect,
+        image_size=image_size,
+        weights=weights,
+        eps=eps,
+        mean=mean,
+        std=std,
+        activation=activation,
     )
     device = usable_device(device)
     try:
@@ -93,11 +104,20 @@ def load_contents(
     eps: float | None = None,
     mean: float | Sequence[float] | None = None,
     std: float | Sequence[float] | None = None,
+    activation: str | None = None,
     dialects: Sequence[Dialect] = DIALECTS,
 ) -> tuple[Encoder, LoadReport]:
     """Build the encoder from contents already read; arguments and errors as for `load_checkpoint`."""
-    arguments = {"heads": heads, "image_size": image_size, "eps": eps, "mean": mean, "std": std}
-    found = complete_match(contents, _select_dialects(dialects, dialect), weights, arguments)
+    arguments = {
+        "heads": heads,
+        "image_size": image_size,
+        "eps": eps,
+        "mean": mean,
+        "std": std,
+        "activation": activation,
+    }
+    chosen = _select_dialects(dialects, dialect)
+    found = complete_match(contents, chosen, weights, arguments, dialect_given=dialect is not None)
     if image_size and image_size != found.config.image_size:
         found = _resize_positions(found, image_size)
     return _build_encoder(found), _make_report(contents, found)
@@ -111,7 +131,12 @@ def _select_dialects(dialects: Sequence[Dialect], name: str | None) -> Sequence[
     if not chosen:
         known = ", ".join(dict.fromkeys(dialect.name for dialect in dialects))
         raise InputError(f"unknown dialect {name!r}; known are {known}")
-    return chosen
+    return [replace(dialect, evidence=_caller_knows) for dialect in chosen]
+
+
+def _caller_knows(contents: CheckpointContents, tensors: Mapping[str, Any]) -> bool:
+    """Return True: a caller who names the code base needs no evidence of it."""
+    return True
 
 
 def _resize_positions(found: CompleteMatch, size: int) -> CompleteMatch:
@@ -128,6 +153,7 @@ def _resize_positions(found: CompleteMatch, size: int) -> CompleteMatch:
         config.grid,
         antialias=found.match.dialect.antialias,
         interpolate_offset=found.match.dialect.interpolate_offset,
+        recompute_sincos=found.match.dialect.recompute_sincos,
     )
     old, new = found.config.grid, config.grid
     note = f"positions of {old} x {old} patches became {new} x {new}: {method}"
@@ -147,7 +173,7 @@ def _build_encoder(found: CompleteMatch) -> Encoder:
     with torch.device("meta"):
         encoder = Encoder(found.config, None, head.readout if head else "cls")
     encoder.load_state_dict(found.tensors, assign=True)
-    encoder.code_base = found.match.dialect.name
+    encoder.code_base = found.code_base
     encoder.head = head.module if head else None
     return encoder.eval()
 
@@ -168,8 +194,8 @@ def _make_report(contents: CheckpointContents, found: CompleteMatch) -> LoadRepo
         path=str(contents.path),
         sha256=contents.sha256,
         container=contents.container,
-        dialect=match.dialect.name,
-        about=match.dialect.description,
+        dialect=found.code_base,
+        about=found.description,
         weights=weights_path,
         prefix=match.prefix,
         wrappers=match.wrappers,

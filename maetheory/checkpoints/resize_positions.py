@@ -12,7 +12,13 @@ from maetheory.models.positions import sincos_positions
 
 
 def resize_position_embedding(
-    table: Tensor, prefix: int, grid: int, *, antialias: bool, interpolate_offset: float = 0.0
+    table: Tensor,
+    prefix: int,
+    grid: int,
+    *,
+    antialias: bool,
+    interpolate_offset: float = 0.0,
+    recompute_sincos: bool = True,
 ) -> tuple[Tensor, str]:
     """Return the table (1, prefix + grid², d) of another grid, and a description of the method.
 
@@ -23,6 +29,8 @@ def resize_position_embedding(
     prefix, grid : int
     antialias : bool
         Whether a learned table is interpolated with an antialiased bicubic filter (timm) or a plain one (MAE).
+    recompute_sincos : bool
+        Whether a table of sines and cosines is computed anew, exactly, and not interpolated.
     interpolate_offset : float
         Fraction of a patch added to the side to which a learned table is interpolated (DINOv2 adds 0.1), so that the
         new grid is not centred on the old.
@@ -30,7 +38,7 @@ def resize_position_embedding(
     kept, patches = table[:, :prefix], table[:, prefix:]
     side = round(patches.shape[1] ** 0.5)
     for order, swapped in (("MAE's", False), ("MoCo-v3's", True)):
-        if is_sincos_embedding(patches[0], side, swapped):
+        if recompute_sincos and is_sincos_embedding(patches[0], side, swapped):
             recomputed = _sincos_table(table.shape[-1], grid, swapped)[None].to(table)
             return torch.cat([kept, recomputed], 1), f"sines and cosines in {order} order, computed anew exactly"
     image = patches.reshape(1, side, side, -1).permute(0, 3, 1, 2)  # (1, G², d) -> (1, d, G, G)

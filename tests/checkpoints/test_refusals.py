@@ -31,7 +31,8 @@ def contents(tree: Any, **more: Any) -> CheckpointContents:
 
 
 def loaded(tree: Any, **options: Any) -> tuple[Encoder, LoadReport]:
-    return load_contents(contents(tree), **{"heads": 3, "dialects": MAE_DIALECTS, **options})
+    mae = {} if "dialects" in options else {"dialects": MAE_DIALECTS, "dialect": "facebookresearch/mae"}
+    return load_contents(contents(tree), **{"heads": 3, **mae, **options})
 
 
 def same(encoder: Encoder, tensors: dict[str, Tensor]) -> bool:
@@ -94,7 +95,7 @@ def test_weights_that_are_not_finite(value: float) -> None:
 )
 def test_other_networks_are_named_in_the_error(tree: Any, sentence: str) -> None:
     with pytest.raises(InputError) as error:
-        loaded(tree)
+        loaded(tree, dialect=None)
     assert sentence in str(error.value)
     assert "\n" not in str(error.value)
 

@@ -6,6 +6,7 @@ A bias of the keys adds the same number to all logits of a query, which softmax 
 from __future__ import annotations
 
 import re
+from math import isqrt
 
 import torch
 from torch import Tensor
@@ -16,10 +17,9 @@ from maetheory.checkpoints.dialects.model_names import config_values_from_timm
 from maetheory.checkpoints.reading.contents import CheckpointContents
 
 STATE_DICT_PATHS = ("state_dict_ema", "model_ema", "model", "state_dict", "module", "")
+VIT_KEYS = (r"patch_embed\.proj\.weight", r"cls_token", r"blocks\.0\.attn\.qkv\.weight")
 BEIT_KEYS = (
-    r"patch_embed\.proj\.weight",
-    r"cls_token",
-    r"blocks\.0\.attn\.qkv\.weight",
+    *VIT_KEYS,
     r"blocks\.\d+\.(gamma_1|attn\.(q_bias|relative_position_bias_table))|rel_pos_bias\..*",
 )
 RENAME = (
@@ -45,6 +45,17 @@ def _config_values_from_simmim(contents: CheckpointContents, tensors: Tensors) -
     path = "config.MODEL.VIT.NUM_HEADS"
     heads = lookup(contents.tree, path)
     return {"heads": ConfigValue(heads, path)} if heads is not None else {}
+
+
+def _lacks_cls_position(contents: CheckpointContents, tensors: Tensors) -> bool:
+    """Return whether the position table has a row for each patch and none for the cls token."""
+    rows = tensors["pos_embed"].shape[-2] if tensors["pos_embed"].ndim > 1 else 0
+    return isqrt(rows) ** 2 == rows
+
+
+def _shows_beit(contents: CheckpointContents, tensors: Tensors) -> bool:
+    """Return whether biases of queries alone or relative positions show BEiT; its LayerScale does not."""
+    return any(name.endswith((".q_bias", "relative_position_bias_table")) for name in tensors)
 
 
 BEIT_DIALECTS: tuple[Dialect, ...] = (
@@ -73,6 +84,17 @@ BEIT_DIALECTS: tuple[Dialect, ...] = (
         defaults=COMMON_DEFAULTS,
     ),
     Dialect(
+        "DeiT III",
+        "PyTorch code of Touvron et al. 2022, with LayerScale, whose cls token has no position",
+        required=(*VIT_KEYS, r"pos_embed", r"blocks\.\d+\.gamma_1"),
+        forbidden=(r"blocks\.\d+\.attn\.(q_bias|relative_position_bias_table)", r"rel_pos_bias\..*", r"norm_pre\..*"),
+        state_dict_paths=STATE_DICT_PATHS,
+        rename=RENAME,
+        config_values=config_values_from_timm,
+        defaults=COMMON_DEFAULTS,
+        evidence=_lacks_cls_position,
+    ),
+    Dialect(
         "BEiT",
         "PyTorch code of Bao et al. 2022, timm's BEiT, fine-tuned BEiT v2 and SimMIM; without a name of the model "
         "images are scaled as the first BEiT's",
@@ -84,5 +106,6 @@ BEIT_DIALECTS: tuple[Dialect, ...] = (
         convert=fuse_qv_biases,
         config_values=config_values_from_timm,
         defaults={**COMMON_DEFAULTS, "mean": INCEPTION_MEAN_STD[0], "std": INCEPTION_MEAN_STD[1]},
+        evidence=_shows_beit,
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -21,17 +21,29 @@ COMMON_DEFAULTS: Mapping[str, Any] = {
     "std": IMAGENET_MEAN_STD[1],
 }
 WEIGHT_OR_BIAS = r"(weight|bias)"
+Basis = Literal["stated in the file", "inferred from shapes", "assumed", "given by the caller"]
 
 
 @dataclass(frozen=True)
 class ConfigValue:
     """A configuration value and the source that states it.
 
-    `source` ends the sentence "eps 1e-12 from …": "config.json", "the pickled module", "the table of widths".
+    `source` ends the sentence "eps 1e-12 from …": "config.json", "the pickled module", "the table of widths". `basis`
+    says how much it is worth: whether the file states the value, its shapes imply it, or nothing does.
     """
 
     value: Any
     source: str
+    basis: Basis = "stated in the file"
+
+    @property
+    def assumed(self) -> bool:
+        """Whether nothing in the file states or implies the value."""
+        return self.basis == "assumed"
+
+    def __str__(self) -> str:
+        """Return the basis with the source after it, as reports show them."""
+        return self.source if self.basis == "given by the caller" else f"{self.basis}: {self.source}"
 
 
 @dataclass(frozen=True)
@@ -75,6 +87,9 @@ class Dialect:
         Readout of the file's own classifier, when the file has no ``fc_norm``.
     antialias : bool
         Whether this code base resizes position tables with an antialiased bicubic filter.
+    recompute_sincos : bool
+        Whether a table of sines and cosines is computed anew for another image size; else it is interpolated as any
+        other, as this code base does.
     interpolate_offset : float
         Fraction of a patch that this code base adds to the side to which it resizes position tables.
     notes : callable (contents, canonical tensors) to a tuple of sentences
@@ -98,6 +113,7 @@ class Dialect:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     head_readout: str = "cls"
     antialias: bool = False
+    recompute_sincos: bool = True
     interpolate_offset: float = 0.0
     notes: Callable[[CheckpointContents, Tensors], tuple[str, ...]] = field(default=lambda contents, tensors: ())
     evidence: Callable[[CheckpointContents, Tensors], bool] = field(default=lambda contents, tensors: True)

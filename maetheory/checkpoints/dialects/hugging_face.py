@@ -22,6 +22,7 @@ from maetheory.checkpoints.dialects.dialect import (
     Tensors,
     fuse_qkv,
 )
+from maetheory.checkpoints.dialects.stated_values import refuse_rectangles
 from maetheory.checkpoints.reading.contents import CheckpointContents
 
 MODEL = r"(?:(?:vit|deit|dinov2|dinov2_with_registers|ijepa)\.)?"
@@ -95,23 +96,19 @@ def _config_values_from_config_json(config: Mapping[str, Any]) -> dict[str, Conf
     found = {
         "heads": config.get("num_attention_heads"),
         "eps": config.get("layer_norm_eps"),
-        "image_size": _square_side(config.get("image_size")),
+        "image_size": config.get("image_size"),
     }
+    if isinstance(found["image_size"], list | tuple):
+        refuse_rectangles(found["image_size"], "config.json")
+        found["image_size"] = found["image_size"][0]
     if "hidden_act" in config and not config.get("use_swiglu_ffn"):
         found["activation"] = ACTIVATIONS.get(str(config["hidden_act"]), config["hidden_act"])
     config_values = {name: ConfigValue(value, "config.json") for name, value in found.items() if value is not None}
     kind = config.get("model_type")
     if isinstance(kind, str) and kind in MEAN_STD_BY_MODEL_TYPE:
         for name, value in zip(("mean", "std"), MEAN_STD_BY_MODEL_TYPE[kind]):
-            config_values[name] = ConfigValue(value, f"config.json, model_type {kind}")
+            config_values[name] = ConfigValue(value, f"as models of model_type {kind} (config.json) do", "assumed")
     return config_values
-
-
-def _square_side(size: Any) -> Any:
-    """Return the side of square images; None for others, whose size follows from the position table."""
-    if isinstance(size, list | tuple):
-        return size[0] if len(set(map(str, size))) == 1 else None
-    return size
 
 
 def _config_values_from_preprocessor(preprocessor: Mapping[str, Any]) -> dict[str, ConfigValue]:
@@ -151,6 +148,7 @@ HUGGING_FACE_VIT = Dialect(
     convert=_fuse_projections,
     config_values=_config_values,
     defaults={"eps": 1e-12, "activation": "gelu"},
+    recompute_sincos=False,
 )
 
 HUGGING_FACE_DIALECTS: tuple[Dialect, ...] = (

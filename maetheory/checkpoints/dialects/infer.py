@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, get_args
 
 from torch import Tensor
 
+from maetheory.checkpoints.dialects.assumptions import assumption_notes
 from maetheory.checkpoints.dialects.dialect import COMMON_DEFAULTS, ConfigValue
 from maetheory.checkpoints.dialects.infer_heads import infer_heads
 from maetheory.checkpoints.dialects.infer_positions import infer_positions
@@ -21,6 +22,7 @@ from maetheory.checkpoints.encoder_config import Activation, EncoderConfig
 from maetheory.core import InputError
 
 BLOCK_INDEX = re.compile(r"blocks\.(\d+)\.")
+ASSUMABLE_FIELDS = ("image_size", "heads", "eps", "final_eps", "activation", "mean", "std")
 CONFIG_FIELDS = tuple(field.name for field in fields(EncoderConfig))
 
 
@@ -64,27 +66,28 @@ def infer_config(
         _check_value(name, ConfigValue(value, "the argument"))
     shapes = _values_from_shapes(tensors)
     known = {
-        name: ConfigValue(value, "the dialect's default") for name, value in defaults.items() if name in CONFIG_FIELDS
+        name: ConfigValue(value, "the dialect's default", "assumed")
+        for name, value in defaults.items()
+        if name in CONFIG_FIELDS
     }
     known |= {name: stated for name, stated in config_values.items() if name in CONFIG_FIELDS}
     notes = _contradicted_by_shapes(known, shapes)
     known |= shapes
     known |= infer_positions(tensors, known, overrides)
     if "eps" in overrides:
-        known |= {name: ConfigValue(overrides["eps"], "argument") for name in ("eps", "final_eps")}
+        given = ConfigValue(overrides["eps"], "argument", "given by the caller")
+        known |= {"eps": given, "final_eps": given}
+    if "activation" in overrides:
+        known["activation"] = _activation_override(overrides["activation"], known.get("activation"))
     known["heads"], heads_notes = infer_heads(tensors, known, overrides)
     notes += heads_notes
     for name in ("mean", "std"):
-        known[name] = _infer_channel_values(name, known, overrides, notes)
+        known[name] = _infer_channel_values(name, known, overrides)
     for name, value in COMMON_DEFAULTS.items():
-        known.setdefault(name, ConfigValue(value, "assumed, as most do"))
-    notes += [
-        f"{name} {known[name].value}: {known[name].source}"
-        for name in known
-        if config_values.get(name) is known[name] and known[name].source.startswith("assumed")
-    ]
+        known.setdefault(name, ConfigValue(value, "as most do", "assumed"))
+    notes += assumption_notes(known)
     config = EncoderConfig(**{name: entry.value for name, entry in known.items()})
-    sources = {name: known[name].source if name in known else "as the rest" for name in CONFIG_FIELDS}
+    sources = {name: _describe_source(name, known.get(name)) for name in CONFIG_FIELDS}
     return InferredConfig(config, sources, tuple(notes))
 
 
@@ -94,7 +97,7 @@ def _contradicted_by_shapes(known: Mapping[str, ConfigValue], shapes: Mapping[st
         f"{known[name].source} says {name} {known[name].value}, but the {shape.source} say {shape.value}, "
         "which was used"
         for name, shape in shapes.items()
-        if name in known and known[name].value != shape.value and not known[name].source.startswith("the dialect")
+        if name in known and known[name].value != shape.value and not known[name].assumed
     ]
 
 
@@ -154,8 +157,8 @@ def _values_from_shapes(tensors: Mapping[str, Tensor]) -> dict[str, ConfigValue]
     values["registers"] = tensors["reg_token"].shape[-2] if "reg_token" in tensors else 0
     if gated:
         values["activation"] = "swiglu"
-    shapes = {name: ConfigValue(value, "shapes") for name, value in values.items()}
-    return shapes | {name: ConfigValue(value, "names") for name, value in present.items()}
+    shapes = {name: ConfigValue(value, "shapes", "inferred from shapes") for name, value in values.items()}
+    return shapes | {name: ConfigValue(value, "names", "inferred from shapes") for name, value in present.items()}
 
 
 def _require_tensor(tensors: Mapping[str, Tensor], name: str, ndim: int) -> Tensor:
@@ -183,22 +186,36 @@ def _count_blocks(tensors: Mapping[str, Tensor]) -> int:
     return len(numbers)
 
 
-def _infer_channel_values(
-    name: str, known: Mapping[str, ConfigValue], overrides: Mapping[str, Any], notes: list[str]
-) -> ConfigValue:
+def _infer_channel_values(name: str, known: Mapping[str, ConfigValue], overrides: Mapping[str, Any]) -> ConfigValue:
     """Return mean or std with one value a channel; without a source, ImageNet's or 0.5 in other than 3 channels."""
     channels = known["channels"].value
-    stated = ConfigValue(overrides[name], "argument") if name in overrides else known.get(name)
+    stated = known.get(name)
+    if name in overrides:
+        stated = ConfigValue(overrides[name], "argument", "given by the caller")
     if stated is None and channels == 3:
-        return ConfigValue(COMMON_DEFAULTS[name], "assumed, as most do")
+        return ConfigValue(COMMON_DEFAULTS[name], "ImageNet's, as most do", "assumed")
     values = () if stated is None else stated.value if isinstance(stated.value, list | tuple) else (stated.value,)
     if len(values) == 1:
         values = tuple(values) * channels
-    default = stated is None or (stated.source == "the dialect's default" and name not in overrides)
-    if stated is None or (default and len(values) != channels):
-        notes.append(f"nothing says the {name} of {channels} channels: 0.5 was assumed")
-        return ConfigValue((0.5,) * channels, "assumed")
-    return ConfigValue(tuple(float(value) for value in values), stated.source)
+    if stated is None or (stated.assumed and len(values) != channels):
+        return ConfigValue((0.5,) * channels, f"0.5 in each of {channels} channels", "assumed")
+    return ConfigValue(tuple(float(value) for value in values), stated.source, stated.basis)
+
+
+def _activation_override(activation: str, known: ConfigValue | None) -> ConfigValue:
+    """Return the caller's activation if the shapes do not contradict it."""
+    gated = known is not None and known.value == "swiglu" and known.basis == "inferred from shapes"
+    if gated != (activation == "swiglu"):
+        requirement = "must be swiglu, as the shapes say" if gated else "cannot be swiglu: the shapes have no gate"
+        raise InputError(f"activation= (--activation) {requirement}, but it is {activation}")
+    return ConfigValue(activation, "argument", "given by the caller")
+
+
+def _describe_source(name: str, value: ConfigValue | None) -> str:
+    """Return where a value comes from; that of a value which shapes seldom show with the basis before it."""
+    if value is None:
+        return "as the rest"
+    return str(value) if name in ASSUMABLE_FIELDS else value.source
 
 
 def _first_names(names: list[str]) -> str:

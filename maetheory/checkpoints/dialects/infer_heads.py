@@ -34,13 +34,9 @@ def infer_heads(
     if "heads" in known:
         return known["heads"], ()
     if width in HEADS_BY_WIDTH and inner % HEADS_BY_WIDTH[width] == 0:
-        return ConfigValue(HEADS_BY_WIDTH[width], "the table of widths"), ()
+        return ConfigValue(HEADS_BY_WIDTH[width], "the table of widths", "assumed"), ()
     if inner % 64 == 0:
-        note = (
-            f"nothing says how many heads there are: {inner // 64} of 64 features were assumed; "
-            "heads= (--heads) says otherwise"
-        )
-        return ConfigValue(inner // 64, "assumed, 64 features a head"), (note,)
+        return ConfigValue(inner // 64, "64 features a head", "assumed"), ()
     raise InputError(
         f"nothing in this file says how many heads its {inner} attention features form: pass heads= (--heads)"
     )
@@ -51,7 +47,7 @@ def _check_requested_heads(heads: int, inner: int, shape: ConfigValue | None) ->
     if heads < 1 or inner % heads or (shape is not None and shape.value != heads):
         requirement = f"must be {shape.value}, as the {shape.source} say" if shape else f"must divide {inner}"
         raise InputError(f"heads= (--heads) {requirement}, but it is {heads}")
-    return ConfigValue(heads, "argument")
+    return ConfigValue(heads, "argument", "given by the caller")
 
 
 def _contradiction_note(heads: int, stated: ConfigValue | None) -> tuple[str, ...]:
@@ -65,7 +61,7 @@ def _heads_from_shapes(tensors: Mapping[str, Tensor], inner: int) -> ConfigValue
     """Return the heads that a relative position table or a query norm shows, None without either."""
     for name in (FIRST_RELATIVE_TABLE_NAME, SHARED_RELATIVE_TABLE_NAME):
         if name in tensors:
-            return ConfigValue(tensors[name].shape[1], "columns of the relative table")
+            return ConfigValue(tensors[name].shape[1], "columns of the relative table", "inferred from shapes")
     norm = tensors.get("blocks.0.attn.q_norm.weight")
     if norm is None:
         return None
@@ -73,4 +69,4 @@ def _heads_from_shapes(tensors: Mapping[str, Tensor], inner: int) -> ConfigValue
         raise InputError(
             f"query norms must be of one head's width, but this file's is over {norm.numel()} of {inner} features"
         )
-    return ConfigValue(inner // norm.numel(), "shapes of the query norms")
+    return ConfigValue(inner // norm.numel(), "shapes of the query norms", "inferred from shapes")

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from maetheory.checkpoints.dialects.dialect import ConfigValue
+from maetheory.checkpoints.resize_positions import is_sincos_embedding
 from maetheory.core import InputError
 
 ROTARY_KEY = re.compile(r"(.*\.)?(rope\w*|rotary\w*|periods|inv_freq|freqs_cis)(\..*)?")
@@ -53,7 +54,9 @@ def infer_positions(
     if size is None:
         raise InputError("without positions no shape tells the image size: pass image_size= (--image-size)")
     return {
-        "image_size": ConfigValue(size, "argument" if "image_size" in overrides else known["image_size"].source),
+        "image_size": (
+            ConfigValue(size, "argument", "given by the caller") if "image_size" in overrides else known["image_size"]
+        ),
         "position_prefix": ConfigValue(0, "names"),
     }
 
@@ -73,7 +76,8 @@ def _infer_absolute_positions(
             f"a position table of {rows} rows leaves no square grid of patches beside {cls} cls and "
             f"{registers} register tokens"
         )
-    wanted = overrides.get("image_size", known["image_size"].value if "image_size" in known else None)
+    stated = known.get("image_size")
+    wanted = overrides.get("image_size", stated.value if stated is not None else None)
     if len(grids) > 1:
         grids = {k: grid for k, grid in grids.items() if wanted is not None and grid * patch == wanted}
     if len(grids) != 1:
@@ -85,8 +89,23 @@ def _infer_absolute_positions(
     return {
         "positions": ConfigValue("table", "names"),
         "position_prefix": ConfigValue(k, f"{rows} rows of positions"),
-        "image_size": ConfigValue(grid * patch, f"{rows} rows of positions"),
+        "image_size": _image_size(table, k, grid, patch, stated, overrides.get("image_size")),
     }
+
+
+def _image_size(
+    table: Tensor, prefix: int, grid: int, patch: int, stated: ConfigValue | None, wanted: int | None
+) -> ConfigValue:
+    """Return the side of the images; only a statement or a table of sines and cosines shows that they are square."""
+    side, rows = grid * patch, f"{table.shape[-2]} rows of positions"
+    if wanted == side:
+        return ConfigValue(side, "argument", "given by the caller")
+    if stated is not None and stated.value == side and not stated.assumed:
+        return stated
+    patches = table.reshape(-1, table.shape[-1])[prefix:].float()
+    if not table.is_meta and any(is_sincos_embedding(patches, grid, swapped) for swapped in (False, True)):
+        return ConfigValue(side, f"{rows}, sines and cosines of a square", "inferred from shapes")
+    return ConfigValue(side, f"{rows}, read as {grid} x {grid} patches", "assumed")
 
 
 def _infer_relative_positions(table: Tensor, kind: str, known: Mapping[str, ConfigValue]) -> dict[str, ConfigValue]:
@@ -101,5 +120,7 @@ def _infer_relative_positions(table: Tensor, kind: str, known: Mapping[str, Conf
     return {
         "positions": ConfigValue(kind, "names"),
         "position_prefix": ConfigValue(0, "names"),
-        "image_size": ConfigValue((side + 1) // 2 * known["patch"].value, "rows of the relative table"),
+        "image_size": ConfigValue(
+            (side + 1) // 2 * known["patch"].value, "rows of the relative table", "inferred from shapes"
+        ),
     }

@@ -5,10 +5,11 @@ Joint-embedding methods keep two encoders; all but MoCo-v3 evaluate the one with
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from maetheory.checkpoints.dialects.dialect import COMMON_DEFAULTS, ConfigValue, Dialect, Tensors, embed_dim
+from maetheory.checkpoints.dialects.lookup import lookup
 from maetheory.checkpoints.dialects.model_names import config_values_from_name
 from maetheory.checkpoints.reading.contents import CheckpointContents
 
@@ -45,10 +46,15 @@ def _moco_v3_heads(contents: CheckpointContents, tensors: Tensors) -> dict[str, 
     """Return MoCo-v3's heads: its small model has twelve, those of other code six (Chen et al. 2021)."""
     width = embed_dim(tensors)
     return (
-        {"heads": ConfigValue(MOCO_V3_HEADS_BY_WIDTH[width], "MoCo-v3's table of widths")}
+        {"heads": ConfigValue(MOCO_V3_HEADS_BY_WIDTH[width], "MoCo-v3's table of widths", "assumed")}
         if width in MOCO_V3_HEADS_BY_WIDTH
         else {}
     )
+
+
+def _has_two_encoders(*names: str) -> Callable[[CheckpointContents, Tensors], bool]:
+    """Return a test of whether the file holds state dicts of all these names: an encoder and its average."""
+    return lambda contents, tensors: all(lookup(contents.tree, name) is not None for name in names)
 
 
 JOINT_EMBEDDING_DIALECTS: tuple[Dialect, ...] = (
@@ -87,6 +93,7 @@ JOINT_EMBEDDING_DIALECTS: tuple[Dialect, ...] = (
         required=(*VIT_KEYS, CLS),
         forbidden=(REGISTERS, DINOV2_ONLY_KEYS),
         state_dict_paths=("teacher", "student"),
+        evidence=_has_two_encoders("teacher", "student"),
         prefixes=("backbone.", ""),
         unused=((r"head\d*\..*", "the projection head"), (r"masked_embed", "the mask token")),
         config_values=config_values_from_name,
@@ -97,6 +104,7 @@ JOINT_EMBEDDING_DIALECTS: tuple[Dialect, ...] = (
         "PyTorch code of Assran et al. 2022",
         required=(*VIT_KEYS, CLS),
         state_dict_paths=("target_encoder", "encoder"),
+        evidence=_has_two_encoders("target_encoder"),
         unused=((r"(fc|pred)\..*", "the projection head"),),
         config_values=config_values_from_name,
         defaults=COMMON_DEFAULTS,
@@ -107,6 +115,7 @@ JOINT_EMBEDDING_DIALECTS: tuple[Dialect, ...] = (
         required=VIT_KEYS,
         forbidden=(CLS,),
         state_dict_paths=("target_encoder", "encoder"),
+        evidence=_has_two_encoders("target_encoder"),
         config_values=config_values_from_name,
         defaults=COMMON_DEFAULTS,
         head_readout="mean",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from maetheory.checkpoints.reading.contents import CheckpointContents
 
 # Of solo-learn's MAE and MoCo-v3; even its tiny model has 12 heads, of 16 features each.
 MAE_HEADS_BY_SIZE = {"tiny": 12, "small": 12, "base": 12, "large": 16, "huge": 16}
+LIGHTLY_PARTS = r"(?:.*\.)?mask_token|decoder\..*|(?:teacher|student)_.*|projection_head\..*|prediction_head\..*"
 HEAD_OR_DECODER = r"classifier\.weight|decoder\.decoder_embed\.weight"
 MEAN_STD_BY_DATASET = {
     "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
@@ -43,6 +45,16 @@ def _config_values_from_solo_learn(contents: CheckpointContents, tensors: Tensor
     return config_values
 
 
+def _shows_solo_learn(contents: CheckpointContents, tensors: Tensors) -> bool:
+    """Return whether arguments of solo-learn lie beside the file, or it has parts that only its methods have."""
+    args = contents.sidecars.get("args.json")
+    if isinstance(args, Mapping) and any(name in args for name in ("pretrain_method", "method")):
+        return True
+    names = [name for _, state in find_state_dicts(contents.tree) for name in state]
+    parts = re.compile(r"decoder\.decoder_embed\.weight|momentum_\w+\..*|(?:projector|predictor|prototypes|queue)\b.*")
+    return any(parts.fullmatch(name) for name in names)
+
+
 def _pretraining_method(contents: CheckpointContents) -> str:
     """Return "mae" if the file has its decoder, else an empty string."""
     names = (name for _, state in find_state_dicts(contents.tree) for name in state)
@@ -52,7 +64,7 @@ def _pretraining_method(contents: CheckpointContents) -> str:
 LIGHTLY = Dialect(
     "lightly",
     "Lightning modules with lightly's MaskedVisionTransformer, on timm",
-    required=(r"patch_embed\.proj\.weight",),
+    required=(r"patch_embed\.proj\.weight", LIGHTLY_PARTS),
     state_dict_paths=("state_dict", ""),
     prefixes=("backbone.vit.", "teacher_backbone.vit.", "student_backbone.vit."),
     unused=(
@@ -76,6 +88,7 @@ SOLO_LEARN = Dialect(
         (r"(?:projector|predictor|prototypes|queue)\b.*", "heads of pretraining"),
     ),
     config_values=_config_values_from_solo_learn,
+    evidence=_shows_solo_learn,
     defaults=COMMON_DEFAULTS,
     antialias=True,
 )
@@ -85,7 +98,7 @@ LIGHTNING_DIALECTS: tuple[Dialect, ...] = (
     replace(
         LIGHTLY,
         description="Lightning modules with lightly's MaskedVisionTransformer or its older MAEBackbone, on torchvision",
-        required=(r"conv_proj\.weight",),
+        required=(r"conv_proj\.weight", LIGHTLY_PARTS),
         prefixes=("backbone.vit.", "backbone.", "teacher_backbone.vit.", "student_backbone.vit."),
         rename=TORCHVISION_RENAME,
         antialias=False,
@@ -100,7 +113,7 @@ LIGHTNING_DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         "stable-pretraining",
         "Lightning modules with stable-pretraining's MaskedEncoder, on timm",
-        required=(r"patch_embed\.proj\.weight",),
+        required=(r"patch_embed\.proj\.weight", r"(?:model\.)?(?:encoder\.patch_embed\..*|decoder\..*)|_?callbacks_.*"),
         state_dict_paths=("state_dict", ""),
         prefixes=("encoder.vit.", "model.encoder.vit."),
         unused=(

@@ -42,6 +42,7 @@ MODULE_FIELDS = {
     "final_eps": "layer_norm.eps",
 }
 CONFIG_JSON_FIELDS = ("image_size", "heads", "eps", "final_eps", "activation", "position_prefix", "mean", "std")
+HEADS_OF_OTHER_CODE = {"tiny": (6, 12), "small": (8, 12)}  # He et al. 2022 define no model smaller than base
 MAETHEORY_DEFAULTS: Mapping[str, Any] = {
     "eps": 1e-6,
     "activation": "gelu",
@@ -56,7 +57,11 @@ def _heads_from_model_name(contents: CheckpointContents, tensors: Tensors) -> di
     width = embed_dim(tensors)
     for size, (size_width, heads) in VIT_SIZES.items():
         if isinstance(name, str) and f"vit_{size}" in name and width == size_width:
-            return {"heads": ConfigValue(heads, f"args.model, {name}")}
+            source = f"args.model, {name}"
+            if size not in HEADS_OF_OTHER_CODE:
+                return {"heads": ConfigValue(heads, source)}
+            others = " or ".join(map(str, HEADS_OF_OTHER_CODE[size]))
+            return {"heads": ConfigValue(heads, f"{source}, though other code of that name has {others}", "assumed")}
     return _moco_v3_small_heads(tensors) if width == 384 else {}
 
 
@@ -66,7 +71,7 @@ def _moco_v3_small_heads(tensors: Tensors) -> dict[str, ConfigValue]:
     side = isqrt(len(table)) if table is not None else 0
     if table is None or side < 2 or side**2 != len(table) or not is_sincos_embedding(table, side, True):
         return {}
-    return {"heads": ConfigValue(12, "the order of its sines and cosines, MoCo-v3's")}
+    return {"heads": ConfigValue(12, "the order of its sines and cosines, MoCo-v3's", "inferred from shapes")}
 
 
 def _config_values_from_json(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
@@ -86,6 +91,27 @@ def _positions_batch_first(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.transpose(0, 1) if name == "pos_embed" else value for name, value in tensors.items()}
 
 
+def _has_our_config(contents: CheckpointContents, tensors: Tensors) -> bool:
+    """Return whether the config.json of one of our runs lies beside the weights."""
+    return contents.container == "maetheory run" or isinstance(
+        lookup(contents.sidecars.get("config.json"), "model.encoder"), Mapping
+    )
+
+
+def _shows_mae(contents: CheckpointContents, tensors: Tensors) -> bool:
+    """Return whether an encoder alone shows MAE's code: its fixed positions, mask token, probe or arguments."""
+    name = lookup(contents.tree, "args.model")
+    if "mask_token" in tensors or "head.0.running_mean" in tensors or lookup(contents.tree, "args.mask_ratio"):
+        return True
+    if isinstance(name, str) and "mae" in name:
+        return True
+    table = tensors["pos_embed"].float().reshape(-1, tensors["pos_embed"].shape[-1])[1:]
+    side = isqrt(len(table))
+    if side < 2 or side**2 != len(table):
+        return False
+    return any(is_sincos_embedding(table, side, swapped) for swapped in (False, True))
+
+
 MAE_DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         "maetheory",
@@ -96,6 +122,7 @@ MAE_DIALECTS: tuple[Dialect, ...] = (
         unused=(DECODER_KEYS, (r"head\..*", "the decoder, one linear map")),
         config_values=_config_values_from_json,
         defaults=MAETHEORY_DEFAULTS,
+        evidence=_has_our_config,
     ),
     Dialect(
         "maetheory",
@@ -105,11 +132,12 @@ MAE_DIALECTS: tuple[Dialect, ...] = (
         prefixes=("encoder.",),
         config_values=_config_values_from_json,
         defaults=MAETHEORY_DEFAULTS,
+        evidence=_has_our_config,
     ),
     Dialect(
         "U-MAE",
         "PyTorch code of Zhang et al. 2022, MAE with a uniformity term and an online probe",
-        required=(*MAE_KEYS, r"fc\..*"),
+        required=(*MAE_KEYS, r"fc\..*", r"decoder_.*"),
         forbidden=OTHER_DIALECT_KEYS,
         state_dict_paths=("model", "state_dict", ""),
         unused=(DECODER_KEYS, (r"fc_norm\..*|fc\..*", "the online probe")),
@@ -135,6 +163,7 @@ MAE_DIALECTS: tuple[Dialect, ...] = (
         unused=((r"mask_token", "the mask token"),),
         config_values=_heads_from_model_name,
         defaults=COMMON_DEFAULTS,
+        evidence=_shows_mae,
     ),
     Dialect(
         "IcarusWizard/MAE",

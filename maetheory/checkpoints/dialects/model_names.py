@@ -12,6 +12,8 @@ from maetheory.checkpoints.dialects.dialect import (
     embed_dim,
 )
 from maetheory.checkpoints.dialects.lookup import lookup
+from maetheory.checkpoints.dialects.rotary import refuse_rotary_name
+from maetheory.checkpoints.dialects.stated_values import refuse_rectangles
 from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.core import InputError
 
@@ -54,6 +56,7 @@ def config_values_from_name(contents: CheckpointContents, tensors: Tensors) -> d
         return {}
     if re.search(r"_rpn_", name):
         raise InputError(f"{name} norms after each block's maps, not before, which no encoder here computes")
+    refuse_rotary_name(name, place)
     source = f"{place}, {name}"
     config_values: dict[str, ConfigValue] = {}
     heads = _heads_from_name(name, contents, tensors)
@@ -90,6 +93,10 @@ def config_values_from_timm(contents: CheckpointContents, tensors: Tensors) -> d
         ):
             if value is not None:
                 config_values[field] = ConfigValue(tuple(value) if isinstance(value, list | tuple) else value, source)
+    for place in ("model_args.img_size", "pretrained_cfg.input_size"):
+        size = lookup(record, place)
+        if isinstance(size, list | tuple):
+            refuse_rectangles(size[-2:], f"config.json, {place}")
     heads = lookup(record, "model_args.num_heads")
     return config_values | ({"heads": ConfigValue(heads, "config.json")} if heads is not None else {})
 

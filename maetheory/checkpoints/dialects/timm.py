@@ -13,10 +13,16 @@ VIT_KEYS = (r"patch_embed\.proj\.weight", r"blocks\.0\.attn\.qkv\.weight", r"blo
 CLS = r"cls_token"
 NORM_PRE, ATTENTION_POOL, DISTILLATION_TOKEN = r"norm_pre\.weight", r"attn_pool\..*", r"dist_token"
 OTHER_DIALECT_KEYS = (
-    r"blocks\.\d+\.(gamma_1|attn\.(q_bias|relative_position_bias_table))",
+    r"blocks\.\d+\.attn\.(q_bias|relative_position_bias_table)",
     r"rel_pos_bias\..*",
     r"register_tokens",
-    r"(decoder_|backbone\.|head\.last_layer\.|dino_head\.).*",
+    r"(head\.last_layer\.|dino_head\.).*",
+)
+
+LAYER_SCALE = ((r"(blocks\.\d+)\.gamma_([12])", r"\1.ls\2.gamma"),)  # timm's name until 2022, and DeiT's
+HEADS_OF_OTHERS = (
+    (r"(?:fc|classifier|linear|mlp_head|projector|projection_head|predictor)\..*", "layers after the encoder"),
+    (r"decoder\w*[._].*", "the decoder"),
 )
 
 TIMM_DIALECTS: tuple[Dialect, ...] = (
@@ -32,6 +38,7 @@ TIMM_DIALECTS: tuple[Dialect, ...] = (
         config_values=config_values_from_timm,
         defaults={"eps": 1e-6, "activation": "gelu"},
         antialias=True,
+        recompute_sincos=False,
     ),
     Dialect(
         "timm",
@@ -42,6 +49,7 @@ TIMM_DIALECTS: tuple[Dialect, ...] = (
         config_values=config_values_from_timm,
         defaults={"eps": 1e-5, "activation": "gelu", "mean": CLIP_MEAN_STD[0], "std": CLIP_MEAN_STD[1]},
         antialias=True,
+        recompute_sincos=False,
     ),
     Dialect(
         "timm",
@@ -56,26 +64,33 @@ TIMM_DIALECTS: tuple[Dialect, ...] = (
         config_values=config_values_from_timm,
         defaults={"eps": 1e-6, "activation": "gelu", "mean": INCEPTION_MEAN_STD[0], "std": INCEPTION_MEAN_STD[1]},
         antialias=True,
+        recompute_sincos=False,
     ),
     Dialect(
         "timm",
         "timm's Vision Transformers without a cls token",
         required=VIT_KEYS,
+        rename=LAYER_SCALE,
+        unused=HEADS_OF_OTHERS,
         forbidden=(*OTHER_DIALECT_KEYS, NORM_PRE, ATTENTION_POOL, DISTILLATION_TOKEN, CLS),
         state_dict_paths=STATE_DICT_PATHS,
         config_values=config_values_from_timm,
         defaults={"eps": 1e-6, "activation": "gelu"},
         head_readout="mean",
         antialias=True,
+        recompute_sincos=False,
     ),
     Dialect(
         "timm",
         "timm's Vision Transformers, and other code under its names",
         required=(*VIT_KEYS, CLS),
+        rename=LAYER_SCALE,
+        unused=HEADS_OF_OTHERS,
         forbidden=(*OTHER_DIALECT_KEYS, NORM_PRE, ATTENTION_POOL, DISTILLATION_TOKEN),
         state_dict_paths=STATE_DICT_PATHS,
         config_values=config_values_from_timm,
         defaults={"eps": 1e-6, "activation": "gelu"},
         antialias=True,
+        recompute_sincos=False,
     ),
 )

@@ -80,8 +80,8 @@ def _config_values_from_transformer_encoder(
     norm_first = find_module_attribute(contents, "0.norm_first")
     activation_code = find_module_attribute(contents, "0.activation_relu_or_gelu")
     if norm_first is None:
-        source = "assumed, with norm_first=True: a state dict of torch.nn.TransformerEncoder says neither"
-        return {"activation": ConfigValue("gelu", source)}
+        source = "as most do, with norm_first=True: a state dict of torch.nn.TransformerEncoder says neither"
+        return {"activation": ConfigValue("gelu", source, "assumed")}
     if not norm_first:
         raise InputError(
             "its torch.nn.TransformerEncoder normalises after each sum (norm_first=False), which no "

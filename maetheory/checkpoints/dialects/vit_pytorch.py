@@ -83,9 +83,9 @@ def _config_values(contents: CheckpointContents, tensors: Tensors) -> dict[str, 
     stated |= config_values_from_module(contents, {"heads": "transformer.layers.0.0.fn.heads"})
     inner, proj = tensors["blocks.0.attn.qkv.weight"].shape[0] // 3, tensors["blocks.0.attn.proj.weight"]
     if not stated and proj.shape[0] == proj.shape[1] and torch.equal(proj, torch.eye(len(proj))):
-        return {"heads": ConfigValue(1, "the missing map after the attention")}
+        return {"heads": ConfigValue(1, "the missing map after the attention", "inferred from shapes")}
     if not stated and inner % 64 == 0:
-        return {"heads": ConfigValue(inner // 64, "assumed, 64 features a head; heads= (--heads) says otherwise")}
+        return {"heads": ConfigValue(inner // 64, "64 features a head, its default", "assumed")}
     return stated
 
 

@@ -165,11 +165,12 @@ def test_every_model_in_every_layout(kind: str, layout: str, tmp_path: Path) -> 
     encoder, report = load_checkpoint(LAYOUTS[layout](model, tmp_path))
     same(encoder, model, images)
     assert report.dialect.startswith("Hugging Face")
-    assert (report.config.heads, report.sources["heads"]) == (4, "config.json")
+    assert (report.config.heads, report.sources["heads"]) == (4, "stated in the file: config.json")
     assert report.config.eps == model.config.layer_norm_eps
-    assert report.sources["eps"] == "config.json"
-    assert report.sources["mean"] == f"config.json, model_type {model.config.model_type}"
-    assert not report.notes
+    assert report.sources["eps"] == "stated in the file: config.json"
+    assert report.sources["mean"] == f"assumed: as models of model_type {model.config.model_type} (config.json) do"
+    (note,) = report.notes
+    assert note.startswith("nothing says mean and std: ")
     expected = (
         "whole"
         if kind in ("ViTMAE with its decoder", "ViTMAE without qkv biases", "ViT that fills masked patches")
@@ -241,7 +242,7 @@ def test_preprocessor_config_comes_before_the_model_type(tmp_path: Path) -> None
         (tmp_path / "preprocessor_config.json").write_text(json.dumps(record))
         encoder, report = load_checkpoint(tmp_path)
         same(encoder, model, (report.config.mean, report.config.std))
-        assert report.sources["mean"] == report.sources["std"] == "preprocessor_config.json"
+        assert report.sources["mean"] == report.sources["std"] == "stated in the file: preprocessor_config.json"
         return report
 
     stated = {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6]}
@@ -271,8 +272,8 @@ def test_a_file_without_its_folder_needs_heads_and_says_what_it_assumed(tmp_path
         load_checkpoint(tmp_path / "file.bin")
     encoder, report = load_checkpoint(tmp_path / "file.bin", heads=4)
     same(encoder, model, IMAGENET_MEAN_STD)
-    assert (report.config.eps, report.sources["eps"]) == (1e-12, "the dialect's default")
-    assert report.sources["mean"] == "assumed, as most do"
+    assert (report.config.eps, report.sources["eps"]) == (1e-12, "assumed: the dialect's default")
+    assert report.sources["mean"] == "assumed: ImageNet's, as most do"
 
 
 def test_inside_a_lightning_module(tmp_path: Path) -> None:

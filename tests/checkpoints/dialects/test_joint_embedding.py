@@ -112,7 +112,7 @@ def test_the_small_moco_v3_has_twelve_heads(tmp_path: Path) -> None:
     same_states(loaded(tmp_path, tree)[0], model)
     state = prefixed(model, "module.base_encoder.") | mlp_head("module.predictor.")
     encoder, report = loaded(tmp_path, {"arch": "vit_small", "state_dict": state})
-    assert report.sources["heads"] == "MoCo-v3's table of widths"
+    assert report.sources["heads"] == "assumed: MoCo-v3's table of widths"
     same_states(encoder, model)
 
 
@@ -125,7 +125,10 @@ def test_the_small_moco_v3_is_known_by_its_positions_where_its_names_are_convert
         model.pos_embed.copy_(table)
     encoder, report = loaded(tmp_path, {"model": model.state_dict()})
     same_states(encoder, model)
-    assert (report.config.heads, report.sources["heads"]) == (12, "the order of its sines and cosines, MoCo-v3's")
+    assert (report.config.heads, report.sources["heads"]) == (
+        12,
+        "inferred from shapes: the order of its sines and cosines, MoCo-v3's",
+    )
     for other in (rows, torch.randn(1, 17, 384)):
         assert loaded(tmp_path, {"model": model.state_dict() | {"pos_embed": other}})[1].config.heads == 6
 
@@ -162,7 +165,7 @@ def test_dino(tmp_path: Path) -> None:
     }
     encoder, report = loaded(tmp_path, tree)
     same_states(encoder, teacher)
-    assert (report.dialect, report.sources["heads"]) == ("DINO", "args.arch, vit_tiny")
+    assert (report.dialect, report.sources["heads"]) == ("DINO", "stated in the file: args.arch, vit_tiny")
     assert report.weights.startswith("teacher.backbone, a running average")
     assert report.left == {"the projection head": 2}
     same_states(load_checkpoint(tmp_path / "checkpoint.pth", heads=4, weights="student")[0], student)

@@ -73,7 +73,7 @@ def test_solo_learn_counts_heads_by_method(prefix: str, args: Any, heads: int, t
     images = CIFAR10 if args is not None and "cifar10" in str(args) else IMAGENET_MEAN_STD
     same(encoder, peer, images)
     assert (report.dialect, report.config.heads) == ("solo-learn", heads)
-    assert report.sources["heads"].startswith("its decoder" if args is None else "args.json")
+    assert report.sources["heads"].startswith("stated in the file: " + ("its decoder" if args is None else "args.json"))
     assert report.head is not None
     with torch.no_grad():
         expected = states(peer, images)[1][:, 0] @ head["classifier.weight"].T + head["classifier.bias"]

@@ -38,7 +38,7 @@ def test_mmpretrain_mae(tmp_path: Path) -> None:
     encoder, report = loaded(tmp_path, tree)
     same(encoder, peer)
     assert (report.dialect, report.config.heads, report.decoder) == ("mmpretrain", 4, "whole")
-    assert report.sources["heads"] == report.sources["mean"] == report.sources["std"] == "meta.cfg"
+    assert report.sources["heads"] == report.sources["mean"] == report.sources["std"] == "stated in the file: meta.cfg"
     assert report.config.mean == pytest.approx(IMAGENET_MEAN_STD[0])
     assert report.config.std == pytest.approx(IMAGENET_MEAN_STD[1])
     assert report.left == {"the decoder": len(neck)}
@@ -102,7 +102,10 @@ def test_mmpretrain_small_has_eight_heads() -> None:
     """Other code has 12 heads at width 768."""
     peer = VisionTransformer(16, 4, embed_dim=768, depth=1, num_heads=8, mlp_ratio=3, num_classes=0)
     one = renamed(peer.state_dict(), *OPENMMLAB, prefix="backbone.")
-    for depth, heads, source in ((8, 8, "mmpretrain's arch small"), (7, 12, "the table of widths")):
+    for depth, heads, source in (
+        (8, 8, "stated in the file: mmpretrain's arch small"),
+        (7, 12, "assumed: the table of widths"),
+    ):
         state = one | {name.replace("s.0.", f"s.{i}.", 1): value for i in range(depth) for name, value in one.items()}
         contents = CheckpointContents(Path("file.pth"), "torch zip", "0" * 64, (), {"meta": {}, "state_dict": state})
         report = load_contents(contents)[1]

@@ -129,8 +129,8 @@ def test_config_json_beside_timm_weights(tmp_path: Path) -> None:
     save_file(model.state_dict(), tmp_path / "model.safetensors")
     encoder, report = load_checkpoint(tmp_path)
     same_states(encoder, model, scale)
-    assert report.sources["heads"] == report.sources["mean"] == "config.json"
-    assert report.sources["activation"] == "config.json, vit_base_patch32_clip_quickgelu_224"
+    assert report.sources["heads"] == report.sources["mean"] == "stated in the file: config.json"
+    assert report.sources["activation"] == "stated in the file: config.json, vit_base_patch32_clip_quickgelu_224"
     (tmp_path / "config.json").unlink()
     encoder, report = load_checkpoint(tmp_path, heads=12, mean=scale[0], std=scale[1])
     with pytest.raises(AssertionError, match="not close"):
@@ -150,7 +150,7 @@ def test_config_json_beside_timm_weights(tmp_path: Path) -> None:
 def test_heads_and_scale_from_the_model_name(name: str, scale: Scale, tmp_path: Path) -> None:
     model = peer(embed_dim=384, num_heads=6, depth=1)
     encoder, report = loaded(tmp_path, {"state_dict": model.state_dict(), "arch": name})
-    assert report.sources["heads"] == f"arch, {name}"
+    assert report.sources["heads"] == f"stated in the file: arch, {name}"
     same_states(encoder, model, scale)
 
 
@@ -239,7 +239,7 @@ def test_timm_beit(shared: bool, pooled: bool, tmp_path: Path) -> None:
         same_states(encoder, model, scale)
         assert report.dialect == "BEiT"
         assert report.config.positions == ("shared relative" if shared else "relative")
-        assert report.sources["heads"] == "columns of the relative table"
+        assert report.sources["heads"] == "inferred from shapes: columns of the relative table"
         assert report.head is not None
         assert report.head.readout == ("mean" if pooled else "cls")
         with torch.no_grad():
@@ -281,7 +281,8 @@ def test_simmim(positions: str, tmp_path: Path) -> None:
     assert report.dialect == "SimMIM"
     assert report.left == {"the decoder, one linear map": 2, "the mask token": 1}
     expected = "config.MODEL.VIT.NUM_HEADS" if positions == "table" else "columns of the relative table"
-    assert report.sources["heads"] == expected
+    basis = "stated in the file" if positions == "table" else "inferred from shapes"
+    assert report.sources["heads"] == f"{basis}: {expected}"
 
 
 def test_swin_convolutions_and_rotary_positions_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""Notes on the values that nothing in a file states: what was assumed, why, and how to say otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from maetheory.checkpoints.dialects.dialect import ConfigValue
+
+NAMES = {
+    "mean": "mean",
+    "std": "std",
+    "heads": "the number of heads",
+    "eps": "LayerNorm's eps",
+    "activation": "the activation",
+}
+GROUPS = (("mean", "std"), ("heads",), ("eps", "activation"))
+
+
+def assumption_notes(values: Mapping[str, ConfigValue]) -> list[str]:
+    """Return one sentence for each group of values that nothing in the file states.
+
+    Examples
+    --------
+    >>> for note in assumption_notes({"heads": ConfigValue(3, "the table of widths", "assumed")}):
+    ...     print(note)
+    nothing says the number of heads: 3 assumed (the table of widths); heads= (--heads) says otherwise
+    """
+    notes = []
+    for group in GROUPS:
+        assumed = {name: values[name] for name in group if name in values and values[name].assumed}
+        if assumed:
+            names = " and ".join(NAMES[name] for name in assumed)
+            words = " and ".join(_format_value(value.value) for value in assumed.values())
+            sources = " and ".join(dict.fromkeys(value.source for value in assumed.values()))
+            options = " and ".join(f"{name}= (--{name})" for name in assumed)
+            say = "say" if len(assumed) > 1 else "says"
+            notes.append(f"nothing says {names}: {words} assumed ({sources}); {options} {say} otherwise")
+    size = values.get("image_size")
+    if size is not None and size.assumed:
+        notes.append(f"nothing says that images are square: {size.value} x {size.value} assumed ({size.source})")
+    return notes
+
+
+def _format_value(value: Any) -> str:
+    """Return a value in few characters."""
+    if isinstance(value, tuple):
+        return "(" + ", ".join(f"{one:.4g}" for one in value) + ")"
+    return f"{value:g}" if isinstance(value, float) else str(value)
