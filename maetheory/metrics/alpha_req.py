@@ -88,7 +88,7 @@ def alpha_req(Z: Any, *, ranks: tuple[int, int] | None = None, convention: str |
     values = singular_values(Z, centred=True)
     values = values[values > 0]
     logs = 2 * np.log(values) - np.log(row_count(Z) - 1)  # of the covariance eigenvalues
-    log_error = -np.log1p([-relative_squaring_error(Z, top=value) for value in values])
+    log_error = -np.log1p([-relative_squaring_error(Z, centred=True, top=value) for value in values])
     sweep = tuple((span, _fit(logs, log_error, *span).alpha) for span in RANGES)
     return replace(_fit(logs, log_error, int(first), int(last)), sweep=sweep)
 

@@ -15,6 +15,7 @@ from maetheory.metrics.squaring_error import (
     sum_error,
     sum_of_squares_error,
     with_squaring_error,
+    without_spectrum,
 )
 
 
@@ -86,8 +87,9 @@ def rankme(Z: Any, *, convention: str | None = None) -> float:
 def _exponential_entropy(Z: Any, convention: Convention) -> float:
     values = singular_values(Z, centred=convention.centred)
     if not values.any():
-        return 0.0
-    scaled, error = values / values[0], relative_squaring_error(Z, top=values[0])
+        return without_spectrum(Z, float(len(values)), centred=convention.centred)
+    scaled = values / values[0]
+    error = relative_squaring_error(Z, centred=convention.centred, top=values[0])
     weights = scaled**2 if convention.squared else scaled
     shares = weights / weights.sum() + convention.epsilon
     rank = float(np.exp(entr(shares).sum()))  # entr(0) = 0: zero values add nothing

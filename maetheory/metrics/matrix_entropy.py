@@ -17,6 +17,7 @@ from maetheory.metrics.squaring_error import (
     relative_squaring_error,
     sum_of_squares_error,
     with_squaring_error,
+    without_spectrum,
 )
 from maetheory.metrics.validation import check_features
 
@@ -56,8 +57,8 @@ def matrix_entropy(Z: Any, *, alpha: float = 1.0, convention: str | None = None)
     """
     chosen = get_convention("matrix_entropy", convention)
     if chosen.name == "giraldo-2014":
-        return _entropy(Z, direction_singular_values(Z), True, alpha, unit=float(np.log(2)))
-    return _entropy(Z, singular_values(Z, centred=chosen.centred), False, alpha)
+        return _entropy(Z, direction_singular_values(Z), alpha, normalized=True, unit=float(np.log(2)))
+    return _entropy(Z, singular_values(Z, centred=chosen.centred), alpha, centred=chosen.centred)
 
 
 def vendi(Z: Any, *, alpha: float = 1.0) -> float:
@@ -85,7 +86,7 @@ def vendi(Z: Any, *, alpha: float = 1.0) -> float:
     >>> round(vendi(np.eye(4)), 9)
     4.0
     """
-    entropy = _entropy(Z, direction_singular_values(Z), True, alpha)
+    entropy = _entropy(Z, direction_singular_values(Z), alpha, normalized=True)
     score = float(np.exp(entropy))
     return with_squaring_error(Z, score, score * np.expm1(getattr(entropy, "error", 0.0)))
 
@@ -136,9 +137,20 @@ def spectral_entropy(weights: NDArray[np.float64], alpha: float) -> float:
     return min(max(entropy, 0.0), float(np.log(len(weights))))  # removes rounding error outside the exact bounds
 
 
-def _entropy(Z: Any, values: NDArray[np.float64], normalized: bool, alpha: float, unit: float = 1.0) -> float:
-    top = float(values[0]) or 1.0
-    error = relative_squaring_error(Z, normalized=normalized, top=top)
+def _entropy(
+    Z: Any,
+    values: NDArray[np.float64],
+    alpha: float,
+    *,
+    normalized: bool = False,
+    centred: bool = False,
+    unit: float = 1.0,
+) -> float:
+    if not values.any():
+        spectral_entropy(values, alpha)  # refuses a wrong alpha
+        return without_spectrum(Z, float(np.log(len(values))) / unit, centred=centred)
+    top = float(values[0])
+    error = relative_squaring_error(Z, normalized=normalized, centred=centred, top=top)
     weights = (values / top) ** 2
     entropy = spectral_entropy(weights, alpha)
     total = float(weights.sum())

@@ -8,7 +8,12 @@ import numpy as np
 
 from maetheory.metrics.conventions import get_convention
 from maetheory.metrics.spectrum import column_count, row_count, singular_values
-from maetheory.metrics.squaring_error import relative_squaring_error, sum_of_squares_error, with_squaring_error
+from maetheory.metrics.squaring_error import (
+    relative_squaring_error,
+    sum_of_squares_error,
+    with_squaring_error,
+    without_spectrum,
+)
 
 
 def stable_rank(Z: Any, *, convention: str | None = None) -> float:
@@ -37,11 +42,12 @@ def stable_rank(Z: Any, *, convention: str | None = None) -> float:
     >>> stable_rank([[2.0, 0.0], [0.0, 1.0]])
     1.25
     """
-    values = singular_values(Z, centred=get_convention("stable_rank", convention).centred)
+    centred = get_convention("stable_rank", convention).centred
+    values = singular_values(Z, centred=centred)
     if values[0] == 0:
-        return 0.0
+        return without_spectrum(Z, float(len(values)), centred=centred)
     rank = float(np.square(values / values[0]).sum())
-    error = relative_squaring_error(Z, top=float(values[0]))
+    error = relative_squaring_error(Z, centred=centred, top=float(values[0]))
     return with_squaring_error(Z, rank, sum_of_squares_error(values, error) + rank * error)
 
 
@@ -76,10 +82,10 @@ def participation_ratio(Z: Any, *, convention: str | None = None) -> float:
     chosen = get_convention("participation_ratio", convention)
     values = singular_values(Z, centred=chosen.centred)
     if values[0] == 0:
-        return 0.0
+        return without_spectrum(Z, float(len(values)), centred=chosen.centred)
     weights = np.square(values / values[0])
     total, squares = float(weights.sum()), float(np.square(weights).sum())
-    ratio, error = total**2 / squares, relative_squaring_error(Z, top=float(values[0]))
+    ratio, error = total**2 / squares, relative_squaring_error(Z, centred=chosen.centred, top=float(values[0]))
     error_bound = ratio * (2 * sum_of_squares_error(values, error) / total + 4 * error * total / squares)
     if chosen.name != "corrected":
         return with_squaring_error(Z, ratio, error_bound)
@@ -145,11 +151,12 @@ def condition_number(Z: Any, *, convention: str | None = None) -> float:
     >>> condition_number([[1.0, 1.0], [1.0, 1.0]])
     inf
     """
-    values = singular_values(Z, centred=get_convention("condition_number", convention).centred)
+    centred = get_convention("condition_number", convention).centred
+    values = singular_values(Z, centred=centred)
     if values[-1] == 0:
         return with_squaring_error(Z, np.inf, np.inf)
     number = float(values[0] / values[-1])
-    return with_squaring_error(Z, number, number * relative_squaring_error(Z, top=float(values[-1])))
+    return with_squaring_error(Z, number, number * relative_squaring_error(Z, centred=centred, top=float(values[-1])))
 
 
 def iso_score(Z: Any, *, convention: str | None = None) -> float:

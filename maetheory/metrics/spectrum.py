@@ -9,14 +9,15 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from maetheory.metrics.moments import Moments, require_nonzero_rows, require_rows
-from maetheory.metrics.validation import check_features, rounding_floor, unit_rows
+from maetheory.metrics.validation import centre_rows, check_features, rounding_floor, unit_rows
 
 
 def singular_values(Z: Any, *, centred: bool = False) -> NDArray[np.float64]:
     """Return the singular values of features, descending; values below the rounding error are set to zero.
 
-    For arrays they come from the singular value decomposition in float64, for Moments from the eigenvalues of ``Σzzᵀ``.
-    That squares the spectrum: a singular value below ``√Moments.error`` is returned as zero.
+    For arrays they come from the singular value decomposition in float64, for Moments from the eigenvalues of ``Σzzᵀ``
+    or of the scatter. That squares the spectrum: a singular value below the root of `Moments.error`, or of
+    `Moments.centred_error` when centred, is returned as zero.
 
     Parameters
     ----------
@@ -40,10 +41,14 @@ def singular_values(Z: Any, *, centred: bool = False) -> NDArray[np.float64]:
     array([4., 3.])
     """
     if isinstance(Z, Moments):
-        return _singular_values_of_moments(require_rows(Z), "centred" if centred else "second", Z.error)
+        error = Z.centred_error if centred else Z.error
+        return _singular_values_of_moments(require_rows(Z), "centred" if centred else "second", error)
     rows = check_features(Z)
     floor = rounding_floor(rows)
-    values = scipy.linalg.svdvals(rows - rows.mean(axis=0) if centred else rows, check_finite=False)
+    if centred:
+        rows, last_digit = centre_rows(rows), floor / max(rows.shape)
+        floor = last_digit + rounding_floor(rows)
+    values = scipy.linalg.svdvals(rows, check_finite=False)
     return np.where(values > floor, values, 0.0)
 
 

@@ -22,11 +22,23 @@ def with_squaring_error(Z: Any, value: float, error: float) -> float:
     return Estimate(value, float(error) if np.isfinite(value) and not np.isnan(error) else float("inf"))
 
 
-def relative_squaring_error(Z: Any, *, normalized: bool = False, top: float = 1.0) -> float:
-    """Return ``δ / top²`` for the largest singular value `top`, δ that of unit rows if `normalized`; 0 for arrays."""
+def relative_squaring_error(Z: Any, *, normalized: bool = False, centred: bool = False, top: float = 1.0) -> float:
+    """Return ``δ / top²`` for the largest singular value `top`; 0 for arrays.
+
+    δ is that of unit rows if `normalized`, and that of centred rows if `centred`.
+    """
     if not isinstance(Z, Moments):
         return 0.0
-    return (Z.direction_error if normalized else Z.error) / top**2
+    return (Z.direction_error if normalized else Z.centred_error if centred else Z.error) / top**2
+
+
+def without_spectrum(Z: Any, largest: float, *, centred: bool) -> float:
+    """Return 0, the value of a spectrum that is zero, with error `largest` where squaring may have lost the spectrum.
+
+    Moments of rows that are all zero, or all equal where `centred`, have no error.
+    """
+    lost = isinstance(Z, Moments) and (not Z.all_rows_equal if centred else Z.zero_rows < Z.count)
+    return with_squaring_error(Z, 0.0, largest if lost else 0.0)
 
 
 def sum_error(values: NDArray[np.float64], error: float) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from maetheory.core import Estimate, InputError
-from maetheory.metrics.moments import Moments
+from maetheory.metrics.moments import Moments, leave_one_part_out, merge_moments
 from maetheory.metrics.validation import as_array
 
 Metric = Callable[[Any], float]
@@ -37,7 +37,8 @@ def jackknife(metric: Metric, parts: Sequence[Moments], *, corrected: bool = Fal
     Returns
     -------
     Estimate
-        Sampled; its error does not include the squaring error.
+        Sampled. Its error includes g times the largest squaring error where that exceeds the standard error, because
+        it could then hide the variation between parts.
 
     Raises
     ------
@@ -62,14 +63,14 @@ def jackknife(metric: Metric, parts: Sequence[Moments], *, corrected: bool = Fal
     g = len(parts)
     if g < 2:
         raise InputError(f"parts must hold at least two disjoint sets of images, but holds {g}")
-    packed = [part.pack() for part in parts]
-    total = np.sum(packed, axis=0)
-    leave_one_out = np.array([float(metric(Moments.unpack(total - part))) for part in packed])
-    error = jackknife_error(leave_one_out)
-    value = float(metric(Moments.unpack(total)))
+    whole = metric(merge_moments(parts))
+    without = [metric(others) for others in leave_one_part_out(parts)]
+    leave_one_out = np.array([float(value) for value in without])
+    rounding = g * max(getattr(value, "error", 0.0) for value in (whole, *without))
+    error, value = jackknife_error(leave_one_out), float(whole)
     if corrected:
         value = g * value - (g - 1) * float(leave_one_out.mean())
-    return Estimate(value, 2 * error, sampled=True)
+    return Estimate(value, 2 * error + (rounding if rounding > error else 0.0), sampled=True)
 
 
 def jackknife_error(leave_one_out: Any) -> float:

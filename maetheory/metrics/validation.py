@@ -10,13 +10,23 @@ from numpy.typing import NDArray
 from maetheory.core import InputError
 
 Floats = NDArray[np.floating[Any]]
+_KEPT_TYPES = ("float16", "float32", "float64")
 
 
 def as_array(Z: Any, name: str = "Z") -> NDArray[Any]:
-    """Return `Z` as a NumPy array; a tensor (any object with ``detach`` and ``cpu``) is copied to the CPU."""
+    """Return `Z` as a NumPy array of floats; a tensor (any object with ``detach`` and ``cpu``) is copied to the CPU.
+
+    This is the one place where the type of the input changes: bool, integers, long doubles, bfloat16 and other types
+    that NumPy lacks become float64; float16, float32 and float64 stay, for callers that widen them tile by tile.
+
+    Raises
+    ------
+    InputError
+        If `Z` is Moments, is not rectangular, or holds complex numbers, objects or text.
+    """
     if hasattr(Z, "detach") and hasattr(Z, "cpu"):
         Z = Z.detach().cpu()
-        Z = (Z.double() if "bfloat16" in str(Z.dtype) else Z).numpy()
+        Z = (Z if str(Z.dtype).removeprefix("torch.") in _KEPT_TYPES or Z.is_complex() else Z.double()).numpy()
     if hasattr(Z, "direction_second_moment"):
         raise InputError(f"{name} must be the features themselves, because their moments do not determine this metric")
     try:
@@ -25,7 +35,7 @@ def as_array(Z: Any, name: str = "Z") -> NDArray[Any]:
         raise InputError(f"{name} must be a rectangular array, but its rows differ in length") from None
     if Z.dtype.kind not in "fiub":
         raise InputError(f"{name} must hold real numbers, but its type is {Z.dtype}")
-    return Z
+    return Z if Z.dtype.name in _KEPT_TYPES else Z.astype(np.float64)
 
 
 def check_features(Z: Any, name: str = "Z", *, min_rows: int = 2, dtype: type | None = np.float64) -> Floats:
@@ -74,6 +84,16 @@ def check_views(Z: Any, name: str = "Z") -> Floats:
             f"{name} must be (images, views, dimensions) with at least 2 images and 2 views, but its shape is {Z.shape}"
         )
     return check_features(Z.reshape(-1, Z.shape[2]), name).reshape(Z.shape)
+
+
+def centre_rows(rows: Floats) -> Floats:
+    """Return `rows` (N, D) minus their mean, with an error of ε relative to their spread, however large the mean is.
+
+    The difference to the first row is exact for equal rows, which are therefore exactly zero.
+    """
+    centred = rows - rows[0]
+    centred = rows - (rows[0] + centred.mean(axis=0))
+    return centred - centred.mean(axis=0)
 
 
 def rounding_floor(rows: Floats) -> float:

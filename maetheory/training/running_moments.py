@@ -45,9 +45,12 @@ class RunningMoments:
         if not d:
             return self
         local = self.moments or Moments(d)
-        sums = _all_reduce(np.append(local.pack(), self.not_finite), distributed.ReduceOp.SUM)
+        # Sums about the common mean lose no digits where the mean is far larger than the spread.
+        sums = _all_reduce(np.append(local.sum, local.count), distributed.ReduceOp.SUM)
+        mean = sums[:-1] / max(sums[-1], 1)
+        sums = _all_reduce(np.append(local.pack(mean), self.not_finite), distributed.ReduceOp.SUM)
         total = RunningMoments()
-        total.moments, total.not_finite = Moments.unpack(sums[:-1]), int(sums[-1])
+        total.moments, total.not_finite = Moments.unpack(sums[:-1], centre=mean), int(sums[-1])
         return total
 
     def compute(self, names: Sequence[str]) -> dict[str, float]:

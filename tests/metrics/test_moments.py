@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from maetheory import metrics
 from maetheory.core import InputError
-from maetheory.metrics import Moments, singular_values
+from maetheory.metrics import Moments, jackknife, singular_values
+from maetheory.metrics.moments import leave_one_part_out
 
 FIELDS = ("sum", "second_moment", "direction_sum", "direction_second_moment", "fourth_moment")
 
@@ -185,6 +186,120 @@ def test_the_cached_spectrum_is_cleared_when_rows_are_added():
     metrics.nesum(moments)
     moments.merge(Moments(5).update(3 * Z[:7] - 1))
     assert metrics.nesum(moments) == pytest.approx(metrics.nesum(np.concatenate([Z, 3 * Z[:7] - 1])), rel=1e-6)
+
+
+CENTRED = {
+    "participation_ratio": metrics.participation_ratio,
+    "nesum": metrics.nesum,
+    "iso_score": metrics.iso_score,
+    "effective_rank": lambda Z: metrics.effective_rank(Z, convention="centred"),
+    "matrix_entropy": lambda Z: metrics.matrix_entropy(Z, convention="centred"),
+    "condition_number": lambda Z: metrics.condition_number(Z, convention="centred"),
+    "alpha_req": lambda Z: metrics.alpha_req(Z, ranks=(1, 8)).alpha,
+}
+
+
+def two_pass(metric, Z):
+    """A metric of rows that were centred with a mean in 80 bits."""
+    return metric((Z - Z.astype(np.longdouble).mean(0)).astype(float))
+
+
+@pytest.mark.parametrize("offset", [0.0, 200.0, 1e7, 1e12])
+@pytest.mark.parametrize("name", CENTRED)
+@pytest.mark.parametrize("split", [[], [1], [3, 500, 501]])
+def test_a_mean_far_larger_than_the_spread_costs_no_digits(offset, name, split):
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(9000, 8)) * np.arange(1, 9.0) ** -1 + offset * rng.normal(size=8)
+    merged = Moments(8)
+    for part in np.split(Z, split):
+        merged.merge(Moments(8).update(part))
+    found, exact = CENTRED[name](merged), two_pass(CENTRED[name], Z)
+    assert found == pytest.approx(exact, rel=1e-9)
+    assert abs(found - exact) <= getattr(found, "error", 1e-9) + 1e-9 * (
+        offset > 1e7
+    )  # ε ‖Z‖_F is no error of a metric
+    assert getattr(found, "error", 0.0) < 1e-3 * exact
+    assert CENTRED[name](Z) == pytest.approx(exact, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("offset", [200.0, 1e5, 1e7])
+def test_products_in_float32_keep_the_spread_of_features_with_a_large_mean(kind, offset):
+    Z = (np.random.default_rng(0).normal(size=(5000, 16)) + offset).astype(kind)
+    moments = Moments(16, precision="float32").update(Z)
+    for name, metric in CENTRED.items():
+        found, exact = metric(moments), two_pass(metric, Z.astype(float))
+        assert abs(found - exact) <= getattr(found, "error", 1e-3), name
+        assert found == pytest.approx(exact, rel=1e-4), name
+
+
+def test_a_first_row_far_from_all_others_costs_no_digits_of_the_rest():
+    rng = np.random.default_rng(0)
+    Z = np.concatenate([[np.full(4, 1e6)], rng.normal(size=(999, 4))])
+    one_by_one = Moments(4)
+    for row in Z:
+        one_by_one.update(row[None])
+    assert one_by_one.centred_error <= 3 * Moments(4).update(Z).centred_error
+    np.testing.assert_allclose(
+        np.linalg.eigvalsh(one_by_one.scatter()),
+        np.linalg.svd(Z - Z.mean(0), compute_uv=False)[::-1] ** 2,
+        atol=one_by_one.centred_error,
+    )
+    (rest,) = list(leave_one_part_out([Moments(4).update(Z[:1]), Moments(4).update(Z[1:])]))[:1]
+    assert metrics.participation_ratio(rest) == pytest.approx(metrics.participation_ratio(Z[1:]), rel=1e-12)
+
+
+@pytest.mark.parametrize("offset", [1e7, 1e9, 1e12])
+def test_zero_is_never_exact_where_packing_about_the_origin_has_lost_the_spread(offset):
+    Z = np.random.default_rng(0).normal(size=(1000, 6)) + offset
+    moments = Moments(6).update(Z)
+    lost = Moments.unpack(moments.pack())
+    for name, metric in CENTRED.items():
+        found, exact = metric(lost), metric(Z)
+        if name != "alpha_req":  # NaN
+            assert abs(found - exact) <= found.error or np.isinf(found), name
+    centre = Z[:10].mean(0)
+    kept = Moments.unpack(sum(Moments(6).update(part).pack(centre) for part in np.split(Z, 4)), centre=centre)
+    assert metrics.participation_ratio(kept) == pytest.approx(metrics.participation_ratio(Z), rel=1e-9)
+    with pytest.raises(InputError, match="about a centre"):
+        Moments.unpack(moments.pack(), centre=centre)
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.1, 1e9])
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_equal_rows_have_no_spread_and_say_so_exactly(scale, precision):
+    moments = Moments(3, precision=precision)
+    for n in (1, 7, 5000):
+        moments.update(np.tile(scale * np.array([1.0, 2.0, -7.0]), (n, 1)))
+    assert moments.all_rows_equal
+    assert not moments.scatter().any()
+    assert repr(metrics.participation_ratio(moments)) == repr(metrics.nesum(moments)) == "0"
+    moments.update([[scale, 2 * scale, 1.0]])
+    assert not moments.all_rows_equal
+
+
+def test_a_spread_whose_squares_vanish_is_not_known_to_be_zero():
+    Z = 1e-170 * np.random.default_rng(0).normal(size=(50, 3))
+    assert metrics.participation_ratio(Moments(3).update(Z)).error == 3.0
+    assert metrics.effective_rank(Moments(3).update(Z)).error == 3.0
+
+
+def test_the_jackknife_of_a_large_mean_is_that_of_the_spread():
+    Z = np.random.default_rng(0).normal(size=(400, 6))
+    parts, shifted = ([Moments(6).update(part) for part in np.split(rows, 20)] for rows in (Z, Z + 1e8))
+    for metric in (metrics.participation_ratio, metrics.nesum):
+        one, two = jackknife(metric, parts), jackknife(metric, shifted)
+        assert two == pytest.approx(one, rel=1e-6)
+        assert two.error == pytest.approx(one.error, rel=1e-6)
+        assert one.error > 0.01
+
+
+def test_a_jackknife_whose_variation_is_below_the_squaring_error_has_a_wider_interval():
+    rng = np.random.default_rng(0)
+    Z = 1 + 1e-9 * rng.normal(size=(400, 6))
+    found = jackknife(metrics.direction_std, [Moments(6).update(part) for part in np.split(Z, 20)])
+    assert found.low <= metrics.direction_std(Z) <= found.high
+    assert found.error > 1e-9
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from maetheory.core import InputError
 from maetheory.evaluation.collapse.metric_specs import NO_ESTIMATE, RANK_METRICS, MetricEstimate, MetricSpec
-from maetheory.evaluation.features.feature_sets import FeatureSet, merge_moments
-from maetheory.metrics import Moments
+from maetheory.evaluation.features.feature_sets import FeatureSet
+from maetheory.metrics.moments import leave_one_part_out, merge_moments
 from maetheory.metrics.uncertainty import jackknife_error
 
 N_HALF_SAMPLES = 12
@@ -75,7 +75,10 @@ def _estimate_moment_metrics(
     features = feature_set.rows.astype(np.float64) if from_rows else total
     values = {one: _value_or_reason(one, features) for one in metric_specs}
     finite = [one for one, value in values.items() if not isinstance(value, str) and np.isfinite(value)]
-    left_out = _leave_one_group_out(finite, group_moments, total)
+    jackknives = _jackknives(finite, total, leave_one_part_out(group_moments))
+    if from_rows:
+        hidden = [one for one, jackknife in jackknives.items() if jackknife.hidden_by_rounding]
+        jackknives |= _jackknives(hidden, features, _leave_one_group_out(features, feature_set.groups))
     estimates = {}
     for one, value in values.items():
         if isinstance(value, str):
@@ -83,24 +86,59 @@ def _estimate_moment_metrics(
             continue
         note = _metric_note(one, features, value)
         estimates[one] = NO_ESTIMATE._replace(value=float(value), note=note)
-        if one in left_out:
+        if one in jackknives:
             squaring = 0.0 if from_rows else getattr(value, "error", 0.0)
-            estimate = _jackknife_estimate(float(value), one(total), left_out[one], squaring, note)
+            estimate = _jackknife_estimate(float(value), jackknives[one], squaring, note)
             estimates[one] = _clip_rank(estimate, feature_set.d) if one.metric in RANK_METRICS else estimate
     return estimates
 
 
-def _leave_one_group_out(
-    metric_specs: Sequence[MetricSpec], group_moments: Sequence[Moments], total: Moments
-) -> dict[MetricSpec, list[float]]:
-    """Return the values of each metric with one group of images left out, in the order of the groups."""
-    values: dict[MetricSpec, list[float]] = {one: [] for one in metric_specs}
-    packed = total.pack()
-    for moments in group_moments:
-        others = Moments.unpack(packed - moments.pack())
-        for one in metric_specs:
-            values[one].append(one(others))
-    return values
+class _Jackknife(NamedTuple):
+    """A metric of all images and without each group of them in turn, with the largest squaring error of these."""
+
+    value: float
+    without_group: tuple[float, ...]
+    squaring_error: float
+
+    @property
+    def standard_error(self) -> float:
+        return jackknife_error(self.without_group)
+
+    @property
+    def bias(self) -> float:
+        return (len(self.without_group) - 1) * (float(np.mean(self.without_group)) - self.value)
+
+    @property
+    def rounding(self) -> float:
+        """Bound on what squaring errors do to the standard error and, up to a factor of two, to the bias."""
+        return len(self.without_group) * self.squaring_error
+
+    @property
+    def hidden_by_rounding(self) -> bool:
+        """Whether squaring errors may exceed the variation between the groups; also where that is not finite."""
+        with np.errstate(invalid="ignore"):
+            return self.squaring_error > 0 and not self.rounding <= self.standard_error
+
+
+def _jackknives(
+    metric_specs: Sequence[MetricSpec], features: Any, without_group: Iterable[Any]
+) -> dict[MetricSpec, _Jackknife]:
+    """Return the jackknife of each metric, given features (rows or moments) of all images and without each group."""
+    if not metric_specs:
+        return {}
+    values = [[one(others) for one in metric_specs] for others in (features, *without_group)]
+    return {
+        one: _Jackknife(
+            float(found[0]), tuple(float(v) for v in found[1:]), max(getattr(v, "error", 0.0) for v in found)
+        )
+        for one, found in zip(metric_specs, zip(*values, strict=True), strict=True)
+    }
+
+
+def _leave_one_group_out(rows: np.ndarray, groups: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the rows (n, d) without each group in turn."""
+    for name in np.unique(groups):
+        yield rows[groups != name]
 
 
 def _clip_rank(estimate: MetricEstimate, d: int) -> MetricEstimate:
@@ -116,18 +154,17 @@ def _value_or_reason(metric_spec: MetricSpec, features: Any) -> float | str:
         return str(error)
 
 
-def _jackknife_estimate(
-    value: float, of_moments: float, left_out: Sequence[float], squaring: float, note: str
-) -> MetricEstimate:
+def _jackknife_estimate(value: float, jackknife: _Jackknife, squaring: float, note: str) -> MetricEstimate:
     """Return a value with the interval of its n → ∞ limit.
 
-    The bias is computed from values of moments only: a difference between rows and moments would multiply the rounding
-    error by the number of groups.
+    The bias is computed from values of one kind only, of moments or of rows: a difference between rows and moments
+    would multiply the rounding error by the number of groups.
     """
     with np.errstate(invalid="ignore"):
-        bias = (len(left_out) - 1) * (float(np.mean(left_out)) - float(of_moments))
-        error = 2 * jackknife_error(left_out) + squaring
-        return _with_interval(value, value - bias, error, JACKKNIFE_METHOD, note)
+        error = 2 * jackknife.standard_error + squaring
+        if jackknife.hidden_by_rounding:
+            error += jackknife.rounding
+        return _with_interval(value, value - jackknife.bias, error, JACKKNIFE_METHOD, note)
 
 
 def estimate_by_half_sampling(

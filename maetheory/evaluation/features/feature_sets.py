@@ -17,6 +17,7 @@ from maetheory.data import ImageSet
 from maetheory.evaluation.features.backbone import encoder_depth
 from maetheory.evaluation.features.encode import Readout, encode_batches
 from maetheory.metrics import Moments
+from maetheory.metrics.moments import merge_moments
 
 N_GROUPS = 20
 MAX_ROWS_IN_MEMORY = 25_600  # images whose rows are all kept: as many as RankMe's publication uses
@@ -76,14 +77,6 @@ class FeatureSet:
     def d(self) -> int:
         """Number of dimensions."""
         return int(self.rows.shape[1])
-
-
-def merge_moments(parts: Sequence[Moments]) -> Moments:
-    """Return the moments of several disjoint sets of rows together."""
-    total = Moments(parts[0].d)
-    for part in parts:
-        total.merge(part)
-    return total
 
 
 def collect_features(

@@ -99,6 +99,23 @@ def test_an_error_is_not_clipped_where_its_interval_is() -> None:
     assert all(0.5 * spread < row.error < 2 * spread for row in rows)
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(("spread", "mean"), [(1.0, 1e4), (1e-3, 1.0), (1e-5, 1.0)])
+def test_rounding_never_gives_a_nearly_collapsed_encoder_an_interval_without_width(
+    spread: float, mean: float, streamed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = (mean + spread * np.random.default_rng(0).normal(size=(400, 8))).astype(np.float32)
+    if streamed:
+        monkeypatch.setattr(feature_sets, "MAX_ROWS_IN_MEMORY", 10)
+    names = ["participation_ratio", "nesum", "mean_cosine", "umae_uniformity", "direction_std", "effective_rank"]
+    table = collapse_report(given(rows), np.zeros((400, 1, 2, 2)), metrics=names).set_index("metric")
+    assert (table.error > 0).all()
+    for name in names:
+        of_rows = getattr(metrics, name)(rows.astype(float))
+        assert abs(table.value[name] - of_rows) <= table.error[name]
+    assert table.value["participation_ratio"] > 7
+
+
 def test_full_adds_baselines_and_changes_nothing_else(images: ImageSet) -> None:
     model = trained()
     quick, full = (collapse_report(model, images, full=full) for full in (False, True))
