@@ -63,6 +63,7 @@ FORBIDDEN_PREFIXES = (
     "torch.utils.cpp_extension",
     "torch.utils.model_zoo",
 )
+GETATTR = "builtins.getattr"  # how a pickle writes a static method of a class or a class in a class
 ALLOWED_CALLABLES = frozenset(_BUILTIN_CALLABLES.split()) | frozenset(_LIBRARY_CALLABLES.split())
 MAX_NAME_LENGTH = 1000
 PYTHON2_MODULES = {
@@ -88,9 +89,30 @@ def check_global(module: str, name: str) -> str:
     parts = full.split(".")
     harmful = parts[0] in FORBIDDEN_ROOTS or FORBIDDEN_PARTS.intersection(parts) or full.startswith(FORBIDDEN_PREFIXES)
     inside = any(part.startswith("__") and part != "__main__" and part != "__mp_main__" for part in parts)
-    if (harmful or inside) and full not in ALLOWED_CALLABLES:
-        raise InputError(f"the pickle asks for {printable(full)}, which no checkpoint needs; do not open it elsewhere")
+    if (harmful or inside) and full not in ALLOWED_CALLABLES and full != GETATTR:
+        raise _refused_global(full)
     return full
+
+
+def attribute_name(owner: object, attribute: object) -> tuple[str, str]:
+    """Return module and name of the attribute of a named class that a pickle asks for.
+
+    Raises
+    ------
+    InputError
+        If the owner is no plain name of a class of a project, or the attribute reaches into the inside of an object.
+    """
+    if not isinstance(owner, str) or not isinstance(attribute, str) or not attribute.isidentifier():
+        raise _refused_global(GETATTR)
+    module, _, name = owner.rpartition(".")
+    if owner in ALLOWED_CALLABLES or not name[:1].isupper():
+        raise _refused_global(GETATTR)
+    return module, f"{name}.{attribute}"
+
+
+def _refused_global(full: str) -> InputError:
+    """Return the error for a name that no checkpoint needs."""
+    return InputError(f"the pickle asks for {printable(full)}, which no checkpoint needs; do not open it elsewhere")
 
 
 def check_callable(full: str) -> str:

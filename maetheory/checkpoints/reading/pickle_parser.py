@@ -17,7 +17,7 @@ from typing import Any
 
 from maetheory.checkpoints.reading.allowance import Allowance
 from maetheory.checkpoints.reading.dict_keys import check_key
-from maetheory.checkpoints.reading.pickle_globals import check_callable, check_global
+from maetheory.checkpoints.reading.pickle_globals import GETATTR, attribute_name, check_callable, check_global
 from maetheory.checkpoints.reading.pickle_values import GlobalName, ParsedPickle, PickledObject, StorageReference
 from maetheory.core import InputError, printable
 
@@ -211,7 +211,10 @@ class _PickleMachine:
 
     def global_name(self, module: str, name: str) -> GlobalName:
         """Check and note a global that the pickle refers to."""
-        full = check_global(module, name)
+        try:
+            full = check_global(module, name)
+        except InputError as error:
+            raise InputError(f"{error}; it also asks for {GETATTR}") if GETATTR in self.globals else error from None
         self.allowance.spend(len(full))
         self.globals.add(full)
         return GlobalName(full)
@@ -237,10 +240,13 @@ class _PickleMachine:
         function, *args = self.pop_mark()
         self.stack.append(self.called_object(function, tuple(args)))
 
-    def called_object(self, function: Any, args: Any) -> PickledObject:
-        """Return the record of a call."""
+    def called_object(self, function: Any, args: Any) -> PickledObject | GlobalName:
+        """Return the record of a call; an attribute of a named class is a longer name."""
         if type(function) is not GlobalName or type(args) is not tuple:
             raise InputError("its pickle calls what is no plain name")
+        if function.name == GETATTR:
+            owner, attribute = args if len(args) == 2 else (None, None)
+            return self.global_name(*attribute_name(owner.name if type(owner) is GlobalName else None, attribute))
         full = check_callable(function.name)
         if full in ("copyreg._reconstructor", "copyreg.__newobj__", "copyreg.__newobj_ex__"):
             self.allowance.step(len(args))

@@ -49,6 +49,18 @@ def attacks(canary: Path) -> dict[str, tuple[bytes, str]]:
             b"c__builtin__\ngetattr\n(" + reach + text("system") + b"tR(" + command + b"tR.",
             "builtins.getattr",
         ),
+        "an attribute of a module": (
+            b"c__builtin__\ngetattr\n(cargparse\n_os\n" + text("system") + b"tR(" + command + b"tR.",
+            "builtins.getattr",
+        ),
+        "the inside of a class": (
+            b"c__builtin__\ngetattr\n(cargparse\nNamespace\n"
+            + text("__init__")
+            + b"tR0cos\nsystem\n("
+            + command
+            + b"tR.",
+            "argparse.Namespace.__init__",
+        ),
         "in a list in a dict": (b"}" + text("a") + b"](cos\nsystem\n(" + command + b"tRes.", "os.system"),
         "through the memo": (b"cos\nsystem\nq\x000h\x00(" + command + b"tR.", "os.system"),
         "thrown away": (b"cos\nsystem\n(" + command + b"tR0N.", "os.system"),
