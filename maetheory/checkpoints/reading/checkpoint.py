@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.checkpoints.reading.files import check_regular_file, read_magic_bytes, read_sidecars, sha256
+from maetheory.checkpoints.reading.remote_names import refuse_remote_names
 from maetheory.checkpoints.reading.shards import check_shard_complete, find_weights_file, read_shard_index
 from maetheory.checkpoints.reading.tensor_names import check_listed_names, check_safetensors_header, check_tensor_names
 from maetheory.checkpoints.reading.torch_files import FileContents, read_torch_legacy, read_torch_zip
@@ -42,6 +43,7 @@ def read_checkpoint(path: str | Path, *, max_bytes: int | None = None) -> Checkp
     InputError
         If it cannot be read as data alone: damaged, hostile, too large for its size, or no checkpoint.
     """
+    refuse_remote_names(path)
     path = Path(path)
     try:
         return _read_folder(path, max_bytes) if path.is_dir() else _read_file(path, max_bytes)
