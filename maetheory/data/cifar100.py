@@ -10,7 +10,6 @@ from maetheory.core import InputError
 from maetheory.data.images import ImageSet, class_balanced_indices
 
 FOLDER = "cifar-100-binary"
-ARCHIVE = "cifar-100-binary.tar.gz"
 RECORDS = {"train": 50_000, "test": 10_000}
 RECORD_BYTES = 2 + 3 * 32 * 32  # the coarse and the fine label, then the red, green and blue planes
 N_CLASSES = 100

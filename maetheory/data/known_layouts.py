@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from maetheory.core import InputError
 from maetheory.data.array_files import is_array_file, load_array_file
 from maetheory.data.cifar10 import load_cifar10
-from maetheory.data.cifar10_archive import ARCHIVE as CIFAR10_ARCHIVE
 from maetheory.data.cifar10_archive import find_cifar10
-from maetheory.data.cifar100 import ARCHIVE as CIFAR100_ARCHIVE
 from maetheory.data.cifar100 import find_cifar100, load_cifar100
-from maetheory.data.cifar_matlab import find_cifar_matlab, load_cifar_matlab
+from maetheory.data.cifar_dictionaries import find_cifar_dictionaries, load_cifar_dictionaries
 from maetheory.data.idx_files import find_idx_file, is_idx_folder, load_idx_folder
 from maetheory.data.images import ImageSet
-
-_PYTHON_LAYOUTS = (
-    ("CIFAR-10", "cifar-10-batches-py", ("data_batch_1", "test_batch"), CIFAR10_ARCHIVE),
-    ("CIFAR-100", "cifar-100-python", ("train", "test"), CIFAR100_ARCHIVE),
-)
 
 
 def load_known_layout(path: Path, split: str | None, limit: int | None) -> ImageSet | None:
@@ -35,34 +27,23 @@ def load_known_layout(path: Path, split: str | None, limit: int | None) -> Image
     Raises
     ------
     InputError
-        If a file is missing or damaged, lacks the split, or is pickled and could run code.
+        If a file is missing or damaged, or lacks the split.
     """
     labelled = split or "test"
     if find_cifar10(path):
         return load_cifar10(labelled, path, limit)
     if cifar100 := find_cifar100(path):
         return load_cifar100(cifar100, labelled, limit)
-    if matlab := find_cifar_matlab(path):
-        return load_cifar_matlab(*matlab, labelled, limit)
+    if dictionaries := find_cifar_dictionaries(path):
+        return load_cifar_dictionaries(*dictionaries, labelled, limit)
     if is_idx_folder(path):
         has_test = split is not None or find_idx_file(path, "test") is not None
         return load_idx_folder(path, labelled if has_test else "train", limit)
     if is_array_file(path):
         return load_array_file(path, _array_splits(split), limit)
-    _refuse_pickles(path)
     return None
 
 
 def _array_splits(split: str | None) -> tuple[str, ...]:
     """Return the splits to look for in this order; as in image folders, "val" and "test" replace each other."""
     return {"train": ("train",), "val": ("val", "test"), "test": ("test", "val"), None: ("test", "val", "train")}[split]
-
-
-def _refuse_pickles(path: Path) -> None:
-    for name, folder, files, archive in _PYTHON_LAYOUTS:
-        inside = path / folder
-        if inside.is_dir() or (path.name == folder and any((path / file).is_file() for file in files)):
-            raise InputError(
-                f"{path} holds {name} as pickles, which can run code and are not read; fetch the binary version, "
-                f"{archive}, from https://www.cs.toronto.edu/~kriz/cifar.html"
-            )

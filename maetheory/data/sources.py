@@ -64,8 +64,8 @@ def load_images(
     source : str or path
         "digits" (comes with scikit-learn), "cifar10", or a path of
 
-        - a folder with the official binary or MATLAB files of CIFAR-10 or CIFAR-100, or with
-          ``cifar-10-batches-bin/``, ``cifar-100-binary/``, ``cifar-10-batches-mat/`` or ``cifar-100-matlab/``;
+        - a folder with the official files of CIFAR-10 or CIFAR-100, binary, MATLAB or Python, which is read without
+          `pickle`; or the folder that holds it, such as ``cifar-10-batches-bin/`` or ``cifar-100-python/``;
         - a folder with the IDX files of MNIST, Fashion-MNIST, KMNIST or EMNIST, packed or not, or with ``raw/``;
         - a ``.npy`` or ``.npz`` file of images (see `load_array_file`);
         - an image folder with ``train/CLASS/*.jpg`` and ``val/`` or ``test/`` (see `load_image_folder`). One without
@@ -161,7 +161,7 @@ def _unknown_source(source: str | os.PathLike[str], folder: Path) -> InputError:
     what = "holds neither" if folder.is_dir() else "is none of these"
     return InputError(
         f"images come from {', '.join(DATASETS)}, a .npy or .npz file, or a folder with images, train/CLASS/*.jpg, the "
-        f"binary or MATLAB files of CIFAR-10 or CIFAR-100, or the IDX files of MNIST, but {source!s} {what}"
+        f"official files of CIFAR-10 or CIFAR-100, or the IDX files of MNIST, but {source!s} {what}"
     )
 
 
