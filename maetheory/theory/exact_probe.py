@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.theory.graph_quantities import column_basis, weighted_rows
+from maetheory.theory.propagated_errors import projector_error, square_error
 
 _TIE = 1e-12
 _NO_CLASS = -1
@@ -43,6 +45,12 @@ def probe_residual(graph: MaskGraph, features: np.ndarray) -> float:
     (0.5, 0.0)
     """
     return float(((label_matrix(graph) - projected_labels(graph, features)) ** 2).sum())
+
+
+def measured_residual(graph: MaskGraph, features: np.ndarray) -> Estimate:
+    """Probe residual with its rounding error, which grows as features become dependent."""
+    residual = probe_residual(graph, features)
+    return Estimate(residual, square_error(residual, projector_error(weighted_rows(graph, features))))
 
 
 def view_error(graph: MaskGraph, features: np.ndarray) -> float:

@@ -11,34 +11,31 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
 from maetheory.core import Estimate, InputError, SquaresOverflowError
 from maetheory.theory.objects import SHAPES, Objects, as_array_of_shape, call_with_named_objects, graph_shape
+from maetheory.theory.offsets import without_offsets
+from maetheory.theory.verdicts import ROUNDING_TOLERANCE, TIGHT_TOLERANCE, Comparison, Verdict
+
+__all__ = [
+    "ROUNDING_TOLERANCE",
+    "TIGHT_TOLERANCE",
+    "Assumption",
+    "Check",
+    "Theorem",
+    "Verdict",
+    "combine",
+    "find_theorem",
+]
 
 Side = Callable[..., float]
 AssumptionFunction = Callable[..., tuple[bool, str]]
 
-TIGHT_TOLERANCE = 1e-10
-"""Equality up to rounding error: |slack| at most this many times the scale."""
-ROUNDING_TOLERANCE = 1e-12
-"""An assumption that fails by at most this relative amount counts as met."""
 _LEAST_SCALE = float(np.finfo(float).tiny / np.finfo(float).eps)
 """Below this the squares that make up a side have lost digits."""
-
-
-class Verdict(StrEnum):
-    """Outcome of a check: one of six labels."""
-
-    HOLDS = "HOLDS"
-    TIGHT = "TIGHT"
-    UNDECIDED = "UNDECIDED"
-    VACUOUS = "VACUOUS"
-    INAPPLICABLE = "INAPPLICABLE"
-    VIOLATED = "VIOLATED"
 
 
 @dataclass(frozen=True)
@@ -140,7 +137,15 @@ class Theorem:
     derived : mapping of str to callable
         Objects computed from the others, once per check and in order, where they are not given.
     scale : callable, optional
-        Size of the terms that cancel; the larger side when absent.
+        Size of the terms that cancel; the larger side when absent or larger.
+    size : callable, optional
+        Mean square of the numbers that are subtracted before they are squared, 1 for a probe of labels; from it the
+        rounding error of the squares is computed. Absent where nothing is subtracted.
+    common : callable, optional
+        Term that stands on both sides and cancels, so that it does not count for the scale.
+    offsets : tuple of tuples of str
+        Groups of objects that may be shifted together by a constant on each component without changing the sides;
+        a large common offset is removed before they are evaluated.
     trivial : float or callable, optional
         Bound that is known without the theorem; a theorem that is no better is VACUOUS.
     terms : callable, optional
@@ -187,6 +192,9 @@ class Theorem:
     shapes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     derived: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     scale: Side | None = None
+    size: Side | None = None
+    common: Side | None = None
+    offsets: tuple[tuple[str, ...], ...] = ()
     trivial: float | Side | None = None
     terms: Callable[..., Mapping[str, float]] | None = None
     needs_graph: bool = True
@@ -242,50 +250,39 @@ class Theorem:
             for name, assumption in self.assumptions.items()
             for holds, measured in [call_with_named_objects(assumption, world)]
         )
-        lhs, rhs = (
-            _estimate(call_with_named_objects(self.lhs, world)),
-            _estimate(call_with_named_objects(self.rhs, world)),
+        world = without_offsets(world, self.offsets)
+        lhs, rhs, scale, size, common = (
+            Estimate(0.0) if side is None else _estimate(call_with_named_objects(side, world))
+            for side in (self.lhs, self.rhs, self.scale, self.size, self.common)
         )
-        scale = max(abs(lhs.value), abs(rhs.value))
-        if self.scale is not None:
-            scale = max(scale, abs(float(call_with_named_objects(self.scale, world))))
-        slack = {">=": lhs - rhs, "<=": rhs - lhs, "==": -abs(lhs - rhs)}[self.direction]
-        if -TIGHT_TOLERANCE * scale <= slack < 0:
-            slack = 0.0
+        compared = Comparison(
+            lhs=lhs,
+            rhs=rhs,
+            direction=self.direction,
+            scale=max(abs(lhs - common), abs(rhs - common), abs(scale)),
+            common=abs(common),
+            size=size.value,
+            terms=_longest_sum(world),
+            never_tight=bool(self.never_tight),
+        )
         known = call_with_named_objects(self.trivial, world) if callable(self.trivial) else self.trivial
         trivial = None if known is None else float(known)
-        verdict, note = self._verdict(lhs, rhs, slack, scale, assumptions, trivial)
+        failing = [f"{a.name} fails: {a.measured}" for a in assumptions if not a.holds]
+        verdict, note = (Verdict.INAPPLICABLE, "; ".join(failing)) if failing else compared.verdict(trivial)
         terms = dict(call_with_named_objects(self.terms, world)) if self.terms is not None else {}
-        return Check(self.statement, lhs, rhs, slack, scale, assumptions, verdict, note, self.slug, terms, trivial)
-
-    def _verdict(
-        self,
-        lhs: Estimate,
-        rhs: Estimate,
-        slack: float,
-        scale: float,
-        assumptions: tuple[Assumption, ...],
-        trivial: float | None,
-    ) -> tuple[Verdict, str]:
-        failing = [a for a in assumptions if not a.holds]
-        if failing:
-            return Verdict.INAPPLICABLE, "; ".join(f"{a.name} fails: {a.measured}" for a in failing)
-        if math.isnan(slack):
-            return Verdict.VIOLATED, "a side is not a number"
-        error = lhs.error + rhs.error
-        if error > TIGHT_TOLERANCE * scale and abs(slack) <= error:
-            return Verdict.UNDECIDED, f"the slack is at most the error of the two sides, {error:.3g}"
-        if abs(slack) <= TIGHT_TOLERANCE * scale:
-            return Verdict.TIGHT, ""
-        if slack < 0:
-            return Verdict.VIOLATED, ""
-        if (
-            trivial is not None
-            and self.direction != "=="
-            and (rhs <= trivial if self.direction == ">=" else rhs >= trivial)
-        ):
-            return Verdict.VACUOUS, f"no better than the trivial bound {float(trivial):.6g}"
-        return Verdict.HOLDS, ""
+        return Check(
+            claim=self.statement,
+            lhs=lhs,
+            rhs=rhs,
+            slack=compared.slack,
+            scale=compared.scale,
+            assumptions=assumptions,
+            verdict=verdict,
+            note=note,
+            slug=self.slug,
+            terms=terms,
+            trivial=trivial,
+        )
 
     def _without_sides(self, verdict: Verdict, note: str) -> Check:
         nan = Estimate(math.nan)
@@ -321,6 +318,12 @@ def find_theorem(theorems: Mapping[str, Theorem], slug: str) -> Theorem:
     if slug not in theorems:
         raise InputError(f"there is no theorem {slug!r}; the theorems are: {', '.join(theorems)}")
     return theorems[slug]
+
+
+def _longest_sum(world: Objects) -> int:
+    """Number of terms of the longest sum over nodes or columns of a world, with some to spare."""
+    shapes = [graph_shape(world["graph"])] if "graph" in world else []
+    return 8 + max((n for shape in (*shapes, *(np.shape(v) for v in world.values())) for n in shape), default=0)
 
 
 def _refuse_lost_squares(found: Check, flags: set[str]) -> Check:

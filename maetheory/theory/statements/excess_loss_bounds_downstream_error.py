@@ -95,7 +95,7 @@ def bound_summands(graph: MaskGraph, features: np.ndarray) -> list[tuple[float, 
 def excess_bound(graph: MaskGraph, features: np.ndarray) -> Estimate:
     """Bound at the best k', with the rounding error of both quotients; infinite if no k' is admissible.
 
-    The excess is known to within rounding error of Ā, of norm one, so its quotient by a small drop of eigenvalues is not.
+    The rounding error of the excess is that of Ā, of norm one, and a small drop of eigenvalues magnifies it.
     """
     splits = admissible_splits(graph, features.shape[1])
     if not splits:

@@ -194,4 +194,4 @@ def test_rounding_error_of_a_constant_encoder_violates_nothing(seed):
     found = check(
         "reconstruction-bounds-encoder-alignment", graph, features=features, h=zero, h_g=zero[:2], targets=zero[:2]
     )
-    assert found.verdict is Verdict.TIGHT
+    assert (found.verdict, found.slack) == (Verdict.VACUOUS, 0.0)
