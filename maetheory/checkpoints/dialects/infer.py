@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from math import isfinite
 from typing import Any, NamedTuple, get_args
 
 from torch import Tensor
@@ -19,10 +18,13 @@ from maetheory.checkpoints.dialects.dialect import COMMON_DEFAULTS, ConfigValue
 from maetheory.checkpoints.dialects.infer_heads import infer_heads
 from maetheory.checkpoints.dialects.infer_positions import infer_positions
 from maetheory.checkpoints.encoder_config import Activation, EncoderConfig
-from maetheory.core import InputError
+from maetheory.core import InputError, printable_value
 
 BLOCK_INDEX = re.compile(r"blocks\.(\d+)\.")
 ASSUMABLE_FIELDS = ("image_size", "heads", "eps", "final_eps", "activation", "mean", "std")
+MAX_BLOCKS = 1000
+MAX_COUNT = 2**20
+MAX_MAGNITUDE = 1e6
 CONFIG_FIELDS = tuple(field.name for field in fields(EncoderConfig))
 
 
@@ -104,27 +106,34 @@ def _contradicted_by_shapes(known: Mapping[str, ConfigValue], shapes: Mapping[st
 def _check_value(name: str, stated: ConfigValue) -> None:
     """Refuse a stated value that no architecture has; JSON files beside the weights may hold anything."""
     values = stated.value if isinstance(stated.value, list | tuple) else (stated.value,)
+    count = f"at most {MAX_COUNT}" if _all_integers(values) else "a whole number of at least 1"
     ok, requirement = {
-        "heads": (_is_count(values), "a whole number of at least 1"),
-        "image_size": (_is_count(values), "a whole number of at least 1"),
+        "heads": (_is_count(values), count),
+        "image_size": (_is_count(values), count),
         "eps": (_all_finite_numbers(values) and 0 < values[0] < 1, "a number between 0 and 1"),
         "final_eps": (_all_finite_numbers(values) and 0 < values[0] < 1, "a number between 0 and 1"),
         "mean": (_all_finite_numbers(values), "finite numbers"),
         "std": (_all_finite_numbers(values) and min(values) > 0, "positive numbers"),
-        "activation": (values[0] in get_args(Activation), "one of " + ", ".join(get_args(Activation))),
+        "activation": (values[:1] and values[0] in get_args(Activation), "one of " + ", ".join(get_args(Activation))),
     }.get(name, (True, ""))
     if not ok:
-        raise InputError(f"{name} must be {requirement}, but {stated.source} says {stated.value!r}")
+        raise InputError(f"{name} must be {requirement}, but {stated.source} says {printable_value(stated.value)}")
+
+
+def _all_integers(values: Sequence[Any]) -> bool:
+    """Return whether these are integers of at least 1, of any size."""
+    return all(type(value) is int and value >= 1 for value in values)
 
 
 def _is_count(values: Sequence[Any]) -> bool:
-    """Return whether this is one integer of at least 1."""
-    return len(values) == 1 and isinstance(values[0], int) and not isinstance(values[0], bool) and values[0] >= 1
+    """Return whether this is one integer from 1 to `MAX_COUNT`."""
+    return len(values) == 1 and type(values[0]) is int and 1 <= values[0] <= MAX_COUNT
 
 
 def _all_finite_numbers(values: Sequence[Any]) -> bool:
-    """Return whether these are finite numbers, at least one."""
-    return len(values) > 0 and all(isinstance(value, int | float) and isfinite(value) for value in values)
+    """Return whether these are finite numbers of at most `MAX_MAGNITUDE`, at least one."""
+    kinds = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    return len(values) > 0 and kinds and all(abs(value) <= MAX_MAGNITUDE for value in values)
 
 
 def _values_from_shapes(tensors: Mapping[str, Tensor]) -> dict[str, ConfigValue]:
@@ -177,6 +186,10 @@ def _require_tensor(tensors: Mapping[str, Tensor], name: str, ndim: int) -> Tens
 def _count_blocks(tensors: Mapping[str, Tensor]) -> int:
     """Return the number of blocks, numbered from 0 without a gap."""
     numbers = {int(found[1]) for name in tensors if (found := BLOCK_INDEX.match(name))}
+    if max(numbers, default=0) >= MAX_BLOCKS:
+        raise InputError(
+            f"a Vision Transformer has fewer than {MAX_BLOCKS} blocks, but this file names blocks.{max(numbers)}"
+        )
     gaps = sorted(set(range(max(numbers, default=0) + 1)) - numbers)
     if gaps:
         raise InputError(

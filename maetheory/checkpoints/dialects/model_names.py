@@ -26,6 +26,7 @@ TIMM_SIZES = {  # width and heads
     "giantopt": (1536, 16),
     "so400m": (1152, 16),
 }
+MAX_NAME_LENGTH = 200  # of a model; longer texts are no names, and patterns would take long on them
 HEADS_BY_NAME = {"vit_base_patch16_gap_224": 16}
 MODEL_NAME_PATHS = ("arch", "args.arch", "args.model", "args.model_name")
 MEAN_STD_BY_NAME = (
@@ -77,7 +78,7 @@ def _heads_from_name(name: str, contents: CheckpointContents, tensors: Tensors) 
     if name == "vit_small" and lookup(contents.tree, "best_acc1") is not None:
         return 12  # saved by the linear probing of MoCo-v3, whose small model has twelve heads (Chen et al. 2021)
     width = embed_dim(tensors)
-    found = re.search(r"(?:vit|deit3?|beit(?:v2)?)_([a-z]+\d*[a-z]*)(?:_|$)", name)
+    found = re.search(r"(?:vit|deit3?|beit(?:v2)?)_([a-z]+(?:\d+[a-z]*)?)(?:_|$)", name)
     size_width, heads = TIMM_SIZES.get(found[1], (0, 0)) if found else (0, 0)
     return HEADS_BY_NAME.get(name.split(".")[0], heads) if width == size_width else None
 
@@ -105,4 +106,5 @@ def model_name(contents: CheckpointContents) -> tuple[str, str]:
     """Return the model's name and the place that states it, two empty strings without one."""
     found = [(lookup(contents.sidecars.get("config.json"), "architecture"), "config.json")]
     found += [(lookup(contents.tree, place), place) for place in MODEL_NAME_PATHS]
-    return next(((name, place) for name, place in found if isinstance(name, str) and name), ("", ""))
+    texts = ((name, place) for name, place in found if isinstance(name, str) and 0 < len(name) <= MAX_NAME_LENGTH)
+    return next(texts, ("", ""))

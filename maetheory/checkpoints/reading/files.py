@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from maetheory.core import InputError
+from maetheory.core import InputError, printable
 
 MAX_JSON_BYTES = 16 * 2**20
+MAX_JSON_DIGITS = 38  # those of 128 bits, as random seeds have; larger integers have no float
 SIDECAR_NAMES = ("config.json", "preprocessor_config.json", "args.json")
 LFS_POINTER = b"version https://git-lfs"
 MARKUP_PREFIXES = (b"<!doctype", b"<html", b"<?xml")
@@ -92,14 +94,34 @@ def read_json(path: Path) -> Any:
     Raises
     ------
     InputError
-        If it is longer than `MAX_JSON_BYTES`, or no JSON.
+        If it is longer than `MAX_JSON_BYTES`, no JSON, or holds a number that is out of the range of numbers.
     """
     if check_regular_file(path).stat().st_size > MAX_JSON_BYTES:
         raise InputError(f"{path.name} is longer than {MAX_JSON_BYTES} bytes")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), parse_int=_json_integer, parse_float=_json_float)
+    except _OutOfRangeError as error:
+        raise InputError(f"{path.name} is damaged: it holds the number {error}, which no checkpoint needs") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path.name} is not JSON that can be read") from error
+
+
+class _OutOfRangeError(ValueError):
+    """A JSON number that no number type here holds."""
+
+
+def _json_integer(digits: str) -> int:
+    """Return an integer of at most `MAX_JSON_DIGITS` digits."""
+    if len(digits) > MAX_JSON_DIGITS + 1:
+        raise _OutOfRangeError(printable(digits, 40))
+    return int(digits)
+
+
+def _json_float(digits: str) -> float:
+    """Return a finite number."""
+    if not math.isfinite(number := float(digits)):
+        raise _OutOfRangeError(printable(digits, 40))
+    return number
 
 
 def _file_sha256(path: Path) -> str:

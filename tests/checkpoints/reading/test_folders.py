@@ -99,3 +99,20 @@ def test_an_index_that_does_not_fit(change: dict, words: str, tmp_path: Path) ->
     content = json.loads(index.read_text())
     index.write_text(json.dumps({"weight_map": content["weight_map"] | change}))
     assert words in refusal_message(tmp_path)
+
+
+@pytest.mark.parametrize("number", [str(10**400), "-" + str(10**40), "1e400", "-1e999", "9" * 5000])
+@pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json", "args.json"])
+def test_numbers_out_of_range_make_a_sidecar_damaged(name: str, number: str, tmp_path: Path) -> None:
+    """Integers without a float and floats beyond the largest are refused where the file is read, whatever their key."""
+    torch.save({"w": torch.ones(2)}, tmp_path / "pytorch_model.bin")
+    (tmp_path / name).write_text(f'{{"a": [{{"b": {number}}}]}}', encoding="utf-8")
+    message = refusal_message(tmp_path)
+    assert f"{name} is damaged: it holds the number" in message
+    assert len(message) < 500
+
+
+def test_numbers_as_large_as_seeds_are_read(tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(2)}, tmp_path / "pytorch_model.bin")
+    (tmp_path / "args.json").write_text(json.dumps({"seed": 2**120, "lr": 1e-300}), encoding="utf-8")
+    assert read_checkpoint(tmp_path).sidecars["args.json"] == {"seed": 2**120, "lr": 1e-300}
