@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from maetheory.checkpoints.encoder_config import EncoderConfig
+from maetheory.core import printable, printable_sentence
+
+MAX_LINE_LENGTH = 20_000
+MAX_LISTED_NAMES = 50
 
 
 @dataclass(frozen=True)
@@ -66,30 +70,50 @@ class LoadReport:
     notes: tuple[str, ...]
     trained: Mapping[str, Any]
 
+    def __post_init__(self) -> None:
+        """Make every note one printable line, since notes quote names from the file and are shown in many places."""
+        object.__setattr__(self, "notes", tuple(map(printable_sentence, self.notes)))
+
     def to_dict(self) -> dict[str, Any]:
         """Return nested plain values, ready for JSON."""
         return asdict(self)
 
     def __str__(self) -> str:
-        """Return one line a value, as `maetheory inspect` prints them."""
+        """Return one line a value, as `maetheory inspect` prints them, with names from the file escaped and shortened."""
+        unused = [f"{printable(description)} ({n})" for description, n in self.left.items()]
         lines = [
             ("file", f"{self.path} ({self.container})"),
             ("sha256", self.sha256),
             ("written by", f"{self.dialect}: {self.about}"),
             ("weights", self.weights),
             ("key names", _describe_key_names(self.prefix, self.wrappers)),
-            ("pickled", ", ".join(self.globals) + " (none was run)" if self.globals else "plain values only"),
+            (
+                "pickled",
+                _shortened(map(_name, self.globals)) + " (none was run)" if self.globals else "plain values only",
+            ),
             *((f"  {name}", f"{value} ({self.sources[name]})") for name, value in asdict(self.config).items()),
             ("decoder", self.decoder),
             ("head", f"{self.head.classes} classes, on {self.head.readout}" if self.head else "absent"),
-            ("unused keys", "; ".join(f"{description} ({n})" for description, n in self.left.items()) or "none"),
+            ("unused keys", _shortened(unused, "; ") or "none"),
             (
                 "trained with",
-                ", ".join(f"{name} {value}" for name, value in self.trained.items()) or "not stated",
+                ", ".join(f"{name} {_name(value)}" for name, value in self.trained.items()) or "not stated",
             ),
             *(("note", note) for note in self.notes),
         ]
-        return "\n".join(f"{name:<19}{value}" for name, value in lines)
+        return "\n".join(f"{name:<19}{printable(str(value), MAX_LINE_LENGTH)}" for name, value in lines)
+
+
+def _name(text: Any) -> str:
+    """Return a name or argument from the file as at most 200 printable characters."""
+    return printable(str(text), 200)
+
+
+def _shortened(names: Iterable[str], separator: str = ", ") -> str:
+    """Join names; of more than fifty the first fifty, and how many there are."""
+    names = list(names)
+    rest = [f"… ({len(names)} in all)"] if len(names) > MAX_LISTED_NAMES else []
+    return separator.join([*names[:MAX_LISTED_NAMES], *rest])
 
 
 def _describe_key_names(prefix: str, wrappers: tuple[str, ...]) -> str:
