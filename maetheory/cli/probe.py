@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +23,7 @@ from maetheory.cli.probe_modes import fine_tune, mode_options, probe_frozen
 from maetheory.cli.program import app
 from maetheory.cli.terminal import print_result, show_progress
 from maetheory.core import Estimate, InputError, atomic_write, check_writable
+from maetheory.core.json_documents import strict_json
 
 
 @app.command()
@@ -132,7 +132,7 @@ def probe(
     }
     if out is not None:
         with atomic_write(out / "probe.json") as part:
-            part.write_text(json.dumps(document, indent=1) + "\n")
+            part.write_text(strict_json(document, indent=1) + "\n")
     print_result(document, as_json, lambda: _result_text(accuracy, document))
 
 

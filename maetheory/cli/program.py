@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from maetheory import __version__
-from maetheory.cli.terminal import ResumableInterrupt, warnings_at_the_end
-from maetheory.core import InputError
+from maetheory.cli.terminal import ResumableInterrupt, discard_output, print_line, warnings_at_the_end
+from maetheory.core import InputError, printable_sentence
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # click's class; some versions of typer have a click of their own
 DONE, VIOLATED, BAD_INPUT, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 70, 130
@@ -37,6 +37,7 @@ def run_command(arguments: list[str]) -> int:
     arguments : list of str
         Command and options, without the name of the program.
     """
+    streams = (sys.stdout, sys.stderr)
     try:
         with warnings_at_the_end():
             code = app(arguments, standalone_mode=False)
@@ -45,6 +46,11 @@ def run_command(arguments: list[str]) -> int:
         return code if isinstance(code, int) else DONE
     except (InputError, UsageError) as error:
         return _print_error(error.format_message() if isinstance(error, UsageError) else str(error), BAD_INPUT)
+    except SystemExit:  # typer's answer to a closed pipe is 1, which would mean VIOLATED
+        sys.stdout, sys.stderr = streams
+        for stream in filter(None, streams):
+            discard_output(stream)
+        return DONE
     except OSError as error:
         return _print_error(f"{error.filename or 'a file'} cannot be used: {error.strerror or error}", BAD_INPUT)
     except ResumableInterrupt as error:
@@ -65,11 +71,11 @@ def _resume_command(arguments: list[str]) -> str:
 
 
 def _print_error(sentence: str, code: int) -> int:
-    print(f"maetheory: {sentence}", file=sys.stderr)
+    print_line(f"maetheory: {printable_sentence(sentence)}", sys.stderr)
     return code
 
 
 @app.callback(invoke_without_command=True)
 def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
-        print(__version__)
+        print_line(__version__, sys.stdout)

@@ -1,17 +1,23 @@
-"""Output of a command: one result on standard output, progress on standard error."""
+"""Output of a command: one result on standard output, progress on standard error.
+
+A reader that closes the pipe early, as ``head -1`` does, ends the output and not the command: the exit code stays that
+of the result.
+"""
 
 from __future__ import annotations
 
-import json
+import io
+import os
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TextIO
 
 from maetheory.core import Progress, printable_sentence
+from maetheory.core.json_documents import strict_json
 
 
 class ResumableInterrupt(Exception):
@@ -19,16 +25,46 @@ class ResumableInterrupt(Exception):
 
 
 def print_result(document: Any, as_json: bool, text: Callable[[], str]) -> None:
-    """Print the document as JSON, or the text.
+    """Print the document as strict JSON, or the text, on standard output.
 
     Parameters
     ----------
-    document : JSON-ready value
+    document : nested values
+        NaN and infinities become null.
     as_json : bool
     text : callable
         Called only if the text is printed.
     """
-    print(json.dumps(document, indent=1, default=float) if as_json else text())
+    print_line(strict_json(document, indent=1) if as_json else text(), sys.stdout)
+
+
+def print_line(text: str, stream: TextIO | None) -> None:
+    """Print a line at once; a closed stream, or a pipe that nobody reads any more, drops it.
+
+    Raises
+    ------
+    OSError
+        If the line cannot be written for another reason, such as a full disk.
+    """
+    if stream is None:  # the descriptor was closed before the start
+        return
+    try:
+        print(text, file=stream, flush=True)
+    except UnicodeEncodeError:  # the encoding of the terminal lacks a character
+        encoding = stream.encoding or "ascii"
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+    except BrokenPipeError:
+        discard_output(stream)
+
+
+def discard_output(stream: TextIO) -> None:
+    """Send everything that a stream still holds or gets to the null device, so that the exit is silent."""
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+    except (OSError, io.UnsupportedOperation):  # a stream without a descriptor holds nothing back
+        pass
 
 
 def terminal_options() -> dict[str, Any]:
@@ -56,7 +92,7 @@ def show_progress() -> Iterator[Progress]:
 
     console = Console(stderr=True)
     bar = Bar(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.completed}/{task.total}"),
         TimeRemainingColumn(),
@@ -90,7 +126,7 @@ def warnings_at_the_end() -> Iterator[None]:
             yield
         finally:
             for sentence in sentences:
-                print(f"maetheory: warning: {sentence}", file=sys.stderr, flush=True)
+                print_line(f"maetheory: warning: {sentence}", sys.stderr)
 
 
 def _line_progress() -> Progress:
@@ -109,6 +145,6 @@ def _line_progress() -> Progress:
             if done > start:
                 seconds = round((now - start_time) / (done - start) * (total - done))
                 remaining = f", {timedelta(seconds=seconds)} left"
-            print(f"{message} ({done}/{total}{remaining})", file=sys.stderr, flush=True)
+            print_line(f"{message} ({done}/{total}{remaining})", sys.stderr)
 
     return report

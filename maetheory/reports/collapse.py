@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from maetheory.core import provenance
+from maetheory.core.json_documents import json_ready
 from maetheory.evaluation.collapse.formatting import format_interval, format_number
 from maetheory.reports.console import borderless_table, capturing_console
 from maetheory.reports.diagnosis import Diagnosis
-from maetheory.reports.json_documents import json_ready
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from maetheory.checkpoints.device import device_name
 from maetheory.core import atomic_write, make_folder, provenance
+from maetheory.core.json_documents import json_ready
 from maetheory.empirical import IntervalEstimate
 from maetheory.evaluation.collapse.formatting import format_interval, format_number
 from maetheory.reports.console import borderless_table, capturing_console
 from maetheory.reports.graph_study import GraphStudy
-from maetheory.reports.json_documents import json_ready
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from maetheory.core import provenance
-from maetheory.reports.json_documents import finite_or_none
+from maetheory.core.json_documents import finite_or_none, json_ready
+from maetheory.graph import MaskGraph
 from maetheory.theory import Certificate, SearchedWorld, SearchResult, Verdict
 from maetheory.theory.certified.survey import TheoremCertificates
 from maetheory.theory.survey import TheoremSurvey, WorldCheck
@@ -94,14 +95,19 @@ def _search_document(search: SearchResult) -> dict[str, Any]:
         "number": found.number,
         "descended": found.descended,
         "replay": replay_call(found),
-        "objects": {name: _as_list(value) for name, value in world.objects.items()},
-        "law": None if world.law is None else world.law.tolist(),
+        "objects": {name: _object_document(value) for name, value in world.objects.items()},
+        "law": json_ready(world.law),
     }
     return document | {"smallest": smallest}
 
 
-def _as_list(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "tolist") else value
+def _object_document(value: Any) -> Any:
+    """Return an object of a world as JSON values: a graph as its joint law and labels, a function as its name."""
+    if isinstance(value, MaskGraph):
+        return {"joint": json_ready(value.joint), "labels": json_ready(value.image_labels)}
+    if callable(value) and hasattr(value, "__name__"):
+        return value.__name__
+    return json_ready(value)
 
 
 def _certificate_document(slug: str, world: str, certificate: Certificate) -> dict[str, Any]:

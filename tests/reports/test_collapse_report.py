@@ -12,11 +12,11 @@ import torch
 
 from maetheory.checkpoints import Encoder, EncoderConfig
 from maetheory.core import InputError
+from maetheory.core.json_documents import json_ready
 from maetheory.data import ImageSet
 from maetheory.reports.collapse import collapse_document, collapse_text, compact_table, layer_table
 from maetheory.reports.collapse_files import escape_latex, latex_table
 from maetheory.reports.diagnosis import Diagnosis, diagnose, parse_layer, unique_names
-from maetheory.reports.json_documents import json_ready
 
 
 @pytest.fixture(scope="module")
