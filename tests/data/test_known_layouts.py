@@ -7,6 +7,7 @@ import os
 import pickle
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,7 +73,8 @@ def test_whole_numbers_follow_the_rule_of_image_files(tmp_path: Path) -> None:
 )
 def test_npz_files_may_have_splits(tmp_path: Path, names: tuple[str, ...]) -> None:
     path, labels = tmp_path / "set.npz", np.array([2, 0, 1, 0])
-    np.savez_compressed(path, **dict(zip(names, (BYTES[:4], labels[:, None], BYTES[4:], labels[:2]), strict=True)))
+    arrays: dict[str, Any] = dict(zip(names, (BYTES[:4], labels[:, None], BYTES[4:], labels[:2]), strict=True))
+    np.savez_compressed(path, **arrays)
     train = load_images(path)
     np.testing.assert_array_equal(train.images, BYTES[:4])
     assert (train.labels.tolist(), train.split, train.notes) == ([2, 0, 1, 0], "train", ())
@@ -110,7 +112,7 @@ def test_damaged_and_oversized_array_files_are_named(tmp_path: Path, monkeypatch
         with pytest.raises(InputError, match=r"no whole \.np[yz] file"):
             load_images(tmp_path / name)
     with zipfile.ZipFile(tmp_path / "bomb.npz", "w") as archive, archive.open("images.npy", "w") as member:
-        np.lib.format.write_array_header_1_0(member, {"descr": "|u1", "fortran_order": False, "shape": (1 << 40,)})  # type: ignore[arg-type]  # it is a binary file
+        np.lib.format.write_array_header_1_0(member, {"descr": "|u1", "fortran_order": False, "shape": (1 << 40,)})
     with pytest.raises(InputError, match=r"the array images of shape \(1099511627776,\) passes 8 GiB"):
         load_images(tmp_path / "bomb.npz")
     monkeypatch.setattr(array_files, "MAX_ARRAY_BYTES", 5 * 3 * 8 * 9)
@@ -245,7 +247,7 @@ class _Deed:
     def __init__(self, function: object, *arguments: object) -> None:
         self.call = function, arguments
 
-    def __reduce__(self) -> object:
+    def __reduce__(self) -> Any:
         return self.call
 
 

@@ -155,7 +155,7 @@ def test_sixteen_bit_colours_keep_all_their_bits(tmp_path: Path, colour_type: in
 def test_floats_and_hounsfield_units_follow_the_rule(
     tmp_path: Path, low: float, high: float, dtype: type, scale: tuple[float, float]
 ) -> None:
-    levels = np.random.default_rng(2).uniform(low, high, (3, 5, 6)).astype(dtype)
+    levels: np.ndarray = np.random.default_rng(2).uniform(low, high, (3, 5, 6)).astype(dtype)
     levels[0, 0, :2] = low, high
     _put_deep(tmp_path, levels, "tif")
     images = load_images(tmp_path)
