@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-from maetheory.cli.options import Checkpoint, Data, Device, DialectName, Heads, ImageSize, Json, Seed, Weights
+from maetheory.cli.options import (
+    Activation,
+    Checkpoint,
+    Data,
+    Device,
+    DialectName,
+    Eps,
+    Heads,
+    ImageSize,
+    Json,
+    Mean,
+    Seed,
+    Std,
+    Weights,
+)
 from maetheory.cli.program import app
 from maetheory.cli.terminal import print_result, show_progress, terminal_options
 from maetheory.core import check_writable
@@ -20,6 +34,10 @@ def inspect(
     dialect: DialectName = None,
     weights: Weights = None,
     image_size: ImageSize = None,
+    mean: Mean = None,
+    std: Std = None,
+    eps: Eps = None,
+    activation: Activation = None,
     as_json: Json = False,
 ) -> None:
     """Report a checkpoint's architecture, how each fact was inferred, and unused weights.
@@ -28,7 +46,17 @@ def inspect(
     """
     from maetheory.checkpoints import inspect_checkpoint
 
-    report = inspect_checkpoint(checkpoint, heads=heads, dialect=dialect, weights=weights, image_size=image_size)
+    report = inspect_checkpoint(
+        checkpoint,
+        heads=heads,
+        dialect=dialect,
+        weights=weights,
+        image_size=image_size,
+        mean=mean,
+        std=std,
+        eps=eps,
+        activation=activation,
+    )
     print_result(report.to_dict(), as_json, lambda: str(report))
 
 
@@ -49,6 +77,10 @@ def collapse(
     dialect: DialectName = None,
     weights: Weights = None,
     image_size: ImageSize = None,
+    mean: Mean = None,
+    std: Std = None,
+    eps: Eps = None,
+    activation: Activation = None,
     n_initialisations: Annotated[
         int,
         typer.Option(
@@ -91,6 +123,10 @@ def collapse(
             dialect=dialect,
             weights=weights,
             image_size=image_size,
+            mean=mean,
+            std=std,
+            eps=eps,
+            activation=activation,
             device=torch_device,
         )
         if out is not None:

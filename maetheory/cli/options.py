@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +22,37 @@ OptionalSeed = Annotated[int | None, typer.Option("--seed", min=0, max=MAX_SEED,
 MaskRatio = Annotated[float, typer.Option("--mask-ratio", help="Fraction of hidden patches.")]
 Heads = Annotated[
     int | None, typer.Option("--heads", min=1, help="Number of attention heads, if the file does not state it.")
+]
+
+
+def _parse_channel_values(text: str) -> tuple[float, ...]:
+    """Return one number, or one a channel separated by commas.
+
+    Raises
+    ------
+    BadParameter
+        If the text is something else.
+    """
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"it must be one number, or one a channel separated by commas, but it is {text!r}"
+        ) from None
+
+
+_CHANNEL_HELP = "of the images that the encoder was trained on: one number, or one a channel separated by commas."
+Mean = Annotated[
+    Any, typer.Option("--mean", parser=_parse_channel_values, metavar="NUMBERS", help=f"Mean {_CHANNEL_HELP}")
+]
+Std = Annotated[
+    Any,
+    typer.Option("--std", parser=_parse_channel_values, metavar="NUMBERS", help=f"Standard deviation {_CHANNEL_HELP}"),
+]
+Eps = Annotated[float | None, typer.Option("--eps", help="LayerNorm's eps, if the file does not state it.")]
+Activation = Annotated[
+    str | None,
+    typer.Option("--activation", help="gelu, gelu-tanh or quick-gelu, if the file does not state it."),
 ]
 DialectName = Annotated[str | None, typer.Option("--dialect", help="Code base that wrote the file.")]
 Weights = Annotated[str | None, typer.Option("--weights", help="Which weights of the file, by their path in it.")]

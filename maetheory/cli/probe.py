@@ -9,14 +9,18 @@ from typing import Annotated, Any
 import typer
 
 from maetheory.cli.options import (
+    Activation,
     Checkpoint,
     Data,
     Device,
     DialectName,
+    Eps,
     Heads,
     ImageSize,
     Json,
+    Mean,
     OptionalSeed,
+    Std,
     Weights,
 )
 from maetheory.cli.probe_modes import fine_tune, mode_options, probe_frozen
@@ -61,6 +65,10 @@ def probe(
     dialect: DialectName = None,
     weights: Weights = None,
     image_size: ImageSize = None,
+    mean: Mean = None,
+    std: Std = None,
+    eps: Eps = None,
+    activation: Activation = None,
     device: Device = None,
     seed: OptionalSeed = None,
     as_json: Json = False,
@@ -101,7 +109,16 @@ def probe(
     torch_device = usable_device(device or "cpu")
     with show_progress() as progress:
         encoder, report = load_checkpoint(
-            checkpoint, heads=heads, dialect=dialect, weights=weights, image_size=image_size, device=torch_device
+            checkpoint,
+            heads=heads,
+            dialect=dialect,
+            weights=weights,
+            image_size=image_size,
+            mean=mean,
+            std=std,
+            eps=eps,
+            activation=activation,
+            device=torch_device,
         )
         decoding = encoder_decode_options(report)
         images = load_images(data, split="train", limit=limit, options=decoding)
