@@ -112,7 +112,7 @@ def _image_set(path: Path, split: str, found: np.ndarray, labels: np.ndarray | N
     images = _channels_first(path, found)
     if not len(images):
         raise InputError(f"{path} holds no images")
-    notes = () if split else (f"{path} has no splits; all images in it were read",)
+    notes: tuple[str, ...] = () if split else (f"{path} has no splits; all images in it were read",)
     if labels is None:
         labels = np.zeros(len(images), np.int64)
     labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels  # (N, 1) -> (N,), as in MedMNIST

@@ -65,7 +65,7 @@ def load_cifar10(
     return ImageSet(images, labels[kept], "cifar10", split, CLASSES)
 
 
-def search_folders(root: str | os.PathLike[str] | None) -> list[Path]:
+def folders_to_search(root: str | os.PathLike[str] | None) -> list[Path]:
     """Return the folders that may hold CIFAR-10, in the order of preference."""
     if root is not None:
         return [Path(root).expanduser()]
@@ -77,7 +77,7 @@ def search_folders(root: str | os.PathLike[str] | None) -> list[Path]:
 
 def _locate_folder(root: str | os.PathLike[str] | None) -> Path:
     """Return the folder of the binary files, unpacking a local archive if needed."""
-    folders = search_folders(root)
+    folders = folders_to_search(root)
     for folder in folders:
         found = find_cifar10(folder)
         if found is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from maetheory.core import InputError, Progress, no_progress
 from maetheory.data import cifar10_archive
-from maetheory.data.cifar10 import search_folders
+from maetheory.data.cifar10 import folders_to_search
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 
@@ -35,7 +35,7 @@ def fetch_cifar10(root: str | os.PathLike[str] | None = None, progress: Progress
     InputError
         If the download fails, its hash is wrong, or the folder cannot be written.
     """
-    folder = search_folders(root)[0]
+    folder = folders_to_search(root)[0]
     found = cifar10_archive.find_cifar10(folder)
     if found is not None:
         for name in cifar10_archive.ALL_FILES:

@@ -8,10 +8,10 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from maetheory.data.pixel_range import DEFAULT_RANGES, PixelRanges
 
@@ -189,6 +189,8 @@ def _open_image(path: str | os.PathLike[str] | IO[bytes]) -> Iterator[tuple[Imag
             yield image, file
     except UndecodableError:
         raise
+    except UnidentifiedImageError as error:
+        raise UndecodableError("cannot identify the format of the image") from error
     except Exception as error:  # decoders raise errors of many types on a damaged file
         raise UndecodableError(f"{type(error).__name__}: {error}") from error
 
@@ -206,7 +208,8 @@ def _is_deep(image: Image.Image) -> bool:
 
 def _raw_mode(image: Image.Image) -> str:
     """Return Pillow's name of the pixel format in the file, such as "RGB;16B"; empty if there is none."""
-    arguments = image.tile[0].args if getattr(image, "tile", None) else ""
+    tiles = getattr(image, "tile", None)
+    arguments = tiles[0].args if tiles else ""
     return arguments if isinstance(arguments, str) else ""
 
 
@@ -224,6 +227,7 @@ def _sixteen_bit_colours(image: Image.Image, file: IO[bytes]) -> np.ndarray:
     """Return 16-bit colours (H, W, 3) from two passes: Pillow keeps one byte of each, which the byte order selects."""
     upper = np.asarray(image)[..., :3].astype(np.uint16)
     file.seek(0)
+    again: Any
     with Image.open(file) as again:
         tile = again.tile[0]
         again.tile = [tile._replace(args=_OTHER_BYTE_ORDER[_raw_mode(again)])]
@@ -234,13 +238,13 @@ def _sixteen_bit_colours(image: Image.Image, file: IO[bytes]) -> np.ndarray:
 def _middle_of_long_image(image: Image.Image) -> Image.Image:
     """Return the image, or its middle if it is more than 8 times as long as it is wide."""
     shorter = min(image.size)
-    width, height = (_kept_length(side, MAX_RESIZED_ASPECT_RATIO * shorter) for side in image.size)
+    width, height = (_middle_length(side, MAX_RESIZED_ASPECT_RATIO * shorter) for side in image.size)
     if (width, height) == image.size:
         return image
     left, top = (image.width - width) // 2, (image.height - height) // 2
     return image.crop((left, top, left + width, top + height))
 
 
-def _kept_length(length: int, longest: int) -> int:
+def _middle_length(length: int, longest: int) -> int:
     """Return the length of the middle part, of the same parity as the whole so that it has the same centre."""
     return length if length <= longest else longest + (length - longest) % 2

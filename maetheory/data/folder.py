@@ -156,7 +156,7 @@ def decode_files(
     paths = [str(image_files.folder / file) for file in image_files.files]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")  # on damaged or unusually large files, which are dealt with
-        headers = _in_threads(read_header, paths)
+        headers = _map_in_threads(read_header, paths)
         ranges = options.pixel_ranges
         if ranges is None:
             ranges = _find_pixel_ranges([path for path, header in zip(paths, headers) if _is_deep(header)])
@@ -189,7 +189,7 @@ def decode_files(
     )
 
 
-def _in_threads(function: Callable[[str], T], paths: Sequence[str]) -> list[T | str]:
+def _map_in_threads(function: Callable[[str], T], paths: Sequence[str]) -> list[T | str]:
     """Return the result of the function for each path, or the reason why the file cannot be decoded.
 
     Threads suffice, because Pillow releases the global interpreter lock while it decodes. Unlike processes they need
@@ -211,7 +211,9 @@ def _is_deep(header: ImageHeader | str) -> bool:
 
 
 def _find_pixel_ranges(paths: Sequence[str]) -> PixelRanges:
-    return PixelRanges.of_extremes(pair for pair in _in_threads(read_deep_extremes, paths) if not isinstance(pair, str))
+    return PixelRanges.of_extremes(
+        pair for pair in _map_in_threads(read_deep_extremes, paths) if not isinstance(pair, str)
+    )
 
 
 def _array_size(headers: Sequence[ImageHeader], options: DecodeOptions) -> tuple[int, int]:

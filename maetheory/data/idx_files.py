@@ -6,7 +6,7 @@ import gzip
 import math
 import zlib
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
@@ -112,7 +112,7 @@ def read_idx(path: Path) -> np.ndarray:
     return np.frombuffer(content, np.uint8).reshape(shape)
 
 
-def _read_at_most(file: IO[Any], n_bytes: int) -> bytes:
+def _read_at_most(file: IO[bytes] | gzip.GzipFile, n_bytes: int) -> bytes:
     """Return the next bytes of a file, in pieces, so that an announced size takes no memory before it is there."""
     content = bytearray()
     while piece := file.read(min(1 << 20, n_bytes - len(content))):

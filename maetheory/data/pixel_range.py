@@ -58,7 +58,8 @@ class PixelRanges:
         >>> PixelRanges.of_extremes([(np.uint16(3), np.uint16(4000)), (np.uint16(0), np.uint16(900))]).integers
         PixelRange(black=0, white=4095, low=0, high=4000)
         """
-        whole, real = [], []
+        whole: list[tuple[int, int]] = []
+        real: list[tuple[float, float]] = []
         for low, high in extremes:
             (real if np.issubdtype(low.dtype, np.floating) else whole).append((low.item(), high.item()))
         return cls(_integer_range(whole) if whole else None, _float_range(real) if real else None)
@@ -74,10 +75,10 @@ class PixelRanges:
         array([  0, 128, 255], dtype=uint8)
         """
         if pixels.dtype.kind == "f":
-            black, white = _ends(self.floats, 0, 1)
+            black, white = _black_and_white(self.floats, 0, 1)
             share = (pixels.astype(np.float64) - black) / max(white - black, np.finfo(float).tiny)
             return np.floor(share.clip(0, 1) * 255 + 0.5).astype(np.uint8)
-        black, white = _ends(self.integers, 0, 2**MAX_BITS - 1)
+        black, white = _black_and_white(self.integers, 0, 2**MAX_BITS - 1)
         levels = pixels.astype(np.float64).clip(black, white) - black
         return np.floor(levels * 256 / (white - black + 1)).astype(np.uint8)
 
@@ -95,7 +96,7 @@ class PixelRanges:
 DEFAULT_RANGES = PixelRanges()
 
 
-def _ends(found: PixelRange | None, black: float, white: float) -> tuple[float, float]:
+def _black_and_white(found: PixelRange | None, black: float, white: float) -> tuple[float, float]:
     return (black, white) if found is None else (found.black, found.white)
 
 
