@@ -47,8 +47,7 @@ def twonn(Z: Any, *, discard: float = 0.1, convention: str | None = None) -> flo
     chosen = get_convention("twonn", convention)
     if not 0 <= discard < 1:
         raise InputError(f"discard must be a share in [0, 1), but {discard} was given")
-    rows = check_features(Z)
-    rows = np.unique(rows - rows.mean(0), axis=0)  # rows that centring makes equal have distance 0
+    rows = np.unique(check_features(Z), axis=0)
     n = len(rows)
     if n < 3:
         raise InputError(f"Z has {n} distinct rows, but two nearest neighbours need at least 3")

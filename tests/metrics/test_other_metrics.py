@@ -26,6 +26,7 @@ from maetheory.metrics import (
     matrix_entropy,
     twonn,
 )
+from maetheory.metrics.nearest_neighbours import nearest_neighbours
 
 
 def gaussian(*shape, seed=0):
@@ -210,3 +211,49 @@ def test_kernel_entropy_of_a_linear_kernel_is_the_matrix_entropy():
         kernel_entropy(gaussian(3, 3))
     with pytest.raises(InputError, match="semi-definite"):
         kernel_entropy(-np.eye(3))
+
+
+def all_neighbours(rows, k):
+    """Neighbours and distances by a loop over all pairs, from differences in 80 bits."""
+    found = []
+    for i, row in enumerate(rows):
+        distances = np.sqrt(np.square(rows.astype(np.longdouble) - row).sum(1))
+        distances[i] = np.inf
+        order = np.argsort(distances, kind="stable")[:k]
+        found.append((order, distances[order].astype(float)))
+    return np.array([order for order, _ in found]), np.array([distances for _, distances in found])
+
+
+@pytest.mark.parametrize("between", [0.0, 1.0, 1e6])
+@pytest.mark.parametrize("within", [1.0, 1e-4, 1e-9, 1e-14])
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+def test_neighbours_are_exact_in_tight_and_far_apart_clusters(between, within, offset):
+    rng = np.random.default_rng(0)
+    centres = between * rng.normal(size=(4, 5)) + offset
+    rows = np.repeat(centres, 75, axis=0) + within * rng.normal(size=(300, 5))
+    index, distance = nearest_neighbours(rows, 2)
+    expected, exact = all_neighbours(rows, 2)
+    np.testing.assert_allclose(distance, exact, rtol=1e-14)
+    np.testing.assert_array_equal(index[exact[:, 0] < exact[:, 1]][:, 0], expected[exact[:, 0] < exact[:, 1]][:, 0])
+
+
+@pytest.mark.parametrize("within", [1e-4, 1e-8, 1e-12])
+def test_acr_of_nearly_collapsed_views_is_that_of_their_differences(within):
+    rng = np.random.default_rng(0)
+    images = np.repeat(rng.normal(size=(2, 8)), 50, axis=0) + within * rng.normal(size=(100, 8))
+    views = images[:, None] + 0.05 * within * rng.normal(size=(100, 2, 8))
+    assert acr(views) == 0
+    assert acr(views[:, ::-1]) == 0
+    confused = np.stack([images, np.roll(images, 1, axis=0)], axis=1)
+    assert acr(confused) > 0.9
+
+
+def test_twonn_of_tight_clusters_is_that_of_each_cluster():
+    rng = np.random.default_rng(0)
+    plane = rng.uniform(size=(500, 2)) @ rng.normal(size=(2, 6))
+    alone = twonn(plane)
+    for size in (1e-6, 1e-9):
+        clusters = np.concatenate([size * plane, size * plane[:250] + 1])
+        expected = twonn(np.concatenate([plane, plane[:250] + 1e3]))
+        assert twonn(clusters) == pytest.approx(expected, rel=1e-3), size
+    assert twonn(plane * 1e-12) == pytest.approx(alone, rel=1e-12)
