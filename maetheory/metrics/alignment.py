@@ -10,7 +10,7 @@ import scipy.sparse
 
 from maetheory.core import InputError
 from maetheory.metrics.conventions import get_convention
-from maetheory.metrics.validation import check_views, unit_rows
+from maetheory.metrics.validation import as_array, check_views, unit_rows
 
 
 def alignment(Z1: Any, Z2: Any, *, a: float = 2.0, convention: str | None = None) -> float:
@@ -98,7 +98,8 @@ def graph_alignment(Z: Any, weights: Any, *, a: float = 2.0) -> float:
     1.0
     """
     unit = unit_rows(Z)
-    pairs = scipy.sparse.coo_array(weights)
+    pairs = scipy.sparse.coo_array(weights if scipy.sparse.issparse(weights) else as_array(weights, "weights"))
+    pairs.data = as_array(pairs.data, "weights").astype(np.float64)
     if pairs.shape != (len(unit), len(unit)):
         raise InputError(f"weights must be a {len(unit)} by {len(unit)} matrix, but their shape is {pairs.shape}")
     total = float(pairs.data.sum())
