@@ -79,7 +79,7 @@ class LoadReport:
         return asdict(self)
 
     def __str__(self) -> str:
-        """Return one line a value, as `maetheory inspect` prints them, with names from the file escaped and shortened."""
+        """Return one line a value, as `maetheory inspect` prints them; names from the file are escaped."""
         unused = [f"{printable(description)} ({n})" for description, n in self.left.items()]
         lines = [
             ("file", f"{self.path} ({self.container})"),

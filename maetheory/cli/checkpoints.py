@@ -129,6 +129,8 @@ def collapse(
             activation=activation,
             device=torch_device,
         )
+    try:
         if out is not None:
             write_collapse_report(out, diagnoses)
-    print_result(collapse_document(diagnoses), as_json, lambda: collapse_text(diagnoses, **terminal_options()))
+    finally:  # what was measured is printed even if the folder cannot be written
+        print_result(collapse_document(diagnoses), as_json, lambda: collapse_text(diagnoses, **terminal_options()))

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from maetheory.core import atomic_write
+from maetheory.core import atomic_write, printable
 
 COLOURS = {"random": "#7f7f7f", "MAE": "#d55e00", "U-MAE": "#0072b2", "SimMIM": "#e69f00", "U-SimMIM": "#56b4e9"}
 COLOUR_CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -52,6 +52,19 @@ def paper_style() -> Iterator[None]:
         finally:
             for number in set(plt.get_fignums()) - before:
                 plt.close(number)
+
+
+def plain_label(text: str) -> str:
+    r"""Return a name from outside (a file, a data set, a class) as a label that is drawn as it is.
+
+    Matplotlib reads what stands between two dollar signs as mathematics and raises an error if it is none.
+
+    Examples
+    --------
+    >>> print(plain_label(r"$\frac$"))
+    \$\frac\$
+    """
+    return printable(text).replace("$", r"\$")
 
 
 def save_figure(figure: Figure, frame: pd.DataFrame, folder: Path, name: str) -> list[Path]:

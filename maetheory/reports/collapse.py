@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from maetheory.core import provenance
+from maetheory.core import printable, provenance
 from maetheory.core.json_documents import json_ready
 from maetheory.evaluation.collapse.formatting import format_interval, format_number
 from maetheory.reports.console import borderless_table, capturing_console
@@ -43,6 +43,7 @@ LEGEND = (
     "Shuffled: each column of the features permuted independently. Noise: Gaussian rows of the same shape, whose "
     "spectrum is that of Marchenko and Pastur. Ranks grow with the number of images: compare them at equal n."
 )
+MAX_PATH_LENGTH = 4096
 _MIN_WIDTH = 100
 
 
@@ -139,7 +140,7 @@ def collapse_records(diagnoses: Sequence[Diagnosis]) -> list[dict[str, Any]]:
     return [
         {
             "experiment": "collapse",
-            "checkpoint": one.report.path,
+            "checkpoint": printable(one.report.path, MAX_PATH_LENGTH),
             "name": one.name,
             "sha256": one.report.sha256,
             "dialect": one.report.dialect,
@@ -161,7 +162,7 @@ def collapse_document(diagnoses: Sequence[Diagnosis]) -> dict[str, Any]:
         "seed": diagnoses[0].seed,
         "checkpoints": [
             {
-                "checkpoint": one.report.path,
+                "checkpoint": printable(one.report.path, MAX_PATH_LENGTH),
                 "name": one.name,
                 "sha256": one.report.sha256,
                 "load": json_ready(one.report.to_dict()),
