@@ -22,6 +22,7 @@ from maetheory.checkpoints.dialects.dialect import (
     Tensors,
     fuse_qkv,
 )
+from maetheory.checkpoints.dialects.model_names import CLIP_MEAN_STD
 from maetheory.checkpoints.dialects.stated_values import refuse_rectangles
 from maetheory.checkpoints.reading.contents import CheckpointContents
 
@@ -43,6 +44,10 @@ MEAN_STD_BY_MODEL_TYPE = {
     "ijepa": INCEPTION_MEAN_STD,
     "dinov2": IMAGENET_MEAN_STD,
     "dinov2_with_registers": IMAGENET_MEAN_STD,
+    "beit": INCEPTION_MEAN_STD,
+    "data2vec-vision": INCEPTION_MEAN_STD,
+    "clip_vision_model": CLIP_MEAN_STD,
+    "siglip_vision_model": INCEPTION_MEAN_STD,
 }
 
 EMBEDDINGS = (
@@ -81,11 +86,16 @@ REGISTERS = MODEL + r"embeddings\.register_tokens"
 
 def _config_values(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
     """Return the values of the two JSON files beside the weights."""
-    config, preprocessor = (_sidecar(contents, f"{name}config.json") for name in ("", "preprocessor_"))
+    return hugging_face_values(sidecar(contents, "config.json"), contents)
+
+
+def hugging_face_values(config: Mapping[str, Any], contents: CheckpointContents) -> dict[str, ConfigValue]:
+    """Return the values of a configuration, and those of preprocessor_config.json beside the weights."""
+    preprocessor = sidecar(contents, "preprocessor_config.json")
     return _config_values_from_config_json(config) | _config_values_from_preprocessor(preprocessor)
 
 
-def _sidecar(contents: CheckpointContents, name: str) -> Mapping[str, Any]:
+def sidecar(contents: CheckpointContents, name: str) -> Mapping[str, Any]:
     """Return a JSON file of the folder if it holds an object, else an empty mapping."""
     record = contents.sidecars.get(name)
     return record if isinstance(record, Mapping) else {}

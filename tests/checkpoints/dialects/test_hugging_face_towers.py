@@ -1,0 +1,108 @@
+"""BEiT, data2vec and the vision towers of CLIP and SigLIP are loaded as transformers computes them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from maetheory.checkpoints import load_checkpoint
+from maetheory.checkpoints.dialects.model_names import CLIP_MEAN_STD
+from maetheory.models.positions import sincos_positions
+
+pytest.importorskip("timm", reason="needs timm: pip install maetheory[timm]")
+
+from mae_peers import randomized
+
+transformers = pytest.importorskip("transformers", "5.23", reason="needs transformers 5.23: pip install maetheory[hf]")
+
+IMAGES = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+SHAPE: dict[str, Any] = {
+    "hidden_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 96,
+    "image_size": 32,
+    "patch_size": 8,
+}
+TEXT: dict[str, Any] = {
+    "hidden_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "vocab_size": 9,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "pad_token_id": 0,
+}
+MODELS: dict[str, tuple[str, str, dict[str, Any], str]] = {
+    "CLIP tower": ("CLIPVisionModel", "CLIPVisionConfig", SHAPE, ""),
+    "CLIP": ("CLIPModel", "CLIPConfig", {"vision_config": SHAPE, "text_config": TEXT}, "vision_model"),
+    "SigLIP tower": ("SiglipVisionModel", "SiglipVisionConfig", SHAPE, ""),
+    "SigLIP": ("SiglipModel", "SiglipConfig", {"vision_config": SHAPE, "text_config": TEXT}, "vision_model"),
+    "BEiT, shared": ("BeitModel", "BeitConfig", {**SHAPE, "use_shared_relative_position_bias": True}, ""),
+    "BEiT, relative": (
+        "BeitModel",
+        "BeitConfig",
+        {**SHAPE, "use_relative_position_bias": True, "use_mean_pooling": False},
+        "",
+    ),
+    "BEiT, classifier": (
+        "BeitForImageClassification",
+        "BeitConfig",
+        {**SHAPE, "use_relative_position_bias": True},
+        "beit",
+    ),
+    "BEiT, table": ("BeitModel", "BeitConfig", {**SHAPE, "use_absolute_position_embeddings": True}, ""),
+    "data2vec": ("Data2VecVisionModel", "Data2VecVisionConfig", {**SHAPE, "use_relative_position_bias": True}, ""),
+}
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_last_hidden_states_and_poolers(kind: str, tmp_path: Path) -> None:
+    model_class, config_class, options, part = MODELS[kind]
+    config = getattr(transformers, config_class)(**options)
+    model = randomized(getattr(transformers, model_class)(config))
+    model.save_pretrained(tmp_path)
+    encoder, report = load_checkpoint(tmp_path)
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (report.config.mean, report.config.std))
+    with torch.no_grad():
+        theirs = (getattr(model, part) if part else model)(pixel_values=(IMAGES - mean) / std)
+        ours = encoder(IMAGES)
+        bound = 3e-5 * float(theirs.last_hidden_state.abs().max())
+        torch.testing.assert_close(ours, theirs.last_hidden_state, rtol=0, atol=bound)
+        if kind.startswith("CLIP"):
+            torch.testing.assert_close(encoder.fc_norm(ours[:, 0]), theirs.pooler_output, rtol=0, atol=bound)
+    assert report.config.heads == 4
+    assert any(note.startswith("nothing says mean and std") for note in report.notes)
+    assert report.config.mean == (CLIP_MEAN_STD[0] if kind.startswith("CLIP") else (0.5, 0.5, 0.5))
+
+
+def test_a_preprocessor_states_the_scale_of_images(tmp_path: Path) -> None:
+    randomized(transformers.CLIPVisionModel(transformers.CLIPVisionConfig(**SHAPE))).save_pretrained(tmp_path)
+    record = {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6]}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(record))
+    report = load_checkpoint(tmp_path)[1]
+    assert (report.config.mean, report.config.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    assert report.sources["mean"] == "stated in the file: preprocessor_config.json"
+    assert not any("mean" in note for note in report.notes)
+
+
+def test_one_channel_and_another_size_of_vit_mae(tmp_path: Path) -> None:
+    options = {**SHAPE, "num_channels": 1, "mask_ratio": 0.0}
+    model = randomized(transformers.ViTMAEModel(transformers.ViTMAEConfig(**options)))
+    with torch.no_grad():  # MAE's fixed table, which transformers interpolates as any other
+        model.embeddings.position_embeddings.copy_(sincos_positions(48, 4, 4))
+    model.save_pretrained(tmp_path)
+    for size in (32, 48):
+        encoder, report = load_checkpoint(tmp_path, image_size=size)
+        assert (report.config.mean, report.config.std) == ((0.5,), (0.5,))
+        assert any(note.startswith("nothing says mean and std: (0.5) and (0.5) assumed") for note in report.notes)
+        images = torch.rand(2, 1, size, size, generator=torch.Generator().manual_seed(2))
+        noise = torch.arange((size // 8) ** 2).float().expand(2, -1)  # keeps the order of the patches
+        with torch.no_grad():
+            theirs = model(pixel_values=2 * images - 1, noise=noise, interpolate_pos_encoding=True).last_hidden_state
+            torch.testing.assert_close(encoder(images), theirs, rtol=0, atol=3e-5 * float(theirs.abs().max()))
