@@ -11,33 +11,43 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from maetheory.checkpoints.device import device_name
 from maetheory.core import InputError, provenance
 from maetheory.models import MAE, SimMIM
 from maetheory.training.config import TrainConfig
+from maetheory.training.saved_checkpoint import (
+    OPTIMIZER_STATE,
+    WEIGHTS,
+    TrainingCheckpoint,
+    check_weights,
+    read_checkpoint,
+    read_state,
+)
 from maetheory.training.sharding import distribute_like, full_tensor
 
+__all__ = [
+    "KEEP_LAST",
+    "TrainingCheckpoint",
+    "build_model",
+    "gather_for_save",
+    "list_checkpoints",
+    "load_run",
+    "read_checkpoint",
+    "restore_optimizer",
+    "run_precision",
+    "save_checkpoint",
+    "sweep_checkpoints",
+]
 KEEP_LAST = 2
-OPTIMIZER_STATE = ("exp_avg", "exp_avg_sq", "step")
-
-
-class TrainingCheckpoint(NamedTuple):
-    """Contents of a checkpoint folder."""
-
-    step: int
-    images: int | None
-    precision: str | None
-    threads: int | None
-    record: dict[str, Any]
-    weights: dict[str, Tensor]
-    optimizer: dict[str, Tensor]
+_LARGEST_POSITION_TABLE = 2**27
+_CHECKPOINT_NAME = re.compile(r"step-\d+")
 
 
 def build_model(config: TrainConfig) -> MAE | SimMIM:
@@ -71,8 +81,6 @@ def save_checkpoint(
     folder = out / f"step-{step:08d}"
     partial_folder = out / f".step-{step:08d}.part"
     weights, optimizer_state = _on_cpu(_weights(model)), _on_cpu(_optimizer_state(model, optimizer))
-    for abandoned in out.glob(".step-*.part"):  # by a killed process
-        shutil.rmtree(abandoned, ignore_errors=True)
     device = device_name(next(model.parameters()).device)
     state = {
         "format": "maetheory",
@@ -80,8 +88,10 @@ def save_checkpoint(
         "images": images,
         "precision": precision,
         "threads": threads,
+        "optimizer_tensors": len(optimizer_state),
         "provenance": provenance(device=device, seed=record["seed"]),
     }
+    shutil.rmtree(partial_folder, ignore_errors=True)  # left by a killed process
     partial_folder.mkdir(parents=True)
     try:
         save_file(weights, partial_folder / "weights.safetensors")
@@ -99,7 +109,7 @@ def save_checkpoint(
             raise OSError(number, os.strerror(number), str(folder)) from error
         raise
     for old in list_checkpoints(out)[:-KEEP_LAST]:
-        shutil.rmtree(old, ignore_errors=True)
+        _delete(old)
     return folder
 
 
@@ -111,29 +121,6 @@ def gather_for_save(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
 def list_checkpoints(out: Path) -> list[Path]:
     """Return the complete checkpoints below a run's folder, oldest first."""
     return sorted(path for path in out.glob("step-*") if (path / "state.json").exists())
-
-
-def read_checkpoint(folder: Path) -> TrainingCheckpoint:
-    """Read a checkpoint folder.
-
-    Raises
-    ------
-    InputError
-        If a file is missing or damaged.
-    """
-    try:
-        state = json.loads((folder / "state.json").read_text())
-        return TrainingCheckpoint(
-            state["step"],
-            state.get("images"),
-            state.get("precision"),
-            state.get("threads"),
-            json.loads((folder / "config.json").read_text()),
-            load_file(folder / "weights.safetensors"),
-            load_file(folder / "optimizer.safetensors"),
-        )
-    except (OSError, KeyError, TypeError, json.JSONDecodeError, SafetensorError) as error:
-        raise InputError(f"{folder} is not a whole training checkpoint: {error}") from error
 
 
 def load_run(path: str | Path) -> tuple[MAE | SimMIM, TrainConfig, int]:
@@ -153,19 +140,47 @@ def load_run(path: str | Path) -> tuple[MAE | SimMIM, TrainConfig, int]:
     if folder is None:
         raise InputError(f"{path} holds no training checkpoint; expected folders step-* with weights.safetensors")
     saved = read_checkpoint(folder)
-    try:
-        config = TrainConfig.from_dict(saved.record)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise InputError(f"{folder} is not a whole checkpoint of masked image modelling: {error}") from error
+    config = _read_config(folder, saved)
+    check_weights(folder, saved, _meta_model(folder, config))
     model = build_model(config)
     model.load_state_dict(saved.weights)
     return model.eval(), config, saved.step
 
 
+def _meta_model(folder: Path, config: TrainConfig) -> nn.Module:
+    """Return the model of a recipe without memory for its weights, because a damaged recipe may ask for any size."""
+    try:
+        with torch.device("meta"):
+            return build_model(config)
+    except (RuntimeError, TypeError, ValueError, ArithmeticError) as error:
+        raise InputError(
+            f"{folder} is not a whole training checkpoint: no model has its config.json: {error}"
+        ) from error
+
+
+def _read_config(folder: Path, saved: TrainingCheckpoint) -> TrainConfig:
+    """Return the recipe of a checkpoint, if a model of it can have the saved number of weights."""
+    try:
+        config = TrainConfig.from_dict(saved.record)
+    except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise InputError(f"{folder} is not a whole checkpoint of masked image modelling: {error}") from error
+    vit = config.model.encoder
+    n_values, width = (
+        sum(tensor.numel() for tensor in saved.weights.values()),
+        max(vit.width, config.model.decoder_width),
+    )
+    if (
+        max(vit.depth, config.model.decoder_depth) > len(saved.weights)
+        or max(width, vit.patch_dim, vit.mlp_ratio) > n_values
+        or (1 + vit.n_patches) * width > _LARGEST_POSITION_TABLE
+    ):
+        raise InputError(f"{folder} is not a whole training checkpoint: its weights are too few for its config.json")
+    return config
+
+
 def run_precision(out: Path) -> str | None:
     """Return the precision of a run's newest checkpoint, None if it is not recorded."""
-    precision: str | None = json.loads((list_checkpoints(out)[-1] / "state.json").read_text()).get("precision")
-    return precision
+    return read_state(list_checkpoints(out)[-1]).precision
 
 
 def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
@@ -178,6 +193,41 @@ def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensor
                 "exp_avg_sq": distribute_like(parameter, tensors[f"exp_avg_sq.{name}"]),
                 "step": step.to(parameter.device) if parameter.is_cuda else step,
             }
+
+
+def sweep_checkpoints(out: Path) -> None:
+    """Remove what killed processes left of checkpoints that they were writing or deleting.
+
+    A folder ``step-*`` without state.json is no checkpoint. It is removed, unless it holds weights and no checkpoint
+    of the run is complete.
+
+    Raises
+    ------
+    InputError
+        If the only weights of a run are in such a folder.
+    """
+    for partial_folder in out.glob(".step-*.part"):
+        shutil.rmtree(partial_folder, ignore_errors=True)
+    complete = list_checkpoints(out)
+    for folder in out.glob("step-*"):
+        if not _CHECKPOINT_NAME.fullmatch(folder.name) or not folder.is_dir() or folder in complete:
+            continue
+        if not complete and (folder / WEIGHTS).exists():
+            raise InputError(
+                f"{folder} holds weights but no state.json, so it is not a whole checkpoint, and there is no other; "
+                "move it away to begin anew"
+            )
+        _delete(folder)
+
+
+def _delete(folder: Path) -> None:
+    """Delete a checkpoint folder; while it is being deleted its name is that of a partial one."""
+    doomed = folder.with_name(f".{folder.name}.part")
+    try:
+        os.replace(folder, doomed)
+    except OSError:
+        doomed = folder
+    shutil.rmtree(doomed, ignore_errors=True)
 
 
 def _fsync(file: Path) -> None:

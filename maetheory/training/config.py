@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Literal
 
-from maetheory.core import InputError
+from maetheory.core import InputError, printable_value
 from maetheory.masks import MaskLaw, make_mask_law
 from maetheory.models import MAEConfig
 from maetheory.models.penalties import UNIFORMITY_FORMS, UniformityForm
@@ -123,5 +123,27 @@ class TrainConfig:
 
     @staticmethod
     def from_dict(record: dict[str, Any]) -> TrainConfig:
-        """Return the configuration that `to_dict` wrote."""
-        return TrainConfig(**{**record, "model": MAEConfig.from_dict(record["model"])})
+        """Return the configuration that `to_dict` wrote.
+
+        Raises
+        ------
+        AttributeError, KeyError, TypeError
+            If the record is not one of a `TrainConfig`, or a field has another type.
+        InputError
+            If a field is out of its range.
+        """
+        config = TrainConfig(**{**record, "model": MAEConfig.from_dict(record["model"])})
+        for part in (config, config.model, config.model.encoder):
+            _check_types(part)
+        return config
+
+
+def _check_types(config: Any) -> None:
+    """Raise TypeError if a field has another type than its default; an integer may stand for a float."""
+    for one in fields(config):
+        value, default = getattr(config, one.name), one.default
+        wanted = (int, float) if isinstance(default, float) else type(default)
+        if default is MISSING:
+            continue
+        if not isinstance(value, wanted) or (isinstance(value, bool) and not isinstance(default, bool)):
+            raise TypeError(f"{one.name} must be of type {type(default).__name__}, but it is {printable_value(value)}")

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from maetheory.core import InputError
 from maetheory.data import FolderStream
 from maetheory.data.stream import DecodedImage
+from maetheory.training.interrupts import STOP_SIGNALS
 
 
 class FolderBatch(NamedTuple):
@@ -109,6 +110,6 @@ def _explain_dead_workers(loader: DataLoader) -> Iterator[FolderBatch | InputErr
 
 
 def _ignore_stop_signals(worker: int) -> None:
-    """Leave Ctrl-C and SIGTERM to the process that trains, which finishes its step and then ends its workers."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """Leave stop signals to the process that trains, which finishes its step and then ends its workers."""
+    for number in (signal.SIGINT, *STOP_SIGNALS):
         signal.signal(number, signal.SIG_IGN)

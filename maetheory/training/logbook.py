@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from maetheory.core import atomic_write
+from maetheory.core import InputError, atomic_write, printable_value
+from maetheory.core.json_files import integer_field, read_json_lines, set_torn_line_aside
+
+_NUMBERS = ("epoch", "loss", "effective_rank")
 
 
 class Logbook:
@@ -16,14 +19,22 @@ class Logbook:
     ----------
     folder : Path
     step : int
-        Lines of later steps are dropped, because a resumed run repeats them.
+        Lines of later steps are dropped, because a resumed run repeats them. A last line that a killed process cut
+        short is set aside in ``metrics.jsonl.torn``, with a warning.
     tensorboard : bool
         Also write event files (needs the tensorboard package).
+
+    Raises
+    ------
+    InputError
+        If another line of the log is damaged; the log is then left as it is.
     """
 
     def __init__(self, folder: Path, *, step: int = 0, tensorboard: bool = False) -> None:
         self.path = folder / "metrics.jsonl"
-        kept = [record for record in read_log(self.path) if record["step"] <= step]
+        records, torn = _read(self.path)
+        kept = [record for record in records if record["step"] <= step]
+        set_torn_line_aside(self.path, torn)
         with atomic_write(self.path) as temporary:
             temporary.write_text("".join(json.dumps(record) + "\n" for record in kept))
         self._tensorboard: Any = None
@@ -54,13 +65,32 @@ def last_loss(folder: Path) -> float:
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """Return the complete records of a metrics.jsonl, without a last line that a killed process cut short."""
-    if not path.exists():
-        return []
-    records = []
-    for line in path.read_text().splitlines():
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return records
+    """Return the records of a metrics.jsonl, without a last line that a killed process cut short.
+
+    Raises
+    ------
+    InputError
+        If a line is not a record of a step.
+    """
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[list[dict[str, Any]], bytes]:
+    """Return the records of a log, and a last line that was cut."""
+    try:
+        records, torn = read_json_lines(path)
+        for number, record in enumerate(records, 1):
+            _check_record(record, f"line {number} of {path}")
+    except InputError as error:
+        raise InputError(f"{error}; correct the line, or move the file away to go on with a new log") from error
+    return records, torn
+
+
+def _check_record(record: dict[str, Any], where: str) -> None:
+    integer_field(record, "step", where, 1)
+    if "loss" not in record:
+        raise InputError(f"{where} lacks loss")
+    for name in _NUMBERS:
+        value = record.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InputError(f"{name} in {where} must be a number, but it is {printable_value(value)}")

@@ -24,6 +24,7 @@ from maetheory.training.interrupts import deferred_interrupt
 from maetheory.training.logbook import Logbook, last_loss
 from maetheory.training.reproducible import reproducible
 from maetheory.training.resume import checkpoint_to_resume
+from maetheory.training.run_folder import hold_run_folder
 from maetheory.training.schedule import learning_rate
 from maetheory.training.task import Task, step_generator
 
@@ -68,8 +69,11 @@ def fit(
     """Train a task to its end, or resume it; the other arguments and the errors are those of `train`."""
     fabric = fabric or make_fabric()
     fabric.launch()
-    run = _TrainingRun(task, batch_source(images), Path(out), resume, fabric, compiled, tensorboard)
-    return run.train_to_end(callbacks, progress)
+    source, out = batch_source(images), Path(out)
+    local_batch_size = _local_batch_size(task, source, fabric)
+    with hold_run_folder(out, fabric):
+        run = _TrainingRun(task, source, local_batch_size, out, resume, fabric, compiled, tensorboard)
+        return run.train_to_end(callbacks, progress)
 
 
 class _TrainingRun:
@@ -79,6 +83,7 @@ class _TrainingRun:
         self,
         task: Task,
         source: InMemoryBatches | StreamingBatches,
+        local_batch_size: int,
         out: Path,
         resume: bool,
         fabric: Fabric,
@@ -88,13 +93,15 @@ class _TrainingRun:
         self.task, self.source, self.out, self.fabric = task, source, out, fabric
         self.config = config = task.config
         self.sharded = sharding.uses_fsdp(fabric)
-        self.local_batch_size = _local_batch_size(task, source, fabric)
+        self.local_batch_size = local_batch_size
         self.batch = min(config.batch, len(source))
         self.steps_per_epoch = len(source) // self.batch
         self.total = config.epochs * self.steps_per_epoch
         self.step = 0
         self.unwrapped_model = task.build()
-        saved = checkpoint_to_resume(out, resume, task, len(source), fabric_precision(fabric))
+        saved = checkpoint_to_resume(
+            out, resume, task, len(source), fabric_precision(fabric), self.unwrapped_model, self.total
+        )
         self.precision: str | None = fabric_precision(fabric)
         self.threads = torch.get_num_threads() if saved is None or saved.threads is None else saved.threads
         if saved is not None:
@@ -123,7 +130,10 @@ class _TrainingRun:
                 self._log(record, callbacks)
                 rate = (self.step - first) * self.batch / (time.monotonic() - began)
                 if self.fabric.is_global_zero:
-                    progress(self.step, self.total, f"loss {loss:.4f}, {rate:,.0f} images/s")
+                    try:
+                        progress(self.step, self.total, f"loss {loss:.4f}, {rate:,.0f} images/s")
+                    except OSError:  # the terminal was closed, which is no reason to lose the run
+                        progress = no_progress
                 due, stop = self._any_process(
                     time.monotonic() - saved_at >= self.config.save_seconds, requested.is_set()
                 )

@@ -176,13 +176,18 @@ def test_kill_9_loses_at_most_the_last_interval(tmp_path: Path, digits: ImageSet
     assert [line["step"] for line in read_log(out / "metrics.jsonl")] == list(range(1, 41))
 
 
-def test_a_cut_log_line_and_a_half_checkpoint_are_ignored(tmp_path: Path, digits: ImageSet) -> None:
+def test_a_cut_log_line_is_set_aside_and_a_half_checkpoint_is_swept(tmp_path: Path, digits: ImageSet) -> None:
     train(CONFIG, digits, out=tmp_path)
+    whole = (tmp_path / "metrics.jsonl").read_bytes()
     with (tmp_path / "metrics.jsonl").open("a") as log:
         log.write('{"step": 13, "lo')
     (tmp_path / "step-00000099").mkdir()
     assert load_run(tmp_path)[2] == 12
-    assert train(CONFIG, digits, out=tmp_path, resume=True).steps == 12
+    with pytest.warns(UserWarning, match="last line of .*metrics.jsonl was cut"):
+        assert train(CONFIG, digits, out=tmp_path, resume=True).steps == 12
+    assert (tmp_path / "metrics.jsonl").read_bytes() == whole
+    assert (tmp_path / "metrics.jsonl.torn").read_text() == '{"step": 13, "lo\n'
+    assert not (tmp_path / "step-00000099").exists()
 
 
 def test_gradient_accumulation_is_one_large_batch(tmp_path: Path, digits: ImageSet) -> None:

@@ -1,0 +1,42 @@
+"""Hold the folder of a training run for one run at a time, and sweep what a killed one left in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from lightning_fabric import Fabric
+
+from maetheory.core import InputError
+from maetheory.core.files import sweep_leftovers
+from maetheory.core.folder_lock import lock_folder
+from maetheory.training.checkpointing import sweep_checkpoints
+
+
+@contextmanager
+def hold_run_folder(out: Path, fabric: Fabric) -> Iterator[None]:
+    """Hold and sweep the folder of a run inside a ``with`` block.
+
+    Of several processes of a run, the first one does it; if it cannot, all of them raise its error.
+
+    Raises
+    ------
+    InputError
+        If another run holds the folder, it cannot be created, or its only weights are not a whole checkpoint.
+    OSError
+        If the folder cannot be written.
+    """
+    with ExitStack() as held:
+        refusal: InputError | OSError | None = None
+        if fabric.is_global_zero:
+            try:
+                held.enter_context(lock_folder(out))
+                sweep_checkpoints(out)
+                sweep_leftovers(out)
+            except (InputError, OSError) as error:
+                refusal = error
+        refusal = fabric.broadcast(refusal)
+        if refusal is not None:
+            raise refusal
+        yield
