@@ -65,7 +65,8 @@ def read_image(
     path : path
     channels : 1 or 3
     pixel_ranges : PixelRanges
-        What is black and white among pixels of more than eight bits; by default 16-bit pixels keep their upper eight.
+        What is black and white among pixels of more than eight bits; by default 16-bit pixels keep their upper eight,
+        floating-point ones lie in [0, 1], and files of other ranges are not decoded.
 
     Raises
     ------
@@ -75,7 +76,13 @@ def read_image(
     """
     with _open_image(path) as (image, file):
         if _is_deep(image):
-            image = Image.fromarray(pixel_ranges.to_bytes(_deep_pixels(image, file)))
+            pixels = _deep_pixels(image, file)
+            if pixel_ranges.default_clips(pixels):
+                raise UndecodableError(
+                    f"its pixels reach from {pixels.min():.6g} to {pixels.max():.6g}, where 0 to 65535 or [0, 1] is "
+                    "read"
+                )
+            image = Image.fromarray(pixel_ranges.to_bytes(pixels))
         elif image.mode == "P" and "transparency" in image.info:
             image = image.convert("RGBA")
         return image.convert("L" if channels == 1 else "RGB")

@@ -82,15 +82,22 @@ class PixelRanges:
         levels = pixels.astype(np.float64).clip(black, white) - black
         return np.floor(levels * 256 / (white - black + 1)).astype(np.uint8)
 
+    def default_clips(self, pixels: np.ndarray) -> bool:
+        """Return whether no range was determined for such pixels and some lie outside the full range."""
+        is_float = pixels.dtype.kind == "f"
+        if (self.floats if is_float else self.integers) is not None:
+            return False
+        return bool(pixels.min() < 0 or pixels.max() > (1 if is_float else 2**MAX_BITS - 1))
+
     def __str__(self) -> str:
-        """Return in a sentence per range what was found and how it was scaled; empty if nothing was found."""
+        """Return in a sentence per range what was found and how it was scaled, or the full ranges if none was set."""
         sentences = [
             f"{kind} pixels reach from {found.low:.6g} to {found.high:.6g}; {found.black:.6g} to {found.white:.6g} was "
             "scaled to 0 to 255"
             for kind, found in (("16-bit or wider", self.integers), ("floating-point", self.floats))
             if found is not None
         ]
-        return "; ".join(sentences)
+        return "; ".join(sentences) or "whole numbers 0 to 65535 and floating-point 0 to 1 were scaled to 0 to 255"
 
 
 DEFAULT_RANGES = PixelRanges()

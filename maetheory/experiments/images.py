@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from maetheory.core import InputError
 from maetheory.data import FolderStream, ImageSet, load_images, load_or_stream
-from maetheory.data.folder import load_image_folder
+from maetheory.data.folder import DecodeOptions, load_image_folder
 from maetheory.data.image_files import is_image_folder
+from maetheory.data.pixel_range import DEFAULT_RANGES
 from maetheory.evaluation.features.encode import Readout, encode_batches
 from maetheory.experiments.experiment import FOLDER, Experiment
 
@@ -75,7 +76,7 @@ def _load_folder_images(experiment: Experiment, root: str | Path | None) -> tupl
     if not is_image_folder(Path(root).expanduser()):
         raise InputError(f"{wanted}, but {root} is none")
     size = experiment.cells[0].recipe.model.encoder.image_size
-    return (
-        load_or_stream(root, size, limit=experiment.train_limit, stream=experiment.stream),
-        load_image_folder(root, "val", size=size, limit=experiment.test_limit),
-    )
+    images = load_or_stream(root, size, limit=experiment.train_limit, stream=experiment.stream)
+    ranges = images.pixel_ranges if isinstance(images, ImageSet) else DEFAULT_RANGES  # a stream decodes file by file
+    test_options = DecodeOptions(size, pixel_ranges=ranges)
+    return images, load_image_folder(root, "val", limit=experiment.test_limit, options=test_options)

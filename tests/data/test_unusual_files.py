@@ -112,6 +112,9 @@ def test_any_depth_looks_like_its_eight_bit_version(tmp_path: Path, bits: int) -
     assert f"to {2**bits - 1}; 0 to {2**bits - 1} was scaled to 0 to 255" in note
     test = load_image_folder(tmp_path, options=DecodeOptions(pixel_ranges=images.pixel_ranges), limit=1)
     np.testing.assert_array_equal(test.images, images.images[:1])
+    full = load_image_folder(tmp_path, options=DecodeOptions(pixel_ranges=PixelRanges()))
+    assert full.images.max() == 255 >> (16 - bits)
+    assert "whole numbers 0 to 65535 and floating-point 0 to 1 were scaled" in full.notes[0]
 
 
 def test_eight_bits_need_no_note(folder: Path) -> None:
@@ -162,6 +165,16 @@ def test_floats_and_hounsfield_units_follow_the_rule(
     expected = (levels.astype(float) - scale[0]) / (scale[1] - scale[0]) * 255
     assert np.abs(images.images[:, 0] - expected).max() <= 1
     assert f"reach from {low:.6g} to {high:.6g}" in images.notes[0]
+
+
+@pytest.mark.parametrize("levels", [[[0.0, 1.5]], [[-0.1, 1.0]], [[-1, 5]], [[0, 65_536]]])
+def test_a_file_alone_has_no_range_but_the_full_one(tmp_path: Path, levels: list[list[float]]) -> None:
+    pixels = np.array(levels, np.int32 if isinstance(levels[0][0], int) else np.float32)
+    Image.fromarray(pixels).save(tmp_path / "a.tif")
+    with pytest.raises(UndecodableError, match=r"its pixels reach from .* where 0 to 65535 or"):
+        read_rgb(tmp_path / "a.tif")
+    Image.fromarray(pixels.clip(0, 1)).save(tmp_path / "b.tif")
+    assert read_rgb(tmp_path / "b.tif").size == (2, 1)
 
 
 def test_nan_pixels_are_skipped_and_a_constant_is_black(tmp_path: Path) -> None:
