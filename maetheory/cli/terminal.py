@@ -129,6 +129,19 @@ def warnings_at_the_end() -> Iterator[None]:
                 print_line(f"maetheory: warning: {sentence}", sys.stderr)
 
 
+def say_assumptions(*image_sets: Any) -> None:
+    """Say at the end of the command how images were found and scaled, where its report does not.
+
+    Parameters
+    ----------
+    *image_sets : ImageSet
+        Whatever has no ``notes`` has nothing to say.
+    """
+    for images in image_sets:
+        for note in getattr(images, "notes", ()):
+            warnings.warn(note, stacklevel=2)
+
+
 def _line_progress() -> Progress:
     """Return a callback that prints at most one line every ten seconds, with the remaining time."""
     start_time, start, task_total = time.monotonic(), 0, 0

@@ -99,3 +99,18 @@ def test_images_of_several_sizes_are_decoded_at_the_encoders_size(
     assert "9 of 9 images were resized and cropped to their central 16 x 16 pixels" in notes
     assert "224 x 224" not in notes
     assert "no train/, val/ or test/; all images in it were read" in notes
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_other_commands_say_at_the_end_how_images_were_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    levels = (SHADES[:, ::10, ::10] * 1023).astype(np.uint16)
+    data = _put(tmp_path / "a", levels[:4]).parent
+    _put(tmp_path / "b", levels[4:])
+    capsys.readouterr()
+    assert run_command(["graph", "--kind", "exact", "--data", str(data), "--patch", "1", "--codes", "2", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)
+    notes = captured.err.splitlines()[-2:]
+    assert all(line.startswith("maetheory: warning: ") for line in notes)
+    assert "no train/, val/ or test/; all images in it were read" in notes[0]
+    assert "0 to 1023 was scaled to 0 to 255" in notes[1]
