@@ -20,12 +20,19 @@ AssertionError: c4-is-zero is violated: Pr[p_f != y] <= 32 p_max LÂ·L_U-MAE + 8Ï
 
 from __future__ import annotations
 
-from maetheory.theory.falsify import falsify
+import math
+
+from maetheory.theory.falsify import SideError, falsify, search
 from maetheory.theory.theorem import Theorem
 
 
-def assert_holds(theorem: Theorem, *, worlds: int = 200, seed: int = 0, descend: bool = True) -> None:
+def assert_holds(
+    theorem: Theorem, *, worlds: int = 200, seed: int = 0, descend: bool = True, decided: int | None = None
+) -> None:
     """Raise AssertionError with a small, readable counterexample if the search finds a violation of the theorem.
+
+    Worlds that decide nothing (UNDECIDED, infinite sides, unmet assumptions) are no evidence, so a minimal number of
+    decided worlds is required.
 
     Parameters
     ----------
@@ -33,19 +40,34 @@ def assert_holds(theorem: Theorem, *, worlds: int = 200, seed: int = 0, descend:
         The claim, with ``conform`` or ``sample`` if random worlds would not meet its assumptions.
     worlds, seed, descend
         As for :func:`maetheory.theory.falsify.search`.
+    decided : int, optional
+        Least number of drawn worlds with a verdict other than UNDECIDED and INAPPLICABLE; by default a tenth of
+        `worlds`, rounded up.
 
     Raises
     ------
     AssertionError
-        With the counterexample, and the seed and number that lead to it.
+        With the counterexample, and the seed and number that lead to it; or with the world where the claim's own code
+        raised; or, if fewer than `decided` worlds decided, with how many did and why the others did not.
     InputError
-        If no world met the assumptions, so that the theorem was never tested.
+        If no world met the assumptions with finite sides, so that the theorem was never tested.
 
     Examples
     --------
     >>> from maetheory.theory import THEOREMS
     >>> assert_holds(THEOREMS["reconstruction-bounds-alignment"], worlds=20)
     """
-    counterexample = falsify(theorem, worlds=worlds, seed=seed, descend=descend)
-    if counterexample is not None:
-        raise AssertionError(f"{theorem.slug} is violated: {theorem.statement}\n{counterexample}")
+    try:
+        result = search(theorem, worlds=worlds, seed=seed, descend=descend)
+    except SideError as error:
+        raise AssertionError(str(error)) from error
+    if result.smallest is None:
+        falsify(theorem, worlds=worlds, seed=seed, descend=descend)  # raises and says why
+    if result.violated:
+        raise AssertionError(f"{theorem.slug} is violated: {theorem.statement}\n{result.smallest}")
+    needed = math.ceil(worlds / 10) if decided is None else decided
+    if result.decided < needed:
+        raise AssertionError(
+            f"{theorem.slug} was decided in {result.decided} of {worlds} worlds, but {needed} are needed: "
+            f"{'; '.join(result.undecided_because) or 'draw more worlds'}"
+        )

@@ -1,6 +1,7 @@
 """Counterexample search: random worlds, descent on the slack, and shrinking of a world that violates the claim.
 
-A search draws worlds (random ones, structured ones, and ones close to equality), then decreases the slack from the most
+A search draws worlds (random ones, structured ones, ones close to equality, and every third from
+:mod:`~maetheory.theory.hard_worlds`), then decreases the slack from the most
 promising ones, by gradient steps and by single coordinates. If it finds a violation, it shrinks the world until a
 person can read it. The seed and the number of the world determine everything.
 """
@@ -8,21 +9,16 @@ person can read it. The seed and the number of the world determine everything.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
 
 from maetheory.core import InputError, Progress, generator, no_progress
+from maetheory.theory.hard_worlds import draw_numbered_world, search_number
 from maetheory.theory.objects import SHAPES
-from maetheory.theory.small_worlds import (
-    SmallWorld,
-    complexity,
-    coordinates,
-    draw_world,
-    simplifications,
-    with_coordinates,
-)
+from maetheory.theory.small_worlds import SmallWorld, complexity, coordinates, simplifications, with_coordinates
 from maetheory.theory.theorem import Check, Theorem, Verdict
 
 _MAX_DESCENTS = 6
@@ -39,7 +35,8 @@ class SearchedWorld:
     ----------
     slug : str
     seed, number : int
-        ``replay(theorem, seed=seed, number=number, descend=descended)`` returns the same world before shrinking.
+        ``replay(theorem, seed=seed, number=number, descend=descended)`` returns the same world before shrinking;
+        numbers from a million on are worlds of :mod:`~maetheory.theory.hard_worlds`.
     world : SmallWorld
         ``world.all_objects()`` returns the objects for :func:`check`.
     check : Check
@@ -74,15 +71,22 @@ class SearchResult:
     worlds : int
         Worlds drawn.
     applicable : int
-        Those where every assumption held.
+        Those where every assumption held and both sides are finite.
     smallest : SearchedWorld or None
-        World of smallest relative slack, shrunk if it violates the claim; None if no world was applicable.
+        World of smallest relative slack among those that decide, shrunk if it violates the claim; an undecided world if
+        none decides, and None if no world was applicable.
+    decided : int
+        Applicable worlds whose verdict is not UNDECIDED: the worlds that are evidence.
+    undecided_because : tuple of str
+        Why worlds decided nothing: each reason once, the most frequent first.
     """
 
     slug: str
     worlds: int
     applicable: int
     smallest: SearchedWorld | None
+    decided: int = 0
+    undecided_because: tuple[str, ...] = ()
 
     @property
     def violated(self) -> bool:
@@ -115,20 +119,40 @@ def search(
     if worlds < 1:
         raise InputError(f"worlds must be at least 1, but {worlds} was given")
     found: list[SearchedWorld] = []
-    for number in range(worlds):
-        here = _draw(theorem, seed, number)
-        progress(number + 1, worlds, theorem.slug)
+    reasons: Counter[str] = Counter()
+
+    def result(drawn: int, smallest: SearchedWorld | None) -> SearchResult:
+        decided = sum(_decides(f) for f in found)
+        return SearchResult(theorem.slug, drawn, len(found), smallest, decided, _most_frequent(reasons))
+
+    for index in range(worlds):
+        here = _draw(theorem, seed, search_number(index), reasons)
+        progress(index + 1, worlds, theorem.slug)
         if here is not None:
             found.append(here)
             if here.check.verdict is Verdict.VIOLATED:
-                return SearchResult(theorem.slug, number + 1, len(found), _shrink(theorem, here))
-    best = sorted(found, key=lambda f: f.relative_slack)[:1]
-    for start in _descent_starts(found) if descend else ():
+                return result(index + 1, _shrink(theorem, here))
+            if not _decides(here):
+                reasons[here.check.note] += 1
+    best = sorted(found, key=_evidence_first)[:1]
+    for start in _descent_starts([f for f in found if _decides(f)]) if descend else ():
         lower = _descend(theorem, start)
-        best = sorted([*best, lower], key=lambda f: f.relative_slack)[:1]
+        best = sorted([*best, lower], key=_evidence_first)[:1]
         if lower.check.verdict is Verdict.VIOLATED:
-            return SearchResult(theorem.slug, worlds, len(found), _shrink(theorem, lower))
-    return SearchResult(theorem.slug, worlds, len(found), best[0] if best else None)
+            return result(worlds, _shrink(theorem, lower))
+    return result(worlds, best[0] if best else None)
+
+
+def _decides(found: SearchedWorld) -> bool:
+    return found.check.verdict is not Verdict.UNDECIDED
+
+
+def _evidence_first(found: SearchedWorld) -> tuple[bool, float]:
+    return not _decides(found), found.relative_slack
+
+
+def _most_frequent(reasons: Counter[str]) -> tuple[str, ...]:
+    return tuple(reason for reason, _ in reasons.most_common(3))
 
 
 def falsify(
@@ -146,8 +170,11 @@ def falsify(
     Raises
     ------
     InputError
-        If `worlds` is not positive, the theorem needs ``sample`` to be drawn, or no world met its assumptions, so that
-        None would mean nothing.
+        If `worlds` is not positive, the theorem needs ``sample`` to be drawn, or no world met its assumptions with
+        finite sides, so that None would mean nothing. None is evidence only as far as worlds decided; `search` counts
+        them.
+    SideError
+        If the claim's own code raises in a world.
 
     Examples
     --------
@@ -168,11 +195,12 @@ def falsify(
     result = search(theorem, worlds=worlds, seed=seed, descend=descend, progress=progress)
     if result.smallest is None:
         theorem.check(
-            **draw_world(theorem, generator(seed, theorem.slug, 0)).all_objects()
+            **draw_numbered_world(theorem, 0, generator(seed, theorem.slug, 0)).all_objects()
         )  # raises if the theorem itself cannot be checked
+        why = f" ({'; '.join(result.undecided_because)})" if result.undecided_because else ""
         raise InputError(
-            f"none of {worlds} worlds met the assumptions of {theorem.slug}: give it sample= or conform=, so that "
-            "there is something to search"
+            f"none of {worlds} worlds met the assumptions of {theorem.slug} with finite sides{why}: give it sample= or "
+            "conform=, so that there is something to search"
         )
     return result.smallest if result.violated else None
 
@@ -191,22 +219,49 @@ def replay(theorem: Theorem, *, seed: int, number: int, descend: bool = False) -
     return _descend(theorem, here) if descend else here
 
 
-def _draw(theorem: Theorem, seed: int, number: int) -> SearchedWorld | None:
-    world = draw_world(theorem, generator(seed, theorem.slug, number))
-    return _check_at(theorem, SearchedWorld(theorem.slug, seed, number, world, _PLACEHOLDER_CHECK), world)
+class SideError(RuntimeError):
+    """A side, an assumption or another function of a theorem raised; the message says in which world.
+
+    Attributes
+    ----------
+    found : SearchedWorld
+        The world, without a check.
+    """
+
+    def __init__(self, found: SearchedWorld, error: Exception) -> None:
+        self.found = found
+        super().__init__(
+            f"{found.slug} raised {type(error).__name__}: {error}\nin world {found.number} of seed {found.seed}"
+            f"{', after descent' if found.descended else ''}\n{found.world}"
+        )
 
 
-def _check_at(theorem: Theorem, last: SearchedWorld, world: SmallWorld) -> SearchedWorld | None:
-    """Check the theorem at `world`, after its `conform`; None where its assumptions do not hold."""
-    if theorem.conform is not None:
-        conformed = dict(theorem.conform(world.all_objects()))
-        conformed.pop("graph", None)
-        world = replace(world, objects=conformed)
+def _draw(theorem: Theorem, seed: int, number: int, reasons: Counter[str] | None = None) -> SearchedWorld | None:
+    world = draw_numbered_world(theorem, number, generator(seed, theorem.slug, number))
+    return _check_at(theorem, SearchedWorld(theorem.slug, seed, number, world, _PLACEHOLDER_CHECK), world, reasons)
+
+
+def _check_at(
+    theorem: Theorem, last: SearchedWorld, world: SmallWorld, reasons: Counter[str] | None = None
+) -> SearchedWorld | None:
+    """Check the theorem at `world`, after its `conform`; None where it does not apply, with the reason counted."""
     try:
+        if theorem.conform is not None:
+            conformed = dict(theorem.conform(world.all_objects()))
+            conformed.pop("graph", None)
+            world = replace(world, objects=conformed)
         check = theorem.check(**world.all_objects())
-    except InputError:
-        return None
-    return None if check.verdict is Verdict.INAPPLICABLE else replace(last, world=world, check=check)
+    except InputError as error:
+        why = str(error)
+    except Exception as error:
+        raise SideError(replace(last, world=world, check=_PLACEHOLDER_CHECK), error) from error
+    else:
+        if check.verdict is not Verdict.INAPPLICABLE:
+            return replace(last, world=world, check=check)
+        why = check.note
+    if reasons is not None:
+        reasons[why] += 1
+    return None
 
 
 def _descent_starts(found: list[SearchedWorld]) -> list[SearchedWorld]:
@@ -260,7 +315,7 @@ def _line_search(
 ) -> SearchedWorld:
     for factor in (1.0, 0.25, 0.03, 0.003):
         there = _check_at(theorem, here, with_coordinates(here.world, point + size * factor * direction))
-        if there is not None and there.relative_slack < here.relative_slack:
+        if there is not None and _decides(there) and there.relative_slack < here.relative_slack:
             return there
     return here
 

@@ -7,7 +7,7 @@ them back, and listing the neighbouring worlds that are simpler.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -96,15 +96,18 @@ def draw_world(theorem: Theorem, rng: np.random.Generator) -> SmallWorld:
         )
     if theorem.sample is not None:
         return to_small_world(theorem.sample(rng))
-    return _draw_generic_world(theorem, rng)
+    return draw_generic_world(theorem, rng, _draw_law)
 
 
-def _draw_generic_world(theorem: Theorem, rng: np.random.Generator) -> SmallWorld:
+def draw_generic_world(
+    theorem: Theorem, rng: np.random.Generator, draw_law: Callable[[np.random.Generator], SmallWorld]
+) -> SmallWorld:
+    """Draw random objects of the shapes that the theorem names, on a graph that `draw_law` draws."""
     shapes = {**SHAPES, **theorem.shapes}
     unknown = [name for name in theorem.objects if name not in shapes]
     if unknown:
         raise InputError(f"{theorem.slug} needs sample= to be searched, because the shape of {unknown[0]} is unknown")
-    world = _draw_law(rng) if theorem.needs_graph else SmallWorld({})
+    world = draw_law(rng) if theorem.needs_graph else SmallWorld({})
     sizes = {} if world.law is None else {"N1": world.law.shape[1], "N2": world.law.shape[2]}
     objects = {}
     for name in theorem.objects:
@@ -267,5 +270,6 @@ def _graph_of_law(law: np.ndarray, labels: np.ndarray | None) -> MaskGraph:
 def _format_object(name: str, value: Any) -> str:
     if not isinstance(value, np.ndarray):
         return f"{name} = {value:.6g}" if isinstance(value, float) else f"{name} = {value}"
-    text = np.array2string(value, precision=4, suppress_small=True, separator=", ", threshold=200)
+    tiny = bool(((value != 0) & (np.abs(value) < 1e-4)).any())
+    text = np.array2string(value, precision=4, suppress_small=not tiny, separator=", ", threshold=200)
     return f"{name} = " + text.replace("\n", "\n" + " " * (len(name) + 3))

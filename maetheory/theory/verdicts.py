@@ -78,7 +78,7 @@ class Comparison:
         return (_EPS * self.terms) ** 2 * self.size
 
     def _is_rounding_error(self, slack: float) -> bool:
-        both_zero = self.scale <= _ZERO * self._squared_error and abs(slack) <= self.error
+        both_zero = max(self.scale, self.error) <= _ZERO * self._squared_error and abs(slack) <= self.error
         return both_zero or (self.error <= TIGHT_TOLERANCE * self.scale and abs(slack) <= TIGHT_TOLERANCE * self.scale)
 
     def verdict(self, trivial: float | None) -> tuple[Verdict, str]:

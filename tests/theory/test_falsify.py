@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 from planted import FALSE, plant
 
-from maetheory.core import InputError
+from maetheory.core import Estimate, InputError, generator
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import (
     mean_square,
+    reconstruction_loss,
 )
 from maetheory.testing import assert_holds
-from maetheory.theory import THEOREMS, Theorem, falsify, replay, search
+from maetheory.theory import THEOREMS, Theorem, Verdict, falsify, replay, search
+from maetheory.theory.falsify import SideError
+from maetheory.theory.hard_worlds import _KINDS, FIRST_HARD, draw_numbered_world, search_number
 from maetheory.theory.small_worlds import coordinates, draw_world, to_small_world, with_coordinates
 
 PAIRS, DOWNSTREAM = "pair-error-bounded-by-label-errors", "umae-bounds-downstream-error"
@@ -118,3 +121,88 @@ def test_progress_is_told_of_every_world():
     told = []
     search(THEOREMS[PAIRS], worlds=7, descend=False, progress=lambda done, total, _: told.append((done, total)))
     assert told == [(n, 7) for n in range(1, 8)]
+
+
+WITHOUT_ONE_ALPHA = replace(
+    THEOREMS[PAIRS],
+    slug="phi-a-2a2",
+    statement="φ <= α + 2α₂",
+    never_tight="",
+    rhs=lambda graph: float(graph.label_error()) + 2 * float(graph.target_label_error()),
+)
+TEN_TIMES = Theorem(
+    slug="ten-times",
+    statement="L_MAE(h) >= 10 E‖h‖²",
+    reference="planted",
+    objects=("h", "targets"),
+    lhs=lambda graph, h, targets: reconstruction_loss(graph, h, targets),
+    rhs=lambda graph, h: 10 * mean_square(graph.degrees[0], h),
+)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_pure_targets_with_rarely_shared_views_are_searched(seed):
+    found = falsify(WITHOUT_ONE_ALPHA, worlds=60, seed=seed, descend=False)
+    assert found is not None
+    assert found.number >= FIRST_HARD
+    again = replay(WITHOUT_ONE_ALPHA, seed=seed, number=found.number)
+    assert again.check.verdict is Verdict.VIOLATED
+
+
+def test_every_number_below_the_hard_worlds_leads_where_it_always_led():
+    theorem = THEOREMS[PAIRS]
+    for number in range(20):
+        one, two = (
+            draw(number)
+            for draw in (
+                lambda n: draw_numbered_world(theorem, n, generator(0, "x", n)),
+                lambda n: draw_world(theorem, generator(0, "x", n)),
+            )
+        )
+        np.testing.assert_array_equal(one.law, two.law)
+    assert [search_number(i) for i in range(6)] == [0, 1, FIRST_HARD, 2, 3, FIRST_HARD + 1]
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_hard_worlds_are_laws_of_their_kind(kind):
+    least_mass, gaps = 1.0, []
+    for seed in range(30):
+        graph = kind(np.random.default_rng(seed)).all_objects()["graph"]
+        assert graph.joint.sum() == pytest.approx(1)
+        least_mass = min(least_mass, *(float(d.min()) for d in graph.degrees))
+        sigma = np.linalg.svd(graph.normalized_matrix.toarray(), compute_uv=False)
+        gaps.append(1 - sigma[1])
+        if kind.__name__ == "pure_targets":
+            assert graph.target_label_error() == 0
+    if kind.__name__ == "nearly_separate":
+        assert 0 < sorted(gaps)[len(gaps) // 2] < 1e-3
+    if kind.__name__ == "tiny_masses":
+        assert least_mass < 1e-9
+
+
+def test_worlds_that_decide_nothing_are_no_evidence():
+    unknown = replace(TEN_TIMES, rhs=lambda graph, h: Estimate(10 * mean_square(graph.degrees[0], h), np.inf))
+    assert search(unknown, worlds=20).decided == 0
+    with pytest.raises(AssertionError, match="ten-times was decided in 0 of 20 worlds, but 2 are needed: the slack"):
+        assert_holds(unknown, worlds=20)
+    assert_holds(unknown, worlds=20, decided=0)
+    infinite = replace(TEN_TIMES, rhs=lambda: -np.inf)
+    with pytest.raises(InputError, match=r"none of 20 worlds .* with finite sides .*a side or its scale is infinite"):
+        assert_holds(infinite, worlds=20)
+    true = THEOREMS["reconstruction-bounds-alignment"]
+    assert search(true, worlds=20, descend=False).decided == 20
+    with pytest.raises(AssertionError, match="decided in 20 of 20 worlds, but 21 are needed: draw more worlds"):
+        assert_holds(true, worlds=20, decided=21)
+
+
+@pytest.mark.parametrize("side", ["lhs", "rhs", "scale", "conform"])
+def test_what_a_side_raises_carries_the_world(side):
+    def broken(*_):
+        raise ZeroDivisionError("no mass")
+
+    raising = replace(TEN_TIMES, **{side: broken if side == "conform" else lambda: broken()})
+    with pytest.raises(AssertionError, match=r"(?s)raised ZeroDivisionError: no mass.*world 0 of seed 4.*joint = \["):
+        assert_holds(raising, worlds=5, seed=4)
+    with pytest.raises(SideError) as error:
+        falsify(raising, worlds=5, seed=4)
+    assert error.value.found.world.law is not None

@@ -64,7 +64,6 @@ def test_floats_lie_in_the_enclosures(slug):
             for side in ("lhs", "rhs"):
                 value, where = float(getattr(found, side)), getattr(proved, side)
                 assert where.low - allowed <= value <= where.high + allowed, (side, found, proved)
-            assert found.scale <= proved.scale.high + allowed  # a proof needs no scale, so it may count more terms
 
 
 @pytest.mark.parametrize("slug", SLUGS)
