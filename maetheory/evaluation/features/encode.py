@@ -193,7 +193,15 @@ def _features_of_layers(
 
 def _call_encoder(encoder: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     """Return the features or tokens that a foreign callable computes from images in [0, 1]."""
-    tokens = torch.as_tensor(encoder(to_unit_interval(images)))
+    output = encoder(to_unit_interval(images))
+    try:
+        tokens = torch.as_tensor(output)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"an encoder gives a tensor of features (B, d) or tokens (B, t, d), but this one gave a "
+            f"{type(output).__name__}: pass a function that standardises images in [0, 1] and picks the tokens, as "
+            "lambda x: model((x - mean) / std).last_hidden_state"
+        ) from error
     if tokens.ndim not in (2, 3) or len(tokens) != len(images):
         raise InputError(
             f"an encoder gives features (B, d) or tokens (B, t, d) of B images, but for {len(images)} "
