@@ -48,12 +48,12 @@ def parse_pickle(file: Any, allowance: Allowance) -> ParsedPickle:
     InputError
         If it refers to a name that no checkpoint needs, or builds a value that cannot be read as data.
     """
-    machine = _PickleMachine(allowance)
+    machine, count = _PickleMachine(allowance), 0
     for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
         if count >= MAX_OPCODES:
             raise InputError(f"its pickle has more than {MAX_OPCODES} instructions")
         machine.execute(opcode.name, argument)
-    return ParsedPickle(machine.pop(), frozenset(machine.globals), tuple(machine.storages))
+    return ParsedPickle(machine.pop(), frozenset(machine.globals), tuple(machine.storages), count)
 
 
 class _PickleMachine:

@@ -62,8 +62,9 @@ class StorageReference:
 
 
 class ParsedPickle(NamedTuple):
-    """Description of the value of one pickle, the names it mentions, and the storages it refers to."""
+    """Description of the value of one pickle, the names it mentions, the storages it refers to, and its length."""
 
     value: Any
     globals: frozenset[str]
     storages: tuple[StorageReference, ...]
+    n_instructions: int

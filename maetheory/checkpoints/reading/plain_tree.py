@@ -8,15 +8,17 @@ from typing import Any
 
 from torch import Tensor
 
-from maetheory.checkpoints.reading.dict_keys import check_key
+from maetheory.checkpoints.reading.dict_keys import MAX_KEY_BITS, check_key
 from maetheory.checkpoints.reading.pickle_values import SCALAR_TYPES, GlobalName, PickledObject, StorageReference
 from maetheory.checkpoints.reading.rebuilding import rebuild
 from maetheory.checkpoints.reading.storages import Storages
 from maetheory.core import InputError
 
 MAX_VALUES = 500_000
+MIN_VALUES, VALUES_PER_INSTRUCTION = 50_000, 20
 MAX_DEPTH = 100
 MAX_ATTRIBUTE_LENGTH = 64
+TUPLE_ATTRIBUTE_STEPS = 500  # as many tuples as the steps allow may be compared with each other
 PLAIN_TYPES = (str, int, float, bool)
 DICT_CLASSES = frozenset({"builtins.dict", "collections.OrderedDict", "collections.defaultdict", "collections.Counter"})
 LIST_CLASSES = frozenset({"builtins.list", "builtins.tuple", "builtins.set", "builtins.frozenset", "collections.deque"})
@@ -27,11 +29,14 @@ class PlainTreeBuilder:
     """Converter of one parsed pickle to plain values, with limits on size and depth.
 
     A value that is referred to twice is converted twice and counts twice, so that the result has no more than
-    `MAX_VALUES` nodes even if a list of lists doubles at every level. Tensors, arrays and bytes are rebuilt once.
+    `MAX_VALUES` nodes even if a list of lists doubles at every level, and fewer if the pickle is short. Tensors, arrays
+    and bytes are rebuilt once.
 
     Attributes
     ----------
     storages : Storages
+    n_instructions : int
+        Length of the pickle.
     module_attributes, module_classes : dict
         Those of `CheckpointContents`, filled on the way.
     n_values : int
@@ -45,6 +50,7 @@ class PlainTreeBuilder:
     """
 
     storages: Storages
+    n_instructions: int
     module_attributes: dict[str, Any] = field(default_factory=dict)
     module_classes: dict[str, str] = field(default_factory=dict)
     n_values: int = 0
@@ -80,8 +86,9 @@ class PlainTreeBuilder:
     def _count_values(self, number: int) -> None:
         """Count values towards the limit."""
         self.n_values += number
-        if self.n_values > MAX_VALUES:
-            raise InputError(f"its pickle unfolds to more than {MAX_VALUES} values")
+        limit = min(MAX_VALUES, MIN_VALUES + VALUES_PER_INSTRUCTION * self.n_instructions)
+        if self.n_values > limit:
+            raise InputError(f"its pickle unfolds to more than {limit} values")
 
     def _convert_child(self, key: Any, value: Any) -> Any:
         """Convert the value under a key, with the key at the end of the path."""
@@ -200,13 +207,15 @@ class PlainTreeBuilder:
         ):
             value = self.convert(value)
         if isinstance(value, list | tuple) and len(value) <= MAX_ATTRIBUTE_LENGTH:
-            return tuple(value) if all(isinstance(item, PLAIN_TYPES) for item in value) else None
-        return value if isinstance(value, PLAIN_TYPES) else None
+            self.storages.allowance.step(TUPLE_ATTRIBUTE_STEPS)
+            return tuple(value) if all(map(_is_plain, value)) else None
+        return value if _is_plain(value) else None
 
     def _dotted_name(self, parts: list[str]) -> str:
-        """Join a dotted name and charge it to the allowance: in deep modules names add up to depth squared."""
-        self.storages.allowance.spend(sum(map(len, parts)))
-        return ".".join(parts)
+        """Join a dotted name and charge it to the allowance, once for each part, as patterns may read it so often."""
+        name = ".".join(parts)
+        self.storages.allowance.spend(len(name) * (name.count(".") + 1))
+        return name
 
 
 def _plain_key(key: Any) -> Any:
@@ -214,6 +223,11 @@ def _plain_key(key: Any) -> Any:
     if isinstance(key, tuple):
         return tuple(_plain_key(part) for part in key)
     return key.name if isinstance(key, GlobalName | PickledObject) else key
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether a value is a text, a number or a truth value whose hash a file cannot choose to fall together."""
+    return isinstance(value, PLAIN_TYPES) and not (isinstance(value, int) and value.bit_length() > MAX_KEY_BITS)
 
 
 def is_module(value: Any) -> bool:

@@ -96,7 +96,7 @@ def read_torch_legacy(path: Path, max_bytes: int) -> FileContents:
 def _file_contents(container: str, pickle: ParsedPickle, storages: Storages) -> FileContents:
     """Convert a parsed pickle to plain values and tensors."""
     root = pickle.value
-    builder = PlainTreeBuilder(storages)
+    builder = PlainTreeBuilder(storages, pickle.n_instructions)
     tree = builder.convert(root)
     children = root.values() if isinstance(root, dict) else ()
     has_module = is_module(root) or any(is_module(child) for child in children)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from maetheory.checkpoints.dialects import infer
+from maetheory.checkpoints.dialects import infer, model_names
 from maetheory.checkpoints.dialects.dialect import ConfigValue
 from maetheory.checkpoints.encoder import Encoder
 from maetheory.checkpoints.encoder_config import EncoderConfig
+from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.core import InputError
 
 CONFIG = EncoderConfig(8, 2, 3, 24, 2, 3, 24, 48)
@@ -63,3 +66,15 @@ def test_a_block_number_is_no_allocation() -> None:
     tensors = dict(Encoder(CONFIG).state_dict()) | {"blocks.999999999.norm1.weight": torch.ones(24)}
     with pytest.raises(InputError, match="fewer than 1000 blocks"):
         infer.infer_config(tensors, {}, {}, {"heads": 3})
+
+
+def test_a_long_text_is_no_model_name() -> None:
+    """Patterns for names of models are not tried on texts of any length, and the one for sizes is linear."""
+    start = time.process_time()
+    contents = CheckpointContents(Path("x"), "pickle", "", tree={"args": {"model": "vit_" + "a" * 10**6 + "!"}})
+    assert model_names.config_values_from_name(contents, {}) == {}
+    longest = "vit_" + "a" * (model_names.MAX_NAME_LENGTH - 5) + "!"
+    for name, stated in ((longest, True), (longest + "!", False), ("", False)):
+        contents = CheckpointContents(Path("x"), "pickle", "", tree={"args": {"model": name}})
+        assert (model_names.model_name(contents)[0] == name != "") == stated
+    assert time.process_time() - start < 1
