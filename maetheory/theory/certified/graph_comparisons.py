@@ -33,7 +33,7 @@ from maetheory.theory.certified.graph_assumptions import (
 )
 from maetheory.theory.certified.sides import Sides, unit_scale
 from maetheory.theory.statements.label_error_grows_with_mask_ratio import IMAGES, MASKS, POSITIONS
-from maetheory.theory.statements.mask_ratio_duality import TRANSPOSED
+from maetheory.theory.statements.mask_ratio_duality import COMPLEMENTARY
 
 
 def _zero(graph: BallGraph) -> Ball:
@@ -130,6 +130,6 @@ GRAPH_COMPARISON_SIDES: Mapping[str, Sides] = {
         scale=unit_scale,
     ),
     "mask-ratio-duality": Sides(
-        lhs=_largest_difference, rhs=_zero, assumptions={TRANSPOSED: is_transposed}, scale=unit_scale
+        lhs=_largest_difference, rhs=_zero, assumptions={COMPLEMENTARY: is_transposed}, scale=unit_scale
     ),
 }

@@ -82,7 +82,7 @@ def contents_agree(graph: MaskGraph, hides_more: MaskGraph) -> bool:
         size = 1 + max(int(g.view_contents.symbols.max(initial=0)) for g in (graph, hides_more) if g.view_contents)
         one, two = (_symbol_frequencies(g, size) for g in (graph, hides_more))
         return bool(np.abs(one - two).max() <= ROUNDING_TOLERANCE)
-    symbols, other_symbols = _symbols_per_image(graph), _symbols_per_image(hides_more)
+    symbols, other_symbols = symbols_per_image(graph), symbols_per_image(hides_more)
     known = np.minimum(symbols, other_symbols) >= 0
     return symbols.shape == other_symbols.shape and bool((symbols == other_symbols)[known].all())
 
@@ -92,7 +92,7 @@ def keeps_positions(graph: MaskGraph) -> bool:
     return graph.view_contents is not None and graph.view_contents.masks is not None
 
 
-def _symbols_per_image(graph: MaskGraph) -> np.ndarray:
+def symbols_per_image(graph: MaskGraph) -> np.ndarray:
     """Symbol of each patch of each image, shape (S, n), assembled from its views; −1 where no view shows it."""
     assert graph.view_contents is not None
     symbols, masks = graph.view_contents.symbols, graph.view_contents.masks

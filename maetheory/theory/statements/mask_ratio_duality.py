@@ -1,22 +1,24 @@
-"""Mask ratios ρ and 1 − ρ give the same mask graph with views and targets exchanged.
+"""Complementary mask laws give the same mask graph with views and targets exchanged.
 
 Setting
 -------
-``complement`` is the graph of the same images under masks of ratio 1 − ρ. α and α₂ are the Bayes label errors of views
-and of targets.
+``complement`` is the graph of the same images when every mask is replaced by its complement: what was visible is
+hidden, and the mask ratio is 1 − ρ instead of ρ. α and α₂ are the Bayes label errors of views and of targets.
 
 Assumptions
 -----------
-The complement has the law of the transposed graph, images included. This is true for uniform and for Bernoulli masks,
-but not for block masks. If the graphs store the contents of their nodes, each view of one is matched with the target of
-the other that has the same contents; then all masses are compared, and with labels the class law of every node. Graphs
-without contents must have the same numbering. The whole assumption is verified.
+``complementary mask laws``: each mask is as likely in one graph as its complement is in the other, and the images have
+the same masses, labels and contents. Uniform masks of w and of n − w visible patches are complementary, so are
+Bernoulli masks of p and 1 − p, and every law with its own complements; block masks of ρ and 1 − ρ are not. The mask
+laws are read off the views. A graph whose views do not store their masks (positions dropped, or built from a joint law)
+does not know its mask law; there the whole law of the transposed graph is compared instead.
 
 Claim
 -----
-M_{1−ρ} = M_ρᵀ up to numbering: the same singular values, hence the same tail, the same number of components, and
-α₂(ρ) = α(1−ρ), α(ρ) = α₂(1−ρ). Proof: under these laws the set of visible patches at 1 − ρ is distributed as the set
-of hidden patches at ρ. So no part of a bound that depends only on the spectrum distinguishes ρ from 1 − ρ.
+M' = Mᵀ up to numbering, nodes being matched by what they show: the same singular values, hence the same tail, the same
+number of components, and α₂(ρ) = α(1−ρ), α(ρ) = α₂(1−ρ). Proof: the view of a mask is the target of its complement, so
+image, view and target have the same joint law as image, target and view of the complement. So no part of a bound that
+depends only on the spectrum distinguishes ρ from 1 − ρ.
 
 Slack
 -----
@@ -34,17 +36,17 @@ Ours, on the mask ratio of Zhang, Wang and Wang 2022.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from maetheory.data import worlds
 from maetheory.graph import MaskGraph, NodeContents
-from maetheory.masks import BernoulliMasks, BlockMasks, UniformMasks
+from maetheory.masks import BernoulliMasks, BlockMasks, ListedMasks, UniformMasks
 from maetheory.theory.objects import Objects
+from maetheory.theory.statements.label_error_grows_with_mask_ratio import symbols_per_image
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 
-TRANSPOSED = "the complement has the law of the transposed graph"
+COMPLEMENTARY = "complementary mask laws of the same images"
 
 
 def _singular_values(graph: MaskGraph) -> np.ndarray:
@@ -67,7 +69,53 @@ def _terms(graph: MaskGraph, complement: MaskGraph) -> dict[str, float]:
 
 
 def _largest_difference(graph: MaskGraph, complement: MaskGraph) -> float:
-    return max(_terms(graph, complement).values())
+    return max(_distance_from_transposed(graph, complement), *_terms(graph, complement).values())
+
+
+def _distance_from_transposed(graph: MaskGraph, complement: MaskGraph) -> float:
+    """Largest relative difference of the mass of a pair in one graph and in the other; 1 if nodes do not match."""
+    counterparts = match_nodes(graph, complement) if graph.shape == complement.shape[::-1] else None
+    if counterparts is None:
+        return 1.0
+    views, targets = counterparts
+    return _relative_difference(graph.joint.toarray(), complement.joint.T[views][:, targets].toarray())
+
+
+def _relative_difference(one: np.ndarray, two: np.ndarray) -> float:
+    """Largest |a − b| / max(a, b) of the entries of two arrays of masses; 0 where both are 0."""
+    larger = np.maximum(one, two)
+    return float(np.divide(np.abs(one - two), larger, out=np.zeros_like(larger), where=larger > 0).max(initial=0.0))
+
+
+def _has_complementary_masks(graph: MaskGraph, complement: MaskGraph) -> tuple[bool, str]:
+    masks, others = mask_law(graph), mask_law(complement)
+    if masks is None or others is None:
+        return _is_transposed(graph, complement)
+    exchanged = {tuple(not shown for shown in mask): mass for mask, mass in others.items()}
+    known = sorted(masks.keys() | exchanged.keys())
+    off = _relative_difference(*(np.array([law.get(mask, 0.0) for mask in known]) for law in (masks, exchanged)))
+    one, two = (np.asarray(g.image_views.sum(1)).ravel() for g in (graph, complement))
+    labels, other_labels = graph.image_labels, complement.image_labels
+    same_labels = labels is None or other_labels is None or np.array_equal(labels, other_labels)
+    if one.shape != two.shape or not same_labels or not np.array_equal(_images(graph), _images(complement)):
+        return False, f"the images differ in number, labels or contents; masses of masks agree within {off:.3g}"
+    off = max(off, _relative_difference(one, two))
+    return off <= ROUNDING_TOLERANCE, f"masses of masks and images agree within {off:.3g} of their size"
+
+
+def _images(graph: MaskGraph) -> np.ndarray:
+    """Symbol of each patch of each image, (S, n): what a view hides, its target shows."""
+    return np.maximum(symbols_per_image(graph), symbols_per_image(graph.transpose()))
+
+
+def mask_law(graph: MaskGraph) -> dict[tuple[bool, ...], float] | None:
+    """Mass of each mask of a graph, True = visible; None if its views do not store their masks."""
+    contents = graph.view_contents
+    if contents is None or contents.masks is None:
+        return None
+    distinct, index = np.unique(contents.masks, axis=0, return_inverse=True)
+    masses = np.bincount(index.ravel(), graph.degrees[0])
+    return {tuple(mask): float(mass) for mask, mass in zip(distinct.tolist(), masses)}
 
 
 def _is_transposed(graph: MaskGraph, complement: MaskGraph) -> tuple[bool, str]:
@@ -77,16 +125,16 @@ def _is_transposed(graph: MaskGraph, complement: MaskGraph) -> tuple[bool, str]:
     if counterparts is None:
         return False, "a view or target of one graph shows what no target or view of the other does"
     views, targets = counterparts
-    off = _largest_entry(graph.joint - complement.joint.T[views][:, targets])
+    off = _relative_difference(graph.joint.toarray(), complement.joint.T[views][:, targets].toarray())
     if graph.image_labels is not None and complement.image_labels is not None:
         if graph.n_classes != complement.n_classes:
             return False, f"they have {graph.n_classes} and {complement.n_classes} classes"
         off = max(
             off,
-            _largest_entry(graph.class_law - complement.target_class_law[views]),
-            _largest_entry(graph.target_class_law - complement.class_law[targets]),
+            _relative_difference(graph.class_law, complement.target_class_law[views]),
+            _relative_difference(graph.target_class_law, complement.class_law[targets]),
         )
-    return off <= ROUNDING_TOLERANCE, f"masses and class laws agree within {off:.3g}"
+    return off <= ROUNDING_TOLERANCE, f"masses and class laws agree within {off:.3g} of their size"
 
 
 def match_nodes(graph: MaskGraph, complement: MaskGraph) -> tuple[np.ndarray, np.ndarray] | None:
@@ -112,10 +160,6 @@ def _node_contents(contents: NodeContents) -> Iterator[tuple[tuple[bool, ...], t
         yield tuple(mask), tuple(symbol for symbol in symbols if symbol >= 0)
 
 
-def _largest_entry(difference: Any) -> float:
-    return float(np.abs(difference).max())
-
-
 def _complementary_graphs(world: worlds.FiniteWorld, visible: int, positions: str = "kept") -> Objects:
     n = world.n_patches
     seen, hidden = UniformMasks(n, visible), UniformMasks(n, n - visible)
@@ -123,6 +167,17 @@ def _complementary_graphs(world: worlds.FiniteWorld, visible: int, positions: st
         "graph": MaskGraph.enumerate(world, seen, positions),
         "complement": MaskGraph.enumerate(world, hidden, positions),
     }
+
+
+def _graphs_of_listed_masks(world: worlds.FiniteWorld, rng: np.random.Generator, positions: str) -> Objects:
+    """Return the graphs of random masks with random weights, and of their complements."""
+    n = world.n_patches
+    visible = rng.integers(1, n, int(rng.integers(1, 6)))
+    masks = np.array([rng.permutation(n) < count for count in visible])
+    weights = rng.dirichlet(np.full(len(masks), 0.5)) + 1e-9
+    laws = (ListedMasks(shown, weights / weights.sum()) for shown in (masks, ~masks))
+    graph, complement = (MaskGraph.enumerate(world, law, positions) for law in laws)
+    return {"graph": graph, "complement": complement}
 
 
 def tight() -> Objects:
@@ -133,7 +188,7 @@ def tight() -> Objects:
 def _broken() -> dict[str, Objects]:
     world = worlds.mixture(4, 2, 2, 0.2)
     graphs = [MaskGraph.enumerate(world, BlockMasks((1, 4), visible)) for visible in (1, 3)]
-    return {TRANSPOSED: {"graph": graphs[0], "complement": graphs[1]}}
+    return {COMPLEMENTARY: {"graph": graphs[0], "complement": graphs[1]}}
 
 
 def _sample(rng: np.random.Generator) -> Objects:
@@ -143,6 +198,8 @@ def _sample(rng: np.random.Generator) -> Objects:
     positions = str(rng.choice(["kept", "dropped"]))
     if rng.random() < 0.5:
         return _complementary_graphs(world, int(rng.integers(1, n)), positions)
+    if rng.random() < 0.5:
+        return _graphs_of_listed_masks(world, rng, positions)
     p = float(rng.uniform(0.05, 0.95))
     laws = BernoulliMasks(n, p), BernoulliMasks(n, 1 - p)
     graph, complement = (MaskGraph.enumerate(world, law, positions) for law in laws)
@@ -151,7 +208,7 @@ def _sample(rng: np.random.Generator) -> Objects:
 
 THEOREM = Theorem(
     slug="mask-ratio-duality",
-    statement="largest difference of σ_i, components, α(ρ) - α₂(1-ρ) and α₂(ρ) - α(1-ρ) == 0",
+    statement="largest difference of M' and Mᵀ, σ_i, components, α(ρ) - α₂(1-ρ) and α₂(ρ) - α(1-ρ) == 0",
     reference="Ours",
     objects=("complement",),
     lhs=_largest_difference,
@@ -159,7 +216,7 @@ THEOREM = Theorem(
     direction="==",
     scale=lambda: 1.0,
     terms=_terms,
-    assumptions={TRANSPOSED: _is_transposed},
+    assumptions={COMPLEMENTARY: _has_complementary_masks},
     tight=tight,
     broken=_broken,
     sample=_sample,

@@ -229,7 +229,7 @@ def test_a_pair_of_no_mass_to_speak_of_is_no_proof_against_duality():
     found = certify(DUAL, graph, complement=joined)
     assert found.lhs.low > 0.9
     assert found.verdict is Verdict.UNDECIDED
-    assert "the complement has the law of the transposed graph" in found.note
+    assert "complementary mask laws of the same images" in found.note
 
 
 def test_a_small_view_that_sees_other_targets_is_no_proof_against_duality():

@@ -8,12 +8,13 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from maetheory.data import worlds
 from maetheory.graph import MaskGraph, NodeContents
-from maetheory.masks import BlockMasks, UniformMasks
+from maetheory.masks import BlockMasks, ListedMasks, UniformMasks
 from maetheory.testing import assert_holds
-from maetheory.theory import THEOREMS, Verdict, check
+from maetheory.theory import THEOREMS, Verdict, certify, check
 from maetheory.theory.closed_form_mixture import best_visible, pair_error, second_eigenvalue, sharp_bound
 from maetheory.theory.mask_ratio_sweep import mask_ratio_sweep
 
@@ -118,3 +119,64 @@ def test_the_complement_is_matched_by_what_nodes_show_and_by_labels(positions):
     other = "dropped" if positions == "kept" else "kept"
     for wrong in (relabelled, MaskGraph.enumerate(world, UniformMasks(4, 3), other)):
         assert check(DUAL, graph, complement=wrong).verdict is Verdict.INAPPLICABLE
+
+
+def masks_by_image(world, masks_of_image):
+    """Joint law of a graph whose masks depend on the image, on the nodes of the graph of `ListedMasks`."""
+    every = ListedMasks(np.unique(np.concatenate(masks_of_image), axis=0))
+    graph = MaskGraph.enumerate(world, every)
+    joint, of_views, of_targets = (np.zeros(a.shape) for a in (graph.joint, graph.image_views, graph.image_targets))
+    views, targets = (
+        {(*m, *s[s >= 0]): i for i, (m, s) in enumerate(zip(c.masks.tolist(), c.symbols))}
+        for c in (graph.view_contents, graph.target_contents)
+    )
+    for image, masks in enumerate(masks_of_image):
+        for mask in masks:
+            i = views[(*mask.tolist(), *world.states[image][mask])]
+            j = targets[(*(~mask).tolist(), *world.states[image][~mask])]
+            mass = world.probability[image] / len(masks)
+            joint[i, j] += mass
+            of_views[image, i] += mass
+            of_targets[image, j] += mass
+    joint, of_views, of_targets = (sparse.csr_array(a) for a in (joint, of_views, of_targets))
+    return replace(graph, joint=joint, image_views=of_views, image_targets=of_targets)
+
+
+def test_a_law_that_chooses_its_masks_by_the_image_violates_duality():
+    """Both images see both patches equally often, so the masks are complementary, but not image by image."""
+    states = np.array([[0, 0, 0], [1, 1, 1]])
+    world = worlds.FiniteWorld(states, np.array([0.5, 0.5]), np.array([0, 1]), np.array([0.0, 1.0]))
+    first, second = np.array([[True, False, False]]), np.array([[False, True, False]])
+    graph = masks_by_image(world, [first, second])
+    wrong = masks_by_image(world, [~second, ~first])
+    right = masks_by_image(world, [~first, ~second])
+    assert check(DUAL, graph, complement=right).verdict is Verdict.TIGHT
+    found = check(DUAL, graph, complement=wrong)
+    assert found.assumptions[0].holds
+    assert found.verdict is Verdict.VIOLATED
+    assert certify(DUAL, graph, complement=wrong).verdict is not Verdict.TIGHT
+
+
+@pytest.mark.parametrize("positions", ["kept", "dropped"])
+@pytest.mark.parametrize("seed", range(5))
+def test_any_law_and_its_complements_transpose_the_joint(seed, positions):
+    rng = np.random.default_rng(seed)
+    world = worlds.random(4, 2, 2, seed=seed, n_states=9)
+    masks = np.array([rng.permutation(4) < rng.integers(1, 4) for _ in range(5)])
+    weights = rng.dirichlet(np.ones(5))
+    graph, dual = (MaskGraph.enumerate(world, ListedMasks(m, weights), positions) for m in (masks, ~masks))
+    assert check(DUAL, graph, complement=dual).verdict is Verdict.TIGHT
+    other = MaskGraph.enumerate(world, ListedMasks(~masks, weights[::-1]), positions)
+    assert check(DUAL, graph, complement=other).verdict is Verdict.INAPPLICABLE
+
+
+def test_one_entry_of_a_tiny_mass_that_is_wrong_violates_duality():
+    world = worlds.random(3, 2, 2, seed=1, n_states=4)
+    tiny = replace(world, probability=np.array([1 - 3e-10, 1e-10, 1e-10, 1e-10]))
+    graph, dual = (MaskGraph.enumerate(tiny, UniformMasks(3, v)) for v in (1, 2))
+    assert check(DUAL, graph, complement=dual).verdict is Verdict.TIGHT
+    wrong = dual.joint.tolil()
+    i, j = np.argwhere(dual.joint.toarray() == dual.joint.data.min())[0]
+    wrong[i, j] *= 2
+    joint = sparse.csr_array(wrong.tocsr())
+    assert check(DUAL, graph, complement=replace(dual, joint=joint)).slack < -0.4
