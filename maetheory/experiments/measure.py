@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pandas as pd
 from torch import nn
 
-from maetheory.core import InputError, Progress, provenance
+from maetheory.core import InputError, Progress, printable_list, provenance
 from maetheory.data import FolderStream, ImageSet
 from maetheory.evaluation import (
     collapse_report,
@@ -18,17 +19,28 @@ from maetheory.evaluation import (
     mask_pair_alignment,
     reconstruction_loss,
 )
+from maetheory.evaluation.collapse.metric_specs import DEFAULT_METRICS
 from maetheory.evaluation.features.encode import Readout
 from maetheory.experiments.experiment import Cell, Experiment
 from maetheory.experiments.images import features_and_labels
 from maetheory.experiments.models import load_cell_model_on_device, model_device_name, run_folder
 from maetheory.reports import append_records, read_ledger
+from maetheory.reports.ledger import KEY_COLUMNS
 from maetheory.training import TrainConfig
 from maetheory.training.batches import batch_source
 from maetheory.training.checkpointing import run_precision
 
 LEDGER = "ledger.jsonl"
 READOUTS: tuple[Readout, ...] = ("cls", "mean")
+MEASUREMENTS: frozenset[tuple[str, str]] = frozenset(
+    {
+        (readout, metric)
+        for readout in READOUTS
+        for metric in (*DEFAULT_METRICS, "linear_probe", "knn_probe", "mask_pair_alignment")
+    }
+    | {("hidden pixels", "reconstruction_loss")}
+)
+"""Readout and metric of every record that `model_measurements` yields."""
 Record = dict[str, Any]
 
 
@@ -40,7 +52,8 @@ def measure_models(
     for number, (cell, seed, recipe) in enumerate(runs):
         progress(number, len(runs), f"measuring {cell.name} seed {seed}")
         fields = record_fields(experiment, cell, recipe, images, test)
-        if is_measured(experiment_ledger(experiment, out), fields):
+        missing = _missing_measurements(experiment_ledger(experiment, out), fields)
+        if not missing:
             continue
         model = load_cell_model_on_device(out, cell, recipe)
         fields |= {
@@ -48,7 +61,28 @@ def measure_models(
             "precision": run_precision(run_folder(out, cell, seed)) if cell.trained else None,
         }
         measurements = model_measurements(model, recipe, images, test, experiment.probe_limit)
-        append_records(out / LEDGER, [fields | measurement for measurement in measurements])
+        append_records(
+            out / LEDGER,
+            [fields | one for one in measurements if (one["readout"], one["metric"]) in missing],
+        )
+
+
+def _missing_measurements(ledger: pd.DataFrame, fields: Record) -> set[tuple[str, str]]:
+    """Return readout and metric of the measurements of a model that a ledger does not hold.
+
+    A ledger grows by all measurements of a model at once, so a part of them has been lost; then a warning says so.
+    """
+    if not is_measured(ledger, fields):
+        return set(MEASUREMENTS)
+    same = ledger[(ledger.cell == fields["cell"]) & (ledger.seed == fields["seed"])]
+    missing = set(MEASUREMENTS) - set(zip(same.readout, same.metric, strict=True))
+    if missing:
+        lost = printable_list(sorted(f"{metric} of {readout}" for readout, metric in missing), 3)
+        warnings.warn(
+            f"the ledger has lost {lost} of {fields['cell']}, seed {fields['seed']}, so the model is measured again",
+            stacklevel=2,
+        )
+    return missing
 
 
 def model_measurements(
@@ -94,7 +128,7 @@ def record_fields(
 
 def experiment_ledger(experiment: Experiment, out: Path) -> pd.DataFrame:
     """Return the ledger records in `out` that belong to an experiment's cells and seeds."""
-    ledger = read_ledger(out / LEDGER)
+    ledger = read_ledger(out / LEDGER, KEY_COLUMNS)
     if ledger.empty:
         return ledger
     selected = (ledger.experiment == experiment.name) & ledger.seed.isin(experiment.seeds)
@@ -107,7 +141,7 @@ def is_measured(ledger: pd.DataFrame, fields: Record) -> bool:
         return False
     same = ledger[(ledger.cell == fields["cell"]) & (ledger.seed == fields["seed"])]
     return not same.empty and all(
-        _with_full_recipe(record)[name] == fields[name] for record in same.to_dict("records") for name in fields
+        _with_full_recipe(record).get(name) == fields[name] for record in same.to_dict("records") for name in fields
     )
 
 
@@ -116,7 +150,7 @@ def check_precision(experiment: Experiment, out: Path, precision: str) -> None:
 
     Seeds are compared with one another, so all of them must be trained alike.
     """
-    ledger = read_ledger(out / LEDGER)
+    ledger = read_ledger(out / LEDGER, KEY_COLUMNS)
     if ledger.empty or "precision" not in ledger:
         return
     other = set(ledger[ledger.experiment == experiment.name].precision.dropna()) - {precision}
@@ -129,4 +163,7 @@ def check_precision(experiment: Experiment, out: Path, precision: str) -> None:
 
 def _with_full_recipe(record: dict[Any, Any]) -> dict[Any, Any]:
     """Return a record whose recipe names every setting; a setting newer than the record takes its default."""
-    return record | {"training": TrainConfig.from_dict(record["training"]).to_dict()}
+    try:
+        return record | {"training": TrainConfig.from_dict(record["training"]).to_dict()}
+    except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError):
+        return record | {"training": None}  # no recipe, so not that of any model

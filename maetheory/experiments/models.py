@@ -7,14 +7,24 @@ from pathlib import Path
 from torch import nn
 
 from maetheory.checkpoints.device import device_name
+from maetheory.core import InputError
 from maetheory.experiments.experiment import Cell
 from maetheory.training import TrainConfig, load_run, make_fabric
 from maetheory.training.checkpointing import build_model, list_checkpoints
 
 
 def run_folder(out: Path, cell: Cell, seed: int) -> Path:
-    """Return the folder of the training run of a cell and a seed."""
-    return out / "runs" / f"{cell.name.lower().replace(' ', '-')}-seed{seed}"
+    """Return the folder of the training run of a cell and a seed.
+
+    Raises
+    ------
+    InputError
+        If the cell's name would lead to another folder.
+    """
+    name = f"{cell.name.lower().replace(' ', '-')}-seed{seed}"
+    if any(sign in name for sign in "/\\\0"):
+        raise InputError(f"the name of a cell is a part of a path, so it must hold no slash, but it is {cell.name!r}")
+    return out / "runs" / name
 
 
 def load_cell_model(out: Path, cell: Cell, recipe: TrainConfig) -> nn.Module:

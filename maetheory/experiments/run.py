@@ -7,13 +7,16 @@ from pathlib import Path
 import pandas as pd
 
 from maetheory.core import Progress, no_progress
+from maetheory.core.files import sweep_leftovers
+from maetheory.core.folder_lock import lock_folder
 from maetheory.data import FolderStream, ImageSet
 from maetheory.experiments.experiment import Experiment
 from maetheory.experiments.finetune import finetune_models
 from maetheory.experiments.images import load_experiment_images
-from maetheory.experiments.measure import check_precision, experiment_ledger, measure_models
+from maetheory.experiments.measure import LEDGER, check_precision, experiment_ledger, measure_models
 from maetheory.experiments.options import TrainingOptions
 from maetheory.experiments.train import train_models
+from maetheory.reports.ledger import set_torn_record_aside
 
 
 def run(
@@ -50,8 +53,8 @@ def run(
     Raises
     ------
     InputError
-        If the data or the folders cannot be used, the experiment has no recipe for fine-tuning, or models of it in
-        `out` were trained in another precision.
+        If the data or the folders cannot be used, another process writes `out`, its ledger is damaged, the experiment
+        has no recipe for fine-tuning, or models of it in `out` were trained in another precision.
     KeyboardInterrupt
         After Ctrl-C; the same call continues from there.
     """
@@ -71,9 +74,12 @@ def train_and_measure(
 ) -> pd.DataFrame:
     """Train and measure on loaded images; otherwise as `run`."""
     options.check(experiment)
-    check_precision(experiment, out, options.precision)
-    train_models(experiment, images, test, out=out, options=options, progress=progress)
-    measure_models(experiment, images, test, out=out, progress=progress)
-    if options.finetuned:
-        finetune_models(experiment, images, test, out=out, options=options, progress=progress)
-    return experiment_ledger(experiment, out)
+    with lock_folder(out):
+        sweep_leftovers(out)
+        set_torn_record_aside(out / LEDGER)
+        check_precision(experiment, out, options.precision)
+        train_models(experiment, images, test, out=out, options=options, progress=progress)
+        measure_models(experiment, images, test, out=out, progress=progress)
+        if options.finetuned:
+            finetune_models(experiment, images, test, out=out, options=options, progress=progress)
+        return experiment_ledger(experiment, out)

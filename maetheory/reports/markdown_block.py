@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from maetheory.core import InputError, atomic_write
+from maetheory.core import InputError, atomic_write, printable
+from maetheory.core.printable import MAX_SENTENCE_LENGTH
 from maetheory.data.paper.experiment_names import TABLES, experiment_names
 from maetheory.reports.claims import NOT_RUN, claim_verdicts
 from maetheory.reports.paper_tables import EMPTY_CELL, OBJECTIVES, own_results_table, paper_table
 
+_MARKDOWN_SIGNS = re.compile(r"[\\|`*\[\]~$]|(?<!\w)_|_(?!\w)")
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 _RECIPE_SENTENCES = {
     "linear probing": "The paper does not state its recipe.",
@@ -43,7 +46,7 @@ def markdown_block(ledger: pd.DataFrame) -> str:
     for task, note in _RECIPE_SENTENCES.items():
         recipes = sorted(set(every[every.task == task].recipe) - {EMPTY_CELL}) if len(every) else []
         if recipes:
-            parts.append(f"{task.capitalize()}: {'; or '.join(recipes)}. {note}")
+            parts.append(f"{task.capitalize()}: {escape_markdown('; or '.join(recipes))}. {note}")
     if len(verdicts):
         parts += [_VERDICT_RULE, markdown_table(_verdict_table(verdicts))]
     return "\n\n".join(parts)
@@ -70,9 +73,24 @@ def replace_marked_block(document: str | Path, block: str) -> bool:
 
 
 def markdown_table(frame: pd.DataFrame) -> str:
-    """Return a DataFrame as a Markdown table."""
-    lines = [list(map(str, frame.columns)), ["---"] * frame.shape[1], *frame.astype(str).to_numpy().tolist()]
+    """Return a DataFrame as a Markdown table; texts in it are shown as they are, whatever marks they hold."""
+    rows = [[escape_markdown(cell) for cell in row] for row in frame.astype(str).to_numpy().tolist()]
+    lines = [list(map(str, frame.columns)), ["---"] * frame.shape[1], *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def escape_markdown(text: str) -> str:
+    r"""Return text on one line in which no character starts a cell, a tag, a link, code or emphasis.
+
+    An underscore or dash inside a word has no meaning in Markdown and stays.
+
+    Examples
+    --------
+    >>> print(escape_markdown("a|b <!-- *x* linear_probe"))
+    a\|b &lt;!-- \*x\* linear_probe
+    """
+    shown = printable(text, MAX_SENTENCE_LENGTH).replace("&", "&amp;").replace("<", "&lt;")
+    return _MARKDOWN_SIGNS.sub(r"\\\g<0>", shown)
 
 
 def _paired_objective_table(ledger: pd.DataFrame) -> pd.DataFrame:

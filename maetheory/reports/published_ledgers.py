@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from maetheory.core import InputError, atomic_write
+from maetheory.core.slugs import check_slug
 from maetheory.reports.ledger import read_ledger
 from maetheory.training import TrainConfig
 
@@ -50,7 +51,8 @@ def publish_ledger(run: str | Path, folder: str | Path) -> list[Path]:
     Raises
     ------
     InputError
-        If there is no ledger, or its records are of an older version.
+        If there is no ledger, its records are of an older version or damaged, or an experiment has a name that is
+        none of a folder; nothing is written then.
     """
     run = Path(run)
     source = run / "ledger.jsonl" if run.is_dir() else run
@@ -63,20 +65,50 @@ def publish_ledger(run: str | Path, folder: str | Path) -> list[Path]:
             f"the records of {source} lack {', '.join(missing)}: an older version wrote them; reproduce "
             "again in the same folder, which keeps the trained models"
         )
-    written = []
+    texts = {}
     for name, part in ledger.groupby("experiment", sort=False):
-        lines = [json.dumps(_compact_record(record), sort_keys=True) + "\n" for record in part.to_dict("records")]
-        path = Path(folder) / str(name) / "ledger.jsonl"
+        path = Path(folder) / check_slug(name, f"the experiment in {source}") / "ledger.jsonl"
+        records = [_compact_known_record(record, source) for record in part.to_dict("records")]
+        texts[path] = "".join(json.dumps(record, sort_keys=True) + "\n" for record in records)
+    for path, text in texts.items():
         with atomic_write(path) as file:
-            file.write_text("".join(lines))
-        written.append(path)
-    return written
+            file.write_text(text)
+    return list(texts)
 
 
 def read_published_ledgers(folder: str | Path) -> pd.DataFrame:
-    """Return all published records as one table, ordered by experiment; the table is empty if there are none."""
-    parts = [read_ledger(path) for path in sorted(Path(folder).glob("*/ledger.jsonl"))]
+    """Return all published records as one table, ordered by experiment; the table is empty if there are none.
+
+    Raises
+    ------
+    InputError
+        If a record is damaged or lacks one of `REQUIRED_COLUMNS`.
+    """
+    parts = [_read_published_ledger(path) for path in sorted(Path(folder).glob("*/ledger.jsonl"))]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(REQUIRED_COLUMNS))
+
+
+def _read_published_ledger(path: Path) -> pd.DataFrame:
+    ledger = read_ledger(path, REQUIRED_COLUMNS)
+    for number, recipe in enumerate(ledger.get("training", ()), 1):
+        try:
+            TrainConfig.from_dict(recipe)
+        except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
+            raise InputError(
+                f"line {number} of {path} holds no training recipe: {type(error).__name__}: {error}; "
+                "publish the run again"
+            ) from error
+    return ledger
+
+
+def _compact_known_record(record: dict[Any, Any], source: Path) -> dict[Any, Any]:
+    try:
+        return _compact_record(record)
+    except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise InputError(
+            f"the record of {record['cell']}, seed {record['seed']}, {record['metric']} in {source} has a recipe or "
+            f"provenance that is damaged: {type(error).__name__}: {error}; delete the line and reproduce again"
+        ) from error
 
 
 def _compact_record(record: dict[Any, Any]) -> dict[Any, Any]:
