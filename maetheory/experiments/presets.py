@@ -110,6 +110,9 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             monitor_epochs=1,
             finetune=replace(CIFAR10_FINETUNE, crop=8),
         ),
+        "tin20-10": Experiment(
+            "tin20-10", FOLDER, objective_cells(TINY_IMAGENET20, 0.01), seeds=tuple(range(10)), monitor_epochs=1
+        ),
         **PAPER_EXPERIMENTS,
     }
 )
