@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from maetheory.core import InputError
 from maetheory.metrics.conventions import get_convention
-from maetheory.metrics.spectrum import row_count, singular_values
+from maetheory.metrics.spectrum import column_count, frobenius_norm, row_count, singular_values
 from maetheory.metrics.squaring_error import relative_squaring_error
 
 RANGES = ((10, 99), (3, 99), (5, 49), (5, 99), (11, 99))
@@ -33,6 +33,9 @@ class PowerLawFit:
         Weighted coefficient of determination; 1 is a perfect power law.
     error : float
         Bound on the change of the exponent by squaring the spectrum; 0 for feature arrays.
+    left_out : int
+        Number of null directions that the range reached and the fit leaves out: centred eigenvalues that are zero, or
+        zero up to the rounding error of float32 features, such as a final LayerNorm makes one.
     sweep : tuple of (range, alpha)
         The exponent fitted in each of `RANGES`; a conclusion that depends on the range is not robust.
     """
@@ -43,6 +46,7 @@ class PowerLawFit:
     r2: float
     error: float = 0.0
     sweep: tuple[tuple[tuple[int, int], float], ...] = ()
+    left_out: int = 0
 
     def __float__(self) -> float:
         return self.alpha
@@ -52,7 +56,7 @@ def alpha_req(Z: Any, *, ranks: tuple[int, int] | None = None, convention: str |
     """Return a power-law fit of the covariance eigenvalues; an exponent near 1 is reported to transfer best.
 
     ``ln l_i`` is fitted linearly against ``ln i`` with weights 1/i. The exponent depends strongly on the range, so the
-    range, r² and a sweep over other ranges are returned with it.
+    range, r² and a sweep over other ranges are returned with it. Null directions at the end of the range are left out.
 
     Parameters
     ----------
@@ -85,12 +89,25 @@ def alpha_req(Z: Any, *, ranks: tuple[int, int] | None = None, convention: str |
     first, last = ranks or ((6, 100) if chosen.name == "reptrix" else RANGES[0])
     if not 1 <= first < last:
         raise InputError(f"ranks must be a first and a last rank with 1 <= first < last, but {(first, last)} was given")
-    values = singular_values(Z, centred=True)
-    values = values[values > 0]
+    values = singular_values(Z, centred=True)[: row_count(Z) - 1]  # centring takes one direction from few rows
+    possible, values = len(values), values[: _count_without_null_directions(values, frobenius_norm(Z), column_count(Z))]
     logs = 2 * np.log(values) - np.log(row_count(Z) - 1)  # of the covariance eigenvalues
     log_error = -np.log1p([-relative_squaring_error(Z, centred=True, top=value) for value in values])
     sweep = tuple((span, _fit(logs, log_error, *span).alpha) for span in RANGES)
-    return replace(_fit(logs, log_error, int(first), int(last)), sweep=sweep)
+    left_out = max(0, min(int(last), possible) - max(len(values), int(first) - 1))
+    return replace(_fit(logs, log_error, int(first), int(last)), sweep=sweep, left_out=left_out)
+
+
+def _count_without_null_directions(values: NDArray[np.float64], norm: float, d: int) -> int:
+    """Return how many of the descending singular values are not null directions of features of norm `norm`.
+
+    Rounding to float32 gives a null direction a singular value of about ``ε ‖Z‖_F / √D``. Values up to ten times that
+    belong to null directions only from a drop by a factor of ten on; a power law that decays this far has no drop.
+    """
+    floor = 10 * float(np.finfo(np.float32).eps) * norm / np.sqrt(d)
+    before = np.concatenate([values[:1], values[:-1]])
+    null = np.flatnonzero((values == 0) | ((values <= floor) & (values <= 0.1 * before)))
+    return int(null[0]) if len(null) else len(values)
 
 
 def _fit(logs: NDArray[np.float64], log_error: NDArray[np.float64], first: int, last: int) -> PowerLawFit:

@@ -9,7 +9,13 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from maetheory.metrics.moments import Moments, require_nonzero_rows, require_rows
-from maetheory.metrics.validation import centre_rows, check_features, rounding_floor, unit_rows
+from maetheory.metrics.validation import (
+    centre_rows,
+    check_features,
+    frobenius_norm_of_rows,
+    rounding_floor,
+    unit_rows,
+)
 
 
 def singular_values(Z: Any, *, centred: bool = False) -> NDArray[np.float64]:
@@ -73,6 +79,13 @@ def row_count(Z: Any) -> int:
 def column_count(Z: Any) -> int:
     """Return D, the dimension of features or of Moments."""
     return Z.d if isinstance(Z, Moments) else check_features(Z).shape[1]
+
+
+def frobenius_norm(Z: Any) -> float:
+    """Return ``‖Z‖_F`` of features or of Moments, not centred."""
+    if isinstance(Z, Moments):
+        return float(np.sqrt(np.trace(Z.second_moment)))
+    return frobenius_norm_of_rows(check_features(Z))
 
 
 def _singular_values_of_moments(moments: Moments, which: str, error: float) -> NDArray[np.float64]:

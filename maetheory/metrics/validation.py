@@ -98,9 +98,13 @@ def centre_rows(rows: Floats) -> Floats:
 
 def rounding_floor(rows: Floats) -> float:
     """Return ``ε max(N, D) ‖Z‖_F``: singular values of `rows` (N, D) up to this size are rounding error."""
+    return float(np.finfo(float).eps) * max(rows.shape) * frobenius_norm_of_rows(rows)
+
+
+def frobenius_norm_of_rows(rows: Floats) -> float:
+    """Return ``‖Z‖_F`` of `rows` (N, D) without overflow or underflow of their squares."""
     largest = float(np.abs(rows).max())
-    norm = largest * float(np.linalg.norm(rows / largest)) if largest > 0 else 0.0
-    return float(np.finfo(float).eps) * max(rows.shape) * norm
+    return largest * float(np.linalg.norm(rows / largest)) if largest > 0 else 0.0
 
 
 def check_no_zero_rows(zero: int, n: int, name: str = "Z") -> None:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from maetheory.core import InputError
-from maetheory.evaluation.collapse.metric_specs import NO_ESTIMATE, RANK_METRICS, MetricEstimate, MetricSpec
+from maetheory.evaluation.collapse.interval_limits import clip_interval, reason_without_interval
+from maetheory.evaluation.collapse.metric_specs import NO_ESTIMATE, MetricEstimate, MetricSpec
 from maetheory.evaluation.features.feature_sets import FeatureSet
 from maetheory.metrics.moments import leave_one_part_out, merge_moments
 from maetheory.metrics.uncertainty import jackknife_error
@@ -31,8 +32,7 @@ def estimate_metrics(
     that of the n → ∞ value, from which the bias of order 1/n is removed, and need not contain the value itself. For
     effective ranks of Gaussian rows in 32 dimensions it contained the limit in 91 to 97 of 100 draws, depending on the
     spectrum, with `MIN_ROWS_PER_DIMENSION` rows per dimension, and in 89 to 92 with half as many; with fewer rows the
-    correction overshoots. The largest of nearly equal singular values has a bias of larger order than 1/n, so that the
-    interval of such a stable rank misses the limit.
+    correction overshoots. Metrics whose bias is of larger order than 1/n get no interval, and their note says why.
 
     Parameters
     ----------
@@ -88,8 +88,13 @@ def _estimate_moment_metrics(
         estimates[one] = NO_ESTIMATE._replace(value=float(value), note=note)
         if one in jackknives:
             squaring = 0.0 if from_rows else getattr(value, "error", 0.0)
+            reason = reason_without_interval(one, total)
+            if reason:
+                note = "; ".join(part for part in (note, f"no interval: {reason}") if part)
+                estimates[one] = NO_ESTIMATE._replace(value=float(value), note=note)
+                continue
             estimate = _jackknife_estimate(float(value), jackknives[one], squaring, note)
-            estimates[one] = _clip_rank(estimate, feature_set.d) if one.metric in RANK_METRICS else estimate
+            estimates[one] = clip_interval(estimate, one, feature_set.d)
     return estimates
 
 
@@ -139,11 +144,6 @@ def _leave_one_group_out(rows: np.ndarray, groups: np.ndarray) -> Iterator[np.nd
     """Yield the rows (n, d) without each group in turn."""
     for name in np.unique(groups):
         yield rows[groups != name]
-
-
-def _clip_rank(estimate: MetricEstimate, d: int) -> MetricEstimate:
-    """Clip the interval of a rank at the dimension; the error, that of another sample of images, does not change."""
-    return estimate._replace(low=np.minimum(estimate.low, float(d)), high=np.minimum(estimate.high, float(d)))
 
 
 def _value_or_reason(metric_spec: MetricSpec, features: Any) -> float | str:
@@ -204,7 +204,8 @@ def estimate_by_half_sampling(
     except InputError as error:
         return NO_ESTIMATE._replace(note=str(error))
     with np.errstate(invalid="ignore"):
-        return _with_interval(value, value, 2 * float(np.std(values, ddof=1)), HALF_SAMPLE_METHOD)
+        estimate = _with_interval(value, value, 2 * float(np.std(values, ddof=1)), HALF_SAMPLE_METHOD)
+    return clip_interval(estimate, metric_spec, rows.shape[-1])
 
 
 def _metric_note(metric_spec: MetricSpec, features: Any, value: float) -> str:
@@ -216,7 +217,11 @@ def _metric_note(metric_spec: MetricSpec, features: Any, value: float) -> str:
     fit = metric_spec.function(features, convention=metric_spec.convention)
     if np.isnan(fit.alpha):
         return "fewer than three covariance eigenvalues are positive in the ranks fitted"
-    return f"ranks {fit.range[0]} to {fit.range[1]}, r² {fit.r2:.2f}"
+    found = f"ranks {fit.range[0]} to {fit.range[1]}, r² {fit.r2:.2f}"
+    if not fit.left_out:
+        return found
+    directions = "a null direction" if fit.left_out == 1 else f"{fit.left_out} null directions"
+    return f"{found}; {directions}, such as a final LayerNorm makes, left out"
 
 
 def _with_interval(value: float, middle: float, error: float, method: str, note: str = "") -> MetricEstimate:

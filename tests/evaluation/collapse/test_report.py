@@ -76,7 +76,9 @@ def test_every_metric_under_every_convention_in_every_readout(images: ImageSet) 
         assert len(rows) == len(known)
     assert not {"lidar", "mask_pair_alignment"} & set(table[table.readout == "tokens"].metric)
     finite = table[np.isfinite(table.low)]
-    assert len(finite) > 0.9 * len(table)
+    without = table.note.str.contains("no interval: ")
+    assert set(table.metric[without]) <= {"condition_number", "alpha_req", "stable_rank", "nesum"}
+    assert len(finite) > 0.9 * (~without).sum()
     around = finite[finite.method == HALF_SAMPLE_METHOD]
     assert set(around.metric) == {"uniformity", "coherence", "twonn", "lidar", "mask_pair_alignment"}
     np.testing.assert_allclose(around.low + around.high, 2 * around.value)
@@ -89,12 +91,13 @@ def test_every_metric_under_every_convention_in_every_readout(images: ImageSet) 
 
 
 def test_an_error_is_not_clipped_where_its_interval_is() -> None:
-    """The interval of a rank ends at the dimension, but another sample of images would still change the value."""
+    """The interval of a rank ends at the dimension and reaches to the value; another sample of images changes both."""
     rng = np.random.default_rng(0)
     draws = rng.normal(size=(20, 360, 96)).astype(np.float32)
     found = [collapse_report(given(rows), np.zeros((360, 1, 2, 2)), metrics=["effective_rank"]) for rows in draws]
     rows = [table.iloc[0] for table in found]
-    assert sum(row.low == row.high == 96 for row in rows) > 10
+    assert sum(row.high == 96 for row in rows) > 10
+    assert all(row.low == row.value for row in rows if row.high == 96)
     spread = 2 * np.std([row.value for row in rows], ddof=1)
     assert all(0.5 * spread < row.error < 2 * spread for row in rows)
 
@@ -104,7 +107,8 @@ def test_an_error_is_not_clipped_where_its_interval_is() -> None:
 def test_rounding_never_gives_a_nearly_collapsed_encoder_an_interval_without_width(
     spread: float, mean: float, streamed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = (mean + spread * np.random.default_rng(0).normal(size=(400, 8))).astype(np.float32)
+    axes = np.array([3, 1, 1, 1, 1, 1, 1, 1])  # the largest eigenvalue is separate, so that NESum has an interval
+    rows = (mean + spread * axes * np.random.default_rng(0).normal(size=(400, 8))).astype(np.float32)
     if streamed:
         monkeypatch.setattr(feature_sets, "MAX_ROWS_IN_MEMORY", 10)
     names = ["participation_ratio", "nesum", "mean_cosine", "umae_uniformity", "direction_std", "effective_rank"]
@@ -113,7 +117,7 @@ def test_rounding_never_gives_a_nearly_collapsed_encoder_an_interval_without_wid
     for name in names:
         of_rows = getattr(metrics, name)(rows.astype(float))
         assert abs(table.value[name] - of_rows) <= table.error[name]
-    assert table.value["participation_ratio"] > 7
+    assert table.value["participation_ratio"] > 2
 
 
 def test_full_adds_baselines_and_changes_nothing_else(images: ImageSet) -> None:
@@ -266,7 +270,7 @@ def test_intervals_of_ranks_end_at_the_dimension() -> None:
     rows = np.random.default_rng(0).normal(size=(60, 32))
     feature_set = feature_sets.FeatureSet("cls", "last", 60, rows, np.arange(60) % 20)
     (found,) = estimate_metrics(select_metrics(["effective_rank"]), feature_set)
-    assert found.value < found.low <= found.high == 32
+    assert found.low == found.value < found.high == 32
     table = measure_collapse(given(rows.astype(np.float32)), np.zeros((60, 1, 2, 2)), metrics=("effective_rank",))
     assert "output: 60 rows are too few for 32 dimensions (n / d < 8)" in table.notes[0]
 
@@ -346,7 +350,11 @@ def test_rounding_errors_and_missing_intervals_are_noted(images: ImageSet) -> No
     rows = np.random.default_rng(0).normal(size=(60, 6)).astype(np.float32)
     rows[:, 5] = rows[:, :5].sum(axis=1)
     table = collapse_report(given(rows), images, metrics=("condition_number", "coherence")).set_index("metric")
-    assert table.note["condition_number"] == "a direction is missing, up to the rounding error of float32 features"
+    assert table.note["condition_number"] == (
+        "a direction is missing, up to the rounding error of float32 features; no interval: the smallest singular "
+        "value of finitely many images has a bias of larger order than 1/n"
+    )
+    assert np.isnan(table.low["condition_number"])
     assert table.low["coherence"] < table.value["coherence"]
     few = collapse_report(given(rows[:20]), images.take(np.arange(20)), metrics=("coherence",)).iloc[0]
     assert np.isnan(few.low)

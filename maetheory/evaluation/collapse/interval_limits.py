@@ -1,0 +1,69 @@
+"""Intervals of metrics: the values that a metric can take, and the metrics whose interval would not cover."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from maetheory.evaluation.collapse.metric_specs import RANK_METRICS, MetricEstimate, MetricSpec
+from maetheory.metrics import CONVENTIONS, Moments, singular_values
+
+SEPARATION = 4  # standard errors between the two largest eigenvalues, above which the largest has a bias of order 1/n
+LARGEST_VALUE_METRICS = ("stable_rank", "nesum")
+WITHOUT_INTERVAL = {
+    "condition_number": "the smallest singular value of finitely many images has a bias of larger order than 1/n",
+    "alpha_req": "the exponent of finitely many images has a bias of larger order than 1/n",
+}
+CLOSE_LARGEST_VALUES = "the largest singular values are too close, so that their bias is of larger order than 1/n"
+
+
+def reason_without_interval(metric_spec: MetricSpec, moments: Moments) -> str:
+    """Return why the interval of a metric would not cover its n → ∞ value, or an empty string.
+
+    The largest of nearly equal eigenvalues is biased upwards by more than the jackknife corrects. The estimated
+    eigenvalue l has a standard error of about ``l √(2/n)`` for Gaussian rows.
+    """
+    if metric_spec.metric in LARGEST_VALUE_METRICS:
+        conventions = {one.name: one.centred for one in CONVENTIONS[metric_spec.metric]}
+        squares = np.square(singular_values(moments, centred=conventions[metric_spec.convention]))
+        standard_error = squares[0] * np.sqrt(2 / moments.count)
+        if len(squares) > 1 and squares[0] > 0 and squares[0] - squares[1] < SEPARATION * standard_error:
+            return CLOSE_LARGEST_VALUES
+    return WITHOUT_INTERVAL.get(metric_spec.metric, "")
+
+
+def metric_range(metric_spec: MetricSpec, d: int) -> tuple[float, float]:
+    """Return the least and the greatest value of a metric of features in `d` dimensions."""
+    if metric_spec.metric in ("rankme", "lidar"):  # their ε adds to each share, so that d equal shares exceed d
+        (epsilon,) = (one.epsilon for one in CONVENTIONS[metric_spec.metric] if one.name == metric_spec.convention)
+        share = 1 / d + epsilon
+        return 1.0, max(float(d), float(share ** -(d * share)))
+    if metric_spec.metric in RANK_METRICS:
+        return 1.0, float(d)
+    if metric_spec.metric == "matrix_entropy":
+        return 0.0, float(np.log(d) / np.log(2 if metric_spec.convention == "giraldo-2014" else np.e))
+    return {
+        "iso_score": (0.0, 1.0),
+        "umae_uniformity": (0.0, 1.0),
+        "self_cluster": (-1 / max(d - 1, 1), 1.0),
+        "mean_cosine": (-1.0, 1.0),
+        "direction_std": (0.0, 1.0),
+        "uniformity": (-np.inf, 0.0),
+        "coherence": (1.0, np.inf),
+        "twonn": (0.0, np.inf),
+        "mask_pair_alignment": (0.0, 4.0),
+    }.get(metric_spec.metric, (-np.inf, np.inf))
+
+
+def clip_interval(estimate: MetricEstimate, metric_spec: MetricSpec, d: int) -> MetricEstimate:
+    """Clip an interval to the range of its metric; where it is clipped, it reaches to the value.
+
+    A bias correction beyond the range would otherwise leave a single point that excludes the value. The error, that of
+    another sample of images, does not change. The range contains the value: RankMe's ε may exceed the dimension, and
+    collapsed features have rank 0.
+    """
+    least, greatest = metric_range(metric_spec, d)
+    least, greatest = min(least, estimate.value), max(greatest, estimate.value)
+    if not np.isfinite(estimate.low) or (least <= estimate.low and estimate.high <= greatest):
+        return estimate
+    low, high = (min(max(end, least), greatest) for end in (estimate.low, estimate.high))
+    return estimate._replace(low=min(low, estimate.value), high=max(high, estimate.value))

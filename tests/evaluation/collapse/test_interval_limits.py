@@ -1,0 +1,166 @@
+"""Intervals of metrics cover, stay within what the metric can be, or are not given with a reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from maetheory import metrics
+from maetheory.evaluation.collapse.interval_limits import CLOSE_LARGEST_VALUES, clip_interval, metric_range
+from maetheory.evaluation.collapse.metric_estimates import estimate_metrics
+from maetheory.evaluation.collapse.metric_specs import MetricEstimate, MetricSpec, select_metrics
+from maetheory.evaluation.features.feature_sets import FeatureSet
+from maetheory.metrics import Moments
+
+D = 24
+RANK = np.arange(1.0, D + 1)
+SHAPES = {
+    "isotropic": np.ones(D),
+    "power 1/2": RANK**-0.5,
+    "power 1": RANK**-1.0,
+    "steps": np.where(RANK <= D // 4, 1.0, 0.05),
+}
+SIZES = (8 * D, 16 * D, 64 * D)
+RANKS = ("effective_rank", "rankme", "participation_ratio")
+
+
+def feature_set(rows: Any) -> FeatureSet:
+    return FeatureSet("cls", "last", len(rows), rows, np.arange(len(rows)) % 20)
+
+
+def gaussian(n: int, eigenvalues: Any, seed: int) -> Any:
+    return np.random.default_rng(seed).normal(size=(n, len(eigenvalues))) * np.sqrt(eigenvalues)
+
+
+def limit(spec: MetricSpec, eigenvalues: Any) -> float:
+    """The n → ∞ value: that of rows with exactly these eigenvalues, or of many Gaussian rows for metrics of cosines."""
+    if spec.metric in ("umae_uniformity", "mean_cosine", "self_cluster", "direction_std") or (
+        spec.convention == "giraldo-2014"
+    ):
+        many = Moments(len(eigenvalues))
+        for seed in range(20):
+            many.update(gaussian(20_000, eigenvalues, 10_000 + seed))
+        return 0.0 if spec.metric == "mean_cosine" else float(spec(many))
+    axes = np.diag(np.sqrt(eigenvalues))
+    convention = "plug-in" if spec.convention == "corrected" else spec.convention
+    return float(spec.function(np.concatenate([axes, -axes]), convention=convention))
+
+
+def coverage(specs: Any, eigenvalues: Any, n: int, draws: int) -> dict[MetricSpec, tuple[int, int]]:
+    """For each metric: how many draws of `n` rows have an interval, and how many of these cover the limit."""
+    limits = {spec: limit(spec, eigenvalues) for spec in specs}
+    given, covered = dict.fromkeys(specs, 0), dict.fromkeys(specs, 0)
+    for seed in range(draws):
+        found = estimate_metrics(specs, feature_set(gaussian(n, eigenvalues, seed)))
+        for spec, estimate in zip(specs, found, strict=True):
+            assert estimate is not None
+            given[spec] += bool(np.isfinite(estimate.low))
+            covered[spec] += bool(estimate.low <= limits[spec] <= estimate.high)
+    return {spec: (given[spec], covered[spec]) for spec in specs}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_intervals_of_ranks_cover_in_36_of_40_draws(shape: str) -> None:
+    """95 % intervals miss 5 or more times in 40 with probability 5 %; the seeds are fixed."""
+    for spec, (given, covered) in coverage(select_metrics(RANKS), SHAPES[shape], 16 * D, 40).items():
+        assert (given, covered >= 36) == (40, True), (spec.metric, covered)
+
+
+@pytest.mark.slow
+def test_every_interval_covers_in_nine_of_ten_draws(capsys: pytest.CaptureFixture[str]) -> None:
+    """Print the coverage table; a metric without interval is marked, and no other covers less than 90 %."""
+    specs = [one for one in select_metrics(every_convention=True) if one.needs == "moments"]
+    lines, low = [], []
+    for shape, eigenvalues in SHAPES.items():
+        for n in SIZES:
+            for spec, (given, covered) in coverage(specs, eigenvalues, n, 100).items():
+                name = f"{shape:10} n = {n:5} {spec.metric} ({spec.convention})"
+                lines.append(f"{name:70} {f'{covered} of {given}' if given else 'no interval'}")
+                low += [lines[-1]] if covered < 0.9 * given else []
+    with capsys.disabled():
+        print("\n" + "\n".join(lines))
+    assert not low, "\n".join(low)
+
+
+def test_an_interval_clipped_at_the_dimension_contains_the_value() -> None:
+    """Exactly isotropic features: RankMe exceeds the dimension by its ε, and the bias correction exceeds it too."""
+    Q = np.linalg.qr(np.random.default_rng(0).normal(size=(3000, 8)))[0] * np.sqrt(3000)
+    specs = select_metrics([*RANKS, "iso_score", "matrix_entropy"])
+    for spec, found in zip(specs, estimate_metrics(specs, feature_set(Q)), strict=True):
+        assert found is not None
+        assert found.low <= found.value <= found.high
+        assert found.high <= max(metric_range(spec, 8)[1], found.value)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (8.1, 8.3, (7.9, 8.0)),  # a point at the dimension would exclude the value
+        (7.95, 8.3, (7.9, 8.0)),
+        (7.95, 8.0, (7.95, 8.0)),  # within the range: the interval of the limit need not contain the value
+        (-0.5, 0.7, (1.0, 7.9)),
+        (np.nan, np.nan, (np.nan, np.nan)),
+    ],
+)
+def test_clipping(low: float, high: float, expected: tuple[float, float]) -> None:
+    (spec,) = select_metrics(["effective_rank"])
+    found = clip_interval(MetricEstimate(7.9, low, high, 0.1, ""), spec, 8)
+    np.testing.assert_array_equal((found.low, found.high), expected)
+    assert found.error == 0.1
+    collapsed = clip_interval(MetricEstimate(0.0, 0.0, 0.0, 0.0, ""), spec, 8)
+    assert (collapsed.low, collapsed.high) == (0, 0)
+
+
+@pytest.mark.parametrize("every", [False, True])
+def test_no_interval_leaves_the_range_of_its_metric(every: bool) -> None:
+    rng = np.random.default_rng(0)
+    specs = [one for one in select_metrics(every_convention=every) if one.needs != "views"]
+    collapsed = 1 + 1e-9 * rng.normal(size=(160, 6))
+    line = np.outer(rng.normal(size=160), np.ones(6)) + 1e-3 * rng.normal(size=(160, 6))
+    for rows in (collapsed, line, rng.normal(size=(160, 6))):
+        for spec, found in zip(specs, estimate_metrics(specs, feature_set(rows)), strict=True):
+            assert found is not None
+            least, greatest = metric_range(spec, 6)
+            if np.isfinite(found.low):
+                assert min(least, found.value) <= found.low <= found.high <= max(greatest, found.value), spec
+
+
+def test_the_largest_eigenvalue_has_an_interval_only_where_it_is_separate() -> None:
+    specs = select_metrics(["stable_rank", "nesum"])
+    for separation, given in ((3.0, False), (5.0, True)):
+        n = 4000
+        ratio = 1 - separation * np.sqrt(2 / n)
+        axes = np.sqrt(np.array([1.0, ratio, 0.5, 0.5]))
+        rows = np.linalg.qr(gaussian(n, np.ones(4), 0) - gaussian(n, np.ones(4), 0).mean(0))[0] * axes
+        for found in estimate_metrics(specs, feature_set(rows)):
+            assert found is not None
+            assert np.isfinite(found.low) == given
+            assert (CLOSE_LARGEST_VALUES in found.note) != given
+
+
+def test_the_power_law_leaves_out_the_null_direction_of_a_layer_norm_and_says_so() -> None:
+    rng = np.random.default_rng(0)
+    d = 48
+    rows = rng.normal(size=(2000, d)) * np.arange(1, d + 1.0) ** -0.5
+    normal = (rows - rows.mean(1, keepdims=True)) / rows.std(1, keepdims=True)
+    scaled = normal * rng.uniform(0.5, 2, d) + rng.normal(size=d)
+    (spec,) = select_metrics(["alpha_req"])
+    for features in (normal, scaled, scaled.astype(np.float32)):
+        for given in (features, Moments(d).update(features)):
+            fit = metrics.alpha_req(given)
+            assert (fit.range, fit.left_out) == ((10, d - 1), 1)
+            assert fit.alpha < 3
+            assert fit.alpha == metrics.alpha_req(given, ranks=(10, d - 1)).alpha
+        (found,) = estimate_metrics([spec], feature_set(features))
+        assert found is not None
+        assert found.note.startswith(f"ranks 10 to {d - 1}, r² {fit.r2:.2f}")
+        assert "; a null direction, such as a final LayerNorm makes, left out; no interval: " in found.note
+        assert np.isnan(found.low)
+        assert metrics.alpha_req(features, ranks=(5, d - 1)).left_out == 0  # the range does not reach it
+    assert metrics.alpha_req(rows).left_out == 0
+    steep = np.diag(np.arange(1, d + 1.0) ** -5.0)
+    fit = metrics.alpha_req(np.concatenate([steep, -steep]))
+    assert (fit.left_out, fit.alpha) == (0, pytest.approx(10))  # a power law below the rounding error of float32
+    assert metrics.alpha_req(rows[:20]).left_out == 0  # centring takes a direction from few rows
