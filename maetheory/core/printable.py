@@ -8,15 +8,39 @@ So every such text passes through here, once, where it enters a message, a repor
 from __future__ import annotations
 
 import reprlib
+from pathlib import PurePath
 from typing import Any
+
+import numpy as np
 
 MAX_NAME_LENGTH = 80
 MAX_SENTENCE_LENGTH = 2000
-_SUMMARY = reprlib.Repr()
-_SUMMARY.maxstring = _SUMMARY.maxother = 60
-_SUMMARY.maxdict = _SUMMARY.maxlist = _SUMMARY.maxtuple = 6
-_SUMMARY.maxlevel = 3
 _MAX_PRINTED_BITS = 4096
+
+
+class _Summary(reprlib.Repr):
+    """Representation of the first elements and characters of built-in types, and of the type's name of any other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 60
+        self.maxdict = self.maxlist = self.maxtuple = 6
+        self.maxlevel = 3
+
+    def repr_int(self, value: int, level: int) -> str:
+        """Describe an integer, by its length if it is long."""
+        bits = value.bit_length()
+        return f"an integer of {bits} bits" if bits > _MAX_PRINTED_BITS else super().repr_int(value, level)
+
+    def repr_instance(self, value: Any, level: int) -> str:
+        """Describe a value of another type; `repr` of an unknown type may print all that it holds."""
+        if isinstance(value, str | bytes | bytearray):
+            return repr(value[: self.maxother])
+        plain = value is None or isinstance(value, bool | float | complex | PurePath | np.number)
+        return repr(value) if plain else f"<{type(value).__name__}>"
+
+
+_SUMMARY = _Summary()
 
 
 def printable(text: str, max_length: int = MAX_NAME_LENGTH) -> str:
@@ -47,8 +71,6 @@ def printable_value(value: Any) -> str:
     >>> printable_value([1, "a"]), printable_value(10**3000)
     ("[1, 'a']", 'an integer of 9966 bits')
     """
-    if isinstance(value, int) and value.bit_length() > _MAX_PRINTED_BITS:
-        return f"an integer of {value.bit_length()} bits"
     return printable(_SUMMARY.repr(value))
 
 
