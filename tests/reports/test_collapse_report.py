@@ -64,7 +64,7 @@ def test_compact_table_holds_the_last_layer_and_layer_table_every_layer(found: l
 def test_latex_escapes_special_characters(found: list[Diagnosis]) -> None:
     assert escape_latex(r"a\b_c{}%") == r"a\textbackslash{}b\_c\{\}\%"
     assert r"a\_b \& [bold]c & cls" in latex_table(found)
-    assert "a_b & [bold]c: facebookresearch/mae" in collapse_text(found)
+    assert "a_b & [bold]c: Vision Transformer, timm names" in collapse_text(found)
 
 
 def test_layers_are_words_or_numbers() -> None:
