@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from maetheory.figures.style import COLOUR_CYCLE, FLOAT32_RESOLUTION
+from maetheory.figures.style import COLOUR_CYCLE, FLOAT32_RESOLUTION, plain_label
 
 LINE_STYLES: Mapping[str, dict[str, Any]] = {
     "checkpoint": {"color": "#0072b2", "lw": 1.8},
@@ -51,7 +51,7 @@ def draw_feature_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
             ylim=(bottom, top),
             xlim=(0, frame["index"].max() + 1),
             xlabel="index of singular value",
-            title=f"{name}\n{readout}",
+            title=f"{plain_label(str(name))}\n{readout}",
         )
         if position % frame.checkpoint.nunique() == 0:
             ax.set_ylabel("singular value / √n")
@@ -88,7 +88,7 @@ def draw_layer_ranks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
             ax.plot(layer, group.value, color=colour, marker="o", ms=2.5, label=str(readout))
             if group.random_init.notna().any():
                 ax.plot(layer, group.random_init, color=colour, ls="--", lw=1, label=f"{readout}, random init")
-        ax.set(title=str(name), xlabel="layer (0: embedding)", ylim=(0, top))
+        ax.set(title=plain_label(str(name)), xlabel="layer (0: embedding)", ylim=(0, top))
     axes[0].set_ylabel("effective rank")
     axes[0].legend(fontsize=7)
 
@@ -126,7 +126,9 @@ def draw_rank_growth(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
                     lw=1.5 if is_checkpoint else 1,
                     label=str(readout) if is_checkpoint else f"{readout}, {who}",
                 )
-        ax.set(title=str(name), xlabel="number of images", xscale="log", ylim=(0, frame.value.max() * 1.05))
+        ax.set(
+            title=plain_label(str(name)), xlabel="number of images", xscale="log", ylim=(0, frame.value.max() * 1.05)
+        )
         sizes = part.images.unique()
         ax.set_xticks(sizes, [str(size) for size in sizes])
         ax.minorticks_off()  # minor tick labels overlap within one decade

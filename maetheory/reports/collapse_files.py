@@ -1,4 +1,4 @@
-"""Write the collapse report to a folder, replacing earlier files only when all are complete."""
+"""Write the collapse report to a folder: first the results, then their figures and the page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from maetheory.core import make_folder, provenance
+from maetheory.core import make_folder, printable, provenance
 from maetheory.figures.collapse import (
     draw_feature_spectra,
     draw_layer_ranks,
@@ -27,6 +27,7 @@ from maetheory.reports.collapse import LEGEND, collapse_records, compact_table, 
 from maetheory.reports.diagnosis import Diagnosis
 from maetheory.reports.page import Section, write_page
 
+_MAX_CELL_LENGTH = 500
 _FIGURES = ("spectra", "growth", "layers")
 FILES = (
     "records.csv",
@@ -40,28 +41,52 @@ FILES = (
 def write_collapse_report(folder: Path, diagnoses: Sequence[Diagnosis]) -> list[Path]:
     """Write records, LaTeX table, figures and page into a folder and return the files.
 
-    All files are written to a temporary folder first and then moved one by one. Files of an earlier report that this
-    one does not have are deleted; other files in the folder are kept.
+    Results (records and table) are written before they are drawn, and they stay if drawing fails. In a folder with an
+    earlier report they wait in a temporary folder, so that an interrupt leaves that report whole. Files of an earlier
+    report that this one does not have are deleted; other files in the folder are kept.
 
     Raises
     ------
     InputError, OSError
-        If the folder cannot be created or written; its earlier files are then unchanged.
+        If the folder cannot be created or the results cannot be written; its earlier files are then unchanged.
     """
     make_folder(folder)
+    earlier = any((folder / name).exists() for name in FILES)
     stage = Path(tempfile.mkdtemp(dir=folder, prefix=".collapse."))
     try:
-        written = _write_files(stage, diagnoses)
-        for path in written:
-            os.replace(path, folder / path.name)
-        for name in set(FILES) - {path.name for path in written}:
-            (folder / name).unlink(missing_ok=True)
-        return [folder / path.name for path in written]
+        results = _write_results(stage, diagnoses)
+        if not earlier:
+            results = _replace_report(folder, results)
+        try:
+            drawn = _draw_report(stage, diagnoses)
+        except Exception:
+            if earlier:
+                _replace_report(folder, results)
+            raise
+        return _replace_report(folder, [*results, *drawn])
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _write_files(stage: Path, diagnoses: Sequence[Diagnosis]) -> list[Path]:
+def _replace_report(folder: Path, files: Sequence[Path]) -> list[Path]:
+    """Move files into a folder, delete the other files of an earlier report there and return the new paths."""
+    for path in files:
+        if path.parent != folder:
+            os.replace(path, folder / path.name)
+    for name in set(FILES) - {path.name for path in files}:
+        (folder / name).unlink(missing_ok=True)
+    return [folder / path.name for path in files]
+
+
+def _draw_report(stage: Path, diagnoses: Sequence[Diagnosis]) -> list[Path]:
+    """Draw the figures and write the page that shows them."""
+    pictures = _draw_figures(stage, diagnoses)
+    page = _write_report_page(stage, diagnoses, pictures)
+    return [*(path for paths in pictures.values() for path in paths), page]
+
+
+def _write_results(stage: Path, diagnoses: Sequence[Diagnosis]) -> list[Path]:
+    """Write records and LaTeX table."""
     records = collapse_records(diagnoses)
     (stage / "records.jsonl").write_text(
         "".join(json.dumps(record, sort_keys=True) + "\n" for record in records), encoding="utf-8"
@@ -69,10 +94,7 @@ def _write_files(stage: Path, diagnoses: Sequence[Diagnosis]) -> list[Path]:
     flat = pd.DataFrame([{k: v for k, v in record.items() if k != "provenance"} for record in records])
     flat.to_csv(stage / "records.csv", index=False)
     (stage / "table.tex").write_text(latex_table(diagnoses), encoding="utf-8")
-    pictures = _draw_figures(stage, diagnoses)
-    page = _write_report_page(stage, diagnoses, pictures)
-    named = [stage / name for name in ("records.csv", "records.jsonl", "table.tex")]
-    return [*named, *(path for paths in pictures.values() for path in paths), page]
+    return [stage / name for name in ("records.csv", "records.jsonl", "table.tex")]
 
 
 def _draw_figures(stage: Path, diagnoses: Sequence[Diagnosis]) -> dict[str, list[Path]]:
@@ -177,4 +199,4 @@ def escape_latex(text: Any) -> str:
         "–": "--",
         **{sign: "\\" + sign for sign in "&%$#_{}"},
     }
-    return "".join(special.get(sign, sign) for sign in str(text))
+    return "".join(special.get(sign, sign) for sign in printable(str(text), _MAX_CELL_LENGTH))

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from maetheory.checkpoints import LoadReport, inspect_checkpoint, load_checkpoint
 from maetheory.checkpoints.device import device_name
-from maetheory.core import InputError, Progress, no_progress
+from maetheory.core import InputError, Progress, no_progress, printable, printable_sentence
 from maetheory.data import ImageSet
 from maetheory.data.folder import DecodeOptions
 from maetheory.data.image_files import name_some
@@ -62,7 +62,7 @@ class Diagnosis:
     def notes(self) -> tuple[str, ...]:
         """Notes of loading, then of the images and their resizing, then of measuring."""
         images = (*self.image_notes, *filter(None, [self.resize_note]))
-        return (*self.report.notes, *images, *self.measurements.notes)
+        return tuple(map(printable_sentence, (*self.report.notes, *images, *self.measurements.notes)))
 
 
 def diagnose(
@@ -150,7 +150,7 @@ def _name_file_in_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise error if str(path) in str(error) else InputError(f"{path}: {error}") from error
+        raise error if printable_sentence(str(path)) in str(error) else InputError(f"{path}: {error}") from error
 
 
 def parse_layer(text: str | int) -> Layer:
@@ -178,7 +178,7 @@ def parse_layer(text: str | int) -> Layer:
 
 
 def unique_names(paths: Sequence[Path]) -> list[str]:
-    """Return a short name for each path, all different.
+    """Return a short printable name for each path, all different.
 
     Examples
     --------
@@ -187,7 +187,7 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
     """
     stems = [path.stem if path.suffix else path.name for path in paths]
     longer = [
-        f"{path.absolute().parent.name}/{stem}" if stems.count(stem) > 1 else stem
+        printable(f"{path.absolute().parent.name}/{stem}" if stems.count(stem) > 1 else stem)
         for path, stem in zip(paths, stems, strict=True)
     ]
     return [name if longer.count(name) == 1 else f"{name} ({i + 1})" for i, name in enumerate(longer)]
