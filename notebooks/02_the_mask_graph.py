@@ -20,8 +20,8 @@ from matplotlib import pyplot as plt
 from maetheory.data import load_images, worlds
 from maetheory.data.paper import paper_numbers
 from maetheory.figures import paper_style
-from maetheory.figures.mask_graph import draw_mask_graphs, mask_graphs, two_class_world
-from maetheory.figures.mask_ratio import draw_mask_ratios, mask_ratios
+from maetheory.figures.mask_graph import draw_mask_graphs, mask_graph_layout, two_class_world
+from maetheory.figures.mask_ratio import draw_graph_statistics_by_mask_ratio, graph_statistics_by_mask_ratio
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
 from maetheory.theory import check
@@ -39,7 +39,7 @@ from maetheory.theory.mask_ratio_sweep import mask_ratio_sweep
 world = two_class_world()
 with paper_style():
     figure, axes = plt.subplots(1, 2, figsize=(6.5, 3.2), layout="constrained")
-    draw_mask_graphs(list(axes), mask_graphs(world))
+    draw_mask_graphs(list(axes), mask_graph_layout(world))
     plt.show()
 
 # %% [markdown]
@@ -216,7 +216,7 @@ gap = {name: np.abs(solved[f"{name}, formula"] - solved[f"{name}, graph"]) for n
 # %%
 with paper_style():
     figure, axes = plt.subplots(1, 3, figsize=(6.5, 3.0), layout="constrained")
-    draw_mask_ratios(list(axes), mask_ratios(noisy))
+    draw_graph_statistics_by_mask_ratio(list(axes), graph_statistics_by_mask_ratio(noisy))
     plt.show()
 
 # %%

@@ -28,7 +28,7 @@ from maetheory import figures
 from maetheory.core import generator
 from maetheory.data import load_images
 from maetheory.experiments import experiment
-from maetheory.figures.image_mask_ratio import distance_rows, kernel_rows, paper_rows, token_rows
+from maetheory.figures.image_mask_ratio import distance_rows, kernel_graph_rows, paper_rows, token_graph_rows
 from maetheory.reports.mask_ratio import mask_ratio_summary, mask_ratio_table
 from maetheory.training import train
 
@@ -41,7 +41,7 @@ ratios = (0.1, 0.7, 0.9) if fast else (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0
 def panels(frame: pd.DataFrame) -> None:
     with figures.paper_style():
         _, axes = plt.subplots(*figures.MASK_RATIO_SHAPE, figsize=figures.MASK_RATIO_SIZE, layout="constrained")
-        figures.draw_image_mask_ratios(axes, frame)
+        figures.draw_image_statistics_by_mask_ratio(axes, frame)
         plt.show()
 
 
@@ -85,8 +85,8 @@ distances = distance_rows(test, 2, encoder=model, ratios=ratios)
 
 # %%
 k = images.n_classes
-tokens = token_rows(images, 2, k=k, ratios=ratios, n_masks=4)
-kernels = kernel_rows(images.limit(100 if fast else 500), 2, k=k, ratios=ratios, n_masks=3)
+tokens = token_graph_rows(images, 2, k=k, ratios=ratios, n_masks=4)
+kernels = kernel_graph_rows(images.limit(100 if fast else 500), 2, k=k, ratios=ratios, n_masks=3)
 digits = pd.concat([distances, tokens, kernels, paper_rows()], ignore_index=True)
 panels(digits)
 

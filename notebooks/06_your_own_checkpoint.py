@@ -32,12 +32,12 @@ from maetheory.evaluation import collapse_report, measure_collapse
 from maetheory.evaluation.collapse.verdict import assess_collapse
 from maetheory.experiments import experiment
 from maetheory.figures.collapse import (
+    draw_effective_rank_by_layer,
+    draw_effective_rank_by_sample_size,
     draw_feature_spectra,
-    draw_layer_ranks,
-    draw_rank_growth,
+    effective_rank_by_layer,
+    effective_rank_by_sample_size,
     feature_spectra,
-    layer_ranks,
-    rank_growth,
 )
 from maetheory.reports.collapse import compact_table
 from maetheory.training import train
@@ -139,10 +139,10 @@ with figures.paper_style():
 # number is reliable where the curve is flat.
 
 # %%
-growth = rank_growth({name: one.growth for name, one in found.items()})
+growth = effective_rank_by_sample_size({name: one.growth for name, one in found.items()})
 with figures.paper_style():
     figure, axes = plt.subplots(1, 2, figsize=(6.5, 3), layout="constrained")
-    draw_rank_growth(list(axes), growth)
+    draw_effective_rank_by_sample_size(list(axes), growth)
     plt.show()
 
 # %% [markdown]
@@ -153,10 +153,10 @@ with figures.paper_style():
 # rank of cls falls in the last layers, which prepare it for a classifier of ten classes.
 
 # %%
-layers = layer_ranks({name: one.table for name, one in found.items()})
+layers = effective_rank_by_layer({name: one.table for name, one in found.items()})
 with figures.paper_style():
     figure, axes = plt.subplots(1, 2, figsize=(6.5, 3), layout="constrained")
-    draw_layer_ranks(list(axes), layers)
+    draw_effective_rank_by_layer(list(axes), layers)
     plt.show()
 
 # %% [markdown]

@@ -40,7 +40,7 @@ def mask_ratio(
     from maetheory.checkpoints import load_checkpoint
     from maetheory.core import generator
     from maetheory.data import load_images
-    from maetheory.figures import image_mask_ratios, masked_pair
+    from maetheory.figures import image_statistics_by_mask_ratio, masked_pair
     from maetheory.figures.image_mask_ratio import RATIOS, coarse_patch_size, encoder_patch_size
     from maetheory.reports.mask_ratio import mask_ratio_summary, write_mask_ratio_figures
 
@@ -51,13 +51,13 @@ def mask_ratio(
     with show_progress() as progress:
         images, test = (load_images(data, split=split, limit=limit, progress=progress) for split in ("train", "test"))
         side = patch or (coarse_patch_size(test) if encoder is None else encoder_patch_size(encoder, test))
-        frame = image_mask_ratios(
+        frame = image_statistics_by_mask_ratio(
             images,
             test,
             side,
             graph_patch=graph_patch,
             encoder=encoder,
-            readout=readout or "cls",  # type: ignore[arg-type]  # `image_mask_ratios` refuses other values
+            readout=readout or "cls",  # type: ignore[arg-type]  # `image_statistics_by_mask_ratio` refuses other values
             ratios=ratio or RATIOS,
             seed=seed,
             progress=progress,

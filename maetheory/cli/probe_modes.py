@@ -55,7 +55,7 @@ def probe_frozen(
 
     train, test = splits
     optimiser: Any = mode
-    config = ProbeConfig(optimiser, **_with_warmup(ProbeConfig(), options)) if mode in ("sgd", "lars") else None
+    config = ProbeConfig(optimiser, **_with_scaled_warmup(ProbeConfig(), options)) if mode in ("sgd", "lars") else None
     z, z_test = (encode(encoder, split, readout=readout, progress=progress) for split in splits)
     data = (z, train.labels, z_test, test.labels)
     if config is not None:
@@ -81,7 +81,7 @@ def fine_tune(
     from maetheory.training import make_fabric
 
     train, test = splits
-    config = FinetuneConfig(readout, **_with_warmup(FinetuneConfig(), options))
+    config = FinetuneConfig(readout, **_with_scaled_warmup(FinetuneConfig(), options))
     fabric = make_fabric(accelerator)
     found = finetune(encoder, train, test, config, out=out, resume=resume, progress=progress, fabric=fabric)
     return {
@@ -93,7 +93,7 @@ def fine_tune(
     }
 
 
-def _with_warmup(default: Any, options: dict[str, Any]) -> dict[str, Any]:
+def _with_scaled_warmup(default: Any, options: dict[str, Any]) -> dict[str, Any]:
     """Return options with the warm-up of the default recipe, shortened in proportion if there are fewer epochs."""
     share = min(1.0, options.get("epochs", default.epochs) / default.epochs)
     return options | {"warmup_epochs": default.warmup_epochs * share}

@@ -95,13 +95,13 @@ def warn_skipped_files(image_files: ImageFileList, skipped: Mapping[str, str]) -
         )
     warnings.warn(
         f"{len(names)} of {total} files under {image_files.folder} cannot be decoded and were left out: "
-        + name_some(names, 5),
+        + abbreviate_names(names, 5),
         SkippedFilesWarning,
         stacklevel=3,
     )
 
 
-def name_some(names: Sequence[str], n: int) -> str:
+def abbreviate_names(names: Sequence[str], n: int) -> str:
     """Return the first `n` names, separated by commas, and how many more there are."""
     return ", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")
 

@@ -6,7 +6,7 @@ A token graph of a sample is optimistic (label errors too small, singular values
 `IntervalEstimate`: value, confidence interval, and whether the sample decides it.
 
 Read `tokens` first (`sample`, `graph`, `interval_estimation`), then `kernel` (`gaussian_matrix`, `graph`,
-`mask_average`), then `design`, which scores mask laws from both. Both wings distribute large graphs over a
+`mask_average`), then `law_scores`, which scores mask laws from both. Both wings distribute large graphs over a
 torch.distributed group with `parallel`: `sharded_token_graph`, and `kernel_graph` with `process_group`.
 
 >>> from maetheory.data import load_images
@@ -18,23 +18,23 @@ False
 """
 
 from maetheory.core.renames import renamed
-from maetheory.empirical.design import LawScores, score_law, score_table
 from maetheory.empirical.graph_scores import GraphScores
 from maetheory.empirical.hypotheses import HYPOTHESES, Hypothesis
-from maetheory.empirical.kernel.build import kernel_graph
+from maetheory.empirical.kernel.build_graph import kernel_graph
 from maetheory.empirical.kernel.gaussian_matrix import GaussianKernelMatrix
 from maetheory.empirical.kernel.graph import KernelGraph
 from maetheory.empirical.kernel.mask_average import KernelAverage, average_over_masks
-from maetheory.empirical.kernel.neighbours import NeighbourGraph, neighbour_graph
+from maetheory.empirical.kernel.nearest_neighbour_graph import NeighbourGraph, neighbour_graph
+from maetheory.empirical.law_scores import LawScores, score_law, score_table
 from maetheory.empirical.parallel.process_group import ProcessGroup
+from maetheory.empirical.tokens.build_sharded_graph import sharded_token_graph
 from maetheory.empirical.tokens.codebook import Codebook, fit_codebook
 from maetheory.empirical.tokens.graph import token_graph, token_sample
 from maetheory.empirical.tokens.interval_estimation import GraphIntervals, graph_intervals
 from maetheory.empirical.tokens.intervals import IntervalEstimate
 from maetheory.empirical.tokens.mask_averaged_intervals import MeanGraphIntervals, mean_graph_intervals
-from maetheory.empirical.tokens.regions import region_sample
+from maetheory.empirical.tokens.region_tokens import region_sample
 from maetheory.empirical.tokens.sample import TokenSample, sample_from_codes
-from maetheory.empirical.tokens.sharded import sharded_token_graph
 from maetheory.empirical.tokens.sharded_graph import ShardedGraph
 
 __all__ = [

@@ -148,7 +148,7 @@ def _correlation(
         reason = f"{constant} is the same for all {len(left)}, so it ranks nothing"
         return RankCorrelation(np.nan, -1.0, 1.0, 1.0, 1.0, np.nan, reason)
     value = float(np.clip(left @ right, -1, 1))
-    low, high = _interval(value, len(left), permuted_values)
+    low, high = _correlation_interval(value, len(left), permuted_values)
     p, p_adjusted = (_permutation_p_value(permuted, abs(value)) for permuted in (permuted_values, best))
     return RankCorrelation(value, low, high, p, p_adjusted, _partial_correlation(value, left, right, control_ranks))
 
@@ -157,7 +157,7 @@ def _permutation_p_value(permuted_values: np.ndarray, value: float) -> float:
     return float((1 + (permuted_values >= value - 1e-9).sum()) / (1 + len(permuted_values)))
 
 
-def _interval(value: float, n: int, permuted_values: np.ndarray) -> tuple[float, float]:
+def _correlation_interval(value: float, n: int, permuted_values: np.ndarray) -> tuple[float, float]:
     most = 1 - 6 / (n**3 - n)  # half a step of ρ below 1
     quantile = float(np.quantile(permuted_values, 0.95, method="higher"))
     half = np.arctanh(min(quantile, most)) * np.sqrt(1 + value**2 / 2)

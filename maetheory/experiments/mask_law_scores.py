@@ -74,7 +74,7 @@ def score_correlations(scores: pd.DataFrame, ledger: pd.DataFrame, *, seed: int 
     means = {readout: accuracy[readout].mean(axis=1).to_numpy() for readout in READOUTS}
     found = rank_correlations(turned, means, control=ratio, seed=seed)
     rows = [
-        _correlation_row(*pair, one, _single_seed_extremes(turned[pair[0]], accuracy[pair[1]]))
+        _correlation_row(*pair, one, _single_seed_correlation_range(turned[pair[0]], accuracy[pair[1]]))
         for pair, one in found.items()
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -105,7 +105,7 @@ def _accuracies(ledger: pd.DataFrame) -> pd.DataFrame:
     return probes.pivot_table(index="cell", columns=["readout", "seed"], values="value", sort=False)
 
 
-def _single_seed_extremes(score: np.ndarray, accuracy: pd.DataFrame) -> tuple[float, float]:
+def _single_seed_correlation_range(score: np.ndarray, accuracy: pd.DataFrame) -> tuple[float, float]:
     each = {str(seed): accuracy[seed].to_numpy() for seed in accuracy}
     found = [one.value for one in rank_correlations({"score": score}, each, permutations=1).values()]
     return min(found), max(found)

@@ -12,7 +12,7 @@ from maetheory.core import generator, provenance
 from maetheory.experiments.experiment import Cell
 from maetheory.experiments.models import load_cell_model_on_device
 from maetheory.experiments.presentation import MeasuredExperiment, Presentation
-from maetheory.figures import image_mask_ratios, masked_pair
+from maetheory.figures import image_statistics_by_mask_ratio, masked_pair
 from maetheory.figures.mask_ratio_table import accuracy_rows
 from maetheory.reports import Section, write_page
 from maetheory.reports.mask_ratio import mask_ratio_summary, mask_ratio_table, write_mask_ratio_figures
@@ -25,15 +25,17 @@ def present_mask_ratios(measured: MeasuredExperiment) -> Presentation:
     cell = min(measured.experiment.cells, key=lambda cell: abs(cell.recipe.mask_ratio - FEATURE_RATIO))
     seed, patch = measured.experiment.seeds[0], cell.recipe.model.encoder.patch
     encoder = load_cell_model_on_device(measured.out, cell, replace(cell.recipe, seed=seed))
-    numbers = image_mask_ratios(measured.training_images, measured.test, patch, encoder=encoder, seed=seed)
+    numbers = image_statistics_by_mask_ratio(measured.training_images, measured.test, patch, encoder=encoder, seed=seed)
     frame = pd.concat([numbers, accuracy_rows(measured.ledger)], ignore_index=True)
     pair = masked_pair(measured.test, patch, generator(seed, "masked pair"))
     drawn = write_mask_ratio_figures(measured.figures, frame, pair)
     sentence = mask_ratio_summary(frame)
-    return Presentation(_page(measured, cell, frame, drawn, sentence), tuple(drawn), sentence)
+    return Presentation(_write_study_page(measured, cell, frame, drawn, sentence), tuple(drawn), sentence)
 
 
-def _page(measured: MeasuredExperiment, cell: Cell, frame: pd.DataFrame, drawn: Sequence[Path], sentence: str) -> Path:
+def _write_study_page(
+    measured: MeasuredExperiment, cell: Cell, frame: pd.DataFrame, drawn: Sequence[Path], sentence: str
+) -> Path:
     pictures = {path.stem: path for path in drawn if path.suffix == ".png"}
     seeds = ", ".join(map(str, measured.experiment.seeds))
     lead = (

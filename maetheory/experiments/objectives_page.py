@@ -22,7 +22,7 @@ from maetheory.training.logbook import read_log
 
 def present_objectives(measured: MeasuredExperiment) -> Presentation:
     """Draw the figures of a comparison of objectives and write its page."""
-    features = _features(measured)
+    features = _cls_features_by_cell(measured)
     logs = {
         cell.name: [
             read_log(run_folder(measured.out, cell, seed) / "metrics.jsonl") for seed in measured.experiment.seeds
@@ -31,14 +31,14 @@ def present_objectives(measured: MeasuredExperiment) -> Presentation:
     }
     drawn = _draw_figures(features, logs, measured)
     sentence = summary_sentence(measured.ledger)
-    return Presentation(_page(measured, drawn, sentence), tuple(drawn), sentence)
+    return Presentation(_write_study_page(measured, drawn, sentence), tuple(drawn), sentence)
 
 
 def _trained_cells(measured: MeasuredExperiment) -> list[Cell]:
     return [cell for cell in measured.experiment.cells if cell.trained]
 
 
-def _features(measured: MeasuredExperiment) -> dict[str, list[np.ndarray]]:
+def _cls_features_by_cell(measured: MeasuredExperiment) -> dict[str, list[np.ndarray]]:
     """Return the cls features of test images, one array for each seed of each cell."""
     features: dict[str, list[np.ndarray]] = {cell.name: [] for cell in measured.experiment.cells}
     for cell, _, recipe in measured.experiment.runs():
@@ -72,13 +72,15 @@ def _draw_figures(
         drawn += figures.save_figure(figure, frame, folder, "effective_rank_through_training")
         frame = figures.tsne_embedding({name: features[name][0] for name in names}, measured.test.labels)
         figure, axes = plt.subplots(1, len(names), figsize=(0.6 + 2.95 * len(names), 3.2), layout="constrained")
-        accuracies = {name: f"{format_percent(_values(measured.ledger, name, 'linear_probe'))} %" for name in names}
+        accuracies = {
+            name: f"{format_percent(_metric_values(measured.ledger, name, 'linear_probe'))} %" for name in names
+        }
         figures.draw_tsne(dict(zip(names, axes, strict=True)), frame, accuracies, measured.test.class_names)
         drawn += figures.save_figure(figure, frame, folder, "feature_scatter")
     return drawn
 
 
-def _values(ledger: pd.DataFrame, objective: str, metric: str, readout: str = "cls") -> Sequence[float]:
+def _metric_values(ledger: pd.DataFrame, objective: str, metric: str, readout: str = "cls") -> Sequence[float]:
     part = ledger[(ledger.objective == objective) & (ledger.metric == metric) & (ledger.readout == readout)]
     return list(part.value)
 
@@ -93,8 +95,8 @@ def summary_sentence(ledger: pd.DataFrame) -> str:
 
 
 def _pair_sentence(ledger: pd.DataFrame, plain: str) -> str:
-    ranks = [_values(ledger, name, "effective_rank") for name in (plain, f"U-{plain}")]
-    cosines = [np.mean(_values(ledger, name, "umae_uniformity")) for name in (plain, f"U-{plain}")]
+    ranks = [_metric_values(ledger, name, "effective_rank") for name in (plain, f"U-{plain}")]
+    cosines = [np.mean(_metric_values(ledger, name, "umae_uniformity")) for name in (plain, f"U-{plain}")]
     ours = (
         f"{plain} {format_mean_and_std(ranks[0])}, U-{plain} {format_mean_and_std(ranks[1])}; "
         f"mean squared cosine of two images: {cosines[0]:.3f}, {cosines[1]:.3f}"
@@ -125,7 +127,7 @@ def _probe_recipes(ledger: pd.DataFrame) -> str:
     )
 
 
-def _page(measured: MeasuredExperiment, drawn: Sequence[Path], sentence: str) -> Path:
+def _write_study_page(measured: MeasuredExperiment, drawn: Sequence[Path], sentence: str) -> Path:
     experiment, ledger, test = measured.experiment, measured.ledger, measured.test
     pictures = {path.stem: path for path in drawn if path.suffix == ".png"}
     recipes = {cell.name: cell.recipe for cell in _trained_cells(measured)}

@@ -183,7 +183,7 @@ def _run_in_processes(jobs: Sequence[ResumableJob], workers: int, progress: Prog
             "memory must suffice; workers=1 trains without them"
         ) from error
     except BaseException as error:
-        _stop(futures, stop)
+        _stop_jobs(futures, stop)
         if isinstance(error, KeyboardInterrupt):
             raise KeyboardInterrupt("stopped, and every run is saved; go on") from error
         raise
@@ -191,7 +191,7 @@ def _run_in_processes(jobs: Sequence[ResumableJob], workers: int, progress: Prog
         pool.shutdown(cancel_futures=True)
 
 
-def _stop(futures: Sequence[Future[None]], stop: Event) -> None:
+def _stop_jobs(futures: Sequence[Future[None]], stop: Event) -> None:
     """Request that running jobs save and stop, and wait for them."""
     stop.set()
     for future in futures:

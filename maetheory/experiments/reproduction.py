@@ -19,7 +19,7 @@ from maetheory.experiments.objectives_page import present_objectives
 from maetheory.experiments.options import TrainingOptions
 from maetheory.experiments.presentation import MeasuredExperiment, Presentation
 from maetheory.experiments.run import train_and_measure
-from maetheory.experiments.uniformity_sweep_page import present_sweep
+from maetheory.experiments.uniformity_sweep_page import present_uniformity_sweep
 from maetheory.training import make_fabric
 
 PRESENTATIONS: Mapping[str, Callable[[MeasuredExperiment], Presentation]] = MappingProxyType(
@@ -27,7 +27,7 @@ PRESENTATIONS: Mapping[str, Callable[[MeasuredExperiment], Presentation]] = Mapp
         "objectives": present_objectives,
         "mask ratios": present_mask_ratios,
         "mask laws": present_mask_laws,
-        "sweep": present_sweep,
+        "sweep": present_uniformity_sweep,
     }
 )
 

@@ -14,15 +14,15 @@ from maetheory.figures.uniformity_sweep import U_MAE_TERM
 from maetheory.reports import Section, write_page
 
 
-def present_sweep(measured: MeasuredExperiment) -> Presentation:
+def present_uniformity_sweep(measured: MeasuredExperiment) -> Presentation:
     """Draw ranks, probes and reconstruction against the weight, and write the page."""
     frame = figures.uniformity_sweep(measured.ledger)
-    drawn = write_sweep_figure(frame, measured.figures)
-    sentence = sweep_summary(frame)
-    return Presentation(_page(measured, frame, drawn, sentence), tuple(drawn), sentence)
+    drawn = write_uniformity_sweep_figure(frame, measured.figures)
+    sentence = uniformity_sweep_summary(frame)
+    return Presentation(_write_study_page(measured, frame, drawn, sentence), tuple(drawn), sentence)
 
 
-def write_sweep_figure(frame: pd.DataFrame, folder: Path) -> list[Path]:
+def write_uniformity_sweep_figure(frame: pd.DataFrame, folder: Path) -> list[Path]:
     """Draw the figure of a sweep into a folder: svg, png, csv."""
     from matplotlib import pyplot as plt
 
@@ -34,7 +34,7 @@ def write_sweep_figure(frame: pd.DataFrame, folder: Path) -> list[Path]:
         return figures.save_figure(figure, frame, folder, "uniformity_sweep")
 
 
-def sweep_summary(frame: pd.DataFrame) -> str:
+def uniformity_sweep_summary(frame: pd.DataFrame) -> str:
     """Return rank, probe accuracy and reconstruction loss of U-MAE's term at weight 0 and at the largest weight."""
     parts = []
     for metric, readout, words in (
@@ -55,14 +55,14 @@ def _format_mean_std(row: pd.Series) -> str:
     return f"{row.value:.3g}" + (f" ± {row.spread:.2g}" if row.seeds > 1 else "")
 
 
-def _table(frame: pd.DataFrame) -> pd.DataFrame:
+def _table_of_means(frame: pd.DataFrame) -> pd.DataFrame:
     shown = frame.assign(
         text=[_format_mean_std(row) for _, row in frame.iterrows()], measure=frame.metric + ", " + frame.readout
     )
     return shown.pivot(index=["term", "weight"], columns="measure", values="text").reset_index()
 
 
-def _page(measured: MeasuredExperiment, frame: pd.DataFrame, drawn: Sequence[Path], sentence: str) -> Path:
+def _write_study_page(measured: MeasuredExperiment, frame: pd.DataFrame, drawn: Sequence[Path], sentence: str) -> Path:
     recipe, ledger = measured.experiment.cells[0].recipe, measured.ledger
     picture = next(path for path in drawn if path.suffix == ".png")
     lead = (
@@ -79,7 +79,7 @@ def _page(measured: MeasuredExperiment, frame: pd.DataFrame, drawn: Sequence[Pat
             f"depends on the sign of cosines. Probe: {probe}.",
             [(picture, "ranks, probes and reconstruction against the weight")],
         ),
-        Section("Table", tables=[_table(frame)]),
+        Section("Table", tables=[_table_of_means(frame)]),
     ]
     about = {"experiment": recipe.to_dict(), **provenance()}
     return write_page(measured.out / "report.html", f"maetheory: {measured.experiment.name}", lead, sections, about)

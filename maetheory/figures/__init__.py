@@ -15,10 +15,10 @@ name; `spectra`, `effective_rank_through_training`, `tsne`, `uniformity_sweep`, 
 
 from maetheory.core.renames import renamed
 from maetheory.figures.effective_rank_through_training import draw_training_curves, training_curves
-from maetheory.figures.image_mask_ratio import image_mask_ratios
+from maetheory.figures.image_mask_ratio import image_statistics_by_mask_ratio
 from maetheory.figures.image_mask_ratio_panels import FIGURE_SIZE as MASK_RATIO_SIZE
 from maetheory.figures.image_mask_ratio_panels import PANEL_GRID as MASK_RATIO_SHAPE
-from maetheory.figures.image_mask_ratio_panels import draw_image_mask_ratios
+from maetheory.figures.image_mask_ratio_panels import draw_image_statistics_by_mask_ratio
 from maetheory.figures.masked_images import draw_masked_images, masked_images, masked_pair
 from maetheory.figures.score_against_accuracy import (
     SCORE_GRID,
@@ -41,7 +41,7 @@ __all__ = [
     "MASK_RATIO_SIZE",
     "SCORE_GRID",
     "draw_effective_ranks",
-    "draw_image_mask_ratios",
+    "draw_image_statistics_by_mask_ratio",
     "draw_log_spectra",
     "draw_masked_images",
     "draw_score_against_accuracy",
@@ -49,7 +49,7 @@ __all__ = [
     "draw_tsne",
     "draw_uniformity_sweep",
     "effective_ranks",
-    "image_mask_ratios",
+    "image_statistics_by_mask_ratio",
     "log_spectra",
     "masked_images",
     "masked_pair",
@@ -65,8 +65,10 @@ __getattr__ = renamed(
     __name__,
     {
         "GRID_OF_SCORES": "SCORE_GRID",
+        "draw_image_mask_ratios": "draw_image_statistics_by_mask_ratio",
         "draw_scatter": "draw_tsne",
         "draw_training": "draw_training_curves",
+        "image_mask_ratios": "image_statistics_by_mask_ratio",
         "scatter": "tsne_embedding",
     },
 )

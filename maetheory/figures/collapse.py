@@ -58,7 +58,7 @@ def draw_feature_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     axes[0].legend(fontsize=7)
 
 
-def layer_ranks(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def effective_rank_by_layer(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Compute the effective rank (Roy and Vetterli 2007) in each layer, its interval, and that of untrained networks.
 
     The interval is for infinitely many images, whose value is above that of a finite number.
@@ -78,7 +78,7 @@ def layer_ranks(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return chosen[["checkpoint", "readout", "layer", "value", "low", "high", "random_init"]].reset_index(drop=True)
 
 
-def draw_layer_ranks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
+def draw_effective_rank_by_layer(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     """Draw a panel per checkpoint: value, interval of the limit, and random initialisation (dashed) of each readout."""
     top = np.nanmax([frame.high.max(), frame.value.max(), frame.random_init.max()]) * 1.05
     for ax, (name, part) in zip(axes, frame.groupby("checkpoint", sort=False), strict=True):
@@ -93,7 +93,7 @@ def draw_layer_ranks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     axes[0].legend(fontsize=7)
 
 
-def rank_growth(growths: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def effective_rank_by_sample_size(growths: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Collect the effective rank of random subsets of the images, of checkpoints and random initialisations.
 
     Parameters
@@ -110,7 +110,7 @@ def rank_growth(growths: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return chosen[["checkpoint", "readout", "who", "images", "value"]].reset_index(drop=True)
 
 
-def draw_rank_growth(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
+def draw_effective_rank_by_sample_size(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     """Draw a panel per checkpoint: effective rank against the number of images, random initialisation dashed."""
     for ax, (name, part) in zip(axes, frame.groupby("checkpoint", sort=False), strict=True):
         for colour, (readout, both) in zip(COLOUR_CYCLE, part.groupby("readout", sort=False), strict=False):

@@ -65,7 +65,7 @@ def downstream_through_training(
     free = train_unconstrained_features(
         graph, 16, weight=FREE_WEIGHT, steps=steps, n_measurements=n_measurements, seed=seed
     )
-    rows = [{"kind": ADAPTIVE_TARGETS, "step": one.step, **_check_bounds(graph, one.features)} for one in free]
+    rows = [{"kind": ADAPTIVE_TARGETS, "step": one.step, **_residual_and_bounds(graph, one.features)} for one in free]
     spectral = float(spectral_bound(graph, 16))
     for name, table in checks_through_training(epochs, n_measurements, seed).items():
         for step, part in table.groupby("step"):
@@ -85,7 +85,7 @@ def downstream_through_training(
     return pd.DataFrame(rows)
 
 
-def _check_bounds(graph: MaskGraph, features: Any) -> dict[str, float]:
+def _residual_and_bounds(graph: MaskGraph, features: Any) -> dict[str, float]:
     excess, certificate, views, images = (
         check(slug, graph, features=features)
         for slug in (EXCESS_SLUG, CERTIFICATE_SLUG, VIEW_ERROR_SLUG, IMAGE_ERROR_SLUG)

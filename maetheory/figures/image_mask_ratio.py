@@ -18,13 +18,13 @@ from maetheory.data import ImageSet
 from maetheory.evaluation.features.encode import Readout
 from maetheory.evaluation.masked_distances import patches_per_side
 from maetheory.figures.mask_ratio_distances import distance_rows
-from maetheory.figures.mask_ratio_graphs import kernel_rows, token_rows
+from maetheory.figures.mask_ratio_graphs import kernel_graph_rows, token_graph_rows
 from maetheory.figures.mask_ratio_table import RATIOS, paper_rows
 
 MAX_PAIR_IMAGES = 1000  # images for distances and kernel graphs, whose cost grows with the number of pairs
 
 
-def image_mask_ratios(
+def image_statistics_by_mask_ratio(
     images: ImageSet,
     test: ImageSet,
     patch: int,
@@ -70,8 +70,8 @@ def image_mask_ratios(
     options: dict[str, Any] = {"ratios": ratios, "seed": seed, "progress": progress}
     parts = [
         distance_rows(test.limit(MAX_PAIR_IMAGES), patch, encoder=encoder, readout=readout, **options),
-        token_rows(images, graph_patch, k=k, **options),
-        kernel_rows(subset, graph_patch, k=k, **options),
+        token_graph_rows(images, graph_patch, k=k, **options),
+        kernel_graph_rows(subset, graph_patch, k=k, **options),
         paper_rows(),
     ]
     return pd.concat(parts, ignore_index=True)

@@ -46,8 +46,8 @@ _GRAPH_PANELS = {
 _BOUND_LIMITS = (0.5, 100.0)  # y range of the bound, whose intervals may be unbounded
 
 
-def draw_image_mask_ratios(axes: np.ndarray, frame: pd.DataFrame) -> None:
-    """Draw the table of `image_mask_ratios` on axes of shape `PANEL_GRID`; panels without data are hidden.
+def draw_image_statistics_by_mask_ratio(axes: np.ndarray, frame: pd.DataFrame) -> None:
+    """Draw the table of `image_statistics_by_mask_ratio` on axes of shape `PANEL_GRID`; panels without data are hidden.
 
     Shaded areas are two standard errors, or 95 % intervals for token graphs, where an open marker is UNDECIDED.
     """

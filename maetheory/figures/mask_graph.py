@@ -30,7 +30,7 @@ def two_class_world() -> FiniteWorld:
     return FiniteWorld(np.array(_IMAGES), np.full(7, 1 / 7), np.array(_LABELS), np.linspace(0, 1, 4)[:, None])
 
 
-def mask_graphs(world: FiniteWorld | None = None, *, n_visible: int = 2) -> pd.DataFrame:
+def mask_graph_layout(world: FiniteWorld | None = None, *, n_visible: int = 2) -> pd.DataFrame:
     """Compute node and edge positions of the mask graph of a world and of the augmentation graph that it induces.
 
     Positions of patches are dropped.

@@ -20,7 +20,9 @@ _MARKERS = (("o", 3.5), ("s", 5.0), ("^", 3.5))
 _COLOUR = {name: COLOUR_CYCLE[i] for names in (LABELS, SPECTRUM, BOUNDS) for i, name in enumerate(names)}
 
 
-def mask_ratios(world: worlds.FiniteWorld | None = None, *, k: int = 2, positions: str = "dropped") -> pd.DataFrame:
+def graph_statistics_by_mask_ratio(
+    world: worlds.FiniteWorld | None = None, *, k: int = 2, positions: str = "dropped"
+) -> pd.DataFrame:
     """Compute label errors, eigenvalues, tail energy and downstream bound at every number of visible patches.
 
     Parameters
@@ -55,7 +57,7 @@ def mask_ratios(world: worlds.FiniteWorld | None = None, *, k: int = 2, position
     return pd.DataFrame(rows).sort_values("rho", ignore_index=True)
 
 
-def draw_mask_ratios(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
+def draw_graph_statistics_by_mask_ratio(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     """Draw label errors, spectrum and bound on three axes; open circles are one curve of each at 1 − ρ."""
     panels = ((LABELS, "alpha2"), (SPECTRUM, "lambda_k"), (BOUNDS, "bound"))
     for ax, (names, mirrored) in zip(axes, panels, strict=True):

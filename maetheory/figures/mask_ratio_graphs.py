@@ -15,7 +15,7 @@ from maetheory.masks import UniformMasks, patchify, visible_count
 N_CODES = 2  # codes of a patch in token graphs; with more, few views share a target
 
 
-def token_rows(
+def token_graph_rows(
     images: ImageSet,
     patch: int,
     *,
@@ -68,7 +68,7 @@ def token_rows(
     return table_of_rows(rows)
 
 
-def kernel_rows(
+def kernel_graph_rows(
     images: ImageSet,
     patch: int,
     *,
@@ -84,7 +84,7 @@ def kernel_rows(
     Parameters
     ----------
     images, patch, k, ratios, n_masks, seed
-        As for `token_rows`; every image is a node.
+        As for `token_graph_rows`; every image is a node.
     factor : float
         Bandwidth relative to the median distance of two targets; all values depend on it.
 

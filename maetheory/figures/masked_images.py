@@ -38,7 +38,7 @@ def masked_images(
     DataFrame
         image, label, mask_ratio, row, column, red, green, blue; NaN where hidden.
     """
-    patches = patchify(_scaled(images), patch)  # (N, C, H, W) -> (N, p, c)
+    patches = patchify(_pixels_in_unit_interval(images), patch)  # (N, C, H, W) -> (N, p, c)
     drawn = {
         ratio: _sample_masks(patches.shape[1], _n_visible(patches.shape[1], ratio), len(images), rng)
         for ratio in ratios
@@ -77,13 +77,13 @@ def masked_pair(
         raise InputError(f"a pair needs a class of two images, but each of these {len(classes)} classes has one")
     chosen = rng.choice(np.flatnonzero(images.labels == rng.choice(classes[counts > 1])), 2, replace=False)
     pair = images.take(chosen)
-    patches = patchify(_scaled(pair), patch)
+    patches = patchify(_pixels_in_unit_interval(pair), patch)
     rank = rng.permutation(patches.shape[1])  # (p,)
     masks = {ratio: np.tile(rank < _n_visible(len(rank), ratio), (2, 1)) for ratio in ratios}
     return _pixel_table(pair, patches, patch, masks).round(4)  # finer than eight bits, and keeps the table small
 
 
-def _scaled(images: ImageSet) -> np.ndarray:
+def _pixels_in_unit_interval(images: ImageSet) -> np.ndarray:
     return images.images / 255.0 if images.images.dtype == np.uint8 else images.images.astype(float)
 
 

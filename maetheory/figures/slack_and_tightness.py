@@ -17,7 +17,7 @@ from maetheory.theory.survey import survey
 _MIN_DRAWN = 1e-12
 
 
-def slacks(theorems: Iterable[Theorem] | None = None, *, worlds: int = 40, seed: int = 0) -> pd.DataFrame:
+def theorem_slacks(theorems: Iterable[Theorem] | None = None, *, worlds: int = 40, seed: int = 0) -> pd.DataFrame:
     """Compute slack and tightness of each theorem on every surveyed world where its assumptions hold.
 
     Parameters
@@ -49,7 +49,7 @@ def slacks(theorems: Iterable[Theorem] | None = None, *, worlds: int = 40, seed:
     return pd.DataFrame(rows)
 
 
-def draw_slacks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
+def draw_theorem_slacks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     """Draw a strip per theorem: slack on the first axes, with TIGHT at the left edge; tightness on the second."""
     slugs = list(dict.fromkeys(frame.slug))
     position = frame.slug.map(slugs.index) + 0.28 * frame.jitter

@@ -15,10 +15,10 @@ from maetheory.core import InputError, Progress, no_progress
 from maetheory.figures.bounds_through_training import bounds_through_training, draw_bounds_through_training
 from maetheory.figures.downstream_bounds import downstream_bounds, draw_downstream_bounds
 from maetheory.figures.downstream_through_training import downstream_through_training, draw_downstream_through_training
-from maetheory.figures.mask_graph import draw_mask_graphs, mask_graphs
-from maetheory.figures.mask_ratio import draw_mask_ratios, mask_ratios
+from maetheory.figures.mask_graph import draw_mask_graphs, mask_graph_layout
+from maetheory.figures.mask_ratio import draw_graph_statistics_by_mask_ratio, graph_statistics_by_mask_ratio
 from maetheory.figures.sampled_graph import draw_sampled_graphs, sampled_graph_estimates
-from maetheory.figures.slack_and_tightness import draw_slacks, slacks
+from maetheory.figures.slack_and_tightness import draw_theorem_slacks, theorem_slacks
 from maetheory.figures.style import paper_style, save_figure
 from maetheory.figures.trained_spectrum import draw_trained_spectra, trained_spectra
 from maetheory.figures.uniformity_weight import draw_predicted_spectra, predicted_spectra
@@ -52,9 +52,13 @@ class FigureSpec:
 
 THEORY_FIGURES: Mapping[str, FigureSpec] = MappingProxyType(
     {
-        "mask_graph": FigureSpec(mask_graphs, draw_mask_graphs, (6.5, 3.2), n_panels=2),
-        "slack_and_tightness": FigureSpec(slacks, draw_slacks, (6.5, 0.9 + 0.21 * len(THEOREMS)), n_panels=2),
-        "mask_ratio": FigureSpec(mask_ratios, draw_mask_ratios, (6.5, 3.0), n_panels=3),
+        "mask_graph": FigureSpec(mask_graph_layout, draw_mask_graphs, (6.5, 3.2), n_panels=2),
+        "slack_and_tightness": FigureSpec(
+            theorem_slacks, draw_theorem_slacks, (6.5, 0.9 + 0.21 * len(THEOREMS)), n_panels=2
+        ),
+        "mask_ratio": FigureSpec(
+            graph_statistics_by_mask_ratio, draw_graph_statistics_by_mask_ratio, (6.5, 3.0), n_panels=3
+        ),
         "uniformity_weight": FigureSpec(predicted_spectra, draw_predicted_spectra, (6.5, 3.0), n_panels=2),
         "downstream_bounds": FigureSpec(downstream_bounds, draw_downstream_bounds, (6.5, 2.9), n_panels=3),
         "sampled_graph": FigureSpec(sampled_graph_estimates, draw_sampled_graphs, (6.5, 2.7), n_panels=4),

@@ -106,7 +106,7 @@ class MaskGraphEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
             If a row does not have N2 entries, or is zero, or has a negative or non-finite entry.
         """
         check_is_fitted(self)
-        rows = _rows(X.joint if isinstance(X, MaskGraph) else X, self.n_features_in_)
+        rows = _check_view_rows(X.joint if isinstance(X, MaskGraph) else X, self.n_features_in_)
         mass = np.asarray(rows.sum(axis=1))
         return np.asarray(rows @ self.target_embedding_) / mass[:, None]  # (n, N2) @ (N2, k) -> (n, k)
 
@@ -115,7 +115,7 @@ class MaskGraphEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Base
         return len(self.singular_values_)
 
 
-def _rows(X: Any, n_targets: int) -> sparse.csr_array:
+def _check_view_rows(X: Any, n_targets: int) -> sparse.csr_array:
     rows = sparse.csr_array(X if sparse.issparse(X) else np.atleast_2d(np.asarray(X, dtype=float)))
     if rows.shape[1] != n_targets:
         raise InputError(

@@ -59,7 +59,7 @@ def enumerate_pairs(world: FiniteWorld, law: MaskLaw, positions: str = "kept") -
     masks, mask_probability = masks[mask_probability > 0], mask_probability[mask_probability > 0]
     possible = world.probability * mask_probability.min() > 0  # neither zero nor underflowing to zero
     states, probability = world.states[possible], world.probability[possible]
-    _check_pairs(len(states), len(masks))
+    _check_pair_count(len(states), len(masks))
     view, first_view = view_identities(states, masks, positions)  # (S, m)
     target, first_target = view_identities(states, ~masks, positions)  # (S, m)
     weight = (probability[:, None] * mask_probability).ravel()  # (S, m) -> (S m,)
@@ -71,12 +71,12 @@ def enumerate_pairs(world: FiniteWorld, law: MaskLaw, positions: str = "kept") -
         image_views=joint_law(weight, image, view, (n_images, n_views)),
         image_targets=joint_law(weight, image, target, (n_images, n_targets)),
         image_labels=None if world.labels is None else world.labels[possible],
-        views=_contents(states, masks, first_view, positions, world.values),
-        targets=_contents(states, ~masks, first_target, positions, world.values),
+        views=_node_contents(states, masks, first_view, positions, world.values),
+        targets=_node_contents(states, ~masks, first_target, positions, world.values),
     )
 
 
-def _check_pairs(n_states: int, n_masks: int) -> None:
+def _check_pair_count(n_states: int, n_masks: int) -> None:
     if n_states * n_masks > MAX_PAIRS:
         raise InputError(
             f"{n_states:,} states x {n_masks:,} masks are {n_states * n_masks:,} pairs, more than the "
@@ -85,7 +85,7 @@ def _check_pairs(n_states: int, n_masks: int) -> None:
         )
 
 
-def _contents(
+def _node_contents(
     states: np.ndarray, masks: np.ndarray, first: np.ndarray, positions: str, values: np.ndarray
 ) -> NodeContents:
     """Return the contents of each view, taken from its first pair of state and mask."""

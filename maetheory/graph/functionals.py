@@ -37,7 +37,7 @@ def reconstruction_loss(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) ->
     >>> reconstruction_loss(graph, np.array([[0.0]]), np.array([[1.0], [-1.0]]))
     1.0
     """
-    h, targets = on_views(graph, h), on_targets(graph, targets)
+    h, targets = check_view_features(graph, h), check_target_features(graph, targets)
     return _mean_squared_distance(graph.joint, h, targets)
 
 
@@ -50,11 +50,11 @@ def asymmetric_alignment(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray) -> fl
     >>> asymmetric_alignment(graph, np.array([[2.0]]), np.array([[1.0], [3.0]]))
     -4.0
     """
-    h, h_g = on_views(graph, h), on_targets(graph, h_g)
+    h, h_g = check_view_features(graph, h), check_target_features(graph, h_g)
     _check_widths(h, h_g)
     with np.errstate(over="ignore", invalid="ignore"):
         found = -float((h * (graph.joint @ h_g)).sum())  # (N1, N2) @ (N2, d) -> (N1, d)
-    return _finite(found, "the asymmetric alignment", h, h_g)
+    return _check_finite(found, "the asymmetric alignment", h, h_g)
 
 
 def alignment_loss(graph: MaskGraph, h: np.ndarray) -> float:
@@ -78,7 +78,7 @@ def positive_pair_distance(graph: MaskGraph, h: np.ndarray) -> float:
     >>> positive_pair_distance(graph, np.array([[1.0], [3.0]]))
     2.0
     """
-    return 2.0 * _mean_squared_distance(graph.joint, on_views(graph, h), conditional_mean(graph, h))
+    return 2.0 * _mean_squared_distance(graph.joint, check_view_features(graph, h), conditional_mean(graph, h))
 
 
 def uniformity_loss(graph: MaskGraph, f: np.ndarray) -> float:
@@ -92,11 +92,11 @@ def uniformity_loss(graph: MaskGraph, f: np.ndarray) -> float:
     >>> uniformity_loss(graph, np.eye(2))
     0.5
     """
-    f = on_views(graph, f)
+    f = check_view_features(graph, f)
     with np.errstate(over="ignore", invalid="ignore"):
         moment = f.T @ (graph.degrees[0][:, None] * f)  # (k, N1) @ (N1, k) -> (k, k)
         found = float((moment**2).sum())
-    return _finite(found, "the uniformity loss", f)
+    return _check_finite(found, "the uniformity loss", f)
 
 
 def spectral_loss(graph: MaskGraph, f: np.ndarray) -> float:
@@ -113,17 +113,18 @@ def spectral_loss(graph: MaskGraph, f: np.ndarray) -> float:
 
 def conditional_mean(graph: MaskGraph, h: np.ndarray) -> np.ndarray:
     """E[h(x₁) | x₂], shape (N2, d): the mean prediction over the views of each target."""
-    return (graph.joint.T @ on_views(graph, h)) / graph.degrees[1][:, None]  # (N2, N1) @ (N1, d) -> (N2, d)
+    return (graph.joint.T @ check_view_features(graph, h)) / graph.degrees[1][:, None]  # (N2, N1) @ (N1, d) -> (N2, d)
 
 
 def best_prediction(graph: MaskGraph, targets: np.ndarray) -> np.ndarray:
     """E[x₂ | x₁], shape (N1, d): the minimiser of L_MAE over all h."""
-    return (graph.joint @ on_targets(graph, targets)) / graph.degrees[0][:, None]  # (N1, N2) @ (N2, d) -> (N1, d)
+    sums = graph.joint @ check_target_features(graph, targets)  # (N1, N2) @ (N2, d) -> (N1, d)
+    return sums / graph.degrees[0][:, None]
 
 
 def irreducible_loss(graph: MaskGraph, targets: np.ndarray) -> float:
     """E Var(x₂ | x₁) = min_h L_MAE(h); ≥ 0, a property of the data and the mask law."""
-    return _mean_squared_distance(graph.joint, best_prediction(graph, targets), on_targets(graph, targets))
+    return _mean_squared_distance(graph.joint, best_prediction(graph, targets), check_target_features(graph, targets))
 
 
 def target_variance(graph: MaskGraph, targets: np.ndarray) -> float:
@@ -131,7 +132,7 @@ def target_variance(graph: MaskGraph, targets: np.ndarray) -> float:
 
     It depends on the embedding of the targets.
     """
-    targets = on_targets(graph, targets)
+    targets = check_target_features(graph, targets)
     d2 = graph.degrees[1]
     return mean_square(d2, targets - d2 @ targets)
 
@@ -153,7 +154,7 @@ def target_variance_given_mask(graph: MaskGraph, targets: np.ndarray, masks: np.
     InputError
         If `masks` is not given and unknown: the graph was built from a joint law, or positions were dropped.
     """
-    targets, d2 = on_targets(graph, targets), graph.degrees[1]
+    targets, d2 = check_target_features(graph, targets), graph.degrees[1]
     groups = graph.target_masks if masks is None else np.unique(masks, return_inverse=True)[1]
     if groups.shape != d2.shape:
         raise InputError(f"masks must hold one number per target, {len(d2)}, but their shape is {groups.shape}")
@@ -173,20 +174,20 @@ def mean_square(degrees: np.ndarray, features: np.ndarray) -> float:
     features = as_float64(features, "features")
     with np.errstate(over="ignore", invalid="ignore"):
         found = float(degrees @ (features**2).sum(1))
-    return _finite(found, "a mean square", features)
+    return _check_finite(found, "a mean square", features)
 
 
-def on_views(graph: MaskGraph, h: np.ndarray) -> np.ndarray:
+def check_view_features(graph: MaskGraph, h: np.ndarray) -> np.ndarray:
     """Return `h` as a float64 (N1, d) array, or raise InputError."""
-    return _rows(h, graph.shape[0], "view")
+    return _check_rows(h, graph.shape[0], "view")
 
 
-def on_targets(graph: MaskGraph, h: np.ndarray) -> np.ndarray:
+def check_target_features(graph: MaskGraph, h: np.ndarray) -> np.ndarray:
     """Return `h` as a float64 (N2, d) array, or raise InputError."""
-    return _rows(h, graph.shape[1], "target")
+    return _check_rows(h, graph.shape[1], "target")
 
 
-def _rows(features: np.ndarray, n: int, what: str) -> np.ndarray:
+def _check_rows(features: np.ndarray, n: int, what: str) -> np.ndarray:
     features = as_float64(features, f"the array with a row per {what}")
     if features.ndim != 2 or len(features) != n:
         raise InputError(f"this needs one row for each of the graph's {n} {what}s, but its shape is {features.shape}")
@@ -210,10 +211,10 @@ def _mean_squared_distance(joint: sparse.csr_array, a: np.ndarray, b: np.ndarray
         with np.errstate(over="ignore", invalid="ignore"):
             difference = a[rows[chunk]] - b[joint.indices[chunk]]  # (pairs, d)
             total += float(joint.data[chunk] @ (difference**2).sum(1))
-    return _finite(total, "a mean squared distance", a, b)
+    return _check_finite(total, "a mean squared distance", a, b)
 
 
-def _finite(value: float, what: str, *arrays: np.ndarray) -> float:
+def _check_finite(value: float, what: str, *arrays: np.ndarray) -> float:
     """Return `value`; raise SquaresOverflowError if it is not finite although all arrays are."""
     if not math.isfinite(value) and all(np.isfinite(array).all() for array in arrays):
         raise SquaresOverflowError(what)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from maetheory.core import InputError
 from maetheory.models.losses import reconstruction_loss, standardized_patches
-from maetheory.models.patch_subset import PatchSubset, gather_tokens, prepend_cls, split_mask
+from maetheory.models.patch_subset import PatchSubset, gather_tokens, prepend_cls_validity, split_mask
 from maetheory.models.positions import sincos_positions
 from maetheory.models.vit import Block, ViT, ViTConfig, initialize_weights
 
@@ -142,7 +142,7 @@ class MAE(nn.Module):
 
     def _encode(self, patches: Tensor, visible: PatchSubset) -> Tensor:
         tokens = self.encoder.embed(patches, visible)
-        key_mask = None if visible.valid is None else prepend_cls(visible.valid)
+        key_mask = None if visible.valid is None else prepend_cls_validity(visible.valid)
         for block in self.encoder.blocks:
             tokens = block(tokens, key_mask)
         return self.encoder.norm(tokens)
@@ -158,7 +158,7 @@ class MAE(nn.Module):
         tokens = torch.cat([cls, visible_tokens.to(mask_tokens.dtype), mask_tokens], dim=1)
         key_mask = None
         if visible.valid is not None and hidden.valid is not None:
-            key_mask = torch.cat([prepend_cls(visible.valid), hidden.valid], dim=1)
+            key_mask = torch.cat([prepend_cls_validity(visible.valid), hidden.valid], dim=1)
         first_hidden = tokens.shape[1] - mask_tokens.shape[1]
         for i, block in enumerate(self.decoder_blocks, 1):  # the last block skips visible tokens: the loss ignores them
             tokens = block(tokens, key_mask, first_hidden if i == len(self.decoder_blocks) else 0)

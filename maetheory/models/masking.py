@@ -30,22 +30,22 @@ def sample_masks(law: MaskLaw, n: int, generator: torch.Generator) -> Tensor:
         If the law is of another type.
     """
     if isinstance(law, UniformMasks):
-        return _uniform(law, n, generator)
+        return _sample_uniform(law, n, generator)
     if isinstance(law, BernoulliMasks):
-        return _bernoulli(law, n, generator)
+        return _sample_bernoulli(law, n, generator)
     if isinstance(law, BlockMasks):
         masks = torch.from_numpy(law.support()[0]).to(generator.device)
         return masks[torch.randint(len(masks), (n,), generator=generator, device=generator.device)]
     raise InputError(f"masks can be drawn from uniform, Bernoulli and block laws, but {type(law).__name__} is none")
 
 
-def _uniform(law: UniformMasks, n: int, generator: torch.Generator) -> Tensor:
+def _sample_uniform(law: UniformMasks, n: int, generator: torch.Generator) -> Tensor:
     scores = torch.rand(n, law.n_patches, generator=generator, device=generator.device)
     visible = scores.topk(law.n_visible, dim=1).indices  # (n, p) -> (n, v)
     return torch.zeros_like(scores, dtype=torch.bool).scatter_(1, visible, True)
 
 
-def _bernoulli(law: BernoulliMasks, n: int, generator: torch.Generator) -> Tensor:
+def _sample_bernoulli(law: BernoulliMasks, n: int, generator: torch.Generator) -> Tensor:
     """Draw patch by patch from the conditional distribution, as `BernoulliMasks.sample` does."""
     p, device = law.p_visible, generator.device
     uniforms = torch.rand(n, law.n_patches, generator=generator, device=device, dtype=torch.float64)

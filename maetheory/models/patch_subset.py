@@ -66,7 +66,7 @@ def gather_tokens(tokens: Tensor, indices: Tensor) -> Tensor:
     return tokens.gather(1, indices[..., None].expand(-1, -1, tokens.shape[-1]))
 
 
-def prepend_cls(valid: Tensor) -> Tensor:
+def prepend_cls_validity(valid: Tensor) -> Tensor:
     """Prepend a True column for the cls token to a validity mask, (B, v) -> (B, 1 + v)."""
     return F.pad(valid, (1, 0), value=True)
 

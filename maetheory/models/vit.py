@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from maetheory.core import InputError
-from maetheory.models.patch_subset import PatchSubset, gather_tokens, prepend_cls, split_mask
+from maetheory.models.patch_subset import PatchSubset, gather_tokens, prepend_cls_validity, split_mask
 from maetheory.models.positions import sincos_positions
 
 
@@ -217,7 +217,7 @@ class ViT(nn.Module):
         visible = None if mask is None else split_mask(mask, self.config.n_patches)[0]
         tokens = self.embed(self.patchify(images), visible)
         yield tokens
-        key_mask = prepend_cls(visible.valid) if visible is not None and visible.valid is not None else None
+        key_mask = prepend_cls_validity(visible.valid) if visible is not None and visible.valid is not None else None
         for block in self.blocks:
             tokens = block(tokens, key_mask)
             yield tokens

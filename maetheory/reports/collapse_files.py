@@ -15,12 +15,12 @@ import pandas as pd
 
 from maetheory.core import make_folder, printable, provenance
 from maetheory.figures.collapse import (
+    draw_effective_rank_by_layer,
+    draw_effective_rank_by_sample_size,
     draw_feature_spectra,
-    draw_layer_ranks,
-    draw_rank_growth,
+    effective_rank_by_layer,
+    effective_rank_by_sample_size,
     feature_spectra,
-    layer_ranks,
-    rank_growth,
 )
 from maetheory.figures.style import paper_style, save_figure
 from maetheory.reports.collapse import LEGEND, collapse_records, compact_table, layer_table
@@ -101,11 +101,11 @@ def _draw_figures(stage: Path, diagnoses: Sequence[Diagnosis]) -> dict[str, list
     measurements = {one.name: one.measurements for one in diagnoses}
     spectra = feature_spectra({name: one.spectra for name, one in measurements.items()})
     written = {"spectra": _draw_and_save(stage, "spectra", draw_feature_spectra, spectra, *_panel_grid(spectra))}
-    growth = rank_growth({name: one.growth for name, one in measurements.items()})
-    written["growth"] = _draw_and_save(stage, "growth", draw_rank_growth, growth, 1, len(diagnoses))
+    growth = effective_rank_by_sample_size({name: one.growth for name, one in measurements.items()})
+    written["growth"] = _draw_and_save(stage, "growth", draw_effective_rank_by_sample_size, growth, 1, len(diagnoses))
     if any(one.measurements.table.layer.nunique() > 1 for one in diagnoses):
-        layers = layer_ranks({name: one.table for name, one in measurements.items()})
-        written["layers"] = _draw_and_save(stage, "layers", draw_layer_ranks, layers, 1, len(diagnoses))
+        layers = effective_rank_by_layer({name: one.table for name, one in measurements.items()})
+        written["layers"] = _draw_and_save(stage, "layers", draw_effective_rank_by_layer, layers, 1, len(diagnoses))
     return written
 
 

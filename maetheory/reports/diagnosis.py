@@ -14,7 +14,7 @@ from maetheory.checkpoints.device import device_name
 from maetheory.core import InputError, Progress, no_progress, printable, printable_sentence
 from maetheory.data import ImageSet
 from maetheory.data.folder import DecodeOptions
-from maetheory.data.image_files import name_some
+from maetheory.data.image_files import abbreviate_names
 from maetheory.evaluation import CollapseMeasurements, measure_collapse
 from maetheory.evaluation.collapse.verdict import Finding, assess_collapse
 
@@ -202,7 +202,9 @@ def image_notes(images: ImageSet) -> tuple[str, ...]:
     """Return how images were found and scaled, and the names of the files that were left out."""
     if not images.skipped:
         return images.notes
-    left_out = f"{len(images.skipped)} files cannot be decoded and were left out: {name_some(images.skipped, 20)}"
+    left_out = (
+        f"{len(images.skipped)} files cannot be decoded and were left out: {abbreviate_names(images.skipped, 20)}"
+    )
     return (*images.notes, left_out)
 
 

@@ -48,7 +48,7 @@ UNDECIDED_MARK = "?"
 
 
 def mask_ratio_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the numbers of `maetheory.figures.image_mask_ratios` as text, one row per mask ratio.
+    """Return the numbers of `maetheory.figures.image_statistics_by_mask_ratio` as text, one row per mask ratio.
 
     Each cell is "value [low, high]", an interval of two standard errors or of 95 %; a question mark after it means
     UNDECIDED. The paper's numbers have no errors.
@@ -76,7 +76,7 @@ def _format_cell(row: Mapping[Any, Any]) -> str:
     return format_interval(row) + ("" if row["decided"] else UNDECIDED_MARK)
 
 
-def trend_sentence(frame: pd.DataFrame, source: str, name: str) -> str:
+def trend_phrase(frame: pd.DataFrame, source: str, name: str) -> str:
     """Describe how a number changes with the mask ratio, as a verb phrase: where it is smallest, and how surely.
 
     Ratios share images and masks, so their errors are positively correlated; the error of a difference is computed as
@@ -85,7 +85,7 @@ def trend_sentence(frame: pd.DataFrame, source: str, name: str) -> str:
     Examples
     --------
     >>> from maetheory.figures.mask_ratio_table import paper_rows
-    >>> trend_sentence(paper_rows(), "paper", "relative")
+    >>> trend_phrase(paper_rows(), "paper", "relative")
     'falls from 0.886 to 0.883 at ρ = 0.7, then rises to 0.892'
     """
     rows = frame[(frame.source == source) & (frame.number == name)].sort_values("rho")
@@ -148,7 +148,7 @@ def mask_ratio_summary(frame: pd.DataFrame) -> str:
     """Say which distances fall and then rise as in the paper, and how the numbers of the mask graphs change."""
     sources = [source for source in (*PIXELS, *FEATURES) if _has_ratios_on_both_sides(frame, source)]
     graphs = [
-        f"{name} of {source} {trend_sentence(frame, source, key)}"
+        f"{name} of {source} {trend_phrase(frame, source, key)}"
         for source in (TOKENS, KERNEL)
         for key, name in (("alpha", "α"), ("bound", "the bound"))
     ]
@@ -177,7 +177,7 @@ def write_mask_ratio_figures(folder: Path, frame: pd.DataFrame, pair: pd.DataFra
     written = []
     with figures.paper_style():
         figure, axes = plt.subplots(*figures.MASK_RATIO_SHAPE, figsize=figures.MASK_RATIO_SIZE, layout="constrained")
-        figures.draw_image_mask_ratios(axes, frame)
+        figures.draw_image_statistics_by_mask_ratio(axes, frame)
         written += figures.save_figure(figure, frame, folder, "image_mask_ratio")
         if pair is not None:
             figure, axes = plt.subplots(2, pair.mask_ratio.nunique(), figsize=(6.5, 2.8), layout="constrained")

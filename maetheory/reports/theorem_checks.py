@@ -64,7 +64,7 @@ def checks_text(
         if certified:
             console.print(f"\n{_CERTIFICATE_HEADING}")
             console.print(_certificate_table(certified))
-        for line in [*_violations(surveys, certified), *map(search_text, searches)]:
+        for line in [*_violation_texts(surveys, certified), *map(search_text, searches)]:
             console.print(f"\n{line}", markup=False)
     return captured.get().rstrip()
 
@@ -129,7 +129,7 @@ def _assumption_table(surveys: Sequence[TheoremSurvey]) -> Table:
     return borderless_table(columns, rows)
 
 
-def _violations(surveys: Iterable[TheoremSurvey], certified: Iterable[TheoremCertificates]) -> Iterator[str]:
+def _violation_texts(surveys: Iterable[TheoremSurvey], certified: Iterable[TheoremCertificates]) -> Iterator[str]:
     """Yield the theorem, the world and both sides of every violation."""
     for survey in surveys:
         for visit in survey.checks:

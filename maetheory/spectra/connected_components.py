@@ -61,7 +61,7 @@ def split_components(matrix: Any) -> list[Component]:
     >>> [component.columns.tolist() for component in split_components(sparse.csr_array([[1, 1, 0, 0], [0, 0, 0, 2]]))]
     [[0, 1], [3]]
     """
-    matrix = _canonical(matrix)
+    matrix = _canonical_csr(matrix)
     n1, n2 = matrix.shape
     indptr = np.append(matrix.indptr, np.full(n2, matrix.nnz, dtype=matrix.indptr.dtype))
     bipartite = sparse.csr_array((matrix.data, matrix.indices + n1, indptr), shape=(n1 + n2, n1 + n2))
@@ -71,7 +71,7 @@ def split_components(matrix: Any) -> list[Component]:
     return _split_by_label(matrix, np.asarray(labels[:n1]), np.asarray(labels[n1:]), int(n))
 
 
-def _canonical(matrix: Any) -> Any:
+def _canonical_csr(matrix: Any) -> Any:
     """Return a CSR array without duplicates or stored zeros; the argument is not modified."""
     matrix = sparse.csr_array(matrix)
     if not matrix.has_canonical_format or not matrix.data.all():

@@ -75,7 +75,7 @@ def solve_large_components(
         return []
     share = -(-k // len(components)) + 2
     wanted = [min(share, k, component.n_values) for component in components]
-    parts = [_solve(component, want, solver, rng, operator) for component, want in zip(components, wanted)]
+    parts = [_solve_component(component, want, solver, rng, operator) for component, want in zip(components, wanted)]
     while True:
         values = np.concatenate([known, *(part.values for part in parts)])
         floor = np.partition(values, -k)[-k] if len(values) >= k else -np.inf
@@ -84,10 +84,10 @@ def solve_large_components(
             return parts
         for j in short:
             wanted[j] = min(2 * wanted[j], k, components[j].n_values)
-            parts[j] = _solve(components[j], wanted[j], solver, rng, operator)
+            parts[j] = _solve_component(components[j], wanted[j], solver, rng, operator)
 
 
-def _solve(
+def _solve_component(
     component: ComponentMatrix, k: int, solver: Solver, rng: np.random.Generator, operator: CountingOperator
 ) -> ComponentSpectrum:
     products = operator.with_matrix(component.matrix)

@@ -76,7 +76,9 @@ def spectrum(operator: Any, k: int, *, seed: int = 0) -> Spectrum:
     known = np.concatenate([np.empty(0), *(part.values for part in small)])
     for attempt in range(ATTEMPTS):
         solver = (
-            _arpack_or_blocks if attempt == 0 else partial(block_golub_kahan_svd, block_size=BLOCK_SIZE * 2**attempt)
+            _arpack_or_block_golub_kahan
+            if attempt == 0
+            else partial(block_golub_kahan_svd, block_size=BLOCK_SIZE * 2**attempt)
         )
         parts = [*small, *solve_large_components(large, k, known, solver, generator(seed, "start", attempt), products)]
         merged = merge_components(parts, matrix.shape, k)
@@ -111,7 +113,7 @@ def _solve_small_and_select_large(matrix: Any, k: int) -> tuple[list[ComponentSp
     return solve_small_components(small, k), [ComponentMatrix(one.rows, one.columns, one.matrix) for one in large]
 
 
-def _arpack_or_blocks(products: CountingOperator, k: int, rng: np.random.Generator) -> SingularTriplets:
+def _arpack_or_block_golub_kahan(products: CountingOperator, k: int, rng: np.random.Generator) -> SingularTriplets:
     try:
         found = arpack_svd(products, k, rng)
     except ArpackError:

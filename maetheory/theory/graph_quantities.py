@@ -7,7 +7,13 @@ import math
 import numpy as np
 
 from maetheory.graph import MaskGraph
-from maetheory.graph.functionals import mean_square, on_targets, on_views, reconstruction_loss, uniformity_loss
+from maetheory.graph.functionals import (
+    check_target_features,
+    check_view_features,
+    mean_square,
+    reconstruction_loss,
+    uniformity_loss,
+)
 
 _EQUAL_ROWS_TOLERANCE = 1e-24
 _MAX_DENSE_SIDE = 1500
@@ -25,7 +31,7 @@ def reconstruction_scale(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -
 
 def autoencoding_error(graph: MaskGraph, h_g: np.ndarray, targets: np.ndarray) -> float:
     """Autoencoding error without a mask, ε = E‖h_g(x₂) − x₂‖² (assumption 3.1), measured."""
-    return mean_square(graph.degrees[1], on_targets(graph, h_g) - on_targets(graph, targets))
+    return mean_square(graph.degrees[1], check_target_features(graph, h_g) - check_target_features(graph, targets))
 
 
 def weighted_rows(graph: MaskGraph, features: np.ndarray) -> np.ndarray:
@@ -47,7 +53,7 @@ def pair_lipschitz(graph: MaskGraph, features: np.ndarray, h: np.ndarray) -> flo
     """
     pairs = graph.pair_law.tocoo()
     x1, other = pairs.coords
-    features, h = on_views(graph, features), on_views(graph, h)
+    features, h = check_view_features(graph, features), check_view_features(graph, h)
     far = ((features[x1] - features[other]) ** 2).sum(1)  # (pairs,)
     near = ((h[x1] - h[other]) ** 2).sum(1)  # (pairs,)
     apart = far > _EQUAL_ROWS_TOLERANCE * _larger_squared_norms(features, x1, other)

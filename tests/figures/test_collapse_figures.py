@@ -9,12 +9,12 @@ import pytest
 
 from maetheory.evaluation import CollapseMeasurements, measure_collapse
 from maetheory.figures.collapse import (
+    draw_effective_rank_by_layer,
+    draw_effective_rank_by_sample_size,
     draw_feature_spectra,
-    draw_layer_ranks,
-    draw_rank_growth,
+    effective_rank_by_layer,
+    effective_rank_by_sample_size,
     feature_spectra,
-    layer_ranks,
-    rank_growth,
 )
 from maetheory.figures.style import paper_style
 from maetheory.models import MAE, MAEConfig, ViTConfig
@@ -47,12 +47,12 @@ def test_spectra_agree_with_the_measurement_and_share_their_scales(measured: dic
 
 
 def test_layers_and_growth_are_drawn_for_every_checkpoint(measured: dict[str, CollapseMeasurements]) -> None:
-    layers = layer_ranks({name: one.table for name, one in measured.items()})
+    layers = effective_rank_by_layer({name: one.table for name, one in measured.items()})
     assert layers.groupby("checkpoint").layer.apply(list).tolist() == [[0, 0, 1, 1, 2, 2]] * 2
-    growth = rank_growth({name: one.growth for name, one in measured.items()})
+    growth = effective_rank_by_sample_size({name: one.growth for name, one in measured.items()})
     assert growth.images.max() == 40
     with paper_style():
-        for frame, draw in ((layers, draw_layer_ranks), (growth, draw_rank_growth)):
+        for frame, draw in ((layers, draw_effective_rank_by_layer), (growth, draw_effective_rank_by_sample_size)):
             _, axes = plt.subplots(1, 2)
             draw(list(axes), frame)
             assert [len(ax.lines) for ax in axes] == [4, 4]

@@ -14,15 +14,15 @@ from maetheory.cli import run_command
 from maetheory.core import InputError, generator
 from maetheory.data import ImageSet, load_images
 from maetheory.figures import (
-    draw_image_mask_ratios,
+    draw_image_statistics_by_mask_ratio,
     image_mask_ratio_panels,
-    image_mask_ratios,
+    image_statistics_by_mask_ratio,
     masked_pair,
     paper_style,
 )
 from maetheory.figures.image_mask_ratio import coarse_patch_size, encoder_patch_size
 from maetheory.figures.mask_ratio_distances import distance_rows
-from maetheory.figures.mask_ratio_graphs import kernel_rows, token_rows
+from maetheory.figures.mask_ratio_graphs import kernel_graph_rows, token_graph_rows
 from maetheory.figures.mask_ratio_table import (
     CHANGE_FROM_MINIMUM,
     COLUMNS,
@@ -40,7 +40,7 @@ from maetheory.reports.mask_ratio import (
     directions_around_paper_minimum,
     mask_ratio_summary,
     mask_ratio_table,
-    trend_sentence,
+    trend_phrase,
 )
 
 RATIOS = (0.3, 0.7, 0.8)
@@ -53,7 +53,9 @@ def digits() -> ImageSet:
 
 @pytest.fixture(scope="module")
 def frame(digits: ImageSet) -> pd.DataFrame:
-    numbers = image_mask_ratios(digits, digits, 2, encoder=MAE(PRESETS["digits"]).eval(), k=3, ratios=RATIOS)
+    numbers = image_statistics_by_mask_ratio(
+        digits, digits, 2, encoder=MAE(PRESETS["digits"]).eval(), k=3, ratios=RATIOS
+    )
     return pd.concat([numbers, accuracy_rows(ledger())], ignore_index=True)
 
 
@@ -90,7 +92,7 @@ def test_every_source_has_its_numbers_within_their_intervals(frame):
 
 
 def test_computing_twice_gives_the_same_table(digits):
-    for compute in (distance_rows, token_rows, kernel_rows):
+    for compute in (distance_rows, token_graph_rows, kernel_graph_rows):
         options = {} if compute is distance_rows else {"k": 2}
         one, two = (compute(digits, 2, ratios=(0.5,), n_masks=2, **options) for _ in range(2))
         pd.testing.assert_frame_equal(one, two)
@@ -108,7 +110,7 @@ def test_drawing_changes_nothing_leaves_no_figure_open_and_hides_panels_without_
         before = part.copy()
         with paper_style():
             _, axes = plt.subplots(*image_mask_ratio_panels.PANEL_GRID)
-            draw_image_mask_ratios(axes, part)
+            draw_image_statistics_by_mask_ratio(axes, part)
             assert sum(not ax.get_visible() for ax in axes.ravel()) == missing
         pd.testing.assert_frame_equal(part, before)
     assert plt.get_fignums() == opened
@@ -129,9 +131,9 @@ def test_identical_classes_have_ratio_one_and_disjoint_classes_have_no_label_err
     found = distance_rows(flat, 2, ratios=(0.0, 0.5), n_masks=2).set_index(["source", "number", "asked"])
     assert found.value[PIXELS[0], "relative", 0.5] == pytest.approx(0, abs=1e-6)
     assert found.value[PIXELS[0], "inter", 0.0] == pytest.approx(8)
-    graphs = token_rows(flat, 2, k=1, ratios=(0.5,), n_masks=3).set_index("number")
+    graphs = token_graph_rows(flat, 2, k=1, ratios=(0.5,), n_masks=3).set_index("number")
     assert graphs.value["alpha"] == graphs.value["phi"] == 0
-    kernels = kernel_rows(twice, 2, k=1, factor=0.05, ratios=(0.5,), n_masks=2).set_index("number")
+    kernels = kernel_graph_rows(twice, 2, k=1, factor=0.05, ratios=(0.5,), n_masks=2).set_index("number")
     assert kernels.value["phi"] > 0.99  # the nearest other image is the same one, of the other class
 
 
@@ -166,9 +168,9 @@ def test_the_table_and_the_summary_agree_with_the_numbers(frame):
     ):
         assert directions_around_paper_minimum(frame.assign(low=ends[0], high=ends[1]), PIXELS[0]) == words
     flat = paper_rows().assign(value=1.0, low=0.9, high=1.1)
-    assert trend_sentence(flat, PAPER, "relative") == "is 1.00 and does not change beyond its errors"
-    assert trend_sentence(flat.query("asked == 0.7"), PAPER, "relative") == "is 1.00"
-    assert trend_sentence(flat.assign(value=np.inf, high=np.inf), PAPER, "relative") == "is ∞"
+    assert trend_phrase(flat, PAPER, "relative") == "is 1.00 and does not change beyond its errors"
+    assert trend_phrase(flat.query("asked == 0.7"), PAPER, "relative") == "is 1.00"
+    assert trend_phrase(flat.assign(value=np.inf, high=np.inf), PAPER, "relative") == "is ∞"
     few = frame[frame.asked.isin([0.3, 0.7])]
     assert mask_ratio_summary(few).startswith("α of token graphs"), "no ratio lies beyond the paper's minimum"
     for values, words in (
@@ -177,7 +179,7 @@ def test_the_table_and_the_summary_agree_with_the_numbers(frame):
         ((3, 1, 2), "falls from 3.00 to 1.00 at ρ = 0.4, then rises to 2.00"),
     ):
         few = paper_rows().query("number == 'relative'").head(3).assign(value=values, low=values, high=values)
-        assert trend_sentence(few, PAPER, "relative") == words
+        assert trend_phrase(few, PAPER, "relative") == words
 
 
 def test_patch_sizes_are_those_of_the_encoder_or_a_quarter_of_the_image(digits):
@@ -192,14 +194,14 @@ def test_patch_sizes_are_those_of_the_encoder_or_a_quarter_of_the_image(digits):
 
 @pytest.mark.parametrize("ratio", [0.0, 1.0, 0.99])
 def test_graphs_need_something_visible_and_something_hidden(digits, ratio):
-    for compute in (token_rows, kernel_rows):
+    for compute in (token_graph_rows, kernel_graph_rows):
         with pytest.raises(InputError, match="ratio"):
             compute(digits, 2, k=2, ratios=(ratio,))
 
 
 def test_graphs_and_distances_of_one_class_are_refused(digits):
     one = digits.take(digits.labels == 0)
-    for compute in (token_rows, kernel_rows):
+    for compute in (token_graph_rows, kernel_graph_rows):
         with pytest.raises(InputError, match="at least two classes"):
             compute(one, 2, k=2)
     with pytest.raises(InputError, match="at least two classes"):

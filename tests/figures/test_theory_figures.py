@@ -17,7 +17,7 @@ from maetheory.evaluation.bounds import toy_training
 from maetheory.figures import mask_graph, mask_ratio
 from maetheory.figures.bounds_through_training import PANELS, bounds_through_training
 from maetheory.figures.downstream_through_training import downstream_through_training
-from maetheory.figures.slack_and_tightness import slacks
+from maetheory.figures.slack_and_tightness import theorem_slacks
 from maetheory.figures.style import paper_style
 from maetheory.figures.theory_figures import THEORY_FIGURES, draw_theory_figures
 from maetheory.figures.trained_spectrum import trained_spectra
@@ -29,7 +29,7 @@ FEW = tuple(THEOREMS.values())[:3]
 
 
 SMALL = {
-    "slack_and_tightness": lambda: slacks(FEW, worlds=5),
+    "slack_and_tightness": lambda: theorem_slacks(FEW, worlds=5),
     "bounds_through_training": lambda: bounds_through_training(epochs=1, n_measurements=2),
     "downstream_through_training": lambda: downstream_through_training(epochs=1, n_measurements=2, steps=5),
     "trained_spectrum": lambda: trained_spectra(free_weights=[1.0], trained_weights=[0.1], steps=5, epochs=1),
@@ -37,7 +37,7 @@ SMALL = {
 
 
 def computed(name: str) -> pd.DataFrame:
-    toy_training._run.cache_clear()
+    toy_training._run_toy_training.cache_clear()
     return SMALL.get(name, THEORY_FIGURES[name].compute)()
 
 
@@ -83,7 +83,7 @@ def test_an_unknown_figure_exits_with_code_2_and_one_sentence(tmp_path: Path, ca
 
 
 def test_the_drawn_mask_graph_is_that_of_the_world():
-    frame = mask_graph.mask_graphs()
+    frame = mask_graph.mask_graph_layout()
     graph = MaskGraph.enumerate(mask_graph.two_class_world(), UniformMasks(3, 2), "dropped")
     bipartite = frame[frame.graph == mask_graph.MASK_GRAPH]
     edges = bipartite[bipartite.kind == "edge"]
@@ -98,7 +98,7 @@ def test_the_drawn_mask_graph_is_that_of_the_world():
 
 
 def test_edges_end_at_their_nodes():
-    frame = mask_graph.mask_graphs()
+    frame = mask_graph.mask_graph_layout()
     for _, part in frame.groupby("graph"):
         nodes = part[part.kind == "node"]
         positions = set(zip(nodes.x, nodes.y, strict=True))
@@ -118,7 +118,7 @@ def test_the_mask_ratio_figure_shows_the_published_bound_and_the_duality():
 
 
 def test_a_disconnected_graph_has_no_bound():
-    frame = mask_ratio.mask_ratios(worlds.duplicates(3, 3), k=2)
+    frame = mask_ratio.graph_statistics_by_mask_ratio(worlds.duplicates(3, 3), k=2)
     assert np.isinf(frame.bound).all()
     assert frame.lambda_next.tolist() == pytest.approx([1, 1], abs=1e-12)
 

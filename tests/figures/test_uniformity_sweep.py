@@ -13,7 +13,7 @@ from matplotlib import pyplot as plt
 from maetheory.data import load_images
 from maetheory.experiments import experiment
 from maetheory.experiments.presentation import MeasuredExperiment
-from maetheory.experiments.uniformity_sweep_page import present_sweep, sweep_summary
+from maetheory.experiments.uniformity_sweep_page import present_uniformity_sweep, uniformity_sweep_summary
 from maetheory.figures import draw_uniformity_sweep, uniformity_sweep
 from maetheory.figures.uniformity_sweep import MEASURES
 
@@ -63,8 +63,8 @@ def test_means_and_spreads_of_every_cell() -> None:
 def test_one_seed_has_no_spread() -> None:
     frame = uniformity_sweep(planted((0,)))
     assert frame.spread.isna().all()
-    assert "±" not in sweep_summary(frame)
-    assert sweep_summary(frame).endswith("(1 seed)")
+    assert "±" not in uniformity_sweep_summary(frame)
+    assert uniformity_sweep_summary(frame).endswith("(1 seed)")
 
 
 def test_the_figure_shows_the_means_and_the_value_at_weight_zero() -> None:
@@ -85,7 +85,9 @@ def test_the_figure_shows_the_means_and_the_value_at_weight_zero() -> None:
 
 def test_the_page_shows_figure_and_table(tmp_path: Path) -> None:
     images = load_images("digits", limit=10)
-    shown = present_sweep(MeasuredExperiment(SWEEP, planted(), images, images, tmp_path, tmp_path / "figures"))
+    shown = present_uniformity_sweep(
+        MeasuredExperiment(SWEEP, planted(), images, images, tmp_path, tmp_path / "figures")
+    )
     assert {path.name for path in shown.figures} == {f"uniformity_sweep.{end}" for end in ("svg", "png", "csv")}
     page = shown.page.read_text()
     assert page.count("data:image/png;base64,") == 1

@@ -110,7 +110,7 @@ class GaussianKernelMatrix:
         eps = float(np.finfo(np.float32).eps)
         if not 0 < self.bandwidth < np.inf:
             return 0.0
-        return 2 * eps + (self._resolution() / self.bandwidth) ** 2
+        return 2 * eps + (self._smallest_resolved_bandwidth() / self.bandwidth) ** 2
 
     @property
     def n_entries(self) -> int:
@@ -142,7 +142,7 @@ class GaussianKernelMatrix:
     def _check_bandwidth(self, bandwidth: float) -> float:
         if not bandwidth >= 0:
             raise InputError(f"the bandwidth must not be negative, but it is {bandwidth}")
-        least = self._resolution()
+        least = self._smallest_resolved_bandwidth()
         if 0 < bandwidth < least:
             raise InputError(
                 f"the bandwidth {bandwidth:.3g} is too small for these points, whose distances are known "
@@ -150,7 +150,7 @@ class GaussianKernelMatrix:
             )
         return float(bandwidth)
 
-    def _resolution(self) -> float:
+    def _smallest_resolved_bandwidth(self) -> float:
         """Bandwidth at which the rounding of a squared distance changes an entry by a factor of e."""
         terms = np.sqrt(self.points.shape[1]) + 4
         return float(np.sqrt(2 * float(np.finfo(np.float32).eps) * terms * float(self.squared_norms.max())))

@@ -19,10 +19,10 @@ import torch
 
 from maetheory.core import Estimate, InputError, Progress, generator, no_progress
 from maetheory.data import ImageSet
-from maetheory.empirical.kernel.build import kernel_graph
+from maetheory.empirical.kernel.build_graph import kernel_graph
 from maetheory.empirical.kernel.graph import KernelGraph
 from maetheory.empirical.kernel.masked_images import check_image_labels
-from maetheory.empirical.kernel.neighbours import NeighbourGraph, neighbour_graph
+from maetheory.empirical.kernel.nearest_neighbour_graph import NeighbourGraph, neighbour_graph
 from maetheory.empirical.kernel.summary import KernelGraphSummary, summarise
 from maetheory.empirical.parallel.process_group import ProcessGroup, run_everywhere
 from maetheory.masks import MaskLaw, patchify
@@ -174,7 +174,7 @@ def average_over_masks(
         per_mask.append(summarise(graph, k, seed=mask_seed))
         del graph  # frees its memory before the next graph allocates
         progress(index + 1, masks, "masks averaged")
-    return _average(per_mask, k, len(checked_labels), drawn)
+    return _average_summaries(per_mask, k, len(checked_labels), drawn)
 
 
 def mean_over_masks(values: Sequence[Estimate]) -> Estimate:
@@ -195,7 +195,7 @@ def mean_over_masks(values: Sequence[Estimate]) -> Estimate:
     return Estimate(float(numbers.mean()), error + rounding, sampled=True)
 
 
-def _average(per_mask: list[KernelGraphSummary], k: int, n_images: int, drawn: np.ndarray) -> KernelAverage:
+def _average_summaries(per_mask: list[KernelGraphSummary], k: int, n_images: int, drawn: np.ndarray) -> KernelAverage:
     names = (
         "pair_label_error",
         "graph_pair_label_error",
@@ -211,7 +211,7 @@ def _average(per_mask: list[KernelGraphSummary], k: int, n_images: int, drawn: n
     return KernelAverage(values=values, **means, k=k, n_images=n_images, masks=drawn, per_mask=tuple(per_mask))
 
 
-def _pixels(images: ImageSet | np.ndarray) -> np.ndarray:
+def _pixel_array(images: ImageSet | np.ndarray) -> np.ndarray:
     return images.images if isinstance(images, ImageSet) else np.asarray(images)
 
 
@@ -236,7 +236,7 @@ def _check_arguments(
 ) -> np.ndarray:
     """Return the checked labels, or raise InputError if any argument does not fit."""
     known = _check_classes(images, labels)
-    n_patches, n = patchify(_pixels(images)[:1], patch).shape[1], len(known)
+    n_patches, n = patchify(_pixel_array(images)[:1], patch).shape[1], len(known)
     if law.n_patches != n_patches:
         raise InputError(f"the mask law must cover the {n_patches} patches of an image, but it covers {law.n_patches}")
     if not isinstance(masks, Integral) or masks < 2:

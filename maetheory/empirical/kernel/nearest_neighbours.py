@@ -56,7 +56,7 @@ def nearest_neighbours(
     step = max(1, min(n, CHUNK_BYTES // (16 * n)))
     for start in range(0, n, step):
         stop = min(start + step, n)
-        query, candidate = _candidates(centred, start, stop, count)
+        query, candidate = _candidate_pairs(centred, start, stop, count)
         exact = _squared_distances(rows, query, candidate)
         exact[query == candidate] = -1.0  # before all points that coincide with it
         order = torch.argsort(exact, stable=True)
@@ -77,7 +77,7 @@ def _check_count(count: int, n: int) -> None:
         )
 
 
-def _candidates(rows: Tensor, start: int, stop: int, count: int) -> tuple[Tensor, Tensor]:
+def _candidate_pairs(rows: Tensor, start: int, stop: int, count: int) -> tuple[Tensor, Tensor]:
     """Pairs of a point start..stop and a point that may be among its nearest, sorted by both indices."""
     norms = rows.square().sum(1)
     apart = (norms[start:stop, None] + norms[None]).addmm_(rows[start:stop], rows.T, alpha=-2)  # (t, q) @ (q, n)

@@ -9,7 +9,7 @@ import numpy as np
 
 from maetheory.core import Estimate
 from maetheory.empirical.kernel.graph import KernelGraph
-from maetheory.empirical.kernel.neighbours import NeighbourGraph
+from maetheory.empirical.kernel.nearest_neighbour_graph import NeighbourGraph
 
 
 @final

@@ -17,9 +17,9 @@ from maetheory.empirical.tokens.node_identities import (
     CHUNK_IMAGES,
     POOLED_CODES,
     check_node_options,
-    codebook_images,
     collect_identities,
-    masked_means_of_images,
+    sample_image_indices_for_codebook,
+    visible_patch_means_of_images,
 )
 from maetheory.empirical.tokens.sample import TokenSample, check_sample, sample_masks
 from maetheory.graph import MaskGraph
@@ -113,5 +113,5 @@ def token_sample(
 
 def _mean_patch_codebook(images: ImageSet, shown: np.ndarray, patch: int, size: int, seed: int) -> Codebook:
     """Fit the codebook of mean patches."""
-    chosen = codebook_images(len(images), len(shown), seed)
-    return fit_codebook_to_vectors(masked_means_of_images(images, chosen, shown, patch), patch, size, seed=seed)
+    chosen = sample_image_indices_for_codebook(len(images), len(shown), seed)
+    return fit_codebook_to_vectors(visible_patch_means_of_images(images, chosen, shown, patch), patch, size, seed=seed)

@@ -11,7 +11,7 @@ LANES = 2
 BITS = 64 * LANES
 
 
-def hash_tables(n_patches: int, n_codes: int, seed: int) -> np.ndarray:
+def random_hash_words(n_patches: int, n_codes: int, seed: int) -> np.ndarray:
     """Draw a random 64-bit word for every lane, place and code, shape (2, p, K) of uint64."""
     rng = generator(seed, "identities")
     return rng.integers(0, 2**64, size=(LANES, n_patches, n_codes), dtype=np.uint64)
@@ -31,7 +31,7 @@ def view_hashes(codes: np.ndarray, masks: np.ndarray, positions: str, tables: np
         True = visible; pass ``~masks`` for the targets.
     positions : {"kept", "dropped"}
     tables : ndarray of uint64, shape (2, p, K)
-        From `hash_tables`.
+        From `random_hash_words`.
 
     Returns
     -------

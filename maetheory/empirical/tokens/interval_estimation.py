@@ -118,7 +118,7 @@ def graph_intervals(sample: TokenSample, k: int, *, confidence: float = 0.95, se
             bracket.interval(f"eigenvalue {i}", n, confidence) for i, bracket in enumerate(spectral.eigenvalues, 1)
         ),
         tail_energy=spectral.tail_energy.interval("the tail", n, confidence),
-        components=_components(sample),
+        components=_n_components_interval(sample),
         sharp_bound=sharp_bound_interval(alpha, phi, spectral.eigenvalues[k], n, confidence),
         k=k,
         confidence=confidence,
@@ -148,10 +148,10 @@ def sharp_bound_interval(
     )
 
 
-def _components(sample: TokenSample) -> IntervalEstimate:
+def _n_components_interval(sample: TokenSample) -> IntervalEstimate:
     """Number of components, decided if no edge occurs in one image only."""
     found = sample.graph.n_components
-    unshared = float((sample.weights * ~_in_other_images(_edges(sample))).sum())
+    unshared = float((sample.weights * ~_in_other_images(_edge_indices(sample))).sum())
     if unshared == 0.0:
         return IntervalEstimate(found, found, found, True, "")
     why = (
@@ -161,7 +161,7 @@ def _components(sample: TokenSample) -> IntervalEstimate:
     return IntervalEstimate(found, 1, math.inf, False, why)
 
 
-def _edges(sample: TokenSample) -> np.ndarray:
+def _edge_indices(sample: TokenSample) -> np.ndarray:
     """Index of the (view, target) pair of each image under each mask, (n, m)."""
     return sample.views.astype(np.int64) * sample.shape[1] + sample.targets
 

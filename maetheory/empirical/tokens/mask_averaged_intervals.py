@@ -79,7 +79,7 @@ def mean_graph_intervals(sample: TokenSample, k: int, *, confidence: float = 0.9
     >>> found.phi.value, found.n_masks
     (0.0, 2)
     """
-    _check(sample, k, confidence)
+    _check_arguments(sample, k, confidence)
     n_masks = sample.views.shape[1]
     per_mask = [_intervals_under_one_mask(sample, mask, k, confidence, seed) for mask in range(n_masks)]
     drawn = confidence if sample.masks_drawn else None
@@ -93,7 +93,7 @@ def mean_graph_intervals(sample: TokenSample, k: int, *, confidence: float = 0.9
     return MeanGraphIntervals(**means, k=k, n_masks=len(per_mask))
 
 
-def _check(sample: TokenSample, k: int, confidence: float) -> None:
+def _check_arguments(sample: TokenSample, k: int, confidence: float) -> None:
     if sample.positions != "kept":
         raise InputError(
             "masks have graphs of their own only where positions are kept, but in this sample they are dropped"

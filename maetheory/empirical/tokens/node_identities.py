@@ -9,7 +9,7 @@ import numpy as np
 from maetheory.core import InputError, Progress, generator
 from maetheory.data.images import ImageSet
 from maetheory.empirical.tokens.codebook import MAX_FIT_VECTORS, Codebook, pixels_as_float64
-from maetheory.empirical.tokens.hashing import LANES, hash_tables, unique_inverse, view_hashes
+from maetheory.empirical.tokens.hashing import LANES, random_hash_words, unique_inverse, view_hashes
 from maetheory.masks import patchify
 
 NODE_KINDS = ("patches", "pooled")
@@ -27,7 +27,7 @@ class NodeIdentities:
         The patches that make up a view (or a target) under each mask.
     positions : {"kept", "dropped"}
     tables : ndarray of uint64, shape (2, p, K)
-        From `hash_tables`.
+        From `random_hash_words`.
     codebook : Codebook, optional
         Of mean patches, if nodes are pooled.
     """
@@ -45,7 +45,7 @@ class NodeIdentities:
         if self.codebook is None:
             self.identities[here] = view_hashes(codes, self.shown, self.positions, self.tables)
             return
-        mean_codes = self.codebook.codes(masked_means(patches, self.shown)).astype(np.int64)  # (b, m)
+        mean_codes = self.codebook.codes(visible_patch_means(patches, self.shown)).astype(np.int64)  # (b, m)
         if self.positions == "kept":
             mask = np.unique(self.shown, axis=0, return_inverse=True)[1].ravel()  # (m,)
             mean_codes += mask * self.codebook.size
@@ -110,7 +110,7 @@ def collect_identities(
     progress : Progress
     """
     n_images = 0 if images is None else len(images)
-    tables = hash_tables(masks.shape[1], codebook.size, seed)
+    tables = random_hash_words(masks.shape[1], codebook.size, seed)
     sides = [
         NodeIdentities(n_images, shown, positions, tables, fit_means(shown) if kind == "pooled" else None)
         for shown, kind in zip((masks, ~masks), kinds, strict=True)
@@ -126,18 +126,18 @@ def collect_identities(
     return sides
 
 
-def masked_means(patches: np.ndarray, shown: np.ndarray) -> np.ndarray:
+def visible_patch_means(patches: np.ndarray, shown: np.ndarray) -> np.ndarray:
     """Mean of the patches visible under each mask, (b, p, c) -> (b, m, c)."""
     return np.einsum("mp,bpc->bmc", shown / shown.sum(1, keepdims=True), patches, optimize=True)
 
 
-def codebook_images(n_images: int, n_masks: int, seed: int) -> np.ndarray:
+def sample_image_indices_for_codebook(n_images: int, n_masks: int, seed: int) -> np.ndarray:
     """Draw the images whose means the codebook of means is fitted to, ascending; at most a hundred thousand means."""
     n_chosen = min(max(2, MAX_FIT_VECTORS // n_masks), n_images)
     return np.sort(generator(seed, "pooled images").choice(n_images, n_chosen, replace=False))
 
 
-def masked_means_of_images(images: ImageSet, chosen: np.ndarray, shown: np.ndarray, patch: int) -> np.ndarray:
+def visible_patch_means_of_images(images: ImageSet, chosen: np.ndarray, shown: np.ndarray, patch: int) -> np.ndarray:
     """Mean visible patches of chosen images under every mask, stacked, shape (images m, c)."""
-    found = masked_means(pixels_as_float64(patchify(images.images[chosen], patch)), shown)  # (b, m, c)
+    found = visible_patch_means(pixels_as_float64(patchify(images.images[chosen], patch)), shown)  # (b, m, c)
     return found.reshape(-1, found.shape[-1])

@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 
 from maetheory.core import InputError, generator
-from maetheory.empirical.tokens.hashing import collision_bound, hash_tables, unique_inverse, view_hashes
+from maetheory.empirical.tokens.hashing import collision_bound, random_hash_words, unique_inverse, view_hashes
 from maetheory.graph import MaskGraph
 from maetheory.graph.joint_law import joint_law
 from maetheory.masks import MaskLaw
@@ -131,7 +131,7 @@ def sample_from_codes(
     if codes.dtype.kind not in "iu" or codes.min() < 0:
         raise InputError(f"codes must be integers from 0, but they are {codes.dtype} from {codes.min()}")
     masks, mask_weights = sample_masks(law, n_masks, seed)
-    tables = hash_tables(codes.shape[1], int(codes.max()) + 1, seed)
+    tables = random_hash_words(codes.shape[1], int(codes.max()) + 1, seed)
     views, targets = (
         unique_inverse(view_hashes(codes, shown, positions, tables).reshape(-1, 2)).reshape(len(codes), -1)
         for shown in (masks, ~masks)

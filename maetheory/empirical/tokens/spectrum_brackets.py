@@ -39,11 +39,11 @@ def spectrum_brackets(sample: TokenSample, k: int, n_tail_values: int, seed: int
     """Bracket the first k + 1 eigenvalues and the tail energy, for which `n_tail_values` more values are computed."""
     count = min(k + 1 + n_tail_values, *sample.shape)
     half = generator(seed, "halves").permutation(sample.n_images) % 2 == 0
-    whole = fit_singular_functions(_law(sample, None), count, seed)
-    halves = [fit_singular_functions(_law(sample, here), count, seed) for here in (half, ~half)]
+    whole = fit_singular_functions(_joint_law_of_images(sample, None), count, seed)
+    halves = [fit_singular_functions(_joint_law_of_images(sample, here), count, seed) for here in (half, ~half)]
     crossed = [
-        held_out_correlations(halves[0], _law(sample, ~half)),
-        held_out_correlations(halves[1], _law(sample, half)),
+        held_out_correlations(halves[0], _joint_law_of_images(sample, ~half)),
+        held_out_correlations(halves[1], _joint_law_of_images(sample, half)),
     ]
     held_out = _SpectrumEstimate(
         (crossed[0].values + crossed[1].values) / 2,
@@ -52,7 +52,8 @@ def spectrum_brackets(sample: TokenSample, k: int, n_tail_values: int, seed: int
     in_sample = _SpectrumEstimate(whole.values, (_Influence(sample, whole, None),))
     corrected = 2 * whole.values**2 - (halves[0].values ** 2 + halves[1].values ** 2) / 2
     return SpectrumBrackets(
-        _eigenvalues(sample, k, held_out, in_sample, corrected), _tail(sample, k, held_out, in_sample, corrected)
+        _eigenvalue_brackets(sample, k, held_out, in_sample, corrected),
+        _tail_bracket(sample, k, held_out, in_sample, corrected),
     )
 
 
@@ -64,11 +65,11 @@ class _SpectrumEstimate:
     influences: tuple[_Influence, ...]
 
 
-def _eigenvalues(
+def _eigenvalue_brackets(
     sample: TokenSample, k: int, held_out: _SpectrumEstimate, in_sample: _SpectrumEstimate, corrected: np.ndarray
 ) -> tuple[Bracket, ...]:
     """Brackets of λ₁..λ_{k+1}."""
-    low, high = _errors(sample, held_out), _errors(sample, in_sample)
+    low, high = _eigenvalue_errors(sample, held_out), _eigenvalue_errors(sample, in_sample)
     lower, upper = held_out.values**2, in_sample.values**2
     return Bracket(1.0, 1.0, 0.0, 0.0, 1.0, upper_terms=0), *(
         Bracket(
@@ -83,7 +84,7 @@ def _eigenvalues(
     )
 
 
-def _tail(
+def _tail_bracket(
     sample: TokenSample, k: int, held_out: _SpectrumEstimate, in_sample: _SpectrumEstimate, corrected: np.ndarray
 ) -> Bracket:
     """Bracket of the tail energy."""
@@ -94,7 +95,7 @@ def _tail(
     return Bracket(min(lower, upper), upper, low, high, value, maximum=math.inf, lower_terms=1)
 
 
-def _law(sample: TokenSample, images: np.ndarray | None) -> sparse.csr_array:
+def _joint_law_of_images(sample: TokenSample, images: np.ndarray | None) -> sparse.csr_array:
     """Joint law of view and target over some of the images (None: all), on the nodes of all."""
     chosen = slice(None) if images is None else images
     view, target = sample.views[chosen], sample.targets[chosen]
@@ -120,14 +121,14 @@ class _Influence:
 
 
 @dataclass(frozen=True)
-class _Errors:
+class _EigenvalueErrors:
     """Standard error of each λ = σ², and the number of values that may coincide with it."""
 
     of_square: np.ndarray
     nearby: np.ndarray
 
 
-def _errors(sample: TokenSample, estimate: _SpectrumEstimate) -> _Errors:
+def _eigenvalue_errors(sample: TokenSample, estimate: _SpectrumEstimate) -> _EigenvalueErrors:
     """Standard errors of λ; a nearly multiple value is perturbed by the norm of its row in the block of its cluster."""
     values, influences = estimate.values, estimate.influences
     alone = np.array([_standard_error(sample, influences, i, i) for i in range(len(values))])
@@ -136,15 +137,15 @@ def _errors(sample: TokenSample, estimate: _SpectrumEstimate) -> _Errors:
     variance = alone**2
     for i, j in zip(*np.nonzero(near & ~np.eye(len(values), dtype=bool)), strict=True):
         variance[[i, j]] += _standard_error(sample, influences, i, j) ** 2 / 2
-    return _Errors(2 * values * np.sqrt(variance), near.sum(1))
+    return _EigenvalueErrors(2 * values * np.sqrt(variance), near.sum(1))
 
 
 def _standard_error(sample: TokenSample, influences: tuple[_Influence, ...], i: int, j: int) -> float:
     influence = np.concatenate([part.entry(i, j) for part in influences])
-    return standard_error(influence, sample.mask_weights, _masks_vary(sample))
+    return standard_error(influence, sample.mask_weights, _varies_over_masks(sample))
 
 
-def _masks_vary(sample: TokenSample) -> bool:
+def _varies_over_masks(sample: TokenSample) -> bool:
     """Whether the spectrum has variance over masks: with positions kept it is that of the drawn masks' blocks."""
     return sample.masks_drawn and sample.positions == "dropped"
 
@@ -153,7 +154,7 @@ def _tail_error(sample: TokenSample, k: int, estimate: _SpectrumEstimate) -> flo
     """Standard error of the tail energy of the computed values."""
     values = estimate.values
     parts = [sum(4 * values[i] ** 3 * part.entry(i, i) for i in range(k, len(values))) for part in estimate.influences]
-    return standard_error(np.concatenate(parts), sample.mask_weights, _masks_vary(sample))
+    return standard_error(np.concatenate(parts), sample.mask_weights, _varies_over_masks(sample))
 
 
 def _tail_beyond_found(sample: TokenSample, values: np.ndarray) -> float:

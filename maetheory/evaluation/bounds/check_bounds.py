@@ -72,28 +72,28 @@ def check_bounds(
     ['TIGHT']
     """
     named = tuple(_applicable_theorems(encoded_graph) if slugs is None else slugs)
-    theorems = [_theorem(slug, encoded_graph) for slug in named]
+    theorems = [_find_theorem(slug, encoded_graph) for slug in named]
     scaled = encoded_graph.with_unit_norms() if unit_norms else encoded_graph
     return tuple(
-        _check(theorem, scaled if theorem.slug in UNIT_NORM_THEOREMS else encoded_graph) for theorem in theorems
+        _check_theorem(theorem, scaled if theorem.slug in UNIT_NORM_THEOREMS else encoded_graph) for theorem in theorems
     )
 
 
-def _check(theorem: Theorem, encoded_graph: EncodedGraph) -> Check:
-    available = _objects(encoded_graph)
+def _check_theorem(theorem: Theorem, encoded_graph: EncodedGraph) -> Check:
+    available = _available_objects(encoded_graph)
     given = {name: available[name] for name in (*theorem.objects, *theorem.optional) if name in available}
     check = theorem.check(encoded_graph.graph, **given)
     return replace(check, note="; ".join(part for part in (check.note, encoded_graph.description) if part))
 
 
-def _objects(encoded_graph: EncodedGraph) -> Mapping[str, object]:
+def _available_objects(encoded_graph: EncodedGraph) -> Mapping[str, object]:
     objects = {name: getattr(encoded_graph, name) for name in MODEL_OBJECTS}
     return MappingProxyType({name: value for name, value in objects.items() if value is not None})
 
 
 def _applicable_theorems(encoded_graph: EncodedGraph) -> list[str]:
     """Return the theorems about a graph whose objects, at least one, a trained model provides."""
-    available = set(_objects(encoded_graph))
+    available = set(_available_objects(encoded_graph))
     labelled = encoded_graph.graph.image_labels is not None
     return [
         slug
@@ -105,13 +105,13 @@ def _applicable_theorems(encoded_graph: EncodedGraph) -> list[str]:
     ]
 
 
-def _theorem(slug: str, encoded_graph: EncodedGraph) -> Theorem:
+def _find_theorem(slug: str, encoded_graph: EncodedGraph) -> Theorem:
     if slug not in THEOREMS:
         raise InputError(f"there is no theorem {slug!r}; the theorems are: {', '.join(THEOREMS)}")
-    missing = [name for name in THEOREMS[slug].objects if name not in _objects(encoded_graph)]
+    missing = [name for name in THEOREMS[slug].objects if name not in _available_objects(encoded_graph)]
     if missing:
         raise InputError(
             f"{slug} needs {', '.join(missing)}, which this model does not have; it has "
-            f"{', '.join(_objects(encoded_graph))}"
+            f"{', '.join(_available_objects(encoded_graph))}"
         )
     return THEOREMS[slug]

@@ -98,11 +98,13 @@ def train_toy_mae(
     -------
     ToyRun
     """
-    return _run(uniformity_weight, uniformity_weight or measured_weight, epochs, n_measurements, fit_steps, slugs, seed)
+    return _run_toy_training(
+        uniformity_weight, uniformity_weight or measured_weight, epochs, n_measurements, fit_steps, slugs, seed
+    )
 
 
 @lru_cache(maxsize=8)  # several figures are drawn from the same run
-def _run(
+def _run_toy_training(
     uniformity_weight: float,
     measured_weight: float | None,
     epochs: int,

@@ -50,7 +50,7 @@ def measure_other_initialisations(
     }
 
 
-def span_of(intervals: Mapping[str, MetricEstimate]) -> dict[str, Any]:
+def union_of_intervals(intervals: Mapping[str, MetricEstimate]) -> dict[str, Any]:
     """Return the union of the intervals of all rules, with the names of the lowest and the highest rule.
 
     Parameters

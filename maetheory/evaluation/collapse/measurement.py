@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from maetheory.core import Progress
 from maetheory.evaluation.collapse.baselines import noise_baseline, shuffle_columns
-from maetheory.evaluation.collapse.curves import ranks_by_sample_size, scaled_singular_values
 from maetheory.evaluation.collapse.metric_estimates import estimate_by_half_sampling, estimate_metrics
 from maetheory.evaluation.collapse.metric_specs import MetricEstimate, MetricSpec
 from maetheory.evaluation.collapse.notes import feature_notes
-from maetheory.evaluation.collapse.view_features import last_layer_views, shuffle_views
+from maetheory.evaluation.collapse.spectra_and_ranks import ranks_by_sample_size, scaled_singular_values
+from maetheory.evaluation.collapse.view_features import last_layer_view_features, shuffle_views
 from maetheory.evaluation.features.feature_sets import FeatureSet, Layer, collect_features
 from maetheory.masks import MaskLaw
 
@@ -101,7 +101,7 @@ def measure_model(
     """
     feature_sets = collect_features(model, images, seed=seed, progress=progress, **settings)
     last = feature_sets[-1].layer
-    views, notes = last_layer_views(
+    views, notes = last_layer_view_features(
         model, images, feature_sets, metric_specs, law, seed=seed, progress=progress, **settings
     )
     measurements = []

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from maetheory.evaluation.collapse.curves import CHECKPOINT, NOISE, RANDOM_INIT, SHUFFLED, noise_spectrum
-from maetheory.evaluation.collapse.initialisation_span import NO_SPAN, assessed_metrics, span_of
+from maetheory.evaluation.collapse.initialisation_span import NO_SPAN, assessed_metrics, union_of_intervals
 from maetheory.evaluation.collapse.measurement import ModelMeasurements, ReadoutMeasurements
 from maetheory.evaluation.collapse.metric_specs import NO_ESTIMATE, MetricEstimate, MetricSpec
 from maetheory.evaluation.collapse.prediction_interval import interval_over_initialisations
+from maetheory.evaluation.collapse.spectra_and_ranks import CHECKPOINT, NOISE, RANDOM_INIT, SHUFFLED, noise_spectrum
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def metric_table(
                     name: interval_over_initialisations(spec, [one.estimates[position] for one in ones], readout.d)
                     for name, ones in other_rules.items()
                 }
-                span = span_of({untrained.rule: random_init, **others})
+                span = union_of_intervals({untrained.rule: random_init, **others})
             rows.append(
                 {
                     "readout": readout.readout,
@@ -101,7 +101,7 @@ def _metric_row(
 def spectra_table(model: ModelMeasurements, untrained: UntrainedMeasurements) -> pd.DataFrame:
     """Return singular values over √n of the last layer and its baselines; of untrained networks their means."""
     rows: list[dict[str, Any]] = []
-    for readout, others in _last_layer(model, untrained):
+    for readout, others in _last_layer_pairs(model, untrained):
         spectra = {CHECKPOINT: readout.spectrum}
         if others:
             spectra[RANDOM_INIT] = np.mean([other.spectrum for other in others], axis=0)
@@ -122,7 +122,7 @@ def spectra_table(model: ModelMeasurements, untrained: UntrainedMeasurements) ->
 def sample_size_table(model: ModelMeasurements, untrained: UntrainedMeasurements) -> pd.DataFrame:
     """Return the ranks of nested subsets of the images; of untrained networks their means."""
     rows: list[dict[str, Any]] = []
-    for readout, others in _last_layer(model, untrained):
+    for readout, others in _last_layer_pairs(model, untrained):
         place = {"readout": readout.readout, "layer": readout.layer}
         rows += [{**place, "who": CHECKPOINT, **row} for row in readout.ranks_by_sample_size]
         for same in zip(*[other.ranks_by_sample_size for other in others], strict=True):
@@ -131,7 +131,7 @@ def sample_size_table(model: ModelMeasurements, untrained: UntrainedMeasurements
     return pd.DataFrame(rows, columns=["readout", "layer", "who", "metric", "images", "n", "value"])
 
 
-def _last_layer(
+def _last_layer_pairs(
     model: ModelMeasurements, untrained: UntrainedMeasurements
 ) -> list[tuple[ReadoutMeasurements, list[ReadoutMeasurements]]]:
     """Return each readout of the last layer with the same readout of the untrained networks."""

@@ -12,13 +12,17 @@ from maetheory.core import InputError, Progress
 from maetheory.data import ImageSet
 from maetheory.evaluation.collapse.metric_specs import MetricSpec
 from maetheory.evaluation.features.feature_sets import FeatureSet
-from maetheory.evaluation.features.masked_views import default_mask_law, masked_view_features, sample_images_for_views
+from maetheory.evaluation.features.masked_views import (
+    default_mask_law,
+    masked_view_features,
+    sample_image_indices_for_views,
+)
 from maetheory.masks import MaskLaw
 
 Views = Mapping[Any, NDArray[np.floating[Any]]]
 
 
-def last_layer_views(
+def last_layer_view_features(
     model: Any,
     images: Any,
     feature_sets: Sequence[FeatureSet],
@@ -42,7 +46,7 @@ def last_layer_views(
     try:
         return masked_view_features(
             model,
-            pixels[sample_images_for_views(len(pixels), last.d, seed)],
+            pixels[sample_image_indices_for_views(len(pixels), last.d, seed)],
             law,
             readouts=readouts,
             layer=last.layer,

@@ -14,7 +14,7 @@ from maetheory.data import ImageSet
 from maetheory.evaluation.features.backbone import vision_transformer
 from maetheory.evaluation.features.encode import Readout, encode, encode_batches
 from maetheory.evaluation.features.feature_sets import N_GROUPS, Layer
-from maetheory.evaluation.features.group_error import standard_error_over_groups
+from maetheory.evaluation.features.group_standard_error import standard_error_over_groups
 from maetheory.masks import MaskLaw, UniformMasks
 from maetheory.models import sample_masks
 
@@ -61,7 +61,7 @@ def default_mask_law(encoder: Any) -> MaskLaw | None:
     return UniformMasks(patches, max(1, round(patches * (1 - MASK_RATIO))))
 
 
-def sample_images_for_views(n: int, d: int, seed: int) -> np.ndarray:
+def sample_image_indices_for_views(n: int, d: int, seed: int) -> np.ndarray:
     """Return a random sample of max(1000, 4 d) of `n` images, in order, to be encoded under several masks."""
     return np.sort(generator(seed, "collapse", "views").permutation(n)[: max(1000, 4 * d)])
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from maetheory.core import Estimate, InputError
 from maetheory.data import ImageSet
-from maetheory.evaluation.features.group_error import standard_error_over_groups
+from maetheory.evaluation.features.group_standard_error import standard_error_over_groups
 from maetheory.masks import MaskLaw
 from maetheory.models import MAE, SimMIM, sample_masks
 

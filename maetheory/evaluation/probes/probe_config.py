@@ -73,8 +73,8 @@ class ProbeConfig:
         return (
             f"batch norm without scale and shift, linear, {how}, momentum {self.momentum:g}, weight decay "
             f"{self.weight_decay:g}, {self.epochs} epochs, {self.warmup_epochs:g} of warm-up, half a cosine, batch "
-            f"{self.effective_batch_size(n_images)}, base lr {self.base_lr:g} per 256 (peak {self.peak_lr(n_images):.4g}), "
-            f"seed {self.seed}"
+            f"{self.effective_batch_size(n_images)}, base lr {self.base_lr:g} per 256 "
+            f"(peak {self.peak_lr(n_images):.4g}), seed {self.seed}"
         )
 
     def to_dict(self) -> dict[str, Any]:

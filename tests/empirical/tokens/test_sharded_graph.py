@@ -13,9 +13,9 @@ from maetheory.core import InputError
 from maetheory.data import ImageSet
 from maetheory.empirical import fit_codebook, token_sample
 from maetheory.empirical.parallel.process_group import ProcessGroup
+from maetheory.empirical.tokens.build_sharded_graph import sharded_token_graph
 from maetheory.empirical.tokens.distributed_unique import distributed_unique_inverse
 from maetheory.empirical.tokens.hashing import unique_inverse
-from maetheory.empirical.tokens.sharded import sharded_token_graph
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
 
@@ -32,7 +32,7 @@ SCRIPT = """
 from maetheory.core import InputError
 from maetheory.data import ImageSet
 from maetheory.empirical import fit_codebook
-from maetheory.empirical.tokens.sharded import sharded_token_graph
+from maetheory.empirical.tokens.build_sharded_graph import sharded_token_graph
 from maetheory.masks import UniformMasks
 
 images, found = task["images"], {}

@@ -11,7 +11,7 @@ from maetheory.core import InputError
 from maetheory.data import ImageSet, load_images, worlds
 from maetheory.empirical import fit_codebook, sample_from_codes, token_graph, token_sample
 from maetheory.empirical.tokens.codebook import pixels_as_float64
-from maetheory.empirical.tokens.hashing import collision_bound, hash_tables, unique_inverse, view_hashes
+from maetheory.empirical.tokens.hashing import collision_bound, random_hash_words, unique_inverse, view_hashes
 from maetheory.graph import MaskGraph
 from maetheory.masks import BernoulliMasks, BlockMasks, UniformMasks, patchify, view_identities
 
@@ -60,7 +60,7 @@ def test_all_patches_and_all_masks_give_the_graph_of_the_world(images, law, posi
 def test_equal_hashes_are_equal_views(positions):
     rng = np.random.default_rng(1)
     codes, masks = rng.integers(0, 3, (40, 5)), BernoulliMasks(5, 0.5).support()[0]
-    hashes = view_hashes(codes, masks, positions, hash_tables(5, 3, 0))
+    hashes = view_hashes(codes, masks, positions, random_hash_words(5, 3, 0))
     seen: dict[bytes, set] = {}
     for i, j in product(range(40), range(len(masks))):
         shown = tuple(codes[i, masks[j]])
