@@ -65,6 +65,10 @@ def _infer_absolute_positions(
     table: Tensor, known: Mapping[str, ConfigValue], overrides: Mapping[str, Any]
 ) -> dict[str, ConfigValue]:
     """Split the rows of a table into a prefix and a square grid of patches."""
+    if table.ndim != 3 or table.shape[0] != 1 or not table.numel():
+        raise InputError(
+            f"a position table must have shape (1, rows, features), but this file's is {tuple(table.shape)}"
+        )
     rows, patch = table.shape[-2], known["patch"].value
     cls, registers = int(known["cls"].value), known["registers"].value
     prefix_options = sorted({0, cls, cls + registers})

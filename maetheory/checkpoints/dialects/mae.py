@@ -105,6 +105,12 @@ def _shows_mae(contents: CheckpointContents, tensors: Tensors) -> bool:
         return True
     if isinstance(name, str) and "mae" in name:
         return True
+    if (
+        not tensors["pos_embed"].is_floating_point()
+        or tensors["pos_embed"].ndim < 2
+        or not tensors["pos_embed"].numel()
+    ):
+        return False
     table = tensors["pos_embed"].float().reshape(-1, tensors["pos_embed"].shape[-1])[1:]
     side = isqrt(len(table))
     if side < 2 or side**2 != len(table):

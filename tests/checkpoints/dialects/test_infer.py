@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from maetheory.checkpoints import Encoder, EncoderConfig
+from maetheory.checkpoints import Encoder, EncoderConfig, load_contents
 from maetheory.checkpoints.dialects.dialect import ConfigValue
 from maetheory.checkpoints.dialects.infer import InferredConfig, infer_config
+from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.core import InputError
 
 PLAIN = EncoderConfig(8, 2, 3, 24, 2, 3, 24, 48)
@@ -119,6 +121,15 @@ def test_ambiguous_position_rows_need_the_image_size() -> None:
     odd = tensors_of(PLAIN) | {"pos_embed": torch.zeros(1, 12, 24)}
     with pytest.raises(InputError, match="12 rows leaves no square grid of patches beside 1 cls and 0 register"):
         inferred(odd, heads=3)
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 4, 24), (2, 17, 24), (1, 0, 24), (24,), ()])
+def test_position_tables_of_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match=r"a position table must have shape \(1, rows, features\)"):
+        inferred(tensors_of(PLAIN) | {"pos_embed": torch.zeros(shape)}, heads=3)
+    for tree in ({"pos_embed": torch.zeros(shape)}, {"pos_embed": torch.zeros(shape, dtype=torch.int64)}):
+        with pytest.raises(InputError):
+            load_contents(CheckpointContents(Path("a.pth"), "torch zip", "", (), {"model": tensors_of(PLAIN) | tree}))
 
 
 def test_missing_positions_are_refused() -> None:
