@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -135,3 +136,22 @@ def test_ordinary_worlds_are_not_shifted():
     rows = np.array([[1.0], [2.0], [5.0]])
     kept = without_offsets({"graph": TWO, "h": rows, "targets": rows}, (("targets", "h"),))
     assert kept["h"][:2].tolist() == rows[:2].tolist()
+
+
+def test_trivial_bounds_are_the_best_known():
+    """F of three features on two views has rank two, so that L_unif >= τ²/2 and L_spec >= -2."""
+    features = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    world = {"features": features, "h": features, "targets": features}
+    bound = check("effective-rank-grows-with-uniformity", GRAPH, weight=2.0, lipschitz=1.0, **world)
+    assert bound.trivial == pytest.approx(2.0 * 1.0 / 2)
+    assert check("spectral-contrast-is-bounded-by-eigenvalues", GRAPH, features=features).trivial == -2.0
+
+
+def test_the_split_is_summed_over_pairs_on_small_graphs(monkeypatch):
+    module = sys.modules["maetheory.theory.statements.reconstruction_is_alignment_plus_bias"]
+    world = {"h": np.array([[1.0], [2.5]]), "targets": np.array([[0.5], [2.0]])}
+    over_pairs = check("alignment-split", GRAPH, **world)
+    monkeypatch.setattr(module, "positive_pair_distance", lambda *_: 7.0)
+    assert check("alignment-split", GRAPH, **world).rhs == over_pairs.rhs
+    monkeypatch.setattr(module, "_MAX_PAIRED_VIEWS", 1)
+    assert check("alignment-split", GRAPH, **world).verdict is Verdict.VIOLATED

@@ -151,7 +151,7 @@ def water_level(costs: list[Ball], water: Ball) -> Ball:
 
 
 def _trivial_bound(graph: BallGraph, features: BallMatrix, weight: Ball) -> Ball:
-    return weight * mean_squared_feature_norm(graph, features) ** 2 / features.ncols()
+    return weight * mean_squared_feature_norm(graph, features) ** 2 / min(features.nrows(), features.ncols())
 
 
 LABEL_AND_RANK_SIDES: Mapping[str, Sides] = {

@@ -187,7 +187,7 @@ PAPER_SIDES: Mapping[str, Sides] = {
         lhs=spectral_loss,
         rhs=lambda graph, features: -graph.leading_square_sum(features.ncols()),
         scale=_contrast_scale,
-        trivial=lambda features: ball(-features.ncols()),
+        trivial=lambda graph, features: ball(-min(*graph.shape, features.ncols())),
     ),
     "umae-bounds-spectral-contrast": Sides(
         lhs=umae_loss,

@@ -129,8 +129,8 @@ def _rhs(graph: MaskGraph, features: np.ndarray, weight: float, lipschitz: float
 
 
 def _trivial_bound(graph: MaskGraph, features: np.ndarray, weight: float) -> float:
-    """Bound without the theorem, from L_MAE ≥ 0 and L_unif ≥ τ²/k."""
-    return weight * mean_square(graph.degrees[0], features) ** 2 / features.shape[1]
+    """Bound without the theorem, from L_MAE ≥ 0 and L_unif ≥ τ²/min(k, N₁), as F has at most that rank."""
+    return weight * mean_square(graph.degrees[0], features) ** 2 / min(features.shape)
 
 
 def _scale(graph: MaskGraph, features: np.ndarray, h: np.ndarray, targets: np.ndarray, lipschitz: float) -> float:

@@ -102,7 +102,7 @@ MINIMUM = Theorem(
     lhs=_contrast,
     rhs=_minimum_contrast,
     scale=_scale,
-    trivial=lambda features: -float(features.shape[1]),
+    trivial=lambda graph, features: -float(min(*graph.shape, features.shape[1])),
     terms=lambda graph, features: {"tail": frobenius_square(graph) + _minimum_contrast(graph, features)},
     tight=tight_minimum,
 )
