@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maetheory.core import InputError
+from maetheory.core import InputError, printable
 from maetheory.data.images import check_split, class_balanced_indices
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -102,8 +102,8 @@ def warn_skipped_files(image_files: ImageFileList, skipped: Mapping[str, str]) -
 
 
 def abbreviate_names(names: Sequence[str], n: int) -> str:
-    """Return the first `n` names, separated by commas, and how many more there are."""
-    return ", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")
+    """Return the first `n` names as printable text, separated by commas, and how many more there are."""
+    return ", ".join(map(printable, names[:n])) + (f" and {len(names) - n} more" if len(names) > n else "")
 
 
 def subfolders(folder: Path) -> tuple[str, ...]:
