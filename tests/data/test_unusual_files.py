@@ -195,3 +195,9 @@ def test_gray_stays_gray_and_colours_become_luminance(tmp_path: Path) -> None:
 def test_ranges_outside_the_rule_are_clipped() -> None:
     ranges = PixelRanges.of_extremes([(np.uint16(0), np.uint16(4095))])
     assert ranges.to_bytes(np.array([0, 15, 16, 4095, 5000], np.uint16)).tolist() == [0, 0, 1, 255, 255]
+
+
+def test_names_of_skipped_files_cannot_forge_a_line(folder: Path) -> None:
+    (folder / "train" / "a" / "x\nnote \x1b[32m.png").write_bytes(b"")
+    with pytest.warns(SkippedFilesWarning, match=r"a/x\\nnote \\x1b\[32m\.png$"):
+        load_images(folder)
