@@ -2,8 +2,8 @@
 
 A `MaskGraph` is the joint law (distribution) of the visible part and the hidden part of an image, over every image of
 a finite world and every mask: exact, sparse, in float64. Read `mask_graph` first; `enumerate` computes the joint law,
-`joint` checks one, `node_contents` holds the patches of each node and `labels` the label errors. `functionals` are the
-exact losses of a feature map, and `embedding` is the spectral embedding of the views as a scikit-learn transformer.
+`joint_law` checks one, `node_contents` holds the patches of each node and `labels` the label errors. `functionals` are
+the exact losses of a feature map, and `embedding` is the spectral embedding of the views as a scikit-learn transformer.
 
 >>> from maetheory.data import worlds
 >>> from maetheory.graph import MaskGraph
