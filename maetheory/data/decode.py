@@ -37,13 +37,16 @@ class ImageHeader:
     is_gray : bool
         Whether the pixels have one channel, apart from transparency.
     is_deep : bool
-        Whether a channel has more than eight bits.
+        Whether a channel has more than eight bits, all of which are read.
+    is_truncated : bool
+        Whether a channel has sixteen bits in a format of which Pillow gives the upper eight only.
     """
 
     height: int
     width: int
     is_gray: bool
     is_deep: bool
+    is_truncated: bool = False
 
 
 def read_rgb(path: str | os.PathLike[str]) -> Image.Image:
@@ -98,7 +101,8 @@ def read_header(path: str | os.PathLike[str]) -> ImageHeader:
     """
     with _open_image(path) as (image, _):
         is_gray = image.mode.split(";")[0] in GRAY_MODES
-        return ImageHeader(image.height, image.width, is_gray, _is_deep(image))
+        is_deep = _is_deep(image)
+        return ImageHeader(image.height, image.width, is_gray, is_deep, not is_deep and _has_sixteen_bits(image))
 
 
 def read_deep_extremes(path: str | os.PathLike[str]) -> tuple[np.generic, np.generic]:
@@ -218,6 +222,11 @@ def _raw_mode(image: Image.Image) -> str:
     tiles = getattr(image, "tile", None)
     arguments = tiles[0].args if tiles else ""
     return arguments if isinstance(arguments, str) else ""
+
+
+def _has_sixteen_bits(image: Image.Image) -> bool:
+    tiles = getattr(image, "tile", None)
+    return bool(tiles) and ";16" in str(tiles[0].args)
 
 
 def _deep_pixels(image: Image.Image, file: IO[bytes]) -> np.ndarray:

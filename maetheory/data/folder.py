@@ -272,6 +272,11 @@ def _pixel_notes(headers: Sequence[ImageHeader], pixel_ranges: PixelRanges, chan
     notes = []
     if n_deep := sum(header.is_deep for header in headers):
         notes.append(f"{n_deep} of {len(headers)} images have more than eight bits: {pixel_ranges}")
+    if n_truncated := sum(header.is_truncated for header in headers):
+        notes.append(
+            f"{n_truncated} of {len(headers)} images have 16 bits in a format of which the upper eight are read; "
+            "values below 256 of 65535 became 0"
+        )
     if channels == 1 and (n_colour := sum(not header.is_gray for header in headers)):
         notes.append(
             f"{n_colour} of {len(headers)} images have colours, which became gray by their luminance (ITU-R 601)"

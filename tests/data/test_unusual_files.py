@@ -145,6 +145,14 @@ def test_sixteen_bit_colours_keep_all_their_bits(tmp_path: Path, colour_type: in
     assert "0 to 4095 was scaled" in images.notes[0]
 
 
+def test_sixteen_bits_that_pillow_cuts_are_said(tmp_path: Path) -> None:
+    """Gray with transparency: Pillow knows one byte order of it only, so the lower bits are out of reach."""
+    _sixteen_bit_png(tmp_path / "a.png", np.full((2, 3, 2), 4095), 4)
+    images = load_images(tmp_path)
+    assert images.images.max() == 4095 >> 8
+    assert "1 of 1 images have 16 bits in a format of which the upper eight are read" in images.notes[1]
+
+
 @pytest.mark.parametrize(
     ("low", "high", "dtype", "scale"),
     [
