@@ -55,7 +55,7 @@ def metric_range(metric_spec: MetricSpec, d: int) -> tuple[float, float]:
 
 
 def clip_interval(estimate: MetricEstimate, metric_spec: MetricSpec, d: int) -> MetricEstimate:
-    """Clip an interval to the range of its metric; where it is clipped, it reaches to the value.
+    """Clip an interval to the range of its metric; where it is clipped, it includes ``value ± error``.
 
     A bias correction beyond the range would otherwise leave a single point that excludes the value. The error, that of
     another sample of images, does not change. The range contains the value: RankMe's ε may exceed the dimension, and
@@ -65,5 +65,6 @@ def clip_interval(estimate: MetricEstimate, metric_spec: MetricSpec, d: int) -> 
     least, greatest = min(least, estimate.value), max(greatest, estimate.value)
     if not np.isfinite(estimate.low) or (least <= estimate.low and estimate.high <= greatest):
         return estimate
-    low, high = (min(max(end, least), greatest) for end in (estimate.low, estimate.high))
-    return estimate._replace(low=min(low, estimate.value), high=max(high, estimate.value))
+    low = min(estimate.low, estimate.value - estimate.error)
+    high = max(estimate.high, estimate.value + estimate.error)
+    return estimate._replace(low=min(max(low, least), greatest), high=min(max(high, least), greatest))

@@ -78,7 +78,9 @@ def _estimate_moment_metrics(
     jackknives = _jackknives(finite, total, leave_one_part_out(group_moments))
     if from_rows:
         hidden = [one for one, jackknife in jackknives.items() if jackknife.hidden_by_rounding]
-        jackknives |= _jackknives(hidden, features, _leave_one_group_out(features, feature_set.groups))
+        jackknives |= _jackknives(
+            hidden, features, _leave_one_group_out(feature_set.rows.astype(np.float64), feature_set.groups)
+        )
     estimates = {}
     for one, value in values.items():
         if isinstance(value, str):
