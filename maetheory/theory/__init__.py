@@ -10,15 +10,17 @@ TIGHT
 Read in this order:
 
 - :mod:`~maetheory.theory.theorem`: `Theorem`, `Check` and `Verdict`; :mod:`~maetheory.theory.objects`: the named arrays
-  that a theorem takes.
+  that a theorem takes; :mod:`~maetheory.theory.verdicts` and :mod:`~maetheory.theory.offsets`: what the sides, their
+  errors and the size of what cancels decide, once common offsets are removed.
 - :mod:`~maetheory.theory.graph_quantities`, :mod:`~maetheory.theory.exact_probe`: constants, norms and the linear probe
-  of a finite world, which several statements use; :mod:`~maetheory.theory.closed_form_mixture` and
+  of a finite world, which several statements use; :mod:`~maetheory.theory.propagated_errors`: errors of quotients and
+  projectors; :mod:`~maetheory.theory.closed_form_mixture` and
   :mod:`~maetheory.theory.mask_ratio_sweep`: the spectrum and the bounds of one world at every mask ratio.
 - :mod:`~maetheory.theory.statements`: one statement per module; it lists `THEOREMS`.
 - :mod:`~maetheory.theory.standard_worlds`, :mod:`~maetheory.theory.survey`: fixed worlds, and the summary of all
   theorems on them.
-- :mod:`~maetheory.theory.small_worlds`, :mod:`~maetheory.theory.falsify`: random worlds, and the search for a
-  counterexample.
+- :mod:`~maetheory.theory.small_worlds`, :mod:`~maetheory.theory.hard_worlds`, :mod:`~maetheory.theory.falsify`: random
+  worlds, worlds at the edges of the theorems, and the search for a counterexample.
 - :mod:`~maetheory.theory.certified`: the same theorems a second time in ball arithmetic, so that a verdict is a proof.
 """
 
