@@ -221,7 +221,8 @@ def _raw_mode(image: Image.Image) -> str:
     """Return Pillow's name of the pixel format in the file, such as "RGB;16B"; empty if there is none."""
     tiles = getattr(image, "tile", None)
     arguments = tiles[0].args if tiles else ""
-    return arguments if isinstance(arguments, str) else ""
+    first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
+    return first if isinstance(first, str) else ""
 
 
 def _has_sixteen_bits(image: Image.Image) -> bool:
@@ -245,8 +246,11 @@ def _sixteen_bit_colours(image: Image.Image, file: IO[bytes]) -> np.ndarray:
     file.seek(0)
     again: Any
     with Image.open(file) as again:
-        tile = again.tile[0]
-        again.tile = [tile._replace(args=_OTHER_BYTE_ORDER[_raw_mode(again)])]
+        swapped = _OTHER_BYTE_ORDER[_raw_mode(again)]
+        again.tile = [
+            tile._replace(args=swapped if isinstance(tile.args, str) else (swapped, *tile.args[1:]))
+            for tile in again.tile
+        ]
         lower = np.asarray(again)[..., :3]
     return upper << 8 | lower  # (H, W, 3)
 

@@ -145,6 +145,26 @@ def test_sixteen_bit_colours_keep_all_their_bits(tmp_path: Path, colour_type: in
     assert "0 to 4095 was scaled" in images.notes[0]
 
 
+def test_sixteen_bit_colours_of_a_tiff_file_keep_all_their_bits(tmp_path: Path) -> None:
+    """A plain TIFF file in two strips, written by the format's description, in the byte order of Intel."""
+    pixels = np.random.default_rng(3).integers(0, 4096, (4, 7, 3)).astype("<u2")
+    pixels[0, 0, 0] = 4095
+    start, half = 8 + 2 + 9 * 12 + 4, pixels.nbytes // 2
+    long = {258: (3, start), 273: (2, start + 6), 279: (2, start + 14)}  # tags whose values follow the directory
+    short = {256: 7, 257: 4, 259: 1, 262: 2, 277: 3, 278: 2}
+    entries = b"".join(
+        struct.pack("<HHII", tag, 3 if tag == 258 else 4, *long[tag])
+        if tag in long
+        else struct.pack("<HHIHH", tag, 3, 1, short[tag], 0)
+        for tag in sorted({**long, **short})
+    )
+    offsets = struct.pack("<HHHIIII", 16, 16, 16, start + 22, start + 22 + half, half, half)
+    content = b"II*\0" + struct.pack("<IH", 8, 9) + entries + bytes(4) + offsets + pixels.tobytes()
+    (tmp_path / "a.tif").write_bytes(content)
+    images = load_images(tmp_path)
+    np.testing.assert_array_equal(images.images[0], (pixels >> 4).transpose(2, 0, 1))
+
+
 def test_sixteen_bits_that_pillow_cuts_are_said(tmp_path: Path) -> None:
     """Gray with transparency: Pillow knows one byte order of it only, so the lower bits are out of reach."""
     _sixteen_bit_png(tmp_path / "a.png", np.full((2, 3, 2), 4095), 4)
