@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from maetheory import __version__
+from maetheory.cli.number_ranges import with_checked_ranges
 from maetheory.cli.terminal import ResumableInterrupt, discard_output, print_line, warnings_at_the_end
 from maetheory.core import InputError, printable_sentence
 
@@ -40,7 +41,7 @@ def run_command(arguments: list[str]) -> int:
     streams = (sys.stdout, sys.stderr)
     try:
         with warnings_at_the_end():
-            code = app(arguments, standalone_mode=False)
+            code = with_checked_ranges(typer.main.get_command(app))(arguments, standalone_mode=False)
         if code == INTERRUPTED:  # typer returns it after it caught Ctrl-C
             return _print_error("interrupted", INTERRUPTED)
         return code if isinstance(code, int) else DONE

@@ -57,6 +57,12 @@ def print_line(text: str, stream: TextIO | None) -> None:
         discard_output(stream)
 
 
+def print_note(sentence: str) -> None:
+    """Print a sentence on standard error at once, above the progress bar if there is one."""
+    start = "\r\x1b[2K" if sys.stderr is not None and sys.stderr.isatty() else ""
+    print_line(f"{start}maetheory: {printable_sentence(sentence)}", sys.stderr)
+
+
 def discard_output(stream: TextIO) -> None:
     """Send everything that a stream still holds or gets to the null device, so that the exit is silent."""
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from maetheory.core import InputError, Progress
@@ -13,15 +15,21 @@ from maetheory.graph import MaskGraph
 from maetheory.graph.enumerate import MAX_PAIRS
 from maetheory.masks import MaskLaw
 from maetheory.reports.graph_config import GraphConfig
+from maetheory.reports.graph_plan import announce_kernel_plan, basis_bytes
 from maetheory.reports.graph_statistics import GraphStatistics, exact_statistics, kernel_statistics, token_statistics
 
 EXACT_BYTES_PER_PAIR = 200  # per pair of state and mask
 SHARDED_BYTES_PER_PAIR = 200  # per pair of image and mask of a sharded graph, as measured
-KERNEL_BYTES_PER_VECTOR = 8 * 4  # per image and basis vector: bases of views and of targets, each copied as it grows
+BYTES_PER_MASKED_PATCH = 24  # of masks while they are drawn: a random number, its rank, and the mask
 
 
 def compute_graph_statistics(
-    config: GraphConfig, images: ImageSet, law: MaskLaw, process_group: ProcessGroup | None, progress: Progress
+    config: GraphConfig,
+    images: ImageSet,
+    law: MaskLaw,
+    process_group: ProcessGroup | None,
+    progress: Progress,
+    announce: Callable[[str], None],
 ) -> GraphStatistics:
     """Build the graph of `config.kind` and compute its statistics.
 
@@ -33,6 +41,8 @@ def compute_graph_statistics(
     law : MaskLaw
     process_group : ProcessGroup or None
     progress : Progress
+    announce : callable
+        Receives the plan of long work, one sentence, before it begins.
 
     Raises
     ------
@@ -42,14 +52,14 @@ def compute_graph_statistics(
     if config.kind == "exact":
         return _exact_graph_statistics(config, images, law, progress)
     if config.kind == "kernel":
-        return _kernel_graph_statistics(config, images, law, process_group, progress)
+        return _kernel_graph_statistics(config, images, law, process_group, progress, announce)
     if process_group is None:
         return _token_graph_statistics(config, images, law, progress)
     return _sharded_token_graph_statistics(config, images, law, process_group, progress)
 
 
 def _exact_graph_statistics(config: GraphConfig, images: ImageSet, law: MaskLaw, progress: Progress) -> GraphStatistics:
-    codes = _require(config.codes)
+    codes = _not_none(config.codes)
     try:
         n_masks = len(law.support()[0])
     except InputError as error:
@@ -65,7 +75,7 @@ def _exact_graph_statistics(config: GraphConfig, images: ImageSet, law: MaskLaw,
         EXACT_BYTES_PER_PAIR * states * n_masks, f"{states * n_masks:,} pairs of state and mask", "take fewer images"
     )
     progress(0, 3, "quantising patches")
-    world = worlds.from_images(images, _require(config.patch), codes, config.seed)
+    world = worlds.from_images(images, _not_none(config.patch), codes, config.seed)
     progress(1, 3, "enumerating views and targets")
     graph = MaskGraph.enumerate(world, law, config.positions)
     _check_k(config, graph.shape)
@@ -74,15 +84,15 @@ def _exact_graph_statistics(config: GraphConfig, images: ImageSet, law: MaskLaw,
         f"exact for these {len(images):,} images, quantised to {len(world.values)} patches, and all {n_masks:,} masks"
     )
     return exact_statistics(
-        graph, _require(config.k), graph.joint.nnz, seed=config.seed, description=description, verdict="EXACT"
+        graph, _not_none(config.k), graph.joint.nnz, seed=config.seed, description=description, verdict="EXACT"
     )
 
 
 def _token_graph_statistics(config: GraphConfig, images: ImageSet, law: MaskLaw, progress: Progress) -> GraphStatistics:
-    bytes_per_pair = 300 + 80 * (_require(config.k) + 9) + 40 * images.n_classes  # 1.4 times the measured use
+    bytes_per_pair = 300 + 80 * (_not_none(config.k) + 9) + 40 * images.n_classes  # 1.4 times the measured use
     _check_pair_memory(config, images, bytes_per_pair)
     progress(0, 1, "fitting the codebook")
-    book = fit_codebook(images, _require(config.patch), _require(config.codes), seed=config.seed)
+    book = fit_codebook(images, _not_none(config.patch), _not_none(config.codes), seed=config.seed)
     sample = token_sample(
         images,
         law,
@@ -100,7 +110,7 @@ def _token_graph_statistics(config: GraphConfig, images: ImageSet, law: MaskLaw,
         f"estimates for the graph of all images, from these {len(images):,} images under {config.masks} drawn masks, "
         "with 95 % intervals"
     )
-    return token_statistics(sample, _require(config.k), seed=config.seed, description=description)
+    return token_statistics(sample, _not_none(config.k), seed=config.seed, description=description)
 
 
 def _sharded_token_graph_statistics(
@@ -110,7 +120,7 @@ def _sharded_token_graph_statistics(
         lambda: _check_pair_memory(config, images, SHARDED_BYTES_PER_PAIR / process_group.world_size)
     )
     book = process_group.run_on_root(
-        lambda: fit_codebook(images, _require(config.patch), _require(config.codes), seed=config.seed)
+        lambda: fit_codebook(images, _not_none(config.patch), _not_none(config.codes), seed=config.seed)
     )
     mine = np.array_split(np.arange(len(images)), process_group.world_size)[process_group.rank]
     graph = sharded_token_graph(
@@ -133,28 +143,46 @@ def _sharded_token_graph_statistics(
         "singular values too large, by an amount that only a run in one process estimates"
     )
     return exact_statistics(
-        graph, _require(config.k), graph.n_edges, seed=config.seed, description=description, verdict="PLUG-IN"
+        graph, _not_none(config.k), graph.n_edges, seed=config.seed, description=description, verdict="PLUG-IN"
     )
 
 
 def _kernel_graph_statistics(
-    config: GraphConfig, images: ImageSet, law: MaskLaw, process_group: ProcessGroup | None, progress: Progress
+    config: GraphConfig,
+    images: ImageSet,
+    law: MaskLaw,
+    process_group: ProcessGroup | None,
+    progress: Progress,
+    announce: Callable[[str], None],
 ) -> GraphStatistics:
     _check_k(config, (len(images), len(images)))
-    size = KERNEL_BYTES_PER_VECTOR * len(images) * min(len(images), 512)
-    run_everywhere(
-        process_group,
-        lambda: check_memory(size, f"the singular vectors of {len(images):,} images", "take fewer images"),
-    )
-    progress(0, _require(config.masks), "computing kernels")
+    masks, device = _not_none(config.masks), config.device or "cpu"
+
+    def check_sizes() -> None:
+        check_memory(basis_bytes(len(images)), f"the singular vectors of {len(images):,} images", "take fewer images")
+        drawn = BYTES_PER_MASKED_PATCH * masks * law.n_patches
+        check_memory(drawn, f"{masks:,} masks of {law.n_patches} patches", "take fewer masks")
+
+    run_everywhere(process_group, check_sizes)
+    if process_group is None or process_group.rank == 0:
+        hidden = images.images[0].size * law.mask_ratio
+        announce_kernel_plan(
+            announce,
+            n_images=len(images),
+            values_per_target=max(1, round(hidden)),
+            masks=masks,
+            device=device,
+            processes=1 if process_group is None else process_group.world_size,
+        )
+    progress(0, masks, "computing kernels")
     found = average_over_masks(
         images,
         law,
-        masks=_require(config.masks),
-        k=_require(config.k),
-        patch=_require(config.patch),
+        masks=masks,
+        k=_not_none(config.k),
+        patch=_not_none(config.patch),
         bandwidth=config.bandwidth,
-        device=config.device or "cpu",
+        device=device,
         seed=config.seed,
         process_group=process_group,
         progress=progress,
@@ -169,18 +197,18 @@ def _kernel_graph_statistics(
 
 def _check_pair_memory(config: GraphConfig, images: ImageSet, size: float) -> None:
     """Raise an InputError if the pairs of image and mask, of `size` bytes each, do not fit in memory."""
-    pairs = len(images) * _require(config.masks)
+    pairs = len(images) * _not_none(config.masks)
     check_memory(size * pairs, f"{len(images):,} images under {config.masks} masks", "take fewer images or masks")
 
 
 def _check_k(config: GraphConfig, shape: tuple[int, int]) -> None:
-    if not 1 <= _require(config.k) < min(shape):
+    if not 1 <= _not_none(config.k) < min(shape):
         raise InputError(
             f"k must be at least 1 and below {min(shape)}, the smaller number of distinct views and "
             f"targets, but it is {config.k}"
         )
 
 
-def _require(number: int | None) -> int:
+def _not_none(number: int | None) -> int:
     assert number is not None
     return number

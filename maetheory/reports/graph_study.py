@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,6 +48,7 @@ def study_graph(
     *,
     process_group: ProcessGroup | None = None,
     progress: Progress = no_progress,
+    announce: Callable[[str], None] = lambda sentence: None,
 ) -> GraphStudy:
     """Build the graph that a configuration names and compute its statistics.
 
@@ -59,6 +61,8 @@ def study_graph(
         Several processes. For tokens each builds the graph of its share of the images, and the statistics have no
         intervals; for a kernel each computes its share of the pairs.
     progress : Progress
+    announce : callable, optional
+        Receives the plan of long work, one sentence with estimates of time and memory, before it begins.
 
     Raises
     ------
@@ -83,7 +87,7 @@ def study_graph(
         codes=DEFAULT_CODES.get(config.kind) if config.codes is None else config.codes,
         masks=DEFAULT_MASKS.get(config.kind) if config.masks is None else config.masks,
     )
-    statistics = compute_graph_statistics(config, images, law, process_group, progress)
+    statistics = compute_graph_statistics(config, images, law, process_group, progress, announce)
     dataset = f"{images.name}/{images.split}" if images.split else images.name
     majority_share = float(np.bincount(images.labels).max() / len(images))
     return GraphStudy(config, statistics, dataset, len(images), images.n_classes, (rows, columns), majority_share)

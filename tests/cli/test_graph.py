@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from maetheory.data import ImageSet, load_images, worlds
 from maetheory.empirical import average_over_masks, fit_codebook, graph_intervals, token_sample
 from maetheory.graph import MaskGraph
 from maetheory.masks import BlockMasks, UniformMasks
+from maetheory.reports.graph_plan import announce_kernel_plan
 
 EXACT = ["--kind", "exact", "--limit", "60", "--patch", "4", "--codes", "3", "--mask-ratio", "0.5"]
 TOKENS = ["--kind", "tokens", "--limit", "80", "--patch", "4", "--codes", "3", "--mask-ratio", "0.5", "--masks", "5"]
@@ -231,3 +233,32 @@ def test_two_processes_print_the_kernel_graph_of_one() -> None:
         [each["value"] for each in one["eigenvalues"]], abs=1e-10
     )
     assert two["verdict"] == one["verdict"]
+
+
+def test_long_kernel_work_is_announced_with_its_cost_before_it_begins(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("maetheory.reports.graph_kinds.average_over_masks", stopped)
+    assert run_command(["graph", *KERNEL, "--masks", "1000000"]) == 130
+    captured = capsys.readouterr()
+    plan, last = captured.err.splitlines()
+    assert "plan: 1000000 masks, each with a kernel matrix of 40 x 40 images, held in memory; about" in plan
+    assert re.search(r"GB of memory and \d+ (seconds|minutes|hours), to a factor of 3", plan)
+    assert (last, captured.out) == ("maetheory: interrupted", "")
+    assert run_command(["graph", *KERNEL]) == 130  # short work is not announced
+    assert capsys.readouterr().err == "maetheory: interrupted\n"
+
+
+def test_a_plan_counts_images_twice_and_says_when_the_matrix_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("maetheory.reports.graph_plan._pilot_seconds", lambda *_: (1e-9, 1e-9))
+    said: list[str] = []
+    for n, free in ((50_000, 64e9), (100_000, 64e9), (50_000, 4e9)):
+        monkeypatch.setattr("maetheory.reports.graph_plan.available_memory", lambda free=free: free)
+        announce_kernel_plan(said.append, n_images=n, values_per_target=9, masks=4, device="cpu", processes=1)
+    assert "5.8 GB of memory and 4 hours" in said[0]
+    assert "22 GB of memory and 17 hours" in said[1]
+    assert "computed again for each product" in said[2]
+    assert "0.82 GB" in said[2]

@@ -18,6 +18,7 @@ from maetheory.empirical.kernel.points import centre_points, duplicate_groups
 T = TypeVar("T")
 TILE_BYTES = 2**30  # each tile reads all points, so small tiles read them often
 BLOCK_SIZE = {"cpu": 256}  # of the blocks that are converted to float64 and multiplied: one must stay in a CPU's cache
+LARGEST_SQUARED = 1e150  # bandwidth, so that its square is finite
 MEMORY_FRACTION = 0.5  # of the free memory that cached tiles may take
 
 
@@ -207,7 +208,9 @@ def gaussian_kernel(x: Tensor, y: Tensor, x_squares: Tensor, y_squares: Tensor, 
     diagonal_block = squares[:, : len(x)]
     diagonal_block.copy_(torch.minimum(diagonal_block, diagonal_block.T))
     diagonal_block.diagonal().zero_()
-    return squares.mul_(-0.5 / bandwidth**2).exp_() if np.isfinite(bandwidth) else torch.ones_like(squares)
+    if bandwidth > LARGEST_SQUARED:  # its square would overflow, and every entry is 1 to the last bit
+        return torch.ones_like(squares)
+    return squares.mul_(-0.5 / bandwidth**2).exp_()
 
 
 def available_device_memory(device: torch.device) -> int:
