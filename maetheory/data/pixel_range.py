@@ -20,7 +20,7 @@ MIN_BITS, MAX_BITS = 8, 16
 
 @dataclass(frozen=True)
 class PixelRange:
-    """What is black and what is white among the pixels of a set, and the pixels that were found in it.
+    """Black and white level of the pixels of a set, and its least and largest pixel.
 
     Attributes
     ----------

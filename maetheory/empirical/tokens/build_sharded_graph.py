@@ -90,7 +90,7 @@ def _check_arguments(images: ImageSet | None, total: int, law: MaskLaw, codebook
 def _mean_patch_codebook(
     images: ImageSet | None, shown: np.ndarray, patch: int, size: int, seed: int, process_group: ProcessGroup
 ) -> Codebook:
-    """Fit on the root the codebook of mean patches that one process with all images would fit."""
+    """Fit the codebook of mean patches on the root; it equals that of one process with all images."""
     lengths = process_group.all_gather_int(0 if images is None else len(images))
     ends = np.cumsum(lengths)
     chosen = sample_image_indices_for_codebook(int(ends[-1]), len(shown), seed)

@@ -132,7 +132,7 @@ def visible_patch_means(patches: np.ndarray, shown: np.ndarray) -> np.ndarray:
 
 
 def sample_image_indices_for_codebook(n_images: int, n_masks: int, seed: int) -> np.ndarray:
-    """Draw the images whose means the codebook of means is fitted to, ascending; at most a hundred thousand means."""
+    """Draw the indices, ascending, of images whose mean patches (at most 100,000) the codebook is fitted to."""
     n_chosen = min(max(2, MAX_FIT_VECTORS // n_masks), n_images)
     return np.sort(generator(seed, "pooled images").choice(n_images, n_chosen, replace=False))
 

@@ -52,7 +52,7 @@ def assess_dimensional_collapse(rank: Mapping[Any, Any]) -> tuple[Answer, str]:
 
 
 def _assess_without_random_init(rank: Mapping[Any, Any], sentence: str, shuffled: Side | None) -> tuple[Answer, str]:
-    """Answer from shuffled columns alone, below which trained features nearly always are: half of their rank is low."""
+    """Compare with shuffled columns alone; since trained features nearly always lie below them, half of it is low."""
     high = interval_of(rank)[1]
     if high <= ONE_DIRECTION_RANK:
         return Answer.YES, f"{sentence}: the features span a single direction."

@@ -62,7 +62,7 @@ def default_mask_law(encoder: Any) -> MaskLaw | None:
 
 
 def sample_image_indices_for_views(n: int, d: int, seed: int) -> np.ndarray:
-    """Return a random sample of max(1000, 4 d) of `n` images, in order, to be encoded under several masks."""
+    """Draw the indices, ascending, of the max(1000, 4 d) of `n` images to be encoded under several masks."""
     return np.sort(generator(seed, "collapse", "views").permutation(n)[: max(1000, 4 * d)])
 
 

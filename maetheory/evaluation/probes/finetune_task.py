@@ -54,7 +54,7 @@ class FinetuneTask:
         return FinetuneConfig().to_dict() | record
 
     def check_images(self, shape: tuple[int, ...], name: str, images_per_pass: int, n_passes: int) -> None:
-        """Refuse images with another number of channels, and shares that would split a mixed pair.
+        """Raise InputError if images have another number of channels, or a share of a batch splits a mixed pair.
 
         Raises
         ------
