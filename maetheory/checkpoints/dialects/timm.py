@@ -16,7 +16,7 @@ OTHER_DIALECT_KEYS = (
     r"blocks\.\d+\.attn\.(q_bias|relative_position_bias_table)",
     r"rel_pos_bias\..*",
     r"register_tokens",
-    r"(head\.last_layer\.|dino_head\.).*",
+    r"(decoder_|head\.last_layer\.|dino_head\.).*",
 )
 
 LAYER_SCALE = ((r"(blocks\.\d+)\.gamma_([12])", r"\1.ls\2.gamma"),)  # timm's name until 2022, and DeiT's

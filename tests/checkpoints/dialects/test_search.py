@@ -47,6 +47,8 @@ def test_a_wrapped_mae_keeps_its_code_base_with_and_without_weights(tmp_path: Pa
     mae = facebook().state_dict() | facebook_decoder()
     plain = loaded(tmp_path, {"model": mae}, heads=4)[1]
     assert plain.dialect == "facebookresearch/mae"
+    report = loaded(tmp_path, {"module": mae, "ds_version": "0.14"}, heads=4)[1]
+    assert (report.dialect, report.decoder, report.left) == (plain.dialect, "whole", plain.left)
     for options in ({}, {"weights": "model"}, {"weights": "state_dict.model"}, {"weights": "state_dict"}):
         report = loaded(tmp_path, {"state_dict": prefixed(mae, "model.")}, heads=4, **options)[1]
         assert (report.dialect, report.config, report.decoder) == (plain.dialect, plain.config, "whole")
