@@ -7,13 +7,15 @@ import json
 import math
 import stat
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from maetheory.core import InputError, printable
 
 MAX_JSON_BYTES = 16 * 2**20
-MAX_JSON_DIGITS = 38  # those of 128 bits, as random seeds have; larger integers have no float
+MAX_JSON_DIGITS = 19  # those of 64 bits
+MAX_ARGUMENT_DIGITS = 38  # those of 128 bits, as random seeds have
 SIDECAR_NAMES = ("config.json", "preprocessor_config.json", "args.json")
 LFS_POINTER = b"version https://git-lfs"
 MARKUP_PREFIXES = (b"<!doctype", b"<html", b"<?xml")
@@ -85,11 +87,13 @@ def read_sidecars(folder: Path) -> dict[str, Any]:
     InputError
         If one of them is damaged.
     """
-    return {name: read_json(folder / name) for name in SIDECAR_NAMES if (folder / name).is_file()}
+    digits = {"args.json": MAX_ARGUMENT_DIGITS}
+    present = (name for name in SIDECAR_NAMES if (folder / name).is_file())
+    return {name: read_json(folder / name, max_digits=digits.get(name, MAX_JSON_DIGITS)) for name in present}
 
 
-def read_json(path: Path) -> Any:
-    """Return the parsed content of a JSON file.
+def read_json(path: Path, *, max_digits: int = MAX_JSON_DIGITS) -> Any:
+    """Return the parsed content of a JSON file, whose integers have at most `max_digits` digits.
 
     Raises
     ------
@@ -99,7 +103,8 @@ def read_json(path: Path) -> Any:
     if check_regular_file(path).stat().st_size > MAX_JSON_BYTES:
         raise InputError(f"{path.name} is longer than {MAX_JSON_BYTES} bytes")
     try:
-        return json.loads(path.read_text(encoding="utf-8"), parse_int=_json_integer, parse_float=_json_float)
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text, parse_int=partial(_json_integer, max_digits), parse_float=_json_float)
     except _OutOfRangeError as error:
         raise InputError(f"{path.name} is damaged: it holds the number {error}, which no checkpoint needs") from error
     except (ValueError, RecursionError) as error:
@@ -110,9 +115,9 @@ class _OutOfRangeError(ValueError):
     """A JSON number that no number type here holds."""
 
 
-def _json_integer(digits: str) -> int:
-    """Return an integer of at most `MAX_JSON_DIGITS` digits."""
-    if len(digits) > MAX_JSON_DIGITS + 1:
+def _json_integer(max_digits: int, digits: str) -> int:
+    """Return an integer of at most so many digits."""
+    if len(digits.removeprefix("-")) > max_digits:
         raise _OutOfRangeError(printable(digits, 40))
     return int(digits)
 

@@ -112,7 +112,10 @@ def test_numbers_out_of_range_make_a_sidecar_damaged(name: str, number: str, tmp
     assert len(message) < 500
 
 
-def test_numbers_as_large_as_seeds_are_read(tmp_path: Path) -> None:
+def test_only_arguments_hold_numbers_as_large_as_seeds(tmp_path: Path) -> None:
     torch.save({"w": torch.ones(2)}, tmp_path / "pytorch_model.bin")
+    (tmp_path / "config.json").write_text(json.dumps({"layer_norm_eps": 10**30}), encoding="utf-8")
+    assert "config.json is damaged: it holds the number 1000" in refusal_message(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"hidden_size": 2**63 - 1}), encoding="utf-8")
     (tmp_path / "args.json").write_text(json.dumps({"seed": 2**120, "lr": 1e-300}), encoding="utf-8")
     assert read_checkpoint(tmp_path).sidecars["args.json"] == {"seed": 2**120, "lr": 1e-300}
