@@ -58,7 +58,7 @@ def graph_text(study: GraphStudy, *, colour: bool = False, width: int = 0) -> st
 
 def graph_summary(study: GraphStudy) -> list[str]:
     """Return sentences on the components, the bound, and the statistics that the sample leaves undecided."""
-    sentences = [*_components_sentence(study), _bound_sentence(study)]
+    sentences = [*_components_sentences(study), _bound_sentence(study)]
     statistics = study.statistics.by_name
     undecided = [name for name, interval in statistics.items() if not interval.decided and name != "bound"]
     if undecided:
@@ -127,14 +127,14 @@ def format_interval_estimate(estimate: IntervalEstimate) -> str:
     if math.isinf(estimate.low):
         return "∞"
     if math.isinf(estimate.high):
-        value, low, high = map(_format_end, (estimate.value, estimate.low, estimate.high))
+        value, low, high = map(_format_interval_end, (estimate.value, estimate.low, estimate.high))
         return f"{value} [{low}, {high}]"
     if estimate.high - estimate.low <= 1e-9 * max(1.0, abs(estimate.value)):
         return f"{estimate.value:.6g}"
     return format_interval({"value": estimate.value, "low": estimate.low, "high": estimate.high})
 
 
-def _format_end(value: float) -> str:
+def _format_interval_end(value: float) -> str:
     if math.isinf(value):
         return "∞"
     return str(value) if isinstance(value, int) else format_number(value)
@@ -171,7 +171,7 @@ def _statistics_table(study: GraphStudy) -> Table:
     return borderless_table(columns, rows)
 
 
-def _components_sentence(study: GraphStudy) -> list[str]:
+def _components_sentences(study: GraphStudy) -> list[str]:
     """Return the number of components as a sentence, if it is known."""
     components, k = study.statistics.components, study.statistics.k
     if components is None or not components.decided:

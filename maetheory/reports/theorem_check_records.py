@@ -39,7 +39,7 @@ def check_records(surveys: Iterable[TheoremSurvey], *, seed: int) -> list[dict[s
             "readout": visit.world,
             "metric": "slack",
             "value": finite_or_none(visit.check.slack),
-            **_check_document(visit),
+            **_theorem_check_document(visit),
             "provenance": origin,
         }
         for survey in surveys
@@ -63,13 +63,15 @@ def _theorem_document(survey: TheoremSurvey) -> dict[str, Any]:
         "worlds": len(survey.checks),
         "verdicts": survey.counts,
         "tightness": finite_or_none(survey.tightness),
-        "smallest": _check_document(survey.smallest) if survey.smallest else None,
+        "smallest": _theorem_check_document(survey.smallest) if survey.smallest else None,
         "assumptions": [{"name": a.name, "measured": a.measured} for a in survey.failing_assumptions.values()],
-        "violations": [_check_document(visit) for visit in survey.checks if visit.check.verdict is Verdict.VIOLATED],
+        "violations": [
+            _theorem_check_document(visit) for visit in survey.checks if visit.check.verdict is Verdict.VIOLATED
+        ],
     }
 
 
-def _check_document(visit: WorldCheck) -> dict[str, Any]:
+def _theorem_check_document(visit: WorldCheck) -> dict[str, Any]:
     check = visit.check
     return {
         "world": visit.world,
@@ -90,7 +92,7 @@ def _search_document(search: SearchResult) -> dict[str, Any]:
         return document | {"smallest": None}
     world = found.world
     check = WorldCheck("search", f"world {found.number} of seed {found.seed}", found.check)
-    smallest = _check_document(check) | {
+    smallest = _theorem_check_document(check) | {
         "seed": found.seed,
         "number": found.number,
         "descended": found.descended,
