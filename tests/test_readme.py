@@ -138,6 +138,7 @@ def test_the_mask_ratio_table_is_that_of_the_figure() -> None:
     number = frame.set_index(["source", "number", "asked"]).value.sort_index()
     rows = re.findall(r"^\| (0\.\d) \| (.*) \|$", README, re.M)
     assert len(rows) >= 7
+    assert "| intra / inter | change from 0.7, 10⁻³ |" in README
     for ratio, cells in rows:
         intra, inter, relative, _, paper, features, *graphs = (cell.strip(" *") for cell in cells.split("|"))
         shown = {
