@@ -219,14 +219,14 @@ def _is_deep(image: Image.Image) -> bool:
 
 def _raw_mode(image: Image.Image) -> str:
     """Return Pillow's name of the pixel format in the file, such as "RGB;16B"; empty if there is none."""
-    tiles = getattr(image, "tile", None)
+    tiles: Any = getattr(image, "tile", None)
     arguments = tiles[0].args if tiles else ""
     first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
     return first if isinstance(first, str) else ""
 
 
 def _has_sixteen_bits(image: Image.Image) -> bool:
-    tiles = getattr(image, "tile", None)
+    tiles: Any = getattr(image, "tile", None)
     return bool(tiles) and ";16" in str(tiles[0].args)
 
 
