@@ -76,7 +76,8 @@ def ratios(every: int) -> tuple[np.ndarray, float, float]:
 def main(*everies: str) -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    print("| every | step alone, ms | a measurement, ms | its share | monitored / alone |\n|---|---|---|---|---|", flush=True)
+    heading = "| every | step alone, ms | a measurement, ms | its share | monitored / alone |"
+    print(f"{heading}\n|---|---|---|---|---|", flush=True)
     for every in map(int, everies or ("2", "10", "100")):
         found, step, look = ratios(every)
         low, middle, high = np.quantile(found, (0.25, 0.5, 0.75))

@@ -8,7 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from maetheory.core.memory import check_memory
 from maetheory.models.positions import sincos_positions
+
+BYTES_PER_ENTRY = 24  # of a new table: computed in float64, converted to float32, and joined with the tokens before it
 
 
 def resize_position_embedding(
@@ -34,7 +37,14 @@ def resize_position_embedding(
     interpolate_offset : float
         Fraction of a patch added to the side to which a learned table is interpolated (DINOv2 adds 0.1), so that the
         new grid is not centred on the old.
+
+    Raises
+    ------
+    InputError
+        If the table of the new grid would not fit into memory.
     """
+    needed = BYTES_PER_ENTRY * table.shape[-1] * grid**2
+    check_memory(needed, f"position embeddings of {grid:,} x {grid:,} patches", "take a smaller image size")
     kept, patches = table[:, :prefix], table[:, prefix:]
     side = round(patches.shape[1] ** 0.5)
     for order, swapped in (("MAE's", False), ("MoCo-v3's", True)):

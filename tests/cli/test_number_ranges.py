@@ -12,8 +12,10 @@ import pytest
 import torch
 import typer
 
+from maetheory.checkpoints.resize_positions import resize_position_embedding
 from maetheory.cli import app, run_command
 from maetheory.cli.number_ranges import MAX_COUNTS, MAX_SIZE, MAY_BE_INFINITE, check_range
+from maetheory.core import InputError
 from maetheory.data import ImageSet
 from maetheory.empirical import kernel_graph
 
@@ -104,7 +106,8 @@ def test_what_does_not_fit_into_memory_is_refused_with_its_estimate(
     assert captured.err.count("\n") == 1
 
 
-def test_two_threads_are_not_changed_by_a_refusal() -> None:
-    before = torch.get_num_threads()
-    assert run_command(["train", "--epochs", "9" * 20]) == 2
-    assert torch.get_num_threads() == before
+def test_position_embeddings_that_do_not_fit_into_memory_are_refused() -> None:
+    table = torch.randn(1, 17, 768, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(InputError, match="position embeddings of 100,000 x 100,000 patches would take about"):
+        resize_position_embedding(table, 1, 100_000, antialias=False)
+    assert resize_position_embedding(table, 1, 8, antialias=False)[0].shape == (1, 65, 768)
