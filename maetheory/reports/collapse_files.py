@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from maetheory.core import make_folder, printable, provenance
+from maetheory.core.files import staging_folder, sweep_leftovers
 from maetheory.figures.collapse import (
     draw_effective_rank_by_layer,
     draw_effective_rank_by_sample_size,
@@ -51,9 +50,9 @@ def write_collapse_report(folder: Path, diagnoses: Sequence[Diagnosis]) -> list[
         If the folder cannot be created or the results cannot be written; its earlier files are then unchanged.
     """
     make_folder(folder)
+    sweep_leftovers(folder)
     earlier = any((folder / name).exists() for name in FILES)
-    stage = Path(tempfile.mkdtemp(dir=folder, prefix=".collapse."))
-    try:
+    with staging_folder(folder, "collapse") as stage:
         results = _write_results(stage, diagnoses)
         if not earlier:
             results = _replace_report(folder, results)
@@ -64,8 +63,6 @@ def write_collapse_report(folder: Path, diagnoses: Sequence[Diagnosis]) -> list[
                 _replace_report(folder, results)
             raise
         return _replace_report(folder, [*results, *drawn])
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
 
 
 def _replace_report(folder: Path, files: Sequence[Path]) -> list[Path]:
