@@ -40,7 +40,8 @@ def encode(
         A module runs in eval mode and gets its old mode back. A foreign callable receives float32 images in [0, 1];
         the first of its tokens is taken as the cls token.
     images : ImageSet, or array or tensor of shape (N, C, H, W)
-        uint8 in 0..255 or floating point in [0, 1], before any mean and std are applied. For a checkpoint's `Encoder`
+        uint8 in 0..255 or floating point in [0, 1], before any mean and std are applied; a callable that is no module
+        may take other floating-point numbers. For a checkpoint's `Encoder`
         they are resized to its side and channels by `resize_to_encoder`.
     readout : "cls", "mean" or "tokens"
         The cls token, the mean of the patch tokens, or every patch token as a row of its own (then N·v rows). Under a
@@ -109,7 +110,8 @@ def encode_batches(
     batch = default_batch_size(encoder) if batch is None else batch
     if not len(pixels) or batch < 1:
         raise InputError(f"encoding needs images and a batch of at least 1, but there are {len(pixels)} and {batch}")
-    if not isinstance(images, ImageSet):  # an ImageSet was checked when it was made
+    # An ImageSet was checked when it was made. A plain function may take any numbers, for example features themselves.
+    if not isinstance(images, ImageSet) and isinstance(encoder, nn.Module):
         check_tensor_pixels(pixels)
     masks = None if mask is None else torch.as_tensor(mask)
     if masks is not None and masks.ndim == 1:
@@ -126,8 +128,7 @@ def encode_batches(
             mask_rows = None if masks is None else masks[rows].to(device)
             valid = _visible_token_mask(encoder, mask_rows)
             readout_functions = [
-                partial(_read_features, encoder, readout=readout, valid=valid, final_norm=final_norm)
-                for readout in readouts
+                partial(_features, encoder, readout=readout, valid=valid, final_norm=final_norm) for readout in readouts
             ]
             yield (
                 rows,
@@ -139,7 +140,7 @@ def encode_batches(
             encoder.train(was_training)
 
 
-def _read_features(encoder: Any, tokens: Tensor, readout: str, valid: Tensor | None, final_norm: bool) -> Tensor:
+def _features(encoder: Any, tokens: Tensor, readout: str, valid: Tensor | None, final_norm: bool) -> Tensor:
     features = _select_readout(tokens, readout, valid, _num_prefix_tokens(encoder))
     if final_norm and isinstance(encoder, Encoder):
         features = encoder.fc_norm(features)  # the identity unless the encoder was trained with a norm of the readout

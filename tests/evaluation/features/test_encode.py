@@ -117,6 +117,14 @@ def test_images_out_of_range_are_refused_as_an_image_set_refuses_them(
         assert len(encode(encoder, pixels)) == len(encode(encoder, pixels.bfloat16())) == 30
 
 
+def test_a_plain_function_may_take_any_numbers() -> None:
+    """A module's images are pixels; a function is also a way to measure features that are given in place of images."""
+    features = 1e3 + torch.randn(30, 1, 1, 5)
+    torch.testing.assert_close(encode(lambda x: x.flatten(1), features), features.flatten(1))
+    with pytest.raises(InputError, match="must lie in"):
+        encode(torch.nn.Flatten(), features)
+
+
 def test_a_probe_that_did_not_converge_notes_it_in_its_recipe_only(monkeypatch: pytest.MonkeyPatch) -> None:
     Z, y = np.random.default_rng(0).normal(size=(60, 40)), np.arange(60) % 3
     assert "not converged" not in linear_probe(Z, y, Z, y).recipe
