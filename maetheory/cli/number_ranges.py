@@ -49,10 +49,11 @@ def check_range(name: str, value: Any) -> None:
     Examples
     --------
     >>> check_range("epochs", 100)
-    >>> check_range("epochs", 10**20)
-    Traceback (most recent call last):
-    ...
-    typer.BadParameter: it must be at most 1,000,000, but it is 100000000000000000000
+    >>> try:
+    ...     check_range("epochs", 10**20)
+    ... except typer.BadParameter as error:
+    ...     print(error.message)
+    it must be at most 1,000,000, but it is 100000000000000000000
     """
     if isinstance(value, list | tuple):
         for one in value:
