@@ -64,7 +64,7 @@ def train(
         If `out` holds another run, the images do not fit the model, the batch does not divide among the processes,
         or the loss stops being finite (the last good checkpoint stays).
     KeyboardInterrupt
-        After Ctrl-C or SIGTERM; a checkpoint has been saved.
+        After Ctrl-C, SIGTERM or SIGHUP; a checkpoint has been saved.
     """
     return fit(
         MaskedModellingTask(config),
