@@ -129,9 +129,11 @@ def test_slack_is_zero_exactly_where_the_claim_is_tight():
     tight = frame.verdict == "TIGHT"
     assert tight.any()
     assert (frame.slack[tight] == 0).all()
-    assert (frame.slack[~tight] > 0).all()
+    loose = ~tight & (frame.verdict != "VACUOUS")  # a vacuous bound may be an equality too
+    assert (frame.slack[loose] > 0).all()
+    assert (frame.slack >= 0).all()
     assert (frame.tightness[tight] == 1).all()
-    assert (frame.tightness[~tight] < 1).all()
+    assert (frame.tightness[loose] < 1).all()
 
 
 def test_sampled_intervals_cover_the_exact_value_and_the_plug_in_is_optimistic():
