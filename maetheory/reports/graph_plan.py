@@ -73,7 +73,7 @@ def _pilot_seconds(values: int, device: torch.device) -> tuple[float, float]:
 
 def _best_seconds(job: Callable[[], object], device: torch.device) -> float:
     seconds = []
-    for _ in range(3):
+    for _ in range(20):  # the least of many, because other programs delay some
         start = time.perf_counter()
         job()
         if device.type == "cuda":
