@@ -36,7 +36,8 @@ def metric_range(metric_spec: MetricSpec, d: int) -> tuple[float, float]:
     if metric_spec.metric in ("rankme", "lidar"):  # their ε adds to each share, so that d equal shares exceed d
         (epsilon,) = (one.epsilon for one in CONVENTIONS[metric_spec.metric] if one.name == metric_spec.convention)
         share = 1 / d + epsilon
-        return 1.0, max(float(d), float(share ** -(d * share)))
+        rounding = 1 + d * np.finfo(float).eps  # of the metric, a sum of d terms
+        return 1.0, max(float(d), float(share ** -(d * share) * rounding))
     if metric_spec.metric in RANK_METRICS:
         return 1.0, float(d)
     if metric_spec.metric == "matrix_entropy":

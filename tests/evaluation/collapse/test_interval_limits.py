@@ -71,14 +71,17 @@ def test_intervals_of_ranks_cover_in_36_of_40_draws(shape: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_interval_covers_in_nine_of_ten_draws(shape: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Print the coverage table; a metric without interval is marked, and no other covers less than 90 %."""
+    """Print the coverage table; a metric without interval is marked, and no other covers less than 90 %.
+
+    Where few draws have an interval, two misses in 100 draws say nothing about a rate.
+    """
     specs = [one for one in select_metrics(every_convention=True) if one.needs == "moments"]
     lines, low = [], []
     for n in SIZES:
         for spec, (given, covered) in coverage(specs, SHAPES[shape], n, 100).items():
             name = f"{shape:10} n = {n:5} {spec.metric} ({spec.convention})"
             lines.append(f"{name:70} {f'{covered} of {given}' if given else 'no interval'}")
-            low += [lines[-1]] if covered < 0.9 * given else []
+            low += [lines[-1]] if given - covered > max(0.1 * given, 2) else []
     with capsys.disabled():
         print("\n" + "\n".join(lines))
     assert not low, "\n".join(low)
