@@ -190,7 +190,9 @@ def test_many_seeds_differ_as_is_said(experiment: str, seeds: int) -> None:
         assert len(difference) == seeds
         half_width = student_t.ppf(0.975, seeds - 1) * difference.std() / np.sqrt(seeds)
         said.append(f"{difference.mean():+.2f} ± {half_width:.2f}")
-    find(rf"{re.escape(said[0])}\s+points\s+on\s+cls\s+and(\s+by)?\s+{re.escape(said[1])}\s+on\s+the\s+mean\s+of\s+patches")
+    find(
+        rf"{re.escape(said[0])}\s+points\s+on\s+cls\s+and(\s+by)?\s+{re.escape(said[1])}\s+on\s+the\s+mean\s+of\s+patches"
+    )
 
 
 def test_ranks_of_tin20_are_those_of_its_ledger() -> None:

@@ -128,7 +128,8 @@ def encode_batches(
             mask_rows = None if masks is None else masks[rows].to(device)
             valid = _visible_token_mask(encoder, mask_rows)
             readout_functions = [
-                partial(_features, encoder, readout=readout, valid=valid, final_norm=final_norm) for readout in readouts
+                partial(_read_features, encoder, readout=readout, valid=valid, final_norm=final_norm)
+                for readout in readouts
             ]
             yield (
                 rows,
@@ -140,7 +141,7 @@ def encode_batches(
             encoder.train(was_training)
 
 
-def _features(encoder: Any, tokens: Tensor, readout: str, valid: Tensor | None, final_norm: bool) -> Tensor:
+def _read_features(encoder: Any, tokens: Tensor, readout: str, valid: Tensor | None, final_norm: bool) -> Tensor:
     features = _select_readout(tokens, readout, valid, _num_prefix_tokens(encoder))
     if final_norm and isinstance(encoder, Encoder):
         features = encoder.fc_norm(features)  # the identity unless the encoder was trained with a norm of the readout
