@@ -110,6 +110,8 @@ def _read_bytes(path: Path, max_bytes: int) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise
+    except NotADirectoryError as error:  # a file stands where the folder would be: there is no such file either
+        raise FileNotFoundError(error.errno, error.strerror, str(path)) from error
     except (OSError, ValueError) as error:
         raise error if isinstance(error, InputError) else InputError(f"{path} cannot be read: {error}") from error
 

@@ -99,8 +99,9 @@ def _collate(samples: list[DecodedImage | InputError]) -> FolderBatch | InputErr
 def _explain_dead_workers(loader: DataLoader) -> Iterator[FolderBatch | InputError]:
     try:
         yield from loader
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+    except (RuntimeError, EOFError, ConnectionError) as error:
+        # A worker killed while it hands a batch over ends the connection before the loader notices its death.
+        if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
             raise
         raise InputError(
             "the decoding processes ended early: memory and shared memory (/dev/shm) must suffice and, where processes "

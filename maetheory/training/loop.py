@@ -71,6 +71,7 @@ def fit(
     fabric.launch()
     source, out = batch_source(images), Path(out)
     local_batch_size = _local_batch_size(task, source, fabric)
+    sharding.uses_fsdp(fabric)  # refuses another sharding than ours before anything is written
     with hold_run_folder(out, fabric):
         run = _TrainingRun(task, source, local_batch_size, out, resume, fabric, compiled, tensorboard)
         return run.train_to_end(callbacks, progress)
