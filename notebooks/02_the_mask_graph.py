@@ -145,7 +145,7 @@ pd.DataFrame(
 # %%
 noisy = worlds.mixture(8, 2, 2, 0.1)
 sweep = pd.DataFrame(mask_ratio_sweep(noisy, 2, "dropped")).set_index("mask_ratio")
-sweep[["visible", "alpha", "alpha2", "phi"]].assign(bound=2 * (sweep.alpha + sweep.alpha2)).round(6)
+sweep[["n_visible", "alpha", "alpha2", "phi"]].assign(bound=2 * (sweep.alpha + sweep.alpha2)).round(6)
 
 # %% [markdown]
 # ## Hiding $\rho$ and hiding $1 - \rho$ build the same graph
