@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from maetheory.checkpoints.dialects.attribution import code_base
+from maetheory.checkpoints.dialects.code_base import code_base
 from maetheory.checkpoints.dialects.dialect import ConfigValue, Dialect
 from maetheory.checkpoints.dialects.infer import infer_config
 from maetheory.checkpoints.dialects.match import DialectMatch, match_dialects, search_matches, to_canonical_names

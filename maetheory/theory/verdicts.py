@@ -80,7 +80,11 @@ class Comparison:
     def _is_rounding_error(self, slack: float) -> bool:
         both_zero = max(self.scale, self.error) <= _ZERO * self._squared_error and abs(slack) <= self.error
         only_common = self.scale == 0 and slack == 0 and self.error <= _ZERO * _EPS * self.common
-        return both_zero or only_common or (self.error <= TIGHT_TOLERANCE * self.scale and abs(slack) <= TIGHT_TOLERANCE * self.scale)
+        return (
+            both_zero
+            or only_common
+            or (self.error <= TIGHT_TOLERANCE * self.scale and abs(slack) <= TIGHT_TOLERANCE * self.scale)
+        )
 
     def verdict(self, trivial: float | None) -> tuple[Verdict, str]:
         """Verdict of the claim where its assumptions hold, and the reason.

@@ -3,7 +3,7 @@
 Read `config` (`TrainConfig`, the recipe), `task` (the protocol that masked modelling and fine-tuning implement),
 `masked_modelling` (its loss), `loop` (steps, logging, checkpoints) and `callback`. Around the loop: `schedule`,
 `batches` and `folder_dataset` (images in memory, or decoded by a DataLoader), `fabric` and `sharding` (processes),
-`checkpointing`, `saved_checkpoint` (whether one is whole) and `resume`, `run_folder` (one run at a time), `logbook`.
+`checkpointing`, `checkpoint_reading` (whether one is whole) and `resume`, `run_folder` (one run at a time), `logbook`.
 `monitor` is a callback that measures the features of the training batches; `feature_source`, `feature_window` and
 `running_moments` are its parts, `lightning_monitor` is its form for Lightning.
 

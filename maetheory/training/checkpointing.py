@@ -21,8 +21,7 @@ from torch import Tensor, nn
 from maetheory.checkpoints.device import device_name
 from maetheory.core import InputError, provenance
 from maetheory.models import MAE, SimMIM
-from maetheory.training.config import TrainConfig
-from maetheory.training.saved_checkpoint import (
+from maetheory.training.checkpoint_reading import (
     OPTIMIZER_STATE,
     WEIGHTS,
     TrainingCheckpoint,
@@ -30,6 +29,7 @@ from maetheory.training.saved_checkpoint import (
     read_checkpoint,
     read_state,
 )
+from maetheory.training.config import TrainConfig
 from maetheory.training.sharding import distribute_like, full_tensor
 
 __all__ = [

@@ -44,7 +44,7 @@ class FeatureSource:
 
     def attach(self, model: nn.Module | None, callback: Callable[[Tensor], None]) -> RemovableHandle:
         """Call `callback` with the features (B, d) of each forward pass of the module, until the handle is removed."""
-        module = self._module(model)
+        module = self._feature_module(model)
         return module.register_forward_hook(lambda _, __, output: callback(self.extract(output)))
 
     def compute(self, *arguments: Any, **named: Any) -> Tensor:
@@ -69,7 +69,7 @@ class FeatureSource:
             )
         return tokens[:, 0] if self.readout == "cls" else tokens[:, 1:].mean(dim=1)  # (B, t, d) -> (B, d)
 
-    def _module(self, model: nn.Module | None) -> nn.Module:
+    def _feature_module(self, model: nn.Module | None) -> nn.Module:
         if isinstance(self.features, nn.Module):
             return self.features
         if model is None:

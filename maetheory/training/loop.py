@@ -139,11 +139,11 @@ class _TrainingRun:
                     time.monotonic() - saved_at >= self.config.save_seconds, requested.is_set()
                 )
                 if (due or stop) and self.step < self.total:
-                    self._save()
+                    self._save_checkpoint()
                     saved_at = time.monotonic()
                 if stop and self.step < self.total:
                     raise self._interruption()
-            checkpoint = self._save()
+            checkpoint = self._save_checkpoint()
             if requested.is_set():  # during the last step: the caller must not continue with what follows this run
                 raise self._interruption()
         self.source.warn_skipped()
@@ -254,7 +254,7 @@ class _TrainingRun:
         good = f"the last good checkpoint is {kept[-1]}" if kept else "there is no checkpoint before it"
         return InputError(f"{what} at step {self.step}, so training stopped; {good}; lower base_lr or set clip")
 
-    def _save(self) -> Path:
+    def _save_checkpoint(self) -> Path:
         folder = self.out / f"step-{self.step:08d}"
         finite = all(
             torch.isfinite(sharding.local_part(parameter)).all() for parameter in self.unwrapped_model.parameters()

@@ -8,14 +8,14 @@ from pathlib import Path
 from torch import nn
 
 from maetheory.core import InputError, make_folder, printable_list
-from maetheory.training.checkpointing import list_checkpoints
-from maetheory.training.saved_checkpoint import (
+from maetheory.training.checkpoint_reading import (
     CONFIG,
     TrainingCheckpoint,
     check_optimizer,
     check_weights,
     read_checkpoint,
 )
+from maetheory.training.checkpointing import list_checkpoints
 from maetheory.training.task import Task
 
 _NEED_NOT_AGREE = ("log_every", "save_seconds")

@@ -127,7 +127,7 @@ def encode_graph(
     check_model_fits(model, views, readout)
     double = copy.deepcopy(model).double().eval()
     latent, predicted, features = _encode_views(double, views, readout, normalized)
-    hidden_targets = _target_patches(double, targets)
+    hidden_targets = _hidden_target_patches(double, targets)
     start_view = _nearest_view(graph, predicted, hidden_targets)
     h_g = autoencode_targets(
         double, latent, start_view, torch.from_numpy(~node_masks(targets)), hidden_targets, steps=fit_steps
@@ -168,7 +168,7 @@ def _encode_views(
     return latents, predicted, np.concatenate(features)
 
 
-def _target_patches(model: MAE, targets: NodeContents) -> np.ndarray:
+def _hidden_target_patches(model: MAE, targets: NodeContents) -> np.ndarray:
     """Return the targets of the model at each hidden position, shape (N2, n, c), 0 elsewhere."""
     config, hidden = model.config, node_masks(targets)
     patches = model.encoder.patchify(torch.from_numpy(render_views(targets, config.encoder.patch)))

@@ -5,7 +5,7 @@ Read in this order:
 - `metric_specs` and `metric_estimates`: a metric under one convention, and its estimate with an interval;
 - `random_initialisation`, `prediction_interval` and `baselines`: the random-initialisation baseline, its interval, and
   the shuffled-column and Gaussian-noise baselines;
-- `spectra_and_ranks`: singular values, and ranks as functions of the number of images;
+- `spectra_and_rank_curves`: singular values, and ranks as functions of the number of images;
 - `measurement`, with `view_features` and `notes`: measurements of one model;
 - `initialisation_span`: the same of untrained networks of all usual initialisations;
 - `report` and `tables`: `measure_collapse`, and the tables of its result;

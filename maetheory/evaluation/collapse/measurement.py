@@ -14,7 +14,7 @@ from maetheory.evaluation.collapse.baselines import noise_baseline, shuffle_colu
 from maetheory.evaluation.collapse.metric_estimates import estimate_by_half_sampling, estimate_metrics
 from maetheory.evaluation.collapse.metric_specs import MetricEstimate, MetricSpec
 from maetheory.evaluation.collapse.notes import feature_notes
-from maetheory.evaluation.collapse.spectra_and_ranks import ranks_by_sample_size, scaled_singular_values
+from maetheory.evaluation.collapse.spectra_and_rank_curves import ranks_by_sample_size, scaled_singular_values
 from maetheory.evaluation.collapse.view_features import last_layer_view_features, shuffle_views
 from maetheory.evaluation.features.feature_sets import FeatureSet, Layer, collect_features
 from maetheory.masks import MaskLaw

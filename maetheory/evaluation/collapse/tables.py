@@ -13,7 +13,13 @@ from maetheory.evaluation.collapse.initialisation_span import NO_SPAN, assessed_
 from maetheory.evaluation.collapse.measurement import ModelMeasurements, ReadoutMeasurements
 from maetheory.evaluation.collapse.metric_specs import NO_ESTIMATE, MetricEstimate, MetricSpec
 from maetheory.evaluation.collapse.prediction_interval import interval_over_initialisations
-from maetheory.evaluation.collapse.spectra_and_ranks import CHECKPOINT, NOISE, RANDOM_INIT, SHUFFLED, noise_spectrum
+from maetheory.evaluation.collapse.spectra_and_rank_curves import (
+    CHECKPOINT,
+    NOISE,
+    RANDOM_INIT,
+    SHUFFLED,
+    noise_spectrum,
+)
 
 
 @dataclass(frozen=True)

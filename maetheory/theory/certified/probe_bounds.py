@@ -120,12 +120,12 @@ class _MultiplierBound:
         inverse = [d.rsqrt() for d in self.graph.degrees[0]]
         return ball_matrix(np.eye(self.graph.shape[0])) - rescale(self.graph.pair_law, inverse, inverse)
 
-    def mass_weighted_eigenvalue_sum(self, symmetric: BallMatrix) -> Ball:
+    def class_mass_weighted_eigenvalue_sum(self, symmetric: BallMatrix) -> Ball:
         """Sum Σ_c p_(c) ν_c over the largest eigenvalues of a symmetric matrix."""
         return ball_sum(mass * value for mass, value in zip(self.masses, eigenvalues(symmetric)[0]))
 
     def value_at(self, mu: Ball) -> Ball:
-        return mu * self.phi + self.mass_weighted_eigenvalue_sum(self.residual_projector - self.laplacian * mu)
+        return mu * self.phi + self.class_mass_weighted_eigenvalue_sum(self.residual_projector - self.laplacian * mu)
 
     def limit(self) -> Ball:
         """Limit μ → ∞ at φ = 0, from I − P_F compressed to vectors that are constant on components."""
@@ -134,7 +134,7 @@ class _MultiplierBound:
         mass = [ball_sum(graph.degrees[0][i] for i in np.flatnonzero(member == c)) for c in range(count)]
         constant = rescale(ball_matrix(np.eye(count)[member]), columns=[m.rsqrt() for m in mass])  # (N1, c)
         inside = constant.transpose() * rescale(project_on_features(graph, self.features, constant), graph.degrees[0])
-        return self.mass_weighted_eigenvalue_sum(ball_matrix(np.eye(count)) - inside)
+        return self.class_mass_weighted_eigenvalue_sum(ball_matrix(np.eye(count)) - inside)
 
     @cached_property
     def slope(self) -> Callable[[float], float]:
