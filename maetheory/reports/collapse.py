@@ -72,7 +72,7 @@ def collapse_text(diagnoses: Sequence[Diagnosis], *, colour: bool = False, width
             console.print(_rich_table(compact_table(table)))
             if table.layer.nunique() > 1:
                 console.print("\neffective rank by layer", markup=False)
-                console.print(_rich_table(effective_rank_by_layer(table)))
+                console.print(_rich_table(effective_rank_table_by_layer(table)))
             console.print()
         console.print(LEGEND)
     return captured.get().rstrip()
@@ -111,7 +111,7 @@ def compact_table(table: pd.DataFrame, metrics: Sequence[str] | None = COMPACT_M
     )
 
 
-def effective_rank_by_layer(table: pd.DataFrame) -> pd.DataFrame:
+def effective_rank_table_by_layer(table: pd.DataFrame) -> pd.DataFrame:
     """Return the effective rank of each layer as text: one column per readout and one for its random baseline."""
     ranks = table[table.metric == "effective_rank"].drop_duplicates(["readout", "layer"])
     rows = []

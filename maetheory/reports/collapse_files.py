@@ -22,7 +22,7 @@ from maetheory.figures.collapse import (
     feature_spectra,
 )
 from maetheory.figures.style import paper_style, save_figure
-from maetheory.reports.collapse import LEGEND, collapse_records, compact_table, effective_rank_by_layer
+from maetheory.reports.collapse import LEGEND, collapse_records, compact_table, effective_rank_table_by_layer
 from maetheory.reports.diagnosis import Diagnosis
 from maetheory.reports.page import Section, write_page
 
@@ -134,7 +134,9 @@ def _write_report_page(stage: Path, diagnoses: Sequence[Diagnosis], pictures: Ma
         for one in diagnoses
     ]
     for name, paths in pictures.items():
-        tables = [effective_rank_by_layer(one.measurements.table) for one in diagnoses] if name == "layers" else []
+        tables = (
+            [effective_rank_table_by_layer(one.measurements.table) for one in diagnoses] if name == "layers" else []
+        )
         picture = next(path for path in paths if path.suffix == ".png")
         sections.append(Section(titles[name], pictures=[(picture, titles[name])], tables=tables))
     sections += [

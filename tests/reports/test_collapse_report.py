@@ -14,7 +14,7 @@ from maetheory.checkpoints import Encoder, EncoderConfig
 from maetheory.core import InputError
 from maetheory.core.json_documents import json_ready
 from maetheory.data import ImageSet
-from maetheory.reports.collapse import collapse_document, collapse_text, compact_table, effective_rank_by_layer
+from maetheory.reports.collapse import collapse_document, collapse_text, compact_table, effective_rank_table_by_layer
 from maetheory.reports.collapse_files import escape_latex, latex_table
 from maetheory.reports.diagnosis import Diagnosis, diagnose, parse_layer, unique_names
 
@@ -58,7 +58,7 @@ def test_compact_table_holds_the_last_layer_and_layer_table_every_layer(found: l
     shown = compact[compact.metric == "rankme"].value
     for value, text in zip(whole.value, shown, strict=True):
         assert float(text.split(" ")[0]) == pytest.approx(value, rel=0.05)
-    assert list(effective_rank_by_layer(table).layer) == ["0", "1"]
+    assert list(effective_rank_table_by_layer(table).layer) == ["0", "1"]
 
 
 def test_latex_escapes_special_characters(found: list[Diagnosis]) -> None:

@@ -9,7 +9,7 @@ Read in this order:
 
 1. `dialect`: `Dialect` and `ConfigValue`; `catalogue`: all dialects in order.
 2. `match`: the state dicts of a file, and the dialects that fit them, at their usual places or anywhere;
-   `unrecognised`: the error if none does; `attribution`: whose file it is; `rotary`: positions that no tensor shows.
+   `unrecognised`: the error if none does; `code_base`: whose file it is; `rotary`: positions that no tensor shows.
 3. `infer`, `infer_positions`, `infer_heads`: from tensors and stated values to an `EncoderConfig`; `assumptions`: notes
    on what nothing states.
 4. `lookup`, `model_names`, `pickled_modules`, `stated_values`: sources of stated values that several dialects share.
