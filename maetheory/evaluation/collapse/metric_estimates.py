@@ -164,16 +164,18 @@ def _value_or_reason(metric_spec: MetricSpec, features: Any) -> float | str:
 def _jackknife_estimate(value: float, jackknife: _Jackknife, squaring: float, note: str) -> MetricEstimate:
     """Return a value with the interval of its n → ∞ limit.
 
-    The half-width is two standard errors, the squaring error, and the size of the bias of second order, which decides
-    where the bias is large: on isotropic features of few images.
+    The error is two standard errors and the squaring error. The half-width of the interval adds the size of the bias of
+    second order, which decides where the bias is large: on isotropic features of few images.
     The bias is computed from values of one kind only, of moments or of rows: a difference between rows and moments
     would multiply the rounding error by the number of groups.
     """
     with np.errstate(invalid="ignore"):
-        error = 2 * jackknife.standard_error + squaring + jackknife.second_order_bias
+        error = 2 * jackknife.standard_error + squaring
         if jackknife.hidden_by_rounding:
             error += jackknife.rounding
-        return _with_interval(value, value - jackknife.bias, error, JACKKNIFE_METHOD, note)
+        estimate = _with_interval(value, value - jackknife.bias, error, JACKKNIFE_METHOD, note)
+        wider = jackknife.second_order_bias
+        return estimate._replace(low=estimate.low - wider, high=estimate.high + wider)
 
 
 def estimate_by_half_sampling(
