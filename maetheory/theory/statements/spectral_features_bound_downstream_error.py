@@ -84,8 +84,9 @@ def _rhs(graph: MaskGraph, features: np.ndarray) -> Estimate:
     if not math.isfinite(bound.error):
         return bound
     leak, short = _deviation_from_leading(graph, features)
-    gap -= eigenvalue_error(graph)
-    delta, size = leak / gap, float(bound)
+    rounding = eigenvalue_error(graph)
+    gap -= rounding
+    delta, size = (leak + rounding) / gap, float(bound)  # the leak has the rounding error of a product with Ā
     slop = 2 * delta * np.sqrt(size) + 4 * delta**2 + max(short, 0.0) / gap * size
     return Estimate(size, bound.error + slop)
 
