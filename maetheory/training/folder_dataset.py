@@ -101,7 +101,10 @@ def _explain_dead_workers(loader: DataLoader) -> Iterator[FolderBatch | InputErr
         yield from loader
     except (RuntimeError, EOFError, ConnectionError) as error:
         # A worker killed while it hands a batch over ends the connection before the loader notices its death.
-        if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
+        # PyTorch raises an error of the worker's own code anew as "Caught … in DataLoader worker process".
+        if str(error).startswith("Caught ") or (
+            isinstance(error, RuntimeError) and "DataLoader worker" not in str(error)
+        ):
             raise
         raise InputError(
             "the decoding processes ended early: memory and shared memory (/dev/shm) must suffice and, where processes "
