@@ -119,7 +119,7 @@ def test_the_study_leaves_figure_table_and_page(done: Reproduction) -> None:
         *(f"score_against_accuracy.{suffix}" for suffix in ("svg", "png", "csv")),
         "score_correlations.csv",
     }
-    assert done.summary_sentence.startswith("4 mask laws, of which")
+    assert done.summary.startswith("4 mask laws, of which")
     drawn = pd.read_csv(next(path for path in done.figures if path.name == "score_against_accuracy.csv"))
     assert len(drawn) == 4 * 2 * (len(HYPOTHESES) + 1)
     assert drawn.accuracy.between(0, 1).all()
@@ -130,6 +130,6 @@ def test_the_study_leaves_figure_table_and_page(done: Reproduction) -> None:
 def test_a_second_call_scores_nothing_again(done: Reproduction) -> None:
     table = done.page.parent / "mask_law_scores.csv"
     stamp, before = table.stat().st_mtime_ns, {path: path.read_bytes() for path in done.figures}
-    assert again(done.page.parent).summary_sentence == done.summary_sentence
+    assert again(done.page.parent).summary == done.summary
     assert table.stat().st_mtime_ns == stamp
     assert {path: path.read_bytes() for path in done.figures} == before
