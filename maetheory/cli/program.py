@@ -27,7 +27,18 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 VIOLATED, 2 bad input, 70 internal error, 130 interrupted."""
-    sys.exit(run_command(sys.argv[1:]))
+    try:
+        code = run_command(sys.argv[1:])
+    finally:
+        _destroy_process_group()
+    sys.exit(code)
+
+
+def _destroy_process_group() -> None:
+    """End the threads of torch.distributed, which now and then abort a process that exits while they run."""
+    distributed = sys.modules.get("torch.distributed")  # which a command that needs no torch has not imported
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def run_command(arguments: list[str]) -> int:

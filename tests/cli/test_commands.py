@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+import torch.distributed as dist
 from safetensors import SafetensorError
 
-from maetheory.cli import run_command
+from maetheory.cli import main, run_command
 
 TINY = ["--epochs", "1", "--batch", "64", "--limit", "128", "--warmup-epochs", "0"]
 
@@ -169,3 +170,16 @@ def test_full_disk_is_one_sentence_and_2(
     sentence = capsys.readouterr().err.splitlines()[-1]
     assert "No space left on device" in sentence
     assert not [path for path in tmp_path.rglob("*") if "step-" in path.name or "part" in path.name]
+
+
+def test_a_command_leaves_no_process_group(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its threads, left running at the exit of the interpreter, abort it now and then."""
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1)
+    monkeypatch.setattr("sys.argv", ["maetheory", "--version"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 0
+    assert not dist.is_initialized()
+    assert capsys.readouterr().out.strip()
