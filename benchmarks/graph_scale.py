@@ -56,7 +56,7 @@ def measure_ours(n: int) -> dict[str, object]:
         "build": build,
         "solve": perf_counter() - start,
         "summary": found.summary,
-        "enclosure": found.enclosure,
+        "enclosure": found.enclosure_radius,
         "peak": peak_gib(),
         "values": found.values.tolist(),
         "matvecs": found.matvecs,

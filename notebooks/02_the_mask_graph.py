@@ -83,8 +83,8 @@ pd.Series(
 #
 # The singular values $\sigma_i$ of $\bar A_M$ say how well what is seen predicts what is hidden; $\lambda_i =
 # \sigma_i^2$ are the eigenvalues of the augmentation graph, and $\sigma = 1$ occurs once per connected component. A
-# spectrum comes with proof: there are singular values within `enclosure` of those listed, and everything left out is at
-# most `missed_below`.
+# spectrum comes with proof: there are singular values within `enclosure_radius` of those listed, and everything left
+# out is at most `missed_below`.
 
 # %%
 found = graph.spectrum(3)
@@ -94,7 +94,7 @@ pd.DataFrame({"σ": found.values, "λ": found.values**2}, index=[1, 2, 3]).round
 dense = np.linalg.svd(graph.normalized_matrix.toarray(), compute_uv=False)
 print(found.summary)
 {
-    "enclosure below 1e-12": found.enclosure < 1e-12,
+    "enclosure below 1e-12": found.enclosure_radius < 1e-12,
     "missed_below": round(found.missed_below.value, 6),
     "σ₄ from a dense solver": round(float(dense[3]), 6),
 }

@@ -39,7 +39,7 @@ from maetheory.figures.collapse import (
     effective_rank_by_sample_size,
     feature_spectra,
 )
-from maetheory.reports.collapse import compact_table
+from maetheory.reports.collapse import last_layer_table
 from maetheory.training import train
 
 torch.set_num_threads(1)
@@ -111,7 +111,7 @@ chosen = ("effective_rank", "stable_rank", "mean_cosine", "direction_std")
 found = {
     name: measure_collapse(encoder, test, layers="all", metrics=chosen, full=True) for name, encoder in loaded.items()
 }
-pd.concat({name: compact_table(one.table) for name, one in found.items()}, names=["file", ""]).droplevel(1)
+pd.concat({name: last_layer_table(one.table) for name, one in found.items()}, names=["file", ""]).droplevel(1)
 
 # %% [markdown]
 # The effective rank is informative only in comparison with the baselines. That of the MAE on digits, trained for twelve

@@ -13,7 +13,7 @@ from maetheory.checkpoints.dialects.dialect import ConfigValue, Dialect
 from maetheory.checkpoints.dialects.infer import infer_config
 from maetheory.checkpoints.dialects.match import DialectMatch, match_dialects, search_matches, to_canonical_names
 from maetheory.checkpoints.dialects.rotary import refuse_hidden_rotary
-from maetheory.checkpoints.dialects.stated_values import configuration_values, module_values
+from maetheory.checkpoints.dialects.stated_values import configuration_values, pickled_module_values
 from maetheory.checkpoints.dialects.unrecognised import no_encoder_error
 from maetheory.checkpoints.encoder import Encoder
 from maetheory.checkpoints.encoder_config import EncoderConfig
@@ -178,7 +178,7 @@ def _stated_values(
     usual = configuration_values(contents, tensors)
     own = dict(match.dialect.config_values(contents, tensors))
     own = {name: value for name, value in own.items() if not (value.assumed and name in usual)}
-    return usual | own | module_values(contents, match)
+    return usual | own | pickled_module_values(contents, match)
 
 
 def _to_float32(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:

@@ -62,7 +62,7 @@ class Encoder(nn.Module):
         return self.config.cls
 
     def iter_hidden_states(
-        self, images: Tensor, mask: Tensor | None = None, drop_path_scale: Tensor | None = None
+        self, images: Tensor, mask: Tensor | None = None, branch_factors: Tensor | None = None
     ) -> Iterator[Tensor]:
         """Iterate over the tokens after the embedding and after each block, before the final norm.
 
@@ -72,7 +72,7 @@ class Encoder(nn.Module):
             uint8 0..255 or float in [0, 1], of the side the encoder takes.
         mask : Tensor of bool, shape (B, p), optional
             True = visible; hidden patches are left out. None shows everything.
-        drop_path_scale : Tensor, shape (B, depth, 2), optional
+        branch_factors : Tensor, shape (B, depth, 2), optional
             Factors of the outputs of attention and MLP of each block: stochastic depth (Huang et al. 2016) draws 0 or
             1/(1 - rate). None is 1.
 
@@ -95,7 +95,7 @@ class Encoder(nn.Module):
         x = self.norm_pre(torch.cat([prefix, tokens], 1))
         yield x
         for i, block in enumerate(self.blocks):
-            scale = None if drop_path_scale is None else drop_path_scale[:, i]
+            scale = None if branch_factors is None else branch_factors[:, i]
             x = block(x, self._attention_bias(block, indices, valid), scale)
             yield x
 
@@ -103,11 +103,11 @@ class Encoder(nn.Module):
         """Return the tokens of every layer at once; see `iter_hidden_states`."""
         return list(self.iter_hidden_states(images, mask))
 
-    def forward(self, images: Tensor, mask: Tensor | None = None, drop_path_scale: Tensor | None = None) -> Tensor:
+    def forward(self, images: Tensor, mask: Tensor | None = None, branch_factors: Tensor | None = None) -> Tensor:
         """Return the tokens (B, prefix + v, d) after the final norm; arguments as for `iter_hidden_states`."""
-        return self.norm(last_hidden_state(self.iter_hidden_states(images, mask, drop_path_scale)))
+        return self.norm(last_hidden_state(self.iter_hidden_states(images, mask, branch_factors)))
 
-    def logits(self, images: Tensor, drop_path_scale: Tensor | None = None) -> Tensor:
+    def logits(self, images: Tensor, branch_factors: Tensor | None = None) -> Tensor:
         """Return the logits (B, classes) of the file's own classifier.
 
         Raises
@@ -117,7 +117,7 @@ class Encoder(nn.Module):
         """
         if self.head is None:
             raise InputError("this checkpoint holds no classifier, so there are no logits; its features can be encoded")
-        tokens = self(images, drop_path_scale=drop_path_scale)
+        tokens = self(images, branch_factors=branch_factors)
         readout = tokens[:, 0] if self.head_readout == "cls" else tokens[:, self.n_prefix_tokens :].mean(1)
         return self.head(self.fc_norm(readout))
 

@@ -92,15 +92,15 @@ class Block(nn.Module):
         self.mlp = MLP(config)
         self.ls2 = LayerScale(config.width) if config.layer_scale else nn.Identity()
 
-    def forward(self, x: Tensor, bias: Tensor | None, drop_path_scale: Tensor | None = None) -> Tensor:
-        """Map (B, t, d) to (B, t, d); `drop_path_scale` (B, 2) multiplies what attention and MLP add."""
+    def forward(self, x: Tensor, bias: Tensor | None, branch_factors: Tensor | None = None) -> Tensor:
+        """Map (B, t, d) to (B, t, d); `branch_factors` (B, 2) multiplies what attention and MLP add."""
         attention_output = self.ls1(self.attn(self.norm1(x), bias))
-        if drop_path_scale is not None:
-            attention_output = drop_path_scale[:, 0, None, None] * attention_output
+        if branch_factors is not None:
+            attention_output = branch_factors[:, 0, None, None] * attention_output
         x = x + attention_output
         mlp_output = self.ls2(self.mlp(self.norm2(x)))
-        if drop_path_scale is not None:
-            mlp_output = drop_path_scale[:, 1, None, None] * mlp_output
+        if branch_factors is not None:
+            mlp_output = branch_factors[:, 1, None, None] * mlp_output
         return x + mlp_output
 
 

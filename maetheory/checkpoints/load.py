@@ -116,14 +116,14 @@ def load_contents(
         "std": std,
         "activation": activation,
     }
-    chosen = _select_dialects(dialects, dialect)
+    chosen = _select_dialects_by_name(dialects, dialect)
     found = complete_match(contents, chosen, weights, arguments, dialect_given=dialect is not None)
     if image_size and image_size != found.config.image_size:
         found = _resize_positions(found, image_size)
     return _build_encoder(found), _make_report(contents, found)
 
 
-def _select_dialects(dialects: Sequence[Dialect], name: str | None) -> Sequence[Dialect]:
+def _select_dialects_by_name(dialects: Sequence[Dialect], name: str | None) -> Sequence[Dialect]:
     """Return the dialects of a name, all of them without one."""
     if name is None:
         return dialects
@@ -131,10 +131,10 @@ def _select_dialects(dialects: Sequence[Dialect], name: str | None) -> Sequence[
     if not chosen:
         known = ", ".join(dict.fromkeys(dialect.name for dialect in dialects))
         raise InputError(f"unknown dialect {name!r}; known are {known}")
-    return [replace(dialect, evidence=_caller_knows) for dialect in chosen]
+    return [replace(dialect, evidence=_accept_without_evidence) for dialect in chosen]
 
 
-def _caller_knows(contents: CheckpointContents, tensors: Mapping[str, Any]) -> bool:
+def _accept_without_evidence(contents: CheckpointContents, tensors: Mapping[str, Any]) -> bool:
     """Return True: a caller who names the code base needs no evidence of it."""
     return True
 

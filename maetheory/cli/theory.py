@@ -40,7 +40,7 @@ def check(
     The slack is relative to the size of the terms; the tightness is 1 - |slack| / larger side, which is 1 at equality.
     """
     from maetheory.reports import append_records
-    from maetheory.reports.theorem_check_records import check_records, checks_document
+    from maetheory.reports.theorem_check_records import checks_document, theorem_check_ledger_records
     from maetheory.reports.theorem_checks import checks_text
     from maetheory.theory import THEOREMS, search
     from maetheory.theory.certified.survey import certify_theorems
@@ -55,7 +55,7 @@ def check(
         certificates = certify_theorems(theorems, **settings) if with_certificates else ()
         searches = [search(theorem, **settings) for theorem in theorems if search_worlds]
     if out is not None:
-        append_records(out / "checks.jsonl", check_records(surveys, seed=seed))
+        append_records(out / "checks.jsonl", theorem_check_ledger_records(surveys, seed=seed))
     document = checks_document(surveys, searches, certificates)
     print_result(document, as_json, lambda: checks_text(surveys, searches, certificates, **terminal_options()))
     return VIOLATED if document["violated"] else DONE

@@ -59,28 +59,28 @@ def load_array_file(path: Path, splits: Collection[str], limit: int | None = Non
     try:
         if path.suffix.lower() == ".npy":
             images, labels = np.load(path, mmap_mode="r", allow_pickle=False), None
-            split, _, _ = _choose_names(path, ["images"], splits)
+            split, _, _ = _choose_array_names(path, ["images"], splits)
         else:
             with zipfile.ZipFile(path) as archive:
                 names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-                split, image_name, label_name = _choose_names(path, names, splits)
+                split, image_name, label_name = _choose_array_names(path, names, splits)
                 images = _read_member(archive, image_name)
                 labels = None if label_name is None else _read_member(archive, label_name)
     except InputError:
         raise
     except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise InputError(f"{path} is no whole {path.suffix} file of plain arrays ({error})") from error
-    return _image_set(path, split, images, labels, limit)
+    return _make_image_set(path, split, images, labels, limit)
 
 
-def _choose_names(path: Path, names: list[str], splits: Collection[str]) -> tuple[str, str, str | None]:
+def _choose_array_names(path: Path, names: list[str], splits: Collection[str]) -> tuple[str, str, str | None]:
     """Return the split, the name of its images and the name of its labels, or None for labels that are not there."""
     for split in splits:
-        if image_name := _first(names, _split_names(split, ("images", "x", "X", "data"))):
-            return split, image_name, _first(names, _split_names(split, _UNSPLIT_LABELS))
-    unsplit = _first(names, _UNSPLIT_IMAGES) or (names[0] if len(names) == 1 else None)
+        if image_name := _first_present_name(names, _array_names_of_split(split, ("images", "x", "X", "data"))):
+            return split, image_name, _first_present_name(names, _array_names_of_split(split, _UNSPLIT_LABELS))
+    unsplit = _first_present_name(names, _UNSPLIT_IMAGES) or (names[0] if len(names) == 1 else None)
     if unsplit is not None and "train" in splits:
-        return "", unsplit, _first(names, _UNSPLIT_LABELS)
+        return "", unsplit, _first_present_name(names, _UNSPLIT_LABELS)
     wanted = " or ".join(f"{split}_images, x_{split}" for split in splits) + (
         ", or images without a split" if "train" in splits else ""
     )
@@ -88,11 +88,11 @@ def _choose_names(path: Path, names: list[str], splits: Collection[str]) -> tupl
     raise InputError(f"{path} needs an array {wanted}, but it holds {shown}")
 
 
-def _split_names(split: str, kinds: Collection[str]) -> list[str]:
+def _array_names_of_split(split: str, kinds: Collection[str]) -> list[str]:
     return [name for kind in kinds for name in (f"{split}_{kind}", f"{kind}_{split}")]
 
 
-def _first(names: Collection[str], wanted: Collection[str]) -> str | None:
+def _first_present_name(names: Collection[str], wanted: Collection[str]) -> str | None:
     return next((name for name in wanted if name in names), None)
 
 
@@ -108,7 +108,9 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
         return np.lib.format.read_array(member, allow_pickle=False)
 
 
-def _image_set(path: Path, split: str, found: np.ndarray, labels: np.ndarray | None, limit: int | None) -> ImageSet:
+def _make_image_set(
+    path: Path, split: str, found: np.ndarray, labels: np.ndarray | None, limit: int | None
+) -> ImageSet:
     images = _channels_first(path, found)
     if not len(images):
         raise InputError(f"{path} holds no images")
@@ -125,7 +127,7 @@ def _image_set(path: Path, split: str, found: np.ndarray, labels: np.ndarray | N
     n_bytes = images.nbytes // len(images) * len(kept)
     if n_bytes > MAX_ARRAY_BYTES:
         raise InputError(f"{len(kept)} images of {path} pass {MAX_ARRAY_BYTES >> 30} GiB; give a limit")
-    pixels, ranges = _pixels(images[kept])
+    pixels, ranges = _scale_to_image_set_pixels(images[kept])
     notes += (f"whole numbers of more than eight bits: {ranges}",) if ranges.integers else ()
     return ImageSet(pixels, labels[kept].astype(np.int64), path.stem, split, notes=notes, pixel_ranges=ranges)
 
@@ -146,7 +148,7 @@ def _channels_first(path: Path, images: np.ndarray) -> np.ndarray:
     return ordered[:, :3] if ordered.shape[1] == MAX_CHANNELS else ordered
 
 
-def _pixels(images: np.ndarray) -> tuple[np.ndarray, PixelRanges]:
+def _scale_to_image_set_pixels(images: np.ndarray) -> tuple[np.ndarray, PixelRanges]:
     """Return pixels as an `ImageSet` takes them, and the range that was scaled to 0..255."""
     if images.dtype == np.uint8:
         return np.ascontiguousarray(images), PixelRanges()

@@ -78,17 +78,29 @@ def read_image(
         as the other.
     """
     with _open_image(path) as (image, file):
-        if _is_deep(image):
-            pixels = _deep_pixels(image, file)
-            if pixel_ranges.default_clips(pixels):
-                raise UndecodableError(
-                    f"its pixels reach from {pixels.min():.6g} to {pixels.max():.6g}, where 0 to 65535 or [0, 1] is "
-                    "read"
-                )
-            image = Image.fromarray(pixel_ranges.to_bytes(pixels))
-        elif image.mode == "P" and "transparency" in image.info:
-            image = image.convert("RGBA")
-        return image.convert("L" if channels == 1 else "RGB")
+        return eight_bit_image(image, _deep_pixels(image, file) if _is_deep(image) else None, channels, pixel_ranges)
+
+
+def eight_bit_image(
+    image: Image.Image, deep_pixels: np.ndarray | None, channels: int, pixel_ranges: PixelRanges
+) -> Image.Image:
+    """Return an open image as 8-bit gray or RGB; `deep_pixels` are its pixels if they have more than eight bits.
+
+    Raises
+    ------
+    UndecodableError
+        If no range was determined for deep pixels and some lie outside the full range.
+    """
+    if deep_pixels is not None:
+        if pixel_ranges.default_clips(deep_pixels):
+            raise UndecodableError(
+                f"its pixels reach from {deep_pixels.min():.6g} to {deep_pixels.max():.6g}, where 0 to 65535 or [0, 1] "
+                "is read"
+            )
+        image = Image.fromarray(pixel_ranges.to_bytes(deep_pixels))
+    elif image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image.convert("L" if channels == 1 else "RGB")
 
 
 def read_header(path: str | os.PathLike[str]) -> ImageHeader:

@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import nn
 
 from maetheory.core import Progress, no_progress, provenance
+from maetheory.core.packed_bits import pack_bits
 from maetheory.data import FolderStream, ImageSet
 from maetheory.evaluation import FinetuneConfig, FinetuneResult, finetune
 from maetheory.experiments.experiment import Experiment
@@ -64,6 +65,7 @@ def finetune_models(
             "metric": METRIC,
             "value": result.accuracy.value,
             "error": result.accuracy.error,
+            "correct": pack_bits(result.correct),
             "recipe": result.recipe.removesuffix(f", seed {seed}"),
             "precision": run_precision(job.out),
             "provenance": provenance(seed=seed, device=model_device_name(result.encoder)),

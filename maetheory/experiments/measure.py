@@ -11,6 +11,7 @@ import pandas as pd
 from torch import nn
 
 from maetheory.core import InputError, Progress, printable_list, provenance
+from maetheory.core.packed_bits import pack_bits
 from maetheory.data import FolderStream, ImageSet
 from maetheory.evaluation import (
     collapse_report,
@@ -92,7 +93,10 @@ def model_measurements(
     test: ImageSet,
     probe_limit: int | None,
 ) -> Iterator[Record]:
-    """Yield every measurement of one model: readout, metric, value, error, and the recipe of a probe."""
+    """Yield every measurement of one model: readout, metric, value and error.
+
+    Those of a probe also have its recipe, and for each test image whether its prediction is right (`pack_bits`).
+    """
     for row in collapse_report(model, test).itertuples():
         yield {"readout": row.readout, "metric": row.metric, "value": row.value, "error": row.error}
     loss = reconstruction_loss(model, test, recipe.law(), seed=recipe.seed)
@@ -104,7 +108,8 @@ def model_measurements(
         for name, probe in (("linear_probe", linear_probe), ("knn_probe", knn_probe)):
             result = probe(z, labels, z_test, test.labels)
             accuracy = {"value": result.accuracy.value, "error": result.accuracy.error}
-            yield {"readout": readout, "metric": name, **accuracy, "recipe": result.recipe + fitted}
+            details = {"recipe": result.recipe + fitted, "correct": pack_bits(result.correct)}
+            yield {"readout": readout, "metric": name, **accuracy, **details}
         aligned = mask_pair_alignment(model, test, recipe.law(), seed=recipe.seed, readout=readout)
         yield {"readout": readout, "metric": "mask_pair_alignment", "value": aligned.value, "error": aligned.error}
 

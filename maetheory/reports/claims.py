@@ -1,12 +1,18 @@
-"""Decide whether an objective beats its baseline: paired differences over seeds with a 95 % interval.
+"""Decide whether an objective beats its baseline: paired differences over seeds and test images.
 
-The rule was fixed before the experiments were run. The difference of two objectives is taken seed by seed, between
-models with the same training recipe and the same test images. With at least two seeds it has a 95 % t-interval over
-seeds, whose half-width is at least the error over test images: all seeds share the test images, so that error does not
-average out. It is two standard errors of each model, added in squares as if the models were tested on different images.
-The claim is confirmed if the whole interval lies above 0, refuted if it lies below 0, and undecided otherwise. One seed
-is always undecided, because its error covers the test images but not the variation between seeds. Without a pair of
+The difference of two objectives is taken seed by seed, between models with the same training recipe, and image by
+image, since all models are tested on the same images. Seeds and test images are crossed, so the interval of the mean
+difference adds two half-widths in squares: that of Student's t over seeds, and the normal one over test images. The
+second is taken from the differences of each image, averaged over seeds, where the ledger holds the predictions of both
+models; elsewhere from the standard errors of both models, as if each was tested on images of its own, which is wider.
+
+A claim is confirmed if the whole interval lies above 0, refuted if it lies below 0, and undecided otherwise. One seed
+is always undecided, because its interval covers the test images but not the variation between seeds. Without a pair of
 models the claim is "not run".
+
+Seeds are added to experiments that are undecided, so a claim is looked at more than once. At most three looks are
+planned, at 3, 10 and 20 pairs of seeds, and each interval has the level 1 − 0.05 / 3, so that all looks together are
+wrong at most one time in 20 (Bonferroni).
 """
 
 from __future__ import annotations
@@ -20,10 +26,16 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from maetheory.core.packed_bits import unpack_bits
 from maetheory.reports.tables import TASK_METRICS
 
 CONFIRMED, REFUTED, UNDECIDED, NOT_RUN = "confirmed", "refuted", "undecided", "not run"
 CONFIDENCE = 0.95
+"""Probability that no interval of all looks at a claim misses its difference."""
+LOOKS = (3, 10, 20)
+"""Numbers of pairs of seeds at which a claim is looked at."""
+TAIL = (1 - CONFIDENCE) / (2 * len(LOOKS))
+"""Probability that an interval lies above its difference, and that it lies below it."""
 OBJECTIVE_PAIRS = (("MAE", "U-MAE"), ("SimMIM", "U-SimMIM"))
 CLAIM_METRICS: Mapping[str, str] = MappingProxyType(
     {metric: f"{task} accuracy" for task, metric in TASK_METRICS.items()} | {"effective_rank": "effective rank"}
@@ -45,6 +57,12 @@ class ClaimVerdict:
         Mean of improved − baseline over seeds, and half the width of its interval; NaN if nothing was run.
     seeds : int
         Number of pairs of models.
+    seed_spread : float
+        Standard deviation of improved − baseline over seeds; NaN with fewer than two.
+    image_error : float
+        Half the width of the interval over test images.
+    paired_images : bool
+        Whether `image_error` was taken from the differences of each image.
     """
 
     baseline: str
@@ -52,6 +70,9 @@ class ClaimVerdict:
     difference: float
     error: float
     seeds: int
+    seed_spread: float = np.nan
+    image_error: float = np.nan
+    paired_images: bool = False
 
     @property
     def label(self) -> str:
@@ -68,7 +89,7 @@ class ClaimVerdict:
     def rule(self) -> str:
         """Source of the interval, as a phrase."""
         if self.seeds > 1:
-            return f"{self.seeds} seeds, paired"
+            return f"{self.seeds} seeds, paired" + (", and paired test images" if self.paired_images else "")
         return "one seed: error over test images only" if self.seeds else ""
 
 
@@ -81,7 +102,8 @@ def compare_objectives(
     ----------
     ledger : DataFrame
         Records of one experiment: cell, seed, epochs, train_images, test_images, readout, metric, value, error (two
-        standard errors over test images). Only cells named after an objective are compared.
+        standard errors over test images), and if known correct (`pack_bits` of whether each test image is classified
+        right). Only cells named after an objective are compared.
     baseline, improved : str
         Objectives, for instance "MAE" and "U-MAE".
     metric, readout : str
@@ -103,14 +125,41 @@ def compare_objectives(
     chosen = ledger[(ledger.metric == metric) & (ledger.readout == readout)].dropna(subset=["value"])
     one, two = (chosen[chosen.cell == name] for name in (baseline, improved))
     pairs = one.merge(two, on=_PAIRING_COLUMNS, suffixes=("_baseline", "_improved"))
-    gains = (pairs.value_improved - pairs.value_baseline).to_numpy(float)
-    n = len(gains)
+    n = len(pairs)
     if not n:
         return ClaimVerdict(baseline, improved, np.nan, np.nan, 0)
-    error = float(np.hypot(pairs.error_baseline, pairs.error_improved).mean())
-    if n > 1:
-        error = max(error, float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * gains.std(ddof=1) / np.sqrt(n)))
-    return ClaimVerdict(baseline, improved, float(gains.mean()), error, n)
+    gains = (pairs.value_improved - pairs.value_baseline).to_numpy(float)
+    images = _mean_gain_of_each_image(pairs)
+    image_error = _half_width_over_images(pairs) if images is None else _normal_half_width(images)
+    spread = float(gains.std(ddof=1)) if n > 1 else np.nan
+    error = image_error if n == 1 else float(np.hypot(image_error, t_half_width(spread, n)))
+    return ClaimVerdict(baseline, improved, float(gains.mean()), error, n, spread, image_error, images is not None)
+
+
+def t_half_width(spread: float, n: int) -> float:
+    """Return half the width of Student's interval of a mean of `n` values with a standard deviation of `spread`."""
+    return float(stats.t.isf(TAIL, n - 1) * spread / np.sqrt(n))
+
+
+def _normal_half_width(gains: np.ndarray) -> float:
+    return float(stats.norm.isf(TAIL) * gains.std(ddof=1) / np.sqrt(len(gains)))
+
+
+def _half_width_over_images(pairs: pd.DataFrame) -> float:
+    """Return half the width of the interval over test images, as if each model was tested on images of its own."""
+    return float(stats.norm.isf(TAIL) * np.hypot(pairs.error_baseline, pairs.error_improved).mean() / 2)
+
+
+def _mean_gain_of_each_image(pairs: pd.DataFrame) -> np.ndarray | None:
+    """Return improved − baseline of each test image, averaged over seeds; None where predictions are not known."""
+    texts = pairs.filter(["correct_baseline", "correct_improved"])
+    if texts.shape[1] < 2 or texts.isna().any(axis=None):
+        return None
+    count = int(pairs.test_images.iloc[0])
+    if count < 2 or (pairs.test_images != count).any():
+        return None
+    baseline, improved = (np.mean([unpack_bits(text, count) for text in texts[name]], axis=0) for name in texts.columns)
+    return np.asarray(improved - baseline)
 
 
 def claim_verdicts(ledger: pd.DataFrame) -> pd.DataFrame:

@@ -69,7 +69,7 @@ def collapse_text(diagnoses: Sequence[Diagnosis], *, colour: bool = False, width
             for note in one.notes:
                 console.print(f"note: {note}", markup=False)
             table = one.measurements.table
-            console.print(_rich_table(compact_table(table)))
+            console.print(_rich_table(last_layer_table(table)))
             if table.layer.nunique() > 1:
                 console.print("\neffective rank by layer", markup=False)
                 console.print(_rich_table(effective_rank_table_by_layer(table)))
@@ -78,7 +78,7 @@ def collapse_text(diagnoses: Sequence[Diagnosis], *, colour: bool = False, width
     return captured.get().rstrip()
 
 
-def compact_table(table: pd.DataFrame, metrics: Sequence[str] | None = COMPACT_METRICS) -> pd.DataFrame:
+def last_layer_table(table: pd.DataFrame, metrics: Sequence[str] | None = COMPACT_METRICS) -> pd.DataFrame:
     """Return the last layer's metrics and their baselines as text.
 
     Parameters

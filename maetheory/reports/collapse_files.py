@@ -22,7 +22,7 @@ from maetheory.figures.collapse import (
     feature_spectra,
 )
 from maetheory.figures.style import paper_style, save_figure
-from maetheory.reports.collapse import LEGEND, collapse_records, compact_table, effective_rank_table_by_layer
+from maetheory.reports.collapse import LEGEND, collapse_records, effective_rank_table_by_layer, last_layer_table
 from maetheory.reports.diagnosis import Diagnosis
 from maetheory.reports.page import Section, write_page
 
@@ -130,7 +130,7 @@ def _write_report_page(stage: Path, diagnoses: Sequence[Diagnosis], pictures: Ma
         "layers": "Effective rank by layer",
     }
     sections = [
-        Section(one.name, tables=[_findings_table(one), compact_table(one.measurements.table, None)])
+        Section(one.name, tables=[_findings_table(one), last_layer_table(one.measurements.table, None)])
         for one in diagnoses
     ]
     for name, paths in pictures.items():
@@ -170,7 +170,7 @@ def _load_report_table(one: Diagnosis) -> pd.DataFrame:
 
 def latex_table(diagnoses: Sequence[Diagnosis]) -> str:
     """Return all metrics of the last layer, under their publications' conventions, as a LaTeX table with booktabs."""
-    frames = [compact_table(one.measurements.table, None).assign(checkpoint=one.name) for one in diagnoses]
+    frames = [last_layer_table(one.measurements.table, None).assign(checkpoint=one.name) for one in diagnoses]
     frame = pd.concat(frames, ignore_index=True)
     frame = frame[["checkpoint", *frames[0].columns[:-1]]]
     lines = [

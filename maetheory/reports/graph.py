@@ -51,12 +51,12 @@ def graph_text(study: GraphStudy, *, colour: bool = False, width: int = 0) -> st
         console.print(_statistics_table(study))
         console.print(statistics.certificate, markup=False)
         console.print(f"The statistics are {statistics.description}.\n", markup=False)
-        for line in graph_summary(study):
+        for line in graph_summary_sentences(study):
             console.print(line, markup=False)
     return captured.get().rstrip()
 
 
-def graph_summary(study: GraphStudy) -> list[str]:
+def graph_summary_sentences(study: GraphStudy) -> list[str]:
     """Return sentences on the components, the bound, and the statistics that the sample leaves undecided."""
     sentences = [*_components_sentences(study), _bound_sentence(study)]
     statistics = study.statistics.by_name
@@ -91,7 +91,7 @@ def graph_document(study: GraphStudy) -> dict[str, Any]:
             "certificate": statistics.certificate,
             "meaning": statistics.description,
             "verdict": statistics.verdict,
-            "reading": graph_summary(study),
+            "reading": graph_summary_sentences(study),
             "provenance": provenance(seed=config.seed, device=device_name(config.device or "cpu")),
         }
     )

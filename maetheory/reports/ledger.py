@@ -17,7 +17,8 @@ KEY_COLUMNS = ("experiment", "cell", "objective", "seed", "readout", "metric")
 """Fields that identify a record; a later record with the same values replaces an earlier one."""
 _TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     **dict.fromkeys(
-        ("experiment", "cell", "objective", "dataset", "readout", "metric", "recipe", "precision"), ((str,), "a text")
+        ("experiment", "cell", "objective", "dataset", "readout", "metric", "recipe", "precision", "correct"),
+        ((str,), "a text"),
     ),
     **dict.fromkeys(("seed", "epochs", "train_images", "test_images"), ((int,), "an integer")),
     **dict.fromkeys(("value", "error"), ((int, float), "a number")),

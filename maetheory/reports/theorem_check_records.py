@@ -28,7 +28,7 @@ def checks_document(
     }
 
 
-def check_records(surveys: Iterable[TheoremSurvey], *, seed: int) -> list[dict[str, Any]]:
+def theorem_check_ledger_records(surveys: Iterable[TheoremSurvey], *, seed: int) -> list[dict[str, Any]]:
     """Return one ledger record per check, with provenance; its metric is "slack", its readout the world's name."""
     origin = provenance(seed=seed)
     return [

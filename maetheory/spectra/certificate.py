@@ -9,7 +9,7 @@ import numpy as np
 from maetheory.core import Estimate, InputError, generator
 from maetheory.spectra.component_spectrum import MergedSpectrum
 from maetheory.spectra.counting_operator import Array, CountingOperator
-from maetheory.spectra.enclose import NormBounds, enclosure, residual_block
+from maetheory.spectra.enclose import NormBounds, enclosure_radius, residual_block
 from maetheory.spectra.lanczos_bound import STEPS, missed_below_by_lanczos
 from maetheory.spectra.result import Spectrum
 from maetheory.spectra.triplets import SingularTriplets
@@ -65,7 +65,7 @@ def certified_spectrum(products: CountingOperator, merged: MergedSpectrum, bound
     """Return the merged triplets as a Spectrum, given bounds on the largest singular value that was not computed."""
     triplets = merged.triplets
     residual = residual_block(products, triplets.values, triplets.left, triplets.right)
-    radius = enclosure(residual, triplets.left, triplets.right, float(triplets.values[0]))
+    radius = enclosure_radius(residual, triplets.left, triplets.right, float(triplets.values[0]))
     return Spectrum(
         values=triplets.values,
         left=triplets.left,
@@ -73,7 +73,7 @@ def certified_spectrum(products: CountingOperator, merged: MergedSpectrum, bound
         residuals=np.linalg.norm(residual, axis=0),
         missed_below=Estimate(max(merged.dropped_below, bounds.upper), sampled=bounds.failure_probability > 0),
         matvecs=products.matvecs,
-        enclosure=radius,
+        enclosure_radius=radius,
         missed_above=max(merged.dropped_above, bounds.lower),
         failure_probability=bounds.failure_probability,
     )

@@ -31,7 +31,7 @@ def residual_block(products: CountingOperator, values: Array, left: Array, right
     return np.vstack([left_residual, right_residual]) / np.sqrt(2.0)
 
 
-def enclosure(residual: Array, left: Array, right: Array, norm: float) -> float:
+def enclosure_radius(residual: Array, left: Array, right: Array, norm: float) -> float:
     """Radius of intervals around k approximate singular values that hold k true ones.
 
     For any X of full column rank and any symmetric Θ, k eigenvalues of H lie, paired, within ‖HX − XΘ‖₂ / σ_min(X)
@@ -59,7 +59,7 @@ def enclosure(residual: Array, left: Array, right: Array, norm: float) -> float:
     Examples
     --------
     >>> b, e = np.diag([2.0, 1.0]), np.eye(2)[:, :1]
-    >>> bool(enclosure(residual_block(CountingOperator(b), np.array([2.0]), e, e), e, e, 2.0) < 1e-14)
+    >>> bool(enclosure_radius(residual_block(CountingOperator(b), np.array([2.0]), e, e), e, e, 2.0) < 1e-14)
     True
     """
     gram = (left.T @ left + right.T @ right) / 2.0  # (k, k)

@@ -26,7 +26,7 @@ class Spectrum:
         which case it fails with probability at most `failure_probability`.
     matvecs : int
         Number of products with B or Bᵀ, one per column, including the certificate; 0 for a dense solution.
-    enclosure : float
+    enclosure_radius : float
         Radius around `values` within which k singular values of B lie (`complete` says whether they are the top k).
     missed_above : float
         Lower bound on ‖B(I − VVᵀ)‖, the largest singular value outside the span of the right vectors.
@@ -50,15 +50,15 @@ class Spectrum:
     residuals: Array
     missed_below: Estimate
     matvecs: int
-    enclosure: float
+    enclosure_radius: float
     missed_above: float
     failure_probability: float
 
     def first(self, k: int) -> Spectrum:
         """Return the k largest of these triplets; the other values then bound what is not returned.
 
-        At least k + 1 singular values exceed σ_{k+1} − `enclosure`. Every value above `missed_below` is among these, so
-        the next one is at most the larger of σ_{k+1} + `enclosure` and `missed_below`.
+        At least k + 1 singular values exceed σ_{k+1} − `enclosure_radius`. Every value above `missed_below` is among
+        these, so the next one is at most the larger of σ_{k+1} + `enclosure_radius` and `missed_below`.
 
         Examples
         --------
@@ -70,7 +70,7 @@ class Spectrum:
         if k >= len(self.values):
             return self
         next_value = float(self.values[k])
-        upper = max(next_value + self.enclosure, float(self.missed_below))
+        upper = max(next_value + self.enclosure_radius, float(self.missed_below))
         return replace(
             self,
             values=self.values[:k],
@@ -78,28 +78,34 @@ class Spectrum:
             right=self.right[:, :k],
             residuals=self.residuals[:k],
             missed_below=Estimate(upper, sampled=self.missed_below.sampled),
-            missed_above=max(next_value - self.enclosure, self.missed_above),
+            missed_above=max(next_value - self.enclosure_radius, self.missed_above),
         )
 
     @property
     def missed(self) -> bool:
         """Whether a singular value larger than the last one returned was provably missed."""
-        return bool(self.missed_above > self.values[-1] + self.enclosure)
+        return bool(self.missed_above > self.values[-1] + self.enclosure_radius)
 
     @property
     def complete(self) -> bool:
         """Whether these are the top k and the next value is smaller (up to `failure_probability`); else False."""
-        return bool(self.missed_below <= self.values[-1] - self.enclosure)
+        return bool(self.missed_below <= self.values[-1] - self.enclosure_radius)
 
     @property
     def lower(self) -> Array:
         """Lower bounds on σ₁..σ_k of B, shape (k,)."""
-        return (self.values - self.enclosure).clip(min=0.0)
+        return (self.values - self.enclosure_radius).clip(min=0.0)
 
     @property
     def upper(self) -> Array:
         """Upper bounds on σ₁..σ_k of B, shape (k,), since no missed value exceeds `missed_below`."""
-        return self.values.clip(min=float(self.missed_below)) + self.enclosure
+        return self.values.clip(min=float(self.missed_below)) + self.enclosure_radius
+
+    @property
+    def enclosure(self) -> float:
+        """Old name of `enclosure_radius`."""
+        warnings.warn("Spectrum.enclosure was renamed; use Spectrum.enclosure_radius", DeprecationWarning, stacklevel=2)
+        return self.enclosure_radius
 
     @property
     def reading(self) -> str:

@@ -239,7 +239,7 @@ class Theorem:
                 if "overflow" not in flags:
                     raise
                 return self._without_sides(Verdict.INAPPLICABLE, str(SquaresOverflowError("a matrix")))
-        return _refuse_lost_squares(found, flags)
+        return _mark_inapplicable_if_squares_overflow_or_underflow(found, flags)
 
     def _evaluate(self, world: dict[str, Any]) -> Check:
         for name, derive in self.derived.items():
@@ -326,7 +326,7 @@ def _longest_sum(world: Objects) -> int:
     return 8 + max((n for shape in (*shapes, *(np.shape(v) for v in world.values())) for n in shape), default=0)
 
 
-def _refuse_lost_squares(found: Check, flags: set[str]) -> Check:
+def _mark_inapplicable_if_squares_overflow_or_underflow(found: Check, flags: set[str]) -> Check:
     """Return the check, as INAPPLICABLE if squares left the range of float64, so that they prove nothing."""
     sides = (found.lhs, found.rhs, found.scale)
     if found.verdict is Verdict.INAPPLICABLE:

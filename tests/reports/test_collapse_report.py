@@ -14,7 +14,7 @@ from maetheory.checkpoints import Encoder, EncoderConfig
 from maetheory.core import InputError
 from maetheory.core.json_documents import json_ready
 from maetheory.data import ImageSet
-from maetheory.reports.collapse import collapse_document, collapse_text, compact_table, effective_rank_table_by_layer
+from maetheory.reports.collapse import collapse_document, collapse_text, effective_rank_table_by_layer, last_layer_table
 from maetheory.reports.collapse_files import escape_latex, latex_table
 from maetheory.reports.diagnosis import Diagnosis, diagnose, parse_layer, unique_names
 
@@ -52,7 +52,7 @@ def test_numbers_that_are_not_finite_are_null(found: list[Diagnosis]) -> None:
 
 def test_compact_table_holds_the_last_layer_and_layer_table_every_layer(found: list[Diagnosis]) -> None:
     table = found[0].measurements.table
-    compact = compact_table(table)
+    compact = last_layer_table(table)
     assert len(compact) == 2 * 12
     whole = table[(table.layer == 1) & (table.metric == "rankme") & (table.convention == "garrido-2023")]
     shown = compact[compact.metric == "rankme"].value
@@ -83,4 +83,4 @@ def test_an_error_names_its_file_once(tmp_path: Path) -> None:
 
 
 def test_a_table_without_the_shown_metrics_is_empty() -> None:
-    assert compact_table(pd.DataFrame({"layer": [0], "readout": ["cls"], "metric": ["none"]})).empty
+    assert last_layer_table(pd.DataFrame({"layer": [0], "readout": ["cls"], "metric": ["none"]})).empty

@@ -9,7 +9,7 @@ from maetheory.core import InputError
 from maetheory.spectra import (
     CountingOperator,
     certify,
-    enclosure,
+    enclosure_radius,
     missed_below,
     missed_below_by_lanczos,
     residual_block,
@@ -100,7 +100,7 @@ def test_enclosure_holds_for_perturbed_and_skewed_vectors(clustered, noise):
     u = left[:, :6] + noise * rng.standard_normal((120, 6))
     v = right[:6].T + noise * rng.standard_normal((80, 6))
     residual = residual_block(CountingOperator(clustered), values[:6], u, v)
-    radius = enclosure(residual, u, v, 1.0)
+    radius = enclosure_radius(residual, u, v, 1.0)
     spectrum = np.concatenate([truth, -truth, np.zeros(40)])  # of H
     assert all(np.sum(np.abs(spectrum - value) <= radius) >= 1 for value in values[:6])
     assert radius <= 100 * noise
@@ -109,7 +109,7 @@ def test_enclosure_holds_for_perturbed_and_skewed_vectors(clustered, noise):
 def test_enclosure_is_attained_by_a_single_rayleigh_quotient():
     """For B = diag(1, 0) and a vector at 45 degrees, σ = 1/2 is 1/2 from both eigenvalues and the residual is 1/2."""
     b, v = np.diag([1.0, 0.0]), np.full((2, 1), 1 / np.sqrt(2))
-    radius = enclosure(residual_block(CountingOperator(b), np.array([0.5]), v, v), v, v, 1.0)
+    radius = enclosure_radius(residual_block(CountingOperator(b), np.array([0.5]), v, v), v, v, 1.0)
     assert radius == pytest.approx(0.5, abs=1e-14)
 
 
@@ -117,13 +117,13 @@ def test_enclosure_takes_the_norm_of_the_block_not_of_its_columns():
     """The block of two equal columns has √2 times their norm."""
     residual = np.ones((4, 2)) / 2.0
     basis = np.eye(2)
-    assert enclosure(residual, basis, basis, 0.0) == pytest.approx(np.sqrt(2.0))
+    assert enclosure_radius(residual, basis, basis, 0.0) == pytest.approx(np.sqrt(2.0))
 
 
 def test_dependent_vectors_enclose_nothing():
     twice = np.ones((2, 2)) / np.sqrt(2)
     residual = residual_block(CountingOperator(np.eye(2)), np.ones(2), twice, twice)
-    assert enclosure(residual, twice, twice, 1.0) > 1e6 * np.abs(residual).max()
+    assert enclosure_radius(residual, twice, twice, 1.0) > 1e6 * np.abs(residual).max()
 
 
 @pytest.mark.parametrize("bound", MISSED_BOUNDS)
@@ -176,7 +176,9 @@ def test_more_steps_tighten_the_bound_on_missed_values():
     assert 0.99**8 <= many < few
 
 
-def test_the_old_name_of_the_summary_warns():
+def test_old_names_of_attributes_warn():
     found = of_some(np.diag([1.0, 0.5, 0.25]), np.arange(2))
+    with pytest.warns(DeprecationWarning, match=r"use Spectrum\.enclosure_radius"):
+        assert found.enclosure == found.enclosure_radius
     with pytest.warns(DeprecationWarning, match=r"use Spectrum\.summary"):
         assert found.reading == found.summary

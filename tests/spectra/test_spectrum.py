@@ -41,7 +41,7 @@ def assert_certified(found: Spectrum, dense: np.ndarray, k: int) -> None:
     np.testing.assert_allclose(found.residuals, np.linalg.norm(error, axis=0) / np.sqrt(2), atol=tolerance)
     assert (found.lower <= truth[:k]).all()
     assert (truth[:k] <= found.upper).all()
-    assert found.enclosure >= found.residuals.max()
+    assert found.enclosure_radius >= found.residuals.max()
     assert found.missed_below + tolerance >= truth[k]
     assert not found.missed
 

@@ -69,7 +69,7 @@ def test_values_agree_and_bounds_hold(kind):
         assert (found.lower <= truth[:k] + oracle).all(), label
         assert (truth[:k] <= found.upper + oracle).all(), label
         assert truth[k] <= found.missed_below + oracle, label
-        assert found.missed_above <= truth[k] + found.enclosure + oracle, label
+        assert found.missed_above <= truth[k] + found.enclosure_radius + oracle, label
         assert not found.missed, label
 
 
@@ -117,4 +117,4 @@ def test_values_far_below_the_first_keep_their_digits():
     found = spectrum(left * values @ right.T, 12)
     rounding = EPS * np.sqrt(140.0)
     np.testing.assert_allclose(found.values, values[:12], rtol=0, atol=10 * rounding)
-    assert found.enclosure < 8 * np.sqrt(12.0) * rounding  # the tolerance of the block method for twelve columns
+    assert found.enclosure_radius < 8 * np.sqrt(12.0) * rounding  # the tolerance of the block method for twelve columns

@@ -14,7 +14,7 @@ Read in this order:
    on what nothing states.
 4. `lookup`, `model_names`, `pickled_modules`, `stated_values`: sources of stated values that several dialects share.
 5. One module a family of code bases: `mae`, `hugging_face`, `hugging_face_towers`, `timm`, `beit`, `joint_embedding`,
-   `lightning`, `openmmlab`, `torchvision`, `vit_pytorch`.
+   `lightning_libraries`, `openmmlab`, `torchvision`, `vit_pytorch`.
 
 Examples
 --------

@@ -7,7 +7,7 @@ from maetheory.checkpoints.dialects.dialect import Dialect
 from maetheory.checkpoints.dialects.hugging_face import HUGGING_FACE_DIALECTS
 from maetheory.checkpoints.dialects.hugging_face_towers import HUGGING_FACE_TOWER_DIALECTS
 from maetheory.checkpoints.dialects.joint_embedding import JOINT_EMBEDDING_DIALECTS
-from maetheory.checkpoints.dialects.lightning import LIGHTNING_DIALECTS
+from maetheory.checkpoints.dialects.lightning_libraries import LIGHTNING_DIALECTS
 from maetheory.checkpoints.dialects.mae import MAE_DIALECTS
 from maetheory.checkpoints.dialects.openmmlab import OPENMMLAB_DIALECTS
 from maetheory.checkpoints.dialects.timm import TIMM_DIALECTS

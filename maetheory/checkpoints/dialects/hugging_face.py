@@ -137,7 +137,7 @@ def _config_values_from_preprocessor(preprocessor: Mapping[str, Any]) -> dict[st
     return config_values
 
 
-def _fuse_projections(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _fuse_qkv_and_swiglu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Concatenate queries, keys and values, and the two halves of a SwiGLU, the gate first."""
     fused = fuse_qkv(tensors)
     for name in [name for name in fused if ".mlp.gate." in name]:
@@ -155,7 +155,7 @@ HUGGING_FACE_VIT = Dialect(
     prefixes=("", "model.", "backbone.", "net."),
     rename=(*EMBEDDINGS, *ATTENTION, *BLOCKS, *OTHER_RENAMES),
     unused=UNUSED,
-    convert=_fuse_projections,
+    convert=_fuse_qkv_and_swiglu,
     config_values=_config_values,
     defaults={"eps": 1e-12, "activation": "gelu"},
     recompute_sincos=False,

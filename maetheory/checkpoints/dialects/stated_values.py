@@ -47,7 +47,7 @@ ACTIVATION_BY_CLASS = {
 }
 
 
-def module_values(contents: CheckpointContents, match: DialectMatch) -> dict[str, ConfigValue]:
+def pickled_module_values(contents: CheckpointContents, dialect_match: DialectMatch) -> dict[str, ConfigValue]:
     """Return heads, ε, activation and image size that the attributes of the matched pickled module state.
 
     Raises
@@ -55,8 +55,8 @@ def module_values(contents: CheckpointContents, match: DialectMatch) -> dict[str
     InputError
         If the module has rotary positions, or takes images that are not square.
     """
-    attributes = _relative_names(contents.module_attributes, match)
-    classes = _relative_names(contents.module_classes, match)
+    attributes = _relative_names(contents.module_attributes, dialect_match)
+    classes = _relative_names(contents.module_classes, dialect_match)
     rotary = next((name for name, kind in classes.items() if ROTARY_MODULE.fullmatch(kind)), None)
     if rotary is not None:
         raise InputError(f"its module {rotary} is {classes[rotary]}: its positions are rotary, and it cannot be loaded")
@@ -98,18 +98,18 @@ def refuse_rectangles(size: Any, source: str) -> None:
     _square_side(size, source)
 
 
-def _relative_names(values: Mapping[str, Any], match: DialectMatch) -> dict[str, Any]:
+def _relative_names(values: Mapping[str, Any], dialect_match: DialectMatch) -> dict[str, Any]:
     """Return attributes of the encoder's module under names without path, wrappers and prefix, decoders left out."""
     found = {}
-    start = match.state_dict_path + "." if match.state_dict_path else ""
+    start = dialect_match.state_dict_path + "." if dialect_match.state_dict_path else ""
     for name, value in values.items():
         if not (name + ".").startswith(start):
             continue
         inner = name[len(start) :]
-        for wrapper in match.wrappers:
+        for wrapper in dialect_match.wrappers:
             inner = inner.replace(wrapper, "")
-        if inner.startswith(match.prefix) and "decoder" not in inner:
-            found[inner[len(match.prefix) :]] = value
+        if inner.startswith(dialect_match.prefix) and "decoder" not in inner:
+            found[inner[len(dialect_match.prefix) :]] = value
     return found
 
 

@@ -69,7 +69,7 @@ class Storages:
         """
         if not (is_shape((start,)) and is_shape(size) and is_shape(stride) and len(size) == len(stride)):
             raise InputError(f"its pickle describes a tensor without a proper shape of at most {MAX_DIMENSIONS} axes")
-        numbers = self._typed_storage(storage, dtype)
+        numbers = self._load_storage(storage, dtype)
         self.allowance.spend(math.prod(size) * numbers.itemsize)
         if math.prod(size) == 0:
             return torch.empty(size, dtype=numbers.dtype)
@@ -80,7 +80,7 @@ class Storages:
             )
         return numbers.as_strided(size, stride, start)
 
-    def _typed_storage(self, storage: StorageReference, dtype: torch.dtype | None) -> Tensor:
+    def _load_storage(self, storage: StorageReference, dtype: torch.dtype | None) -> Tensor:
         """Return a whole storage as one-dimensional tensor, of its own dtype or another of the same bytes."""
         stored = storage_dtype(storage.storage_class)
         if storage.key not in self.loaded:

@@ -234,7 +234,7 @@ class KernelGraph:
             return tail_energy(whole, spectrum.values[:k] ** 2, seed=seed)
 
         found = self.kernel_matrix.run_on_root(estimate)
-        enclosure_error = 4 * spectrum.enclosure * float((spectrum.values[:k] ** 3).sum())
+        enclosure_error = 4 * spectrum.enclosure_radius * float((spectrum.values[:k] ** 3).sum())
         return Estimate(found.value, found.error * (1 + found.sampled) + enclosure_error, found.sampled)
 
     @property
@@ -246,7 +246,7 @@ class KernelGraph:
 def residual_bound(phi: float, spectrum: Spectrum) -> float:
     """Return φ / (1 − λ_{k+1}) from k + 1 singular values, infinite where the last cannot be told from 1."""
     gap = 1 - float(spectrum.values[-1]) ** 2
-    return float(phi) / gap if gap > 2 * spectrum.enclosure else float("inf")
+    return float(phi) / gap if gap > 2 * spectrum.enclosure_radius else float("inf")
 
 
 def check_shared_targets(self_pair_fraction: float) -> None:

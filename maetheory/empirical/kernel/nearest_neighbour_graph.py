@@ -129,7 +129,7 @@ class NeighbourGraph:
             for start in range(0, self.n, CHUNK_ROWS)
         )
         values = spectrum.values[:k]
-        error = 4 * spectrum.enclosure * float((values**3).sum()) + _EPS * self.n * whole
+        error = 4 * spectrum.enclosure_radius * float((values**3).sum()) + _EPS * self.n * whole
         return Estimate(max(whole - float((values**4).sum()), 0.0), error)
 
 

@@ -53,7 +53,7 @@ def summarise(graph: KernelGraph | NeighbourGraph, k: int, *, seed: int = 0) -> 
         If k is not from 1 to N − 1, there are no labels, or no two images share a target.
     """
     found = graph.spectrum(k + 1, seed=seed)
-    values = tuple(_squared(sigma, found.enclosure) for sigma in found.values)
+    values = tuple(_squared(sigma, found.enclosure_radius) for sigma in found.values)
     distinct, own = graph.pair_label_error(), graph.pair_label_error(distinct=False)
     alpha = graph.view_label_error(seed=seed)
     return KernelGraphSummary(

@@ -32,9 +32,9 @@ class Classifier(nn.Module):
         super().__init__()
         self.encoder = encoder
 
-    def forward(self, images: Tensor, drop_path_scale: Tensor | None = None) -> Tensor:
-        """Map images (B, C, H, W) to logits (B, classes); `drop_path_scale` as for `Encoder.iter_hidden_states`."""
-        return self.encoder.logits(images, drop_path_scale)
+    def forward(self, images: Tensor, branch_factors: Tensor | None = None) -> Tensor:
+        """Map images (B, C, H, W) to logits (B, classes); `branch_factors` as for `Encoder.iter_hidden_states`."""
+        return self.encoder.logits(images, branch_factors)
 
 
 def classifier_with_new_head(encoder: Encoder, classes: int, readout: Literal["mean", "cls"], seed: int) -> Classifier:

@@ -37,12 +37,15 @@ class FinetuneResult(NamedTuple):
         In eval mode, with its head; see `encoder.logits`.
     run : TrainResult
         The training run. Its checkpoint can be read by `load_checkpoint`.
+    correct : tuple of bool
+        For each test image, in order, whether its prediction is right.
     """
 
     accuracy: Estimate
     recipe: str
     encoder: Encoder
     run: TrainResult
+    correct: tuple[bool, ...]
 
 
 def finetune(
@@ -94,12 +97,20 @@ def finetune(
     )
     encoder = cast(Classifier, run.model).encoder
     count = len(images) if isinstance(images, ImageSet) else len(images.listing.files)
-    return FinetuneResult(evaluate_accuracy(encoder, test, progress=progress), config.describe(count), encoder, run)
+    hits = predictions_are_correct(encoder, test, progress=progress)
+    return FinetuneResult(accuracy_estimate(hits), config.describe(count), encoder, run, tuple(hits.tolist()))
+
+
+def evaluate_accuracy(encoder: Encoder, test: ImageSet | FolderStream, *, progress: Progress = no_progress) -> Estimate:
+    """Return the top-1 accuracy of an encoder's head, with two binomial standard errors."""
+    return accuracy_estimate(predictions_are_correct(encoder, test, progress=progress))
 
 
 @torch.no_grad()
-def evaluate_accuracy(encoder: Encoder, test: ImageSet | FolderStream, *, progress: Progress = no_progress) -> Estimate:
-    """Return the top-1 accuracy of an encoder's head, with two binomial standard errors."""
+def predictions_are_correct(
+    encoder: Encoder, test: ImageSet | FolderStream, *, progress: Progress = no_progress
+) -> np.ndarray:
+    """Return whether the top-1 prediction of an encoder's head is right, for each test image: bool (N,)."""
     config, device = encoder.config, next(encoder.parameters()).device
     n_images = len(test) if isinstance(test, ImageSet) else len(test.listing.files)
     hits: list[np.ndarray] = []
@@ -107,7 +118,7 @@ def evaluate_accuracy(encoder: Encoder, test: ImageSet | FolderStream, *, progre
         resized = resize_to_encoder(torch.from_numpy(pixels).to(device), config.image_size, config.channels)
         hits.append(encoder.logits(resized).argmax(1).cpu().numpy() == labels)
         progress(done, _num_batches(test), f"testing on {n_images} images")
-    return accuracy_estimate(np.concatenate(hits))
+    return np.concatenate(hits)
 
 
 def count_classes(images: ImageSet | FolderStream) -> int:

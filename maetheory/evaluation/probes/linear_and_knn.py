@@ -22,10 +22,21 @@ RECIPE = (
 
 
 class ProbeResult(NamedTuple):
-    """Test accuracy of a probe (0 to 1, with two binomial standard errors) and its recipe in words."""
+    """Result of a probe.
+
+    Attributes
+    ----------
+    accuracy : Estimate
+        On the test images, 0 to 1, with two binomial standard errors.
+    recipe : str
+    correct : tuple of bool
+        For each test image, in order, whether its prediction is right: what a comparison of two models on the same
+        images is paired by.
+    """
 
     accuracy: Estimate
     recipe: str
+    correct: tuple[bool, ...]
 
 
 def linear_probe(Z: Any, y: Any, Z_test: Any, y_test: Any, *, C: float = 1.0) -> ProbeResult:
@@ -61,7 +72,7 @@ def linear_probe(Z: Any, y: Any, Z_test: Any, y_test: Any, *, C: float = 1.0) ->
         model.fit(features, labels)
     if model[-1].n_iter_.max() >= MAX_ITERATIONS:
         recipe += " (not converged)"
-    return ProbeResult(accuracy_estimate(model.predict(test) == truth), recipe)
+    return probe_result(model.predict(test) == truth, recipe)
 
 
 def knn_probe(Z: Any, y: Any, Z_test: Any, y_test: Any, *, k: int = 20) -> ProbeResult:
@@ -73,7 +84,7 @@ def knn_probe(Z: Any, y: Any, Z_test: Any, y_test: Any, *, k: int = 20) -> Probe
     k = min(k, len(labels))
     model = KNeighborsClassifier(n_neighbors=k)
     hits = model.fit(normalize(features), labels).predict(normalize(test)) == truth
-    return ProbeResult(accuracy_estimate(hits), f"{k} nearest neighbours, cosine distance, majority vote")
+    return probe_result(hits, f"{k} nearest neighbours, cosine distance, majority vote")
 
 
 def check_probe_data(*values: Any) -> tuple[np.ndarray, ...]:
@@ -92,6 +103,11 @@ def check_probe_data(*values: Any) -> tuple[np.ndarray, ...]:
     if len(np.unique(y)) < 2:
         raise InputError("a probe needs at least two classes, but y holds one")
     return Z.astype(np.float64), y, Z_test.astype(np.float64), y_test
+
+
+def probe_result(hits: np.ndarray, recipe: str) -> ProbeResult:
+    """Return the result of a probe from whether each prediction (M,) is right."""
+    return ProbeResult(accuracy_estimate(hits), recipe, tuple(hits.tolist()))
 
 
 def accuracy_estimate(hits: np.ndarray) -> Estimate:

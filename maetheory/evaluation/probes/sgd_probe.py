@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from maetheory.core import InputError, Progress, generator, no_progress
 from maetheory.evaluation.probes.lars import LARS
-from maetheory.evaluation.probes.linear_and_knn import ProbeResult, accuracy_estimate, check_probe_data
+from maetheory.evaluation.probes.linear_and_knn import ProbeResult, check_probe_data, probe_result
 from maetheory.evaluation.probes.linear_head import initial_linear
 from maetheory.evaluation.probes.probe_config import ProbeConfig
 from maetheory.training import learning_rate
@@ -70,7 +70,7 @@ def sgd_probe(
     with torch.no_grad():
         logits = fold_batch_norm(head)(torch.from_numpy(test).to(device, torch.float32))
     hits = names[logits.argmax(1).cpu().numpy()] == truth
-    return ProbeResult(accuracy_estimate(hits), config.describe(len(labels)))
+    return probe_result(hits, config.describe(len(labels)))
 
 
 def initial_head(width: int, classes: int, seed: int) -> nn.Sequential:

@@ -107,8 +107,12 @@ def test_two_processes_find_what_one_finds(
         ours, theirs = one["spectra"][k], two["spectra"][k]
         assert ours.values == pytest.approx(graph.spectrum(k).values, abs=1e-10)
         assert (ours.values == theirs.values).all()
-        assert (ours.summary, ours.enclosure, ours.matvecs) == (theirs.summary, theirs.enclosure, theirs.matvecs)
-        assert ours.enclosure < 1e-10
+        assert (ours.summary, ours.enclosure_radius, ours.matvecs) == (
+            theirs.summary,
+            theirs.enclosure_radius,
+            theirs.matvecs,
+        )
+        assert ours.enclosure_radius < 1e-10
         assert not ours.missed
         if case != "pooled targets":
             left, right = (

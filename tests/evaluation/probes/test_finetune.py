@@ -109,13 +109,13 @@ def test_dropped_branches_are_left_out_and_kept_ones_are_rescaled(digits: ImageS
     images, encoder = torch.from_numpy(digits.images[:2]), classifier.encoder
     embedded, first, _ = encoder.hidden_states(images)
     none = torch.stack([torch.zeros(2, 2), torch.tensor([[1.0, 1.0], [0.0, 0.0]])])
-    states = list(encoder.iter_hidden_states(images, drop_path_scale=none))
+    states = list(encoder.iter_hidden_states(images, branch_factors=none))
     torch.testing.assert_close(states[-1][0], embedded[0])
     torch.testing.assert_close(states[-1][1], first[1])
     block, x = encoder.blocks[0], embedded
     x = x + 2 * block.attn(block.norm1(x), None)
     twice = list(
-        encoder.iter_hidden_states(images, drop_path_scale=torch.tensor([[[2.0, 3.0], [0.0, 0.0]]]).expand(2, -1, -1))
+        encoder.iter_hidden_states(images, branch_factors=torch.tensor([[[2.0, 3.0], [0.0, 0.0]]]).expand(2, -1, -1))
     )
     torch.testing.assert_close(twice[1], x + 3 * block.mlp(block.norm2(x)))
 
