@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from maetheory.core import InputError, generator
+from maetheory.core.processes import available_cores, check_process_count
 from maetheory.data.decode import (
     UndecodableError,
     random_resized_crop_and_flip,
@@ -58,7 +59,7 @@ class FolderStream:
     seed : int, default 0
     workers : int, optional
         Decoding processes of a training run, or threads of an iteration: by default one for each core, eight at most;
-        0 decodes in the calling thread.
+        0 decodes in the calling thread. At most four for each core.
     shard : (int, int), default (0, 1)
         This process's part of the epoch and how many parts there are, for training on several devices: part r of w
         takes every w-th image from the r-th on. In training the last few images are left out so that parts are equal.
@@ -93,6 +94,8 @@ class FolderStream:
             raise InputError(f"size and batch must be positive, but {self.size} and {self.batch} were given")
         if self.workers is not None and self.workers < 0:
             raise InputError(f"workers must not be negative, but {self.workers} was given")
+        if self.workers is not None:
+            check_process_count(self.workers, f"{self.workers} workers", "ask for fewer, or leave their number out")
         rank, parts = self.shard
         if not 0 <= rank < parts:
             raise InputError(f"shard must be (r, w) with 0 <= r < w, but {self.shard} was given")
@@ -126,8 +129,7 @@ class FolderStream:
         """Number of decoding workers: `workers`, or by default one for each core, eight at most."""
         if self.workers is not None:
             return self.workers
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return min(MAX_WORKERS, cores)
+        return min(MAX_WORKERS, available_cores())
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Iterate an evaluation stream once; for a training stream, call `epoch` with the number of the epoch."""
@@ -145,7 +147,7 @@ class FolderStream:
                 return str(error)
 
         order, skipped = self._epoch_order(number), dict[str, str]()
-        decoded = _map_ahead(decode, order.tolist(), self.n_workers, 2 * self.batch)
+        decoded = _map_in_threads_ahead(decode, order.tolist(), self.n_workers, 2 * self.batch)
         for start in range(0, len(order), self.batch):
             images, kept = [], []
             for index, result in zip(order[start : start + self.batch], decoded):
@@ -193,7 +195,7 @@ class FolderStream:
             If hardly any file can be decoded.
         """
         skipped: dict[str, str] = {}
-        for candidate in self._candidates(index, epoch, seed):
+        for candidate in self._iter_substitutes(index, epoch, seed):
             try:
                 image = self.decode(candidate, epoch, seed)
             except UndecodableError as error:
@@ -207,7 +209,7 @@ class FolderStream:
         """Warn once with the number of files in `skipped`."""
         warn_skipped_files(self.listing, self.skipped)
 
-    def _candidates(self, index: int, epoch: int, seed: int) -> Iterator[int]:
+    def _iter_substitutes(self, index: int, epoch: int, seed: int) -> Iterator[int]:
         yield index
         rng = generator(seed, "stand-in", epoch, index)
         yield from rng.integers(len(self.listing.files), size=MAX_SUBSTITUTES).tolist()
@@ -221,7 +223,9 @@ class FolderStream:
         return order[rank::parts][: self.n_images]
 
 
-def _map_ahead(function: Callable[[int], Any], items: Iterable[int], threads: int, ahead: int) -> Iterator[Any]:
+def _map_in_threads_ahead(
+    function: Callable[[int], Any], items: Iterable[int], threads: int, ahead: int
+) -> Iterator[Any]:
     """Yield ``function(item)`` of each item in order, computed in threads, at most `ahead` items ahead of the reader.
 
     Threads suffice, because Pillow releases the interpreter lock while it decodes.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from maetheory.core import InputError
 from maetheory.experiments.experiment import Experiment
+from maetheory.experiments.parallel_runs import check_workers
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class TrainingOptions:
     precision: str = "32-true"
 
     def check(self, experiment: Experiment) -> None:
-        """Raise InputError if an experiment cannot be run with these options."""
+        """Raise InputError if an experiment cannot be run with these options, or not on this machine."""
+        check_workers(self.workers)
         if self.finetuned and experiment.finetune is None:
             raise InputError(
                 f"the preset {experiment.name} has no recipe for fine-tuning; leave --finetune out, or give "

@@ -23,6 +23,7 @@ from typing import Protocol
 import torch
 
 from maetheory.core import InputError, Progress, no_progress
+from maetheory.core.processes import available_cores, check_process_count
 from maetheory.data import FolderStream, ImageSet
 from maetheory.training import TrainStep
 from maetheory.training.batches import batch_source
@@ -86,14 +87,13 @@ def run_jobs_in_parallel(
     Raises
     ------
     InputError
-        As `train` does, or if `workers` is below 1; the other runs are stopped and save a checkpoint.
+        As `train` does, or as `check_workers`; the other runs are stopped and save a checkpoint.
     KeyboardInterrupt
         After Ctrl-C; every run has saved a checkpoint.
     """
-    if workers is not None and workers < 1:
-        raise InputError(f"workers must be at least 1, but it is {workers}")
+    check_workers(workers)
     if workers is None:
-        workers = 1 if torch.cuda.is_available() else min(len(jobs), os.cpu_count() or 1)
+        workers = 1 if torch.cuda.is_available() else min(len(jobs), available_cores())
     if workers > 1:
         _run_in_processes(jobs, workers, progress)
         return
@@ -101,6 +101,15 @@ def run_jobs_in_parallel(
     for job in jobs:
         job.finish([_stop_if_requested], partial(_report_offset_progress, progress, before, total, job.name))
         before += _total_steps(job)
+
+
+def check_workers(workers: int | None) -> None:
+    """Raise InputError if a number of worker processes is below 1, or more than this machine can run at once."""
+    if workers is None:
+        return
+    if workers < 1:
+        raise InputError(f"workers must be at least 1, but it is {workers}")
+    check_process_count(workers, f"{workers} workers", "ask for fewer workers, or leave their number out")
 
 
 def _report_offset_progress(

@@ -90,9 +90,10 @@ def reproduce(
     out = Path(out)
     figures = Path(figures_to) if figures_to is not None else out / "figures"
     make_fabric(precision=precision)  # refuses at once what this machine lacks
+    options = TrainingOptions(compiled, workers, finetuned, precision)
+    options.check(experiment)
     images, test = load_experiment_images(experiment, root)
     make_folder(figures)
-    options = TrainingOptions(compiled, workers, finetuned, precision)
     ledger = train_and_measure(experiment, images, test, out=out, options=options, progress=progress)
     present = PRESENTATIONS[experiment.presentation]
     shown = present(MeasuredExperiment(experiment, ledger, images, test, out, figures))

@@ -58,8 +58,9 @@ def run(
     KeyboardInterrupt
         After Ctrl-C; the same call continues from there.
     """
-    images, test = load_experiment_images(experiment, root)
     options = TrainingOptions(compiled, workers, finetuned, precision)
+    options.check(experiment)
+    images, test = load_experiment_images(experiment, root)
     return train_and_measure(experiment, images, test, out=Path(out), options=options, progress=progress)
 
 

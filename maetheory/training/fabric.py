@@ -6,9 +6,12 @@ import os
 from typing import Any
 
 from lightning_fabric import Fabric
+from lightning_fabric.accelerators import CPUAccelerator
+from lightning_fabric.plugins.environments import LightningEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
-from maetheory.core import InputError
+from maetheory.core import InputError, printable_value
+from maetheory.core.processes import check_process_count
 from maetheory.training.sharding import fsdp_strategy
 
 STRATEGIES = ("auto", "ddp", "fsdp")
@@ -41,7 +44,7 @@ def make_fabric(
     ------
     InputError
         If a number is below 1 or not the one torchrun was given, the strategy is unknown or is "fsdp" for one process,
-        or this machine lacks what is asked for.
+        this machine lacks what is asked for, or several nodes are asked for that nothing starts.
     """
     if strategy not in STRATEGIES:
         raise InputError(f"the strategy must be one of {', '.join(STRATEGIES)}, but it is {strategy!r}")
@@ -62,13 +65,15 @@ def make_fabric(
         )
     try:
         chosen = fsdp_strategy(processes) if strategy == "fsdp" else "ddp" if processes > 1 else "auto"
-        return Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=precision, strategy=chosen)
+        fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=precision, strategy=chosen)
     except (ValueError, RuntimeError, MisconfigurationException) as error:
         reason = " ".join(str(error).split())
         raise InputError(
             f"this machine cannot train so (accelerator {accelerator}, {devices} devices, precision "
             f"{precision}): {reason}"
         ) from error
+    _check_launch(fabric, devices, nodes)
+    return fabric
 
 
 def fabric_precision(fabric: Fabric) -> str:
@@ -76,9 +81,34 @@ def fabric_precision(fabric: Fabric) -> str:
     return str(fabric.strategy.precision.precision)
 
 
+def _check_launch(fabric: Fabric, devices: int, nodes: int) -> None:
+    """Raise InputError before Fabric starts more processes than this machine can run, or waits for other nodes.
+
+    Processes that torchrun, SLURM or another launcher has started are its own affair. Without one, Fabric reaches other
+    nodes only if MASTER_ADDR names the first of them.
+    """
+    environment = getattr(fabric.strategy, "cluster_environment", None)
+    if not isinstance(environment, LightningEnvironment):
+        return
+    if nodes > 1 and "MASTER_ADDR" not in os.environ:
+        raise InputError(
+            f"this machine is 1 node, but nodes is {nodes}, and nothing starts the others: start the command on every "
+            f"node with torchrun --nnodes={nodes}, or leave nodes out"
+        )
+    if not environment.creates_processes_externally and isinstance(fabric.accelerator, CPUAccelerator):
+        check_process_count(devices, f"{devices} devices", "ask for fewer devices, or leave their number out")
+
+
 def _torchrun_sizes() -> tuple[int, int]:
     """Return (processes on this node, nodes) from torchrun's environment, (0, 0) without torchrun."""
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         return 0, 0
-    devices_started = int(os.environ["LOCAL_WORLD_SIZE"])
-    return devices_started, int(os.environ["WORLD_SIZE"]) // devices_started
+    local, total = (_positive_variable(name) for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
+    return local, total // local
+
+
+def _positive_variable(name: str) -> int:
+    text = os.environ.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
+        raise InputError(f"torchrun sets {name} to a number of processes, but it is {printable_value(text)}")
+    return int(text)
