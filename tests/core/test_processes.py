@@ -27,7 +27,7 @@ def test_the_memory_of_all_processes_must_be_free(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(processes, "available_cores", lambda: 8)
     monkeypatch.setattr(memory, "available_memory", lambda: int(3 * PROCESS_BYTES))
     check_process_count(3, "3 workers", "use fewer")
-    with pytest.raises(InputError, match="4 workers would take about 1 GB of memory, but .* are free: use fewer"):
+    with pytest.raises(InputError, match=r"4 workers would take about 1 GB of memory, but .* are free: use fewer"):
         check_process_count(4, "4 workers", "use fewer")
     monkeypatch.setattr(memory, "available_memory", lambda: 0)
     check_process_count(1, "1 worker", "use none")  # that is this process or one like it
