@@ -11,7 +11,7 @@ Read in this order:
 2. `encoder_config`, `encoder_layers`, `encoder`: the general Vision Transformer; `resize_positions`; `device`;
    `initialisations`: how each code base draws untrained weights.
 3. `dialects`: from the names of a code base to those of `Encoder`, and the configuration.
-4. `head`, `report`, `complete_match`, `load`: the checks on the result, and the functions that users call.
+4. `classifier_head`, `report`, `complete_match`, `load`: the checks on the result, and the functions that users call.
 
 Examples
 --------
@@ -26,6 +26,17 @@ Examples
 from maetheory.checkpoints.encoder import Encoder
 from maetheory.checkpoints.encoder_config import EncoderConfig
 from maetheory.checkpoints.load import inspect_checkpoint, load_checkpoint, load_contents
-from maetheory.checkpoints.report import Head, LoadReport
+from maetheory.checkpoints.report import HeadDescription, LoadReport
+from maetheory.core.renames import renamed
 
-__all__ = ["Encoder", "EncoderConfig", "Head", "LoadReport", "inspect_checkpoint", "load_checkpoint", "load_contents"]
+__all__ = [
+    "Encoder",
+    "EncoderConfig",
+    "HeadDescription",
+    "LoadReport",
+    "inspect_checkpoint",
+    "load_checkpoint",
+    "load_contents",
+]
+
+__getattr__ = renamed(__name__, {"Head": "HeadDescription"})

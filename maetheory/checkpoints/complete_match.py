@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from maetheory.checkpoints.dialects.code_base import code_base
+from maetheory.checkpoints.classifier_head import ClassifierHead, find_classifier_head, is_head_key
+from maetheory.checkpoints.dialects.code_base import infer_code_base
 from maetheory.checkpoints.dialects.dialect import ConfigValue, Dialect
 from maetheory.checkpoints.dialects.infer import infer_config
 from maetheory.checkpoints.dialects.match import DialectMatch, match_dialects, search_matches, to_canonical_names
-from maetheory.checkpoints.dialects.rotary import refuse_hidden_rotary
-from maetheory.checkpoints.dialects.stated_values import configuration_values, pickled_module_values
+from maetheory.checkpoints.dialects.rotary import refuse_possible_rotary
+from maetheory.checkpoints.dialects.stated_values import pickled_module_values, stored_configuration_values
 from maetheory.checkpoints.dialects.unrecognised import no_encoder_error
 from maetheory.checkpoints.encoder import Encoder
 from maetheory.checkpoints.encoder_config import EncoderConfig
-from maetheory.checkpoints.head import ClassifierHead, find_classifier_head, is_head_key
 from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.core import InputError
 
@@ -81,18 +81,20 @@ def complete_match(
     InputError
         If no dialect does, or a later one explains the same state dict as other tensors.
     """
-    complete, errors = _complete_all(match_dialects(contents, dialects, weights), contents, arguments, dialect_given)
+    complete, errors = _translate_matches(
+        match_dialects(contents, dialects, weights), contents, arguments, dialect_given
+    )
     if not complete:
-        complete, more_errors = _complete_all(
+        complete, more_errors = _translate_matches(
             search_matches(contents, dialects, weights), contents, arguments, dialect_given
         )
         errors += more_errors
-        complete = _only_encoder(complete)
+        complete = _matches_of_only_encoder(complete)
     if not complete:
         raise errors[0] if errors else no_encoder_error(contents, dialects)
     first = complete[0]
     for other in complete[1:]:
-        if _same_keys(first.match, other.match) and not _same_tensors(first.tensors, other.tensors):
+        if _at_same_place(first.match, other.match) and not _equal_state_dicts(first.tensors, other.tensors):
             raise InputError(
                 f"this file can be read as {first.match.dialect.name} and as {other.match.dialect.name}, "
                 "and they differ: pass dialect= (--dialect)"
@@ -100,7 +102,7 @@ def complete_match(
     return first
 
 
-def _complete_all(
+def _translate_matches(
     matches: Iterable[DialectMatch],
     contents: CheckpointContents,
     arguments: Mapping[str, Any],
@@ -111,13 +113,13 @@ def _complete_all(
     errors: list[InputError] = []
     for match in matches:
         try:
-            complete.append(_complete(match, contents, arguments, dialect_given))
+            complete.append(_translate_match(match, contents, arguments, dialect_given))
         except InputError as error:
             errors.append(error)
     return complete, errors
 
 
-def _only_encoder(complete: list[CompleteMatch]) -> list[CompleteMatch]:
+def _matches_of_only_encoder(complete: list[CompleteMatch]) -> list[CompleteMatch]:
     """Return the matches of the only encoder among those that a search found.
 
     Raises
@@ -127,28 +129,28 @@ def _only_encoder(complete: list[CompleteMatch]) -> list[CompleteMatch]:
     """
     places: dict[str, CompleteMatch] = {}
     for found in complete:
-        if not any(_same_tensors(found.tensors, other.tensors) for other in places.values()):
+        if not any(_equal_state_dicts(found.tensors, other.tensors) for other in places.values()):
             places.setdefault(found.match.weights_path or "the top of the file", found)
     if len(places) > 1:
         raise InputError(
             f"this file holds {len(places)} encoders, {', '.join(places)}: pass weights= (--weights) with one of them"
         )
-    return [found for found in complete if _same_keys(complete[0].match, found.match)]
+    return [found for found in complete if _at_same_place(complete[0].match, found.match)]
 
 
-def _same_keys(one: DialectMatch, other: DialectMatch) -> bool:
+def _at_same_place(one: DialectMatch, other: DialectMatch) -> bool:
     """Return whether two matches read the same state dict behind the same prefix."""
     return (one.state_dict_path, one.prefix) == (other.state_dict_path, other.prefix)
 
 
-def _same_tensors(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+def _equal_state_dicts(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
     """Return whether two state dicts are equal."""
     return one.keys() == other.keys() and all(
         value is other[name] or torch.equal(value, other[name]) for name, value in one.items()
     )
 
 
-def _complete(
+def _translate_match(
     match: DialectMatch, contents: CheckpointContents, arguments: Mapping[str, Any], dialect_given: bool
 ) -> CompleteMatch:
     """Translate a match to canonical tensors and check that they are a whole encoder."""
@@ -157,7 +159,7 @@ def _complete(
         tensors, converted = _to_float32(tensors)
         config_values = _stated_values(match, contents, tensors)
         dialect_notes = match.dialect.notes(contents, tensors)
-        dialect_notes += refuse_hidden_rotary(match.tensors, match.state_dict_path, dialect_given)
+        dialect_notes += refuse_possible_rotary(match.tensors, match.state_dict_path, dialect_given)
     except (KeyError, IndexError, RuntimeError, AttributeError, TypeError) as error:
         raise InputError(
             f"these weights are no whole Vision Transformer as {match.dialect.name} writes them: "
@@ -165,17 +167,17 @@ def _complete(
         ) from error
     config, sources, notes = infer_config(tensors, config_values, match.dialect.defaults, arguments)
     head = find_classifier_head(tensors, config, match.dialect.head_readout)
-    unused |= _unreadable_head(tensors, config, head)
-    state_dict, filled = _check_state_dict(tensors, config)
+    unused |= _count_unreadable_head_keys(tensors, config, head)
+    state_dict, filled = _encoder_state_dict(tensors, config)
     all_notes = (*notes, *dialect_notes, *converted, *filled)
-    return CompleteMatch(match, config, sources, state_dict, head, unused, all_notes, *code_base(match, contents))
+    return CompleteMatch(match, config, sources, state_dict, head, unused, all_notes, *infer_code_base(match, contents))
 
 
 def _stated_values(
     match: DialectMatch, contents: CheckpointContents, tensors: Mapping[str, Tensor]
 ) -> dict[str, ConfigValue]:
     """Return what the file states: its pickled module first, then its dialect's places, then usual names."""
-    usual = configuration_values(contents, tensors)
+    usual = stored_configuration_values(contents, tensors)
     own = dict(match.dialect.config_values(contents, tensors))
     own = {name: value for name, value in own.items() if not (value.assumed and name in usual)}
     return usual | own | pickled_module_values(contents, match)
@@ -201,7 +203,7 @@ def _to_float32(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple
     return single, (f"{' and '.join(names)} weights became float32",) if names else ()
 
 
-def _unreadable_head(
+def _count_unreadable_head_keys(
     tensors: Mapping[str, Tensor], config: EncoderConfig, head: ClassifierHead | None
 ) -> dict[str, int]:
     """Return the number of head keys by description if they are no classifier that an `Encoder` can have."""
@@ -209,7 +211,7 @@ def _unreadable_head(
     return {"a head that reads no single token of the encoder": n} if head is None and n else {}
 
 
-def _check_state_dict(
+def _encoder_state_dict(
     tensors: Mapping[str, Tensor], config: EncoderConfig
 ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """Return the state dict of the encoder, and a note on biases that the file omits and that are set to zero.
@@ -223,7 +225,7 @@ def _check_state_dict(
         wanted = Encoder(config).state_dict()
     names = {name for name in tensors if not is_head_key(name, config)}
     zero = _omitted_biases(names, sorted(set(wanted) - names))
-    _check_names(names, wanted, zero)
+    _check_parameter_names(names, wanted, zero)
     for name in sorted(set(wanted) - set(zero)):
         if tensors[name].shape != wanted[name].shape or not tensors[name].is_floating_point():
             raise InputError(
@@ -258,7 +260,7 @@ def _omitted_biases(names: set[str], missing: Sequence[str]) -> list[str]:
     return zero
 
 
-def _check_names(names: set[str], wanted: Mapping[str, Tensor], zero: Sequence[str]) -> None:
+def _check_parameter_names(names: set[str], wanted: Mapping[str, Tensor], zero: Sequence[str]) -> None:
     """Check that the tensors have the names of the encoder, omitted biases aside, and no others."""
     missing = [name for name in sorted(set(wanted) - names) if name not in zero]
     unexpected = sorted(names - set(wanted))

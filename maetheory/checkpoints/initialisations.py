@@ -21,28 +21,28 @@ from torch import Tensor, nn
 WeightInitializer = Callable[[Tensor], object]
 
 
-def _xavier(weight: Tensor) -> None:
+def _fill_xavier_uniform(weight: Tensor) -> None:
     """Fill a weight with Xavier-uniform values."""
     nn.init.xavier_uniform_(weight)
 
 
-def _pytorch(weight: Tensor) -> None:
+def _fill_linear_default(weight: Tensor) -> None:
     """Fill a weight as torch.nn.Linear does."""
     nn.init.kaiming_uniform_(weight, a=sqrt(5))
 
 
-def _lecun(weight: Tensor) -> None:
+def _fill_lecun_normal(weight: Tensor) -> None:
     """Fill a weight with LeCun-normal values, of variance 1/inputs."""
     nn.init.normal_(weight, std=1 / sqrt(weight.shape[1]))
 
 
-def _truncated_normal(weight: Tensor, std: float) -> None:
+def _fill_truncated_normal(weight: Tensor, std: float) -> None:
     """Fill a weight from a normal distribution truncated at one standard deviation, as BEiT does."""
     nn.init.trunc_normal_(weight, std=std, a=-std, b=std)
 
 
 _normal = partial(nn.init.normal_, std=0.02)  # timm and torchvision cut it at ±2, one hundred standard deviations
-_beit = partial(_truncated_normal, std=0.02)
+_beit = partial(_fill_truncated_normal, std=0.02)
 
 
 @dataclass(frozen=True)
@@ -79,35 +79,46 @@ class Initialisation:
     layer_scale: float = 1.0
 
 
-MAE = Initialisation("MAE's Xavier-uniform", _xavier, _xavier)
-MOCO = Initialisation("MoCo-v3's Xavier-uniform", _xavier, _xavier, cls=1e-6)
-TIMM = Initialisation("timm's normal (0.02)", _normal, _pytorch, patch_bias=True, cls=1e-6, layer_scale=1e-5)
-DINO = Initialisation("DINO's normal (0.02)", _normal, _pytorch, patch_bias=True, layer_scale=1e-5)
+MAE = Initialisation("MAE's Xavier-uniform", _fill_xavier_uniform, _fill_xavier_uniform)
+MOCO = Initialisation("MoCo-v3's Xavier-uniform", _fill_xavier_uniform, _fill_xavier_uniform, cls=1e-6)
+TIMM = Initialisation(
+    "timm's normal (0.02)", _normal, _fill_linear_default, patch_bias=True, cls=1e-6, layer_scale=1e-5
+)
+DINO = Initialisation("DINO's normal (0.02)", _normal, _fill_linear_default, patch_bias=True, layer_scale=1e-5)
 HUGGING_FACE = Initialisation("Hugging Face's normal (0.02)", _normal, _normal)
-HUGGING_FACE_MAE = Initialisation("Hugging Face ViTMAE's normal (0.02)", _normal, _xavier)
+HUGGING_FACE_MAE = Initialisation("Hugging Face ViTMAE's normal (0.02)", _normal, _fill_xavier_uniform)
 BEIT = Initialisation("BEiT's normal (0.02), rescaled by depth", _beit, _beit, depth_rescaled=True, layer_scale=0.1)
 TIMM_BEIT = Initialisation(
     "timm BEiT's normal (0.02), rescaled by depth",
     _normal,
-    _pytorch,
+    _fill_linear_default,
     patch_bias=True,
     depth_rescaled=True,
     layer_scale=0.1,
 )
 JEPA = Initialisation("I-JEPA's normal (0.02), rescaled by depth", _normal, _normal, depth_rescaled=True)
-JAX = Initialisation("JAX's Xavier-uniform with LeCun-normal patches", _xavier, _lecun, cls=0.0)
-PYTORCH = Initialisation("PyTorch's default", _pytorch, _pytorch, linear_bias=True, patch_bias=True)
+JAX = Initialisation(
+    "JAX's Xavier-uniform with LeCun-normal patches", _fill_xavier_uniform, _fill_lecun_normal, cls=0.0
+)
+PYTORCH = Initialisation(
+    "PyTorch's default", _fill_linear_default, _fill_linear_default, linear_bias=True, patch_bias=True
+)
 VIT_PYTORCH = Initialisation(
     "vit-pytorch's, PyTorch's default with tokens of deviation 1",
-    _pytorch,
-    _pytorch,
+    _fill_linear_default,
+    _fill_linear_default,
     linear_bias=True,
     patch_bias=True,
     cls=1.0,
     positions=1.0,
 )
 TRANSFORMER = Initialisation(
-    "torch.nn.TransformerEncoder's", _pytorch, _pytorch, attention=_xavier, linear_bias=True, patch_bias=True
+    "torch.nn.TransformerEncoder's",
+    _fill_linear_default,
+    _fill_linear_default,
+    attention=_fill_xavier_uniform,
+    linear_bias=True,
+    patch_bias=True,
 )
 # Rules that any code may have used; their untrained networks have the highest, the lowest and a middle rank.
 COMMON_RULES = (MAE, HUGGING_FACE, PYTORCH)

@@ -17,7 +17,7 @@ from maetheory.checkpoints.encoder import Encoder
 from maetheory.checkpoints.reading.checkpoint import read_checkpoint
 from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.checkpoints.reading.training_arguments import decoder_status, training_arguments
-from maetheory.checkpoints.report import Head, LoadReport
+from maetheory.checkpoints.report import HeadDescription, LoadReport
 from maetheory.checkpoints.resize_positions import resize_position_embedding
 from maetheory.core import InputError
 
@@ -204,7 +204,7 @@ def _make_report(contents: CheckpointContents, found: CompleteMatch) -> LoadRepo
         sources=found.sources,
         left=found.unused,
         decoder=decoder_status(found.unused, (*match.tensors, *match.other_keys)),
-        head=Head(head.classes, head.readout) if head else None,
+        head=HeadDescription(head.classes, head.readout) if head else None,
         notes=tuple(notes),
         trained=training_arguments(contents),
     )

@@ -14,7 +14,7 @@ MAX_LISTED_NAMES = 50
 
 
 @dataclass(frozen=True)
-class Head:
+class HeadDescription:
     """Number of classes of a file's own classifier, and the readout it was trained on, "cls" or "mean"."""
 
     classes: int
@@ -46,7 +46,7 @@ class LoadReport:
         Unused keys.
     decoder : str
         "whole", "in part, …" or "absent: it cannot reconstruct".
-    head : Head, optional
+    head : HeadDescription, optional
     notes : tuple of str
         What was assumed, converted or chosen.
     trained : mapping
@@ -66,7 +66,7 @@ class LoadReport:
     sources: Mapping[str, str]
     left: Mapping[str, int]
     decoder: str
-    head: Head | None
+    head: HeadDescription | None
     notes: tuple[str, ...]
     trained: Mapping[str, Any]
 
@@ -89,27 +89,29 @@ class LoadReport:
             ("key names", _describe_key_names(self.prefix, self.wrappers)),
             (
                 "pickled",
-                _shortened(map(_name, self.globals)) + " (none was run)" if self.globals else "plain values only",
+                _join_first_names(map(_printable_name, self.globals)) + " (none was run)"
+                if self.globals
+                else "plain values only",
             ),
             *((f"  {name}", f"{value} ({self.sources[name]})") for name, value in asdict(self.config).items()),
             ("decoder", self.decoder),
             ("head", f"{self.head.classes} classes, on {self.head.readout}" if self.head else "absent"),
-            ("unused keys", _shortened(unused, "; ") or "none"),
+            ("unused keys", _join_first_names(unused, "; ") or "none"),
             (
                 "trained with",
-                ", ".join(f"{name} {_name(value)}" for name, value in self.trained.items()) or "not stated",
+                ", ".join(f"{name} {_printable_name(value)}" for name, value in self.trained.items()) or "not stated",
             ),
             *(("note", note) for note in self.notes),
         ]
         return "\n".join(f"{name:<19}{printable(str(value), MAX_LINE_LENGTH)}" for name, value in lines)
 
 
-def _name(text: Any) -> str:
+def _printable_name(text: Any) -> str:
     """Return a name or argument from the file as at most 200 printable characters."""
     return printable(str(text), 200)
 
 
-def _shortened(names: Iterable[str], separator: str = ", ") -> str:
+def _join_first_names(names: Iterable[str], separator: str = ", ") -> str:
     """Join names; of more than fifty the first fifty, and how many there are."""
     names = list(names)
     rest = [f"… ({len(names)} in all)"] if len(names) > MAX_LISTED_NAMES else []

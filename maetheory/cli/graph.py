@@ -9,7 +9,7 @@ import typer
 
 from maetheory.cli.options import Data, Device, Json, MaskRatio, Seed
 from maetheory.cli.program import app
-from maetheory.cli.terminal import print_note, print_result, say_assumptions, show_progress, terminal_options
+from maetheory.cli.terminal import print_note, print_result, show_progress, terminal_options, warn_of_image_assumptions
 from maetheory.core import check_writable
 
 
@@ -98,7 +98,7 @@ def graph(
     fabric.launch()
     with show_progress() as progress:
         images = load_images(data, limit=limit, progress=progress)
-        say_assumptions(images)
+        warn_of_image_assumptions(images)
         process_group = ProcessGroup.from_torch() if fabric.world_size > 1 else None
         study = study_graph(config, images, process_group=process_group, progress=progress, announce=print_note)
         if out is not None and fabric.is_global_zero:

@@ -10,7 +10,7 @@ import typer
 
 from maetheory.cli.options import Data, Json, Seed
 from maetheory.cli.program import app
-from maetheory.cli.terminal import print_result, say_assumptions, show_progress
+from maetheory.cli.terminal import print_result, show_progress, warn_of_image_assumptions
 from maetheory.core import InputError, check_writable
 
 
@@ -50,7 +50,7 @@ def mask_ratio(
     encoder = None if checkpoint is None else load_checkpoint(checkpoint)[0]
     with show_progress() as progress:
         images, test = (load_images(data, split=split, limit=limit, progress=progress) for split in ("train", "test"))
-        say_assumptions(images, test)
+        warn_of_image_assumptions(images, test)
         side = patch or (coarse_patch_size(test) if encoder is None else encoder_patch_size(encoder, test))
         frame = image_statistics_by_mask_ratio(
             images,

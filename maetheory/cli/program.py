@@ -10,7 +10,7 @@ import typer
 
 from maetheory import __version__
 from maetheory.cli.number_ranges import with_checked_ranges
-from maetheory.cli.terminal import ResumableInterrupt, discard_output, print_line, warnings_at_the_end
+from maetheory.cli.terminal import ResumableInterrupt, deferred_warnings, discard_output, print_line
 from maetheory.core import InputError, printable_sentence
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # click's class; some versions of typer have a click of their own
@@ -51,7 +51,7 @@ def run_command(arguments: list[str]) -> int:
     """
     streams = (sys.stdout, sys.stderr)
     try:
-        with warnings_at_the_end():
+        with deferred_warnings():
             code = with_checked_ranges(typer.main.get_command(app))(arguments, standalone_mode=False)
         if code == INTERRUPTED:  # typer returns it after it caught Ctrl-C
             return _print_error("interrupted", INTERRUPTED)
@@ -88,6 +88,8 @@ def _print_error(sentence: str, code: int) -> int:
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def _application_options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
     if version:
         print_line(__version__, sys.stdout)

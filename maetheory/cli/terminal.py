@@ -119,7 +119,7 @@ def show_progress() -> Iterator[Progress]:
 
 
 @contextmanager
-def warnings_at_the_end() -> Iterator[None]:
+def deferred_warnings() -> Iterator[None]:
     """Collect Python warnings, and print each once at the end, as one line on standard error without its source."""
     sentences: dict[str, None] = {}
 
@@ -135,7 +135,7 @@ def warnings_at_the_end() -> Iterator[None]:
                 print_line(f"maetheory: warning: {sentence}", sys.stderr)
 
 
-def say_assumptions(*image_sets: Any) -> None:
+def warn_of_image_assumptions(*image_sets: Any) -> None:
     """Say at the end of the command how images were found and scaled, where its report does not.
 
     Parameters

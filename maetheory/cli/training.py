@@ -11,7 +11,7 @@ import typer
 
 from maetheory.cli.options import Data, Json, MaskRatio, OptionalData, OptionalSeed, Seed
 from maetheory.cli.program import app
-from maetheory.cli.terminal import print_result, say_assumptions, show_progress
+from maetheory.cli.terminal import print_result, show_progress, warn_of_image_assumptions
 
 
 @app.command()
@@ -139,7 +139,7 @@ def train(
     fabric = make_fabric(accelerator, devices, nodes, precision, strategy=strategy)
     with show_progress() as progress:
         images = load_or_stream(data, config.model.encoder.image_size, limit=limit, stream=stream, progress=progress)
-        say_assumptions(images)
+        warn_of_image_assumptions(images)
         done = run_training(
             config,
             images,

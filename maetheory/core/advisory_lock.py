@@ -21,7 +21,7 @@ def advisory_lock(path: Path) -> Iterator[None]:
     """
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        hold(handle)
+        wait_for_lock(handle)
         if _is_same_file(handle, path):  # otherwise its last holder has just deleted it
             break
         os.close(handle)
@@ -31,7 +31,7 @@ def advisory_lock(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def hold(handle: int) -> None:
+def wait_for_lock(handle: int) -> None:
     """Wait for the lock on an open file, and hold it until the file is closed."""
     if fcntl is not None:
         with suppress(OSError):
@@ -39,13 +39,13 @@ def hold(handle: int) -> None:
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
+def hold_lock(path: Path) -> Iterator[None]:
     """Hold the lock on a folder or file inside a ``with`` block, so that no sweep removes it."""
     if fcntl is None:
         yield
         return
     handle = os.open(path, os.O_RDONLY)
-    hold(handle)
+    wait_for_lock(handle)
     try:
         yield
     finally:
@@ -53,14 +53,14 @@ def held(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def abandoned(path: Path) -> Iterator[bool]:
+def lock_if_abandoned(path: Path) -> Iterator[bool]:
     """Yield whether no process holds a file or folder; if none does, it is held inside the ``with`` block."""
     handle = _open_existing(path)
     if handle is None:
         yield False
         return
     try:
-        yield _try_hold(handle) and _is_same_file(handle, path)
+        yield _try_lock(handle) and _is_same_file(handle, path)
     finally:
         os.close(handle)
 
@@ -75,7 +75,7 @@ def _open_existing(path: Path) -> int | None:
         return None
 
 
-def _try_hold(handle: int) -> bool:
+def _try_lock(handle: int) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -39,16 +39,16 @@ def as_float64(value: Any, name: str) -> NDArray[np.float64]:
     if array.dtype.kind == "c" or (array.dtype.kind == "O" and any(isinstance(x, complex) for x in array.flat)):
         raise InputError(f"{name} must hold real numbers, but it is complex")
     if array.dtype.kind in "SUMm":
-        raise _no_numbers(name, value)
+        raise _not_numbers_error(name, value)
     try:
         with np.errstate(over="ignore"):
             floats = array.astype(np.float64, copy=False)
     except OverflowError:
-        raise _beyond_range(name) from None
+        raise _out_of_range_error(name) from None
     except (TypeError, ValueError):
-        raise _no_numbers(name, value) from None
+        raise _not_numbers_error(name, value) from None
     if array.dtype == np.longdouble and not np.array_equal(np.isinf(floats), np.isinf(array)):
-        raise _beyond_range(name)
+        raise _out_of_range_error(name)
     return floats
 
 
@@ -63,12 +63,12 @@ def as_numpy(value: Any, name: str) -> NDArray[Any]:
     try:
         return np.asarray(value)
     except (TypeError, ValueError):
-        raise _no_numbers(name, value) from None
+        raise _not_numbers_error(name, value) from None
 
 
-def _no_numbers(name: str, value: Any) -> InputError:
+def _not_numbers_error(name: str, value: Any) -> InputError:
     return InputError(f"{name} must be an array of numbers, but a {type(value).__name__} was given")
 
 
-def _beyond_range(name: str) -> InputError:
+def _out_of_range_error(name: str) -> InputError:
     return InputError(f"{name} holds a number beyond the range of float64, about 1.8e308")

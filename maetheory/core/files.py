@@ -1,16 +1,42 @@
-"""Atomic file replacement, removal of what killed writes left, and checks that a folder can be written."""
+"""Bounded reading, atomic replacement, removal of what killed writes left, and checks that a folder can be written."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from maetheory.core.advisory_lock import abandoned, held, hold
+from maetheory.core.advisory_lock import hold_lock, lock_if_abandoned, wait_for_lock
 from maetheory.core.errors import InputError
+
+
+def read_regular_file(path: Path, max_bytes: int) -> bytes:
+    """Return the bytes of an ordinary file; a pipe or a device is not opened, because it could block for ever.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    InputError
+        If it cannot be read, is no ordinary file or is larger than `max_bytes`.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(f"{path} is not an ordinary file, so it is not read")
+        if status.st_size > max_bytes:
+            raise InputError(f"{path} has {status.st_size} bytes, more than the {max_bytes} that are read at most")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except NotADirectoryError as error:  # a file stands where the folder would be: there is no such file either
+        raise FileNotFoundError(error.errno, error.strerror, str(path)) from error
+    except (OSError, ValueError) as error:
+        raise error if isinstance(error, InputError) else InputError(f"{path} cannot be read: {error}") from error
 
 
 @contextmanager
@@ -56,7 +82,7 @@ def staging_folder(folder: str | Path, name: str) -> Iterator[Path]:
         _remove_if_abandoned(path)
     stage = Path(tempfile.mkdtemp(dir=folder, prefix=f".{name}."))
     try:
-        with held(stage):
+        with hold_lock(stage):
             stage.mkdir(exist_ok=True)  # a sweep may have come between the lines above
             yield stage
     finally:
@@ -77,14 +103,14 @@ def _held_temporary_file(path: Path) -> tuple[int, Path]:
     """Return an open temporary file beside `path`, locked so that no sweep removes it, and its path."""
     while True:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".part" + path.suffix)
-        hold(handle)
+        wait_for_lock(handle)
         if Path(name).exists():  # otherwise a sweep came between the two lines above
             return handle, Path(name)
         os.close(handle)
 
 
 def _remove_if_abandoned(path: Path) -> None:
-    with abandoned(path) as free:
+    with lock_if_abandoned(path) as free:
         if free and path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         elif free:

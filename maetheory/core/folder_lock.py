@@ -43,15 +43,15 @@ def lock_folder(folder: str | Path) -> Iterator[None]:
     """
     make_folder(folder)
     path = Path(folder) / LOCK_FILE
-    holder = _this_process()
-    _acquire(path, holder)
+    holder = _describe_this_process()
+    _acquire_lock_file(path, holder)
     try:
         yield
     finally:
-        _release(path, holder)
+        _release_lock_file(path, holder)
 
 
-def _acquire(path: Path, holder: dict[str, Any]) -> None:
+def _acquire_lock_file(path: Path, holder: dict[str, Any]) -> None:
     deadline = time.monotonic() + ORPHAN_SECONDS
     while True:
         with advisory_lock(path):
@@ -60,11 +60,11 @@ def _acquire(path: Path, holder: dict[str, Any]) -> None:
                 path.write_text(json.dumps(holder) + "\n")
                 return
         if not _is_orphan(present) or time.monotonic() > deadline:
-            raise _refusal(path, present)
+            raise _folder_in_use_error(path, present)
         time.sleep(_POLL_SECONDS)
 
 
-def _release(path: Path, holder: dict[str, Any]) -> None:
+def _release_lock_file(path: Path, holder: dict[str, Any]) -> None:
     with suppress(OSError, InputError):  # the work is done, whatever became of the lock meanwhile
         if path.exists():
             with advisory_lock(path):
@@ -72,7 +72,7 @@ def _release(path: Path, holder: dict[str, Any]) -> None:
                     path.unlink()
 
 
-def _this_process() -> dict[str, Any]:
+def _describe_this_process() -> dict[str, Any]:
     parent = multiprocessing.parent_process()
     started = None if parent is None or parent.pid is None else _start_time(parent.pid)
     return {
@@ -131,7 +131,7 @@ def _start_time(pid: int) -> str | None:
     return "ended" if state in "ZX" else fields[18]  # a killed process stays in the table until its parent asks
 
 
-def _refusal(path: Path, holder: dict[str, Any]) -> InputError:
+def _folder_in_use_error(path: Path, holder: dict[str, Any]) -> InputError:
     host, pid = printable(str(holder.get("host"))), printable(str(holder.get("pid")))
     return InputError(
         f"process {pid} on {host} is writing {path.parent}; wait until it has ended, or choose another folder "

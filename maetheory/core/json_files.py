@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-import stat
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from maetheory.core.errors import InputError
-from maetheory.core.printable import printable_value
+from maetheory.core.files import read_regular_file
+from maetheory.core.printable import printable, printable_value
 
 MAX_OBJECT_BYTES = 2**24
 MAX_LINES_BYTES = 2**30
@@ -40,7 +40,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
         one JSON object.
     """
     try:
-        return _parse_object(_read_bytes(path, MAX_OBJECT_BYTES), str(path))
+        return _parse_object(read_regular_file(path, MAX_OBJECT_BYTES), str(path))
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing") from error
 
@@ -55,7 +55,7 @@ def read_json_lines(path: Path) -> JsonLines:
         is not a JSON object.
     """
     try:
-        content = _read_bytes(path, MAX_LINES_BYTES)
+        content = read_regular_file(path, MAX_LINES_BYTES)
     except FileNotFoundError:
         return JsonLines([], b"")
     lines = content.split(b"\n")
@@ -66,7 +66,7 @@ def read_json_lines(path: Path) -> JsonLines:
         try:
             records.append(_parse_object(line, f"line {number} of {path}"))
         except InputError:
-            if number == len(lines) and _is_cut(line):
+            if number == len(lines) and _is_truncated_object(line):
                 return JsonLines(records, line)
             raise
     return JsonLines(records, b"")
@@ -99,26 +99,9 @@ def integer_field(record: dict[str, Any], name: str, where: str, low: int, high:
     return value
 
 
-def _read_bytes(path: Path, max_bytes: int) -> bytes:
-    """Return the bytes of an ordinary file; a pipe or a device is not opened, because it could block for ever."""
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError(f"{path} is not an ordinary file, so it is not read")
-        if status.st_size > max_bytes:
-            raise InputError(f"{path} has {status.st_size} bytes, more than the {max_bytes} that are read at most")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise
-    except NotADirectoryError as error:  # a file stands where the folder would be: there is no such file either
-        raise FileNotFoundError(error.errno, error.strerror, str(path)) from error
-    except (OSError, ValueError) as error:
-        raise error if isinstance(error, InputError) else InputError(f"{path} cannot be read: {error}") from error
-
-
 def _parse_object(content: bytes, where: str) -> dict[str, Any]:
     try:
-        value = json.loads(content.decode())
+        value = json.loads(content.decode(), object_pairs_hook=_unique_names)
     except UnicodeDecodeError as error:
         raise InputError(f"{where} is not text in UTF-8 (byte {error.start}), so it is damaged or converted") from error
     except (ValueError, RecursionError) as error:
@@ -128,7 +111,17 @@ def _parse_object(content: bytes, where: str) -> dict[str, Any]:
     return value
 
 
-def _is_cut(line: bytes) -> bool:
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of these pairs; one that names a field twice is no record, because either may be meant."""
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise ValueError(f"it names the field {printable(name)} twice")
+        fields[name] = value
+    return fields
+
+
+def _is_truncated_object(line: bytes) -> bool:
     """Return whether a line is the beginning of a JSON object; a file system may fill the lost rest with zeros."""
     begun = line.strip(b"\0\r\n\t ")
     if not begun:

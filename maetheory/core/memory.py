@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from maetheory.core.errors import InputError
-from maetheory.core.memory_limits import free_in_control_groups, free_under_ulimit
+from maetheory.core.memory_limits import free_memory_in_control_groups, free_memory_under_ulimit
 
 
 def available_memory() -> int:
@@ -15,11 +15,11 @@ def available_memory() -> int:
     That is the least of what the machine has free, what the control groups of the process leave (the limit of a
     container), and what its ulimit leaves.
     """
-    free = (_free_on_machine(), free_in_control_groups(), free_under_ulimit())
+    free = (_free_memory_of_machine(), free_memory_in_control_groups(), free_memory_under_ulimit())
     return min(one for one in free if one is not None)
 
 
-def _free_on_machine() -> int:
+def _free_memory_of_machine() -> int:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))

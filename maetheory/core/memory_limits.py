@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 
-def free_in_control_groups(cgroup: Path = Path("/sys/fs/cgroup"), proc: Path = Path("/proc")) -> int | None:
+def free_memory_in_control_groups(cgroup: Path = Path("/sys/fs/cgroup"), proc: Path = Path("/proc")) -> int | None:
     """Return the bytes that the control groups of this process leave it, or None where none has a limit.
 
     Pages of files that the kernel can drop do not count as used.
@@ -31,20 +31,20 @@ def free_in_control_groups(cgroup: Path = Path("/sys/fs/cgroup"), proc: Path = P
     for _, controllers, path in (line.split(":", 2) for line in lines if line.count(":") >= 2):
         if not controllers:  # version 2 has one tree for all controllers
             for mount in (cgroup, cgroup / "unified"):
-                free += _free_in_tree(mount, path, "memory.max", "memory.current", "inactive_file")
+                free += _free_memory_of_groups(mount, path, "memory.max", "memory.current", "inactive_file")
         elif "memory" in controllers.split(","):
             names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-            free += _free_in_tree(cgroup / "memory", path, *names)
+            free += _free_memory_of_groups(cgroup / "memory", path, *names)
     return min(free, default=None)
 
 
-def free_under_ulimit(proc: Path = Path("/proc")) -> int | None:
+def free_memory_under_ulimit(proc: Path = Path("/proc")) -> int | None:
     """Return the bytes that RLIMIT_AS and RLIMIT_DATA leave this process, or None where neither is set."""
     try:
         import resource
     except ImportError:  # Windows has none
         return None
-    used = _used_by_process(proc)
+    used = _memory_used_by_process(proc)
     free = []
     for limit, in_use in ((resource.RLIMIT_AS, "VmSize"), (resource.RLIMIT_DATA, "VmData")):
         soft = resource.getrlimit(limit)[0]
@@ -53,7 +53,7 @@ def free_under_ulimit(proc: Path = Path("/proc")) -> int | None:
     return min(free, default=None)
 
 
-def _free_in_tree(mount: Path, path: str, limit: str, usage: str, reclaimable: str) -> Iterator[int]:
+def _free_memory_of_groups(mount: Path, path: str, limit: str, usage: str, reclaimable: str) -> Iterator[int]:
     """Yield what each group from the mount down to `path` leaves.
 
     In a container the tree often begins at its own group, so that `path`, seen from the host, does not exist in it;
@@ -62,12 +62,12 @@ def _free_in_tree(mount: Path, path: str, limit: str, usage: str, reclaimable: s
     below = [part for part in PurePosixPath(path).parts if part not in ("/", "..")]
     for depth in range(len(below) + 1):
         group = mount.joinpath(*below[:depth])
-        bound, used = _number(group / limit), _number(group / usage)
+        bound, used = _read_number(group / limit), _read_number(group / usage)
         if bound is not None:
-            yield max(bound - max((used or 0) - _statistic(group / "memory.stat", reclaimable), 0), 0)
+            yield max(bound - max((used or 0) - _read_statistic(group / "memory.stat", reclaimable), 0), 0)
 
 
-def _number(path: Path) -> int | None:
+def _read_number(path: Path) -> int | None:
     """Return the number in a file, or None for "max" and for a file that is not there."""
     try:
         return int(path.read_text())
@@ -75,7 +75,7 @@ def _number(path: Path) -> int | None:
         return None
 
 
-def _statistic(path: Path, name: str) -> int:
+def _read_statistic(path: Path, name: str) -> int:
     try:
         lines = path.read_text().splitlines()
     except OSError:
@@ -83,7 +83,7 @@ def _statistic(path: Path, name: str) -> int:
     return next((int(line.split()[1]) for line in lines if line.split()[:1] == [name]), 0)
 
 
-def _used_by_process(proc: Path) -> dict[str, int]:
+def _memory_used_by_process(proc: Path) -> dict[str, int]:
     """Return the bytes of address space (VmSize) and of data (VmData) that this process uses."""
     try:
         lines = (proc / "self" / "status").read_text().splitlines()

@@ -18,7 +18,7 @@ MAX_SENTENCE_LENGTH = 2000
 _MAX_PRINTED_BITS = 4096
 
 
-class _Summary(reprlib.Repr):
+class _BoundedRepr(reprlib.Repr):
     """Representation of the first elements and characters of built-in types, and of the type's name of any other."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class _Summary(reprlib.Repr):
         return repr(value) if plain else f"<{type(value).__name__}>"
 
 
-_SUMMARY = _Summary()
+_SUMMARY = _BoundedRepr()
 
 
 def printable(text: str, max_length: int = MAX_NAME_LENGTH) -> str:
@@ -57,10 +57,12 @@ def printable(text: str, max_length: int = MAX_NAME_LENGTH) -> str:
     'aaaaa...aa'
     """
     tail = max_length // 5
-    shown = _escaped(text if len(text) <= max_length else text[:max_length])  # the work does not grow with the text
+    shown = _escape_unprintable(
+        text if len(text) <= max_length else text[:max_length]
+    )  # the work does not grow with the text
     if len(shown) <= max_length and len(text) <= max_length:
         return shown
-    return f"{shown[: max_length - tail - 3]}...{_escaped(text[-tail:])[-tail:]}"
+    return f"{shown[: max_length - tail - 3]}...{_escape_unprintable(text[-tail:])[-tail:]}"
 
 
 def printable_value(value: Any) -> str:
@@ -92,7 +94,7 @@ def printable_list(names: Any, max_names: int = 10) -> str:
     return f"{shown}, … ({len(names)} in all)" if len(names) > max_names else shown
 
 
-def _escaped(text: str) -> str:
+def _escape_unprintable(text: str) -> str:
     """Return text with every character that is not printable as an escape."""
     if text.isprintable():
         return text

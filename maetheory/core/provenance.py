@@ -32,43 +32,43 @@ def provenance(*, device: str = "cpu", seed: int | None = None) -> dict[str, Any
         ``utc``.
     """
     return {
-        "git": _commit(),
+        "git": _git_commit(),
         "argv": [Path(sys.argv[0]).name, *sys.argv[1:]] if sys.argv else [],
-        "versions": {name: _version(name) for name in _PACKAGES},
+        "versions": {name: _package_version(name) for name in _PACKAGES},
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
-        "threads": _threads(),
+        "threads": _n_torch_threads(),
         "device": device,
         "seed": seed,
         "utc": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
-def _threads() -> int | None:
+def _n_torch_threads() -> int | None:
     torch = sys.modules.get("torch")  # not imported here, because the exact computations need no torch
     return None if torch is None else int(torch.get_num_threads())
 
 
-def _version(package: str) -> str | None:
+def _package_version(package: str) -> str | None:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
 
 
-def _commit() -> str | None:
+def _git_commit() -> str | None:
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None
     try:
-        commit = _git(root, "rev-parse", "--short=12", "HEAD")
-        return commit + ("+" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
+        commit = _run_git(root, "rev-parse", "--short=12", "HEAD")
+        return commit + ("+" if _run_git(root, "status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.SubprocessError):
         return None
 
 
-def _git(root: Path, *arguments: str) -> str:
+def _run_git(root: Path, *arguments: str) -> str:
     return subprocess.run(
         ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=10
     ).stdout.strip()

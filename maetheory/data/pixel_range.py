@@ -62,7 +62,7 @@ class PixelRanges:
         real: list[tuple[float, float]] = []
         for low, high in extremes:
             (real if np.issubdtype(low.dtype, np.floating) else whole).append((low.item(), high.item()))
-        return cls(_integer_range(whole) if whole else None, _float_range(real) if real else None)
+        return cls(_find_integer_range(whole) if whole else None, _find_float_range(real) if real else None)
 
     def to_bytes(self, pixels: np.ndarray) -> np.ndarray:
         """Return the pixels as uint8; whole numbers keep their upper bits where white is 2^b - 1.
@@ -107,13 +107,13 @@ def _black_and_white(found: PixelRange | None, black: float, white: float) -> tu
     return (black, white) if found is None else (found.black, found.white)
 
 
-def _integer_range(extremes: list[tuple[int, int]]) -> PixelRange:
+def _find_integer_range(extremes: list[tuple[int, int]]) -> PixelRange:
     low, high = min(pair[0] for pair in extremes), max(pair[1] for pair in extremes)
     if low < 0 or high >= 2**MAX_BITS:
         return PixelRange(low, high, low, high)
     return PixelRange(0, 2 ** max(MIN_BITS, high.bit_length()) - 1, low, high)
 
 
-def _float_range(extremes: list[tuple[float, float]]) -> PixelRange:
+def _find_float_range(extremes: list[tuple[float, float]]) -> PixelRange:
     low, high = min(pair[0] for pair in extremes), max(pair[1] for pair in extremes)
     return PixelRange(0, 1, low, high) if low >= 0 and high <= 1 else PixelRange(low, high, low, high)

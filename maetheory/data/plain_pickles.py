@@ -42,11 +42,11 @@ _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _MARK = object()
 
 
-class _Name(str):
+class _FunctionName(str):
     """Name of a function in the file, "module.function"."""
 
 
-class _Array:
+class _PendingArray:
     """An array whose content follows in a BUILD opcode."""
 
     content: np.ndarray | None = None
@@ -79,7 +79,7 @@ def read_plain_pickle(path: Path) -> dict[str, Any]:
     """
     if path.stat().st_size > MAX_BYTES:
         raise InputError(f"{path} passes {MAX_BYTES >> 20} MiB, more than a pickle file of CIFAR has")
-    machine = _Machine()
+    machine = _PickleMachine()
     try:
         for opcode, argument, _ in pickletools.genops(path.read_bytes()):
             machine.step(opcode.name, argument)
@@ -88,7 +88,7 @@ def read_plain_pickle(path: Path) -> dict[str, Any]:
             raise ValueError("it holds no dictionary")
         return {
             key.decode("latin-1") if isinstance(key, bytes) else key: value.content
-            if isinstance(value, _Array)
+            if isinstance(value, _PendingArray)
             else value
             for key, value in found.items()
         }
@@ -98,7 +98,7 @@ def read_plain_pickle(path: Path) -> dict[str, Any]:
         ) from error
 
 
-class _Machine:
+class _PickleMachine:
     """Stack and memo of a pickle, without a way to import or call anything."""
 
     def __init__(self) -> None:
@@ -131,19 +131,19 @@ class _Machine:
             self._set_items(items)
         elif name in ("APPEND", "APPENDS"):
             items = self._pop(1) if name == "APPEND" else self._pop_to_mark()
-            _of_type(self.stack[-1], list).extend(items)
+            _require_type(self.stack[-1], list).extend(items)
         elif name in ("SETITEM", "SETITEMS"):
             self._set_items(self._pop(2) if name == "SETITEM" else self._pop_to_mark())
         elif name == "GLOBAL":
-            self.stack.append(_Name(str(argument).replace(" ", ".")))
+            self.stack.append(_FunctionName(str(argument).replace(" ", ".")))
         elif name == "STACK_GLOBAL":
-            self.stack.append(_Name(".".join(_of_type(part, str) for part in self._pop(2))))
+            self.stack.append(_FunctionName(".".join(_require_type(part, str) for part in self._pop(2))))
         elif name == "REDUCE":
             function, arguments = self._pop(2)
-            self.stack.append(_plain_value(function, _of_type(arguments, tuple)))
+            self.stack.append(_plain_value(function, _require_type(arguments, tuple)))
         elif name == "BUILD":
             target, state = self.stack[-2], self._pop(1)[0]
-            _fill(target, _of_type(state, tuple))
+            _set_state(target, _require_type(state, tuple))
         elif name not in _IGNORED:
             raise ValueError(f"the opcode {name} belongs to no plain value")
 
@@ -164,12 +164,12 @@ class _Machine:
         self.stack.append(tuple(items))
 
     def _set_items(self, items: list[Any]) -> None:
-        target = _of_type(self.stack[-1], dict)
+        target = _require_type(self.stack[-1], dict)
         for key, value in zip(items[::2], items[1::2], strict=True):
-            target[_of_type(key, str, bytes)] = value
+            target[_require_type(key, str, bytes)] = value
 
 
-def _of_type(value: Any, *kinds: type) -> Any:
+def _require_type(value: Any, *kinds: type) -> Any:
     if type(value) not in kinds:
         raise TypeError(f"a {type(value).__name__} stands where a {kinds[0].__name__} belongs")
     return value
@@ -177,28 +177,28 @@ def _of_type(value: Any, *kinds: type) -> Any:
 
 def _plain_value(function: Any, arguments: tuple[Any, ...]) -> Any:
     """Return what NumPy's functions would make of their arguments; no other function is known."""
-    name = str(function).replace("numpy._core.", "numpy.core.") if type(function) is _Name else "a value"
+    name = str(function).replace("numpy._core.", "numpy.core.") if type(function) is _FunctionName else "a value"
     if name == "numpy.core.multiarray._reconstruct":
-        return _Array()
+        return _PendingArray()
     if name == "numpy.dtype":
         return _DataType(arguments[0])
     if name == "_codecs.encode":
-        return _of_type(arguments[0], str).encode("latin-1")
+        return _require_type(arguments[0], str).encode("latin-1")
     if name == "numpy.core.numeric._frombuffer":
-        array = _Array()
+        array = _PendingArray()
         content, data_type, shape, order = arguments
-        array.content = _of_type(data_type, _DataType).array(content, _of_type(shape, tuple), order)
+        array.content = _require_type(data_type, _DataType).array(content, _require_type(shape, tuple), order)
         return array
     raise ValueError(f"it would call {printable(name)}, which nothing plain needs")
 
 
-def _fill(target: Any, state: tuple[Any, ...]) -> None:
+def _set_state(target: Any, state: tuple[Any, ...]) -> None:
     """Give an array its content, or a data type its byte order."""
     if isinstance(target, _DataType):
         target.order = state[1] if state[1] in ("<", ">", "|") else target.order
-    elif isinstance(target, _Array):
+    elif isinstance(target, _PendingArray):
         _, shape, data_type, is_fortran, content = state
-        data_type = _of_type(data_type, _DataType)
-        target.content = data_type.array(content, _of_type(shape, tuple), "F" if is_fortran is True else "C")
+        data_type = _require_type(data_type, _DataType)
+        target.content = data_type.array(content, _require_type(shape, tuple), "F" if is_fortran is True else "C")
     else:
         raise TypeError("only arrays and data types have a state")

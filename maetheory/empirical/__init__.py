@@ -30,8 +30,8 @@ from maetheory.empirical.parallel.process_group import ProcessGroup
 from maetheory.empirical.tokens.build_sharded_graph import sharded_token_graph
 from maetheory.empirical.tokens.codebook import Codebook, fit_codebook
 from maetheory.empirical.tokens.graph import token_graph, token_sample
+from maetheory.empirical.tokens.interval_estimate import IntervalEstimate
 from maetheory.empirical.tokens.interval_estimation import GraphIntervals, graph_intervals
-from maetheory.empirical.tokens.intervals import IntervalEstimate
 from maetheory.empirical.tokens.mask_averaged_intervals import MeanGraphIntervals, mean_graph_intervals
 from maetheory.empirical.tokens.region_tokens import region_sample
 from maetheory.empirical.tokens.sample import TokenSample, sample_from_codes

@@ -9,7 +9,7 @@ from typing import final
 
 import numpy as np
 
-from maetheory.empirical.tokens.intervals import (
+from maetheory.empirical.tokens.interval_estimate import (
     ROUNDING_ERROR,
     IntervalEstimate,
     monotone_interval,

@@ -13,10 +13,10 @@ from maetheory.core import InputError, Progress, no_progress
 from maetheory.data.images import ImageSet
 from maetheory.empirical.graph_scores import BoundInputs, GraphScores, graph_scores, mean_scores
 from maetheory.empirical.hypotheses import GRAPH_HYPOTHESES, HYPOTHESES
+from maetheory.empirical.kernel.graph_summary import KernelGraphSummary
 from maetheory.empirical.kernel.mask_average import KernelAverage, average_over_masks
-from maetheory.empirical.kernel.summary import KernelGraphSummary
+from maetheory.empirical.tokens.interval_estimate import IntervalEstimate
 from maetheory.empirical.tokens.interval_estimation import graph_intervals
-from maetheory.empirical.tokens.intervals import IntervalEstimate
 from maetheory.empirical.tokens.region_tokens import REGION_CODES, region_sample
 from maetheory.masks import MaskLaw, patchify
 from maetheory.metrics import class_distances
@@ -200,15 +200,15 @@ def _token_bound_inputs(
         )
     found = graph_intervals(sample, n_known - 1, confidence=1 - 0.05 / N_BOUND_INPUTS, seed=seed)
     graph = sample.graph
-    phi = _with_value(found.phi, float(graph.pair_label_error()))
+    phi = _replace_value(found.phi, float(graph.pair_label_error()))
     plug_in = graph.spectrum(n_known).values ** 2
-    eigenvalues = [_with_value(one, float(value)) for one, value in zip(found.eigenvalues, plug_in, strict=True)]
+    eigenvalues = [_replace_value(one, float(value)) for one, value in zip(found.eigenvalues, plug_in, strict=True)]
     padding = [IntervalEstimate(0.0, 0.0, 0.0, True, "")] * (n_values - n_known)
-    alpha = _with_value(found.alpha, float(graph.label_error()))
+    alpha = _replace_value(found.alpha, float(graph.label_error()))
     return BoundInputs(phi, alpha, phi, (*eigenvalues, *padding), masses, k)
 
 
-def _with_value(interval: IntervalEstimate, value: float) -> IntervalEstimate:
+def _replace_value(interval: IntervalEstimate, value: float) -> IntervalEstimate:
     return replace(interval, value=float(np.clip(value, interval.low, interval.high)))
 
 

@@ -87,7 +87,7 @@ def test_threads_of_one_process_are_two_writers(tmp_path: Path) -> None:
 def test_a_stale_lock_is_of_no_living_process_of_this_host(
     tmp_path: Path, change: dict[str, object], refused: bool
 ) -> None:
-    holder = folder_lock._this_process()
+    holder = folder_lock._describe_this_process()
     (tmp_path / LOCK_FILE).write_text(json.dumps(holder | change))
     if refused:
         with pytest.raises(InputError, match="is writing"), lock_folder(tmp_path):
@@ -117,7 +117,7 @@ def test_a_worker_whose_parent_was_killed_is_awaited(tmp_path: Path, monkeypatch
         assert not timer.is_alive()
     process.communicate(timeout=60)
     monkeypatch.setattr(folder_lock, "ORPHAN_SECONDS", 0.0)
-    orphan = folder_lock._this_process() | {"parent": {"pid": 2**22 + 1, "started": "1"}}
+    orphan = folder_lock._describe_this_process() | {"parent": {"pid": 2**22 + 1, "started": "1"}}
     lock.write_text(json.dumps(orphan))
     with pytest.raises(InputError, match="is writing"), lock_folder(tmp_path):
         pass

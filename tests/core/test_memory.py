@@ -11,7 +11,7 @@ import pytest
 
 from maetheory.core import InputError, memory
 from maetheory.core.memory import available_memory, check_memory
-from maetheory.core.memory_limits import free_in_control_groups, free_under_ulimit
+from maetheory.core.memory_limits import free_memory_in_control_groups, free_memory_under_ulimit
 
 GIB = 2**30
 UNLIMITED = 9223372036854771712  # what version 1 shows where there is no limit
@@ -62,17 +62,19 @@ def version_1(limit: int, used: int, cached: int = 0) -> dict[str, str]:
     ],
 )
 def test_limits_of_control_groups(own: str, groups: dict, free: int | None, tmp_path: Path) -> None:
-    assert free_in_control_groups(**tree(tmp_path, own, groups)) == free
+    assert free_memory_in_control_groups(**tree(tmp_path, own, groups)) == free
 
 
 def test_a_machine_without_control_groups_has_no_limit(tmp_path: Path) -> None:
-    assert free_in_control_groups(tmp_path, tmp_path) is None
-    assert free_under_ulimit(tmp_path) is None or resource.getrlimit(resource.RLIMIT_AS)[0] > 0
+    assert free_memory_in_control_groups(tmp_path, tmp_path) is None
+    assert free_memory_under_ulimit(tmp_path) is None or resource.getrlimit(resource.RLIMIT_AS)[0] > 0
 
 
-@pytest.mark.parametrize("source", ["_free_on_machine", "free_in_control_groups", "free_under_ulimit"])
+@pytest.mark.parametrize(
+    "source", ["_free_memory_of_machine", "free_memory_in_control_groups", "free_memory_under_ulimit"]
+)
 def test_the_least_of_the_three_counts(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_free_on_machine", "free_in_control_groups", "free_under_ulimit"):
+    for name in ("_free_memory_of_machine", "free_memory_in_control_groups", "free_memory_under_ulimit"):
         monkeypatch.setattr(memory, name, lambda least=name == source: 10 if least else 20)
     assert available_memory() == 10
     check_memory(10, "a table", "take fewer rows")

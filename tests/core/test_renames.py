@@ -9,7 +9,7 @@ import pytest
 from maetheory import core
 from maetheory.core.renames import renamed
 
-SUBPACKAGES = ["core", "masks", "data", "models", "graph"]
+SUBPACKAGES = ["core", "checkpoints", "spectra", "masks", "data", "models", "graph"]
 
 
 def test_old_name_is_the_new_object_and_warns() -> None:

@@ -19,7 +19,7 @@ from maetheory.empirical import (
     score_table,
 )
 from maetheory.empirical.graph_scores import BoundInputs, graph_scores, mean_interval, spectral_certificate
-from maetheory.empirical.tokens.intervals import IntervalEstimate
+from maetheory.empirical.tokens.interval_estimate import IntervalEstimate
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
 from maetheory.theory import closed_form_mixture as closed

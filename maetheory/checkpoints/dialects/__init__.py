@@ -12,7 +12,7 @@ Read in this order:
    `unrecognised`: the error if none does; `code_base`: whose file it is; `rotary`: positions that no tensor shows.
 3. `infer`, `infer_positions`, `infer_heads`: from tensors and stated values to an `EncoderConfig`; `assumptions`: notes
    on what nothing states.
-4. `lookup`, `model_names`, `pickled_modules`, `stated_values`: sources of stated values that several dialects share.
+4. `dotted_path`, `model_names`, `pickled_modules`, `stated_values`: sources of stated values that dialects share.
 5. One module a family of code bases: `mae`, `hugging_face`, `hugging_face_towers`, `timm`, `beit`, `joint_embedding`,
    `lightning_libraries`, `openmmlab`, `torchvision`, `vit_pytorch`.
 

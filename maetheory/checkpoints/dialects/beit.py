@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from maetheory.checkpoints.dialects.dialect import COMMON_DEFAULTS, INCEPTION_MEAN_STD, ConfigValue, Dialect, Tensors
-from maetheory.checkpoints.dialects.lookup import lookup
+from maetheory.checkpoints.dialects.dotted_path import lookup_dotted_path
 from maetheory.checkpoints.dialects.model_names import config_values_from_timm
 from maetheory.checkpoints.reading.contents import CheckpointContents
 
@@ -43,7 +43,7 @@ def fuse_qv_biases(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def _config_values_from_simmim(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
     """Return the heads that SimMIM's config states, which a table of relative positions shows as well."""
     path = "config.MODEL.VIT.NUM_HEADS"
-    heads = lookup(contents.tree, path)
+    heads = lookup_dotted_path(contents.tree, path)
     return {"heads": ConfigValue(heads, path)} if heads is not None else {}
 
 

@@ -23,7 +23,7 @@ from maetheory.checkpoints.dialects.dialect import (
     fuse_qkv,
 )
 from maetheory.checkpoints.dialects.model_names import CLIP_MEAN_STD
-from maetheory.checkpoints.dialects.stated_values import refuse_rectangles
+from maetheory.checkpoints.dialects.stated_values import refuse_rectangular_images
 from maetheory.checkpoints.reading.contents import CheckpointContents
 
 MODEL = r"(?:(?:vit|deit|dinov2|dinov2_with_registers|ijepa)\.)?"
@@ -86,16 +86,16 @@ REGISTERS = MODEL + r"embeddings\.register_tokens"
 
 def _config_values(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
     """Return the values of the two JSON files beside the weights."""
-    return hugging_face_values(sidecar(contents, "config.json"), contents)
+    return config_values_from_hugging_face(sidecar_json(contents, "config.json"), contents)
 
 
-def hugging_face_values(config: Mapping[str, Any], contents: CheckpointContents) -> dict[str, ConfigValue]:
+def config_values_from_hugging_face(config: Mapping[str, Any], contents: CheckpointContents) -> dict[str, ConfigValue]:
     """Return the values of a configuration, and those of preprocessor_config.json beside the weights."""
-    preprocessor = sidecar(contents, "preprocessor_config.json")
+    preprocessor = sidecar_json(contents, "preprocessor_config.json")
     return _config_values_from_config_json(config) | _config_values_from_preprocessor(preprocessor)
 
 
-def sidecar(contents: CheckpointContents, name: str) -> Mapping[str, Any]:
+def sidecar_json(contents: CheckpointContents, name: str) -> Mapping[str, Any]:
     """Return a JSON file of the folder if it holds an object, else an empty mapping."""
     record = contents.sidecars.get(name)
     return record if isinstance(record, Mapping) else {}
@@ -109,7 +109,7 @@ def _config_values_from_config_json(config: Mapping[str, Any]) -> dict[str, Conf
         "image_size": config.get("image_size"),
     }
     if isinstance(found["image_size"], list | tuple):
-        refuse_rectangles(found["image_size"], "config.json")
+        refuse_rectangular_images(found["image_size"], "config.json")
         found["image_size"] = found["image_size"][0]
     if "hidden_act" in config and not config.get("use_swiglu_ffn"):
         found["activation"] = ACTIVATIONS.get(str(config["hidden_act"]), config["hidden_act"])

@@ -13,7 +13,7 @@ from maetheory.checkpoints.dialects.dialect import (
     Tensors,
     fuse_qkv,
 )
-from maetheory.checkpoints.dialects.hugging_face import HUGGING_FACE_VIT, hugging_face_values, sidecar
+from maetheory.checkpoints.dialects.hugging_face import HUGGING_FACE_VIT, config_values_from_hugging_face, sidecar_json
 from maetheory.checkpoints.dialects.model_names import CLIP_MEAN_STD
 from maetheory.checkpoints.reading.contents import CheckpointContents
 
@@ -74,11 +74,11 @@ TOWER_FIELDS: Mapping[str, Any] = {
 }
 
 
-def _tower_values(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
+def _config_values_from_vision_config(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
     """Return the values of config.json, whose vision_config describes the tower if it describes two."""
-    config = sidecar(contents, "config.json")
+    config = sidecar_json(contents, "config.json")
     vision = config.get("vision_config")
-    return hugging_face_values(vision if isinstance(vision, Mapping) else config, contents)
+    return config_values_from_hugging_face(vision if isinstance(vision, Mapping) else config, contents)
 
 
 HUGGING_FACE_TOWER_DIALECTS: tuple[Dialect, ...] = (
@@ -96,7 +96,9 @@ HUGGING_FACE_TOWER_DIALECTS: tuple[Dialect, ...] = (
         rename=BEIT_RENAME,
         unused=((r"lm_head\..*", "the head over visual words"),),
         convert=fuse_qkv,
-        config_values=lambda contents, tensors: hugging_face_values(sidecar(contents, "config.json"), contents),
+        config_values=lambda contents, tensors: config_values_from_hugging_face(
+            sidecar_json(contents, "config.json"), contents
+        ),
         defaults={
             "eps": 1e-12,
             "activation": "gelu",
@@ -110,7 +112,7 @@ HUGGING_FACE_TOWER_DIALECTS: tuple[Dialect, ...] = (
         "transformers, the vision tower of a CLIP, whose last norm is of the readout",
         required=(*TOWER_KEYS, r"embeddings\.class_embedding", r"pre_layrnorm\.weight"),
         rename=(*TOWER_RENAME, (r"post_layernorm\." + WEIGHT_OR_BIAS, r"fc_norm.\1")),
-        config_values=_tower_values,
+        config_values=_config_values_from_vision_config,
         defaults={
             "eps": 1e-5,
             "activation": "quick-gelu",
@@ -125,7 +127,7 @@ HUGGING_FACE_TOWER_DIALECTS: tuple[Dialect, ...] = (
         required=(*TOWER_KEYS, r"post_layernorm\.weight"),
         forbidden=(r"embeddings\.class_embedding", r"pre_layrnorm\.weight"),
         rename=(*TOWER_RENAME, (r"post_layernorm\." + WEIGHT_OR_BIAS, r"norm.\1")),
-        config_values=_tower_values,
+        config_values=_config_values_from_vision_config,
         defaults={
             "eps": 1e-6,
             "activation": "gelu-tanh",

@@ -73,7 +73,7 @@ def infer_config(
         if name in CONFIG_FIELDS
     }
     known |= {name: stated for name, stated in config_values.items() if name in CONFIG_FIELDS}
-    notes = _contradicted_by_shapes(known, shapes)
+    notes = _notes_on_contradicted_values(known, shapes)
     known |= shapes
     known |= infer_positions(tensors, known, overrides)
     if "eps" in overrides:
@@ -93,7 +93,7 @@ def infer_config(
     return InferredConfig(config, sources, tuple(notes))
 
 
-def _contradicted_by_shapes(known: Mapping[str, ConfigValue], shapes: Mapping[str, ConfigValue]) -> list[str]:
+def _notes_on_contradicted_values(known: Mapping[str, ConfigValue], shapes: Mapping[str, ConfigValue]) -> list[str]:
     """Return a note for each value that the file states and its shapes contradict."""
     return [
         f"{known[name].source} says {name} {known[name].value}, but the {shape.source} say {shape.value}, "
@@ -106,31 +106,31 @@ def _contradicted_by_shapes(known: Mapping[str, ConfigValue], shapes: Mapping[st
 def _check_value(name: str, stated: ConfigValue) -> None:
     """Refuse a stated value that no architecture has; JSON files beside the weights may hold anything."""
     values = stated.value if isinstance(stated.value, list | tuple) else (stated.value,)
-    count = f"at most {MAX_COUNT}" if _all_integers(values) else "a whole number of at least 1"
+    count = f"at most {MAX_COUNT}" if _are_positive_integers(values) else "a whole number of at least 1"
     ok, requirement = {
-        "heads": (_is_count(values), count),
-        "image_size": (_is_count(values), count),
-        "eps": (_all_finite_numbers(values) and 0 < values[0] < 1, "a number between 0 and 1"),
-        "final_eps": (_all_finite_numbers(values) and 0 < values[0] < 1, "a number between 0 and 1"),
-        "mean": (_all_finite_numbers(values), "finite numbers"),
-        "std": (_all_finite_numbers(values) and min(values) > 0, "positive numbers"),
+        "heads": (_is_positive_integer(values), count),
+        "image_size": (_is_positive_integer(values), count),
+        "eps": (_are_finite_numbers(values) and 0 < values[0] < 1, "a number between 0 and 1"),
+        "final_eps": (_are_finite_numbers(values) and 0 < values[0] < 1, "a number between 0 and 1"),
+        "mean": (_are_finite_numbers(values), "finite numbers"),
+        "std": (_are_finite_numbers(values) and min(values) > 0, "positive numbers"),
         "activation": (values[:1] and values[0] in get_args(Activation), "one of " + ", ".join(get_args(Activation))),
     }.get(name, (True, ""))
     if not ok:
         raise InputError(f"{name} must be {requirement}, but {stated.source} says {printable_value(stated.value)}")
 
 
-def _all_integers(values: Sequence[Any]) -> bool:
+def _are_positive_integers(values: Sequence[Any]) -> bool:
     """Return whether these are integers of at least 1, of any size."""
     return all(type(value) is int and value >= 1 for value in values)
 
 
-def _is_count(values: Sequence[Any]) -> bool:
+def _is_positive_integer(values: Sequence[Any]) -> bool:
     """Return whether this is one integer from 1 to `MAX_COUNT`."""
     return len(values) == 1 and type(values[0]) is int and 1 <= values[0] <= MAX_COUNT
 
 
-def _all_finite_numbers(values: Sequence[Any]) -> bool:
+def _are_finite_numbers(values: Sequence[Any]) -> bool:
     """Return whether these are finite numbers of at most `MAX_MAGNITUDE`, at least one."""
     kinds = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     return len(values) > 0 and kinds and all(abs(value) <= MAX_MAGNITUDE for value in values)
@@ -174,7 +174,8 @@ def _require_tensor(tensors: Mapping[str, Tensor], name: str, ndim: int) -> Tens
     """Return a tensor of a given number of dimensions, not empty."""
     if name not in tensors:
         raise InputError(
-            f"these weights are no whole Vision Transformer: {name} is missing among {_first_names(sorted(tensors))}"
+            f"these weights are no whole Vision Transformer: {name} is missing among "
+            f"{_abbreviate_names(sorted(tensors))}"
         )
     if tensors[name].ndim != ndim or not tensors[name].numel():
         raise InputError(
@@ -194,7 +195,7 @@ def _count_blocks(tensors: Mapping[str, Tensor]) -> int:
     if gaps:
         raise InputError(
             f"blocks must be numbered from 0 without a gap, but of {max(numbers, default=0) + 1} "
-            f"{_first_names([f'blocks.{i}' for i in gaps])} is missing"
+            f"{_abbreviate_names([f'blocks.{i}' for i in gaps])} is missing"
         )
     return len(numbers)
 
@@ -231,7 +232,7 @@ def _describe_source(name: str, value: ConfigValue | None) -> str:
     return str(value) if name in ASSUMABLE_FIELDS else value.source
 
 
-def _first_names(names: list[str]) -> str:
+def _abbreviate_names(names: list[str]) -> str:
     """Return the first ten names and how many there are."""
     rest = f" … ({len(names)} in all)" if len(names) > 10 else ""
     return ", ".join(names[:10]) + rest

@@ -93,11 +93,11 @@ def _infer_absolute_positions(
     return {
         "positions": ConfigValue("table", "names"),
         "position_prefix": ConfigValue(k, f"{rows} rows of positions"),
-        "image_size": _image_size(table, k, grid, patch, stated, overrides.get("image_size")),
+        "image_size": _infer_image_size(table, k, grid, patch, stated, overrides.get("image_size")),
     }
 
 
-def _image_size(
+def _infer_image_size(
     table: Tensor, prefix: int, grid: int, patch: int, stated: ConfigValue | None, wanted: int | None
 ) -> ConfigValue:
     """Return the side of the images; only a statement or a table of sines and cosines shows that they are square."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from maetheory.checkpoints.dialects.dialect import COMMON_DEFAULTS, ConfigValue, Dialect, Tensors, embed_dim
-from maetheory.checkpoints.dialects.lookup import lookup
+from maetheory.checkpoints.dialects.dotted_path import lookup_dotted_path
 from maetheory.checkpoints.dialects.model_names import config_values_from_name
 from maetheory.checkpoints.reading.contents import CheckpointContents
 
@@ -52,9 +52,9 @@ def _moco_v3_heads(contents: CheckpointContents, tensors: Tensors) -> dict[str, 
     )
 
 
-def _has_two_encoders(*names: str) -> Callable[[CheckpointContents, Tensors], bool]:
+def _requires_state_dicts(*names: str) -> Callable[[CheckpointContents, Tensors], bool]:
     """Return a test of whether the file holds state dicts of all these names: an encoder and its average."""
-    return lambda contents, tensors: all(lookup(contents.tree, name) is not None for name in names)
+    return lambda contents, tensors: all(lookup_dotted_path(contents.tree, name) is not None for name in names)
 
 
 JOINT_EMBEDDING_DIALECTS: tuple[Dialect, ...] = (
@@ -93,7 +93,7 @@ JOINT_EMBEDDING_DIALECTS: tuple[Dialect, ...] = (
         required=(*VIT_KEYS, CLS),
         forbidden=(REGISTERS, DINOV2_ONLY_KEYS),
         state_dict_paths=("teacher", "student"),
-        evidence=_has_two_encoders("teacher", "student"),
+        evidence=_requires_state_dicts("teacher", "student"),
         prefixes=("backbone.", ""),
         unused=((r"head\d*\..*", "the projection head"), (r"masked_embed", "the mask token")),
         config_values=config_values_from_name,
@@ -104,7 +104,7 @@ JOINT_EMBEDDING_DIALECTS: tuple[Dialect, ...] = (
         "PyTorch code of Assran et al. 2022",
         required=(*VIT_KEYS, CLS),
         state_dict_paths=("target_encoder", "encoder"),
-        evidence=_has_two_encoders("target_encoder"),
+        evidence=_requires_state_dicts("target_encoder"),
         unused=((r"(fc|pred)\..*", "the projection head"),),
         config_values=config_values_from_name,
         defaults=COMMON_DEFAULTS,
@@ -115,7 +115,7 @@ JOINT_EMBEDDING_DIALECTS: tuple[Dialect, ...] = (
         required=VIT_KEYS,
         forbidden=(CLS,),
         state_dict_paths=("target_encoder", "encoder"),
-        evidence=_has_two_encoders("target_encoder"),
+        evidence=_requires_state_dicts("target_encoder"),
         config_values=config_values_from_name,
         defaults=COMMON_DEFAULTS,
         head_readout="mean",

@@ -16,7 +16,7 @@ from maetheory.checkpoints.dialects.dialect import (
     Tensors,
     embed_dim,
 )
-from maetheory.checkpoints.dialects.lookup import lookup
+from maetheory.checkpoints.dialects.dotted_path import lookup_dotted_path
 from maetheory.checkpoints.dialects.model_names import VIT_SIZES
 from maetheory.checkpoints.dialects.pickled_modules import config_values_from_module
 from maetheory.checkpoints.reading.contents import CheckpointContents
@@ -53,7 +53,7 @@ MAETHEORY_DEFAULTS: Mapping[str, Any] = {
 
 def _heads_from_model_name(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
     """Return the heads from the model name among the training arguments, or from the position table."""
-    name = lookup(contents.tree, "args.model")
+    name = lookup_dotted_path(contents.tree, "args.model")
     width = embed_dim(tensors)
     for size, (size_width, heads) in VIT_SIZES.items():
         if isinstance(name, str) and f"vit_{size}" in name and width == size_width:
@@ -76,8 +76,8 @@ def _moco_v3_small_heads(tensors: Tensors) -> dict[str, ConfigValue]:
 
 def _config_values_from_json(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
     """Return the values that the config.json of one of our runs states."""
-    encoder = lookup(contents.sidecars.get("config.json"), "model.encoder")
-    found = {name: lookup(encoder, name) for name in CONFIG_JSON_FIELDS}
+    encoder = lookup_dotted_path(contents.sidecars.get("config.json"), "model.encoder")
+    found = {name: lookup_dotted_path(encoder, name) for name in CONFIG_JSON_FIELDS}
     return {name: ConfigValue(value, "config.json") for name, value in found.items() if value is not None}
 
 
@@ -94,14 +94,18 @@ def _positions_batch_first(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def _has_our_config(contents: CheckpointContents, tensors: Tensors) -> bool:
     """Return whether the config.json of one of our runs lies beside the weights."""
     return contents.container == "maetheory run" or isinstance(
-        lookup(contents.sidecars.get("config.json"), "model.encoder"), Mapping
+        lookup_dotted_path(contents.sidecars.get("config.json"), "model.encoder"), Mapping
     )
 
 
 def _shows_mae(contents: CheckpointContents, tensors: Tensors) -> bool:
     """Return whether an encoder alone shows MAE's code: its fixed positions, mask token, probe or arguments."""
-    name = lookup(contents.tree, "args.model")
-    if "mask_token" in tensors or "head.0.running_mean" in tensors or lookup(contents.tree, "args.mask_ratio"):
+    name = lookup_dotted_path(contents.tree, "args.model")
+    if (
+        "mask_token" in tensors
+        or "head.0.running_mean" in tensors
+        or lookup_dotted_path(contents.tree, "args.mask_ratio")
+    ):
         return True
     if isinstance(name, str) and "mae" in name:
         return True

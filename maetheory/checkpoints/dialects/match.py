@@ -75,9 +75,13 @@ def match_dialects(
         If `weights` names nothing in the file.
     """
     states = dict(find_state_dicts(contents.tree))
-    chosen = None if weights is None else _chosen_weights(weights, states)
+    chosen = None if weights is None else _find_chosen_weights(weights, states)
     for dialect in dialects:
-        match = _first_match(dialect, states) if chosen is None else _match_chosen(dialect, states, *chosen)
+        match = (
+            _find_place_of_dialect(dialect, states)
+            if chosen is None
+            else _match_chosen_weights(dialect, states, *chosen)
+        )
         if match is not None and dialect.evidence(contents, match.tensors):
             yield match
 
@@ -92,17 +96,17 @@ def search_matches(
     """
     dialects = [dialect for dialect in dialects if "" in dialect.state_dict_paths]
     states = dict(find_state_dicts(contents.tree))
-    chosen_path, chosen_prefix = (None, "") if weights is None else _chosen_weights(weights, states)
+    chosen_path, chosen_prefix = (None, "") if weights is None else _find_chosen_weights(weights, states)
     for path, state in states.items():
         if chosen_path not in (None, path):
             continue
         stripped, wrappers = strip_wrappers(state)
-        others = _other_state_dicts(states, path)
+        others = _count_tensors_of_other_state_dicts(states, path)
         for base in _module_prefixes(stripped):
             if not base.startswith(chosen_prefix):
                 continue
             for dialect in dialects:
-                match = _match_behind(dialect, path, stripped, wrappers, base, dialect.prefixes, others)
+                match = _match_behind_prefix(dialect, path, stripped, wrappers, base, dialect.prefixes, others)
                 if match is not None and dialect.evidence(contents, match.tensors):
                     yield match
 
@@ -122,7 +126,7 @@ def to_canonical_names(match: DialectMatch) -> tuple[dict[str, Tensor], dict[str
         description = _unused_description(name, patterns) or f"outside {match.prefix.rstrip('.')}: {name.split('.')[0]}"
         unused[description] = unused.get(description, 0) + 1
     for name, value in match.tensors.items():
-        canonical = _canonical_name(name, match.dialect.rename)
+        canonical = _to_canonical_name(name, match.dialect.rename)
         description = _unused_description(name, patterns)
         if canonical and not description:
             description = _unused_description(canonical, patterns)
@@ -181,7 +185,7 @@ def _rename_keys(state: dict[str, Tensor], pattern: re.Pattern[str], replacement
     return renamed
 
 
-def _chosen_weights(weights: str, states: Mapping[str, dict[str, Tensor]]) -> tuple[str, str]:
+def _find_chosen_weights(weights: str, states: Mapping[str, dict[str, Tensor]]) -> tuple[str, str]:
     """Return the path and the prefix that the argument means: a path of the tree, a prefix of names, or both joined.
 
     Raises
@@ -192,51 +196,51 @@ def _chosen_weights(weights: str, states: Mapping[str, dict[str, Tensor]]) -> tu
     if weights in states:
         return weights, ""
     for path, state in states.items():
-        prefix = _key_prefix(path, weights)
+        prefix = _find_key_prefix(path, weights)
         if any(name.startswith(prefix) for name in strip_wrappers(state)[0]):
             return path, prefix
     available = ", ".join(f"{path or 'the top'} ({len(state)} tensors)" for path, state in list(states.items())[:10])
     raise InputError(f"this file holds no weights {weights!r}; it holds {available or 'none'}")
 
 
-def _key_prefix(path: str, weights: str) -> str:
+def _find_key_prefix(path: str, weights: str) -> str:
     """Return the prefix that `weights` means within the state dict at `path`."""
     if weights.startswith(path + "."):
         return weights[len(path) + 1 :].removeprefix("module.") + "."
     return weights.removeprefix("module.") + "."
 
 
-def _match_chosen(
+def _match_chosen_weights(
     dialect: Dialect, states: Mapping[str, dict[str, Tensor]], path: str, chosen: str
 ) -> DialectMatch | None:
     """Return the match of a dialect at a chosen path and prefix; the prefix may be one of the dialect's own."""
     state, wrappers = strip_wrappers(states[path])
-    others = _other_state_dicts(states, path)
+    others = _count_tensors_of_other_state_dicts(states, path)
     if not chosen:
-        return _match_behind(dialect, path, state, wrappers, "", dialect.prefixes, others)
+        return _match_behind_prefix(dialect, path, state, wrappers, "", dialect.prefixes, others)
     own = [prefix for prefix in dialect.prefixes if prefix and f".{chosen}".endswith(f".{prefix}")]
     places = [(chosen.removesuffix(prefix), (prefix,)) for prefix in own]
     for base, prefixes in [*places, (chosen, dialect.prefixes)]:
-        match = _match_behind(dialect, path, state, wrappers, base, prefixes, others)
+        match = _match_behind_prefix(dialect, path, state, wrappers, base, prefixes, others)
         if match is not None:
             return match
     return None
 
 
-def _first_match(dialect: Dialect, states: Mapping[str, dict[str, Tensor]]) -> DialectMatch | None:
+def _find_place_of_dialect(dialect: Dialect, states: Mapping[str, dict[str, Tensor]]) -> DialectMatch | None:
     """Return the first path and prefix of a dialect that hold all it requires, None without one."""
     for path in dialect.state_dict_paths:
         if path not in states:
             continue
         state, wrappers = strip_wrappers(states[path])
-        others = _other_state_dicts(states, path)
-        match = _match_behind(dialect, path, state, wrappers, "", dialect.prefixes, others)
+        others = _count_tensors_of_other_state_dicts(states, path)
+        match = _match_behind_prefix(dialect, path, state, wrappers, "", dialect.prefixes, others)
         if match is not None:
             return match
     return None
 
 
-def _match_behind(
+def _match_behind_prefix(
     dialect: Dialect,
     path: str,
     state: Mapping[str, Tensor],
@@ -258,7 +262,7 @@ def _match_behind(
     return None
 
 
-def _other_state_dicts(states: Mapping[str, dict[str, Tensor]], path: str) -> dict[str, int]:
+def _count_tensors_of_other_state_dicts(states: Mapping[str, dict[str, Tensor]], path: str) -> dict[str, int]:
     """Return the number of tensors of every state dict but one."""
     return {other: len(state) for other, state in states.items() if other != path}
 
@@ -288,7 +292,7 @@ def _unused_description(name: str, patterns: Sequence[tuple[str, str]]) -> str:
     return next((description for pattern, description in patterns if re.fullmatch(pattern, name)), "")
 
 
-def _canonical_name(name: str, rename: Sequence[tuple[str, str]]) -> str:
+def _to_canonical_name(name: str, rename: Sequence[tuple[str, str]]) -> str:
     """Translate a name by the first pattern that matches; "" drops it."""
     for pattern, replacement in rename:
         if found := re.fullmatch(pattern, name):

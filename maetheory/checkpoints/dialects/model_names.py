@@ -11,9 +11,9 @@ from maetheory.checkpoints.dialects.dialect import (
     Tensors,
     embed_dim,
 )
-from maetheory.checkpoints.dialects.lookup import lookup
+from maetheory.checkpoints.dialects.dotted_path import lookup_dotted_path
 from maetheory.checkpoints.dialects.rotary import refuse_rotary_name
-from maetheory.checkpoints.dialects.stated_values import refuse_rectangles
+from maetheory.checkpoints.dialects.stated_values import refuse_rectangular_images
 from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.core import InputError
 
@@ -52,7 +52,7 @@ def config_values_from_name(contents: CheckpointContents, tensors: Tensors) -> d
     InputError
         If models of that name compute something else under the same tensor names.
     """
-    name, place = model_name(contents)
+    name, place = stated_model_name(contents)
     if not name:
         return {}
     if re.search(r"_rpn_", name):
@@ -75,7 +75,7 @@ def config_values_from_name(contents: CheckpointContents, tensors: Tensors) -> d
 
 def _heads_from_name(name: str, contents: CheckpointContents, tensors: Tensors) -> int | None:
     """Return the heads of the size in the name, None if the width is not that of the size."""
-    if name == "vit_small" and lookup(contents.tree, "best_acc1") is not None:
+    if name == "vit_small" and lookup_dotted_path(contents.tree, "best_acc1") is not None:
         return 12  # saved by the linear probing of MoCo-v3, whose small model has twelve heads (Chen et al. 2021)
     width = embed_dim(tensors)
     found = re.search(r"(?:vit|deit3?|beit(?:v2)?)_([a-z]+(?:\d+[a-z]*)?)(?:_|$)", name)
@@ -89,22 +89,22 @@ def config_values_from_timm(contents: CheckpointContents, tensors: Tensors) -> d
     record = contents.sidecars.get("config.json")
     for field in ("mean", "std"):
         for value, source in (
-            (lookup(record, f"pretrained_cfg.{field}"), "config.json"),
-            (lookup(contents.tree, f"args.{field}"), f"args.{field}"),
+            (lookup_dotted_path(record, f"pretrained_cfg.{field}"), "config.json"),
+            (lookup_dotted_path(contents.tree, f"args.{field}"), f"args.{field}"),
         ):
             if value is not None:
                 config_values[field] = ConfigValue(tuple(value) if isinstance(value, list | tuple) else value, source)
     for place in ("model_args.img_size", "pretrained_cfg.input_size"):
-        size = lookup(record, place)
+        size = lookup_dotted_path(record, place)
         if isinstance(size, list | tuple):
-            refuse_rectangles(size[-2:], f"config.json, {place}")
-    heads = lookup(record, "model_args.num_heads")
+            refuse_rectangular_images(size[-2:], f"config.json, {place}")
+    heads = lookup_dotted_path(record, "model_args.num_heads")
     return config_values | ({"heads": ConfigValue(heads, "config.json")} if heads is not None else {})
 
 
-def model_name(contents: CheckpointContents) -> tuple[str, str]:
+def stated_model_name(contents: CheckpointContents) -> tuple[str, str]:
     """Return the model's name and the place that states it, two empty strings without one."""
-    found = [(lookup(contents.sidecars.get("config.json"), "architecture"), "config.json")]
-    found += [(lookup(contents.tree, place), place) for place in MODEL_NAME_PATHS]
+    found = [(lookup_dotted_path(contents.sidecars.get("config.json"), "architecture"), "config.json")]
+    found += [(lookup_dotted_path(contents.tree, place), place) for place in MODEL_NAME_PATHS]
     texts = ((name, place) for name, place in found if isinstance(name, str) and 0 < len(name) <= MAX_NAME_LENGTH)
     return next(texts, ("", ""))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from maetheory.checkpoints.dialects.dialect import COMMON_DEFAULTS, WEIGHT_OR_BIAS, ConfigValue, Dialect, Tensors
-from maetheory.checkpoints.dialects.lookup import lookup
+from maetheory.checkpoints.dialects.dotted_path import lookup_dotted_path
 from maetheory.checkpoints.dialects.torchvision import rename_mlp_head
 from maetheory.checkpoints.reading.contents import CheckpointContents
 
@@ -17,7 +17,7 @@ LAYER = BACKBONE + r"layers\.(\d+)\."
 ARCH_SMALL = (768, 8, 2304)  # width, depth and MLP width of its arch "small", which has 8 heads instead of 12
 
 
-def _linear_probe_head(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _rename_linear_probe_head(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Name the classifier head.1 after a batch norm, as in linear probing, and set one with a hidden layer aside."""
     if "head.0.running_mean" not in tensors:
         return rename_mlp_head(tensors)
@@ -26,13 +26,13 @@ def _linear_probe_head(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _config_values(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
     """Return heads, mean and std that the stored configuration text states once; its images are in 0..255."""
-    texts = (lookup(contents.tree, f"meta.{key}") for key in ("cfg", "config"))
+    texts = (lookup_dotted_path(contents.tree, f"meta.{key}") for key in ("cfg", "config"))
     text = next((value for value in texts if isinstance(value, str)), "")
     config_values = {}
     heads = set(re.findall(r"(?<!\w)num_heads['\"]?\s*[=:]\s*(\d{1,4})\b", text))
     if len(heads) == 1:
         config_values["heads"] = ConfigValue(int(heads.pop()), "meta.cfg")
-    elif _architecture(tensors) == ARCH_SMALL:
+    elif _width_depth_and_mlp_width(tensors) == ARCH_SMALL:
         config_values["heads"] = ConfigValue(8, "mmpretrain's arch small")
     for name in ("mean", "std"):
         found = set(re.findall(rf"(?<!\w){name}['\"]?\s*[=:]\s*[\[(]([\d., \n]+)[\])]", text))
@@ -42,7 +42,7 @@ def _config_values(contents: CheckpointContents, tensors: Tensors) -> dict[str, 
     return config_values
 
 
-def _architecture(tensors: Tensors) -> tuple[int, int, int]:
+def _width_depth_and_mlp_width(tensors: Tensors) -> tuple[int, int, int]:
     """Return width, depth and MLP width."""
     depth = sum(name.endswith(".attn.qkv.weight") for name in tensors)
     hidden, width = tensors["blocks.0.mlp.fc1.weight"].shape
@@ -76,7 +76,7 @@ MMPRETRAIN = Dialect(
         (r"head\.layers\.head_dist\..*", "the classifier of the distillation token"),
         (r"(?:data_preprocessor|momentum_\w+|target_generator|teacher|student)\..*", "other parts of the training"),
     ),
-    convert=_linear_probe_head,
+    convert=_rename_linear_probe_head,
     config_values=_config_values,
     defaults=COMMON_DEFAULTS,
 )

@@ -22,7 +22,7 @@ def refuse_rotary_name(name: str, place: str) -> None:
         raise InputError(f"by {place} this is {name}, whose positions are rotary, and it cannot be loaded")
 
 
-def refuse_hidden_rotary(raw: Tensors, path: str, dialect_given: bool) -> tuple[str, ...]:
+def refuse_possible_rotary(raw: Tensors, path: str, dialect_given: bool) -> tuple[str, ...]:
     """Raise an error for tensors of an encoder that may have rotary positions; return a note where it is unlikely.
 
     Parameters

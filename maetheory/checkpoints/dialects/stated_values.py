@@ -55,8 +55,8 @@ def pickled_module_values(contents: CheckpointContents, dialect_match: DialectMa
     InputError
         If the module has rotary positions, or takes images that are not square.
     """
-    attributes = _relative_names(contents.module_attributes, dialect_match)
-    classes = _relative_names(contents.module_classes, dialect_match)
+    attributes = _names_relative_to_encoder(contents.module_attributes, dialect_match)
+    classes = _names_relative_to_encoder(contents.module_classes, dialect_match)
     rotary = next((name for name, kind in classes.items() if ROTARY_MODULE.fullmatch(kind)), None)
     if rotary is not None:
         raise InputError(f"its module {rotary} is {classes[rotary]}: its positions are rotary, and it cannot be loaded")
@@ -64,13 +64,13 @@ def pickled_module_values(contents: CheckpointContents, dialect_match: DialectMa
         "heads": _common_value(attributes, HEADS_ATTRIBUTE),
         "eps": _common_value(attributes, BLOCK_EPS),
         "final_eps": _common_value(attributes, LAST_EPS),
-        "activation": _activation(attributes, classes),
+        "activation": _find_activation(attributes, classes),
         "image_size": _square_side(_common_value(attributes, IMAGE_SIZE_ATTRIBUTE), SOURCE),
     }
     return {name: ConfigValue(value, SOURCE) for name, value in found.items() if value is not None}
 
 
-def configuration_values(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
+def stored_configuration_values(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
     """Return the values that stored arguments and JSON files state under usual names, where they fit the tensors.
 
     Raises
@@ -82,7 +82,7 @@ def configuration_values(contents: CheckpointContents, tensors: Tensors) -> dict
     if qkv is None or patch is None or patch.ndim != 4:
         return {}
     found: dict[str, ConfigValue] = {}
-    for source, record in _configurations(contents):
+    for source, record in _iter_configurations(contents):
         for field, names in NAMES_BY_FIELD.items():
             for name in names:
                 value = record.get(name)
@@ -93,12 +93,12 @@ def configuration_values(contents: CheckpointContents, tensors: Tensors) -> dict
     return found
 
 
-def refuse_rectangles(size: Any, source: str) -> None:
+def refuse_rectangular_images(size: Any, source: str) -> None:
     """Raise an error if a stated image size has two sides that differ."""
     _square_side(size, source)
 
 
-def _relative_names(values: Mapping[str, Any], dialect_match: DialectMatch) -> dict[str, Any]:
+def _names_relative_to_encoder(values: Mapping[str, Any], dialect_match: DialectMatch) -> dict[str, Any]:
     """Return attributes of the encoder's module under names without path, wrappers and prefix, decoders left out."""
     found = {}
     start = dialect_match.state_dict_path + "." if dialect_match.state_dict_path else ""
@@ -119,7 +119,7 @@ def _common_value(attributes: Mapping[str, Any], pattern: re.Pattern[str]) -> An
     return values.pop() if len(values) == 1 else None
 
 
-def _activation(attributes: Mapping[str, Any], classes: Mapping[str, str]) -> str | None:
+def _find_activation(attributes: Mapping[str, Any], classes: Mapping[str, str]) -> str | None:
     """Return the activation of the blocks, None where no module of a known class computes it."""
     kinds = {
         "gelu-tanh" if attributes.get(f"{name}.approximate") == "tanh" else ACTIVATION_BY_CLASS[kind]
@@ -129,7 +129,7 @@ def _activation(attributes: Mapping[str, Any], classes: Mapping[str, str]) -> st
     return kinds.pop() if len(kinds) == 1 else None
 
 
-def _configurations(contents: CheckpointContents) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _iter_configurations(contents: CheckpointContents) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Iterate over stored configurations and the records in them that belong to no other network."""
     tree = contents.tree if isinstance(contents.tree, Mapping) else {}
     records = [(path, tree.get(path) if path else tree) for path in CONFIGURATION_PATHS]
@@ -152,11 +152,11 @@ def _is_plausible(field: str, value: Any, inner: int, channels: int) -> bool:
     if field == "eps":
         return isinstance(value, float) and 0 < value < 1
     if field == "image_size":
-        return isinstance(value, int) or _is_numbers(value, 2)
-    return _is_numbers(value, channels) and all(0 <= one <= 1 for one in value)
+        return isinstance(value, int) or _is_number_sequence(value, 2)
+    return _is_number_sequence(value, channels) and all(0 <= one <= 1 for one in value)
 
 
-def _is_numbers(value: Any, n: int) -> bool:
+def _is_number_sequence(value: Any, n: int) -> bool:
     """Return whether a value is a sequence of n numbers."""
     return isinstance(value, list | tuple) and len(value) == n and all(isinstance(one, int | float) for one in value)
 

@@ -39,7 +39,7 @@ RENAME = (
 def _to_canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Convert the patch embedding to a convolution, drop an empty cls token, add the identity that one head lacks."""
     converted = {name: value for name, value in tensors.items() if not name.startswith("cells.")}
-    converted |= _patch_embedding(tensors)
+    converted |= _convert_patch_embedding(tensors)
     if converted.get("cls_token", torch.ones(1)).numel() == 0:
         del converted["cls_token"]
         converted = {name.replace("head.", "head.of_the_mean."): value for name, value in converted.items()}
@@ -51,7 +51,7 @@ def _to_canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return converted
 
 
-def _patch_embedding(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _convert_patch_embedding(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return the convolution equal to a linear map of patches (s s C), and the norms before and after it."""
     normed = tensors["cells.1.weight"].ndim == 1
     weight = tensors["cells.2.weight" if normed else "cells.1.weight"]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from maetheory.checkpoints.reading.allowance import Allowance
 from maetheory.checkpoints.reading.pickle_values import SCALAR_TYPES, GlobalName, PickledObject
+from maetheory.checkpoints.reading.read_budget import ReadBudget
 from maetheory.core import InputError
 
 MAX_KEY_LENGTH = 4096
@@ -19,7 +19,7 @@ MAX_KEY_BITS = 64  # an integer is hashed modulo 2^61 - 1, so that at most sixte
 TUPLE_KEY_STEPS = 1000  # what a tuple may cost if it falls together with all other tuples that the steps allow
 
 
-def check_key(key: Any, allowance: Allowance) -> Any:
+def check_dict_key(key: Any, budget: ReadBudget) -> Any:
     """Return a key if it is a scalar, a name, an object, or a short tuple of them.
 
     Raises
@@ -28,14 +28,14 @@ def check_key(key: Any, allowance: Allowance) -> Any:
         If it is anything else, too long, or one tuple too many.
     """
     if type(key) is not tuple:
-        return _check_part(key)
+        return _check_dict_key_part(key)
     if len(key) > MAX_KEY_PARTS:
         raise InputError(f"its pickle has a dict with a key of {len(key)} parts, where {MAX_KEY_PARTS} are read")
-    allowance.step(TUPLE_KEY_STEPS)
-    return tuple(map(_check_part, key))
+    budget.spend_steps(TUPLE_KEY_STEPS)
+    return tuple(map(_check_dict_key_part, key))
 
 
-def _check_part(part: Any) -> Any:
+def _check_dict_key_part(part: Any) -> Any:
     """Return a key that is no tuple."""
     if not isinstance(part, (*SCALAR_TYPES, GlobalName, PickledObject)):
         raise InputError("its pickle has a dict with a key that is neither a number nor a text nor a tuple of them")

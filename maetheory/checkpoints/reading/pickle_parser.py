@@ -15,10 +15,10 @@ from __future__ import annotations
 import pickletools
 from typing import Any
 
-from maetheory.checkpoints.reading.allowance import Allowance
-from maetheory.checkpoints.reading.dict_keys import check_key
+from maetheory.checkpoints.reading.dict_keys import check_dict_key
 from maetheory.checkpoints.reading.pickle_globals import GETATTR, attribute_name, check_callable, check_global
 from maetheory.checkpoints.reading.pickle_values import GlobalName, ParsedPickle, PickledObject, StorageReference
+from maetheory.checkpoints.reading.read_budget import ReadBudget
 from maetheory.core import InputError, printable
 
 MAX_OPCODES = 2_000_000
@@ -33,14 +33,14 @@ LITERAL_OPCODES = frozenset(_LITERALS.split())
 CONSTANT_OPCODES: dict[str, Any] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 
 
-def parse_pickle(file: Any, allowance: Allowance) -> ParsedPickle:
+def parse_pickle(file: Any, budget: ReadBudget) -> ParsedPickle:
     """Parse one pickle from a file in memory and leave the file at the end of the pickle.
 
     Parameters
     ----------
     file
         `io.BytesIO` or `mmap.mmap`, whose ``read`` and ``readline`` never allocate more than there is.
-    allowance
+    budget
         What the whole file may cost; each instruction costs little by itself, and copies are charged.
 
     Raises
@@ -48,7 +48,7 @@ def parse_pickle(file: Any, allowance: Allowance) -> ParsedPickle:
     InputError
         If it refers to a name that no checkpoint needs, or builds a value that cannot be read as data.
     """
-    machine, count = _PickleMachine(allowance), 0
+    machine, count = _PickleMachine(budget), 0
     for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
         if count >= MAX_OPCODES:
             raise InputError(f"its pickle has more than {MAX_OPCODES} instructions")
@@ -62,8 +62,8 @@ class _PickleMachine:
     An opcode is executed by the method of its name in lower case with an underscore before it.
     """
 
-    def __init__(self, allowance: Allowance) -> None:
-        self.allowance = allowance
+    def __init__(self, budget: ReadBudget) -> None:
+        self.budget = budget
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
@@ -198,7 +198,7 @@ class _PickleMachine:
         target = self.stack[-1]
         if len(items) % 2:
             raise InputError("its pickle has a key without a value")
-        pairs = ((check_key(key, self.allowance), value) for key, value in zip(items[::2], items[1::2]))
+        pairs = ((check_dict_key(key, self.budget), value) for key, value in zip(items[::2], items[1::2]))
         if type(target) is dict:
             target.update(pairs)
         elif type(target) is PickledObject:
@@ -215,7 +215,7 @@ class _PickleMachine:
             full = check_global(module, name)
         except InputError as error:
             raise InputError(f"{error}; it also asks for {GETATTR}") if GETATTR in self.globals else error from None
-        self.allowance.spend(len(full))
+        self.budget.spend_bytes(len(full))
         self.globals.add(full)
         return GlobalName(full)
 
@@ -249,7 +249,7 @@ class _PickleMachine:
             return self.global_name(*attribute_name(owner.name if type(owner) is GlobalName else None, attribute))
         full = check_callable(function.name)
         if full in ("copyreg._reconstructor", "copyreg.__newobj__", "copyreg.__newobj_ex__"):
-            self.allowance.step(len(args))
+            self.budget.spend_steps(len(args))
             return _new_object(args[0], args[1:])
         return PickledObject(full, args)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
-from maetheory.checkpoints.reading.dict_keys import MAX_KEY_BITS, check_key
+from maetheory.checkpoints.reading.dict_keys import MAX_KEY_BITS, check_dict_key
 from maetheory.checkpoints.reading.pickle_values import SCALAR_TYPES, GlobalName, PickledObject, StorageReference
-from maetheory.checkpoints.reading.rebuilding import rebuild
+from maetheory.checkpoints.reading.rebuild_values import rebuild_pickled_value
 from maetheory.checkpoints.reading.storages import Storages
 from maetheory.core import InputError
 
@@ -107,7 +107,7 @@ class PlainTreeBuilder:
         if is_module(value):
             return self._convert_module(value)
         if id(value) not in self.rebuilt:
-            found = rebuild(value, self.convert, self.storages)
+            found = rebuild_pickled_value(value, self.convert, self.storages)
             if found is None:
                 return self._convert_object(value)
             self.rebuilt[id(value)] = found
@@ -182,7 +182,7 @@ class PlainTreeBuilder:
         parts = _state_parts(record)
         if len(parts) < 2:
             return parts[0] if parts else record.state
-        self.storages.allowance.step(sum(map(len, parts)))
+        self.storages.budget.spend_steps(sum(map(len, parts)))
         return {key: value for part in parts for key, value in part.items()}
 
     def _as_dict(self, value: Any) -> dict[Any, Any]:
@@ -193,11 +193,11 @@ class PlainTreeBuilder:
             raise InputError("its pickle holds a module whose parts are no dict")
         first = value.args[0] if value.args else ()
         first = first if isinstance(first, dict | list) else {}
-        self.storages.allowance.step(len(first) + len(value.pairs or ()))
+        self.storages.budget.spend_steps(len(first) + len(value.pairs or ()))
         if isinstance(first, list):
             if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in first):
                 raise InputError("its pickle holds an ordered dict of what are no pairs")
-            first = {check_key(key, self.storages.allowance): item for key, item in first}
+            first = {check_dict_key(key, self.storages.budget): item for key, item in first}
         return {**first, **dict(value.pairs or ())}
 
     def _plain_attribute(self, value: Any) -> Any:
@@ -207,14 +207,14 @@ class PlainTreeBuilder:
         ):
             value = self.convert(value)
         if isinstance(value, list | tuple) and len(value) <= MAX_ATTRIBUTE_LENGTH:
-            self.storages.allowance.step(TUPLE_ATTRIBUTE_STEPS)
+            self.storages.budget.spend_steps(TUPLE_ATTRIBUTE_STEPS)
             return tuple(value) if all(map(_is_plain, value)) else None
         return value if _is_plain(value) else None
 
     def _dotted_name(self, parts: list[str]) -> str:
-        """Join a dotted name and charge it to the allowance, once for each part, as patterns may read it so often."""
+        """Join a dotted name and charge it to the budget, once for each part, as patterns may read it so often."""
         name = ".".join(parts)
-        self.storages.allowance.spend(len(name) * (name.count(".") + 1))
+        self.storages.budget.spend_bytes(len(name) * (name.count(".") + 1))
         return name
 
 

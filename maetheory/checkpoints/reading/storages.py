@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maetheory.checkpoints.reading.allowance import Allowance
 from maetheory.checkpoints.reading.pickle_values import StorageReference
+from maetheory.checkpoints.reading.read_budget import ReadBudget
 from maetheory.core import InputError, printable, printable_value
 
 MAX_DIMENSIONS = 32
@@ -46,7 +46,7 @@ class Storages:
     ----------
     read_bytes : callable
         Returns a writable buffer, given the key of a storage and its number of bytes.
-    allowance : Allowance
+    budget : ReadBudget
         Limit on the bytes of all tensors and copies together; elements that a view repeats count as often as they
         occur.
     loaded : dict of str to Tensor
@@ -54,7 +54,7 @@ class Storages:
     """
 
     read_bytes: Callable[[str, int], bytearray]
-    allowance: Allowance
+    budget: ReadBudget
     loaded: dict[str, Tensor] = field(default_factory=dict)
 
     def strided_tensor(
@@ -70,7 +70,7 @@ class Storages:
         if not (is_shape((start,)) and is_shape(size) and is_shape(stride) and len(size) == len(stride)):
             raise InputError(f"its pickle describes a tensor without a proper shape of at most {MAX_DIMENSIONS} axes")
         numbers = self._load_storage(storage, dtype)
-        self.allowance.spend(math.prod(size) * numbers.itemsize)
+        self.budget.spend_bytes(math.prod(size) * numbers.itemsize)
         if math.prod(size) == 0:
             return torch.empty(size, dtype=numbers.dtype)
         last = start + sum((n - 1) * step for n, step in zip(size, stride))

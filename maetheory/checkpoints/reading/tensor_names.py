@@ -35,7 +35,7 @@ def check_safetensors_header(path: Path, header_bytes: int) -> None:
     with path.open("rb") as file:
         file.seek(8)
         header = file.read(header_bytes)
-    _check_number(header.count(b"{") - 2)  # one around all, and one around the metadata
+    _check_number_of_tensors(header.count(b"{") - 2)  # one around all, and one around the metadata
 
 
 def check_zip_directory(path: Path) -> None:
@@ -73,7 +73,7 @@ def check_tensor_names(tree: Any) -> None:
         unvisited += [child for child in children if isinstance(child, Mapping | list | tuple)]
         if isinstance(value, Mapping):
             names = [name for name, child in value.items() if isinstance(name, str) and isinstance(child, Tensor)]
-            _check_number(len(names))
+            _check_number_of_tensors(len(names))
             total += len(names)
             long = next((name for name in names if len(name) > MAX_TENSOR_NAME_LENGTH), None)
             if long is not None:
@@ -90,10 +90,10 @@ def check_listed_names(names: Mapping[str, Any]) -> None:
     InputError
         If there are more than `MAX_STATE_DICT_TENSORS`.
     """
-    _check_number(len(names))
+    _check_number_of_tensors(len(names))
 
 
-def _check_number(number: int) -> None:
+def _check_number_of_tensors(number: int) -> None:
     """Refuse more tensors in one dict than any Vision Transformer has."""
     if number > MAX_STATE_DICT_TENSORS:
         raise InputError(

@@ -8,10 +8,10 @@ import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from maetheory.checkpoints.reading.allowance import Allowance
 from maetheory.checkpoints.reading.pickle_parser import parse_pickle
 from maetheory.checkpoints.reading.pickle_values import ParsedPickle
 from maetheory.checkpoints.reading.plain_tree import PlainTreeBuilder, is_module
+from maetheory.checkpoints.reading.read_budget import ReadBudget
 from maetheory.checkpoints.reading.storages import Storages, storage_dtype
 from maetheory.checkpoints.reading.tensor_names import check_zip_directory
 from maetheory.core import InputError, printable
@@ -52,8 +52,8 @@ def read_torch_zip(path: Path, max_bytes: int) -> FileContents:
             raise InputError("it is a TorchScript program; save the state_dict of the model instead")
         if f"{root}byteorder" in members and _read_member(archive, members[f"{root}byteorder"]) != b"little":
             raise InputError("its numbers are stored big end first, which is not read")
-        allowance = Allowance(max_bytes)
-        pickle = parse_pickle(io.BytesIO(_read_member(archive, members[f"{root}data.pkl"])), allowance)
+        budget = ReadBudget(max_bytes)
+        pickle = parse_pickle(io.BytesIO(_read_member(archive, members[f"{root}data.pkl"])), budget)
 
         def read_bytes(key: str, length: int) -> bytearray:
             info = members.get(f"{root}data/{key}")
@@ -61,7 +61,7 @@ def read_torch_zip(path: Path, max_bytes: int) -> FileContents:
                 raise InputError(f"the storage {printable(key)} of {length} bytes is not in the file")
             return _read_member(archive, info)[:length]
 
-        return _file_contents("torch zip", pickle, Storages(read_bytes, allowance))
+        return _file_contents("torch zip", pickle, Storages(read_bytes, budget))
 
 
 def read_torch_legacy(path: Path, max_bytes: int) -> FileContents:
@@ -73,15 +73,15 @@ def read_torch_legacy(path: Path, max_bytes: int) -> FileContents:
         If it is neither, or damaged.
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        allowance = Allowance(max_bytes)
-        first = parse_pickle(data, allowance)
+        budget = ReadBudget(max_bytes)
+        first = parse_pickle(data, budget)
         if _plain_integer(first.value) != LEGACY_MAGIC:
-            return _file_contents("pickle", first, Storages(_missing_storage, allowance))
-        if _plain_integer(parse_pickle(data, allowance).value) != 1001:
+            return _file_contents("pickle", first, Storages(_missing_storage, budget))
+        if _plain_integer(parse_pickle(data, budget).value) != 1001:
             raise InputError("it is of a version of torch's legacy format that is not known")
-        parse_pickle(data, allowance)  # the byte order of the machine, which has always been little
-        pickle = parse_pickle(data, allowance)
-        keys = parse_pickle(data, allowance).value
+        parse_pickle(data, budget)  # the byte order of the machine, which has always been little
+        pickle = parse_pickle(data, budget)
+        keys = parse_pickle(data, budget).value
         spans = _storage_spans(data, keys, {storage.key: storage.storage_class for storage in pickle.storages})
 
         def read_bytes(key: str, length: int) -> bytearray:
@@ -90,7 +90,7 @@ def read_torch_legacy(path: Path, max_bytes: int) -> FileContents:
                 raise InputError(f"the storage {printable(key)} of {length} bytes is not in the file")
             return bytearray(data[start:stop])
 
-        return _file_contents("torch legacy", pickle, Storages(read_bytes, allowance))
+        return _file_contents("torch legacy", pickle, Storages(read_bytes, budget))
 
 
 def _file_contents(container: str, pickle: ParsedPickle, storages: Storages) -> FileContents:

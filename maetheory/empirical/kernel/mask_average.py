@@ -21,9 +21,9 @@ from maetheory.core import Estimate, InputError, Progress, generator, no_progres
 from maetheory.data import ImageSet
 from maetheory.empirical.kernel.build_graph import kernel_graph
 from maetheory.empirical.kernel.graph import KernelGraph
+from maetheory.empirical.kernel.graph_summary import KernelGraphSummary, summarise_kernel_graph
 from maetheory.empirical.kernel.masked_images import check_image_labels
 from maetheory.empirical.kernel.nearest_neighbour_graph import NeighbourGraph, neighbour_graph
-from maetheory.empirical.kernel.summary import KernelGraphSummary, summarise
 from maetheory.empirical.parallel.process_group import ProcessGroup, run_everywhere
 from maetheory.masks import MaskLaw, patchify
 
@@ -171,7 +171,7 @@ def average_over_masks(
             graph = kernel_graph(images, mask, seed=mask_seed, **options)
         else:
             graph = neighbour_graph(images, mask, neighbours=neighbours, seed=mask_seed, **options)
-        per_mask.append(summarise(graph, k, seed=mask_seed))
+        per_mask.append(summarise_kernel_graph(graph, k, seed=mask_seed))
         del graph  # frees its memory before the next graph allocates
         progress(index + 1, masks, "masks averaged")
     return _average_summaries(per_mask, k, len(checked_labels), drawn)

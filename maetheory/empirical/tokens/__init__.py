@@ -2,7 +2,7 @@
 
 Read `codebook` (k-means codes of patches), `hashing` (128-bit identities of views), `sample`, `node_identities` and
 `graph` (views and targets of every image under every mask, and their graph). `region_tokens` quantises whole regions
-instead of patches. `intervals`, `label_error_brackets`, `singular_functions`, `spectrum_brackets` and
+instead of patches. `interval_estimate`, `label_error_brackets`, `singular_functions`, `spectrum_brackets` and
 `interval_estimation` estimate the graph of all images from that of a sample, `mask_averaged_intervals` mask by mask.
 `distributed_unique`, `sharded_graph`, `sharded_spectrum` and `build_sharded_graph` distribute the graph over a process
 group.
@@ -17,8 +17,8 @@ group.
 from maetheory.empirical.tokens.build_sharded_graph import sharded_token_graph
 from maetheory.empirical.tokens.codebook import Codebook, fit_codebook
 from maetheory.empirical.tokens.graph import token_graph, token_sample
+from maetheory.empirical.tokens.interval_estimate import IntervalEstimate
 from maetheory.empirical.tokens.interval_estimation import GraphIntervals, graph_intervals
-from maetheory.empirical.tokens.intervals import IntervalEstimate
 from maetheory.empirical.tokens.mask_averaged_intervals import MeanGraphIntervals, mean_graph_intervals
 from maetheory.empirical.tokens.region_tokens import region_sample
 from maetheory.empirical.tokens.sample import TokenSample, sample_from_codes

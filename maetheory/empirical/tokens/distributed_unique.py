@@ -30,7 +30,7 @@ def distributed_unique_inverse(hashes: np.ndarray, process_group: ProcessGroup) 
         Process r owns the indices from offsets[r] up to offsets[r + 1].
     """
     unique, local_inverse = _unique_rows(hashes)
-    owner = _owner_of_hash(unique, process_group.world_size)
+    owner = _owner_rank_of_hash(unique, process_group.world_size)
     ends = np.searchsorted(owner, np.arange(process_group.world_size + 1))
     received = process_group.all_to_all([unique[a:b].view(np.int64) for a, b in pairwise(ends)])
     owned, index = _unique_rows(np.concatenate(received).view(np.uint64))
@@ -39,12 +39,12 @@ def distributed_unique_inverse(hashes: np.ndarray, process_group: ProcessGroup) 
     return np.concatenate(process_group.all_to_all(answers, np.diff(ends).tolist()))[local_inverse], offsets
 
 
-def owner_of(indices: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+def owner_rank_of_index(indices: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Return the rank of the process that owns each index.
 
     Examples
     --------
-    >>> owner_of(np.array([0, 2, 3, 5]), np.array([0, 3, 3, 6])).tolist()
+    >>> owner_rank_of_index(np.array([0, 2, 3, 5]), np.array([0, 3, 3, 6])).tolist()
     [0, 0, 2, 2]
     """
     return np.searchsorted(offsets, indices, side="right") - 1
@@ -60,5 +60,5 @@ def _unique_rows(hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return hashes[representative], inverse
 
 
-def _owner_of_hash(hashes: np.ndarray, world_size: int) -> np.ndarray:
+def _owner_rank_of_hash(hashes: np.ndarray, world_size: int) -> np.ndarray:
     return ((hashes[:, 0] >> np.uint64(32)) * np.uint64(world_size)) >> np.uint64(32)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maetheory.empirical.tokens.intervals import Bracket, standard_error
+from maetheory.empirical.tokens.interval_estimate import Bracket, standard_error
 from maetheory.empirical.tokens.sample import TokenSample
 
 MIN_LEAD = 2.6  # standard errors by which the first class of a view must lead the second
@@ -57,7 +57,7 @@ def pair_error_bracket(sample: TokenSample) -> Bracket:
     certain = votes.certain[sample.views]  # (n, m)
     class_of = votes.first[sample.views]
     n_classes = int(sample.labels.max()) + 1
-    pairs = _Pairs.from_sample(sample)
+    pairs = _PairWeights.from_sample(sample)
     known = pairs.disagreement(np.where(certain, class_of, -1))
     possible = pairs.disagreement(np.where(certain, class_of, n_classes + sample.views))
     unshared = (pairs.mass <= 0)[sample.targets]
@@ -112,7 +112,7 @@ class _LabelDisagreement:
 
 
 @dataclass(frozen=True)
-class _Pairs:
+class _PairWeights:
     """Weights of pairs of different images at each target."""
 
     sample: TokenSample
@@ -121,7 +121,7 @@ class _Pairs:
     mass: np.ndarray  # (N2,), weight of its pairs of different images
 
     @classmethod
-    def from_sample(cls, sample: TokenSample) -> _Pairs:
+    def from_sample(cls, sample: TokenSample) -> _PairWeights:
         """Compute the pairs of a sample."""
         weight = np.array(sample.weights)
         total = np.bincount(sample.targets.ravel(), weight.ravel())

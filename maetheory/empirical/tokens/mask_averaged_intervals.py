@@ -12,8 +12,8 @@ from typing import final
 import numpy as np
 
 from maetheory.core import InputError
+from maetheory.empirical.tokens.interval_estimate import Bracket, IntervalEstimate, student_half_width
 from maetheory.empirical.tokens.interval_estimation import N_TAIL_VALUES, check_sample_size, sharp_bound_interval
-from maetheory.empirical.tokens.intervals import Bracket, IntervalEstimate, student_half_width
 from maetheory.empirical.tokens.label_error_brackets import label_error_bracket, pair_error_bracket
 from maetheory.empirical.tokens.sample import TokenSample
 from maetheory.empirical.tokens.spectrum_brackets import spectrum_brackets

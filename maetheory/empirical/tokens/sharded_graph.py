@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 
 from maetheory.core import Estimate, InputError
 from maetheory.empirical.parallel.process_group import ProcessGroup
-from maetheory.empirical.tokens.distributed_unique import distributed_unique_inverse, owner_of
+from maetheory.empirical.tokens.distributed_unique import distributed_unique_inverse, owner_rank_of_index
 from maetheory.empirical.tokens.sharded_spectrum import sharded_spectrum
 from maetheory.graph.labels import bayes_labels, label_disagreement
 from maetheory.spectra import Spectrum
@@ -238,7 +238,7 @@ def _aggregate_at_owner(
     new = np.flatnonzero(np.diff(row, prepend=-1) | np.diff(column, prepend=-1))
     row, column = row[new].astype(np.int64), column[new].astype(np.int64)
     weight = np.add.reduceat(weight, new) if len(new) else weight
-    ends = np.searchsorted(owner_of(row, offsets), np.arange(process_group.world_size + 1))
+    ends = np.searchsorted(owner_rank_of_index(row, offsets), np.arange(process_group.world_size + 1))
     message = np.stack([row, column, weight.view(np.int64)], axis=1)  # (E, 3)
     received = np.concatenate(process_group.all_to_all([message[a:b] for a, b in pairwise(ends)]))
     first, last = offsets[process_group.rank : process_group.rank + 2]

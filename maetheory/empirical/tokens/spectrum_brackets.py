@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from maetheory.core import generator
-from maetheory.empirical.tokens.intervals import Bracket, normal_quantile, standard_error
+from maetheory.empirical.tokens.interval_estimate import Bracket, normal_quantile, standard_error
 from maetheory.empirical.tokens.sample import TokenSample
 from maetheory.empirical.tokens.singular_functions import (
     SingularFunctions,

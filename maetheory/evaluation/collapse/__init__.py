@@ -7,7 +7,7 @@ Read in this order:
   the shuffled-column and Gaussian-noise baselines;
 - `spectra_and_rank_curves`: singular values, and ranks as functions of the number of images;
 - `measurement`, with `view_features` and `notes`: measurements of one model;
-- `initialisation_span`: the same of untrained networks of all usual initialisations;
+- `other_initialisations`: the same of untrained networks of all usual initialisations;
 - `report` and `tables`: `measure_collapse`, and the tables of its result;
 - `verdict`, with `complete_collapse` and `dimensional_collapse`: conclusions from the intervals.
 

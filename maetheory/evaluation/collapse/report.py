@@ -13,9 +13,9 @@ from torch import Tensor
 
 from maetheory.core import InputError, Progress, no_progress
 from maetheory.data import ImageSet
-from maetheory.evaluation.collapse.initialisation_span import assessed_metrics, measure_other_initialisations
 from maetheory.evaluation.collapse.measurement import measure_model
 from maetheory.evaluation.collapse.metric_specs import DEFAULT_METRICS, MetricSpec, select_metrics
+from maetheory.evaluation.collapse.other_initialisations import assessed_metrics, measure_other_initialisations
 from maetheory.evaluation.collapse.random_initialisation import (
     NO_RANDOM_INIT,
     initialisation_rules,

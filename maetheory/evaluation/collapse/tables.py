@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from maetheory.evaluation.collapse.initialisation_span import NO_SPAN, assessed_metrics, union_of_intervals
 from maetheory.evaluation.collapse.measurement import ModelMeasurements, ReadoutMeasurements
 from maetheory.evaluation.collapse.metric_specs import NO_ESTIMATE, MetricEstimate, MetricSpec
+from maetheory.evaluation.collapse.other_initialisations import NO_SPAN, assessed_metrics, union_of_intervals
 from maetheory.evaluation.collapse.prediction_interval import interval_over_initialisations
 from maetheory.evaluation.collapse.spectra_and_rank_curves import (
     CHECKPOINT,

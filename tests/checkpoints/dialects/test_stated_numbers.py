@@ -76,5 +76,5 @@ def test_a_long_text_is_no_model_name() -> None:
     longest = "vit_" + "a" * (model_names.MAX_NAME_LENGTH - 5) + "!"
     for name, stated in ((longest, True), (longest + "!", False), ("", False)):
         contents = CheckpointContents(Path("x"), "pickle", "", tree={"args": {"model": name}})
-        assert (model_names.model_name(contents)[0] == name != "") == stated
+        assert (model_names.stated_model_name(contents)[0] == name != "") == stated
     assert time.process_time() - start < 1

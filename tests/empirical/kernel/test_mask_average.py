@@ -11,8 +11,8 @@ import pytest
 from maetheory.core import Estimate, InputError
 from maetheory.data import ImageSet
 from maetheory.empirical import KernelAverage, average_over_masks, kernel_graph
+from maetheory.empirical.kernel.graph_summary import KernelGraphSummary
 from maetheory.empirical.kernel.mask_average import mean_over_masks
-from maetheory.empirical.kernel.summary import KernelGraphSummary
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
 from maetheory.masks.grid import patchify

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def lookup(tree: Any, path: str) -> Any:
+def lookup_dotted_path(tree: Any, path: str) -> Any:
     """Return the value at a dotted path of nested dictionaries, None where there is none.
 
     Examples
     --------
-    >>> lookup({"args": {"model": "vit_base"}}, "args.model")
+    >>> lookup_dotted_path({"args": {"model": "vit_base"}}, "args.model")
     'vit_base'
-    >>> lookup({"args": None}, "args.model") is None
+    >>> lookup_dotted_path({"args": None}, "args.model") is None
     True
     """
     for part in path.split("."):

@@ -15,21 +15,21 @@ MAX_STEPS = 4_000_000
 
 
 @dataclass
-class Allowance:
+class ReadBudget:
     """Number of bytes that the contents of one file may still occupy, and of steps that reading it may still take.
 
     Attributes
     ----------
-    remaining : int
+    remaining_bytes : int
         Bytes of tensors, arrays, texts and copies.
-    steps : int
+    remaining_steps : int
         Elements of copied or hashed containers.
     """
 
-    remaining: int
-    steps: int = MAX_STEPS
+    remaining_bytes: int
+    remaining_steps: int = MAX_STEPS
 
-    def spend(self, number: int) -> None:
+    def spend_bytes(self, number: int) -> None:
         """Subtract a number of bytes.
 
         Raises
@@ -37,11 +37,11 @@ class Allowance:
         InputError
             If fewer bytes remain.
         """
-        if number < 0 or number > self.remaining:
-            raise InputError(f"its contents claim more than the {self.remaining} bytes that its size allows")
-        self.remaining -= number
+        if number < 0 or number > self.remaining_bytes:
+            raise InputError(f"its contents claim more than the {self.remaining_bytes} bytes that its size allows")
+        self.remaining_bytes -= number
 
-    def step(self, number: int) -> None:
+    def spend_steps(self, number: int) -> None:
         """Subtract a number of steps.
 
         Raises
@@ -49,6 +49,6 @@ class Allowance:
         InputError
             If fewer steps remain.
         """
-        self.steps -= number
-        if self.steps < 0:
+        self.remaining_steps -= number
+        if self.remaining_steps < 0:
             raise InputError("its pickle copies the same values so often that reading it would not end")

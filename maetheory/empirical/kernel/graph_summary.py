@@ -44,7 +44,7 @@ class KernelGraphSummary:
     missed_eigenvalue_bound: float
 
 
-def summarise(graph: KernelGraph | NeighbourGraph, k: int, *, seed: int = 0) -> KernelGraphSummary:
+def summarise_kernel_graph(graph: KernelGraph | NeighbourGraph, k: int, *, seed: int = 0) -> KernelGraphSummary:
     """Compute the summary of a labelled graph, starting from its k + 1 largest singular values.
 
     Raises
@@ -53,7 +53,7 @@ def summarise(graph: KernelGraph | NeighbourGraph, k: int, *, seed: int = 0) -> 
         If k is not from 1 to N − 1, there are no labels, or no two images share a target.
     """
     found = graph.spectrum(k + 1, seed=seed)
-    values = tuple(_squared(sigma, found.enclosure_radius) for sigma in found.values)
+    values = tuple(_squared_estimate(sigma, found.enclosure_radius) for sigma in found.values)
     distinct, own = graph.pair_label_error(), graph.pair_label_error(distinct=False)
     alpha = graph.view_label_error(seed=seed)
     return KernelGraphSummary(
@@ -90,6 +90,6 @@ def sharp_bound(phi: Estimate, next_eigenvalue: Estimate, alpha: Estimate) -> Es
     return Estimate(first + 2 * alpha.value, error)
 
 
-def _squared(sigma: float, enclosure: float) -> Estimate:
+def _squared_estimate(sigma: float, enclosure: float) -> Estimate:
     """λ = σ² with its error."""
     return Estimate(float(sigma) ** 2, enclosure * (2 * float(sigma) + enclosure))
