@@ -9,9 +9,9 @@ Read in this order:
 
 1. `contents`: `CheckpointContents`, what every file format ends up as.
 2. `checkpoint`: `read_checkpoint`, which chooses the format; `files`, `shards` and `training_arguments` beside it.
-3. `allowance`, `dict_keys`, `tensor_names`: what a file may cost; `pickle_values`, `pickle_globals`, `pickle_parser`:
+3. `read_budget`, `dict_keys`, `tensor_names`: what a file may cost; `pickle_values`, `pickle_globals`, `pickle_parser`:
    from opcodes to a description.
-4. `storages`, `numpy_arrays`, `rebuilding`, `plain_tree`: from the description to tensors, dicts and numbers.
+4. `storages`, `numpy_arrays`, `rebuild_values`, `plain_tree`: from the description to tensors, dicts and numbers.
 5. `torch_files`: the two formats of ``torch.save``.
 
 Examples

@@ -13,7 +13,7 @@ from maetheory.core import InputError
 from maetheory.data import worlds
 from maetheory.data.finite_world import FiniteWorld
 from maetheory.empirical import GraphIntervals, IntervalEstimate, TokenSample, graph_intervals, sample_from_codes
-from maetheory.empirical.tokens.intervals import standard_error
+from maetheory.empirical.tokens.interval_estimate import standard_error
 from maetheory.empirical.tokens.label_error_brackets import label_error_bracket, pair_error_bracket
 from maetheory.empirical.tokens.spectrum_brackets import spectrum_brackets
 from maetheory.graph import MaskGraph
