@@ -59,7 +59,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    sweep_leftovers(path.parent)
+    remove_leftover_files(path.parent)
     handle, temporary = _held_temporary_file(path)
     try:
         yield temporary
@@ -83,13 +83,13 @@ def staging_folder(folder: str | Path, name: str) -> Iterator[Path]:
     stage = Path(tempfile.mkdtemp(dir=folder, prefix=f".{name}."))
     try:
         with hold_lock(stage):
-            stage.mkdir(exist_ok=True)  # a sweep may have come between the lines above
+            stage.mkdir(exist_ok=True)  # a cleanup may have come between the lines above
             yield stage
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def sweep_leftovers(folder: str | Path) -> None:
+def remove_leftover_files(folder: str | Path) -> None:
     """Remove the temporary files of `atomic_write` that killed processes left in a folder.
 
     A file that a running process writes is held by its lock, and stays.
@@ -100,11 +100,11 @@ def sweep_leftovers(folder: str | Path) -> None:
 
 
 def _held_temporary_file(path: Path) -> tuple[int, Path]:
-    """Return an open temporary file beside `path`, locked so that no sweep removes it, and its path."""
+    """Return an open temporary file beside `path`, locked so that no cleanup removes it, and its path."""
     while True:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".part" + path.suffix)
         wait_for_lock(handle)
-        if Path(name).exists():  # otherwise a sweep came between the two lines above
+        if Path(name).exists():  # otherwise a cleanup came between the two lines above
             return handle, Path(name)
         os.close(handle)
 

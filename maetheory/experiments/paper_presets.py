@@ -32,7 +32,7 @@ _CIFAR10 = {"epochs": 2000, "warmup_epochs": 200, "batch": 4096}
 _IMAGENET = {"epochs": 200, "warmup_epochs": 40, "batch": 1024}
 
 
-def _recipe(model: str, **training: int) -> TrainConfig:
+def _paper_recipe(model: str, **training: int) -> TrainConfig:
     return TrainConfig(PRESETS[model], base_lr=1.5e-4, weight_decay=0.05, mask_ratio=0.75, **training)  # type: ignore[arg-type]  # mypy cannot match a dict to keywords
 
 
@@ -40,7 +40,7 @@ def _cifar10_experiment(name: str, model: str) -> Experiment:
     return Experiment(
         name,
         "cifar10",
-        objective_cells(_recipe(model, **_CIFAR10), UNIFORMITY_WEIGHT),
+        objective_cells(_paper_recipe(model, **_CIFAR10), UNIFORMITY_WEIGHT),
         SEEDS,
         monitor_epochs=20,
         finetune=FINETUNE[model],
@@ -51,7 +51,7 @@ def _imagenet_experiment(name: str, model: str, probe_limit: int | None = None) 
     return Experiment(
         name,
         FOLDER,
-        objective_cells(_recipe(model, **_IMAGENET), UNIFORMITY_WEIGHT),
+        objective_cells(_paper_recipe(model, **_IMAGENET), UNIFORMITY_WEIGHT),
         SEEDS,
         probe_limit=probe_limit,
         stream=True,
@@ -62,7 +62,7 @@ def _imagenet_experiment(name: str, model: str, probe_limit: int | None = None) 
 
 def _simmim_experiment(name: str, model: str) -> Experiment:
     """Return a row of Table 2; its settings are unknown, so those of Table 1 are used."""
-    cells = objective_cells(_recipe(model, **_IMAGENET), UNIFORMITY_WEIGHT, simmim=True)
+    cells = objective_cells(_paper_recipe(model, **_IMAGENET), UNIFORMITY_WEIGHT, simmim=True)
     kept = tuple(cell for cell in cells if cell.recipe.objective == "simmim" or not cell.trained)
     return Experiment(name, FOLDER, kept, SEEDS, stream=True, monitor_epochs=10)
 

@@ -97,10 +97,10 @@ def run_jobs_in_parallel(
     if workers > 1:
         _run_in_processes(jobs, workers, progress)
         return
-    total, before = sum(map(_total_steps, jobs)), 0
+    total, before = sum(map(_count_total_steps, jobs)), 0
     for job in jobs:
         job.finish([_stop_if_requested], partial(_report_offset_progress, progress, before, total, job.name))
-        before += _total_steps(job)
+        before += _count_total_steps(job)
 
 
 def check_workers(workers: int | None) -> None:
@@ -178,7 +178,7 @@ def _run_in_processes(jobs: Sequence[ResumableJob], workers: int, progress: Prog
     try:
         with _ignore_sigint():
             futures = [pool.submit(_run_in_worker, job) for job in jobs]
-        began, first = time.monotonic(), sum(_steps_done(job) for job in jobs)
+        began, first = time.monotonic(), sum(_count_finished_steps(job) for job in jobs)
         while not all(future.done() for future in futures):
             finished, _ = wait(futures, timeout=_POLL_SECONDS, return_when=FIRST_EXCEPTION)
             for future in finished:
@@ -212,17 +212,17 @@ def _batch_size(job: ResumableJob) -> int:
     return min(job.config.batch, len(batch_source(job.images)))
 
 
-def _total_steps(job: ResumableJob) -> int:
+def _count_total_steps(job: ResumableJob) -> int:
     return job.config.epochs * (len(batch_source(job.images)) // _batch_size(job))
 
 
-def _steps_done(job: ResumableJob) -> int:
+def _count_finished_steps(job: ResumableJob) -> int:
     log = read_log(job.out / "metrics.jsonl")
     return int(log[-1]["step"]) if log else 0
 
 
 def _report_progress(jobs: Sequence[ResumableJob], progress: Progress, began: float, first: int) -> None:
-    done = [_steps_done(job) for job in jobs]
+    done = [_count_finished_steps(job) for job in jobs]
     rate = (sum(done) - first) * _batch_size(jobs[0]) / (time.monotonic() - began)
-    running = ", ".join(job.name for job, step in zip(jobs, done, strict=True) if 0 < step < _total_steps(job))
-    progress(sum(done), sum(map(_total_steps, jobs)), f"training {running or 'begins'}: {rate:,.0f} images/s")
+    running = ", ".join(job.name for job, step in zip(jobs, done, strict=True) if 0 < step < _count_total_steps(job))
+    progress(sum(done), sum(map(_count_total_steps, jobs)), f"training {running or 'begins'}: {rate:,.0f} images/s")

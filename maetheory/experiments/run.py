@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from maetheory.core import Progress, no_progress
-from maetheory.core.files import sweep_leftovers
+from maetheory.core.files import remove_leftover_files
 from maetheory.core.folder_lock import lock_folder
 from maetheory.data import FolderStream, ImageSet
 from maetheory.experiments.experiment import Experiment
@@ -76,7 +76,7 @@ def train_and_measure(
     """Train and measure on loaded images; otherwise as `run`."""
     options.check(experiment)
     with lock_folder(out):
-        sweep_leftovers(out)
+        remove_leftover_files(out)
         set_torn_record_aside(out / LEDGER)
         check_precision(experiment, out, options.precision)
         train_models(experiment, images, test, out=out, options=options, progress=progress)

@@ -16,18 +16,18 @@ def uniformity_sweep_cells(recipe: TrainConfig) -> tuple[Cell, ...]:
 
     At μ = 1 the coding rate counts half of U-MAE's term to second order, so its weights are twice as large.
     """
-    squares = [_cell(recipe, weight) for weight in WEIGHTS]
-    means = [_cell(recipe, weight, uniformity_readout="mean") for weight in WEIGHTS[1:]]
+    squares = [_uniformity_cell(recipe, weight) for weight in WEIGHTS]
+    means = [_uniformity_cell(recipe, weight, uniformity_readout="mean") for weight in WEIGHTS[1:]]
     others = [
-        _cell(recipe, 0.1, uniformity_convention="authors"),
-        _cell(recipe, 0.01, uniformity_form="gaussian"),
-        _cell(recipe, 0.1, uniformity_form="gaussian"),
-        _cell(recipe, 0.2, uniformity_form="coding-rate"),
-        _cell(recipe, 2.0, uniformity_form="coding-rate"),
+        _uniformity_cell(recipe, 0.1, uniformity_convention="authors"),
+        _uniformity_cell(recipe, 0.01, uniformity_form="gaussian"),
+        _uniformity_cell(recipe, 0.1, uniformity_form="gaussian"),
+        _uniformity_cell(recipe, 0.2, uniformity_form="coding-rate"),
+        _uniformity_cell(recipe, 2.0, uniformity_form="coding-rate"),
     ]
     return (Cell(BASELINE, replace(recipe, uniformity_weight=0.0)), *squares, *means, *others)
 
 
-def _cell(recipe: TrainConfig, weight: float, **changes: str) -> Cell:
+def _uniformity_cell(recipe: TrainConfig, weight: float, **changes: str) -> Cell:
     changed = replace(recipe, uniformity_weight=weight, **changes)  # type: ignore[arg-type]  # `TrainConfig` refuses other values
     return Cell(f"{changed.uniformity_term} {weight:g}", changed)

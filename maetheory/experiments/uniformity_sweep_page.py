@@ -55,7 +55,7 @@ def _format_mean_std(row: pd.Series) -> str:
     return f"{row.value:.3g}" + (f" ± {row.spread:.2g}" if row.seeds > 1 else "")
 
 
-def _table_of_means(frame: pd.DataFrame) -> pd.DataFrame:
+def _mean_table(frame: pd.DataFrame) -> pd.DataFrame:
     shown = frame.assign(
         text=[_format_mean_std(row) for _, row in frame.iterrows()], measure=frame.metric + ", " + frame.readout
     )
@@ -79,7 +79,7 @@ def _write_study_page(measured: MeasuredExperiment, frame: pd.DataFrame, drawn: 
             f"depends on the sign of cosines. Probe: {probe}.",
             [(picture, "ranks, probes and reconstruction against the weight")],
         ),
-        Section("Table", tables=[_table_of_means(frame)]),
+        Section("Table", tables=[_mean_table(frame)]),
     ]
     about = {"experiment": recipe.to_dict(), **provenance()}
     return write_page(measured.out / "report.html", f"maetheory: {measured.experiment.name}", lead, sections, about)

@@ -50,17 +50,17 @@ def mask_graph_layout(world: FiniteWorld | None = None, *, n_visible: int = 2) -
     """
     world = two_class_world() if world is None else world
     graph = MaskGraph.enumerate(world, UniformMasks(world.n_patches, n_visible), "dropped")
-    views = _nodes(graph.view_contents.symbols, graph.view_labels, graph.degrees[0])  # type: ignore[union-attr]  # enumerated graphs have contents
-    targets = _nodes(graph.target_contents.symbols, graph.target_labels, graph.degrees[1])  # type: ignore[union-attr]  # enumerated graphs have contents
+    views = _node_table(graph.view_contents.symbols, graph.view_labels, graph.degrees[0])  # type: ignore[union-attr]  # enumerated graphs have contents
+    targets = _node_table(graph.target_contents.symbols, graph.target_labels, graph.degrees[1])  # type: ignore[union-attr]  # enumerated graphs have contents
     left, right = _column_layout(views, 0.0), _column_layout(targets, 1.0)
     circle = _circle_layout(views)
-    edges = _edges(left, right, graph.joint.toarray())
-    pairs = _edges(circle, circle, np.triu(graph.pair_law.toarray(), 1) * 2)
+    edges = _edge_table(left, right, graph.joint.toarray())
+    pairs = _edge_table(circle, circle, np.triu(graph.pair_law.toarray(), 1) * 2)
     parts = {MASK_GRAPH: [edges, left, right], AUGMENTATION_GRAPH: [pairs, circle]}
     return pd.concat([part.assign(graph=name) for name, frames in parts.items() for part in frames], ignore_index=True)
 
 
-def _nodes(symbols: np.ndarray, labels: np.ndarray, degrees: np.ndarray) -> pd.DataFrame:
+def _node_table(symbols: np.ndarray, labels: np.ndarray, degrees: np.ndarray) -> pd.DataFrame:
     names = ["".join(str(symbol) for symbol in row if symbol >= 0) for row in symbols]
     return pd.DataFrame({"kind": "node", "name": names, "label": labels, "weight": degrees})
 
@@ -79,7 +79,7 @@ def _circle_layout(nodes: pd.DataFrame) -> pd.DataFrame:
     return nodes.assign(x=np.cos(angle), y=np.sin(angle))
 
 
-def _edges(start: pd.DataFrame, end: pd.DataFrame, weight: np.ndarray) -> pd.DataFrame:
+def _edge_table(start: pd.DataFrame, end: pd.DataFrame, weight: np.ndarray) -> pd.DataFrame:
     i, j = np.nonzero(weight)
     a, b = start.iloc[i].reset_index(), end.iloc[j].reset_index()
     label = np.where(a.label == b.label, a.label, BETWEEN_CLASSES)

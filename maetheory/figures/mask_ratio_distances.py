@@ -18,7 +18,7 @@ from maetheory.figures.mask_ratio_table import (
     PIXELS,
     RATIOS,
     measurement_row,
-    table_of_rows,
+    rows_to_table,
 )
 from maetheory.masks import patchify, visible_count
 from maetheory.metrics import ClassDistances
@@ -74,4 +74,4 @@ def distance_rows(
         if PAPER_MINIMUM in ratios:
             numbers[CHANGE_FROM_MINIMUM] = one.difference(found[name, PAPER_MINIMUM])
         rows += [measurement_row(name, number, ratio, hidden, value) for number, value in numbers.items()]
-    return table_of_rows(rows)
+    return rows_to_table(rows)

@@ -9,7 +9,7 @@ import pandas as pd
 from maetheory.core import InputError, Progress, no_progress
 from maetheory.data import ImageSet
 from maetheory.empirical import average_over_masks, fit_codebook, mean_graph_intervals, token_sample
-from maetheory.figures.mask_ratio_table import KERNEL, RATIOS, TOKENS, measurement_row, table_of_rows
+from maetheory.figures.mask_ratio_table import KERNEL, RATIOS, TOKENS, measurement_row, rows_to_table
 from maetheory.masks import UniformMasks, patchify, visible_count
 
 N_CODES = 2  # codes of a patch in token graphs; with more, few views share a target
@@ -65,7 +65,7 @@ def token_graph_rows(
             "bound": found.sharp_bound,
         }
         rows += [measurement_row(TOKENS, name, ratio, law.mask_ratio, number) for name, number in numbers.items()]
-    return table_of_rows(rows)
+    return rows_to_table(rows)
 
 
 def kernel_graph_rows(
@@ -109,7 +109,7 @@ def kernel_graph_rows(
             "bound": found.sharp_bound,
         }
         rows += [measurement_row(KERNEL, name, ratio, law.mask_ratio, number) for name, number in numbers.items()]
-    return table_of_rows(rows)
+    return rows_to_table(rows)
 
 
 def _check_two_classes(images: ImageSet) -> None:

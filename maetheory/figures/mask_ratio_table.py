@@ -31,7 +31,7 @@ def measurement_row(
     return source, number, asked, rho, value, found.low, found.high, decided
 
 
-def table_of_rows(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
+def rows_to_table(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
     """Return rows as a DataFrame with the columns `COLUMNS`."""
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -47,7 +47,7 @@ def paper_rows() -> pd.DataFrame:
         for record in numbers.to_dict("records")
         for number in (*DISTANCES, CHANGE_FROM_MINIMUM)
     ]
-    return table_of_rows(rows)
+    return rows_to_table(rows)
 
 
 def accuracy_rows(ledger: pd.DataFrame) -> pd.DataFrame:
@@ -72,4 +72,4 @@ def accuracy_rows(ledger: pd.DataFrame) -> pd.DataFrame:
         error = float(part.error.iloc[0]) if single else 2 * float(part.value.std(ddof=1)) / math.sqrt(len(part))
         accuracy = Estimate(100 * float(part.value.mean()), 100 * error)
         rows.append(measurement_row(source, "accuracy", ratio, ratio, accuracy))
-    return table_of_rows(rows)
+    return rows_to_table(rows)

@@ -96,7 +96,7 @@ def draw_score_against_accuracy(axes: Sequence[Axes], frame: pd.DataFrame) -> No
     """Draw a panel per score, better scores to the right, with labelled laws; unused axes are hidden."""
     names, patches = list(dict.fromkeys(frame.score)), sorted(set(map(_patch_name, frame.law)), key=_patch_size)
     for ax, name in zip(axes, names, strict=False):
-        _draw_panel(ax, name, frame[frame.score == name], patches[0])
+        _draw_score_panel(ax, name, frame[frame.score == name], patches[0])
     for ax in axes[: len(names) : SCORE_GRID[1]]:
         ax.set_ylabel("linear probe, %")
     for ax in axes[len(names) :]:
@@ -107,7 +107,7 @@ def draw_score_against_accuracy(axes: Sequence[Axes], frame: pd.DataFrame) -> No
     axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=2, title=caption)
 
 
-def _draw_panel(ax: Axes, name: str, part: pd.DataFrame, default_patch: str) -> None:
+def _draw_score_panel(ax: Axes, name: str, part: pd.DataFrame, default_patch: str) -> None:
     title = [name.replace("_", " ")]
     part = part[np.isfinite(part.value)]
     for readout, (colour, marker) in READOUTS.items():

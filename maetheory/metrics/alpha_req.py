@@ -93,9 +93,9 @@ def alpha_req(Z: Any, *, ranks: tuple[int, int] | None = None, convention: str |
     possible, values = len(values), values[: _count_without_null_directions(values, frobenius_norm(Z), column_count(Z))]
     logs = 2 * np.log(values) - np.log(row_count(Z) - 1)  # of the covariance eigenvalues
     log_error = -np.log1p([-relative_squaring_error(Z, centred=True, top=value) for value in values])
-    sweep = tuple((span, _fit(logs, log_error, *span).alpha) for span in RANGES)
+    sweep = tuple((span, _fit_power_law(logs, log_error, *span).alpha) for span in RANGES)
     left_out = max(0, min(int(last), possible) - max(len(values), int(first) - 1))
-    return replace(_fit(logs, log_error, int(first), int(last)), sweep=sweep, left_out=left_out)
+    return replace(_fit_power_law(logs, log_error, int(first), int(last)), sweep=sweep, left_out=left_out)
 
 
 def _count_without_null_directions(values: NDArray[np.float64], norm: float, d: int) -> int:
@@ -110,7 +110,7 @@ def _count_without_null_directions(values: NDArray[np.float64], norm: float, d: 
     return int(null[0]) if len(null) else len(values)
 
 
-def _fit(logs: NDArray[np.float64], log_error: NDArray[np.float64], first: int, last: int) -> PowerLawFit:
+def _fit_power_law(logs: NDArray[np.float64], log_error: NDArray[np.float64], first: int, last: int) -> PowerLawFit:
     last = min(last, len(logs))
     if last - first < 2:
         return PowerLawFit(np.nan, np.nan, (first, last), np.nan)

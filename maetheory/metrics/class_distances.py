@@ -111,7 +111,7 @@ def class_distances(views: Iterable[Any], labels: np.ndarray) -> ClassDistances:
     >>> found.intra.value, found.inter.value
     (1.0, 10.0)
     """
-    labels, counts = _encode_labels(labels)
+    labels, counts = _renumber_labels(labels)
     sums = np.array([_distance_sums(Z, labels) for Z in views])  # (m, 2, N)
     if not len(sums):
         raise InputError("distances need at least one view of the images, but none was given")
@@ -147,7 +147,7 @@ def _size_phrase(found: ClassDistances) -> str:
     return f"{len(found.leave_one_image_out)} images under {len(found.leave_one_mask_out)}"
 
 
-def _encode_labels(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _renumber_labels(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return labels renumbered from 0 without gaps, and the number of images of each class."""
     present, numbered, counts = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
     if len(present) < 2:

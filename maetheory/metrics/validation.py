@@ -52,12 +52,14 @@ def check_features(Z: Any, name: str = "Z", *, min_rows: int = 2, dtype: type | 
     if Z.shape[1] == 0:
         raise InputError(f"{name} has no columns, but features need at least one dimension")
     if Z.shape[0] < min_rows:
-        raise InputError(f"{name} has {_count(Z.shape[0], 'row')}, but this metric needs at least {min_rows}")
+        raise InputError(f"{name} has {_count_phrase(Z.shape[0], 'row')}, but this metric needs at least {min_rows}")
     with np.errstate(all="ignore"):
         all_finite = bool(np.isfinite(Z.sum()))  # one pass suffices in the usual case
     bad = 0 if all_finite else Z.shape[0] - int(np.isfinite(Z).all(axis=1).sum())
     if bad:
-        raise InputError(f"{name} has NaN or infinity in {bad} of its {_count(Z.shape[0], 'row')}; features are finite")
+        raise InputError(
+            f"{name} has NaN or infinity in {bad} of its {_count_phrase(Z.shape[0], 'row')}; features are finite"
+        )
     return Z if dtype is None else Z.astype(dtype, copy=False)
 
 
@@ -113,5 +115,5 @@ def check_no_zero_rows(zero: int, n: int, name: str = "Z") -> None:
         raise InputError(f"{name} has {zero} zero rows of {n}, but a cosine needs rows with a direction")
 
 
-def _count(n: int, noun: str) -> str:
+def _count_phrase(n: int, noun: str) -> str:
     return f"{n} {noun}" + ("" if n == 1 else "s")

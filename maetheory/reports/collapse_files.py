@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from maetheory.core import make_folder, printable, provenance
-from maetheory.core.files import staging_folder, sweep_leftovers
+from maetheory.core.files import remove_leftover_files, staging_folder
 from maetheory.figures.collapse import (
     draw_effective_rank_by_layer,
     draw_effective_rank_by_sample_size,
@@ -50,7 +50,7 @@ def write_collapse_report(folder: Path, diagnoses: Sequence[Diagnosis]) -> list[
         If the folder cannot be created or the results cannot be written; its earlier files are then unchanged.
     """
     make_folder(folder)
-    sweep_leftovers(folder)
+    remove_leftover_files(folder)
     earlier = any((folder / name).exists() for name in FILES)
     with staging_folder(folder, "collapse") as stage:
         results = _write_results(stage, diagnoses)

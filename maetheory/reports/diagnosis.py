@@ -118,7 +118,7 @@ def diagnose(
         chosen = load(decoding)
         with _name_file_in_errors(path):
             encoder, report = load_checkpoint(path, **load_options)
-            found = measure_collapse(encoder, chosen, progress=_prefixed(progress, label), **options)
+            found = measure_collapse(encoder, chosen, progress=_prefix_messages(progress, label), **options)
         diagnoses.append(
             Diagnosis(
                 name,
@@ -135,7 +135,7 @@ def diagnose(
     return diagnoses
 
 
-def _prefixed(progress: Progress, label: str) -> Progress:
+def _prefix_messages(progress: Progress, label: str) -> Progress:
     """Return a progress callback whose messages start with a label."""
 
     def report(done: int, total: int, message: str) -> None:

@@ -59,7 +59,7 @@ def compute_graph_statistics(
 
 
 def _exact_graph_statistics(config: GraphConfig, images: ImageSet, law: MaskLaw, progress: Progress) -> GraphStatistics:
-    codes = _not_none(config.codes)
+    codes = _require_number(config.codes)
     try:
         n_masks = len(law.support()[0])
     except InputError as error:
@@ -75,7 +75,7 @@ def _exact_graph_statistics(config: GraphConfig, images: ImageSet, law: MaskLaw,
         EXACT_BYTES_PER_PAIR * states * n_masks, f"{states * n_masks:,} pairs of state and mask", "take fewer images"
     )
     progress(0, 3, "quantising patches")
-    world = worlds.from_images(images, _not_none(config.patch), codes, config.seed)
+    world = worlds.from_images(images, _require_number(config.patch), codes, config.seed)
     progress(1, 3, "enumerating views and targets")
     graph = MaskGraph.enumerate(world, law, config.positions)
     _check_k(config, graph.shape)
@@ -84,15 +84,15 @@ def _exact_graph_statistics(config: GraphConfig, images: ImageSet, law: MaskLaw,
         f"exact for these {len(images):,} images, quantised to {len(world.values)} patches, and all {n_masks:,} masks"
     )
     return exact_statistics(
-        graph, _not_none(config.k), graph.joint.nnz, seed=config.seed, description=description, verdict="EXACT"
+        graph, _require_number(config.k), graph.joint.nnz, seed=config.seed, description=description, verdict="EXACT"
     )
 
 
 def _token_graph_statistics(config: GraphConfig, images: ImageSet, law: MaskLaw, progress: Progress) -> GraphStatistics:
-    bytes_per_pair = 300 + 80 * (_not_none(config.k) + 9) + 40 * images.n_classes  # 1.4 times the measured use
+    bytes_per_pair = 300 + 80 * (_require_number(config.k) + 9) + 40 * images.n_classes  # 1.4 times the measured use
     _check_pair_memory(config, images, bytes_per_pair)
     progress(0, 1, "fitting the codebook")
-    book = fit_codebook(images, _not_none(config.patch), _not_none(config.codes), seed=config.seed)
+    book = fit_codebook(images, _require_number(config.patch), _require_number(config.codes), seed=config.seed)
     sample = token_sample(
         images,
         law,
@@ -110,7 +110,7 @@ def _token_graph_statistics(config: GraphConfig, images: ImageSet, law: MaskLaw,
         f"estimates for the graph of all images, from these {len(images):,} images under {config.masks} drawn masks, "
         "with 95 % intervals"
     )
-    return token_statistics(sample, _not_none(config.k), seed=config.seed, description=description)
+    return token_statistics(sample, _require_number(config.k), seed=config.seed, description=description)
 
 
 def _sharded_token_graph_statistics(
@@ -120,7 +120,7 @@ def _sharded_token_graph_statistics(
         lambda: _check_pair_memory(config, images, SHARDED_BYTES_PER_PAIR / process_group.world_size)
     )
     book = process_group.run_on_root(
-        lambda: fit_codebook(images, _not_none(config.patch), _not_none(config.codes), seed=config.seed)
+        lambda: fit_codebook(images, _require_number(config.patch), _require_number(config.codes), seed=config.seed)
     )
     mine = np.array_split(np.arange(len(images)), process_group.world_size)[process_group.rank]
     graph = sharded_token_graph(
@@ -143,7 +143,7 @@ def _sharded_token_graph_statistics(
         "singular values too large, by an amount that only a run in one process estimates"
     )
     return exact_statistics(
-        graph, _not_none(config.k), graph.n_edges, seed=config.seed, description=description, verdict="PLUG-IN"
+        graph, _require_number(config.k), graph.n_edges, seed=config.seed, description=description, verdict="PLUG-IN"
     )
 
 
@@ -156,7 +156,7 @@ def _kernel_graph_statistics(
     announce: Callable[[str], None],
 ) -> GraphStatistics:
     _check_k(config, (len(images), len(images)))
-    masks, device = _not_none(config.masks), config.device or "cpu"
+    masks, device = _require_number(config.masks), config.device or "cpu"
 
     def check_sizes() -> None:
         check_memory(basis_bytes(len(images)), f"the singular vectors of {len(images):,} images", "take fewer images")
@@ -179,8 +179,8 @@ def _kernel_graph_statistics(
         images,
         law,
         masks=masks,
-        k=_not_none(config.k),
-        patch=_not_none(config.patch),
+        k=_require_number(config.k),
+        patch=_require_number(config.patch),
         bandwidth=config.bandwidth,
         device=device,
         seed=config.seed,
@@ -197,18 +197,18 @@ def _kernel_graph_statistics(
 
 def _check_pair_memory(config: GraphConfig, images: ImageSet, size: float) -> None:
     """Raise an InputError if the pairs of image and mask, of `size` bytes each, do not fit in memory."""
-    pairs = len(images) * _not_none(config.masks)
+    pairs = len(images) * _require_number(config.masks)
     check_memory(size * pairs, f"{len(images):,} images under {config.masks} masks", "take fewer images or masks")
 
 
 def _check_k(config: GraphConfig, shape: tuple[int, int]) -> None:
-    if not 1 <= _not_none(config.k) < min(shape):
+    if not 1 <= _require_number(config.k) < min(shape):
         raise InputError(
             f"k must be at least 1 and below {min(shape)}, the smaller number of distinct views and "
             f"targets, but it is {config.k}"
         )
 
 
-def _not_none(number: int | None) -> int:
+def _require_number(number: int | None) -> int:
     assert number is not None
     return number

@@ -41,7 +41,7 @@ def announce_kernel_plan(
         How many processes share each graph.
     """
     pairs = n_images**2 / 2 / processes
-    entry_seconds, product_seconds = _pilot_seconds(values_per_target, torch.device(device))
+    entry_seconds, product_seconds = _measure_seconds_per_entry(values_per_target, torch.device(device))
     matrix_bytes = CACHED_BYTES_PER_PAIR * n_images**2 / processes
     cached = matrix_bytes <= available_memory() / 2 or torch.device(device).type != "cpu"
     passes = 3 if cached else PRODUCT_COLUMNS / 16  # a matrix that is not cached is computed again for every product
@@ -52,12 +52,12 @@ def announce_kernel_plan(
     how = "held in memory" if cached else "computed again for each product, because half of the free memory is less"
     announce(
         f"plan: {masks} masks, each with a kernel matrix of {n_images:,} x {n_images:,} images, {how}; about "
-        f"{memory / 1e9:.2g} GB of memory and {_rounded(seconds)}, to a factor of 3, by the speed of this machine now; "
-        "fewer images (--limit) take a quarter of it for half as many"
+        f"{memory / 1e9:.2g} GB of memory and {_format_duration(seconds)}, to a factor of 3, by the speed of this "
+        "machine now; fewer images (--limit) take a quarter of it for half as many"
     )
 
 
-def _pilot_seconds(values: int, device: torch.device) -> tuple[float, float]:
+def _measure_seconds_per_entry(values: int, device: torch.device) -> tuple[float, float]:
     """Return the seconds per entry computed, and per entry multiplied with one vector."""
     points = torch.rand(_PILOT_ROWS, values, device=device)
     vectors = torch.rand(16, _PILOT_ROWS, dtype=torch.float64, device=device)
@@ -66,12 +66,12 @@ def _pilot_seconds(values: int, device: torch.device) -> tuple[float, float]:
         return torch.cdist(points, points).square_().mul_(-0.5).exp_()
 
     tile = entries()
-    computing = _best_seconds(entries, device)
-    multiplying = _best_seconds(lambda: vectors @ tile.to(torch.float64), device)
+    computing = _fastest_seconds(entries, device)
+    multiplying = _fastest_seconds(lambda: vectors @ tile.to(torch.float64), device)
     return computing / _PILOT_ROWS**2, 2 * multiplying / (_PILOT_ROWS**2 * len(vectors))  # the mirror image too
 
 
-def _best_seconds(job: Callable[[], object], device: torch.device) -> float:
+def _fastest_seconds(job: Callable[[], object], device: torch.device) -> float:
     seconds = []
     for _ in range(20):  # the least of many, because other programs delay some
         start = time.perf_counter()
@@ -82,7 +82,7 @@ def _best_seconds(job: Callable[[], object], device: torch.device) -> float:
     return min(seconds)
 
 
-def _rounded(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     """Return a duration to its leading digits: "40 seconds", "12 minutes", "3 hours", "5 days"."""
     for unit, length in (("seconds", 1), ("minutes", 60), ("hours", 3600)):
         if seconds < 90 * length:

@@ -37,8 +37,8 @@ def append_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
         If another line is damaged; the ledger is then left as it is.
     """
     present, torn = _read_records(path)
-    kept = {_key(record): record for record in present}
-    kept |= {_key(record): dict(record) for record in records}
+    kept = {_record_key(record): record for record in present}
+    kept |= {_record_key(record): dict(record) for record in records}
     set_torn_line_aside(path, torn)
     with atomic_write(path) as part:
         part.write_text("".join(json.dumps(record, sort_keys=True) + "\n" for record in kept.values()))
@@ -78,7 +78,7 @@ def set_torn_record_aside(path: Path) -> None:
         append_records(path, ())
 
 
-def _key(record: Mapping[str, Any]) -> tuple[Any, ...]:
+def _record_key(record: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(record.get(name) for name in KEY_COLUMNS)
 
 

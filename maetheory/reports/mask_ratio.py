@@ -128,7 +128,7 @@ def directions_around_paper_minimum(frame: pd.DataFrame, source: str) -> tuple[s
     ('falls', 'rises')
     """
     part = frame[(frame.source == source) & (frame.number == CHANGE_FROM_MINIMUM)].sort_values("asked")
-    return _direction(part.iloc[0], ("falls", "rises")), _direction(part.iloc[-1], ("rises", "falls"))
+    return _direction_word(part.iloc[0], ("falls", "rises")), _direction_word(part.iloc[-1], ("rises", "falls"))
 
 
 def _has_ratios_on_both_sides(frame: pd.DataFrame, source: str) -> bool:
@@ -137,7 +137,7 @@ def _has_ratios_on_both_sides(frame: pd.DataFrame, source: str) -> bool:
     return bool(asked.min() < PAPER_MINIMUM < asked.max())
 
 
-def _direction(row: pd.Series, words: tuple[str, str]) -> str:
+def _direction_word(row: pd.Series, words: tuple[str, str]) -> str:
     """Return the first word if the end lies significantly above the value at 0.7, the second if below."""
     if row.low > 1e-12:
         return words[0]

@@ -48,7 +48,7 @@ def paper_table(ledger: pd.DataFrame, table: str) -> pd.DataFrame:
         found = ledger[
             (ledger.experiment == name) & (ledger.cell == cell.method) & (ledger.metric == TASK_METRICS[cell.task])
         ]
-        rows += [start | ours for ours in _own_cells(found)] or [start | {"ours": NOT_RUN} | _NO_RUN_DETAILS]
+        rows += [start | ours for ours in _accuracy_cells(found)] or [start | {"ours": NOT_RUN} | _NO_RUN_DETAILS]
     return pd.DataFrame(rows)
 
 
@@ -98,7 +98,7 @@ def format_accuracy(records: pd.DataFrame) -> str:
     return f"{100 * records.value.iloc[0]:.1f} ± {100 * records.error.iloc[0]:.1f}"
 
 
-def _own_cells(found: pd.DataFrame) -> list[dict[str, Any]]:
+def _accuracy_cells(found: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {"ours": format_accuracy(part), "readout": readout, **_run_details(part)}
         for readout, part in found.groupby("readout", sort=False)
@@ -109,13 +109,13 @@ def _run_details(records: pd.DataFrame) -> dict[str, str]:
     pairs = sorted({f"{row.train_images} + {row.test_images}" for row in records.itertuples()})
     return {
         "seeds": str(records.seed.nunique()),
-        "epochs": _join(sorted(set(records.epochs))),
-        "images": _join(pairs),
+        "epochs": _join_texts(sorted(set(records.epochs))),
+        "images": _join_texts(pairs),
         "recipe": "; or ".join(sorted(set(records.recipe))),
     }
 
 
-def _join(values: Iterable[Any]) -> str:
+def _join_texts(values: Iterable[Any]) -> str:
     return ", ".join(map(str, values))
 
 

@@ -83,20 +83,20 @@ def block_golub_kahan_svd(
     )
     check_every_block = tolerance > 0  # products are then expensive compared with a dense SVD of the projection
     tolerance = max(tolerance, 8 * EPS * np.sqrt(sum(products.shape)))
-    state = _start(products, block_size, rng)
+    state = _start_bases(products, block_size, rng)
     for _ in range(max_restarts):
         while state.right.shape[1] < max_basis_columns and state.residual_basis.shape[1]:
-            state = _expand(products, state, rng)
+            state = _expand_bases(products, state, rng)
             if check_every_block and _largest_residual(state, k) <= tolerance:
                 break
-        state, residuals = _restart(state, min(k + block_size, state.right.shape[1]))
+        state, residuals = _restart_bases(state, min(k + block_size, state.right.shape[1]))
         if residuals[:k].max() <= tolerance * state.projected[0, 0]:
             break
     return rayleigh_ritz(products, np.linalg.qr(state.right[:, :k])[0])
 
 
 @dataclass(frozen=True)
-class _State:
+class _GolubKahanState:
     """B right = left projected and Bᵀ left = right projectedᵀ + residual_basis coupling, all bases orthonormal."""
 
     left: Array  # (N1, m)
@@ -106,23 +106,25 @@ class _State:
     coupling: Array  # (b, m)
 
 
-def _start(products: CountingOperator, block_size: int, rng: np.random.Generator) -> _State:
+def _start_bases(products: CountingOperator, block_size: int, rng: np.random.Generator) -> _GolubKahanState:
     n1, n2 = products.shape
     residual_basis = np.linalg.qr(rng.standard_normal((n2, block_size)))[0]
-    return _State(np.empty((n1, 0)), np.empty((n2, 0)), np.empty((0, 0)), residual_basis, np.empty((block_size, 0)))
+    return _GolubKahanState(
+        np.empty((n1, 0)), np.empty((n2, 0)), np.empty((0, 0)), residual_basis, np.empty((block_size, 0))
+    )
 
 
-def _expand(products: CountingOperator, state: _State, rng: np.random.Generator) -> _State:
+def _expand_bases(products: CountingOperator, state: _GolubKahanState, rng: np.random.Generator) -> _GolubKahanState:
     m, b = state.right.shape[1], state.residual_basis.shape[1]
     right = np.hstack([state.right, state.residual_basis])  # (N2, m + b)
     off_diagonal, diagonal, new = orthonormalise(products.matmat(state.residual_basis), state.left, rng)
     projected = np.block([[state.projected, off_diagonal], [np.zeros((b, m)), diagonal]])  # (m + b, m + b)
     _, last, residual_basis = orthonormalise(products.rmatmat(new), right, rng)
     coupling = np.hstack([np.zeros((len(last), m)), last])
-    return _State(np.hstack([state.left, new]), right, projected, residual_basis, coupling)
+    return _GolubKahanState(np.hstack([state.left, new]), right, projected, residual_basis, coupling)
 
 
-def _largest_residual(state: _State, k: int) -> float:
+def _largest_residual(state: _GolubKahanState, k: int) -> float:
     """Largest residual of the top k Ritz triplets, relative to the largest value; infinite while there are fewer."""
     if state.right.shape[1] < k:
         return float("inf")
@@ -130,10 +132,12 @@ def _largest_residual(state: _State, k: int) -> float:
     return float(np.linalg.norm(state.coupling @ left[:, :k], axis=0).max()) / float(values[0])
 
 
-def _restart(state: _State, keep: int) -> tuple[_State, Array]:
+def _restart_bases(state: _GolubKahanState, keep: int) -> tuple[_GolubKahanState, Array]:
     """Return the state reduced to the best Ritz triplets, and their residuals."""
     left, values, vt = np.linalg.svd(state.projected)
     left, right = left[:, :keep], vt[:keep].T
     coupling = state.coupling @ left
-    kept = _State(state.left @ left, state.right @ right, np.diag(values[:keep]), state.residual_basis, coupling)
+    kept = _GolubKahanState(
+        state.left @ left, state.right @ right, np.diag(values[:keep]), state.residual_basis, coupling
+    )
     return kept, np.linalg.norm(coupling, axis=0)

@@ -31,7 +31,9 @@ def residual_block(products: CountingOperator, values: Array, left: Array, right
     return np.vstack([left_residual, right_residual]) / np.sqrt(2.0)
 
 
-def enclosure_radius(residual: Array, left: Array, right: Array, norm: float) -> float:
+def enclosure_radius(
+    residual: Array, left: Array, right: Array, norm: float, *, rounding_error: float | None = None
+) -> float:
     """Radius of intervals around k approximate singular values that hold k true ones.
 
     For any X of full column rank and any symmetric Θ, k eigenvalues of H lie, paired, within ‖HX − XΘ‖₂ / σ_min(X)
@@ -44,12 +46,14 @@ def enclosure_radius(residual: Array, left: Array, right: Array, norm: float) ->
     left, right : (N1, k) and (N2, k) arrays
         The approximate singular vectors.
     norm : float
-        The norm of B or an estimate of it; a rounding error of ε √(k (N1 + N2)) ‖B‖ is added.
+        The norm of B or an estimate of it; `rounding_error` ‖B‖ ‖X‖_F is added to the norm of the residual.
+    rounding_error : float, optional
+        Relative rounding error of the products, `CountingOperator.rounding_error`; by default ε √(N1 + N2).
 
     Returns
     -------
     float
-        The radius, never negative; infinite when the vectors are linearly dependent.
+        The radius, never negative; infinite when the vectors are linearly dependent up to rounding error.
 
     References
     ----------
@@ -63,12 +67,33 @@ def enclosure_radius(residual: Array, left: Array, right: Array, norm: float) ->
     True
     """
     gram = (left.T @ left + right.T @ right) / 2.0  # (k, k)
-    smallest = float(np.linalg.eigvalsh(gram)[0])
-    if smallest <= 0.0:
-        return float("inf")
-    rows, k = residual.shape
-    rounding = EPS * np.sqrt(k * rows) * norm
-    return float(np.sqrt(_largest_eigenvalue(residual.T @ residual) / smallest) + rounding)
+    relative = EPS * np.sqrt(len(residual)) if rounding_error is None else rounding_error
+    rounding = relative * norm * np.sqrt(np.trace(gram))
+    return _divide_by_smallest(_spectral_norm(residual) + rounding, gram, len(residual))
+
+
+def coupling_bound(
+    residual: Array, left: Array, right: Array, norm: float, *, rounding_error: float | None = None
+) -> float:
+    """Bound on what couples the spans of singular vectors to the rest of B; `Spectrum.coupling_bound` says its use.
+
+    max(‖BV − U diag(σ)‖, ‖BᵀU − V diag(σ)‖) / min(σ_min(U), σ_min(V)), which is at most √2 times `enclosure_radius` for
+    orthonormal vectors. Parameters, rounding error and infinity are those of `enclosure_radius`.
+
+    Examples
+    --------
+    >>> b, e = np.array([[0.0, 0.0], [1.0, 0.0]]), np.eye(2)[:, :1]
+    >>> residual = residual_block(CountingOperator(b), np.array([0.0]), e, e)
+    >>> round(enclosure_radius(residual, e, e, 1.0), 12), round(coupling_bound(residual, e, e, 1.0), 12)
+    (0.707106781187, 1.0)
+    """
+    relative = EPS * np.sqrt(len(residual)) if rounding_error is None else rounding_error
+    n1, found = len(left), []
+    for vectors, images, block in ((left, right, residual[:n1]), (right, left, residual[n1:])):
+        rounding = relative * norm * float(np.linalg.norm(images))
+        found.append(np.sqrt(2.0) * _spectral_norm(block) + rounding)
+    grams = (left.T @ left, right.T @ right)
+    return max(_divide_by_smallest(max(found), gram, len(residual)) for gram in grams)
 
 
 def missed_below(
@@ -100,12 +125,13 @@ def missed_below(
     failure_probability : float
         Probability p, between 0 and 1, that the upper bound is wrong.
     norm : float
-        The norm of B, if known, to scale the rounding error; otherwise the lower bound is used.
+        The norm of B, if known, to scale the rounding error; by default the larger of ‖BV‖ and the lower bound.
 
     Returns
     -------
     NormBounds
-        Lower and upper bound on the norm; a rounding error of ε √(N1 + N2) ‖B‖ is added to the upper one.
+        Lower and upper bound on the norm; the rounding error of a product is taken from the lower one and added to the
+        upper one.
 
     Raises
     ------
@@ -130,10 +156,12 @@ def missed_below(
         )
     basis = np.linalg.qr(right)[0]  # (N2, k)
     block = rng.standard_normal((products.shape[1], probes))  # (N2, r)
-    rounding = EPS * np.sqrt(sum(products.shape))
-    log_scale = 0.0
+    if not norm and basis.size:
+        norm = float(np.linalg.norm(products.matmat(basis), 2))
+    rounding = products.rounding_error
+    block, log_scale = _project_out(basis, block), 0.0
     for _ in range(power):
-        block = _deflate(basis, products.rmatmat(products.matmat(_deflate(basis, block))))
+        block = _project_out(basis, products.rmatmat(products.matmat(block)))
         scale = float(np.linalg.norm(block))
         if scale == 0.0:
             return NormBounds(0.0, rounding * norm, failure_probability)
@@ -145,12 +173,16 @@ def missed_below(
         return NormBounds(0.0, rounding * norm, failure_probability)
     exponent = np.log(total) + 2.0 * log_scale - np.log(chi2.ppf(failure_probability, probes))
     upper = float(np.exp(exponent / (4 * power + 2)))
-    lower = _largest_norm_ratio(block, image)
-    return NormBounds(lower, max(upper, lower) + rounding * max(lower, norm), failure_probability)
+    largest = _largest_norm_ratio(block, image)
+    error = rounding * max(largest, norm)
+    return NormBounds(max(largest - error, 0.0), max(upper, largest) + error, failure_probability)
 
 
-def _deflate(basis: Array, block: Array) -> Array:
-    return block - basis @ (basis.T @ block)
+def _project_out(basis: Array, block: Array) -> Array:
+    """Project twice: what is nearly parallel to the basis leaves a rounding error along it the first time."""
+    for _ in range(2):
+        block = block - basis @ (basis.T @ block)
+    return block
 
 
 def _largest_norm_ratio(block: Array, image: Array) -> float:
@@ -160,5 +192,11 @@ def _largest_norm_ratio(block: Array, image: Array) -> float:
     return float(np.max(np.divide(stretched, sizes, out=np.zeros_like(sizes), where=sizes > 0)))
 
 
-def _largest_eigenvalue(gram: Array) -> float:
-    return max(float(np.linalg.eigvalsh(gram)[-1]), 0.0)
+def _divide_by_smallest(size: float, gram: Array, rows: int) -> float:
+    """Return size / σ_min(X) for the Gram matrix XᵀX, whose rounding error is subtracted; infinite if nothing is left."""
+    smallest = float(np.linalg.eigvalsh(gram)[0]) - EPS * np.sqrt(rows) * float(np.trace(gram))
+    return float(size / np.sqrt(smallest)) if smallest > 0.0 else float("inf")
+
+
+def _spectral_norm(block: Array) -> float:
+    return float(np.sqrt(max(np.linalg.eigvalsh(block.T @ block)[-1], 0.0)))

@@ -52,15 +52,15 @@ def _fill_deficient(rest: Array, basis: Array, norm: float, rng: np.random.Gener
     new, scale, vt = np.linalg.svd(rest, full_matrices=False)
     n_new = min(b, n - basis.shape[1])
     rank = min(int(np.sum(scale > EPS * np.sqrt(n) * norm)), n_new)
-    new, corner = _orthogonal(new[:, :rank], basis), scale[:rank, None] * vt[:rank]
+    new, corner = _orthonormalise_against(new[:, :rank], basis), scale[:rank, None] * vt[:rank]
     if rank < n_new:
         fill = rng.standard_normal((n, n_new - rank))
-        new = np.hstack([new, _orthogonal(fill, np.hstack([basis, new]))])
+        new = np.hstack([new, _orthonormalise_against(fill, np.hstack([basis, new]))])
         corner = np.vstack([corner, np.zeros((n_new - rank, b))])
     return corner, new
 
 
-def _orthogonal(block: Array, basis: Array) -> Array:
+def _orthonormalise_against(block: Array, basis: Array) -> Array:
     """Orthonormalise a block against a basis, keeping the sign of each direction."""
     for _ in range(2):
         block, triangle = np.linalg.qr(block - basis @ (basis.T @ block))

@@ -24,7 +24,7 @@ from maetheory.spectra.triplets import SingularTriplets
 TINY = float(np.finfo(np.float64).tiny)
 
 
-def is_small(shape: tuple[int, int]) -> bool:
+def is_small_component(shape: tuple[int, int]) -> bool:
     """Whether a component of this shape is decomposed densely, in a batch with others."""
     return min(shape) <= DENSE_SIDE and shape[0] * shape[1] <= DENSE_ENTRIES
 
@@ -73,7 +73,7 @@ def _gram_spectrum(components: list[Component], stack: Array) -> list[ComponentS
     square_error = lapack_backward_error(stack.shape[1:]) * squares.sum(axis=1, keepdims=True)
     errors = square_error / (np.sqrt(squares + square_error) + np.sqrt(squares) + TINY)
     return [
-        _component_spectrum(component, values, error, partial(_top_by_gram, dense))
+        _component_spectrum(component, values, error, partial(_leading_triplets_by_gram, dense))
         for component, dense, values, error in zip(components, stack, np.sqrt(squares), errors)
     ]
 
@@ -82,7 +82,7 @@ def _svd_spectrum(components: list[Component], stack: Array) -> list[ComponentSp
     found = np.linalg.svd(stack, compute_uv=False)
     errors = np.broadcast_to(lapack_backward_error(stack.shape[1:]) * found[:, :1], found.shape)
     return [
-        _component_spectrum(component, values, error, partial(_top_by_svd, dense))
+        _component_spectrum(component, values, error, partial(_leading_triplets_by_svd, dense))
         for component, dense, values, error in zip(components, stack, found, errors)
     ]
 
@@ -102,9 +102,9 @@ def _component_spectrum(
     )
 
 
-def _top_by_gram(dense: Array, count: int) -> SingularTriplets:
-    return gram_svd(dense, count) or _top_by_svd(dense, count)
+def _leading_triplets_by_gram(dense: Array, count: int) -> SingularTriplets:
+    return gram_svd(dense, count) or _leading_triplets_by_svd(dense, count)
 
 
-def _top_by_svd(dense: Array, count: int) -> SingularTriplets:
+def _leading_triplets_by_svd(dense: Array, count: int) -> SingularTriplets:
     return dense_svd(dense).first(count)

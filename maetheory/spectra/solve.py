@@ -22,7 +22,7 @@ from maetheory.spectra.enclose import NormBounds
 from maetheory.spectra.lanczos_bound import missed_below_by_lanczos
 from maetheory.spectra.large_components import ComponentMatrix, solve_large_components
 from maetheory.spectra.result import Spectrum
-from maetheory.spectra.small_components import is_small, solve_small_components
+from maetheory.spectra.small_components import is_small_component, solve_small_components
 from maetheory.spectra.solvers import arpack_svd
 from maetheory.spectra.triplets import SingularTriplets
 
@@ -70,7 +70,7 @@ def spectrum(operator: Any, k: int, *, seed: int = 0) -> Spectrum:
     array([1., 1., 0.])
     """
     matrix = as_float64_matrix(operator)
-    k = _checked_count(k, matrix.shape)
+    k = _check_count(k, matrix.shape)
     products = CountingOperator(matrix)
     small, large = _solve_small_and_select_large(matrix, k)
     known = np.concatenate([np.empty(0), *(part.values for part in small)])
@@ -83,14 +83,14 @@ def spectrum(operator: Any, k: int, *, seed: int = 0) -> Spectrum:
         parts = [*small, *solve_large_components(large, k, known, solver, generator(seed, "start", attempt), products)]
         merged = merge_components(parts, matrix.shape, k)
         merged = replace(merged, triplets=pad_with_null_vectors(merged.triplets, k, generator(seed, "null")))
-        bounds = _bound_missed(products, parts, generator(seed, "probe", attempt))
+        bounds = _bound_missed_values(products, parts, generator(seed, "probe", attempt))
         found = certified_spectrum(products, merged, bounds)
         if not found.missed:
             break
     return found
 
 
-def _checked_count(k: int, shape: tuple[int, int]) -> int:
+def _check_count(k: int, shape: tuple[int, int]) -> int:
     try:
         count = index(k)
     except TypeError:
@@ -108,8 +108,8 @@ def _solve_small_and_select_large(matrix: Any, k: int) -> tuple[list[ComponentSp
     if not sparse.issparse(matrix):
         return [], [ComponentMatrix(np.arange(matrix.shape[0]), np.arange(matrix.shape[1]), matrix)]
     components = split_components(matrix)
-    small = [one for one in components if is_small(one.shape)] if len(components) > 1 else []
-    large = [one for one in components if not is_small(one.shape)] if len(components) > 1 else components
+    small = [one for one in components if is_small_component(one.shape)] if len(components) > 1 else []
+    large = [one for one in components if not is_small_component(one.shape)] if len(components) > 1 else components
     return solve_small_components(small, k), [ComponentMatrix(one.rows, one.columns, one.matrix) for one in large]
 
 
@@ -122,7 +122,7 @@ def _arpack_or_block_golub_kahan(products: CountingOperator, k: int, rng: np.ran
     return block_golub_kahan_svd(products, k, rng) if is_blurred else found
 
 
-def _bound_missed(
+def _bound_missed_values(
     products: CountingOperator, parts: Sequence[ComponentSpectrum], rng: np.random.Generator
 ) -> NormBounds:
     """Bound the largest singular value that was not computed, of the components whose solver can miss one."""

@@ -122,33 +122,33 @@ def search(
     reasons: Counter[str] = Counter()
 
     def result(drawn: int, smallest: SearchedWorld | None) -> SearchResult:
-        decided = sum(_decides(f) for f in found)
+        decided = sum(_is_decided(f) for f in found)
         return SearchResult(theorem.slug, drawn, len(found), smallest, decided, _most_frequent(reasons))
 
     for index in range(worlds):
-        here = _draw(theorem, seed, search_number(index), reasons)
+        here = _draw_searched_world(theorem, seed, search_number(index), reasons)
         progress(index + 1, worlds, theorem.slug)
         if here is not None:
             found.append(here)
             if here.check.verdict is Verdict.VIOLATED:
-                return result(index + 1, _shrink(theorem, here))
-            if not _decides(here):
+                return result(index + 1, _shrink_counterexample(theorem, here))
+            if not _is_decided(here):
                 reasons[here.check.note] += 1
-    best = sorted(found, key=_evidence_first)[:1]
-    for start in _descent_starts([f for f in found if _decides(f)]) if descend else ():
-        lower = _descend(theorem, start)
-        best = sorted([*best, lower], key=_evidence_first)[:1]
+    best = sorted(found, key=_sort_key)[:1]
+    for start in _descent_starts([f for f in found if _is_decided(f)]) if descend else ():
+        lower = _descend_on_slack(theorem, start)
+        best = sorted([*best, lower], key=_sort_key)[:1]
         if lower.check.verdict is Verdict.VIOLATED:
-            return result(worlds, _shrink(theorem, lower))
+            return result(worlds, _shrink_counterexample(theorem, lower))
     return result(worlds, best[0] if best else None)
 
 
-def _decides(found: SearchedWorld) -> bool:
+def _is_decided(found: SearchedWorld) -> bool:
     return found.check.verdict is not Verdict.UNDECIDED
 
 
-def _evidence_first(found: SearchedWorld) -> tuple[bool, float]:
-    return not _decides(found), found.relative_slack
+def _sort_key(found: SearchedWorld) -> tuple[bool, float]:
+    return not _is_decided(found), found.relative_slack
 
 
 def _most_frequent(reasons: Counter[str]) -> tuple[str, ...]:
@@ -213,10 +213,10 @@ def replay(theorem: Theorem, *, seed: int, number: int, descend: bool = False) -
     InputError
         If that world does not meet the assumptions, so that no search can have found it.
     """
-    here = _draw(theorem, seed, number)
+    here = _draw_searched_world(theorem, seed, number)
     if here is None:
         raise InputError(f"world {number} of seed {seed} does not meet the assumptions of {theorem.slug}")
-    return _descend(theorem, here) if descend else here
+    return _descend_on_slack(theorem, here) if descend else here
 
 
 class SideError(RuntimeError):
@@ -236,7 +236,9 @@ class SideError(RuntimeError):
         )
 
 
-def _draw(theorem: Theorem, seed: int, number: int, reasons: Counter[str] | None = None) -> SearchedWorld | None:
+def _draw_searched_world(
+    theorem: Theorem, seed: int, number: int, reasons: Counter[str] | None = None
+) -> SearchedWorld | None:
     world = draw_numbered_world(theorem, number, generator(seed, theorem.slug, number))
     return _check_at(theorem, SearchedWorld(theorem.slug, seed, number, world, _PLACEHOLDER_CHECK), world, reasons)
 
@@ -272,7 +274,7 @@ def _descent_starts(found: list[SearchedWorld]) -> list[SearchedWorld]:
     return (ranked[:half] + [f for f in sloping if f not in ranked[:half]])[:_MAX_DESCENTS]
 
 
-def _descend(theorem: Theorem, start: SearchedWorld) -> SearchedWorld:
+def _descend_on_slack(theorem: Theorem, start: SearchedWorld) -> SearchedWorld:
     """Descend in slack by gradient and single-coordinate steps with line search, until the budget is spent."""
     rng = generator(start.seed, theorem.slug, start.number, "downhill")
     here, budget, size = replace(start, descended=True), _STEP_BUDGET, 0.3
@@ -315,12 +317,12 @@ def _line_search(
 ) -> SearchedWorld:
     for factor in (1.0, 0.25, 0.03, 0.003):
         there = _check_at(theorem, here, with_coordinates(here.world, point + size * factor * direction))
-        if there is not None and _decides(there) and there.relative_slack < here.relative_slack:
+        if there is not None and _is_decided(there) and there.relative_slack < here.relative_slack:
             return there
     return here
 
 
-def _shrink(theorem: Theorem, found: SearchedWorld) -> SearchedWorld:
+def _shrink_counterexample(theorem: Theorem, found: SearchedWorld) -> SearchedWorld:
     """Replace the world by simpler neighbours that violate the claim by at least a tenth as much, until none does.
 
     Every replacement lowers `complexity`, so the loop ends.

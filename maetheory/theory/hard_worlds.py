@@ -38,7 +38,7 @@ def pure_targets(rng: np.random.Generator) -> SmallWorld:
         law[image, image, target] = rng.random() + 1e-3
         shared = n_images + np.flatnonzero(rng.random(n_shared) < 0.8)
         law[image, shared, target] = rng.random(len(shared)) ** rng.integers(1, 5) + 1e-6
-    return _world(law, np.arange(n_images) % int(rng.integers(2, n_images + 1)))
+    return _world_from_law(law, np.arange(n_images) % int(rng.integers(2, n_images + 1)))
 
 
 def rarely_shared(rng: np.random.Generator) -> SmallWorld:
@@ -50,7 +50,7 @@ def rarely_shared(rng: np.random.Generator) -> SmallWorld:
     law[own, own, -1] = rare * rng.random(n_images)
     law[own, -1, own] = rare * rng.random(n_images)
     law[own, -1, -1] = rare * rng.random(n_images) * (rng.random() < 0.5)
-    return _world(law, rng.integers(0, rng.integers(2, 4), n_images))
+    return _world_from_law(law, rng.integers(0, rng.integers(2, 4), n_images))
 
 
 def nearly_separate(rng: np.random.Generator) -> SmallWorld:
@@ -59,7 +59,7 @@ def nearly_separate(rng: np.random.Generator) -> SmallWorld:
     blocks = int(rng.integers(2, min(n1, n2) + 1))
     same = (np.arange(n1) % blocks)[:, None] == (np.arange(n2) % blocks)[None, :]
     joint = np.where(same, rng.random((n1, n2)) + 0.1, 10 ** rng.uniform(-12, -3) * rng.random((n1, n2)))
-    return _own_images(joint, rng.integers(0, rng.integers(1, blocks + 1), n1))
+    return _world_of_separate_images(joint, rng.integers(0, rng.integers(1, blocks + 1), n1))
 
 
 def tiny_masses(rng: np.random.Generator) -> SmallWorld:
@@ -67,16 +67,16 @@ def tiny_masses(rng: np.random.Generator) -> SmallWorld:
     n1, n2 = (int(n) for n in rng.integers(2, MAX_SIDE + 1, 2))
     rows, columns = (10 ** (-13 * rng.random(n) * (rng.random(n) < 0.5)) for n in (n1, n2))
     joint = (rng.random((n1, n2)) + 1e-3) * np.minimum(rows[:, None], columns)
-    return _own_images(joint, rng.integers(0, rng.integers(2, 4), n1))
+    return _world_of_separate_images(joint, rng.integers(0, rng.integers(2, 4), n1))
 
 
 _KINDS = (pure_targets, rarely_shared, nearly_separate, tiny_masses)
 
 
-def _own_images(joint: np.ndarray, labels: np.ndarray) -> SmallWorld:
-    return _world(np.eye(len(joint))[:, :, None] * joint, labels)
+def _world_of_separate_images(joint: np.ndarray, labels: np.ndarray) -> SmallWorld:
+    return _world_from_law(np.eye(len(joint))[:, :, None] * joint, labels)
 
 
-def _world(law: np.ndarray, labels: np.ndarray) -> SmallWorld:
+def _world_from_law(law: np.ndarray, labels: np.ndarray) -> SmallWorld:
     kept = law[:, law.sum((0, 2)) > 0][:, :, law.sum((0, 1)) > 0]
     return SmallWorld({}, kept / kept.sum(), labels)

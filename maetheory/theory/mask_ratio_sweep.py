@@ -58,10 +58,10 @@ def mask_ratio_sweep(world: FiniteWorld, k: int, positions: str = "kept") -> lis
     >>> [round(row.sharp_bound, 2) for row in rows]
     [0.93, 0.88, 0.33, 0.38, 0.28, 0.51, 0.74]
     """
-    return [_row(world, n_visible, k, positions) for n_visible in range(1, world.n_patches)]
+    return [_mask_ratio_row(world, n_visible, k, positions) for n_visible in range(1, world.n_patches)]
 
 
-def _row(world: FiniteWorld, n_visible: int, k: int, positions: str) -> MaskRatioRow:
+def _mask_ratio_row(world: FiniteWorld, n_visible: int, k: int, positions: str) -> MaskRatioRow:
     law = UniformMasks(world.n_patches, n_visible)
     graph = MaskGraph.enumerate(world, law, positions)
     found = eigenvalues(graph, max(k + 1, min(graph.shape)))

@@ -10,7 +10,7 @@ import numpy as np
 _LARGE = 100.0
 
 
-def without_offsets(world: Mapping[str, Any], groups: tuple[tuple[str, ...], ...]) -> dict[str, Any]:
+def remove_offsets(world: Mapping[str, Any], groups: tuple[tuple[str, ...], ...]) -> dict[str, Any]:
     """Return the world with each group of objects shifted by one of its own rows on each component.
 
     Only an offset more than a hundred times the spread is removed, so that the digits of other worlds do not change.

@@ -29,30 +29,30 @@ def quotient(numerator: Estimate, denominator: Estimate) -> Estimate:
     """
     if denominator.low <= 0:
         return Estimate(numerator / denominator if denominator > 0 else math.inf, math.inf)
-    return between(
+    return estimate_between(
         numerator / denominator, max(numerator.low, 0.0) / denominator.high, numerator.high / denominator.low
     )
 
 
 def square_root(estimate: Estimate) -> Estimate:
     """Square root of an estimate of a number that is not negative."""
-    return increasing(lambda x: math.sqrt(max(x, 0.0)), estimate)
+    return apply_increasing(lambda x: math.sqrt(max(x, 0.0)), estimate)
 
 
 def squared_sum(*terms: Estimate) -> Estimate:
     """Square of the sum of estimates that are not negative."""
     total = Estimate(sum(term.value for term in terms), sum(term.error for term in terms))
-    return increasing(lambda x: max(x, 0.0) ** 2, total)
+    return apply_increasing(lambda x: max(x, 0.0) ** 2, total)
 
 
-def increasing(function: Callable[[float], float], estimate: Estimate) -> Estimate:
+def apply_increasing(function: Callable[[float], float], estimate: Estimate) -> Estimate:
     """Image of an estimate under an increasing function."""
     if math.isinf(estimate.error):
         return Estimate(function(estimate.value), math.inf)
-    return between(function(estimate.value), function(estimate.low), function(estimate.high))
+    return estimate_between(function(estimate.value), function(estimate.low), function(estimate.high))
 
 
-def between(value: float, low: float, high: float) -> Estimate:
+def estimate_between(value: float, low: float, high: float) -> Estimate:
     """Estimate of this value whose error covers both ends, plus the rounding error of the value."""
     return Estimate(value, max(high - value, value - low, 0.0) + 4 * _EPS * abs(value))
 

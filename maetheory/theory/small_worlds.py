@@ -158,8 +158,8 @@ def _relate_objects(objects: dict[str, Any], law: np.ndarray | None, rng: np.ran
 
 def coordinates(world: SmallWorld) -> np.ndarray:
     """Free parameters of the world as one vector: float entries, logarithms of positive numbers and of the law."""
-    parts = [np.ravel(value) for _, value in _arrays(world)]
-    parts += [np.log([value]) for _, value in _numbers(world)]
+    parts = [np.ravel(value) for _, value in _float_arrays(world)]
+    parts += [np.log([value]) for _, value in _float_numbers(world)]
     if world.law is not None:
         parts.append(np.log(world.law[world.law > 0]))
     return np.concatenate(parts) if parts else np.zeros(0)
@@ -168,10 +168,10 @@ def coordinates(world: SmallWorld) -> np.ndarray:
 def with_coordinates(world: SmallWorld, point: np.ndarray) -> SmallWorld:
     """Return the world whose :func:`coordinates` are `point`."""
     objects, at = dict(world.objects), 0
-    for name, value in _arrays(world):
+    for name, value in _float_arrays(world):
         objects[name] = point[at : at + value.size].reshape(value.shape)
         at += value.size
-    for name, _ in _numbers(world):
+    for name, _ in _float_numbers(world):
         objects[name] = float(np.exp(point[at]))
         at += 1
     if world.law is None:
@@ -182,26 +182,26 @@ def with_coordinates(world: SmallWorld, point: np.ndarray) -> SmallWorld:
     return replace(world, objects=objects, law=law / law.sum())
 
 
-def _arrays(world: SmallWorld) -> list[tuple[str, np.ndarray]]:
+def _float_arrays(world: SmallWorld) -> list[tuple[str, np.ndarray]]:
     return [(n, v) for n, v in world.objects.items() if isinstance(v, np.ndarray) and v.dtype.kind == "f"]
 
 
-def _numbers(world: SmallWorld) -> list[tuple[str, float]]:
+def _float_numbers(world: SmallWorld) -> list[tuple[str, float]]:
     return [(name, value) for name, value in world.objects.items() if isinstance(value, float)]
 
 
 def simplifications(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]]) -> Iterator[SmallWorld]:
     """Yield the worlds that are one step simpler, largest step first: fewer nodes, a uniform law, rounded arrays."""
-    for axis, size in _axes(world, shapes).items():
+    for axis, size in _axis_sizes(world, shapes).items():
         if size > 1:
             yield from (drop_index(world, shapes, axis, index) for index in range(size))
     if world.law is not None:
         flat = (world.law > 0).astype(float)
         yield replace(world, law=flat / flat.sum())
-    for name, value in _arrays(world):
+    for name, value in _float_arrays(world):
         for other in (np.zeros_like(value), np.ones_like(value), np.round(value), np.round(value, 1)):
             yield replace(world, objects={**world.objects, name: other})
-    for name, value in _arrays(world):
+    for name, value in _float_arrays(world):
         for index in np.ndindex(value.shape):
             for entry in (0.0, np.round(value[index]), np.round(value[index], 1), np.round(value[index], 2)):
                 changed = value.copy()
@@ -211,7 +211,7 @@ def simplifications(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]]) ->
 
 def complexity(world: SmallWorld) -> tuple[int, int, int]:
     """Complexity of a world: how many numbers it has, whether its law is not uniform, and digits of its objects."""
-    arrays = [value for _, value in _arrays(world)]
+    arrays = [value for _, value in _float_arrays(world)]
     numbers = sum(value.size for value in world.objects.values() if isinstance(value, np.ndarray))
     law = np.zeros(1) if world.law is None else world.law[world.law > 0]
     law_size = 0 if world.law is None else world.law.size
@@ -224,7 +224,7 @@ def _entry_complexity(array: np.ndarray) -> np.ndarray:
     return np.select(kinds, list(range(5)), default=5)
 
 
-def _axes(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
+def _axis_sizes(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
     sizes = {} if world.law is None else dict(zip(("images", "N1", "N2"), world.law.shape))
     for name, value in world.objects.items():
         if isinstance(value, np.ndarray) and name in shapes:

@@ -17,7 +17,7 @@ import numpy as np
 
 from maetheory.core import Estimate, InputError, SquaresOverflowError
 from maetheory.theory.objects import SHAPES, Objects, as_array_of_shape, call_with_named_objects, graph_shape
-from maetheory.theory.offsets import without_offsets
+from maetheory.theory.offsets import remove_offsets
 from maetheory.theory.verdicts import ROUNDING_TOLERANCE, TIGHT_TOLERANCE, Comparison, Verdict
 
 __all__ = [
@@ -250,9 +250,9 @@ class Theorem:
             for name, assumption in self.assumptions.items()
             for holds, measured in [call_with_named_objects(assumption, world)]
         )
-        world = without_offsets(world, self.offsets)
+        world = remove_offsets(world, self.offsets)
         lhs, rhs, scale, size, common = (
-            Estimate(0.0) if side is None else _estimate(call_with_named_objects(side, world))
+            Estimate(0.0) if side is None else _as_estimate(call_with_named_objects(side, world))
             for side in (self.lhs, self.rhs, self.scale, self.size, self.common)
         )
         compared = Comparison(
@@ -342,7 +342,7 @@ def _mark_inapplicable_if_squares_overflow_or_underflow(found: Check, flags: set
     return replace(found, verdict=Verdict.INAPPLICABLE, note=note)
 
 
-def _estimate(value: float) -> Estimate:
+def _as_estimate(value: float) -> Estimate:
     return value if isinstance(value, Estimate) else Estimate(float(value))
 
 
@@ -361,7 +361,7 @@ def combine(*terms: tuple[float, float], constant: float = 0.0) -> Estimate:
     >>> combine((2.0, Estimate(0.1, 0.01, sampled=True)), (-1.0, 0.05))
     0.15 ± 0.02 (sampled)
     """
-    read = [(coefficient, _estimate(value)) for coefficient, value in terms]
+    read = [(coefficient, _as_estimate(value)) for coefficient, value in terms]
     return Estimate(
         constant + sum(c * e.value for c, e in read),
         sum(abs(c) * e.error for c, e in read),

@@ -40,10 +40,10 @@ __all__ = [
     "list_checkpoints",
     "load_run",
     "read_checkpoint",
+    "remove_partial_checkpoints",
     "restore_optimizer",
     "run_precision",
     "save_checkpoint",
-    "sweep_checkpoints",
 ]
 KEEP_LAST = 2
 _LARGEST_POSITION_TABLE = 2**27
@@ -80,7 +80,10 @@ def save_checkpoint(
     """
     folder = out / f"step-{step:08d}"
     partial_folder = out / f".step-{step:08d}.part"
-    weights, optimizer_state = _on_cpu(_weights(model)), _on_cpu(_optimizer_state(model, optimizer))
+    weights, optimizer_state = (
+        _tensors_on_cpu(_iter_weights(model)),
+        _tensors_on_cpu(_optimizer_state(model, optimizer)),
+    )
     device = device_name(next(model.parameters()).device)
     state = {
         "format": "maetheory",
@@ -99,7 +102,7 @@ def save_checkpoint(
         (partial_folder / "config.json").write_text(json.dumps(record, indent=1) + "\n")
         (partial_folder / "state.json").write_text(json.dumps(state, indent=1) + "\n")
         for file in partial_folder.iterdir():
-            _fsync(file)
+            _flush_to_disk(file)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(partial_folder, folder)
     except BaseException as error:
@@ -109,13 +112,13 @@ def save_checkpoint(
             raise OSError(number, os.strerror(number), str(folder)) from error
         raise
     for old in list_checkpoints(out)[:-KEEP_LAST]:
-        _delete(old)
+        _delete_checkpoint(old)
     return folder
 
 
 def gather_for_save(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Take part in gathering sharded weights while another process saves them, in the same order."""
-    deque(chain(_weights(model), _optimizer_state(model, optimizer)), maxlen=0)
+    deque(chain(_iter_weights(model), _optimizer_state(model, optimizer)), maxlen=0)
 
 
 def list_checkpoints(out: Path) -> list[Path]:
@@ -195,7 +198,7 @@ def restore_optimizer(model: nn.Module, optimizer: torch.optim.Optimizer, tensor
             }
 
 
-def sweep_checkpoints(out: Path) -> None:
+def remove_partial_checkpoints(out: Path) -> None:
     """Remove what killed processes left of checkpoints that they were writing or deleting.
 
     A folder ``step-*`` without state.json is no checkpoint. It is removed, unless it holds weights and no checkpoint
@@ -217,10 +220,10 @@ def sweep_checkpoints(out: Path) -> None:
                 f"{folder} holds weights but no state.json, so it is not a whole checkpoint, and there is no other; "
                 "move it away to begin anew"
             )
-        _delete(folder)
+        _delete_checkpoint(folder)
 
 
-def _delete(folder: Path) -> None:
+def _delete_checkpoint(folder: Path) -> None:
     """Delete a checkpoint folder; while it is being deleted its name is that of a partial one."""
     doomed = folder.with_name(f".{folder.name}.part")
     try:
@@ -230,13 +233,13 @@ def _delete(folder: Path) -> None:
     shutil.rmtree(doomed, ignore_errors=True)
 
 
-def _fsync(file: Path) -> None:
+def _flush_to_disk(file: Path) -> None:
     """Flush a file to disk (fsync), so that it survives a power failure after the folder is renamed."""
     with file.open("rb") as written:
         os.fsync(written.fileno())
 
 
-def _weights(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+def _iter_weights(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     return ((name, full_tensor(value)) for name, value in model.state_dict().items())
 
 
@@ -246,5 +249,5 @@ def _optimizer_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iter
         yield from ((f"{key}.{name}", full_tensor(state[key])) for key in OPTIMIZER_STATE if key in state)
 
 
-def _on_cpu(tensors: Iterator[tuple[str, Tensor]]) -> dict[str, Tensor]:
+def _tensors_on_cpu(tensors: Iterator[tuple[str, Tensor]]) -> dict[str, Tensor]:
     return {name: value.cpu().contiguous() for name, value in tensors}

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from maetheory.training.feature_source import FeatureSource
-from maetheory.training.running_moments import RunningMoments, at_least_float32, several_processes
+from maetheory.training.running_moments import RunningMoments, at_least_float32, has_several_processes
 
 
 class FeatureWindow:
@@ -74,7 +74,7 @@ class FeatureWindow:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state_dict`; with several processes the window starts empty, because each has other features."""
         self.step, self.latest = state["step"], state["latest"]
-        self._buffered = [] if several_processes() else [(step, z) for step, z in state["batches"]]
+        self._buffered = [] if has_several_processes() else [(step, z) for step, z in state["batches"]]
 
     def _drop_until(self, last: int) -> None:
         self._buffered = [(step, z) for step, z in self._buffered if step > last]

@@ -32,7 +32,7 @@ class Logbook:
 
     def __init__(self, folder: Path, *, step: int = 0, tensorboard: bool = False) -> None:
         self.path = folder / "metrics.jsonl"
-        records, torn = _read(self.path)
+        records, torn = _read_log(self.path)
         kept = [record for record in records if record["step"] <= step]
         set_torn_line_aside(self.path, torn)
         with atomic_write(self.path) as temporary:
@@ -72,10 +72,10 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     InputError
         If a line is not a record of a step.
     """
-    return _read(path)[0]
+    return _read_log(path)[0]
 
 
-def _read(path: Path) -> tuple[list[dict[str, Any]], bytes]:
+def _read_log(path: Path) -> tuple[list[dict[str, Any]], bytes]:
     """Return the records of a log, and a last line that was cut."""
     try:
         records, torn = read_json_lines(path)

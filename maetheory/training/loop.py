@@ -135,21 +135,21 @@ class _TrainingRun:
                         progress(self.step, self.total, f"loss {loss:.4f}, {rate:,.0f} images/s")
                     except OSError:  # the terminal was closed, which is no reason to lose the run
                         progress = no_progress
-                due, stop = self._any_process(
+                due, stop = self._any_process_sets(
                     time.monotonic() - saved_at >= self.config.save_seconds, requested.is_set()
                 )
                 if (due or stop) and self.step < self.total:
                     self._save_checkpoint()
                     saved_at = time.monotonic()
                 if stop and self.step < self.total:
-                    raise self._interruption()
+                    raise self._interruption_error()
             checkpoint = self._save_checkpoint()
             if requested.is_set():  # during the last step: the caller must not continue with what follows this run
-                raise self._interruption()
+                raise self._interruption_error()
         self.source.warn_skipped()
         return TrainResult(self._full_model().eval(), self.out, checkpoint, loss, self.step, self.source.skipped)
 
-    def _interruption(self) -> KeyboardInterrupt:
+    def _interruption_error(self) -> KeyboardInterrupt:
         return KeyboardInterrupt(f"stopped after step {self.step} of {self.total}; resume to go on")
 
     def close(self) -> None:
@@ -158,7 +158,7 @@ class _TrainingRun:
         if self.logbook is not None:
             self.logbook.close()
 
-    def _any_process(self, *flags: bool) -> tuple[bool, ...]:
+    def _any_process_sets(self, *flags: bool) -> tuple[bool, ...]:
         """Return, for each flag, whether it is set in any process: all must save after the same step."""
         if self.fabric.world_size == 1:
             return flags
@@ -259,7 +259,7 @@ class _TrainingRun:
         finite = all(
             torch.isfinite(sharding.local_part(parameter)).all() for parameter in self.unwrapped_model.parameters()
         )
-        if self._any_process(not finite)[0]:
+        if self._any_process_sets(not finite)[0]:
             raise self._divergence_error("a weight is not finite")
         if self.fabric.is_global_zero and not (folder / "state.json").exists():
             checkpointing.save_checkpoint(

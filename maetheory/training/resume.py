@@ -50,12 +50,12 @@ def checkpoint_to_resume(
     try:
         saved = read_checkpoint(found[-1])
     except InputError as error:
-        raise _refusal(found, error, model, total) from error
+        raise _unusable_checkpoint_error(found, error, model, total) from error
     _check_agreement(out, saved, task, n_images, precision)
     try:
-        _check_whole(found[-1], saved, model, total)
+        _check_complete(found[-1], saved, model, total)
     except InputError as error:
-        raise _refusal(found, error, model, total) from error
+        raise _unusable_checkpoint_error(found, error, model, total) from error
     return saved
 
 
@@ -89,7 +89,7 @@ def _check_agreement(out: Path, saved: TrainingCheckpoint, task: Task, n_images:
         )
 
 
-def _check_whole(folder: Path, saved: TrainingCheckpoint, model: nn.Module, total: int) -> None:
+def _check_complete(folder: Path, saved: TrainingCheckpoint, model: nn.Module, total: int) -> None:
     """Raise InputError if a checkpoint lies beyond the last step, or its weights or moments are not whole."""
     if saved.step > total:
         raise InputError(f"{folder} is of step {saved.step}, but its recipe ends after step {total}")
@@ -97,11 +97,11 @@ def _check_whole(folder: Path, saved: TrainingCheckpoint, model: nn.Module, tota
     check_optimizer(folder, saved, model)
 
 
-def _refusal(found: list[Path], error: InputError, model: nn.Module, total: int) -> InputError:
+def _unusable_checkpoint_error(found: list[Path], error: InputError, model: nn.Module, total: int) -> InputError:
     """Return the error of the newest checkpoint with what to do: resume from an older one, or begin anew."""
     for older in reversed(found[:-1]):
         try:
-            _check_whole(older, read_checkpoint(older), model, total)
+            _check_complete(older, read_checkpoint(older), model, total)
         except InputError:
             continue
         return InputError(f"{error}; {older} is whole: delete {found[-1]} and resume from there")

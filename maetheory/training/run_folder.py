@@ -9,9 +9,9 @@ from pathlib import Path
 from lightning_fabric import Fabric
 
 from maetheory.core import InputError
-from maetheory.core.files import sweep_leftovers
+from maetheory.core.files import remove_leftover_files
 from maetheory.core.folder_lock import lock_folder
-from maetheory.training.checkpointing import sweep_checkpoints
+from maetheory.training.checkpointing import remove_partial_checkpoints
 
 
 @contextmanager
@@ -32,8 +32,8 @@ def hold_run_folder(out: Path, fabric: Fabric) -> Iterator[None]:
         if fabric.is_global_zero:
             try:
                 held.enter_context(lock_folder(out))
-                sweep_checkpoints(out)
-                sweep_leftovers(out)
+                remove_partial_checkpoints(out)
+                remove_leftover_files(out)
             except (InputError, OSError) as error:
                 refusal = error
         refusal = fabric.broadcast(refusal)

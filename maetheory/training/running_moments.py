@@ -39,7 +39,7 @@ class RunningMoments:
 
     def all_reduce(self) -> RunningMoments:
         """Return the moments summed over all processes (itself with one process); every process must call it."""
-        if not several_processes():
+        if not has_several_processes():
             return self
         d = int(_all_reduce(np.array([self.moments.d if self.moments else 0]), distributed.ReduceOp.MAX)[0])
         if not d:
@@ -75,7 +75,7 @@ def at_least_float32(z: Tensor) -> Tensor:
     return z if z.dtype == torch.float64 else z.float()
 
 
-def several_processes() -> bool:
+def has_several_processes() -> bool:
     """Return whether torch.distributed runs with more than one process."""
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
 

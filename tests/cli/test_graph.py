@@ -253,7 +253,7 @@ def test_long_kernel_work_is_announced_with_its_cost_before_it_begins(
 
 
 def test_a_plan_counts_images_twice_and_says_when_the_matrix_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("maetheory.reports.graph_plan._pilot_seconds", lambda *_: (1e-9, 1e-9))
+    monkeypatch.setattr("maetheory.reports.graph_plan._measure_seconds_per_entry", lambda *_: (1e-9, 1e-9))
     said: list[str] = []
     for n, free in ((50_000, 64e9), (100_000, 64e9), (50_000, 4e9)):
         monkeypatch.setattr("maetheory.reports.graph_plan.available_memory", lambda free=free: free)

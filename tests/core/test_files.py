@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from maetheory.core import atomic_write
-from maetheory.core.files import staging_folder, sweep_leftovers
+from maetheory.core.files import remove_leftover_files, staging_folder
 
 
 def test_failure_keeps_the_old_file(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_what_killed_writes_left_is_swept_and_what_is_being_written_stays(tmp_pa
         path.write_text("half")
     with atomic_write(tmp_path / "one.csv") as one:
         assert not any(path.exists() for path in left)
-        sweep_leftovers(tmp_path)
+        remove_leftover_files(tmp_path)
         with atomic_write(tmp_path / "two.csv") as two:
             two.write_text("2")
         one.write_text("1")

@@ -11,7 +11,7 @@ import pytest
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.theory import THEOREMS, Verdict, check
-from maetheory.theory.offsets import without_offsets
+from maetheory.theory.offsets import remove_offsets
 from maetheory.theory.propagated_errors import projector_error, quotient, square_root
 from maetheory.theory.verdicts import Comparison
 
@@ -134,7 +134,7 @@ def test_a_bound_equal_to_the_trivial_one_is_vacuous(rhs):
 
 def test_ordinary_worlds_are_not_shifted():
     rows = np.array([[1.0], [2.0], [5.0]])
-    kept = without_offsets({"graph": TWO, "h": rows, "targets": rows}, (("targets", "h"),))
+    kept = remove_offsets({"graph": TWO, "h": rows, "targets": rows}, (("targets", "h"),))
     assert kept["h"][:2].tolist() == rows[:2].tolist()
 
 

@@ -82,7 +82,7 @@ class BoundsCallback:
         common = {"step": step, "epoch": epoch}
         parts = {**split.terms, "epsilon": encoded_graph.epsilon, "lipschitz": encoded_graph.lipschitz}
         checks = check_bounds(encoded_graph, self.slugs)
-        self.records += [common | _record_of_check(check) | parts for check in checks]
+        self.records += [common | _check_record(check) | parts for check in checks]
         violated = sum(check.verdict is Verdict.VIOLATED for check in checks)
         return {
             "population_loss": float(split.lhs),
@@ -97,7 +97,7 @@ class BoundsCallback:
         return pd.DataFrame(self.records)
 
 
-def _record_of_check(check: Check) -> dict[str, Any]:
+def _check_record(check: Check) -> dict[str, Any]:
     return {
         "slug": check.slug,
         "verdict": check.verdict.value,

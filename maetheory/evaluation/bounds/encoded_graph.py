@@ -141,9 +141,9 @@ def encode_graph(
     return EncodedGraph(
         graph,
         features,
-        _flatten(predicted),
-        _flatten(h_g),
-        _flatten(hidden_targets),
+        _flatten_patches(predicted),
+        _flatten_patches(h_g),
+        _flatten_patches(hidden_targets),
         None if not weight else weight * hidden,
         description,
     )
@@ -192,5 +192,5 @@ def _unit_rows(rows: np.ndarray) -> np.ndarray:
     return rows / np.where(norms > 0, norms, 1.0)
 
 
-def _flatten(patches: np.ndarray) -> np.ndarray:
+def _flatten_patches(patches: np.ndarray) -> np.ndarray:
     return patches.reshape(len(patches), -1)  # (N, n, c) -> (N, n c)

@@ -19,7 +19,7 @@ class Answer(StrEnum):
     UNDECIDED = "undecided"
 
 
-def interval_of(record: Mapping[Any, Any]) -> tuple[float, float]:
+def record_interval(record: Mapping[Any, Any]) -> tuple[float, float]:
     """Return the interval of a row of `collapse_report`."""
     return float(record["low"]), float(record["high"])
 

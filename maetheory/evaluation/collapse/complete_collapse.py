@@ -11,8 +11,8 @@ from maetheory.evaluation.collapse.answer import (
     NO_INTERVAL,
     RANDOM_INIT_BASELINE,
     Answer,
-    interval_of,
     note_in_parentheses,
+    record_interval,
 )
 from maetheory.evaluation.collapse.formatting import format_interval, format_number
 
@@ -30,7 +30,7 @@ def assess_complete_collapse(cosine: Mapping[Any, Any], spread: Mapping[Any, Any
     cosine, spread : mapping
         Rows of `collapse_report` for mean_cosine and direction_std.
     """
-    low, high = interval_of(cosine)
+    low, high = record_interval(cosine)
     value = f"mean cosine {format_interval(cosine)}"
     if np.isnan(low):
         return Answer.UNDECIDED, f"{NO_INTERVAL}: {value}{note_in_parentheses(cosine)}."
@@ -52,7 +52,7 @@ def _compare_with_untrained(cosine: Mapping[Any, Any], value: str) -> tuple[Answ
     """Return yes if the mean cosine is nearer to 1 than that of untrained networks, else undecided."""
     value += _also_random_init_phrase(cosine)
     reached = cosine.get("random_span_high", np.nan)
-    if 1 - reached <= (1 - interval_of(cosine)[0]) / COSINE_DISTANCE_FRACTION + COSINE_ROUNDING_ERROR:
+    if 1 - reached <= (1 - record_interval(cosine)[0]) / COSINE_DISTANCE_FRACTION + COSINE_ROUNDING_ERROR:
         return Answer.UNDECIDED, (
             f"{value[0].upper()}{value[1:]}; but untrained networks reach {format_number(reached)} "
             f"({cosine['random_highest']})."

@@ -12,8 +12,8 @@ from maetheory.evaluation.collapse.answer import (
     RANDOM_INIT_BASELINE,
     SHUFFLED_BASELINE,
     Answer,
-    interval_of,
     note_in_parentheses,
+    record_interval,
 )
 from maetheory.evaluation.collapse.formatting import format_interval, format_number
 
@@ -35,7 +35,7 @@ def assess_dimensional_collapse(rank: Mapping[Any, Any]) -> tuple[Answer, str]:
         A row of `collapse_report` for effective_rank.
     """
     value = f"effective rank {format_interval(rank)} of {rank['d']}"
-    if np.isnan(interval_of(rank)[0]):
+    if np.isnan(record_interval(rank)[0]):
         return Answer.UNDECIDED, f"{NO_INTERVAL}: {value}{note_in_parentheses(rank)}."
     random_init, shuffled = _side_of_baseline(rank, "random_init"), _side_of_baseline(rank, "shuffled")
     if random_init is None and shuffled is None:
@@ -53,7 +53,7 @@ def assess_dimensional_collapse(rank: Mapping[Any, Any]) -> tuple[Answer, str]:
 
 def _assess_without_random_init(rank: Mapping[Any, Any], sentence: str, shuffled: Side | None) -> tuple[Answer, str]:
     """Compare with shuffled columns alone; since trained features nearly always lie below them, half of it is low."""
-    high = interval_of(rank)[1]
+    high = record_interval(rank)[1]
     if high <= ONE_DIRECTION_RANK:
         return Answer.YES, f"{sentence}: the features span a single direction."
     sentence += f"; {RANDOM_INIT_BASELINE} is not available."
@@ -66,7 +66,7 @@ def _assess_with_random_init(
     rank: Mapping[Any, Any], sentence: str, random_init: Side, shuffled: Side | None
 ) -> tuple[Answer, str]:
     """Answer from untrained networks of all usual initialisations, and from shuffled columns."""
-    high = interval_of(rank)[1]
+    high = record_interval(rank)[1]
     below_all = high < _lowest_untrained_rank(rank)
     if high <= ONE_DIRECTION_RANK:
         sentence += ": the features span a single direction"
@@ -109,7 +109,7 @@ def _lowest_rule_phrase(rank: Mapping[Any, Any]) -> str:
 
 def _side_of_baseline(record: Mapping[Any, Any], name: str) -> Side | None:
     """Return whether the interval is below, above or within (overlaps) that of a baseline; None without a baseline."""
-    low, high = interval_of(record)
+    low, high = record_interval(record)
     other_low, other_high = record.get(f"{name}_low", np.nan), record.get(f"{name}_high", np.nan)
     if np.isnan(other_low):
         return None

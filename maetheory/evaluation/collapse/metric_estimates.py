@@ -73,7 +73,7 @@ def _estimate_moment_metrics(
     total = merge_moments(group_moments)
     from_rows = exact and feature_set.streamed_moments is None
     features = feature_set.rows.astype(np.float64) if from_rows else total
-    values = {one: _value_or_reason(one, features) for one in metric_specs}
+    values = {one: _metric_value_or_reason(one, features) for one in metric_specs}
     finite = [one for one, value in values.items() if not isinstance(value, str) and np.isfinite(value)]
     jackknives = _jackknives(finite, total, leave_one_part_out(group_moments))
     if from_rows:
@@ -153,7 +153,7 @@ def _leave_one_group_out(rows: np.ndarray, groups: np.ndarray) -> Iterator[np.nd
         yield rows[groups != name]
 
 
-def _value_or_reason(metric_spec: MetricSpec, features: Any) -> float | str:
+def _metric_value_or_reason(metric_spec: MetricSpec, features: Any) -> float | str:
     """Return the value, or the reason why there is none."""
     try:
         return metric_spec(features)

@@ -41,7 +41,7 @@ from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.theory.exact_probe import image_error, predicted_labels
 from maetheory.theory.objects import Objects
-from maetheory.theory.propagated_errors import increasing, quotient, square_error, square_root
+from maetheory.theory.propagated_errors import apply_increasing, quotient, square_error, square_root
 from maetheory.theory.theorem import Theorem
 
 
@@ -66,7 +66,7 @@ def _rhs(graph: MaskGraph, features: np.ndarray) -> Estimate:
         return Estimate(1.0)
     rounding = 4 * float(np.finfo(float).eps) * graph.image_views.nnz
     odds = quotient(square_root(Estimate(variance, square_error(variance, rounding))), Estimate(0.5 - mean, rounding))
-    return increasing(lambda t: max(t, 0.0) ** 2 / (1 + max(t, 0.0) ** 2), odds)  # V / (V + (½ - e)²)
+    return apply_increasing(lambda t: max(t, 0.0) ** 2 / (1 + max(t, 0.0) ** 2), odds)  # V / (V + (½ - e)²)
 
 
 def _markov_bound(graph: MaskGraph, features: np.ndarray) -> float:
