@@ -40,7 +40,7 @@ def wait_for_lock(handle: int) -> None:
 
 @contextmanager
 def hold_lock(path: Path) -> Iterator[None]:
-    """Hold the lock on a folder or file inside a ``with`` block, so that no sweep removes it."""
+    """Hold the lock on a folder or file inside a ``with`` block, so that no cleanup removes it."""
     if fcntl is None:
         yield
         return

@@ -9,9 +9,10 @@ TIGHT
 
 Read in this order:
 
-- :mod:`~maetheory.theory.theorem`: `Theorem`, `Check` and `Verdict`; :mod:`~maetheory.theory.objects`: the named arrays
-  that a theorem takes; :mod:`~maetheory.theory.verdicts` and :mod:`~maetheory.theory.offsets`: what the sides, their
-  errors and the size of what cancels decide, once common offsets are removed.
+- :mod:`~maetheory.theory.theorem`: `Theorem`, `Check` and `Verdict`; :mod:`~maetheory.theory.theorem_objects`: the
+  named arrays that a theorem takes; :mod:`~maetheory.theory.verdicts` and
+  :mod:`~maetheory.theory.component_offsets`: what the sides, their errors and the size of what cancels decide, once
+  common offsets are removed.
 - :mod:`~maetheory.theory.graph_quantities`, :mod:`~maetheory.theory.exact_probe`: constants, norms and the linear probe
   of a finite world, which several statements use; :mod:`~maetheory.theory.propagated_errors`: errors of quotients and
   projectors; :mod:`~maetheory.theory.closed_form_mixture` and

@@ -17,9 +17,9 @@ import numpy as np
 
 from maetheory.core import InputError, Progress, generator, no_progress
 from maetheory.theory.hard_worlds import draw_numbered_world, search_number
-from maetheory.theory.objects import SHAPES
 from maetheory.theory.small_worlds import SmallWorld, complexity, coordinates, simplifications, with_coordinates
 from maetheory.theory.theorem import Check, Theorem, Verdict
+from maetheory.theory.theorem_objects import SHAPES
 
 _MAX_DESCENTS = 6
 _STEP_BUDGET = 250

@@ -16,8 +16,8 @@ from scipy import sparse
 
 from maetheory.core import InputError
 from maetheory.graph import MaskGraph
-from maetheory.theory.objects import SHAPES, Objects
 from maetheory.theory.theorem import Theorem
+from maetheory.theory.theorem_objects import SHAPES, Objects
 
 MAX_SIDE = 5
 _MAX_LAW_ENTRIES = 50_000

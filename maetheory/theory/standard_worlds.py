@@ -16,7 +16,7 @@ from maetheory.data import worlds
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import best_prediction
 from maetheory.masks import BernoulliMasks, BlockMasks, UniformMasks
-from maetheory.theory.objects import Objects
+from maetheory.theory.theorem_objects import Objects
 
 _FEATURES = 3
 

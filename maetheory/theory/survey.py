@@ -16,10 +16,10 @@ import numpy as np
 
 from maetheory.core import InputError, Progress, generator, no_progress
 from maetheory.graph import MaskGraph
-from maetheory.theory.objects import Objects
 from maetheory.theory.small_worlds import draw_world
 from maetheory.theory.standard_worlds import GRAPHS, PREDICTORS, standard_objects
 from maetheory.theory.theorem import Assumption, Check, Theorem, Verdict, find_theorem
+from maetheory.theory.theorem_objects import Objects
 
 STANDARD, TIGHT, BROKEN, RANDOM = "standard", "tight", "broken", "drawn"
 

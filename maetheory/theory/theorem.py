@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from maetheory.core import Estimate, InputError, SquaresOverflowError
-from maetheory.theory.objects import SHAPES, Objects, as_array_of_shape, call_with_named_objects, graph_shape
-from maetheory.theory.offsets import remove_offsets
+from maetheory.theory.component_offsets import remove_offsets
+from maetheory.theory.theorem_objects import SHAPES, Objects, as_array_of_shape, call_with_named_objects, graph_shape
 from maetheory.theory.verdicts import ROUNDING_TOLERANCE, TIGHT_TOLERANCE, Comparison, Verdict
 
 __all__ = [
@@ -132,8 +132,8 @@ class Theorem:
     optional : tuple of str
         Names of the objects that it accepts but does not need.
     shapes : mapping, optional
-        Shapes of its own objects, as in :data:`~maetheory.theory.objects.SHAPES`; an empty shape means a positive
-        number, and an object without a shape is passed on as it is.
+        Shapes of its own objects, as in :data:`~maetheory.theory.theorem_objects.SHAPES`; an empty shape means a
+        positive number, and an object without a shape is passed on as it is.
     derived : mapping of str to callable
         Objects computed from the others, once per check and in order, where they are not given.
     scale : callable, optional

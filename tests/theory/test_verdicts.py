@@ -11,7 +11,7 @@ import pytest
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.theory import THEOREMS, Verdict, check
-from maetheory.theory.offsets import remove_offsets
+from maetheory.theory.component_offsets import remove_offsets
 from maetheory.theory.propagated_errors import projector_error, quotient, square_root
 from maetheory.theory.verdicts import Comparison
 

@@ -51,9 +51,9 @@ from maetheory.theory.certified.verdicts import (
     certificate_if_decided,
     violated_by_non_finite,
 )
-from maetheory.theory.objects import call_with_named_objects
 from maetheory.theory.statements import THEOREMS
 from maetheory.theory.theorem import Theorem, find_theorem
+from maetheory.theory.theorem_objects import call_with_named_objects
 
 MAX_BITS = 424
 """Highest precision by default; the precision doubles from the first attempt on."""

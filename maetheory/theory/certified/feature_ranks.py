@@ -31,7 +31,7 @@ _ARGMIN_OF_X_LOG_X = 0.36
 _MIN_OF_X_LOG_X = -0.37
 
 
-def _rank(features: BallMatrix) -> Ball:
+def _feature_rank(features: BallMatrix) -> Ball:
     """Number of singular values above 2e-12 √(N k) of the largest; an undecided one widens the ball by one."""
     squares = eigenvalues(features.transpose() * features)[0]
     threshold = (2 * ROUNDING_TOLERANCE) ** 2 * features.nrows() * features.ncols() * squares[0]
@@ -44,11 +44,11 @@ def _exceeds(value: Ball, threshold: Ball) -> Ball:
     return ball(0) if value <= threshold else ball(0).union(ball(1))
 
 
-def _components(graph: BallGraph) -> Ball:
+def _n_components(graph: BallGraph) -> Ball:
     return ball(graph.float_graph.n_components)
 
 
-def _aligned(graph: BallGraph, floats: dict[str, np.ndarray]) -> Margin:
+def _aligned_margin(graph: BallGraph, floats: dict[str, np.ndarray]) -> Margin:
     """Margin of features equal within components; the threshold of the rank covers the allowed difference."""
     features, (member, _) = floats["features"], graph.float_graph.components
     first: dict[int, np.ndarray] = {}
@@ -116,9 +116,9 @@ def _monotone_sides(rank: Callable[[list[Ball]], Ball]) -> Sides:
 
 RANK_SIDES: Mapping[str, Sides] = {
     "aligned-features-have-rank-of-components": Sides(
-        lhs=_rank,
-        rhs=_components,
-        assumptions={"features are aligned": _aligned},
+        lhs=_feature_rank,
+        rhs=_n_components,
+        assumptions={"features are aligned": _aligned_margin},
         trivial=lambda features: ball(min(features.nrows(), features.ncols())),
     ),
     "effective-rank-of-the-minimiser-grows": _monotone_sides(_effective_rank),

@@ -105,7 +105,9 @@ def hides_more_uniformly(graph: BallGraph, hides_more: BallGraph) -> Margin:
         return Margin(
             ball(-ROUNDING_TOLERANCE), ball(ROUNDING_TOLERANCE), words + ", too many parts of views to compare"
         )
-    differences = _absolute_differences(_law_of_parts(graph, parts, counts), _as_dict(hides_more.image_views()))
+    differences = _absolute_differences(
+        _law_of_parts(graph, parts, counts), _entries_by_index(hides_more.image_views())
+    )
     most = ball_max([*uneven, *differences])
     words = f"{words}, views are uniform parts of views within {enclosure(most)}"
     return Margin(-most, ball(ROUNDING_TOLERANCE), words, ball_sum(differences))
@@ -124,7 +126,7 @@ def _uneven_masks(graph: BallGraph, visible: int) -> list[Ball]:
     return [abs(mass - ball(1) / number) for mass in masses] if len(masses) == number else [ball(1)]
 
 
-def _as_dict(triples: Iterable[tuple[int, int, Ball]]) -> Law:
+def _entries_by_index(triples: Iterable[tuple[int, int, Ball]]) -> Law:
     return {(i, j): w for i, j, w in triples}
 
 
@@ -139,7 +141,7 @@ def _law_of_parts(graph: BallGraph, parts: sparse.csr_array, counts: list[int]) 
     return law
 
 
-def _support(law: Law) -> set[tuple[int, int]]:
+def _support_of_law(law: Law) -> set[tuple[int, int]]:
     return {at for at, w in law.items() if not w.is_zero()}
 
 
@@ -160,7 +162,7 @@ def is_transposed(graph: BallGraph, complement: BallGraph) -> Margin:
     views, targets = counterparts
     back = {int(j): i for i, j in enumerate(targets)}, {int(j): i for i, j in enumerate(views)}
     transposed = {(back[1][j], back[0][i]): w for i, j, w in complement.pairs}
-    differences, of_classes = _absolute_differences(_as_dict(graph.pairs), transposed), ball(0)
+    differences, of_classes = _absolute_differences(_entries_by_index(graph.pairs), transposed), ball(0)
     if one.image_labels is not None and two.image_labels is not None:
         for mine, other, counterpart in (
             (graph.class_law, complement.target_class_law, views),
@@ -168,7 +170,7 @@ def is_transposed(graph: BallGraph, complement: BallGraph) -> Margin:
         ):
             gaps = [abs(x - y) for row, at in zip(mine, counterpart) for x, y in zip(row, other[at])]
             differences, of_classes = differences + gaps, of_classes + ball_sum(gaps)
-    if _support(_as_dict(graph.pairs)) != _support(transposed):
+    if _support_of_law(_entries_by_index(graph.pairs)) != _support_of_law(transposed):
         cost = ball(max(one.shape))
     else:
         exchanged = complement.joint.transpose().tolist()  # (N2', N1')

@@ -36,7 +36,7 @@ from maetheory.theory.statements.label_error_grows_with_mask_ratio import IMAGES
 from maetheory.theory.statements.mask_ratio_duality import COMPLEMENTARY
 
 
-def _zero(graph: BallGraph) -> Ball:
+def _zero_side(graph: BallGraph) -> Ball:
     return ball(0)
 
 
@@ -113,10 +113,10 @@ def _largest_difference(graph: BallGraph, complement: BallGraph) -> Ball:
 _TARGETS = {"targets are sent by a law": targets_are_sent_by_a_law}
 
 GRAPH_COMPARISON_SIDES: Mapping[str, Sides] = {
-    "data-processing-shrinks-spectrum": Sides(lhs=_loewner_gap, rhs=_zero, assumptions=_TARGETS, scale=unit_scale),
+    "data-processing-shrinks-spectrum": Sides(lhs=_loewner_gap, rhs=_zero_side, assumptions=_TARGETS, scale=unit_scale),
     "channels-on-both-sides-shrink-singular-values": Sides(
         lhs=_largest_rise,
-        rhs=_zero,
+        rhs=_zero_side,
         assumptions={**_TARGETS, "views are sent by a law": views_are_sent_by_a_law},
         scale=unit_scale,
     ),
@@ -130,6 +130,6 @@ GRAPH_COMPARISON_SIDES: Mapping[str, Sides] = {
         scale=unit_scale,
     ),
     "mask-ratio-duality": Sides(
-        lhs=_largest_difference, rhs=_zero, assumptions={COMPLEMENTARY: is_transposed}, scale=unit_scale
+        lhs=_largest_difference, rhs=_zero_side, assumptions={COMPLEMENTARY: is_transposed}, scale=unit_scale
     ),
 }

@@ -54,12 +54,12 @@ def _class_mass_lower_bound(graph: BallGraph, view_labels: np.ndarray | None = N
     return 1 - ball_sum(mass * graph.eigenvalue(c) for c, mass in enumerate(ordered))
 
 
-def _gap(graph: BallGraph, features: BallMatrix) -> Ball:
+def _gap_after_features(graph: BallGraph, features: BallMatrix) -> Ball:
     return 1 - graph.eigenvalue(features.ncols())
 
 
 def _has_gap(graph: BallGraph, features: BallMatrix) -> Margin:
-    gap = _gap(graph, features)
+    gap = _gap_after_features(graph, features)
     return Margin(gap - _MIN_GAP, ball(0), f"1 - λ_{features.ncols() + 1} = {enclosure(gap)}")
 
 
@@ -93,7 +93,7 @@ def _cost_of_nearly_leading(graph: BallGraph, k: int, leak: Ball, short: Ball) -
 
 
 def _pair_error_over_gap(graph: BallGraph, features: BallMatrix) -> Ball:
-    return graph.pair_label_error() / _gap(graph, features)
+    return graph.pair_label_error() / _gap_after_features(graph, features)
 
 
 def _error_share_moments(probe: BallProbe) -> tuple[Ball, Ball]:
@@ -103,12 +103,12 @@ def _error_share_moments(probe: BallProbe) -> tuple[Ball, Ball]:
     return mean, ball_sum(mass * power(share - mean, 2) for mass, share in shares)
 
 
-def _cantelli(probe: BallProbe) -> Ball:
+def _cantelli_bound(probe: BallProbe) -> Ball:
     mean, variance = _error_share_moments(probe)
     return variance / (variance + power(mean - 0.5, 2))
 
 
-def _markov(probe: BallProbe) -> Ball:
+def _markov_bound(probe: BallProbe) -> Ball:
     return (2 * _error_share_moments(probe)[0]).min(ball(1))
 
 
@@ -165,11 +165,11 @@ LABEL_AND_RANK_SIDES: Mapping[str, Sides] = {
     ),
     "votes-beat-views-when-errors-scatter": Sides(
         lhs=lambda probe: probe.image_error(),
-        rhs=_cantelli,
+        rhs=_cantelli_bound,
         assumptions={"views err less than half the time": _view_error_below_half, "ties": _ties_at_half},
         derived={"probe": linear_probe},
         scale=unit_scale,
-        trivial=_markov,
+        trivial=_markov_bound,
     ),
     "effective-rank-grows-with-uniformity": Sides(
         lhs=umae_loss,

@@ -29,7 +29,7 @@ from maetheory.theory.certified.spectrum import eigenvalues
 Floats = dict[str, np.ndarray]
 
 
-def _moment(images: BallMatrix) -> BallMatrix:
+def _second_moment(images: BallMatrix) -> BallMatrix:
     """Second moment Σ = E x xᵀ of the images, shape (D, D)."""
     return images.transpose() * images / images.nrows()
 
@@ -43,11 +43,11 @@ def _regress(seen: BallMatrix, aim: BallMatrix) -> BallMatrix:
     return solve_or_undecided(seen, aim, "the visible pixels are too close to dependent to regress on them")
 
 
-def _masks(floats: Floats) -> np.ndarray:
+def _visible_masks(floats: Floats) -> np.ndarray:
     return np.atleast_2d(np.asarray(floats["visible"])).astype(bool)  # (M, D)
 
 
-def _loss(images: BallMatrix, visible: np.ndarray, weights: BallMatrix) -> Ball:
+def _loss_under_mask(images: BallMatrix, visible: np.ndarray, weights: BallMatrix) -> Ball:
     """Loss E‖x₂ − (Wx₁)[hidden]‖² for one mask (D,), summed over images."""
     mask = visible.tolist()
     predicted = (_masked_images(images, visible) * weights.transpose()).tolist()
@@ -67,9 +67,9 @@ def _masked_images(images: BallMatrix, visible: np.ndarray) -> BallMatrix:
     return from_rows(rows, images.nrows(), images.ncols())
 
 
-def _least_loss(images: BallMatrix, floats: Floats, visible: np.ndarray, k: int) -> Ball:
+def _least_loss_under_mask(images: BallMatrix, floats: Floats, visible: np.ndarray, k: int) -> Ball:
     """Minimal loss tr Σ₂₂ − Σ_{i≤k} λ_i(Σ₂₁ Σ₁₁⁻¹ Σ₁₂) for one mask (D,), with λ_i = s_i(QᵀX₂)²."""
-    moment, shown, hidden = _moment(images), np.flatnonzero(visible), np.flatnonzero(~visible)
+    moment, shown, hidden = _second_moment(images), np.flatnonzero(visible), np.flatnonzero(~visible)
     spanning = [int(shown[j]) for j in independent_columns(floats["images"][:, shown])] if shown.size else []
     energy = ball_sum(moment[int(j), int(j)] for j in hidden)
     if not spanning or not hidden.size:
@@ -80,27 +80,27 @@ def _least_loss(images: BallMatrix, floats: Floats, visible: np.ndarray, k: int)
 
 
 def _single_mask_loss(images: BallMatrix, floats: Floats, encoder: BallMatrix, decoder: BallMatrix) -> Ball:
-    return _loss(images, _masks(floats)[0], decoder * encoder)
+    return _loss_under_mask(images, _visible_masks(floats)[0], decoder * encoder)
 
 
 def _single_mask_least_loss(images: BallMatrix, floats: Floats, encoder: BallMatrix) -> Ball:
-    return _least_loss(images, floats, _masks(floats)[0], encoder.nrows())
+    return _least_loss_under_mask(images, floats, _visible_masks(floats)[0], encoder.nrows())
 
 
 def _single_mask_scale(images: BallMatrix, floats: Floats, encoder: BallMatrix, decoder: BallMatrix) -> Ball:
-    predicted = _masked_images(images, _masks(floats)[0]) * (decoder * encoder).transpose()
+    predicted = _masked_images(images, _visible_masks(floats)[0]) * (decoder * encoder).transpose()
     return (squared_norm(images) + squared_norm(predicted)) / images.nrows()
 
 
 def _weighted_masks(floats: Floats) -> list[tuple[Ball, np.ndarray]]:
-    return [(ball(q), mask) for q, mask in zip(floats["mask_law"], _masks(floats))]
+    return [(ball(q), mask) for q, mask in zip(floats["mask_law"], _visible_masks(floats))]
 
 
 def _shared_loss(images: BallMatrix, floats: Floats, weights: BallMatrix) -> Ball:
-    return ball_sum(q * _loss(images, mask, weights) for q, mask in _weighted_masks(floats))
+    return ball_sum(q * _loss_under_mask(images, mask, weights) for q, mask in _weighted_masks(floats))
 
 
-def _shared_least(images: BallMatrix, floats: Floats) -> Ball:
+def _shared_least_loss(images: BallMatrix, floats: Floats) -> Ball:
     return ball_sum(_unexplained_energy_of_pixel(images, floats, pixel) for pixel in range(images.ncols()))
 
 
@@ -113,7 +113,7 @@ def _unexplained_energy_of_pixel(images: BallMatrix, floats: Floats, pixel: int)
     if not hiding:
         return ball(0)
     spanning = independent_columns(np.vstack([floats["images"] * mask for _, mask in hiding]))
-    moment = _moment(images)
+    moment = _second_moment(images)
     energy = ball_sum(q for q, _ in hiding) * moment[pixel, pixel]
     if not spanning:
         return energy
@@ -135,7 +135,9 @@ def _shared_scale(images: BallMatrix, floats: Floats, weights: BallMatrix) -> Ba
 
 
 def _least_loss_per_mask(images: BallMatrix, floats: Floats, encoder: BallMatrix) -> Ball:
-    return ball_sum(q * _least_loss(images, floats, mask, encoder.nrows()) for q, mask in _weighted_masks(floats))
+    return ball_sum(
+        q * _least_loss_under_mask(images, floats, mask, encoder.nrows()) for q, mask in _weighted_masks(floats)
+    )
 
 
 def _is_law(floats: Floats) -> Margin:
@@ -146,7 +148,7 @@ def _is_law(floats: Floats) -> Margin:
     return Margin(least.min(ROUNDING_TOLERANCE * len(law) - off), ball(0), words)
 
 
-def _product(encoder: BallMatrix, decoder: BallMatrix) -> BallMatrix:
+def _autoencoder_matrix(encoder: BallMatrix, decoder: BallMatrix) -> BallMatrix:
     return decoder * encoder
 
 
@@ -154,8 +156,12 @@ _LAW = {"mask_law is a law": _is_law}
 
 LINEAR_MAE_SIDES: Mapping[str, Sides] = {
     "linear-mae-optimum": Sides(lhs=_single_mask_loss, rhs=_single_mask_least_loss, scale=_single_mask_scale),
-    "shared-linear-mae-optimum": Sides(lhs=_shared_loss, rhs=_shared_least, assumptions=_LAW, scale=_shared_scale),
+    "shared-linear-mae-optimum": Sides(lhs=_shared_loss, rhs=_shared_least_loss, assumptions=_LAW, scale=_shared_scale),
     "shared-linear-mae-bounded-mask-by-mask": Sides(
-        lhs=_shared_loss, rhs=_least_loss_per_mask, assumptions=_LAW, derived={"weights": _product}, scale=_shared_scale
+        lhs=_shared_loss,
+        rhs=_least_loss_per_mask,
+        assumptions=_LAW,
+        derived={"weights": _autoencoder_matrix},
+        scale=_shared_scale,
     ),
 }

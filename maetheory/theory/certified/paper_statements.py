@@ -78,7 +78,7 @@ def _scale_without_h_g(graph: BallGraph, h: BallMatrix, targets: BallMatrix) -> 
     return prediction_scale(graph, h, targets)
 
 
-def _variance(graph: BallGraph, targets: BallMatrix) -> Ball:
+def _variance_of_targets(graph: BallGraph, targets: BallMatrix) -> Ball:
     """Var(x₂), also in a world that knows the masks."""
     return target_variance(graph, targets)
 
@@ -169,7 +169,7 @@ PAPER_SIDES: Mapping[str, Sides] = {
     ),
     "full-collapse-costs-variance": Sides(
         lhs=reconstruction_loss,
-        rhs=_variance,
+        rhs=_variance_of_targets,
         assumptions={"features are collapsed": features_collapsed, "position-blind decoder": position_blind},
         scale=_scale_without_h_g,
     ),

@@ -63,7 +63,7 @@ class _AdmissibleSplit:
         return self.gap.min(self.eigenvalue_drop) - _MIN_GAP
 
 
-def _splits(graph: BallGraph, k: int) -> list[_AdmissibleSplit]:
+def _splits_of_features(graph: BallGraph, k: int) -> list[_AdmissibleSplit]:
     edge = power(graph.eigenvalue(k), 2)
     return [
         _AdmissibleSplit(j, 1 - graph.eigenvalue(j), power(graph.eigenvalue(j - 1), 2) - edge) for j in range(1, k + 1)
@@ -72,7 +72,7 @@ def _splits(graph: BallGraph, k: int) -> list[_AdmissibleSplit]:
 
 def _excess_bound(graph: BallGraph, features: BallMatrix, floats: dict[str, np.ndarray]) -> Ball:
     k, phi = features.ncols(), graph.pair_label_error()
-    splits = [split for split in _splits(graph, k) if not split.margin <= 0]
+    splits = [split for split in _splits_of_features(graph, k) if not split.margin <= 0]
     if not splits:
         return ball(math.inf)
     if not all(split.margin > 0 for split in splits):
@@ -85,8 +85,8 @@ def _excess_bound(graph: BallGraph, features: BallMatrix, floats: dict[str, np.n
     return reduce(lambda a, b: a.min(b), bounds)
 
 
-def _admissible(graph: BallGraph, features: BallMatrix) -> Margin:
-    splits = _splits(graph, features.ncols())
+def _admissible_margin(graph: BallGraph, features: BallMatrix) -> Margin:
+    splits = _splits_of_features(graph, features.ncols())
     best = reduce(lambda a, b: a.max(b), (split.margin for split in splits))
     names = ", ".join(str(split.name) for split in splits if split.margin > 0)
     return Margin(best, ball(0), f"admissible k': {names or 'none'}")
@@ -218,7 +218,7 @@ PROBE_BOUND_SIDES: Mapping[str, Sides] = {
     "excess-loss-bounds-downstream-error": Sides(
         lhs=lambda probe: probe.residual(),
         rhs=_excess_bound,
-        assumptions={"admissible split": _admissible},
+        assumptions={"admissible split": _admissible_margin},
         derived={"probe": linear_probe},
         scale=unit_scale,
     ),

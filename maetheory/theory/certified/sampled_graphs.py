@@ -52,7 +52,7 @@ def _largest_shift(graph: BallGraph, sampled: BallMatrix) -> Ball:
     )
 
 
-def _distance(graph: BallGraph, sampled: BallMatrix) -> Ball:
+def _spectral_distance(graph: BallGraph, sampled: BallMatrix) -> Ball:
     """Spectral norm ‖Ā̂_M − Ā_M‖₂, from the largest eigenvalue of a Gram matrix of the difference."""
     difference = _normalised_matrix(_normalise_law(sampled)) - _normalised_matrix(graph.joint)
     transposed = difference.transpose()
@@ -75,7 +75,7 @@ def _is_unseen(graph: BallGraph, floats: dict[str, np.ndarray]) -> Margin:
     return Margin(ball(min(unseen - 1, 0)), ball(0), words)
 
 
-def _bias(graph: BallGraph, pairs: int) -> Ball:
+def _sampled_energy_bias(graph: BallGraph, pairs: int) -> Ball:
     """Bias E Σσ̂² − Σσ², with E Σσ̂² = Σ_ij E T_ij²/(R_i C_j) over samples T with row sums R and column sums C."""
     n1, n2 = graph.shape
     _refuse_if_many_terms(n1 * n2, pairs)
@@ -122,7 +122,7 @@ def _expected_cell_term(masses: list[Ball], n: int) -> Ball:
     return mean
 
 
-def _expected_bias(graph: BallGraph, pairs: int) -> Ball:
+def _bias_under_independence(graph: BallGraph, pairs: int) -> Ball:
     if pairs < 2:
         return ball(0)
     rows, columns = (ball_sum(1 - power(1 - d, pairs) for d in side) for side in graph.degrees)
@@ -147,13 +147,18 @@ def _has_two_draws(pairs: int) -> Margin:
 _LAW = {"the sample is a law": _is_law}
 
 SAMPLED_GRAPH_SIDES: Mapping[str, Sides] = {
-    "sampled-spectrum-concentrates": Sides(lhs=_largest_shift, rhs=_distance, assumptions=_LAW, scale=unit_scale),
+    "sampled-spectrum-concentrates": Sides(
+        lhs=_largest_shift, rhs=_spectral_distance, assumptions=_LAW, scale=unit_scale
+    ),
     "unseen-component-costs-one": Sides(
-        lhs=_distance, rhs=unit_scale, assumptions={**_LAW, "a component was never seen": _is_unseen}, scale=unit_scale
+        lhs=_spectral_distance,
+        rhs=unit_scale,
+        assumptions={**_LAW, "a component was never seen": _is_unseen},
+        scale=unit_scale,
     ),
     "sampled-spectrum-is-biased-upward": Sides(
-        lhs=_bias,
-        rhs=_expected_bias,
+        lhs=_sampled_energy_bias,
+        rhs=_bias_under_independence,
         assumptions={"view and target are independent": _is_independent, "there are two draws or more": _has_two_draws},
         derived={"pairs": _validated_draws},
         scale=unit_scale,

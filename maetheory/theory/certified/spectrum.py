@@ -110,7 +110,7 @@ def _newton_step(middle: BallMatrix, vectors: BallMatrix) -> tuple[BallMatrix, f
     values = [(t[i][i] / r[i][i]).mid() for i in range(n)]
     mixing = _pairwise_mixing(values, t, r)
     sizes = np.array([[abs(float(x)) for x in row] for row in mixing])
-    member = _clusters(_eigenvalue_gaps(values), sizes)
+    member = _cluster_indices(_eigenvalue_gaps(values), sizes)
     skewed = max(abs(float(r[i][j] - (i == j))) for i in range(n) for j in range(n))
     change = [
         [
@@ -142,7 +142,7 @@ def _eigenvalue_gaps(values: list[Ball]) -> np.ndarray:
     return gaps
 
 
-def _clusters(gaps: np.ndarray, mixing: np.ndarray) -> np.ndarray:
+def _cluster_indices(gaps: np.ndarray, mixing: np.ndarray) -> np.ndarray:
     """Cluster index of each vector, from 0; vectors of equal eigenvalues form one even if they do not mix."""
     return connected_components(csr_array(mixing >= _MIXING_THRESHOLD * gaps), directed=False)[1]
 

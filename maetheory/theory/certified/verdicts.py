@@ -77,10 +77,10 @@ def certificate_if_decided(
     return Certificate(
         claim=theorem.statement,
         slug=theorem.slug,
-        lhs=_enclose(evaluation.lhs),
-        rhs=_enclose(evaluation.rhs),
-        slack=_enclose(_slack(theorem, evaluation)),
-        scale=_enclose(evaluation.scale),
+        lhs=_enclosure_or_real_line(evaluation.lhs),
+        rhs=_enclosure_or_real_line(evaluation.rhs),
+        slack=_enclosure_or_real_line(_slack(theorem, evaluation)),
+        scale=_enclosure_or_real_line(evaluation.scale),
         bits=bits,
         assumptions=tuple(
             Assumption(name, bool(m.value >= -m.allowed), m.measured) for name, m in evaluation.margins.items()
@@ -90,7 +90,7 @@ def certificate_if_decided(
     )
 
 
-def _enclose(side: Ball | None) -> Enclosure:
+def _enclosure_or_real_line(side: Ball | None) -> Enclosure:
     return REAL_LINE if side is None else enclosure(side)
 
 

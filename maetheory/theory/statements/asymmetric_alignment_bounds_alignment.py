@@ -40,15 +40,15 @@ from maetheory.graph.functionals import (
     conditional_mean,
     mean_square,
 )
-from maetheory.theory.objects import Objects
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
+from maetheory.theory.theorem_objects import Objects
 
 
 def _rhs(graph: MaskGraph, h: np.ndarray) -> float:
     return 0.5 * alignment_loss(graph, h) - 0.5
 
 
-def _norm(graph: MaskGraph, h_g: np.ndarray) -> tuple[bool, str]:
+def _norm_at_most_one(graph: MaskGraph, h_g: np.ndarray) -> tuple[bool, str]:
     measured = mean_square(graph.degrees[1], h_g)
     return measured <= 1.0 + ROUNDING_TOLERANCE, f"E‖h_g‖² = {measured:.6g}, at most 1 is needed"
 
@@ -62,7 +62,7 @@ def _size(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray) -> float:
     return 1.0 + mean_square(graph.degrees[0], h) + mean_square(graph.degrees[1], h_g)
 
 
-def _trivial(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray) -> float:
+def _cauchy_schwarz_bound(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray) -> float:
     """Lower bound of L_asym by the Cauchy–Schwarz inequality, without the graph."""
     return -float(np.sqrt(mean_square(graph.degrees[0], h) * mean_square(graph.degrees[1], h_g)))
 
@@ -93,10 +93,10 @@ THEOREM = Theorem(
     objects=("h", "h_g"),
     lhs=asymmetric_alignment,
     rhs=_rhs,
-    assumptions={"unit norms": _norm},
+    assumptions={"unit norms": _norm_at_most_one},
     scale=_scale,
     size=_size,
-    trivial=_trivial,
+    trivial=_cauchy_schwarz_bound,
     tight=tight,
     broken=broken,
     conform=_conform,

@@ -40,8 +40,8 @@ from scipy import sparse
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.graph.labels import pair_label_disagreement
-from maetheory.theory.objects import Objects
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
+from maetheory.theory.theorem_objects import Objects
 
 
 def _is_law(rows: np.ndarray) -> tuple[bool, str]:

@@ -46,10 +46,10 @@ from maetheory.core import InputError
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square
 from maetheory.theory.graph_quantities import eigenvalues, umae_loss
-from maetheory.theory.objects import Objects
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import DECODER_CONSTANT, bi_lipschitz
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import broken as merged
 from maetheory.theory.theorem import Theorem
+from maetheory.theory.theorem_objects import Objects
 
 
 def predicted_spectrum(lam: np.ndarray, *, weight: float, lipschitz: float, energy: float) -> np.ndarray:
@@ -194,7 +194,7 @@ def _world_with_stable_order() -> Objects:
     return {"graph": graph, "features": np.eye(3)[:, :2], "weight": 0.1, "heavier": 2.0}
 
 
-def _monotone(name: str) -> Theorem:
+def _monotone_theorem(name: str) -> Theorem:
     def side_at(weight: str) -> Callable[..., float]:
         def side(graph: MaskGraph, features: np.ndarray, lipschitz: float, **world: Any) -> float:
             return rank_measures(_water_filling_spectrum(graph, features, world[weight], lipschitz)[1])[name]
@@ -219,5 +219,5 @@ def _monotone(name: str) -> Theorem:
 
 
 EFFECTIVE_RANK, PARTICIPATION_RATIO, STABLE_RANK = (
-    _monotone(name) for name in ("effective rank", "participation ratio", "stable rank")
+    _monotone_theorem(name) for name in ("effective rank", "participation ratio", "stable rank")
 )

@@ -44,11 +44,11 @@ from maetheory.theory.graph_quantities import (
     frobenius_square,
     umae_loss,
 )
-from maetheory.theory.objects import Objects
 from maetheory.theory.statements import reconstruction_bounds_encoder_alignment_sharply as sharply
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import DECODER_CONSTANT, bi_lipschitz
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
 from maetheory.theory.theorem import Theorem
+from maetheory.theory.theorem_objects import Objects
 
 
 def _default_weight(lipschitz: float) -> float:

@@ -41,10 +41,10 @@ from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.theory.exact_probe import class_masses, measured_residual
 from maetheory.theory.graph_quantities import column_basis, weighted_rows
-from maetheory.theory.objects import Objects
 from maetheory.theory.propagated_errors import eigenvalue_error, projector_error, quotient, square_root, squared_sum
 from maetheory.theory.statements.spectral_features_bound_downstream_error import downstream_error_bounds
 from maetheory.theory.theorem import Theorem
+from maetheory.theory.theorem_objects import Objects
 
 _MIN_GAP = 1e-11
 
@@ -112,7 +112,7 @@ def excess_bound(graph: MaskGraph, features: np.ndarray) -> Estimate:
     )
 
 
-def _admissible(graph: MaskGraph, features: np.ndarray) -> tuple[bool, str]:
+def _has_admissible_split(graph: MaskGraph, features: np.ndarray) -> tuple[bool, str]:
     found = [j for j, _, _ in admissible_splits(graph, features.shape[1])]
     return bool(found), f"admissible k': {', '.join(map(str, found)) or 'none'}"
 
@@ -143,7 +143,7 @@ THEOREM = Theorem(
     lhs=measured_residual,
     rhs=excess_bound,
     direction="<=",
-    assumptions={"admissible split": _admissible},
+    assumptions={"admissible split": _has_admissible_split},
     size=lambda: 1.0,
     trivial=1.0,
     terms=_terms,

@@ -44,8 +44,8 @@ from scipy.sparse.csgraph import connected_components
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import reconstruction_loss, target_variance, target_variance_given_mask
 from maetheory.theory.graph_quantities import reconstruction_scale
-from maetheory.theory.objects import Objects
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
+from maetheory.theory.theorem_objects import Objects
 
 
 def _equal_within_groups(rows: np.ndarray, group: np.ndarray) -> tuple[bool, float]:
@@ -56,7 +56,7 @@ def _equal_within_groups(rows: np.ndarray, group: np.ndarray) -> tuple[bool, flo
     return bool((off <= ROUNDING_TOLERANCE * size).all()), float(off.max(initial=0.0))
 
 
-def _collapsed(features: np.ndarray) -> tuple[bool, str]:
+def _is_collapsed(features: np.ndarray) -> tuple[bool, str]:
     holds, spread = _equal_within_groups(features, np.zeros(len(features)))
     return holds, f"features differ by up to {spread:.3g}, 0 is needed"
 
@@ -66,12 +66,12 @@ def _feature_groups(features: np.ndarray) -> np.ndarray:
 
     Otherwise features that differ only by rounding error would identify the view, and both assumptions would hold.
     """
-    if _collapsed(features)[0]:
+    if _is_collapsed(features)[0]:
         return np.zeros(len(features), int)
     return np.unique(features, axis=0, return_inverse=True)[1].ravel()
 
 
-def _position_blind(features: np.ndarray, h: np.ndarray) -> tuple[bool, str]:
+def _is_position_blind(features: np.ndarray, h: np.ndarray) -> tuple[bool, str]:
     holds, spread = _equal_within_groups(h, _feature_groups(features))
     return holds, f"views of equal features get predictions that differ by up to {spread:.3g}, 0 is needed"
 
@@ -169,7 +169,7 @@ THEOREM = Theorem(
     objects=("features", "h", "targets"),
     lhs=reconstruction_loss,
     rhs=target_variance,
-    assumptions={"features are collapsed": _collapsed, "position-blind decoder": _position_blind},
+    assumptions={"features are collapsed": _is_collapsed, "position-blind decoder": _is_position_blind},
     size=reconstruction_scale,
     trivial=0.0,
     tight=tight,
@@ -185,7 +185,7 @@ GIVEN_THE_MASK = Theorem(
     optional=("masks",),
     lhs=reconstruction_loss,
     rhs=target_variance_given_mask,
-    assumptions={"features are collapsed": _collapsed, "decoder sees the mask alone": _depends_on_mask_alone},
+    assumptions={"features are collapsed": _is_collapsed, "decoder sees the mask alone": _depends_on_mask_alone},
     size=reconstruction_scale,
     trivial=0.0,
     tight=tight_given_the_mask,

@@ -46,8 +46,8 @@ from maetheory.core import Estimate
 from maetheory.data import worlds
 from maetheory.graph import MaskGraph, NodeContents
 from maetheory.masks import BlockMasks, UniformMasks
-from maetheory.theory.objects import Objects
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
+from maetheory.theory.theorem_objects import Objects
 
 IMAGES = "both graphs have the same images"
 POSITIONS = "positions are kept in both graphs or dropped in both"
@@ -190,7 +190,7 @@ def _label_error_hiding_more(hides_more: MaskGraph) -> Estimate:
     return hides_more.label_error()
 
 
-def _graphs(world: worlds.FiniteWorld, more: int, fewer: int, positions: str = "kept") -> Objects:
+def _graphs_at_two_ratios(world: worlds.FiniteWorld, more: int, fewer: int, positions: str = "kept") -> Objects:
     laws = UniformMasks(world.n_patches, more), UniformMasks(world.n_patches, fewer)
     graph, hides_more = (MaskGraph.enumerate(world, law, positions) for law in laws)
     return {"graph": graph, "hides_more": hides_more}
@@ -200,16 +200,19 @@ def tight() -> Objects:
     """Return images of copies of one patch, one of them in two classes: α = 0.2 at every mask ratio."""
     states = np.array([[0, 0, 0], [0, 0, 0], [1, 1, 1]])
     world = worlds.FiniteWorld(states, np.array([0.3, 0.2, 0.5]), np.array([0, 1, 1]), np.array([0.0, 1.0]))
-    return _graphs(world, 2, 1)
+    return _graphs_at_two_ratios(world, 2, 1)
 
 
 def _broken() -> dict[str, Objects]:
     good, other = worlds.mixture(4, 2, 2, 0.2), worlds.mixture(4, 2, 2, 0.1)
-    graph = _graphs(good, 3, 1)["graph"]
+    graph = _graphs_at_two_ratios(good, 3, 1)["graph"]
     fewer = BlockMasks((1, 4), 1)
     return {
-        IMAGES: {"graph": graph, "hides_more": _graphs(other, 3, 1)["hides_more"]},
-        POSITIONS: {"graph": _graphs(good, 3, 1, "dropped")["graph"], "hides_more": _graphs(good, 3, 1)["hides_more"]},
+        IMAGES: {"graph": graph, "hides_more": _graphs_at_two_ratios(other, 3, 1)["hides_more"]},
+        POSITIONS: {
+            "graph": _graphs_at_two_ratios(good, 3, 1, "dropped")["graph"],
+            "hides_more": _graphs_at_two_ratios(good, 3, 1)["hides_more"],
+        },
         MASKS: {"graph": graph, "hides_more": MaskGraph.enumerate(good, fewer)},
     }
 
@@ -219,7 +222,7 @@ def _sample(rng: np.random.Generator) -> Objects:
     states = int(rng.integers(1, min(12, alphabet**n) + 1))
     world = worlds.random(n, alphabet, int(rng.integers(2, 4)), int(rng.integers(2**31)), states)
     fewer, more = np.sort(rng.choice(np.arange(1, n), 2, replace=False))
-    return _graphs(world, int(more), int(fewer), str(rng.choice(["kept", "dropped"])))
+    return _graphs_at_two_ratios(world, int(more), int(fewer), str(rng.choice(["kept", "dropped"])))
 
 
 THEOREM = Theorem(

@@ -40,8 +40,8 @@ import numpy as np
 
 from maetheory.core import InputError
 from maetheory.theory.graph_quantities import column_basis
-from maetheory.theory.objects import Objects
 from maetheory.theory.theorem import Theorem
+from maetheory.theory.theorem_objects import Objects
 
 _IMAGES_MASK_SHAPES = {"images": ("n", "D"), "visible": ("D",), "encoder": ("k", "D"), "decoder": ("D", "k")}
 

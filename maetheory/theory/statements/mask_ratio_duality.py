@@ -42,9 +42,9 @@ import numpy as np
 from maetheory.data import worlds
 from maetheory.graph import MaskGraph, NodeContents
 from maetheory.masks import BernoulliMasks, BlockMasks, ListedMasks, UniformMasks
-from maetheory.theory.objects import Objects
 from maetheory.theory.statements.label_error_grows_with_mask_ratio import symbols_per_image
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
+from maetheory.theory.theorem_objects import Objects
 
 COMPLEMENTARY = "complementary mask laws of the same images"
 
@@ -97,13 +97,17 @@ def _has_complementary_masks(graph: MaskGraph, complement: MaskGraph) -> tuple[b
     one, two = (np.asarray(g.image_views.sum(1)).ravel() for g in (graph, complement))
     labels, other_labels = graph.image_labels, complement.image_labels
     same_labels = labels is None or other_labels is None or np.array_equal(labels, other_labels)
-    if one.shape != two.shape or not same_labels or not np.array_equal(_images(graph), _images(complement)):
+    if (
+        one.shape != two.shape
+        or not same_labels
+        or not np.array_equal(_symbols_of_images(graph), _symbols_of_images(complement))
+    ):
         return False, f"the images differ in number, labels or contents; masses of masks agree within {off:.3g}"
     off = max(off, _relative_difference(one, two))
     return off <= ROUNDING_TOLERANCE, f"masses of masks and images agree within {off:.3g} of their size"
 
 
-def _images(graph: MaskGraph) -> np.ndarray:
+def _symbols_of_images(graph: MaskGraph) -> np.ndarray:
     """Symbol of each patch of each image, (S, n): what a view hides, its target shows."""
     return np.maximum(symbols_per_image(graph), symbols_per_image(graph.transpose()))
 

@@ -36,8 +36,8 @@ import numpy as np
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.graph.labels import pair_label_disagreement
-from maetheory.theory.objects import Objects
 from maetheory.theory.theorem import Theorem, combine
+from maetheory.theory.theorem_objects import Objects
 
 
 def _pair_error(graph: MaskGraph, view_labels: np.ndarray | None = None) -> Estimate:

@@ -41,9 +41,9 @@ from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, positive_pair_distance
 from maetheory.theory.graph_quantities import eigenvalues
-from maetheory.theory.objects import Objects
 from maetheory.theory.propagated_errors import eigenvalue_error
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
+from maetheory.theory.theorem_objects import Objects
 
 
 def component_means(graph: MaskGraph, h: np.ndarray) -> np.ndarray:
@@ -90,7 +90,7 @@ def _size(graph: MaskGraph, h: np.ndarray) -> float:
     return mean_square(graph.degrees[0], h)
 
 
-def _aligned(graph: MaskGraph, features: np.ndarray) -> tuple[bool, str]:
+def _is_aligned(graph: MaskGraph, features: np.ndarray) -> tuple[bool, str]:
     member = graph.components[0]
     first = np.unique(member, return_index=True)[1]
     spread = float(np.abs(features - features[first[member]]).max(initial=0.0))
@@ -180,7 +180,7 @@ RANK = Theorem(
     lhs=feature_rank,
     rhs=lambda graph: graph.n_components,
     direction="<=",
-    assumptions={"features are aligned": _aligned},
+    assumptions={"features are aligned": _is_aligned},
     trivial=lambda features: float(min(features.shape)),
     tight=tight_rank,
     broken=broken_rank,

@@ -37,8 +37,8 @@ from scipy import sparse
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.theory.exact_probe import image_error, measured_residual, view_error
-from maetheory.theory.objects import Objects
 from maetheory.theory.theorem import Theorem, combine
+from maetheory.theory.theorem_objects import Objects
 
 
 def _twice_residual(graph: MaskGraph, features: np.ndarray) -> Estimate:

@@ -37,15 +37,15 @@ import numpy as np
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import asymmetric_alignment, mean_square, reconstruction_loss
 from maetheory.theory.graph_quantities import autoencoding_error
-from maetheory.theory.objects import Objects
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
+from maetheory.theory.theorem_objects import Objects
 
 
 def _rhs(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray) -> float:
     return asymmetric_alignment(graph, h, h_g) - autoencoding_error(graph, h_g, targets) + 1.0
 
 
-def _norms(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray) -> tuple[bool, str]:
+def _norms_at_least_one(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray) -> tuple[bool, str]:
     average = 0.5 * (mean_square(graph.degrees[0], h) + mean_square(graph.degrees[1], h_g))
     return average >= 1.0 - ROUNDING_TOLERANCE, f"½(E‖h‖² + E‖h_g‖²) = {average:.6g}, at least 1 is needed"
 
@@ -87,7 +87,7 @@ THEOREM = Theorem(
     objects=("h", "h_g", "targets"),
     lhs=reconstruction_loss,
     rhs=_rhs,
-    assumptions={"unit norms": _norms},
+    assumptions={"unit norms": _norms_at_least_one},
     scale=_scale,
     trivial=0.0,
     tight=tight,

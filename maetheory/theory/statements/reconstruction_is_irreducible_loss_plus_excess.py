@@ -35,8 +35,8 @@ import numpy as np
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import best_prediction, irreducible_loss, mean_square, reconstruction_loss
 from maetheory.theory.graph_quantities import reconstruction_scale
-from maetheory.theory.objects import Objects
 from maetheory.theory.theorem import Theorem
+from maetheory.theory.theorem_objects import Objects
 
 
 def excess_loss(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:

@@ -44,9 +44,9 @@ from scipy.linalg import block_diag
 
 from maetheory.core import InputError
 from maetheory.graph import MaskGraph
-from maetheory.theory.objects import Objects
 from maetheory.theory.statements.data_processing_shrinks_spectrum import normalised
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
+from maetheory.theory.theorem_objects import Objects
 
 _LAW = "the sample is a law"
 _UNSEEN = "a component was never seen"
@@ -83,7 +83,7 @@ def _largest_shift(graph: MaskGraph, sampled: np.ndarray) -> float:
     return float(np.abs(true - found).max())
 
 
-def _distance(graph: MaskGraph, sampled: np.ndarray) -> float:
+def _spectral_distance(graph: MaskGraph, sampled: np.ndarray) -> float:
     true, found = _normalised_matrices(graph, sampled)
     return float(np.linalg.norm(found - true, 2))
 
@@ -126,11 +126,11 @@ def expected_square_sum(graph: MaskGraph, draws: int) -> float:
     return total
 
 
-def _bias(graph: MaskGraph, draws: int) -> float:
+def _sampled_energy_bias(graph: MaskGraph, draws: int) -> float:
     return expected_square_sum(graph, draws) - float((graph.normalized_matrix.toarray() ** 2).sum())
 
 
-def _expected_bias(graph: MaskGraph, draws: int) -> float:
+def _bias_under_independence(graph: MaskGraph, draws: int) -> float:
     rows, columns = (float((1 - (1 - degrees) ** draws).sum()) for degrees in graph.degrees)
     return (rows - 1) * (columns - 1) / (draws - 1) if draws > 1 else 0.0
 
@@ -197,7 +197,7 @@ THEOREM = Theorem(
     objects=("sampled",),
     shapes={"sampled": ("N1", "N2")},
     lhs=_largest_shift,
-    rhs=_distance,
+    rhs=_spectral_distance,
     direction="<=",
     scale=lambda: 1.0,
     trivial=1.0,
@@ -213,7 +213,7 @@ UNSEEN = Theorem(
     reference="Ours",
     objects=("sampled",),
     shapes={"sampled": ("N1", "N2")},
-    lhs=_distance,
+    lhs=_spectral_distance,
     rhs=lambda: 1.0,
     assumptions={_LAW: _is_law, _UNSEEN: _is_unseen},
     tight=tight_unseen,
@@ -227,8 +227,8 @@ BIAS = Theorem(
     statement="E Σσ̂² - Σσ² == (E N̂₁ - 1)(E N̂₂ - 1)/(n - 1)",
     reference="Ours; Pearson's statistic under independence",
     objects=("draws",),
-    lhs=_bias,
-    rhs=_expected_bias,
+    lhs=_sampled_energy_bias,
+    rhs=_bias_under_independence,
     direction="==",
     scale=lambda: 1.0,
     assumptions={_INDEPENDENT: _is_independent, _AT_LEAST_TWO: _has_two_draws},

@@ -40,7 +40,6 @@ from typing import Any
 
 import numpy as np
 
-from maetheory.theory.objects import Objects
 from maetheory.theory.statements.linear_mae_is_reduced_rank_regression import (
     least_loss,
     linear_loss,
@@ -48,6 +47,7 @@ from maetheory.theory.statements.linear_mae_is_reduced_rank_regression import (
     validate_images_and_masks,
 )
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
+from maetheory.theory.theorem_objects import Objects
 
 _MASKS = {"images": ("n", "D"), "visible": ("M", "D"), "mask_law": ("M",)}
 

@@ -34,11 +34,11 @@ import numpy as np
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, spectral_loss
 from maetheory.theory.graph_quantities import eigenvalues, factorisation_error, frobenius_square
-from maetheory.theory.objects import Objects
 from maetheory.theory.theorem import Theorem
+from maetheory.theory.theorem_objects import Objects
 
 
-def _contrast(graph: MaskGraph, features: np.ndarray) -> float:
+def _spectral_contrast(graph: MaskGraph, features: np.ndarray) -> float:
     return spectral_loss(graph, features)
 
 
@@ -87,7 +87,7 @@ THEOREM = Theorem(
     statement="L_spec(f) == ‖Ā - FFᵀ‖_F² - ‖Ā‖_F²",
     reference="HaoChen et al. 2021",
     objects=("features",),
-    lhs=_contrast,
+    lhs=_spectral_contrast,
     rhs=_factorisation_side,
     direction="==",
     scale=_scale,
@@ -99,7 +99,7 @@ MINIMUM = Theorem(
     statement="L_spec(f) >= -Σ_{i<=k} λ_i²",
     reference="HaoChen et al. 2021; Eckart and Young 1936",
     objects=("features",),
-    lhs=_contrast,
+    lhs=_spectral_contrast,
     rhs=_minimum_contrast,
     scale=_scale,
     trivial=lambda graph, features: -float(min(*graph.shape, features.shape[1])),

@@ -43,10 +43,10 @@ from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.theory.exact_probe import measured_residual
 from maetheory.theory.graph_quantities import column_basis, eigenvalues, weighted_rows
-from maetheory.theory.objects import Objects
 from maetheory.theory.propagated_errors import eigenvalue_error, quotient
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
 from maetheory.theory.theorem import Theorem
+from maetheory.theory.theorem_objects import Objects
 
 _LEADING_TOLERANCE = 1e-11
 
@@ -113,7 +113,7 @@ def _gap_after(graph: MaskGraph, k: int) -> float:
     return 1.0 - float(eigenvalues(graph, k + 1)[k])
 
 
-def _gap(graph: MaskGraph, features: np.ndarray) -> tuple[bool, str]:
+def _gap_after_features(graph: MaskGraph, features: np.ndarray) -> tuple[bool, str]:
     k = features.shape[1]
     gap = _gap_after(graph, k)
     return gap > _LEADING_TOLERANCE, f"1 - λ_{k + 1} = {gap if gap > _LEADING_TOLERANCE else 0:.3g}"
@@ -150,7 +150,7 @@ THEOREM = Theorem(
     lhs=measured_residual,
     rhs=_rhs,
     direction="<=",
-    assumptions={"leading eigenvectors": _spans_leading_eigenvectors, "spectral gap": _gap},
+    assumptions={"leading eigenvectors": _spans_leading_eigenvectors, "spectral gap": _gap_after_features},
     size=lambda: 1.0,
     trivial=1.0,
     terms=_terms,

@@ -40,9 +40,9 @@ from scipy import sparse
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.theory.exact_probe import image_error, predicted_labels
-from maetheory.theory.objects import Objects
 from maetheory.theory.propagated_errors import apply_increasing, quotient, square_error, square_root
 from maetheory.theory.theorem import Theorem
+from maetheory.theory.theorem_objects import Objects
 
 
 def error_shares(graph: MaskGraph, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

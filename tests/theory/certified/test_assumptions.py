@@ -24,8 +24,8 @@ from maetheory.theory.certified.labels_and_ranks import _cost_of_nearly_leading,
 from maetheory.theory.certified.probe import independent_columns
 from maetheory.theory.certified.sides import Sides
 from maetheory.theory.certified.sides_by_slug import CERTIFIED_SIDES
-from maetheory.theory.objects import call_with_named_objects
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
+from maetheory.theory.theorem_objects import call_with_named_objects
 
 SPECTRAL, DUAL, GROWS = (
     "spectral-features-bound-downstream-error",

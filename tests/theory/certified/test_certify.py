@@ -19,9 +19,9 @@ from maetheory.theory.certified.balls import arb_library, ball, ball_around, pre
 from maetheory.theory.certified.graph import BallGraph
 from maetheory.theory.certified.probe import BallProbe, independent_columns, winning_class
 from maetheory.theory.certified.sides import Sides
-from maetheory.theory.objects import call_with_named_objects
 from maetheory.theory.small_worlds import draw_world
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
+from maetheory.theory.theorem_objects import call_with_named_objects
 
 SLUGS = [slug for slug in THEOREMS if slug in table.CERTIFIED_SIDES]
 TRUE = {Verdict.HOLDS, Verdict.TIGHT, Verdict.VACUOUS}
