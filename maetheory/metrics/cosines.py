@@ -41,8 +41,8 @@ def mean_cosine(Z: Any, *, convention: str | None = None) -> float:
     else:
         unit = unit_rows(Z)
         n, total = len(unit), unit.sum(axis=0)
-    square = float(total @ total)
-    error_bound = 2 * relative_squaring_error(Z, normalized=True) * np.sqrt(square)  # the error of Σẑ is less than δ
+    square, error = float(total @ total), relative_squaring_error(Z, normalized=True)
+    error_bound = error * (2 * np.sqrt(square) + error)  # the error of Σẑ is less than δ
     if chosen.name == "with-diagonal":
         return with_squaring_error(Z, square / n**2, error_bound / n**2)
     return with_squaring_error(Z, (square - n) / (n * (n - 1)), error_bound / (n * (n - 1)))

@@ -47,8 +47,9 @@ def stable_rank(Z: Any, *, convention: str | None = None) -> float:
     if values[0] == 0:
         return without_spectrum(Z, float(len(values)), centred=centred)
     rank = float(np.square(values / values[0]).sum())
-    error = relative_squaring_error(Z, centred=centred, top=float(values[0]))
-    return with_squaring_error(Z, rank, sum_of_squares_error(values, error) + rank * error)
+    error = relative_squaring_error(Z, centred=centred, top=float(values[0]))  # below 1, or the value would be zero
+    error_bound = (sum_of_squares_error(values, error) + rank * error) / (1 - error)
+    return with_squaring_error(Z, rank, min(error_bound, float(len(values))))
 
 
 def participation_ratio(Z: Any, *, convention: str | None = None) -> float:
@@ -86,14 +87,23 @@ def participation_ratio(Z: Any, *, convention: str | None = None) -> float:
     weights = np.square(values / values[0])
     total, squares = float(weights.sum()), float(np.square(weights).sum())
     ratio, error = total**2 / squares, relative_squaring_error(Z, centred=chosen.centred, top=float(values[0]))
-    error_bound = ratio * (2 * sum_of_squares_error(values, error) / total + 4 * error * total / squares)
+    in_total = sum_of_squares_error(values, error) / total
+    in_squares = 2 * error * total / squares  # (1 + a)² / (1 − b) − 1 ≤ (2a + a² + 2b) / (1 − b)
+    largest = float(len(values))
+    relative = (2 * in_total + in_total**2 + 2 * in_squares) / (1 - in_squares) if in_squares < 1 else np.inf
+    error_bound = min(ratio * relative, largest)
     if chosen.name != "corrected":
         return with_squaring_error(Z, ratio, error_bound)
     n = row_count(Z) - 1
-    below = n - ratio
-    if below == 0:
+    below = n - ratio  # 0 for rows that are as isotropic as N rows can be
+    if below <= 8 * n * np.finfo(float).eps:
         return np.inf
-    return with_squaring_error(Z, ((n + 1) * ratio - 2) / below, error_bound * (n * (n + 1) - 2) / below**2)
+    slope = (n * (n + 1) - 2) / below
+    return with_squaring_error(
+        Z,
+        ((n + 1) * ratio - 2) / below,
+        error_bound * slope / (below - error_bound) if error_bound < below else np.inf,
+    )
 
 
 def nesum(Z: Any, *, convention: str | None = None) -> float:
@@ -156,7 +166,9 @@ def condition_number(Z: Any, *, convention: str | None = None) -> float:
     if values[-1] == 0:
         return with_squaring_error(Z, np.inf, np.inf)
     number = float(values[0] / values[-1])
-    return with_squaring_error(Z, number, number * relative_squaring_error(Z, centred=centred, top=float(values[-1])))
+    largest, least = (relative_squaring_error(Z, centred=centred, top=float(value)) for value in values[[0, -1]])
+    growth = np.sqrt((1 + largest) / (1 - least)) - 1  # both below 1, or the least value would be zero
+    return with_squaring_error(Z, number, number * max(least, growth))
 
 
 def iso_score(Z: Any, *, convention: str | None = None) -> float:

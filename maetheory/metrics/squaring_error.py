@@ -66,7 +66,7 @@ def entropy_error(count: int, weight_error: float, total: float, alpha: float = 
     if alpha == 1:
         return min(share * np.log(count / share), largest) if share * np.e < count else largest
     if np.isinf(alpha):
-        return min(share / power_sum, largest)
+        return min(share / (power_sum - share / 2), largest) if share < 2 * power_sum else largest
     power_sum_error = alpha * share if alpha > 1 else count * (share / count) ** alpha
     power_sum_bound = max(power_sum - power_sum_error, power_sum * 1e-300)
     return min(power_sum_error / (abs(1 - alpha) * power_sum_bound), largest)
