@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from maetheory.cli.options import (
-    Activation,
-    Checkpoint,
-    Data,
-    Device,
-    DialectName,
-    Eps,
-    Heads,
-    ImageSize,
-    Json,
-    Mean,
-    Seed,
-    Std,
-    Weights,
-)
+from maetheory.cli.options import Checkpoint, Data, Device, Json, Seed, with_loading_options
 from maetheory.cli.program import app
 from maetheory.cli.terminal import print_result, show_progress, terminal_options
 from maetheory.core import check_writable
 
 
 @app.command()
+@with_loading_options
 def inspect(
+    *,
     checkpoint: Checkpoint,
-    heads: Heads = None,
-    dialect: DialectName = None,
-    weights: Weights = None,
-    image_size: ImageSize = None,
-    mean: Mean = None,
-    std: Std = None,
-    eps: Eps = None,
-    activation: Activation = None,
+    loading: Mapping[str, Any],
     as_json: Json = False,
 ) -> None:
     """Report a checkpoint's architecture, how each fact was inferred, and unused weights.
@@ -46,22 +28,14 @@ def inspect(
     """
     from maetheory.checkpoints import inspect_checkpoint
 
-    report = inspect_checkpoint(
-        checkpoint,
-        heads=heads,
-        dialect=dialect,
-        weights=weights,
-        image_size=image_size,
-        mean=mean,
-        std=std,
-        eps=eps,
-        activation=activation,
-    )
+    report = inspect_checkpoint(checkpoint, **loading)
     print_result(report.to_dict(), as_json, lambda: str(report))
 
 
 @app.command()
+@with_loading_options
 def collapse(
+    *,
     checkpoints: Annotated[
         list[Path], typer.Argument(help="Checkpoint files, or folders of maetheory runs or of Hugging Face models.")
     ],
@@ -73,14 +47,7 @@ def collapse(
     ] = "last",
     final_norm: Annotated[bool, typer.Option(help="Apply the encoder's final norm.")] = True,
     limit: Annotated[int | None, typer.Option(help="Number of test images; all by default.")] = None,
-    heads: Heads = None,
-    dialect: DialectName = None,
-    weights: Weights = None,
-    image_size: ImageSize = None,
-    mean: Mean = None,
-    std: Std = None,
-    eps: Eps = None,
-    activation: Activation = None,
+    loading: Mapping[str, Any],
     n_initialisations: Annotated[
         int,
         typer.Option(
@@ -119,14 +86,7 @@ def collapse(
             n_initialisations=n_initialisations,
             seed=seed,
             progress=progress,
-            heads=heads,
-            dialect=dialect,
-            weights=weights,
-            image_size=image_size,
-            mean=mean,
-            std=std,
-            eps=eps,
-            activation=activation,
+            **loading,
             device=torch_device,
         )
     try:

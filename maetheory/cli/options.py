@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -20,9 +24,7 @@ OptionalData = Annotated[str | None, typer.Option("--data", help=f"{_DATA_HELP} 
 Seed = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help=_SEED_HELP)]
 OptionalSeed = Annotated[int | None, typer.Option("--seed", min=0, max=MAX_SEED, help=_SEED_HELP)]
 MaskRatio = Annotated[float, typer.Option("--mask-ratio", help="Fraction of hidden patches.")]
-Heads = Annotated[
-    int | None, typer.Option("--heads", min=1, help="Number of attention heads, if the file does not state it.")
-]
+Device = Annotated[str | None, typer.Option("--device", help="Device of the computation: cpu (default), cuda, …")]
 
 
 def _parse_channel_values(text: str) -> tuple[float, ...]:
@@ -42,22 +44,57 @@ def _parse_channel_values(text: str) -> tuple[float, ...]:
 
 
 _CHANNEL_HELP = "of the images that the encoder was trained on: one number, or one a channel separated by commas."
-Mean = Annotated[
-    Any, typer.Option("--mean", parser=_parse_channel_values, metavar="NUMBERS", help=f"Mean {_CHANNEL_HELP}")
-]
-Std = Annotated[
-    Any,
-    typer.Option("--std", parser=_parse_channel_values, metavar="NUMBERS", help=f"Standard deviation {_CHANNEL_HELP}"),
-]
-Eps = Annotated[float | None, typer.Option("--eps", help="LayerNorm's eps, if the file does not state it.")]
-Activation = Annotated[
-    str | None,
-    typer.Option("--activation", help="gelu, gelu-tanh or quick-gelu, if the file does not state it."),
-]
-DialectName = Annotated[str | None, typer.Option("--dialect", help="Code base that wrote the file.")]
-Weights = Annotated[str | None, typer.Option("--weights", help="Which weights of the file, by their path in it.")]
-Device = Annotated[str | None, typer.Option("--device", help="Device of the computation: cpu (default), cuda, …")]
-ImageSize = Annotated[
-    int | None,
-    typer.Option("--image-size", min=1, help="Side of the images in pixels; position embeddings are resized."),
-]
+LOADING_OPTIONS: Mapping[str, Any] = MappingProxyType(
+    {
+        "heads": Annotated[
+            int | None,
+            typer.Option("--heads", min=1, help="Number of attention heads, if the file does not state it."),
+        ],
+        "dialect": Annotated[str | None, typer.Option("--dialect", help="Code base that wrote the file.")],
+        "weights": Annotated[
+            str | None, typer.Option("--weights", help="Which weights of the file, by their path in it.")
+        ],
+        "image_size": Annotated[
+            int | None,
+            typer.Option("--image-size", min=1, help="Side of the images in pixels; position embeddings are resized."),
+        ],
+        "mean": Annotated[
+            Any, typer.Option("--mean", parser=_parse_channel_values, metavar="NUMBERS", help=f"Mean {_CHANNEL_HELP}")
+        ],
+        "std": Annotated[
+            Any,
+            typer.Option(
+                "--std", parser=_parse_channel_values, metavar="NUMBERS", help=f"Standard deviation {_CHANNEL_HELP}"
+            ),
+        ],
+        "eps": Annotated[float | None, typer.Option("--eps", help="LayerNorm's eps, if the file does not state it.")],
+        "activation": Annotated[
+            str | None,
+            typer.Option("--activation", help="gelu, gelu-tanh or quick-gelu, if the file does not state it."),
+        ],
+    }
+)
+"""Options of every command that loads a checkpoint: keyword of `load_checkpoint` -> its option, by default None."""
+
+
+def with_loading_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command `LOADING_OPTIONS` in place of its argument `loading`, which receives their values as a mapping.
+
+    All arguments of the command are keywords, as typer calls it.
+    """
+    signature = inspect.signature(command, eval_str=True)
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option)
+        for name, option in LOADING_OPTIONS.items()
+    ]
+    own = list(signature.parameters.values())
+    place = list(signature.parameters).index("loading")
+
+    @wraps(command)
+    def command_with_options(**values: Any) -> None:
+        loading = {name: values.pop(name) for name in LOADING_OPTIONS}
+        command(**values, loading=loading)
+
+    parameters = [*own[:place], *shared, *own[place + 1 :]]
+    command_with_options.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # PEP 362
+    return command_with_options

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from maetheory.cli.options import (
-    Activation,
-    Checkpoint,
-    Data,
-    Device,
-    DialectName,
-    Eps,
-    Heads,
-    ImageSize,
-    Json,
-    Mean,
-    OptionalSeed,
-    Std,
-    Weights,
-)
+from maetheory.cli.options import Checkpoint, Data, Device, Json, OptionalSeed, with_loading_options
 from maetheory.cli.probe_modes import fine_tune, mode_options, probe_frozen
 from maetheory.cli.program import app
 from maetheory.cli.terminal import print_result, show_progress
@@ -31,7 +18,9 @@ from maetheory.core.json_documents import strict_json
 
 
 @app.command()
+@with_loading_options
 def probe(
+    *,
     checkpoint: Checkpoint,
     data: Data = "digits",
     mode: Annotated[
@@ -61,14 +50,7 @@ def probe(
         Path | None, typer.Option(help="Also write probe.json to this folder; it is the folder of a fine-tuning run.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="finetune: resume from the newest checkpoint.")] = False,
-    heads: Heads = None,
-    dialect: DialectName = None,
-    weights: Weights = None,
-    image_size: ImageSize = None,
-    mean: Mean = None,
-    std: Std = None,
-    eps: Eps = None,
-    activation: Activation = None,
+    loading: Mapping[str, Any],
     device: Device = None,
     seed: OptionalSeed = None,
     as_json: Json = False,
@@ -108,18 +90,7 @@ def probe(
         check_writable(out)
     torch_device = usable_device(device or "cpu")
     with show_progress() as progress:
-        encoder, report = load_checkpoint(
-            checkpoint,
-            heads=heads,
-            dialect=dialect,
-            weights=weights,
-            image_size=image_size,
-            mean=mean,
-            std=std,
-            eps=eps,
-            activation=activation,
-            device=torch_device,
-        )
+        encoder, report = load_checkpoint(checkpoint, **loading, device=torch_device)
         decoding = encoder_decode_options(report)
         images = load_images(data, split="train", limit=limit, options=decoding)
         decoding = replace(decoding, pixel_ranges=images.pixel_ranges)  # one scale for both splits
