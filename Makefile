@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN := .venv/run.stamp
 DEV := .venv/dev.stamp
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint test slow notebooks figures bench reproduce clean
+.PHONY: help setup fmt lint test slow mutants notebooks figures bench reproduce clean
 
 help:  ## say what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ test: $(DEV)  ## the tests, under five minutes on two cores
 slow: $(DEV)  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow || [ $$? -eq 5 ]
 
+mutants: $(DEV)  ## plant sampled mistakes and see whether a test notices; an hour on two cores, resumed where it stopped
+	$(BIN)/python -m mutants
+
 notebooks: $(DEV)  ## execute notebooks/*.py into notebooks/*.ipynb
 	$(BIN)/python notebooks/render.py
 
@@ -51,5 +54,5 @@ reproduce: $(RUN)  ## train random/MAE/U-MAE on the embedded digits, measure, dr
 	$(BIN)/python -m maetheory reproduce
 
 clean:  ## remove the environment and every cache
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .mutants build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

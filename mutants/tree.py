@@ -1,0 +1,63 @@
+"""Copies of the tree in which mistakes are planted; the tree itself is never written to."""
+
+from __future__ import annotations
+
+import compileall
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+COPIED = ("maetheory", "tests", "mutants", "pyproject.toml")
+
+
+def tracked_files(root: Path) -> list[Path]:
+    """Files of the tree that the tests need: tracked ones, and new ones that git does not ignore."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", *COPIED],
+        cwd=root,
+        capture_output=True,
+        check=True,
+    ).stdout
+    return sorted({Path(name) for name in listed.decode().split("\0") if name and (root / name).is_file()})
+
+
+def digest(root: Path) -> str:
+    """Hexadecimal digest of names and contents of all files that are copied."""
+    found = hashlib.sha256()
+    for path in tracked_files(root):
+        found.update(f"{path}\0".encode() + hashlib.sha256((root / path).read_bytes()).digest())
+    return found.hexdigest()[:12]
+
+
+def copy_tree(root: Path, where: Path) -> Path:
+    """Copy the tree to a new folder and compile it, so that a run compiles the changed module alone."""
+    shutil.rmtree(where, ignore_errors=True)
+    for path in tracked_files(root):
+        (where / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(root / path, where / path)
+    compileall.compile_dir(where / "maetheory", quiet=2)
+    return where
+
+
+def plant(module: Path, code: str) -> Callable[[], None]:
+    """Write other code to a module of a copy; returns what restores it, times included.
+
+    The time of the changed module is another one, so that what was compiled before is not taken for it.
+    """
+    source, times = module.read_bytes(), module.stat()
+    module.write_text(code, encoding="utf-8")
+    os.utime(module, ns=(times.st_atime_ns, times.st_mtime_ns + 10 * 10**9))
+
+    def restore() -> None:
+        module.write_bytes(source)
+        os.utime(module, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    return restore
+
+
+def digest_of_text(text: str) -> str:
+    """Hexadecimal digest of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

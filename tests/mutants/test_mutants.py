@@ -1,0 +1,153 @@
+"""The mutation tests plant what they say, sample by the seed alone, select tests by line, and forget no outcome."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from cosmic_ray.mutating import mutate_code
+
+from mutants import report, tree, trial
+from mutants.covering_tests import CoveringTests
+from mutants.operators import KINDS, OPERATORS
+from mutants.population import Mutant, find_again, mutants_of, sample
+from mutants.session import Session
+
+MODULE = '''"""Module."""
+LIMIT = 1e-9
+def f(x: int | None, error=0.0):
+    if x is None:
+        raise ValueError(f"{1 + 1} things")
+    return Estimate(
+        max(x, 2) + 3 * error,
+        error,
+    )
+def _sample(rng):
+    return rng.integers(2, 5) + 1
+'''
+PATH = "maetheory/graph/made.py"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Folder with one module."""
+    module = tmp_path / PATH
+    module.parent.mkdir(parents=True)
+    module.write_text(MODULE)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_every_operator_does_what_its_examples_say(name: str):
+    operator = OPERATORS[name]
+    for example in operator.examples():
+        found = mutate_code(example.pre_mutation_code, operator(**example.operator_args), example.occurrence)
+        assert found == example.post_mutation_code
+
+
+def test_loosened_guards_and_errors_are_among_the_mutants():
+    changed = {m.changed_lines(MODULE)[1] for m in mutants_of(PATH, MODULE) if m.kind == "loosening"}
+    assert {"LIMIT = (10 * 1e-9)", "LIMIT = (1000 * 1e-9)", "if False:", "max(2, 2) + 3 * error,"} <= changed
+    assert {"(max(x, 2)),", "max(x, 2) + (error),", "0 * (error),"} <= changed
+
+
+def test_messages_annotations_and_worlds_are_left_alone():
+    touched = {m.line for m in mutants_of(PATH, MODULE)}
+    assert touched == {2, 3, 4, 7, 8}
+
+
+def test_a_constant_of_a_rounding_error_is_no_number_to_change():
+    assert not [m for m in mutants_of(PATH, "x = 4 * _EPS * n[1]\n") if m.operator == "NumberReplacer"]
+
+
+def test_the_seed_alone_draws_the_sample(root: Path):
+    one, again, other = (sample(root, 8, seed) for seed in (1, 1, 2))
+    assert one == again != other
+    assert [sum(m.kind == kind for m in one) for kind in KINDS] == [4, 4]
+
+
+def test_survivors_are_found_again_where_their_lines_have_moved(root: Path):
+    mutant = sample(root, 2, 1)[0]
+    removed, added = mutant.changed_lines(MODULE)
+    (root / PATH).write_text(MODULE.replace("LIMIT", "\n\nLIMIT"))
+    wanted = {"path": PATH, "definition": mutant.definition, "operator": mutant.operator}
+    found = find_again(root, [wanted | {"removed": removed, "added": added}])
+    assert [m.line for m in found] == [mutant.line + 2]
+
+
+def test_tests_are_those_that_execute_the_statement_and_its_own_come_first():
+    mutant = next(m for m in mutants_of(PATH, MODULE) if m.operator == "DropExtreme")  # line 7 of the statement from 6
+    covering = CoveringTests(
+        lines={
+            "tests/graph/test_slow.py": {PATH: frozenset({6})},
+            "tests/graph/test_quick.py": {PATH: frozenset({7})},
+            "tests/graph/test_made.py": {PATH: frozenset({8})},
+            "tests/graph/test_other.py": {PATH: frozenset({1, 2, 3, 4, 10})},
+            "tests/theory/test_made.py": {PATH: frozenset({7})},
+            "tests/graph/test_processes.py": {},
+        },
+        seconds=dict.fromkeys(("tests/graph/test_quick.py", "tests/graph/test_processes.py"), 1.0)
+        | {"tests/graph/test_slow.py": 9.0, "tests/graph/test_made.py": 30.0},
+        elsewhere=("tests/graph/test_processes.py",),
+    )
+    assert covering.of(mutant) == [f"tests/graph/test_{name}.py" for name in ("made", "quick", "slow", "processes")]
+
+
+def test_an_outcome_that_was_recorded_is_not_tried_again(root: Path, tmp_path: Path):
+    mutants = sample(root, 4, 1)
+    first = Session(tmp_path / "session.sqlite", mutants)
+    first.record(first.pending()[1][0], trial.Outcome(True, 1.0, ""), "diff")  # and the process is killed: no close
+    second = Session(tmp_path / "session.sqlite", mutants)
+    assert [m for _, m in second.pending()] == [mutants[0], *mutants[2:]]
+    assert [(m, killed) for m, killed, _ in second.results()] == [(mutants[1], False)]
+
+
+def test_a_changed_module_differs_in_time_and_is_restored(root: Path):
+    module = root / PATH
+    before = module.stat().st_mtime_ns
+    restore = tree.plant(module, MODULE.replace("2", "3"))
+    assert module.stat().st_mtime_ns != before
+    restore()
+    assert (module.read_text(), module.stat().st_mtime_ns) == (MODULE, before)
+
+
+@pytest.mark.parametrize(("status", "passed"), [(0, True), (1, False), (2, False), (5, True)])
+def test_the_exit_status_of_pytest_is_the_outcome(tmp_path: Path, status: int, passed: bool):
+    outcome = _outcome(trial.start(tmp_path, [], tmp_path / "log", 60.0, lambda: status))
+    assert outcome.passed is passed
+
+
+def test_a_mistake_that_never_ends_counts_as_noticed(tmp_path: Path):
+    running = trial.start(tmp_path, [], tmp_path / "log", 60.0, lambda: time.sleep(600) or 0)
+    running.deadline = 0.0
+    outcome = _outcome(running)
+    assert not outcome.passed
+    assert outcome.first_failure == "stopped by SIGKILL"
+
+
+def _outcome(running: trial.Trial) -> trial.Outcome:
+    while (outcome := trial.poll(running)) is None:
+        time.sleep(0.01)
+    return outcome
+
+
+def test_equivalent_mutants_do_not_count_and_survivors_do(root: Path, tmp_path: Path):
+    rules = tmp_path / "equivalent.toml"
+    mutants = [m for m in mutants_of(PATH, MODULE) if m.operator == "LoosenTolerance"]
+    tried = [(mutants[0], False, ""), (mutants[1], False, ""), (sample(root, 2, 1)[0], True, "")]
+    rules.write_text('[[mutant]]\npath = "*/other.py"\nreason = "not here"\n')
+    assert report.score(report.read_results(root, tried, rules)) == 1 / 3
+    rules.write_text('[[mutant]]\npath = "*/made.py"\nadded = "LIMIT = (10 *"\nreason = "a reason"\n')
+    found = report.read_results(root, tried, rules)
+    assert report.score(found) == 1 / 2
+    assert "| all | both | 3 | 1 | 1 | 1 | 50.0 % |" in report.page(found, "how", "cost")
+
+
+def test_a_bracket_in_a_rule_stands_for_itself():
+    assert report.matches({"added": "x[0]*"}, {"added": "x[0] + 1"})
+    assert not report.matches({"added": "x[0]*"}, {"added": "x0 + 1"})
+
+
+def test_the_room_of_a_mutant_is_its_package():
+    assert Mutant(PATH, "DropTerm", 0, 1, 0, "f", (1, 1)).room == "graph"
