@@ -1,8 +1,8 @@
 """Errors of metrics of moments cover every spectrum that the stated squaring error allows, and are not much larger.
 
 Let δ be the stated squaring error. Moments are made with a given diagonal second moment and a given δ. The features
-behind them may have any eigenvalues within δ of that diagonal. Over corners of this set, among them those where a metric
-moves most, the metric computed from features must stay within its error, and reach a share of it.
+behind them may have any eigenvalues within δ of that diagonal. Over corners of this set, among them those where a
+metric moves most, the metric computed from features must stay within its error, and reach a share of it.
 """
 
 from __future__ import annotations
