@@ -7,12 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
-from torch import Tensor
 
 from maetheory.core import InputError, Progress, no_progress
-from maetheory.data import ImageSet
 from maetheory.evaluation.collapse.measurement import measure_model
 from maetheory.evaluation.collapse.metric_specs import DEFAULT_METRICS, MetricSpec, select_metrics
 from maetheory.evaluation.collapse.other_initialisations import assessed_metrics, measure_other_initialisations
@@ -27,8 +24,11 @@ from maetheory.evaluation.collapse.tables import (
     sample_size_table,
     spectra_table,
 )
+from maetheory.evaluation.features.collapse_inputs import collapse_inputs
 from maetheory.evaluation.features.encode import Readout
-from maetheory.evaluation.features.feature_sets import Layers
+from maetheory.evaluation.features.feature_sets import GivenFeatures, Layers
+from maetheory.evaluation.features.foreign_model import ChannelValues
+from maetheory.evaluation.features.foreign_output import OutputPart
 from maetheory.masks import MaskLaw
 
 
@@ -55,13 +55,14 @@ class CollapseMeasurements:
     notes: tuple[str, ...]
 
 
-def collapse_report(encoder: Any, images: ImageSet | np.ndarray | Tensor, **options: Any) -> pd.DataFrame:
-    """Return the metrics of a model's features as a table.
+def collapse_report(encoder: Any, images: Any = None, **options: Any) -> pd.DataFrame:
+    """Return the metrics of a model's features, or of features that are given as an array, as a table.
 
     Parameters
     ----------
     encoder, images, **options
-        As for `measure_collapse`.
+        As for `measure_collapse`: ``collapse_report(encoder, images)``, or ``collapse_report(Z)`` of features
+        (n, d), one row per image.
 
     Returns
     -------
@@ -81,9 +82,13 @@ def collapse_report(encoder: Any, images: ImageSet | np.ndarray | Tensor, **opti
 
     Examples
     --------
+    >>> import numpy as np
     >>> images = np.random.default_rng(0).random((60, 1, 4, 4))
     >>> table = collapse_report(lambda pixels: pixels.flatten(1), images, metrics=["mean_cosine"])
     >>> bool(table.low[0] < table.value[0] < table.high[0])
+    True
+    >>> features = images.reshape(60, 16)
+    >>> bool(abs(collapse_report(features, metrics=["mean_cosine"]).value[0] - table.value[0]) < 1e-6)
     True
     """
     return measure_collapse(encoder, images, **options).table
@@ -91,9 +96,13 @@ def collapse_report(encoder: Any, images: ImageSet | np.ndarray | Tensor, **opti
 
 def measure_collapse(
     encoder: Any,
-    images: ImageSet | np.ndarray | Tensor,
+    images: Any = None,
     *,
     readouts: Sequence[Readout] | None = None,
+    readout: Readout | OutputPart | None = None,
+    prefix_tokens: int | None = None,
+    mean: ChannelValues | None = None,
+    std: ChannelValues | None = None,
     layers: Layers = "last",
     final_norm: bool = True,
     metrics: Sequence[str] | None = None,
@@ -112,10 +121,18 @@ def measure_collapse(
 
     Parameters
     ----------
-    encoder : anything `encode` takes
-    images : ImageSet, or array or tensor of shape (N, C, H, W), N at least 3
+    encoder : anything `encode` takes, or features of shape (n, d)
+        An array, tensor or DataFrame of floating-point features is measured as it is; then there are no images, and no
+        initialisation to compare with.
+    images : anything `encode` takes, at least 3
+        ImageSet, array, tensor, list of PIL images, Dataset or DataLoader; labels are not read.
     readouts : sequence of "cls", "mean", "tokens", optional
         By default cls and mean, or mean only for an encoder without a cls token. Tokens are streamed into moments.
+    readout : "cls", "mean", "tokens", or a key, index or callable, optional
+        A single readout; or of another library's model the part of its output, of which `readouts` are taken if it
+        holds tokens.
+    prefix_tokens, mean, std : optional
+        Of another library's model, as for `encode`.
     layers : "last", "all", int, or several
     final_norm : bool, default True
         Whether to apply the encoder's final norm, in every layer.
@@ -153,8 +170,19 @@ def measure_collapse(
         raise InputError(f"n_initialisations must be at least 1, but it is {n_initialisations}")
     names = metrics if metrics is not None else (None if full else DEFAULT_METRICS)
     specs = select_metrics(names, every_convention=conventions == "all")
+    inputs = collapse_inputs(
+        encoder,
+        images,
+        readouts=readouts,
+        readout=readout,
+        prefix_tokens=prefix_tokens,
+        mean=mean,
+        std=std,
+        progress=progress,
+    )
+    encoder, images = inputs.encoder, inputs.images
     settings: dict[str, Any] = {
-        "readouts": readouts,
+        "readouts": inputs.readouts,
         "layers": layers,
         "final_norm": final_norm,
         "batch": batch,
@@ -162,11 +190,13 @@ def measure_collapse(
         "seed": seed,
         "progress": progress,
     }
-    model = measure_model(encoder, images, specs, with_baselines=full, **settings)
+    model = measure_model(encoder, images, specs, with_baselines=full, **settings, **inputs.options)
     untrained = UntrainedMeasurements("", (), {})
     if full:
         untrained = _measure_untrained(encoder, images, specs, n_initialisations, **settings)
-    notes = (*model.notes, *((NO_RANDOM_INIT,) if full and not untrained.models else ()))
+    without_network = isinstance(encoder, GivenFeatures)  # of which the notes of the inputs speak already
+    no_baseline = full and not untrained.models and not without_network
+    notes = (*inputs.notes, *model.notes, *((NO_RANDOM_INIT,) if no_baseline else ()))
     return CollapseMeasurements(
         metric_table(specs, model, untrained, final_norm),
         spectra_table(model, untrained),

@@ -15,14 +15,24 @@ from maetheory.checkpoints import Encoder
 from maetheory.core import InputError, Progress, generator, no_progress
 from maetheory.data import ImageSet
 from maetheory.evaluation.features.backbone import encoder_depth
-from maetheory.evaluation.features.encode import Readout, encode_batches
+from maetheory.evaluation.features.encode import (
+    Readout,
+    check_no_vision_transformer_options,
+    encode_batches,
+    encode_foreign_batches,
+    foreign_reader,
+)
+from maetheory.evaluation.features.evaluation_mode import without_wrappers
+from maetheory.evaluation.features.foreign_model import ChannelValues
+from maetheory.evaluation.features.foreign_output import OutputPart
+from maetheory.evaluation.features.given_features import FEATURES_READOUT
 from maetheory.metrics import Moments
 from maetheory.metrics.moments import merge_moments
 
 N_GROUPS = 20
 MAX_ROWS_IN_MEMORY = 25_600  # images whose rows are all kept: as many as RankMe's publication uses
+ROWS_AT_ONCE = 8192  # of features that are given
 SAMPLED_ROWS = 10_000  # rows kept of a feature set whose moments are streamed
-OUTPUT_READOUT = "output"
 Layers = int | Literal["last", "all"] | Sequence[int | Literal["last"]]
 Layer = int | Literal["last"]
 Floats = NDArray[np.floating[Any]]
@@ -79,6 +89,21 @@ class FeatureSet:
         return int(self.rows.shape[1])
 
 
+@dataclass(frozen=True, eq=False)
+class GivenFeatures:
+    """Features that came without their network, in place of an encoder.
+
+    Attributes
+    ----------
+    rows : ndarray (n, d)
+        As `check_features` returns them.
+    notes : tuple of str
+    """
+
+    rows: Floats
+    notes: tuple[str, ...] = ()
+
+
 def collect_features(
     encoder: Any,
     images: ImageSet | np.ndarray | Tensor,
@@ -86,6 +111,10 @@ def collect_features(
     readouts: Sequence[Readout] | None = None,
     layers: Layers = "last",
     final_norm: bool = True,
+    part: OutputPart | None = None,
+    prefix_tokens: int | None = None,
+    mean: ChannelValues | None = None,
+    std: ChannelValues | None = None,
     seed: int = 0,
     batch: int | None = None,
     progress: Progress = no_progress,
@@ -96,8 +125,11 @@ def collect_features(
 
     Parameters
     ----------
-    encoder, images, final_norm, batch
+    encoder : anything `encode` takes, or GivenFeatures
+    images, final_norm, prefix_tokens, mean, std, batch
         As for `encode`.
+    part : key, index or callable, optional
+        Chooses a part of the output of another library's model.
     readouts : sequence of "cls", "mean", "tokens", optional
         By default cls and mean, or mean only for an encoder without a cls token.
     layers : "last", "all", int, or several
@@ -110,6 +142,10 @@ def collect_features(
     InputError
         As `encode`, and if there are fewer than three images or features hold NaN or infinity (in how many rows).
     """
+    if isinstance(encoder, GivenFeatures):
+        if layers != "last" or not final_norm:
+            raise InputError("features that came without their network have no layers and no final norm to choose")
+        return (_given_feature_set(encoder.rows, seed),)
     n = len(images)
     if n < 3:
         raise InputError(
@@ -121,21 +157,37 @@ def collect_features(
         raise InputError(f"at least one readout is needed: {', '.join(get_args(Readout))}")
     chosen = resolve_layers(encoder, layers)
     group_of_image = generator(seed, "collapse", "groups").permutation(np.arange(n) % min(N_GROUPS, n))
-    accumulators = [
-        _FeatureAccumulator(readout, layer, n, group_of_image, seed) for layer in chosen for readout in named
-    ]
-    foreign, vector_output = encoder_depth(encoder) is None, False
-    # The tokens readout shows whether a callable returns tokens or one vector per image.
-    requested: tuple[Readout, ...] = (*named, "tokens") if foreign else named
-    for image_slice, features in encode_batches(
-        encoder, images, readouts=requested, layers=chosen, final_norm=final_norm, batch=batch, progress=progress
-    ):
-        vector_output = foreign and features[-1].ndim == 2
-        for accumulator, part in zip(accumulators, features, strict=False):
-            accumulator.update(image_slice, part)
-    if vector_output:
-        return (accumulators[0].finalize(OUTPUT_READOUT),)
-    return tuple(accumulator.finalize(accumulator.readout) for accumulator in accumulators)
+    accumulators: dict[tuple[Layer, str], _FeatureAccumulator] = {}
+    reader = foreign_reader(without_wrappers(encoder), part, prefix_tokens, mean, std)
+    if reader is not None:
+        check_no_vision_transformer_options(chosen, final_norm)
+        of_output = encode_foreign_batches(
+            encoder, images, reader, None if readouts is None else named, batch=batch, progress=progress
+        )
+        passes = ((rows, {("last", name): one for name, one in found.items()}) for rows, found in of_output)
+    else:
+        of_layers = encode_batches(
+            encoder, images, readouts=named, layers=chosen, final_norm=final_norm, batch=batch, progress=progress
+        )
+        names = [(layer, readout) for layer in chosen for readout in named]
+        passes = ((rows, dict(zip(names, found, strict=True))) for rows, found in of_layers)
+    for rows, features in passes:
+        for (layer, readout), one in features.items():
+            if (layer, readout) not in accumulators:
+                accumulators[layer, readout] = _FeatureAccumulator(readout, layer, n, group_of_image, seed)
+            accumulators[layer, readout].update(rows, one)
+    return tuple(accumulator.finalize(accumulator.readout) for accumulator in accumulators.values())
+
+
+def _given_feature_set(rows: Floats, seed: int) -> FeatureSet:
+    """Return the rows of given features as a feature set."""
+    n = len(rows)
+    group_of_row = generator(seed, "collapse", "groups").permutation(np.arange(n) % min(N_GROUPS, n))
+    accumulator = _FeatureAccumulator(FEATURES_READOUT, "last", n, group_of_row, seed)
+    for start in range(0, n, ROWS_AT_ONCE):
+        part = rows[start : start + ROWS_AT_ONCE]
+        accumulator.update(slice(start, start + len(part)), torch.from_numpy(part))
+    return accumulator.finalize(FEATURES_READOUT)
 
 
 def default_readouts(encoder: Any) -> tuple[Readout, ...]:

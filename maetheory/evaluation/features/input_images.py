@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -9,6 +11,7 @@ from torch.nn import functional as F
 from maetheory.core import InputError
 from maetheory.data.images import check_pixels
 
+MAX_OF_TWICE_DIVIDED = 1.0001 / 255
 MAX_RESIZED_ASPECT_RATIO = 8  # of a longer image only the middle is resized, so that the output bounds the memory
 
 
@@ -62,16 +65,63 @@ def to_unit_interval(images: Tensor) -> Tensor:
     return images.float() / 255 if images.dtype == torch.uint8 else images.float()
 
 
-def check_tensor_pixels(images: Tensor) -> None:
-    """Check images as an `ImageSet` does.
+def as_image_tensor(images: Any) -> Tensor:
+    """Return an array or tensor of images as a tensor.
 
     Raises
     ------
     InputError
-        If shape, type or range is another, see `maetheory.data.images.check_pixels`.
+        If it is no array of numbers, or of whole numbers that are not uint8, whose scale is not known.
     """
+    try:
+        pixels = torch.as_tensor(images)
+    except (TypeError, ValueError, RuntimeError) as error:
+        kind = getattr(images, "dtype", type(images).__name__)
+        raise InputError(f"images must be uint8 (0..255) or floating point in [0, 1], but they are {kind}") from error
+    if not pixels.is_floating_point() and pixels.dtype != torch.uint8:
+        reach = ""
+        if pixels.numel() and not pixels.is_complex() and pixels.dtype != torch.bool:
+            whole = pixels.long()
+            reach = f", from {whole.min().item()} to {whole.max().item()}"
+        kind = str(pixels.dtype).removeprefix("torch.")
+        raise InputError(
+            f"images must be uint8 (0..255) or floating point in [0, 1], but they are {kind}{reach}: divide them by "
+            "their white level, such as 4095 for twelve bits"
+        )
+    return pixels
+
+
+def check_tensor_pixels(images: Tensor) -> None:
+    """Check images as an `ImageSet` does, and that their scale and the order of their axes are plausible.
+
+    Raises
+    ------
+    InputError
+        If shape, type or range is another, see `maetheory.data.images.check_pixels`; if the channels come last; or if
+        pixels reach so little that they were scaled twice or not at all.
+
+    Examples
+    --------
+    >>> check_tensor_pixels(torch.zeros(2, 32, 32, 3))
+    Traceback (most recent call last):
+    maetheory.core.errors.InputError: images must have shape (N, C, H, W), but (2, 32, 32, 3) has its channels last:
+    give images.transpose(0, 3, 1, 2), or images.permute(0, 3, 1, 2) of a tensor
+    """
+    if images.ndim == 4 and images.shape[3] in (1, 3, 4) and images.shape[1] > 4 and images.shape[2] > 4:
+        raise InputError(
+            f"images must have shape (N, C, H, W), but {tuple(images.shape)} has its channels last: give "
+            "images.transpose(0, 3, 1, 2), or images.permute(0, 3, 1, 2) of a tensor"
+        )
     pixels = images.detach().cpu()
     check_pixels((pixels.float() if pixels.dtype == torch.bfloat16 else pixels).numpy())
+    highest = float(pixels.max())
+    if images.dtype == torch.uint8 and highest == 1:
+        raise InputError("uint8 images lie in 0..255, but these reach from 0 to 1: multiply them by 255")
+    if images.dtype != torch.uint8 and 0 < highest <= MAX_OF_TWICE_DIVIDED:
+        raise InputError(
+            f"floating-point images lie in [0, 1], but these reach to {highest:.3g} only, as if they had been divided "
+            "by 255 twice"
+        )
 
 
 def _gray(images: Tensor) -> Tensor:
