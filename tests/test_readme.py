@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import spearmanr
-from scipy.stats import t as student_t
 
 from maetheory.cli import app
 from maetheory.experiments.mask_law_scores import seed_agreement
-from maetheory.reports import markdown_block, read_published_ledgers, replace_marked_block
+from maetheory.reports import compare_objectives, markdown_block, read_published_ledgers, replace_marked_block
 
 FIGURES = Path(__file__).resolve().parents[1] / "figures"
 README = (FIGURES.parent / "README.md").read_text()
@@ -182,14 +181,12 @@ def test_what_it_found_is_what_the_ledger_holds(experiment: str) -> None:
 @pytest.mark.parametrize(("experiment", "seeds"), [("digits-20", 20), ("tin20-10", 10)])
 def test_many_seeds_differ_as_is_said(experiment: str, seeds: int) -> None:
     ledger = read_published_ledgers(FIGURES)
-    probes = ledger[(ledger.experiment == experiment) & (ledger.metric == "linear_probe")]
-    table = probes.pivot_table(index=["readout", "seed"], columns="objective", values="value")
+    ledger = ledger[ledger.experiment == experiment]
     said = []
     for readout in ("cls", "mean"):
-        difference = 100 * (table["U-MAE"] - table["MAE"]).loc[readout]
-        assert len(difference) == seeds
-        half_width = student_t.ppf(0.975, seeds - 1) * difference.std() / np.sqrt(seeds)
-        said.append(f"{difference.mean():+.2f} ± {half_width:.2f}")
+        found = compare_objectives(ledger, "MAE", "U-MAE", metric="linear_probe", readout=readout)
+        assert found.seeds == seeds
+        said.append(f"{100 * found.difference:+.2f} ± {100 * found.error:.2f}")
     find(
         rf"{re.escape(said[0])}\s+points\s+on\s+cls\s+and(\s+by)?\s+{re.escape(said[1])}\s+on\s+the\s+mean\s+of\s+patches"
     )

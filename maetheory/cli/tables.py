@@ -25,6 +25,12 @@ def table(
     into: Annotated[
         Path | None, typer.Option(help="Document, such as README.md, whose text between the two marks is replaced.")
     ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print instead how many more seeds each claim about accuracy needs.")
+    ] = False,
+    points: Annotated[
+        float, typer.Option(help="With --plan: half the width of the intervals wanted, in percentage points.")
+    ] = 1.0,
     as_json: Json = False,
 ) -> None:
     """Print Tables 1 and 2 of the paper beside our accuracies, and which claims are confirmed, refuted or undecided."""
@@ -37,6 +43,8 @@ def table(
         publish_ledger,
         read_published_ledgers,
         replace_marked_block,
+        seed_plan,
+        seed_plan_text,
     )
 
     for run in add or ():
@@ -47,6 +55,10 @@ def table(
             f"{published} holds no EXPERIMENT/ledger.jsonl; name the folder of published figures with --published, "
             "or publish a run of reproduce with --add"
         )
+    if plan:
+        needs = seed_plan(ledger, points / 100)
+        rows = json.loads(needs.to_json(orient="records"))
+        return print_result({"half_width": points, "plan": rows}, as_json, lambda: seed_plan_text(needs, points / 100))
     block = markdown_block(ledger)
     if into is not None:
         replace_marked_block(into, block)

@@ -4,7 +4,8 @@ Every measured number is one record of a JSON-lines ledger (`ledger`). Compact c
 the figures (`published_ledgers`); the tables of the README are computed from them. Read in this order:
 
 1. ``ledger``, ``published_ledgers``: write and read records.
-2. ``tables``, ``paper_tables``, ``claims``, ``markdown_block``: accuracies beside the paper's, verdicts on its claims.
+2. ``tables``, ``paper_tables``, ``claims``, ``seed_plan``, ``markdown_block``: accuracies beside the paper's, verdicts
+   on its claims, and the seeds that would decide them.
 3. ``theorem_checks``, ``collapse``, ``graph``, ``mask_ratio``: text and JSON of the commands with these names, and
    ``page`` for HTML.
 4. ``diagnosis``, ``graph_study``: load, measure and collect what ``collapse`` and ``graph`` report. They compute rather
@@ -23,6 +24,7 @@ from maetheory.reports.markdown_block import markdown_block, replace_marked_bloc
 from maetheory.reports.page import Section, write_page
 from maetheory.reports.paper_tables import own_results_table, paper_table
 from maetheory.reports.published_ledgers import publish_ledger, read_published_ledgers
+from maetheory.reports.seed_plan import seed_plan, seed_plan_text, seeds_needed
 from maetheory.reports.tables import accuracy_table, format_mean_and_std, format_percent, mean_and_std
 
 __all__ = [
@@ -42,6 +44,9 @@ __all__ = [
     "read_ledger",
     "read_published_ledgers",
     "replace_marked_block",
+    "seed_plan",
+    "seed_plan_text",
+    "seeds_needed",
     "write_page",
 ]
 

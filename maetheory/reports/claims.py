@@ -136,6 +136,17 @@ def compare_objectives(
     return ClaimVerdict(baseline, improved, float(gains.mean()), error, n, spread, image_error, images is not None)
 
 
+def looks_sentence() -> str:
+    """Return the rule of looks, as a sentence."""
+    looks = f"{', '.join(map(str, LOOKS[:-1]))} and {LOOKS[-1]}"
+    level = 100 * (1 - 2 * TAIL)
+    normal = float(stats.norm.isf(TAIL))
+    return (
+        f"At most {len(LOOKS)} looks are planned, at {looks} pairs of seeds; each interval has the level {level:.2f} % "
+        f"({normal:.2f} standard errors over test images), so that all of them together have 95 %."
+    )
+
+
 def t_half_width(spread: float, n: int) -> float:
     """Return half the width of Student's interval of a mean of `n` values with a standard deviation of `spread`."""
     return float(stats.t.isf(TAIL, n - 1) * spread / np.sqrt(n))

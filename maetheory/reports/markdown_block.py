@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 
 from maetheory.core import InputError, atomic_write, printable
+from maetheory.core.files import read_regular_file
 from maetheory.core.printable import MAX_SENTENCE_LENGTH
 from maetheory.data.paper.experiment_names import TABLES, experiment_names
-from maetheory.reports.claims import NOT_RUN, claim_verdicts
+from maetheory.reports.claims import NOT_RUN, claim_verdicts, looks_sentence
 from maetheory.reports.paper_tables import EMPTY_CELL, OBJECTIVES, own_results_table, paper_table
 
 _MARKDOWN_SIGNS = re.compile(r"[\\|`*\[\]~$]|(?<!\w)_|_(?!\w)")
+MAX_DOCUMENT_BYTES = 2**24
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 _RECIPE_SENTENCES = {
     "linear probing": "The paper does not state its recipe.",
@@ -22,10 +24,11 @@ _RECIPE_SENTENCES = {
 }
 _SPREAD_SENTENCE = "± is the standard deviation over seeds, or two standard errors over test images for one seed"
 _VERDICT_RULE = (
-    "Verdicts follow one rule. The difference is taken seed by seed and has a 95 % t-interval over seeds, whose "
-    "half-width is at least two standard errors over test images. A claim is confirmed if the interval lies above 0, "
-    "refuted if it lies below 0, and undecided otherwise. An experiment with a single seed is always undecided, "
-    "because its interval covers test-image sampling only."
+    "Verdicts follow one rule. The difference is taken seed by seed and image by image. Its half-width adds in squares "
+    "that of Student's interval over seeds and that of the normal interval over test images; images are paired where "
+    f"the ledger holds the predictions of both models. {looks_sentence()} A claim is confirmed if the interval lies "
+    "above 0, refuted if it lies below 0, and undecided otherwise. An experiment with a single seed is always "
+    "undecided, because its interval covers test-image sampling only."
 )
 
 
@@ -58,10 +61,15 @@ def replace_marked_block(document: str | Path, block: str) -> bool:
     Raises
     ------
     InputError
-        If the document does not hold each mark once, in order.
+        If the document is no text in UTF-8 of at most 16 MiB, or does not hold each mark once, in order.
+    OSError
+        If there is no such document, or it cannot be written.
     """
     path = Path(document)
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = read_regular_file(path, MAX_DOCUMENT_BYTES).decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} must be a text in UTF-8, but its byte {error.start} is none") from error
     start, end = text.find(BEGIN), text.find(END)
     if text.count(BEGIN) != 1 or text.count(END) != 1 or start > end:
         raise InputError(f"{path} must hold the line {BEGIN} and below it {END}, each once")

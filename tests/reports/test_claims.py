@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from itertools import combinations
 from math import isnan, sqrt
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
+from maetheory.core.packed_bits import pack_bits
 from maetheory.reports import ClaimVerdict, claim_verdicts, compare_objectives
+from maetheory.reports.claims import t_half_width
 
-T_QUANTILES = {
-    2: 12.706204736174707,
-    3: 4.302652729749462,
-    5: 2.7764451051977934,
-}  # 97.5 % of Student's t, n − 1 degrees
+# Quantiles at 1 − 0.05 / 6: of Student's t with n − 1 degrees of freedom, and of the normal law.
+T_QUANTILES = {2: 38.188459297025609, 3: 7.6488039379155398, 5: 3.9607864827701790}
+NORMAL_QUANTILE = 2.3939797998185095
 
 
 def records(cell: str, values: Sequence[float], *, error: float = 0.01, **changes: object) -> list[dict[str, object]]:
@@ -45,7 +47,7 @@ def judged(plain: Sequence[float], better: Sequence[float], **changes: object) -
         ((0.60, 0.63, 0.61), (0.50, 0.52, 0.51), "refuted"),
         ((0.50, 0.52, 0.51), (0.52, 0.50, 0.56), "undecided"),
         ((0.50, 0.60), (0.51, 0.61), "confirmed"),  # pairs agree, though the seeds lie far apart
-        ((0.50, 0.60), (0.51, 0.63), "undecided"),  # two seeds need differences that agree to a twelfth
+        ((0.50, 0.60), (0.51, 0.612), "undecided"),  # two seeds need differences that agree to a thirty-eighth
     ],
 )
 def test_seeds_decide(plain: Sequence[float], better: Sequence[float], label: str) -> None:
@@ -58,14 +60,14 @@ def test_seeds_decide(plain: Sequence[float], better: Sequence[float], label: st
 def test_seeds_that_agree_by_chance_prove_nothing() -> None:
     """One more of 360 images is correct in both seeds: the spread over seeds is 0, the error over images is not."""
     found = judged([330 / 360, 328 / 360], [331 / 360, 329 / 360], error=0.03)
-    assert (found.label, found.error) == ("undecided", pytest.approx(0.03 * sqrt(2)))
+    assert (found.label, found.error) == ("undecided", pytest.approx(NORMAL_QUANTILE / 2 * 0.03 * sqrt(2)))
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])
 def test_the_interval_is_students(n: int) -> None:
     """The error equals a quantile of the t table times the spread, computed as a sum over pairs of seeds."""
     gains = [0.01 * (i * i - 2) for i in range(n)]
-    found = judged([0.5] * n, [0.5 + gain for gain in gains], error=1e-4)
+    found = judged([0.5] * n, [0.5 + gain for gain in gains], error=0.0)
     variance = sum((a - b) ** 2 for a, b in combinations(gains, 2)) / (n * (n - 1))
     assert found.difference == pytest.approx(sum(gains) / n, rel=1e-12)
     assert found.error == pytest.approx(T_QUANTILES[n] * sqrt(variance / n), rel=1e-9)
@@ -77,9 +79,63 @@ def test_one_seed_decides_nothing(gain: float) -> None:
     """Its error covers test images only; in cifar10-small effective ranks vary ten times as much over seeds."""
     ledger = pd.DataFrame(records("MAE", [0.5], error=0.03) + records("U-MAE", [0.5 + gain], error=0.04))
     found = compare_objectives(ledger, "MAE", "U-MAE", metric="linear_probe", readout="cls")
-    assert found.error == pytest.approx(0.05)
+    assert found.error == pytest.approx(NORMAL_QUANTILE / 2 * 0.05)
     assert found.label == "undecided"
     assert found.rule == "one seed: error over test images only"
+
+
+def with_predictions(plain: np.ndarray, better: np.ndarray) -> pd.DataFrame:
+    """Return records of two objectives whose predictions, (seeds, images) of booleans, are known."""
+    rows = []
+    for cell, correct in (("MAE", plain), ("U-MAE", better)):
+        shares = correct.mean(1)
+        errors = 2 * np.sqrt(shares * (1 - shares) / correct.shape[1])
+        rows += [
+            one | {"error": error, "correct": pack_bits(hits), "test_images": correct.shape[1]}
+            for one, error, hits in zip(records(cell, list(shares)), errors, correct, strict=True)
+        ]
+    return pd.DataFrame(rows)
+
+
+def test_the_images_both_models_miss_do_not_blur_their_difference() -> None:
+    """5 of 400 images are gained in every seed; 200 are hard for both, which an unpaired error counts."""
+    plain = np.zeros((3, 400), bool)
+    plain[:, :200] = True
+    better = plain.copy()
+    better[:, 200:212] = True
+    ledger = with_predictions(plain, better)
+    found = compare_objectives(ledger, "MAE", "U-MAE", metric="linear_probe", readout="cls")
+    gain = np.zeros(400)
+    gain[200:212] = 1
+    assert found.error == pytest.approx(NORMAL_QUANTILE * gain.std(ddof=1) / 20, rel=1e-12)
+    assert (found.label, found.rule) == ("confirmed", "3 seeds, paired, and paired test images")
+    unpaired = compare_objectives(ledger.drop(columns="correct"), "MAE", "U-MAE", metric="linear_probe", readout="cls")
+    assert (unpaired.label, unpaired.rule) == ("undecided", "3 seeds, paired")
+    ledger.loc[0, "correct"] = None  # one of the models has no predictions: none can be paired
+    assert not compare_objectives(ledger, "MAE", "U-MAE", metric="linear_probe", readout="cls").paired_images
+
+
+def test_seeds_and_images_both_count() -> None:
+    """Where both errors are alike, the interval covers only as the root of their squares, not as the larger.
+
+    The difference of an image is drawn as one of seed plus one of image, with standard deviations of their means that
+    make both half-widths equal. At 20 seeds, 1 − 0.05 / 3 of the intervals should cover the true difference.
+    """
+    seeds, images, draws = 20, 60, 2000
+    rng = np.random.default_rng(0)
+    t_over_normal = stats.t.isf(0.05 / 6, seeds - 1) / NORMAL_QUANTILE
+    of_seed = rng.standard_normal((draws, seeds)) / t_over_normal * np.sqrt(seeds / images)
+    of_image = rng.standard_normal((draws, images))
+    means = of_seed.mean(1) + of_image.mean(1)
+    by_seed = np.array([t_half_width(row.std(ddof=1), seeds) for row in of_seed])
+    by_image = NORMAL_QUANTILE * of_image.std(axis=1, ddof=1) / np.sqrt(images)
+    covered = np.abs(means) <= np.hypot(by_seed, by_image)
+    larger = np.abs(means) <= np.maximum(by_seed, by_image)
+    assert covered.mean() >= 1 - 0.05 / 3 - 3 * np.sqrt(0.05 / 3 / draws)
+    assert larger.mean() < 0.95
+    found = judged([0.5, 0.5, 0.5], [0.6, 0.61, 0.62], error=0.02)
+    spread = T_QUANTILES[3] * 0.01 / sqrt(3)
+    assert found.error == pytest.approx(np.hypot(spread, NORMAL_QUANTILE / 2 * 0.02 * sqrt(2)), rel=1e-9)
 
 
 def test_what_is_missing_was_not_run() -> None:
