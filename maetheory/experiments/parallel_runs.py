@@ -29,7 +29,7 @@ from maetheory.training import TrainStep
 from maetheory.training.batches import batch_source
 from maetheory.training.callback import Callback
 from maetheory.training.logbook import read_log
-from maetheory.training.task import LoopConfig
+from maetheory.training.loop_config import LoopConfig
 
 _POLL_SECONDS = 1.0
 _run_lock = threading.Lock()  # in a worker: held while a job runs

@@ -115,9 +115,10 @@ def _compact_record(record: dict[Any, Any]) -> dict[Any, Any]:
     """Return a record with the non-default fields of its recipe and the main fields of its provenance."""
     kept = {name: value for name, value in record.items() if not (isinstance(value, float) and value != value)}
     recipe, provenance = TrainConfig.from_dict(record["training"]), record["provenance"]
-    encoder = _non_default_fields(recipe.model.encoder)
+    encoder, changed = _non_default_fields(recipe.model.encoder), _non_default_fields(recipe)
+    training = {name: changed[name] for name in recipe.field_names() if name in changed}
     return kept | {
-        "training": _non_default_fields(recipe) | {"model": _non_default_fields(recipe.model) | {"encoder": encoder}},
+        "training": training | {"model": _non_default_fields(recipe.model) | {"encoder": encoder}},
         "provenance": {name: provenance[name] for name in _PROVENANCE_KEYS}
         | {"torch": provenance["versions"]["torch"]},
     }

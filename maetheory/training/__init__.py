@@ -1,11 +1,12 @@
 """Train masked autoencoders, on one device or many, and monitor the collapse of their features.
 
-Read `config` (`TrainConfig`, the recipe), `task` (the protocol that masked modelling and fine-tuning implement),
-`masked_modelling` (its loss), `loop` (steps, logging, checkpoints) and `callback`. Around the loop: `schedule`,
-`batches` and `folder_dataset` (images in memory, or decoded by a DataLoader), `fabric` and `sharding` (processes),
-`checkpointing`, `checkpoint_reading` (whether one is whole) and `resume`, `run_folder` (one run at a time), `logbook`.
-`monitor` is a callback that measures the features of the training batches; `feature_source`, `feature_window` and
-`running_moments` are its parts, `lightning_monitor` is its form for Lightning.
+Read `loop_config` (the fields of every recipe), `config` (`TrainConfig`, the recipe of masked modelling), `task` (the
+protocol that masked modelling and fine-tuning implement), `masked_modelling` (its loss), `loop` (steps, logging,
+checkpoints) and `callback`. Around the loop: `schedule`, `batches` and `folder_dataset` (images in memory, or decoded
+by a DataLoader), `fabric` and `sharding` (processes), `checkpointing`, `checkpoint_reading` (whether one is whole) and
+`resume`, `run_folder` (one run at a time), `logbook`. `monitor` is a callback that measures the features of the
+training batches; `feature_source`, `feature_window` and `running_moments` are its parts, `lightning_monitor` is its
+form for Lightning.
 
 Random draws are functions of (seed, step) alone, so a resumed run is the uninterrupted run, and two processes draw the
 same masks as one. The loop evaluates nothing itself: callbacks are given the model and return values to log.
@@ -25,13 +26,15 @@ from maetheory.training.checkpointing import load_run
 from maetheory.training.config import TrainConfig
 from maetheory.training.fabric import make_fabric
 from maetheory.training.loop import TrainResult, fit
+from maetheory.training.loop_config import LoopConfig, check_loop_config
 from maetheory.training.masked_modelling import train
 from maetheory.training.monitor import CollapseMonitor
 from maetheory.training.schedule import learning_rate
-from maetheory.training.task import Task, check_loop_config
+from maetheory.training.task import Task
 
 __all__ = [
     "CollapseMonitor",
+    "LoopConfig",
     "Task",
     "TrainConfig",
     "TrainResult",

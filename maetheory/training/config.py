@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
 from maetheory.core import InputError, printable_value
 from maetheory.masks import MaskLaw, make_mask_law
 from maetheory.models import MAEConfig
 from maetheory.models.penalties import UNIFORMITY_FORMS, UniformityForm
-from maetheory.training.task import check_loop_config
+from maetheory.training.loop_config import LoopConfig, check_loop_config
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """Recipe of masked pretraining.
+class TrainConfig(LoopConfig):
+    """Recipe of masked pretraining: its own fields, and those of `LoopConfig`.
 
     Attributes
     ----------
@@ -32,22 +32,8 @@ class TrainConfig:
         Whether to L2-normalise those vectors first; only the form "squares" allows false.
     mask_ratio : float
     mask_law : "uniform", "bernoulli" or "block"
-    epochs, batch : int
-        `batch` is global: over all processes and accumulated micro-batches.
-    base_lr : float
-        Peak learning rate per 256 images, so the peak is base_lr · batch / 256.
-    warmup_epochs : float
-    weight_decay, beta1, beta2 : float
-        AdamW; biases, norms, tokens and position tables are not decayed.
-    clip : float
-        Largest gradient norm; 0 does not clip.
     accumulate : int
         Micro-batches per step; with more than one, uniformity compares images inside a micro-batch only.
-    seed : int
-    log_every : int
-        Steps between lines of metrics.jsonl.
-    save_seconds : float
-        A checkpoint is written when this long has passed since the last one, and at the end.
     """
 
     model: MAEConfig = field(default_factory=MAEConfig)
@@ -59,18 +45,6 @@ class TrainConfig:
     uniformity_normalize: bool = True
     mask_ratio: float = 0.75
     mask_law: Literal["uniform", "bernoulli", "block"] = "uniform"
-    epochs: int = 100
-    batch: int = 256
-    base_lr: float = 1.5e-4
-    warmup_epochs: float = 10.0
-    weight_decay: float = 0.05
-    beta1: float = 0.9
-    beta2: float = 0.95
-    clip: float = 0.0
-    accumulate: int = 1
-    seed: int = 0
-    log_every: int = 10
-    save_seconds: float = 60.0
 
     def __post_init__(self) -> None:
         self.law()
@@ -116,10 +90,6 @@ class TrainConfig:
         words += ["authors"] if self.uniformity_convention == "authors" else []
         words += ["mean"] if self.uniformity_readout == "mean" else []
         return " ".join(words)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return nested plain values, ready for JSON."""
-        return asdict(self)
 
     @staticmethod
     def from_dict(record: dict[str, Any]) -> TrainConfig:

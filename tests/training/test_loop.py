@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -336,3 +336,10 @@ def test_impossible_recipes(change: dict[str, object], word: str) -> None:
 
 def test_config_survives_json() -> None:
     assert TrainConfig.from_dict(json.loads(json.dumps(CONFIG.to_dict()))) == CONFIG
+
+
+def test_a_recipe_lists_its_own_fields_before_those_of_every_recipe() -> None:
+    own, shared = ["model", "objective"], ["seed", "log_every", "save_seconds"]
+    names = list(CONFIG.to_dict())
+    assert (names[:2], names[-3:]) == (own, shared)  # the order of published ledgers
+    assert sorted(names) == sorted(field.name for field in fields(TrainConfig))

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import KW_ONLY, dataclass
+from typing import Literal
 
 from maetheory.core import InputError
-from maetheory.training import check_loop_config
+from maetheory.training.loop_config import LoopConfig, check_loop_config
 
 
 @dataclass(frozen=True)
-class FinetuneConfig:
+class FinetuneConfig(LoopConfig):
     """Hyperparameters of `finetune`; by default those of MAE's ViT-B on ImageNet (He et al. 2022, table 9).
 
     RandAugment and random erasing of that recipe are not implemented. A training `FolderStream` takes random resized
     crops; `crop` and `flip` are meant for small images, and off by default.
+
+    The fields that are not explained here are those of `maetheory.training.loop_config.LoopConfig`.
 
     Attributes
     ----------
     readout : "mean" or "cls"
         Input of the head: the mean of the patch tokens, with a norm of its own in place of the encoder's final norm,
         or the cls token after the final norm.
-    epochs, batch : int
-        `batch` is global: over all processes and accumulated micro-batches.
     base_lr : float
         Peak learning rate of the head per 256 images.
-    warmup_epochs : float
-        Length of the linear warm-up; after it, cosine decay to zero.
-    weight_decay, beta1, beta2 : float
-        Of AdamW; biases, norms, tokens and position tables have no weight decay.
     layer_decay : float
         The learning rate of a layer k below the head is multiplied by layer_decayᵏ; 1 treats all layers alike.
     drop_path : float
@@ -43,24 +39,13 @@ class FinetuneConfig:
         Largest random shift of an image in pixels, padded with black.
     flip : bool
         Whether to flip half of the images horizontally.
-    clip : float
-        Largest gradient norm; 0 switches clipping off.
-    accumulate : int
-        Micro-batches per step.
-    seed : int
-    log_every : int
-        Steps between lines of metrics.jsonl.
-    save_seconds : float
-        Seconds between checkpoints; one more is written at the end.
     """
 
     readout: Literal["mean", "cls"] = "mean"
-    epochs: int = 100
+    _: KW_ONLY
     batch: int = 1024
     base_lr: float = 5e-4
     warmup_epochs: float = 5.0
-    weight_decay: float = 0.05
-    beta1: float = 0.9
     beta2: float = 0.999
     layer_decay: float = 0.65
     drop_path: float = 0.1
@@ -69,11 +54,6 @@ class FinetuneConfig:
     smoothing: float = 0.1
     crop: int = 0
     flip: bool = False
-    clip: float = 0.0
-    accumulate: int = 1
-    seed: int = 0
-    log_every: int = 10
-    save_seconds: float = 60.0
 
     def __post_init__(self) -> None:
         check_loop_config(self)
@@ -104,7 +84,3 @@ class FinetuneConfig:
             f"{self.smoothing:g}, crop {self.crop}, {'flips' if self.flip else 'no flips'}, seed "
             f"{self.seed}"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values, ready for JSON."""
-        return asdict(self)
