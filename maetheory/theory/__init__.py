@@ -15,8 +15,9 @@ Read in this order:
   common offsets are removed.
 - :mod:`~maetheory.theory.graph_quantities`, :mod:`~maetheory.theory.exact_probe`: constants, norms and the linear probe
   of a finite world, which several statements use; :mod:`~maetheory.theory.propagated_errors`: errors of quotients and
-  projectors; :mod:`~maetheory.theory.closed_form_mixture` and
-  :mod:`~maetheory.theory.mask_ratio_sweep`: the spectrum and the bounds of one world at every mask ratio.
+  projectors; :mod:`~maetheory.theory.example_graphs`: graphs on which statements attain equality;
+  :mod:`~maetheory.theory.closed_form_mixture` and :mod:`~maetheory.theory.mask_ratio_sweep`: the spectrum and the
+  bounds of one world at every mask ratio.
 - :mod:`~maetheory.theory.statements`: one statement per module; it lists `THEOREMS`.
 - :mod:`~maetheory.theory.standard_worlds`, :mod:`~maetheory.theory.survey`: fixed worlds, and the summary of all
   theorems on them.

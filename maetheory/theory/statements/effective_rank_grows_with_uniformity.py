@@ -45,6 +45,7 @@ import numpy as np
 from maetheory.core import InputError
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square
+from maetheory.theory.example_graphs import four_view_graph
 from maetheory.theory.graph_quantities import eigenvalues, umae_loss
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import DECODER_CONSTANT, bi_lipschitz
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import broken as merged
@@ -142,13 +143,9 @@ def _terms(graph: MaskGraph, features: np.ndarray, weight: float, lipschitz: flo
     return rank_measures(_water_filling_spectrum(graph, features, weight, lipschitz)[1])
 
 
-def _graph() -> MaskGraph:
-    return MaskGraph.from_joint([[0.2, 0.05, 0.0], [0.1, 0.15, 0.05], [0.0, 0.1, 0.15], [0.1, 0.0, 0.1]])
-
-
 def tight() -> Objects:
     """Return the minimiser with three features on a connected graph, a linear decoder and the targets it predicts."""
-    graph = _graph()
+    graph = four_view_graph()
     features = minimiser(graph, 3, weight=0.3, lipschitz=2.0, energy=1.5)
     h = features / math.sqrt(2.0)
     targets = graph.joint.T @ h / graph.degrees[1][:, None]

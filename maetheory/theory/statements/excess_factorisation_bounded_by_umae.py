@@ -38,6 +38,7 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import conditional_mean, mean_square, reconstruction_loss
+from maetheory.theory.example_graphs import four_view_graph
 from maetheory.theory.graph_quantities import (
     eigenvalues,
     factorisation_error,
@@ -126,7 +127,7 @@ def equality_world(graph: MaskGraph, k: int, lipschitz: float = 1.0, weight: flo
 
 def tight() -> Objects:
     """Return the best two features of a connected graph of three directions, with L = 4 and λ = 0.3."""
-    graph = MaskGraph.from_joint([[0.2, 0.05, 0.0], [0.1, 0.15, 0.05], [0.0, 0.1, 0.15], [0.1, 0.0, 0.1]])
+    graph = four_view_graph()
     return equality_world(graph, 2, lipschitz=4.0, weight=0.3)
 
 

@@ -39,6 +39,7 @@ import numpy as np
 from maetheory.core import InputError
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import best_prediction, irreducible_loss, mean_square, reconstruction_loss
+from maetheory.theory.example_graphs import four_view_graph
 from maetheory.theory.graph_quantities import column_basis, reconstruction_scale, weighted_rows
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 from maetheory.theory.theorem_objects import Objects
@@ -133,7 +134,7 @@ def _conform(world: dict[str, Any]) -> Objects:
 
 
 def _example() -> tuple[MaskGraph, np.ndarray]:
-    graph = MaskGraph.from_joint([[0.2, 0.05, 0.0], [0.1, 0.15, 0.05], [0.0, 0.1, 0.15], [0.1, 0.0, 0.1]])
+    graph = four_view_graph()
     return graph, np.array([[1.0, 0.0, 2.0], [0.0, -1.0, 1.0], [-2.0, 1.0, 0.5]])
 
 

@@ -35,6 +35,7 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import conditional_mean, mean_square, positive_pair_distance, reconstruction_loss
+from maetheory.theory.example_graphs import three_view_graph
 from maetheory.theory.graph_quantities import reconstruction_scale
 from maetheory.theory.statements import reconstruction_bounds_encoder_alignment as printed
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import DECODER_CONSTANT, bi_lipschitz
@@ -52,7 +53,7 @@ def _size(graph: MaskGraph, features: np.ndarray, h: np.ndarray, targets: np.nda
 
 def tight() -> Objects:
     """Return two features decoded to three by half an isometry (L = 4), every target the mean of its predictions."""
-    graph = MaskGraph.from_joint([[0.1, 0.2, 0.0], [0.15, 0.05, 0.1], [0.0, 0.1, 0.3]])
+    graph = three_view_graph()
     features = np.array([[1.0, 0.0], [-1.0, 2.0], [0.5, 0.5]])
     h = features @ np.array([[0.3, 0.4, 0.0], [0.0, 0.0, 0.5]])  # (N1, 2) @ (2, 3)
     return {"graph": graph, "features": features, "h": h, "targets": conditional_mean(graph, h)}

@@ -36,6 +36,7 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import conditional_mean, mean_square, positive_pair_distance, reconstruction_loss
+from maetheory.theory.example_graphs import three_view_graph
 from maetheory.theory.graph_quantities import reconstruction_scale
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
@@ -67,7 +68,7 @@ def _alignment_and_bias(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) ->
 
 
 def _rhs(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
-    return _distance_over_pairs(graph, h) / 2 + conditional_bias(graph, h, targets)
+    return sum(_alignment_and_bias(graph, h, targets).values())
 
 
 def _distance_over_pairs(graph: MaskGraph, h: np.ndarray) -> float:
@@ -81,7 +82,7 @@ def _distance_over_pairs(graph: MaskGraph, h: np.ndarray) -> float:
 
 def tight() -> Objects:
     """Return a world in which both terms are positive: views that share targets, misaligned and biased."""
-    graph = MaskGraph.from_joint([[0.1, 0.2, 0.0], [0.15, 0.05, 0.1], [0.0, 0.1, 0.3]])
+    graph = three_view_graph()
     h = np.array([[1.0, 0.0], [-1.0, 2.0], [0.5, 0.5]])
     return {"graph": graph, "h": h, "targets": np.array([[0.0, 1.0], [2.0, 0.0], [1.0, -1.0]])}
 

@@ -34,6 +34,7 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import best_prediction, irreducible_loss, mean_square, reconstruction_loss
+from maetheory.theory.example_graphs import three_view_graph
 from maetheory.theory.graph_quantities import reconstruction_scale
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
@@ -62,12 +63,12 @@ def _irreducible_and_excess(graph: MaskGraph, h: np.ndarray, targets: np.ndarray
 
 
 def _rhs(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:
-    return irreducible_loss(graph, targets) + excess_loss(graph, h, targets)
+    return sum(_irreducible_and_excess(graph, h, targets).values())
 
 
 def tight() -> Objects:
     """Return a world in which both terms are positive: targets that views do not determine, and a wrong prediction."""
-    graph = MaskGraph.from_joint([[0.1, 0.2, 0.0], [0.15, 0.05, 0.1], [0.0, 0.1, 0.3]])
+    graph = three_view_graph()
     h = np.array([[1.0, 0.0], [-1.0, 2.0], [0.5, 0.5]])
     return {"graph": graph, "h": h, "targets": np.array([[0.0, 1.0], [2.0, 0.0], [1.0, -1.0]])}
 

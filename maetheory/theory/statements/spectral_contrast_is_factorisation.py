@@ -33,6 +33,7 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, spectral_loss
+from maetheory.theory.example_graphs import four_view_graph
 from maetheory.theory.graph_quantities import eigenvalues, factorisation_error, frobenius_square
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
@@ -68,18 +69,14 @@ def minimiser(graph: MaskGraph, k: int) -> np.ndarray:
     return np.pad(rows, ((0, 0), (0, k - rows.shape[1]))) / np.sqrt(graph.degrees[0])[:, None]
 
 
-def _graph() -> MaskGraph:
-    return MaskGraph.from_joint([[0.2, 0.05, 0.0], [0.1, 0.15, 0.05], [0.0, 0.1, 0.15], [0.1, 0.0, 0.1]])
-
-
 def tight() -> Objects:
     """Return arbitrary features on a connected graph: the identity holds for all."""
-    return {"graph": _graph(), "features": np.array([[1.0, 0.3], [-0.5, 2.0], [0.2, 0.1], [1.5, -1.0]])}
+    return {"graph": four_view_graph(), "features": np.array([[1.0, 0.3], [-0.5, 2.0], [0.2, 0.1], [1.5, -1.0]])}
 
 
 def tight_minimum() -> Objects:
     """Return the two features that minimise the contrast on a graph of three directions."""
-    return {"graph": _graph(), "features": minimiser(_graph(), 2)}
+    return {"graph": four_view_graph(), "features": minimiser(four_view_graph(), 2)}
 
 
 THEOREM = Theorem(

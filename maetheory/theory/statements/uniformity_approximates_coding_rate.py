@@ -38,6 +38,7 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, uniformity_loss
+from maetheory.theory.example_graphs import three_view_graph
 from maetheory.theory.graph_quantities import weighted_rows
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
@@ -97,7 +98,7 @@ def _sample(rng: np.random.Generator) -> Objects:
 
 def tight() -> Objects:
     """Return the degenerate equality: all features 0."""
-    graph = MaskGraph.from_joint([[0.1, 0.2, 0.0], [0.15, 0.05, 0.1], [0.0, 0.1, 0.3]])
+    graph = three_view_graph()
     return {"graph": graph, "features": np.zeros((3, 2)), "distortion": 1.0}
 
 
