@@ -1,4 +1,4 @@
-"""Assumptions about pairs of graphs in ball arithmetic: same images, same positions, uniform masks, transposition.
+"""Assumptions about pairs of graphs in ball arithmetic: same images, same positions, uniform or complementary masks.
 
 A graph does not store its mask law. The property that a theorem uses follows from the laws of images and views: under
 uniform masks a view of fewer patches is a uniform part of a view of more patches, image by image. This is compared
@@ -15,10 +15,19 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 from maetheory.theory.certified.assumptions import ROUNDING_TOLERANCE, Margin
-from maetheory.theory.certified.balls import Ball, ball, ball_max, ball_sum, enclosure, nonnegative_sqrt, squared_norm
+from maetheory.theory.certified.balls import (
+    Ball,
+    ball,
+    ball_max,
+    ball_sum,
+    enclosure,
+    nonnegative_sqrt,
+    power,
+    squared_norm,
+)
 from maetheory.theory.certified.graph import BallGraph, normalised
 from maetheory.theory.statements.label_error_grows_with_mask_ratio import contents_agree, keeps_positions, uniform_parts
-from maetheory.theory.statements.mask_ratio_duality import match_nodes
+from maetheory.theory.statements.mask_ratio_duality import match_nodes, symbols_of_images
 
 _MAX_UNKNOWNS = 20_000
 Law = dict[tuple[int, int], Ball]
@@ -35,6 +44,13 @@ def _exact_margin(words: str) -> Margin:
 def _absolute_differences(one: Law, two: Law) -> list[Ball]:
     """Absolute differences of two sparse laws, entry by entry."""
     return [abs(_probability_at(one, at) - _probability_at(two, at)) for at in {**one, **two}]
+
+
+def relative_differences(one: Law, two: Law) -> list[Ball]:
+    """Differences |a − b| / max(a, b) of two sparse laws of positive masses; 1 where only one has mass."""
+    both = [(one[at], two[at]) for at in one if at in two]
+    alone = len(one.keys() ^ two.keys())
+    return [abs(a - b) / a.max(b) for a, b in both] + [ball(1)] * alone
 
 
 def _probability_at(law: Law, at: tuple[int, int]) -> Ball:
@@ -118,12 +134,17 @@ def _uneven_masks(graph: BallGraph, visible: int) -> list[Ball]:
     contents = graph.float_graph.view_contents
     if contents is None or contents.masks is None:
         return []
-    member = np.unique(contents.masks, axis=0, return_inverse=True)[1].ravel()
     number = comb(contents.masks.shape[1], visible)
-    masses = [ball(0)] * (int(member.max()) + 1)
-    for mask, d in zip(member, graph.degrees[0]):
-        masses[mask] += d
-    return [abs(mass - ball(1) / number) for mass in masses] if len(masses) == number else [ball(1)]
+    masses = _masses_of_masks(graph, contents.masks)
+    return [abs(mass - ball(1) / number) for mass in masses.values()] if len(masses) == number else [ball(1)]
+
+
+def _masses_of_masks(graph: BallGraph, masks: np.ndarray) -> dict[tuple[bool, ...], Ball]:
+    """Mass of each distinct mask (True = visible) of the views, given with one row per view."""
+    masses: dict[tuple[bool, ...], Ball] = {}
+    for mask, d in zip(map(tuple, masks.tolist()), graph.degrees[0]):
+        masses[mask] = masses.get(mask, ball(0)) + d
+    return masses
 
 
 def _entries_by_index(triples: Iterable[tuple[int, int, Ball]]) -> Law:
@@ -145,24 +166,64 @@ def _support_of_law(law: Law) -> set[tuple[int, int]]:
     return {at for at, w in law.items() if not w.is_zero()}
 
 
-def is_transposed(graph: BallGraph, complement: BallGraph) -> Margin:
-    """Margin of duality: the complement is the graph with views and targets exchanged.
+def has_complementary_masks(graph: BallGraph, complement: BallGraph) -> Margin:
+    """Margin of complementary mask laws of the same images, in relative terms; of the whole law if masks are unknown.
+
+    Image and mask are independent. If their masses agree up to a relative δ, all masses of pairs, nodes and classes
+    agree up to a factor r = (1 − δ)⁻², hence the entries of Ā_M up to r²; as Ā_M is non-negative and has norm one,
+    singular values, label errors and relative masses differ by at most r² − 1.
+    """
+    one, two = graph.float_graph, complement.float_graph
+    contents, other_contents = one.view_contents, two.view_contents
+    if contents is None or other_contents is None or contents.masks is None or other_contents.masks is None:
+        return _is_transposed(graph, complement)
+    labels, others = one.image_labels, two.image_labels
+    same_number = one.image_views.shape[0] == two.image_views.shape[0]
+    same_labels = labels is None or others is None or np.array_equal(labels, others)
+    if not same_number or not same_labels or not np.array_equal(symbols_of_images(one), symbols_of_images(two)):
+        return _failed_margin("the images differ in number, labels or contents")
+    exchanged = _masses_of_masks(complement, ~other_contents.masks)
+    of_masks = relative_differences(_masses_of_masks(graph, contents.masks), exchanged)
+    of_images = relative_differences(_image_masses(graph), _image_masses(complement))
+    most = ball_max([*of_masks, *of_images])
+    cost = power(1 / (1 - most), 4) - 1 if most < 1 else ball(inf)
+    words = f"masses of masks and images agree within {enclosure(most)} of their size"
+    return Margin(-most, ball(ROUNDING_TOLERANCE), words, cost)
+
+
+def transposed_law(graph: BallGraph, complement: BallGraph) -> Law | None:
+    """Law of the complement with views and targets exchanged, by the nodes of `graph`; None if nodes do not match."""
+    one, two = graph.float_graph, complement.float_graph
+    counterparts = match_nodes(one, two) if one.shape == two.shape[::-1] else None
+    if counterparts is None:
+        return None
+    view_of, target_of = ({int(j): i for i, j in enumerate(side)} for side in counterparts)
+    return {(view_of[j], target_of[i]): w for i, j, w in complement.pairs}
+
+
+def law_of_pairs(graph: BallGraph) -> Law:
+    """Probability of every pair of view and target that occurs."""
+    return _entries_by_index(graph.pairs)
+
+
+def _is_transposed(graph: BallGraph, complement: BallGraph) -> Margin:
+    """Margin of two graphs that do not know their masks: the complement has views and targets exchanged.
 
     Singular values differ by at most ‖Ā_M − Ā_M'ᵀ‖_F, in which each difference is weighted by its masses, and label
-    errors by the sum of the differences of the class laws; components differ only if the sets of pairs differ.
+    errors by the sum of the differences of the class laws; components differ only if the sets of pairs differ, and
+    masses of pairs by their own relative differences.
     """
     one, two = graph.float_graph, complement.float_graph
     if one.shape != two.shape[::-1]:
         return _failed_margin(f"the graphs are {one.shape} and {two.shape}")
-    counterparts = match_nodes(one, two)
-    if counterparts is None:
+    counterparts, transposed = match_nodes(one, two), transposed_law(graph, complement)
+    if counterparts is None or transposed is None:
         return _failed_margin("a view or target of one graph shows what no target or view of the other does")
     if one.image_labels is not None and two.image_labels is not None and one.n_classes != two.n_classes:
         return _failed_margin(f"they have {one.n_classes} and {two.n_classes} classes")
     views, targets = counterparts
-    back = {int(j): i for i, j in enumerate(targets)}, {int(j): i for i, j in enumerate(views)}
-    transposed = {(back[1][j], back[0][i]): w for i, j, w in complement.pairs}
-    differences, of_classes = _absolute_differences(_entries_by_index(graph.pairs), transposed), ball(0)
+    law = law_of_pairs(graph)
+    differences, of_classes = _absolute_differences(law, transposed), ball(0)
     if one.image_labels is not None and two.image_labels is not None:
         for mine, other, counterpart in (
             (graph.class_law, complement.target_class_law, views),
@@ -170,14 +231,15 @@ def is_transposed(graph: BallGraph, complement: BallGraph) -> Margin:
         ):
             gaps = [abs(x - y) for row, at in zip(mine, counterpart) for x, y in zip(row, other[at])]
             differences, of_classes = differences + gaps, of_classes + ball_sum(gaps)
-    if _support_of_law(_entries_by_index(graph.pairs)) != _support_of_law(transposed):
+    if _support_of_law(law) != _support_of_law(transposed):
         cost = ball(max(one.shape))
     else:
         exchanged = complement.joint.transpose().tolist()  # (N2', N1')
         rows = [[exchanged[i][j] for j in targets] for i in views]
         sides = [complement.degrees[1][i] for i in views], [complement.degrees[0][j] for j in targets]
         normalised_difference = normalised(graph.joint, *graph.degrees) - normalised(type(graph.joint)(rows), *sides)
-        cost = nonnegative_sqrt(squared_norm(normalised_difference)) + of_classes
+        of_values = nonnegative_sqrt(squared_norm(normalised_difference)) + of_classes
+        cost = ball_max([of_values, *relative_differences(law, transposed)])
     return _agreement_margin(differences, "masses and class laws agree within {}", cost)
 
 

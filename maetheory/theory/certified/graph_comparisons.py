@@ -26,10 +26,13 @@ from maetheory.theory.certified.balls import (
 )
 from maetheory.theory.certified.graph import BallGraph, gram
 from maetheory.theory.certified.graph_assumptions import (
+    has_complementary_masks,
     hides_more_uniformly,
-    is_transposed,
+    law_of_pairs,
+    relative_differences,
     same_images,
     same_positions,
+    transposed_law,
 )
 from maetheory.theory.certified.sides import Sides, unit_scale
 from maetheory.theory.statements.label_error_grows_with_mask_ratio import IMAGES, MASKS, POSITIONS
@@ -97,7 +100,9 @@ def _label_error_hiding_more(hides_more: BallGraph) -> Ball:
 
 
 def _largest_difference(graph: BallGraph, complement: BallGraph) -> Ball:
-    """Largest difference of singular values, component counts, and label errors if there are labels."""
+    """Largest difference of the law and the transposed law (relative), singular values, components and label errors."""
+    transposed = transposed_law(graph, complement)
+    distances = [ball(1)] if transposed is None else relative_differences(law_of_pairs(graph), transposed)
     pairs = zip_longest(graph.eigenvalues, complement.eigenvalues, fillvalue=ball(0))
     differences = [abs(nonnegative_sqrt(mine) - nonnegative_sqrt(other)) for mine, other in pairs]
     differences.append(ball(abs(graph.float_graph.n_components - complement.float_graph.n_components)))
@@ -107,7 +112,7 @@ def _largest_difference(graph: BallGraph, complement: BallGraph) -> Ball:
             (graph.target_class_law, complement.class_law),
         ):
             differences.append(abs(_bayes_error(mine) - _bayes_error(other)))
-    return ball_max(differences)
+    return ball_max([*distances, *differences])
 
 
 _TARGETS = {"targets are sent by a law": targets_are_sent_by_a_law}
@@ -130,6 +135,9 @@ GRAPH_COMPARISON_SIDES: Mapping[str, Sides] = {
         scale=unit_scale,
     ),
     "mask-ratio-duality": Sides(
-        lhs=_largest_difference, rhs=_zero_side, assumptions={COMPLEMENTARY: is_transposed}, scale=unit_scale
+        lhs=_largest_difference,
+        rhs=_zero_side,
+        assumptions={COMPLEMENTARY: has_complementary_masks},
+        scale=unit_scale,
     ),
 }

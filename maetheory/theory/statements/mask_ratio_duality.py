@@ -100,14 +100,14 @@ def _has_complementary_masks(graph: MaskGraph, complement: MaskGraph) -> tuple[b
     if (
         one.shape != two.shape
         or not same_labels
-        or not np.array_equal(_symbols_of_images(graph), _symbols_of_images(complement))
+        or not np.array_equal(symbols_of_images(graph), symbols_of_images(complement))
     ):
         return False, f"the images differ in number, labels or contents; masses of masks agree within {off:.3g}"
     off = max(off, _relative_difference(one, two))
     return off <= ROUNDING_TOLERANCE, f"masses of masks and images agree within {off:.3g} of their size"
 
 
-def _symbols_of_images(graph: MaskGraph) -> np.ndarray:
+def symbols_of_images(graph: MaskGraph) -> np.ndarray:
     """Symbol of each patch of each image, (S, n): what a view hides, its target shows."""
     return np.maximum(symbols_per_image(graph), symbols_per_image(graph.transpose()))
 

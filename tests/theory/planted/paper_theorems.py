@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from maetheory.graph.functionals import positive_pair_distance, target_variance, uniformity_loss
 from maetheory.theory import THEOREMS
-from maetheory.theory.exact_probe import probe_residual
-from maetheory.theory.graph_quantities import autoencoding_error
+from maetheory.theory.exact_probe import class_masses, probe_residual
+from maetheory.theory.graph_quantities import autoencoding_error, factorisation_error
 from planted.changes import scaled, shifted, without_term
 
 PAPER = (
@@ -55,15 +55,41 @@ FALSE = {
     "a dearer penalty": (PAPER[8], shifted(PAPER[8], lambda graph, features, **_: uniformity_loss(graph, features))),
     "4.2 by its tail alone": (PAPER[9], lambda **world: THEOREMS[PAPER[9]].check(**world).terms["printed tail"]),
     "probe residual with 0.95": (PAPER[10], scaled(PAPER[10], 0.95)),
+    "probe residual with the mean class mass": (
+        PAPER[10],
+        lambda graph, features: (
+            (graph.n_classes**-0.5 * factorisation_error(graph, features) ** 0.5 + graph.pair_label_error() ** 0.5) ** 2
+        ),
+    ),
+    "probe residual as a sum of squares": (
+        PAPER[10],
+        lambda graph, features: (
+            class_masses(graph).max() * factorisation_error(graph, features) + graph.pair_label_error()
+        ),
+    ),
     "probe residual without φ": (
         PAPER[10],
         lambda graph, **w: THEOREMS[PAPER[10]].check(graph, **w).rhs - graph.pair_label_error(),
     ),
     "view error with 0.95": (PAPER[11], scaled(PAPER[11], 0.95)),
     "image error with 0.95": (PAPER[12], scaled(PAPER[12], 0.95)),
+    "image error with α for 2α": (
+        PAPER[12],
+        lambda graph, features: 4 * probe_residual(graph, features) + graph.label_error(),
+    ),
+    "image error with 2 for 4": (
+        PAPER[12],
+        lambda graph, features: 2 * probe_residual(graph, features) + 2 * graph.label_error(),
+    ),
     "image error without α": (PAPER[12], lambda graph, features: 4 * probe_residual(graph, features)),
     "4.1 with c₄ = 0": (PAPER[13], without_term(PAPER[13], "graph")),
     "vacuity with 1.05": (PAPER[14], scaled(PAPER[14], 1.05)),
     "φ without α₂": (PAPER[15], lambda graph: 2 * graph.label_error()),
     "φ with 1.9 for 2": (PAPER[15], scaled(PAPER[15], 0.95)),
+    "φ with α for 2α": (PAPER[15], lambda graph: graph.label_error() + 2 * graph.target_label_error()),
+    "φ with α₂ for 2α₂": (PAPER[15], lambda graph: 2 * graph.label_error() + graph.target_label_error()),
+    "φ with four times the larger for the sum, by a tenth": (
+        PAPER[15],
+        lambda graph: 3.6 * max(float(graph.label_error()), float(graph.target_label_error())),
+    ),
 }

@@ -15,9 +15,14 @@ from maetheory.graph import MaskGraph, NodeContents
 from maetheory.masks import BlockMasks, ListedMasks, UniformMasks
 from maetheory.testing import assert_holds
 from maetheory.theory import THEOREMS, Verdict, certify, check
+from maetheory.theory.certified.balls import precision
+from maetheory.theory.certified.graph import BallGraph
+from maetheory.theory.certified.graph_assumptions import has_complementary_masks
+from maetheory.theory.certified.sides_by_slug import CERTIFIED_SIDES
 from maetheory.theory.closed_form_mixture import best_visible, pair_error, second_eigenvalue, sharp_bound
 from maetheory.theory.mask_ratio_sweep import mask_ratio_sweep
 
+LABELS, VALUES = np.array([0, 1]), np.array([0.0, 1.0])
 DUAL, GROWS = "mask-ratio-duality", "label-error-grows-with-mask-ratio"
 
 
@@ -154,7 +159,53 @@ def test_a_law_that_chooses_its_masks_by_the_image_violates_duality():
     found = check(DUAL, graph, complement=wrong)
     assert found.assumptions[0].holds
     assert found.verdict is Verdict.VIOLATED
-    assert certify(DUAL, graph, complement=wrong).verdict is not Verdict.TIGHT
+    assert certify(DUAL, graph, complement=wrong).verdict is Verdict.VIOLATED
+    assert certify(DUAL, graph, complement=right).verdict is Verdict.TIGHT
+
+
+@pytest.mark.parametrize("positions", ["kept", "dropped"])
+def test_laws_with_their_own_complements_are_proved_dual_and_others_are_not_called_dual(positions):
+    world = worlds.random(4, 2, 2, seed=1, n_states=6)
+    masks = np.array([[True, False, False, False], [True, True, False, True]])
+    laws = [ListedMasks(m, w) for m, w in ((masks, [0.3, 0.7]), (~masks, [0.3, 0.7]), (~masks, [0.7, 0.3]))]
+    graph, right, wrong = (MaskGraph.enumerate(world, law, positions) for law in laws)
+    assert certify(DUAL, graph, complement=right).verdict is Verdict.TIGHT
+    blocks = [MaskGraph.enumerate(world, BlockMasks((1, 4), v), positions) for v in (1, 3)]
+    for one, two in ((graph, wrong), blocks):
+        assert certify(DUAL, one, complement=two).verdict is Verdict.INAPPLICABLE
+
+
+@pytest.mark.parametrize(("off", "verdict"), [(0.9e-12, Verdict.TIGHT), (1.2e-12, Verdict.INAPPLICABLE)])
+@pytest.mark.parametrize("of", ["masks", "images"])
+def test_complementary_laws_agree_up_to_a_relative_rounding_error(of, off, verdict):
+    """The rare mask, or image, of mass 1e-6 differs by a part of its own mass: 1e-18 of the whole."""
+    masses, moved = np.array([1 - 1e-6, 1e-6]), np.array([1 - 1e-6 * (1 + off), 1e-6 * (1 + off)])
+    even, masks = np.array([0.5, 0.5]), np.array([[True, False, False], [True, True, False]])
+    graph, dual = (
+        MaskGraph.enumerate(
+            worlds.FiniteWorld(np.array([[0, 0, 0], [1, 1, 1]]), m if of == "images" else even, LABELS, VALUES),
+            ListedMasks(shown, m if of == "masks" else even),
+        )
+        for shown, m in ((masks, masses), (~masks, moved))
+    )
+    assert check(DUAL, graph, complement=dual).verdict is verdict
+    assert certify(DUAL, graph, complement=dual).verdict is verdict
+
+
+def test_the_cost_of_nearly_complementary_laws_covers_what_they_change():
+    """Masses of image and mask that are both off by a share δ change a mass of a pair by nearly twice as much."""
+    masks, states = np.array([[True, False, False], [True, True, False]]), np.array([[0, 0, 0], [1, 1, 1]])
+    for share in (0.5, 1e-3):
+        graph, dual = (
+            MaskGraph.enumerate(worlds.FiniteWorld(states, m, LABELS, VALUES), ListedMasks(shown, m))
+            for shown, m in ((masks, np.array([0.9, 0.1])), (~masks, np.array([1 - 0.1 * share, 0.1 * share])))
+        )
+        with precision(106):
+            one, two = BallGraph(graph), BallGraph(dual)
+            margin = has_complementary_masks(one, two)
+            found = CERTIFIED_SIDES[DUAL].lhs(one, two)
+            assert margin.cost >= found
+            assert -margin.value < found  # the share alone would not cover it
 
 
 @pytest.mark.parametrize("positions", ["kept", "dropped"])
