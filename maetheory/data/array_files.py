@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
 from maetheory.core import InputError, printable
+from maetheory.core.memory import check_memory
 from maetheory.data.images import ImageSet, class_balanced_indices
 from maetheory.data.pixel_range import PixelRanges
 
@@ -56,21 +57,32 @@ def load_array_file(path: Path, splits: Collection[str], limit: int | None = Non
         If the file is damaged or too large, an array holds pickled objects or no images, floating-point images lie
         outside [0, 1], or there are no images of these splits.
     """
-    try:
-        if path.suffix.lower() == ".npy":
+    if path.suffix.lower() == ".npy":
+        with _damage_as_input_error(path):
             images, labels = np.load(path, mmap_mode="r", allow_pickle=False), None
-            split, _, _ = _choose_array_names(path, ["images"], splits)
-        else:
-            with zipfile.ZipFile(path) as archive:
-                names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-                split, image_name, label_name = _choose_array_names(path, names, splits)
-                images = _read_member(archive, image_name)
-                labels = None if label_name is None else _read_member(archive, label_name)
+        split, _, _ = _choose_array_names(path, ["images"], splits)
+    else:
+        with _damage_as_input_error(path), zipfile.ZipFile(path) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+            split, image_name, label_name = _choose_array_names(path, names, splits)
+            images = read_npz_member(archive, image_name)
+            labels = None if label_name is None else read_npz_member(archive, label_name)
+    return _make_image_set(path, split, images, labels, limit)
+
+
+@contextmanager
+def _damage_as_input_error(path: Path) -> Iterator[None]:
+    """Turn errors inside a ``with`` block that reads a file into an InputError.
+
+    NumPy's reader of headers and `zipfile` raise errors of a dozen types on a damaged file.
+    """
+    try:
+        yield
     except InputError:
         raise
-    except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise InputError(f"{path} is no whole {path.suffix} file of plain arrays ({error})") from error
-    return _make_image_set(path, split, images, labels, limit)
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise InputError(f"{path} is no whole {path.suffix} file of plain arrays ({reason})") from error
 
 
 def _choose_array_names(path: Path, names: list[str], splits: Collection[str]) -> tuple[str, str, str | None]:
@@ -96,7 +108,7 @@ def _first_present_name(names: Collection[str], wanted: Collection[str]) -> str 
     return next((name for name in wanted if name in names), None)
 
 
-def _read_member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+def read_npz_member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     """Return one array of a .npz file, whose size is checked before it is unpacked."""
     with archive.open(f"{name}.npy") as member:
         version = np.lib.format.read_magic(member)
@@ -104,6 +116,7 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     n_bytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if n_bytes > MAX_ARRAY_BYTES:
         raise InputError(f"the array {printable(name)} of shape {shape} passes {MAX_ARRAY_BYTES >> 30} GiB")
+    check_memory(n_bytes, f"the array {printable(name)} of shape {shape}", "store it as a .npy file, which is mapped")
     with archive.open(f"{name}.npy") as member:
         return np.lib.format.read_array(member, allow_pickle=False)
 

@@ -16,6 +16,7 @@ from maetheory.data.images import ImageSet, class_balanced_indices
 _SPLIT_WORDS = {"train": ("train",), "test": ("t10k", "test"), "val": ("t10k", "test")}
 _UNSIGNED_BYTE = 0x08
 MAX_BYTES = 8 << 30
+MAX_AXES = 4
 
 
 def find_idx_file(folder: Path, split: str, kind: str = "images") -> Path | None:
@@ -97,6 +98,8 @@ def read_idx(path: Path) -> np.ndarray:
             if len(magic) < 4 or magic[:3] != bytes([0, 0, _UNSIGNED_BYTE]):
                 raise InputError(f"{path} is no IDX file of unsigned bytes: it begins with {magic.hex() or 'nothing'}")
             n_axes = magic[3]
+            if n_axes > MAX_AXES:
+                raise InputError(f"{path} announces an array of {n_axes} axes, more than images have")
             shape = tuple(np.frombuffer(file.read(4 * n_axes), ">u4").tolist())
             expected = math.prod(shape)
             if len(shape) != n_axes or expected > MAX_BYTES:

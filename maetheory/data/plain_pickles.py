@@ -2,7 +2,8 @@
 
 A small machine follows the opcodes that such dictionaries need. Names of functions stay text; the few that NumPy
 writes for an array are recognised by their text and replaced by `numpy.frombuffer`, and every other one is an error.
-Containers are never compared, hashed or copied, so that the work is proportional to the size of the file.
+Containers are never compared, hashed or copied, and texts that one opcode may use again and again are copied within a
+budget, so that work and memory are bounded.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from maetheory.core import InputError, printable
+from maetheory.core import InputError, printable, printable_value
+from maetheory.core.files import read_regular_file
 
 MAX_BYTES = 1 << 28
 MAX_AXES = 4
+MAX_STEPS = 4_000_000
+MAX_NAME_LENGTH = 100
 _KEPT = {
     "BININT",
     "BININT1",
@@ -57,7 +61,8 @@ class _DataType:
 
     def __init__(self, code: Any) -> None:
         if not isinstance(code, str) or not re.fullmatch("[iu][1248]", code):
-            raise ValueError(f"arrays must hold whole numbers, not {printable(str(code)[:20])}")
+            shown = printable(code, 20) if isinstance(code, str) else printable_value(code)
+            raise ValueError(f"arrays must hold whole numbers, not {shown}")
         self.code, self.order = code, "|" if code[1] == "1" else "<"
 
     def array(self, content: Any, shape: Any, order: str) -> np.ndarray:
@@ -75,13 +80,13 @@ def read_plain_pickle(path: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If the file is damaged, larger than 256 MiB, or holds anything but plain values and arrays of whole numbers.
+        If the file is damaged, larger than 256 MiB, unpacks to more than it holds, or holds anything but plain values
+        and arrays of whole numbers.
     """
-    if path.stat().st_size > MAX_BYTES:
-        raise InputError(f"{path} passes {MAX_BYTES >> 20} MiB, more than a pickle file of CIFAR has")
-    machine = _PickleMachine()
+    content = read_regular_file(path, MAX_BYTES)
+    machine = _PickleMachine(len(content))
     try:
-        for opcode, argument, _ in pickletools.genops(path.read_bytes()):
+        for opcode, argument, _ in pickletools.genops(content):
             machine.step(opcode.name, argument)
         (found,) = machine.stack
         if not isinstance(found, dict):
@@ -101,12 +106,16 @@ def read_plain_pickle(path: Path) -> dict[str, Any]:
 class _PickleMachine:
     """Stack and memo of a pickle, without a way to import or call anything."""
 
-    def __init__(self) -> None:
+    def __init__(self, n_bytes: int) -> None:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+        self.steps_left, self.bytes_left = MAX_STEPS, 2 * n_bytes  # Python 2's bytes are encoded, then used
 
     def step(self, name: str, argument: Any) -> None:
         """Follow one opcode."""
+        self.steps_left -= 1
+        if self.steps_left < 0:
+            raise ValueError(f"it takes more than {MAX_STEPS} steps")
         if name in _KEPT:
             self.stack.append(argument)
         elif name in _CONSTANTS:
@@ -137,15 +146,23 @@ class _PickleMachine:
         elif name == "GLOBAL":
             self.stack.append(_FunctionName(str(argument).replace(" ", ".")))
         elif name == "STACK_GLOBAL":
-            self.stack.append(_FunctionName(".".join(_require_type(part, str) for part in self._pop(2))))
+            self.stack.append(_FunctionName(".".join(_short_text(part) for part in self._pop(2))))
         elif name == "REDUCE":
             function, arguments = self._pop(2)
-            self.stack.append(_plain_value(function, _require_type(arguments, tuple)))
+            self._charge(_require_type(arguments, tuple))
+            self.stack.append(_plain_value(function, arguments))
         elif name == "BUILD":
             target, state = self.stack[-2], self._pop(1)[0]
-            _set_state(target, _require_type(state, tuple))
+            self._charge(_require_type(state, tuple))
+            _set_state(target, state)
         elif name not in _IGNORED:
             raise ValueError(f"the opcode {name} belongs to no plain value")
+
+    def _charge(self, arguments: tuple[Any, ...]) -> None:
+        """Take the texts among the arguments of a call from the budget: a file needs each of them once."""
+        self.bytes_left -= sum(len(one) for one in arguments[:5] if isinstance(one, str | bytes | bytearray))
+        if self.bytes_left < 0:
+            raise ValueError("it uses its texts again and again")
 
     def _pop(self, n: int) -> list[Any]:
         if len(self.stack) < n:
@@ -173,6 +190,13 @@ def _require_type(value: Any, *kinds: type) -> Any:
     if type(value) not in kinds:
         raise TypeError(f"a {type(value).__name__} stands where a {kinds[0].__name__} belongs")
     return value
+
+
+def _short_text(value: Any) -> str:
+    """Return a part of a name, which no file writes longer than a line."""
+    if len(_require_type(value, str)) > MAX_NAME_LENGTH:
+        raise ValueError(f"a name of {len(value)} characters")
+    return str(value)
 
 
 def _plain_value(function: Any, arguments: tuple[Any, ...]) -> Any:

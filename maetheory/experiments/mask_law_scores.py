@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from maetheory.core import Progress, no_progress
+from maetheory.core import InputError, Progress, no_progress, printable
+from maetheory.core.files import read_regular_file
 from maetheory.data import ImageSet
 from maetheory.empirical import Hypothesis, score_law, score_table
 from maetheory.evaluation import RankCorrelation, rank_correlations
@@ -18,6 +21,9 @@ READOUTS = ("cls", "mean")
 LOSS_SCORE = "reconstruction_loss"
 LOSS_SCORE_DIRECTION = Hypothesis(-1, "baseline that needs the trained model: the loss on hidden pixels of test images")
 COLUMNS = ("score", "readout", "rho", "low", "high", "p", "p_adjusted", "partial", "least_seed", "most_seed", "why")
+MAX_SCORES_BYTES = 2**24
+_TEXT_COLUMNS = ("law", "score", "why")
+_NUMBER_COLUMNS = ("patch", "mask_ratio", "value", "low", "high", "direction", "k", "n_images", "n_masks")
 
 
 def score_mask_laws(
@@ -39,6 +45,37 @@ def score_mask_laws(
             )
         )
     return score_table(scores)
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """Return the table of scores that an earlier call of `score_mask_laws` stored as CSV.
+
+    Raises
+    ------
+    InputError
+        If it is damaged: no such table, a number that is none, or a law without one row for each score.
+    """
+    try:
+        content = read_regular_file(path, MAX_SCORES_BYTES).decode()
+        table = pd.read_csv(io.StringIO(content), dtype=str, keep_default_na=False)
+        wanted = {*_TEXT_COLUMNS, *_NUMBER_COLUMNS, "decided"}
+        if set(table.columns) != wanted or table.empty:
+            raise ValueError(f"it must have the columns {', '.join(sorted(wanted))} and rows")
+        for name in _NUMBER_COLUMNS:
+            table[name] = table[name].replace("", "nan").astype(float)
+        for name in ("patch", "k", "n_images", "n_masks"):
+            table[name] = table[name].astype(int)
+        table["decided"] = table.decided.map({"True": True, "False": False}).astype("boolean").astype(bool)
+        if not set(table.direction) <= {-1.0, 1.0} or np.isinf(table[["value", "low", "high"]].to_numpy()).any():
+            raise ValueError("a direction is neither 1 nor -1, or a score is infinite")
+        if table.duplicated(["law", "score"]).any() or len(table) != table.law.nunique() * table.score.nunique():
+            raise ValueError("each law must have one row for each score")
+    except (ValueError, TypeError, OverflowError, InputError) as error:  # pandas' errors are cases of ValueError
+        raise InputError(
+            f"{path} is no whole table of mask-law scores ({printable(str(error), 300)}); delete it, and they are "
+            "computed again"
+        ) from error
+    return table
 
 
 def score_correlations(scores: pd.DataFrame, ledger: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:

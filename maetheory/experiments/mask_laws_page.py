@@ -12,6 +12,7 @@ from maetheory.experiments.mask_law_scores import (
     MAX_SCORED_IMAGES,
     READOUTS,
     count_above_untrained,
+    read_scores,
     score_correlations,
     score_mask_laws,
     seed_agreement,
@@ -80,7 +81,7 @@ def _load_or_compute_scores(measured: MeasuredExperiment) -> pd.DataFrame:
     n_images = min(MAX_SCORED_IMAGES, len(measured.training_images))
     wanted = {(cell.name, cell.recipe.law().mask_ratio, n_images) for cell in cells if cell.trained}
     if path.exists():
-        found = pd.read_csv(path, keep_default_na=False)
+        found = read_scores(path)
         if set(zip(found.law, found.mask_ratio, found.n_images, strict=True)) == wanted:
             return found
     found = score_mask_laws(cells, measured.training_images)

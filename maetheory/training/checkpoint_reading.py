@@ -165,7 +165,7 @@ def check_optimizer(folder: Path, saved: TrainingCheckpoint, model: nn.Module) -
 def _check_step_counts(path: Path, counts: dict[str, Tensor], step: int) -> None:
     """Check that parameters were trained for at most `step` steps, and some for all of them."""
     for name, count in counts.items():
-        if count.numel() != 1 or not 1 <= float(count) <= step or float(count) % 1:
+        if count.shape != () or not 1 <= float(count) <= step or float(count) % 1:
             value = printable_value(count.flatten()[:3].tolist())
             raise InputError(f"step.{printable(name)} in {path} must be 1 to {step}, but it is {value}")
     if counts and max(map(float, counts.values())) != step:

@@ -43,6 +43,8 @@ def test_a_whole_last_line_needs_no_line_break(tmp_path: Path) -> None:
         ('{"a": 1}'.encode("utf-16"), "is not text in UTF-8"),
         (b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "is not JSON"),
         (b'{"a": ' + b"9" * 5000 + b"}", "is not JSON"),
+        (b'{"step": 1, "step": 2}', "is not JSON: it names the field step twice"),
+        (b'{"a": {"x\\n": 1, "b": 2, "x\\n": 1}}', r"is not JSON: it names the field x\\n twice"),
     ],
 )
 def test_another_damaged_line_is_named(tmp_path: Path, damage: bytes, word: str) -> None:

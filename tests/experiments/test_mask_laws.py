@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from maetheory.core import InputError
 from maetheory.empirical import HYPOTHESES
 from maetheory.experiments import EXPERIMENTS, Reproduction, reproduce
-from maetheory.experiments.mask_law_scores import count_above_untrained, score_correlations, seed_agreement
+from maetheory.experiments.mask_law_scores import (
+    count_above_untrained,
+    read_scores,
+    score_correlations,
+    seed_agreement,
+)
 from maetheory.experiments.mask_laws import mask_law_cells
 from maetheory.experiments.mask_laws_page import summary_sentence
 
@@ -133,3 +140,54 @@ def test_a_second_call_scores_nothing_again(done: Reproduction) -> None:
     assert again(done.page.parent).summary == done.summary
     assert table.stat().st_mtime_ns == stamp
     assert {path: path.read_bytes() for path in done.figures} == before
+
+
+def stored_scores() -> pd.DataFrame:
+    """A table as `score_table` makes it, with an undecided score without a value."""
+    rows = [
+        {"law": law, "patch": 2, "mask_ratio": 0.75, "score": score, "value": value, "low": 0.1, "high": value}
+        | {"decided": not np.isnan(value), "why": 'of "few", masks', "direction": -1, "k": 3}
+        | {"n_images": 20, "n_masks": 8}
+        for law in ("uniform 0.75", "block é")
+        for score, value in (("rank", 1 / 3), ("label error", np.nan))
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_stored_scores_are_read_as_they_were(tmp_path: Path) -> None:
+    table, path = stored_scores(), tmp_path / "mask_law_scores.csv"
+    table.to_csv(path, index=False)
+    pd.testing.assert_frame_equal(read_scores(path), table, check_dtype=False)
+    for name in ("value", "low", "high", "mask_ratio"):
+        assert read_scores(path)[name].dtype == float  # an empty field is no text
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda text: text.replace(",0.75,", ",x,", 1), "could not convert"),
+        (lambda text: text.replace("mask_ratio", "ratio"), "it must have the columns"),
+        (lambda text: text.splitlines()[0], "it must have the columns .* and rows"),
+        (lambda text: text.replace("True", "maybe"), "bool"),
+        (lambda text: text.replace("-1", "3"), "a direction is neither"),
+        (lambda text: text.replace("0.1", "inf", 1), "infinite"),
+        (lambda text: text + text.splitlines()[-1], "one row for each score"),
+        (lambda text: "\n".join(text.splitlines()[:-1]), "one row for each score"),
+        (lambda text: text[: len(text) // 2], ""),
+        (lambda text: '"' * 10_000, ""),
+        (lambda text: "", ""),
+    ],
+)
+def test_damaged_scores_are_one_sentence(tmp_path: Path, change: Callable[[str], str], word: str) -> None:
+    path = tmp_path / "mask_law_scores.csv"
+    stored_scores().to_csv(path, index=False)
+    path.write_text(change(path.read_text()))
+    with pytest.raises(InputError, match=rf"mask_law_scores.csv is no whole table .*{word}.*; delete it"):
+        read_scores(path)
+
+
+def test_scores_of_another_encoding_are_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "mask_law_scores.csv"
+    stored_scores().to_csv(path, index=False, encoding="utf-16")
+    with pytest.raises(InputError, match="is no whole table of mask-law scores"):
+        read_scores(path)

@@ -165,3 +165,22 @@ def test_texts_of_a_ledger_are_shown_as_they_are(tmp_path: Path, ledger: Path) -
 def test_ordinary_texts_stay_as_they_are() -> None:
     ordinary = "linear_probe, λ = 0.1; 50.5 ± 0.7 (3 seeds) U-MAE > MAE, 95 %"
     assert escape_markdown(ordinary) == ordinary
+
+
+def test_a_document_that_is_no_text_is_one_sentence_and_stays(tmp_path: Path) -> None:
+    document = tmp_path / "README.md"
+    marks = f"é\n{BEGIN}\n{END}\n"
+    for content, word in (
+        (marks.encode("latin-1"), "must be a text in UTF-8, but its byte 0 is none"),
+        (marks.encode("utf-16"), "must be a text in UTF-8"),
+        (marks.encode() * 2, "each once"),
+        (b"\0" * (2**24 + 1), "more than the 16777216 that are read at most"),
+    ):
+        document.write_bytes(content)
+        with pytest.raises(InputError, match=word):
+            replace_marked_block(document, "new")
+        assert document.read_bytes() == content
+    with pytest.raises(InputError, match="is not an ordinary file"):
+        replace_marked_block("/dev/zero", "new")
+    with pytest.raises(OSError, match="No such file"):
+        replace_marked_block(tmp_path / "none.md", "new")

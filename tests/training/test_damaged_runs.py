@@ -173,6 +173,7 @@ def without_every_second_parameter(tensors: dict[str, Tensor]) -> None:
         (lambda t: t["exp_avg_sq.mask_token"].fill_(-1.0), "mean of squares"),
         (lambda t: t["step.mask_token"].fill_(7.0), "must be 1 to 6"),
         (lambda t: t["step.mask_token"].fill_(float("nan")), "must be 1 to 6"),
+        (lambda t: t.update({"step.mask_token": torch.full((1,) * 60, 6.0)}), "must be 1 to 6"),
         (lambda t: [t[key].fill_(5.0) for key in t if key.startswith("step.")], "is of step 5"),
         (lambda t: t.update({f"{k}.x": torch.zeros(1) for k in ("exp_avg", "exp_avg_sq", "step")}), "beside those"),
     ],
