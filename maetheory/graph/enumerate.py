@@ -30,6 +30,8 @@ class Enumeration:
         Joint laws of the image and its view, and of the image and its target.
     image_labels : ndarray of int, shape (S,), or None
     views, targets : NodeContents
+    n_pairs : int
+        Number of pairs of state and mask whose probabilities were summed.
     """
 
     joint: sparse.csr_array
@@ -38,6 +40,7 @@ class Enumeration:
     image_labels: np.ndarray | None
     views: NodeContents
     targets: NodeContents
+    n_pairs: int
 
 
 def enumerate_pairs(world: FiniteWorld, law: MaskLaw, positions: str = "kept") -> Enumeration:
@@ -73,6 +76,7 @@ def enumerate_pairs(world: FiniteWorld, law: MaskLaw, positions: str = "kept") -
         image_labels=None if world.labels is None else world.labels[possible],
         views=_node_contents(states, masks, first_view, positions, world.values),
         targets=_node_contents(states, ~masks, first_target, positions, world.values),
+        n_pairs=len(weight),
     )
 
 

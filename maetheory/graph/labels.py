@@ -42,18 +42,19 @@ def label_disagreement(law: np.ndarray, labels: np.ndarray, n_terms: int) -> Est
     return Estimate(value, _EPS * n_terms * value)
 
 
-def pair_label_disagreement(joint: sparse.csr_array, labels: np.ndarray) -> Estimate:
+def pair_label_disagreement(joint: sparse.csr_array, labels: np.ndarray, terms_per_entry: int = 1) -> Estimate:
     """Probability φ that two views sharing a target, drawn independently given it, have different labels.
 
     The mass of the other classes is a sum of masses and no difference, so the rounding error is relative: ε times the
-    number of views of a target and of summands.
+    number of views of a target and of summands, also those of an entry of the joint law, which stands in three factors.
     """
     law = (joint.T @ _one_hot(labels)).toarray()  # (N2, N1) @ (N1, r) -> (N2, r)
     below, above = np.cumsum(law, 1), np.cumsum(law[:, ::-1], 1)[:, ::-1]  # (N2, r)
     others = np.pad(below[:, :-1], ((0, 0), (1, 0))) + np.pad(above[:, 1:], ((0, 0), (0, 1)))
     value = float((law * others / below[:, -1:]).sum())
     views_per_target = int(np.bincount(joint.indices).max(initial=0))
-    return Estimate(value, _EPS * (2 * views_per_target + 4 * law.shape[1] + law.size) * value)
+    terms = 2 * views_per_target + 4 * law.shape[1] + law.size + 2 * (terms_per_entry - 1)
+    return Estimate(value, _EPS * terms * value)
 
 
 def _one_hot(labels: np.ndarray) -> sparse.csr_array:

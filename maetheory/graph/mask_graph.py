@@ -41,6 +41,9 @@ class MaskGraph:
         y(x̄); None without labels.
     view_contents, target_contents : NodeContents or None
         Patches of views and targets; None unless the graph was enumerated from a world.
+    n_pairs : int or None
+        Number of pairs of image and mask summed into the joint laws, which bounds their rounding error; None if each
+        entry of a joint law is one number.
 
     Notes
     -----
@@ -60,6 +63,7 @@ class MaskGraph:
     image_labels: np.ndarray | None = None
     view_contents: NodeContents | None = None
     target_contents: NodeContents | None = None
+    n_pairs: int | None = None
 
     @classmethod
     def enumerate(cls, world: FiniteWorld, law: MaskLaw, positions: str = "kept") -> MaskGraph:
@@ -81,7 +85,15 @@ class MaskGraph:
             mask.
         """
         found = enumerate_pairs(world, law, positions)
-        return cls(found.joint, found.image_views, found.image_targets, found.image_labels, found.views, found.targets)
+        return cls(
+            found.joint,
+            found.image_views,
+            found.image_targets,
+            found.image_labels,
+            found.views,
+            found.targets,
+            found.n_pairs,
+        )
 
     @classmethod
     def from_joint(cls, joint: Any, labels: Sequence[int] | np.ndarray | None = None) -> MaskGraph:
@@ -112,6 +124,7 @@ class MaskGraph:
             self.image_labels,
             self.target_contents,
             self.view_contents,
+            self.n_pairs,
         )
 
     @property
@@ -222,15 +235,16 @@ class MaskGraph:
 
     def label_error(self) -> Estimate:
         """α = Pr[y(x₁) ≠ y(x̄)], in [0, 1 − 1/r], lower is better; InputError without labels."""
-        return label_disagreement(self.class_law, self.view_labels, self.image_views.nnz)
+        return label_disagreement(self.class_law, self.view_labels, self.n_pairs or self.image_views.nnz)
 
     def target_label_error(self) -> Estimate:
         """α₂ = Pr[y(x₂) ≠ y(x̄)], in [0, 1 − 1/r], lower is better; InputError without labels."""
-        return label_disagreement(self.target_class_law, self.target_labels, self.image_targets.nnz)
+        return label_disagreement(self.target_class_law, self.target_labels, self.n_pairs or self.image_targets.nnz)
 
     def pair_label_error(self) -> Estimate:
         """φ = Pr[y(x₁) ≠ y(x₁⁺)] of two views sharing a target, lower is better; InputError without labels."""
-        return pair_label_disagreement(self.joint, self.view_labels)
+        most_per_entry = (self.n_pairs or self.joint.nnz) - self.joint.nnz + 1
+        return pair_label_disagreement(self.joint, self.view_labels, most_per_entry)
 
     def targets(self, embedding: str = "zero") -> np.ndarray:
         """Pixels x₂ of every target, shape (N2, n·s) for "zero" and (N2, w·s) for "packed".

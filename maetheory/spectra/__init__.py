@@ -24,7 +24,7 @@ from maetheory.spectra.certificate import certify
 from maetheory.spectra.connected_components import Component, split_components
 from maetheory.spectra.counting_operator import CountingOperator
 from maetheory.spectra.density import Curve, SpectralDensity, spectral_density
-from maetheory.spectra.enclose import NormBounds, enclosure_radius, missed_below, residual_block
+from maetheory.spectra.enclose import NormBounds, coupling_bound, enclosure_radius, missed_below, residual_block
 from maetheory.spectra.lanczos import GaussQuadrature, lanczos
 from maetheory.spectra.lanczos_bound import missed_below_by_lanczos
 from maetheory.spectra.result import Spectrum
@@ -40,6 +40,7 @@ __all__ = [
     "SpectralDensity",
     "Spectrum",
     "certify",
+    "coupling_bound",
     "enclosure_radius",
     "lanczos",
     "missed_below",

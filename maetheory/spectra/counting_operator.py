@@ -59,6 +59,23 @@ class CountingOperator:
         return self._multiply(self.adjoint, y)
 
     @property
+    def rounding_error(self) -> float:
+        """Bound on ‖fl(Bx) − Bx‖ / (‖B‖ ‖x‖) and on that of Bᵀ: ε (√(N1 + N2) + the length of the longest sum).
+
+        Sparse products add one term after the other, and equal terms round the same way, so that the error of a row is
+        proportional to its number of entries. LAPACK and BLAS add in blocks, whose errors cancel. The products of a
+        LinearOperator are unknown: its longest sum may have max(N1, N2) terms.
+        """
+        return EPS * (float(np.sqrt(sum(self.shape))) + self._longest_sum())
+
+    def _longest_sum(self) -> int:
+        if isinstance(self.matrix, LinearOperator):
+            return max(self.shape)
+        if not issparse(self.matrix):
+            return 0
+        return max(int(np.diff(one.indptr).max()) for one in (self.matrix, self.adjoint))
+
+    @property
     def transposed(self) -> CountingOperator:
         """The operator Bᵀ, with the same counter."""
         transposed = copy(self)

@@ -88,12 +88,9 @@ def coupling_bound(
     (0.707106781187, 1.0)
     """
     relative = EPS * np.sqrt(len(residual)) if rounding_error is None else rounding_error
-    n1, found = len(left), []
-    for vectors, images, block in ((left, right, residual[:n1]), (right, left, residual[n1:])):
-        rounding = relative * norm * float(np.linalg.norm(images))
-        found.append(np.sqrt(2.0) * _spectral_norm(block) + rounding)
-    grams = (left.T @ left, right.T @ right)
-    return max(_divide_by_smallest(max(found), gram, len(residual)) for gram in grams)
+    blocks = ((residual[: len(left)], right), (residual[len(left) :], left))
+    size = max(np.sqrt(2.0) * _spectral_norm(block) + relative * norm * np.linalg.norm(x) for block, x in blocks)
+    return max(_divide_by_smallest(size, x.T @ x, len(residual)) for x in (left, right))
 
 
 def missed_below(
@@ -173,7 +170,7 @@ def missed_below(
         return NormBounds(0.0, rounding * norm, failure_probability)
     exponent = np.log(total) + 2.0 * log_scale - np.log(chi2.ppf(failure_probability, probes))
     upper = float(np.exp(exponent / (4 * power + 2)))
-    largest = _largest_norm_ratio(block, image)
+    largest = _largest_norm_ratio(block, image, norm * np.linalg.norm(basis.T @ block, axis=0))
     error = rounding * max(largest, norm)
     return NormBounds(max(largest - error, 0.0), max(upper, largest) + error, failure_probability)
 
@@ -185,15 +182,15 @@ def _project_out(basis: Array, block: Array) -> Array:
     return block
 
 
-def _largest_norm_ratio(block: Array, image: Array) -> float:
-    """Largest ‖B z‖ / ‖z‖ over the columns z: a lower bound on ‖B‖."""
+def _largest_norm_ratio(block: Array, image: Array, leaked: Array) -> float:
+    """Largest (‖B z‖ − ‖B VVᵀz‖) / ‖z‖ over the columns z: a lower bound on ‖B(I − VVᵀ)‖; 0 if none is positive."""
     sizes = np.linalg.norm(block, axis=0)
-    stretched = np.linalg.norm(image, axis=0)
-    return float(np.max(np.divide(stretched, sizes, out=np.zeros_like(sizes), where=sizes > 0)))
+    stretched = np.linalg.norm(image, axis=0) - leaked
+    return float(np.max(np.divide(stretched, sizes, out=np.zeros_like(sizes), where=sizes > 0), initial=0.0))
 
 
 def _divide_by_smallest(size: float, gram: Array, rows: int) -> float:
-    """Return size / σ_min(X) for the Gram matrix XᵀX, whose rounding error is subtracted; infinite if nothing is left."""
+    """Return size / σ_min(X) for the Gram matrix XᵀX less its rounding error; infinite if nothing is left."""
     smallest = float(np.linalg.eigvalsh(gram)[0]) - EPS * np.sqrt(rows) * float(np.trace(gram))
     return float(size / np.sqrt(smallest)) if smallest > 0.0 else float("inf")
 

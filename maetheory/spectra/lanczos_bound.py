@@ -9,11 +9,12 @@ from scipy.sparse import issparse
 
 from maetheory.core import InputError
 from maetheory.spectra.connected_components import Indices
-from maetheory.spectra.counting_operator import EPS, Array, CountingOperator
+from maetheory.spectra.counting_operator import Array, CountingOperator
 from maetheory.spectra.enclose import FAILURE_PROBABILITY, NormBounds
 from maetheory.spectra.lanczos import lanczos
 
 STEPS = 32
+ROUNDINGS = 8  # of a step: two products, a projection from both sides, two sweeps of orthogonalisation
 
 
 def missed_below_by_lanczos(
@@ -44,14 +45,14 @@ def missed_below_by_lanczos(
     failure_probability : float
         Probability, between 0 and 1, that the upper bound is wrong.
     norm : float
-        The norm of B, if known, to scale the rounding error; otherwise the lower bound is used.
+        The norm of B, if known, to scale the rounding error; by default the larger of ‖BV‖ and the lower bound.
     columns : (n,) array of int, optional
         Restrict B to these columns, which share no row with others; `right` then has n rows.
 
     Returns
     -------
     NormBounds
-        Lower and upper bound on the norm.
+        Lower and upper bound on the norm; both allow for eight times the relative rounding error of a product in λ.
 
     Raises
     ------
@@ -77,7 +78,7 @@ def missed_below_by_lanczos(
         )
     side, k = right.shape
     if k >= side:
-        return NormBounds(0.0, EPS * np.sqrt(sum(products.shape)) * norm, 0.0)
+        return NormBounds(0.0, products.rounding_error * norm, 0.0)
     basis: Any = right if issparse(right) else np.linalg.qr(right)[0]  # (N2, k)
     adjoint = basis.T.tocsr() if issparse(basis) else basis.T
     selected = np.arange(side) if columns is None else columns
@@ -85,14 +86,19 @@ def missed_below_by_lanczos(
     def project_out(x: Array) -> Array:
         return x - basis @ (adjoint @ x)
 
-    def matvec(x: Array) -> Array:
-        padded = np.zeros(products.shape[1])
+    def pad(x: Array) -> Array:
+        padded = np.zeros((products.shape[1], *x.shape[1:]))
         padded[selected] = x
-        return project_out(products.rmatmat(products.matmat(padded))[selected])
+        return padded
 
+    def matvec(x: Array) -> Array:
+        return project_out(products.rmatmat(products.matmat(pad(x)))[selected])
+
+    if not norm and k:
+        norm = float(np.linalg.norm(products.matmat(pad(basis.toarray() if issparse(basis) else basis)), 2))
     start = project_out(project_out(rng.standard_normal(side)))
     largest = max(float(lanczos(matvec, start, steps).nodes[-1]), 0.0)
     relative = (np.log(1.648 * np.sqrt(side) / failure_probability) / (2 * steps - 1)) ** 2
-    rounding = EPS * np.sqrt(sum(products.shape)) * max(largest, norm**2)  # error of the squared norm
-    upper = np.sqrt(largest / (1.0 - relative) + rounding) if relative < 1.0 else np.inf
+    rounding = ROUNDINGS * products.rounding_error * max(largest, norm**2)  # error of the squared norm
+    upper = np.sqrt((largest + rounding) / (1.0 - relative)) if relative < 1.0 else np.inf
     return NormBounds(float(np.sqrt(max(largest - rounding, 0.0))), float(upper), failure_probability)

@@ -97,8 +97,8 @@ def _solve_component(
         return _gram_spectrum(component, to_dense(products), k)
     found = solver(products, k, rng)
     residual = np.linalg.norm(products.rmatmat(found.left) - found.right * found.values)
-    error = residual + lapack_backward_error(products.shape) * found.values[0]
-    return _component_spectrum(component, found, error, complete=False, none_missed=False)
+    rounding = (lapack_backward_error(products.shape) + products.rounding_error) * found.values[0]
+    return _component_spectrum(component, found, residual + rounding, complete=False, none_missed=False)
 
 
 def _svd_spectrum(component: ComponentMatrix, dense: Array) -> ComponentSpectrum:

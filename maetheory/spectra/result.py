@@ -32,6 +32,16 @@ class Spectrum:
         Lower bound on ‖B(I − VVᵀ)‖, the largest singular value outside the span of the right vectors.
     failure_probability : float
         Probability that `missed_below` is wrong; 0 when nothing was sampled.
+    coupling_bound : float
+        Bound ρ on the blocks of H that couple the spans of the vectors to the rest. The singular values of B lie within
+        2ρ of `values` and those of D = (I − UU⁺) B (I − VV⁺) together, and ‖B(I − VV⁺)‖² ≤ ‖D‖² + ρ².
+
+    Notes
+    -----
+    For HZ = Z [[0, Σ], [Σ, 0]] + E with Z = diag(U, V), ρ = ‖E‖ / σ_min(Z). By Kahan 1967 and Cao, Xie and Li 1996 the
+    singular values of the part of B inside the spans lie within ρ of `values`; by Weyl, leaving out the coupling to the
+    rest moves those of B by ρ more. One small residual is not enough for this: with B = c e₂e₁ᵀ, u = v = e₁ and σ = 0
+    one singular value is indeed 0, nothing is left of B(I − vvᵀ), and yet σ₁ = c.
 
     Examples
     --------
@@ -53,12 +63,12 @@ class Spectrum:
     enclosure_radius: float
     missed_above: float
     failure_probability: float
+    coupling_bound: float
 
     def first(self, k: int) -> Spectrum:
         """Return the k largest of these triplets; the other values then bound what is not returned.
 
-        At least k + 1 singular values exceed σ_{k+1} − `enclosure_radius`. Every value above `missed_below` is among
-        these, so the next one is at most the larger of σ_{k+1} + `enclosure_radius` and `missed_below`.
+        At least k + 1 singular values exceed σ_{k+1} − `enclosure_radius`, and the next one is at most `upper[k]`.
 
         Examples
         --------
@@ -69,22 +79,23 @@ class Spectrum:
         """
         if k >= len(self.values):
             return self
-        next_value = float(self.values[k])
-        upper = max(next_value + self.enclosure_radius, float(self.missed_below))
         return replace(
             self,
             values=self.values[:k],
             left=self.left[:, :k],
             right=self.right[:, :k],
             residuals=self.residuals[:k],
-            missed_below=Estimate(upper, sampled=self.missed_below.sampled),
-            missed_above=max(next_value - self.enclosure_radius, self.missed_above),
+            missed_below=Estimate(float(self.upper[k]), sampled=self.missed_below.sampled),
+            missed_above=max(float(self.values[k]) - self.enclosure_radius, self.missed_above),
         )
 
     @property
     def missed(self) -> bool:
-        """Whether a singular value larger than the last one returned was provably missed."""
-        return bool(self.missed_above > self.values[-1] + self.enclosure_radius)
+        """Whether a singular value larger than the last one returned was provably missed.
+
+        ‖D‖ ≥ `missed_above` − ρ, and D adds a value to those of B unless it lies within 2ρ of the last one returned.
+        """
+        return bool(self.missed_above > self.values[-1] + 3.0 * self.coupling_bound)
 
     @property
     def complete(self) -> bool:
@@ -98,8 +109,8 @@ class Spectrum:
 
     @property
     def upper(self) -> Array:
-        """Upper bounds on σ₁..σ_k of B, shape (k,), since no missed value exceeds `missed_below`."""
-        return self.values.clip(min=float(self.missed_below)) + self.enclosure_radius
+        """Upper bounds on σ₁..σ_k of B, shape (k,): max(values + ρ, `missed_below`) + ρ with ρ = `coupling_bound`."""
+        return (self.values + self.coupling_bound).clip(min=float(self.missed_below)) + self.coupling_bound
 
     @property
     def enclosure(self) -> float:
@@ -118,7 +129,8 @@ class Spectrum:
         """One sentence that says whether values were missed."""
         chance = f" (wrong with probability at most {self.failure_probability:.0e})" if self.failure_probability else ""
         if self.missed:
-            return f"incomplete: a singular value of at least {self.missed_above:.6g} was left out"
+            least = self.missed_above - 2.0 * self.coupling_bound
+            return f"incomplete: a singular value of at least {least:.6g} was left out"
         if self.complete:
             return f"complete: every singular value left out is at most {float(self.missed_below):.6g}{chance}"
         return (

@@ -10,6 +10,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from maetheory.core import Estimate, InputError, generator
 from maetheory.spectra.counting_operator import EPS, Array, CountingOperator, GramOperator
+from maetheory.spectra.solvers import lapack_backward_error
 
 BUDGET = 90
 
@@ -69,7 +70,8 @@ def tail_energy(operator: Any, values: Array, *, budget: int = BUDGET, seed: int
     Returns
     -------
     Estimate
-        Never negative; `error` is the rounding error, or one standard error when sampled.
+        Never negative; `error` is the rounding error, that of the given values included, or one standard error when
+        sampled.
 
     Examples
     --------
@@ -79,13 +81,16 @@ def tail_energy(operator: Any, values: Array, *, budget: int = BUDGET, seed: int
     values = np.asarray(values, dtype=np.float64)
     products = CountingOperator(operator)
     if isinstance(products.matrix, LinearOperator):
-        squared_norm = _trace(GramOperator(products.tall), budget, seed)
+        estimate = _trace(GramOperator(products.tall), budget, seed)
+        error = estimate.error + 2 * products.rounding_error * estimate
+        squared_norm = Estimate(estimate, error, estimate.sampled)
     else:
         stored = products.matrix.data if issparse(products.matrix) else products.matrix
         total = float(np.sum(stored**2))
         squared_norm = Estimate(total, EPS * np.sqrt(stored.size) * total)
     given = float(np.sum(values**2))
-    error = squared_norm.error + EPS * np.sqrt(max(len(values), 1)) * given
+    error = squared_norm.error + EPS * np.sqrt(len(values)) * given
+    error += 2 * lapack_backward_error(products.shape) * float(values.max(initial=0.0) * values.sum())
     return Estimate(max(squared_norm - given, 0.0), error, squared_norm.sampled)
 
 
