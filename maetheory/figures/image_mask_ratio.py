@@ -20,6 +20,7 @@ from maetheory.evaluation.masked_distances import patches_per_side
 from maetheory.figures.mask_ratio_distances import distance_rows
 from maetheory.figures.mask_ratio_graphs import kernel_graph_rows, token_graph_rows
 from maetheory.figures.mask_ratio_table import RATIOS, paper_rows
+from maetheory.masks import patchify, visible_count
 
 MAX_PAIR_IMAGES = 1000  # images for distances and kernel graphs, whose cost grows with the number of pairs
 
@@ -66,6 +67,7 @@ def image_statistics_by_mask_ratio(
         nothing hidden; or patches do not fit images or encoder.
     """
     graph_patch = coarse_patch_size(images) if graph_patch is None else graph_patch
+    _check_patches_and_ratios(images, test, patch, graph_patch, ratios)
     subset, k = images.limit(MAX_PAIR_IMAGES), images.n_classes if k is None else k
     options: dict[str, Any] = {"ratios": ratios, "seed": seed, "progress": progress}
     parts = [
@@ -75,6 +77,16 @@ def image_statistics_by_mask_ratio(
         paper_rows(),
     ]
     return pd.concat(parts, ignore_index=True)
+
+
+def _check_patches_and_ratios(
+    images: ImageSet, test: ImageSet, patch: int, graph_patch: int, ratios: Sequence[float]
+) -> None:
+    """Raise InputError, before any work, if a patch does not divide the images or a ratio hides or shows nothing."""
+    for one, side in ((test, patch), (images, graph_patch)):
+        n_patches = patchify(one.images[:1], side).shape[1]
+        for ratio in ratios:
+            visible_count(n_patches, ratio)
 
 
 def coarse_patch_size(images: ImageSet) -> int:

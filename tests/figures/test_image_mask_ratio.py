@@ -76,6 +76,25 @@ def ledger() -> pd.DataFrame:
     return pd.DataFrame([*rows, {"metric": "effective_rank", "readout": "cls", "value": 3.0}])
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"graph_patch": 1000}, "1000 does not divide 8x8"),
+        ({"patch": 3}, "3 does not divide 8x8"),
+        ({"graph_patch": 4, "ratios": (0.5, 0.9)}, "nothing visible of 4 patches"),
+        ({"ratios": (0.5, 0.0)}, "strictly between 0 and 1"),
+    ],
+)
+def test_patches_and_ratios_are_refused_before_any_work(digits, monkeypatch, options, words):
+    def work(*_, **__):
+        raise AssertionError("work began")
+
+    for name in ("distance_rows", "token_graph_rows", "kernel_graph_rows"):
+        monkeypatch.setattr(f"maetheory.figures.image_mask_ratio.{name}", work)
+    with pytest.raises(InputError, match=words):
+        image_statistics_by_mask_ratio(digits, digits, **({"patch": 2} | options))
+
+
 def test_every_source_has_its_numbers_within_their_intervals(frame):
     assert list(frame.columns) == list(COLUMNS)
     counted = frame.groupby("source").number.nunique().to_dict()
