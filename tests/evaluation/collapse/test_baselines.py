@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from small_networks import CONFIG, FOREIGN, trained
 
 from maetheory import metrics
-from maetheory.checkpoints import Encoder, EncoderConfig
+from maetheory.checkpoints import Encoder
 from maetheory.core import InputError
 from maetheory.data import ImageSet
 from maetheory.evaluation import collapse_report, random_init_model
@@ -17,27 +18,8 @@ from maetheory.evaluation.collapse.baselines import noise_baseline, noise_moment
 from maetheory.evaluation.collapse.metric_specs import MetricEstimate, select_metrics
 from maetheory.evaluation.collapse.prediction_interval import combine_initialisations
 from maetheory.metrics import Moments
-from maetheory.models import MAE, MAEConfig, SimMIM, ViTConfig
+from maetheory.models import MAE, SimMIM
 from maetheory.models.positions import sincos_positions
-
-CONFIG = MAEConfig(ViTConfig(8, 2, 1, width=16, depth=2, heads=2), 16, 1, 2)
-FOREIGN = EncoderConfig(8, 2, 1, 16, 2, 2, 16, 32, mean=(0.5,), std=(0.5,))
-
-
-@pytest.fixture(scope="module")
-def images() -> ImageSet:
-    rng = np.random.default_rng(0)
-    return ImageSet(rng.random((60, 1, 8, 8)).astype(np.float32), np.arange(60) % 3, "noise")
-
-
-def trained(kind: Any = MAE, config: Any = CONFIG) -> Any:
-    """A model whose weights are far from their initial values."""
-    torch.manual_seed(7)
-    model = kind(config)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.3 * torch.randn_like(parameter))
-    return model
 
 
 @pytest.mark.parametrize(("kind", "config"), [(MAE, CONFIG), (SimMIM, CONFIG), (Encoder, FOREIGN)])

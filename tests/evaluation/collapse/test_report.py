@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from small_networks import CONFIG, FOREIGN, trained
 
 from maetheory import metrics
 from maetheory.checkpoints import Encoder, EncoderConfig
@@ -28,27 +29,9 @@ from maetheory.evaluation.features.batch_size import activation_bytes, default_b
 from maetheory.evaluation.features.masked_views import N_VIEWS
 from maetheory.masks import UniformMasks
 from maetheory.metrics import CONVENTIONS
-from maetheory.models import MAE, MAEConfig, ViTConfig
+from maetheory.models import MAE, ViTConfig
 
-CONFIG = MAEConfig(ViTConfig(8, 2, 1, width=16, depth=2, heads=2), 16, 1, 2)
 DEEP = ViTConfig(8, 2, 1, width=16, depth=6, heads=2)
-FOREIGN = EncoderConfig(8, 2, 1, 16, 2, 2, 16, 32, mean=(0.5,), std=(0.5,))
-
-
-@pytest.fixture(scope="module")
-def images() -> ImageSet:
-    rng = np.random.default_rng(0)
-    return ImageSet(rng.random((60, 1, 8, 8)).astype(np.float32), np.arange(60) % 3, "noise")
-
-
-def trained(kind: Any = MAE, config: Any = CONFIG) -> Any:
-    """A model whose weights are far from their initial values."""
-    torch.manual_seed(7)
-    model = kind(config)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.3 * torch.randn_like(parameter))
-    return model
 
 
 def given(features: Any) -> Any:
