@@ -93,10 +93,11 @@ def test_every_theorem_is_searched_and_certified_in_one_document(
     assert run_command(["check", "--search", "--worlds", "1", "--json"]) == 0
     document = parse_strictly(capsys.readouterr().out)
     assert [one["slug"] for one in document["searches"]] == list(THEOREMS)
-    found = [one["smallest"] for one in document["searches"] if one["smallest"]]
+    found = {one["slug"]: one["smallest"] for one in document["searches"] if one["smallest"]}
     assert len(found) > len(THEOREMS) // 2
-    for one in found:
-        assert isinstance(one["objects"], dict)
+    for slug, one in found.items():
+        declared = set(THEOREMS[slug].objects)
+        assert declared <= one["objects"].keys() <= declared.union(THEOREMS[slug].optional)
         assert " at 0x" not in json.dumps(one)  # no address in place of a value
 
 
