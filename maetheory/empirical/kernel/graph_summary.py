@@ -12,22 +12,32 @@ from maetheory.empirical.kernel.graph import KernelGraph
 from maetheory.empirical.kernel.nearest_neighbour_graph import NeighbourGraph
 
 
-@final
-@dataclass(frozen=True, eq=False)
-class KernelGraphSummary:
-    """Eigenvalues, label errors and bounds of one kernel graph, named as in `KernelAverage`.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class KernelGraphQuantities:
+    """Eigenvalues, label errors and bounds of one kernel graph, or their means over masks.
 
     Attributes
     ----------
     values : tuple of Estimate
-        λ₁..λ_{k+1} = σ², each with its enclosure.
-    pair_label_error, graph_pair_label_error, view_label_error, target_label_error : Estimate
-    sharp_bound, graph_bound, self_pair_fraction, tail_energy : Estimate
-    bandwidth : float
-    complete : bool
-        Whether the certificate proves that these are the largest values; False also means undecided.
-    missed_eigenvalue_bound : float
-        Upper bound on every other λ, with the failure probability of the certificate.
+        λ₁..λ_{k+1} = σ² of the augmentation graph under one mask.
+    pair_label_error : Estimate
+        φ of pairs of two different images that share a target; enters `sharp_bound`, as for token graphs.
+    graph_pair_label_error : Estimate
+        φ of the graph itself, pairs of an image with itself (which agree) included; enters `graph_bound`.
+    view_label_error : Estimate
+        Upper estimate of α: leave-one-out error of a kernel-weighted vote of the other images' views. The graph
+        itself has α = 0, because every view belongs to one image.
+    target_label_error : Estimate
+        α₂ of the graph itself.
+    sharp_bound : Estimate
+        4φ/(1 − λ_{k+1}) + 2α with φ of different images and the leave-one-out α, comparable with token graphs; neither
+        is less than the graph's own. Infinite where λ_{k+1} cannot be told from 1.
+    graph_bound : Estimate
+        4φ/(1 − λ_{k+1}) with φ of the graph itself and its α = 0: S3 (i), a theorem for these images.
+    self_pair_fraction : Estimate
+        Fraction of positive pairs whose two views come from one image.
+    tail_energy : Estimate
+        Σ_{i>k} λ_i².
     """
 
     values: tuple[Estimate, ...]
@@ -39,6 +49,22 @@ class KernelGraphSummary:
     graph_bound: Estimate
     self_pair_fraction: Estimate
     tail_energy: Estimate
+
+
+@final
+@dataclass(frozen=True, eq=False, kw_only=True)
+class KernelGraphSummary(KernelGraphQuantities):
+    """Quantities of one kernel graph, the error of each a bound on its rounding error or an enclosure.
+
+    Attributes
+    ----------
+    bandwidth : float
+    complete : bool
+        Whether the certificate proves that these are the largest values; False also means undecided.
+    missed_eigenvalue_bound : float
+        Upper bound on every other λ, with the failure probability of the certificate.
+    """
+
     bandwidth: float
     complete: bool
     missed_eigenvalue_bound: float

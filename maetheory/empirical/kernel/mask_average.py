@@ -9,7 +9,7 @@ fraction of self pairs and other eigenvalues. To estimate it, repeat with other 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from numbers import Integral
 from pathlib import Path
 from typing import Any, final
@@ -21,7 +21,7 @@ from maetheory.core import Estimate, InputError, Progress, generator, no_progres
 from maetheory.data import ImageSet
 from maetheory.empirical.kernel.build_graph import kernel_graph
 from maetheory.empirical.kernel.graph import KernelGraph
-from maetheory.empirical.kernel.graph_summary import KernelGraphSummary, summarise_kernel_graph
+from maetheory.empirical.kernel.graph_summary import KernelGraphQuantities, KernelGraphSummary, summarise_kernel_graph
 from maetheory.empirical.kernel.masked_images import check_image_labels
 from maetheory.empirical.kernel.nearest_neighbour_graph import NeighbourGraph, neighbour_graph
 from maetheory.empirical.parallel.process_group import ProcessGroup, run_everywhere
@@ -29,37 +29,17 @@ from maetheory.masks import MaskLaw, patchify
 
 
 @final
-@dataclass(frozen=True, eq=False)
-class KernelAverage:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class KernelAverage(KernelGraphQuantities):
     """Means over independent masks of the quantities of kernel graphs, for given images.
 
     Every Estimate is sampled; its error is two standard errors over masks plus the rounding error of the graphs' own
     numbers. Errors over images are not included. With positions kept, the graph of all masks is the disjoint union of
     these graphs: its φ, α, α₂ and self-pair fraction are the means given here, but its spectrum is the union of
-    theirs, not the mean, and its bound is not the mean of theirs.
+    theirs, not the mean, and its bound is not the mean of theirs; a bound is infinite if it is under some mask.
 
     Attributes
     ----------
-    values : tuple of Estimate
-        λ₁..λ_{k+1} of the augmentation graph under one mask, λ = σ².
-    pair_label_error : Estimate
-        φ of pairs of two different images that share a target; enters `sharp_bound`, as for token graphs.
-    graph_pair_label_error : Estimate
-        φ of the graphs themselves, pairs of an image with itself (which agree) included; enters `graph_bound`.
-    view_label_error : Estimate
-        Upper estimate of α: leave-one-out error of a kernel-weighted vote of the other images' views. The graphs
-        themselves have α = 0, because every view belongs to one image.
-    target_label_error : Estimate
-        α₂ of the graphs themselves.
-    sharp_bound : Estimate
-        4φ/(1 − λ_{k+1}) + 2α with φ of different images and the leave-one-out α, comparable with token graphs; neither
-        is less than the graph's own. Infinite where λ_{k+1} cannot be told from 1 under some mask.
-    graph_bound : Estimate
-        4φ/(1 − λ_{k+1}) with φ of the graphs themselves and their α = 0: S3 (i), a theorem for these images.
-    self_pair_fraction : Estimate
-        Fraction of positive pairs whose two views come from one image.
-    tail_energy : Estimate
-        Σ_{i>k} λ_i².
     k, n_images : int
     masks : ndarray of bool, shape (m, p)
         The drawn masks; True = visible.
@@ -67,15 +47,6 @@ class KernelAverage:
         The quantities under each mask, with its bandwidth and whether its certificate is complete.
     """
 
-    values: tuple[Estimate, ...]
-    pair_label_error: Estimate
-    graph_pair_label_error: Estimate
-    view_label_error: Estimate
-    target_label_error: Estimate
-    sharp_bound: Estimate
-    graph_bound: Estimate
-    self_pair_fraction: Estimate
-    tail_energy: Estimate
     k: int
     n_images: int
     masks: np.ndarray
@@ -104,23 +75,19 @@ def average_over_masks(
 
     Parameters
     ----------
-    images : ImageSet, or array (N, C, H, W)
-        uint8 0..255 or float in [0, 1].
+    images, patch, factor, device, memory_budget, scratch_dir
+        As for `kernel_graph`.
     law : MaskLaw
         Over the patches of an image.
     masks : int
         Number of masks drawn independently; at least 2.
     k : int
         Number of spectral features, from 1 to N − 1.
-    patch : int
-        Side of a patch in pixels.
     labels : ndarray of int, shape (N,), optional
         An ImageSet brings its own; at least two classes.
     bandwidth : float, optional
         Of the Gaussian, in pixel units, the same for all masks; by default `factor` times the median distance of two
         targets under each mask.
-    factor, device, memory_budget, scratch_dir
-        As for `kernel_graph`.
     neighbours : int, optional
         Truncate the kernel to so many nearest targets, itself included: `neighbour_graph`, which uses neither
         `memory_budget` nor `scratch_dir`. All targets by default.
@@ -196,16 +163,7 @@ def mean_over_masks(values: Sequence[Estimate]) -> Estimate:
 
 
 def _average_summaries(per_mask: list[KernelGraphSummary], k: int, n_images: int, drawn: np.ndarray) -> KernelAverage:
-    names = (
-        "pair_label_error",
-        "graph_pair_label_error",
-        "view_label_error",
-        "target_label_error",
-        "sharp_bound",
-        "graph_bound",
-        "self_pair_fraction",
-        "tail_energy",
-    )
+    names = [field.name for field in fields(KernelGraphQuantities) if field.name != "values"]
     means = {name: mean_over_masks([getattr(one, name) for one in per_mask]) for name in names}
     values = tuple(mean_over_masks(column) for column in zip(*(one.values for one in per_mask)))
     return KernelAverage(values=values, **means, k=k, n_images=n_images, masks=drawn, per_mask=tuple(per_mask))
