@@ -22,5 +22,5 @@ def test_every_text_is_escaped(tmp_path: Path) -> None:
     )
     assert "<script" not in page
     assert page.count("&lt;script&gt;") == 10
-    assert 'alt="&lt;script&gt;alert(&quot;ρ&quot;)&lt;/script&gt;"' in page
+    assert 'alt="&lt;script&gt;alert(&#34;ρ&#34;)&lt;/script&gt;"' in page
     assert not list(tmp_path.glob(".*"))
