@@ -38,14 +38,14 @@ def block_golub_kahan_svd(
         Number of triplets, from 1 to min(N1, N2).
     rng : numpy Generator
         Draws the first block.
-    block_size : int
+    block_size : int, default 16
         Columns of a block; copies of a singular value beyond this number can be missed, so it should exceed the
         expected multiplicity by 8.
-    max_restarts : int
+    max_restarts : int, default 200
         Number of restarts after which the current triplets are returned, converged or not; check their residuals.
     max_basis_columns : int, optional
         Columns of the basis at which it is restarted; by default the larger of k + 8 blocks and 3k. More save products.
-    tolerance : float
+    tolerance : float, default 0.0
         Residual, relative to the largest value, at which the iteration stops; at least 8 ε √(N1 + N2). If given, it is
         checked after every block, not only at restarts.
 

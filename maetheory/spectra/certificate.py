@@ -26,8 +26,9 @@ def certify(operator: Any, values: Array, left: Array, right: Array, *, seed: in
         Approximate singular values, in any order, and their vectors, of full column rank.
     seed : int, default 0
         Draws the probes; they must not have been used to find the triplets.
-    steps : int
-        Lanczos steps, two products each; the bound on missed values is within 4 % with 32 steps, 2 % with 48.
+    steps : int, default 32
+        Lanczos steps, two products each; the bound on missed values is within 4 % with 32 steps and 2 % with 48 for
+        some hundred columns, within 6 % and 3 % for a million.
 
     Returns
     -------

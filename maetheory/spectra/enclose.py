@@ -117,9 +117,11 @@ def missed_below(
         Right vectors to deflate, of full column rank; k may be 0.
     rng : numpy Generator
         Must not have been used to compute `right`.
-    probes, power : int
-        Gaussian probes r and power steps q.
-    failure_probability : float
+    probes : int, default 8
+        Number of Gaussian probes r.
+    power : int, default 16
+        Number of power steps q.
+    failure_probability : float, default 1e-6
         Probability p, between 0 and 1, that the upper bound is wrong.
     norm : float
         The norm of B, if known, to scale the rounding error; by default the larger of ‖BV‖ and the lower bound.

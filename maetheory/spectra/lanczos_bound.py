@@ -40,9 +40,9 @@ def missed_below_by_lanczos(
         Right vectors to deflate, of full column rank; k may be 0. Sparse ones must be orthonormal.
     rng : numpy Generator
         Must not have been used to compute `right`.
-    steps : int
+    steps : int, default 32
         Lanczos steps m, two products each; with too few for `failure_probability` the upper bound is infinite.
-    failure_probability : float
+    failure_probability : float, default 1e-6
         Probability, between 0 and 1, that the upper bound is wrong.
     norm : float
         The norm of B, if known, to scale the rounding error; by default the larger of ‖BV‖ and the lower bound.

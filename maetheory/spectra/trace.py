@@ -64,8 +64,10 @@ def tail_energy(operator: Any, values: Array, *, budget: int = BUDGET, seed: int
         The matrix B; for Σ_{i > k} λᵢ² of an augmentation graph with eigenvalues λᵢ, the matrix of that graph.
     values : (k,) array
         The largest singular values, as computed by `spectrum`.
-    budget, seed : int
+    budget : int, default 90
         As for `trace`; used for a LinearOperator only.
+    seed : int, default 0
+        As for `trace`.
 
     Returns
     -------
