@@ -8,8 +8,10 @@ Read in this order:
 - `spectra_and_rank_curves`: singular values, and ranks as functions of the number of images;
 - `measurement`, with `view_features` and `notes`: measurements of one model;
 - `other_initialisations`: the same of untrained networks of all usual initialisations;
+- `untrained_comparison`: a model beside its untrained networks, on the same images;
 - `report` and `tables`: `measure_collapse`, and the tables of its result;
-- `verdict`, with `complete_collapse` and `dimensional_collapse`: conclusions from the intervals.
+- `verdict`, with `complete_collapse`, `dimensional_collapse`, `few_directions` and `dominant_vector`: one conclusion by
+  each yardstick.
 
 Examples
 --------

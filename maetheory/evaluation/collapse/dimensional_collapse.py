@@ -12,6 +12,7 @@ from maetheory.evaluation.collapse.answer import (
     RANDOM_INIT_BASELINE,
     SHUFFLED_BASELINE,
     Answer,
+    at_this_n,
     note_in_parentheses,
     record_interval,
 )
@@ -34,21 +35,29 @@ def assess_dimensional_collapse(rank: Mapping[Any, Any]) -> tuple[Answer, str]:
     rank : mapping
         A row of `collapse_report` for effective_rank.
     """
+    rank = at_this_n(rank)
     value = f"effective rank {format_interval(rank)} of {rank['d']}"
-    if np.isnan(record_interval(rank)[0]):
+    if np.isnan(rank["low"]):
         return Answer.UNDECIDED, f"{NO_INTERVAL}: {value}{note_in_parentheses(rank)}."
-    random_init, shuffled = _side_of_baseline(rank, "random_init"), _side_of_baseline(rank, "shuffled")
+    same_images = at_this_n(rank, "same_images") if np.isfinite(rank.get("same_images", np.nan)) else rank
+    random_init, shuffled = _side_of_random_init(same_images), _side_of_shuffled(rank)
     if random_init is None and shuffled is None:
         return Answer.UNDECIDED, f"No baseline is available: {value}."
+    sentence = f"{value[0].upper()}{value[1:]}"
+    if random_init is not None and same_images["value"] != rank["value"]:
+        sentence += f"; on {rank['random_images']} of the images it is {format_interval(same_images)}, which"
     phrases = [
-        _comparison_phrase(rank, name, side)
-        for name, side in (("random_init", random_init), ("shuffled", shuffled))
+        _comparison_phrase(name, side, interval)
+        for name, side, interval in (
+            (RANDOM_INIT_BASELINE, random_init, _interval(rank, "random_init")),
+            (SHUFFLED_BASELINE, shuffled, at_this_n(rank, "shuffled")),
+        )
         if side is not None
     ]
-    sentence = f"{value[0].upper()}{value[1:]} {' and '.join(phrases)}"
+    sentence = f"{sentence} {' and '.join(phrases)}"
     if random_init is None:
         return _assess_without_random_init(rank, sentence, shuffled)
-    return _assess_with_random_init(rank, sentence, random_init, shuffled)
+    return _assess_with_random_init(same_images, sentence, random_init, shuffled)
 
 
 def _assess_without_random_init(rank: Mapping[Any, Any], sentence: str, shuffled: Side | None) -> tuple[Answer, str]:
@@ -59,7 +68,9 @@ def _assess_without_random_init(rank: Mapping[Any, Any], sentence: str, shuffled
     sentence += f"; {RANDOM_INIT_BASELINE} is not available."
     if shuffled != "below":
         return Answer.NO, sentence
-    return Answer.YES if high < LOW_FRACTION_OF_SHUFFLED * rank["shuffled_low"] else Answer.UNDECIDED, sentence
+    return Answer.YES if high < LOW_FRACTION_OF_SHUFFLED * at_this_n(rank, "shuffled")[
+        "low"
+    ] else Answer.UNDECIDED, sentence
 
 
 def _assess_with_random_init(
@@ -107,18 +118,29 @@ def _lowest_rule_phrase(rank: Mapping[Any, Any]) -> str:
     return "" if np.isnan(low) else f": {rank['random_lowest']} gives down to {format_number(low)}"
 
 
-def _side_of_baseline(record: Mapping[Any, Any], name: str) -> Side | None:
-    """Return whether the interval is below, above or within (overlaps) that of a baseline; None without a baseline."""
-    low, high = record_interval(record)
-    other_low, other_high = record.get(f"{name}_low", np.nan), record.get(f"{name}_high", np.nan)
-    if np.isnan(other_low):
-        return None
-    return "below" if high < other_low else "above" if low > other_high else "within"
+def _side_of_random_init(rank: Mapping[Any, Any]) -> Side | None:
+    """Return on which side of the untrained networks on the same images a rank lies; None without them."""
+    baseline = _interval(rank, "random_init")
+    return None if np.isnan(baseline["low"]) else _side(rank, baseline)
 
 
-def _comparison_phrase(record: Mapping[Any, Any], name: str, side: Side) -> str:
+def _side_of_shuffled(rank: Mapping[Any, Any]) -> Side | None:
+    """Return on which side of shuffled columns a rank of as many images lies; None without them."""
+    baseline = at_this_n(rank, "shuffled")
+    return None if np.isnan(baseline["low"]) else _side(rank, baseline)
+
+
+def _side(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> Side:
+    """Return whether an interval is below, above or within (overlaps) another."""
+    return "below" if one["high"] < other["low"] else "above" if one["low"] > other["high"] else "within"
+
+
+def _interval(record: Mapping[Any, Any], name: str) -> dict[str, Any]:
+    """Return value, low and high of a baseline."""
+    return {key: record.get(f"{name}{end}", np.nan) for key, end in (("value", ""), ("low", "_low"), ("high", "_high"))}
+
+
+def _comparison_phrase(baseline: str, side: Side, interval: Mapping[Any, Any]) -> str:
     """Return the comparison with a baseline, with the baseline's interval."""
-    interval = {key: record[f"{name}{end}"] for key, end in (("value", ""), ("low", "_low"), ("high", "_high"))}
-    baseline = {"random_init": RANDOM_INIT_BASELINE, "shuffled": SHUFFLED_BASELINE}[name]
     relation = "does not differ significantly from" if side == "within" else f"is {side}"
     return f"{relation} {baseline} ({format_interval(interval)})"

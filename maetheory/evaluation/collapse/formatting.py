@@ -35,6 +35,25 @@ def format_interval(record: Mapping[Any, Any]) -> str:
     return f"{texts[0]} [{texts[1]}, {texts[2]}]"
 
 
+def format_value_with_error(value: float, error: float) -> str:
+    """Return a value with its error, with as many digits as the error supports, "39.2 ± 0.4".
+
+    Examples
+    --------
+    >>> format_value_with_error(39.2431, 0.435), format_value_with_error(2.0, 0.0), format_value_with_error(2.0, np.nan)
+    ('39.2 ± 0.4', '2 ± 0', '2.00')
+    """
+    if not np.isfinite(error) or not np.isfinite(value):
+        return format_number(value)
+    interval = {"value": value, "low": value - error, "high": value + error}
+    places = len(format_interval(interval).split(" ")[0].partition(".")[2])
+    return (
+        f"{format_interval(interval).split(' ')[0]} ± {error:.{places}f}"
+        if abs(value) < 1e6
+        else f"{value:.3g} ± {error:.2g}"
+    )
+
+
 def format_number(value: float) -> str:
     """Return a number with three digits, "–" for NaN.
 

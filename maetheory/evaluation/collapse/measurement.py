@@ -158,7 +158,9 @@ def _measure_readout(
         estimates=estimates,
         shuffled=shuffled,
         noise=noise,
-        spectrum=scaled_singular_values(feature_set) if exact else empty_spectrum(),
+        spectrum=(
+            scaled_singular_values(feature_set) if exact and (with_baselines or not is_baseline) else empty_spectrum()
+        ),
         shuffled_spectrum=(
             scaled_singular_values(shuffled_set) if exact and shuffled_set is not None else empty_spectrum()
         ),

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.linalg
 
 from maetheory.core import InputError
-from maetheory.evaluation.collapse.interval_limits import clip_interval, reason_without_interval
+from maetheory.evaluation.collapse.interval_limits import (
+    clip_interval,
+    reason_without_interval,
+    without_unreliable_limit,
+)
 from maetheory.evaluation.collapse.metric_specs import NO_ESTIMATE, MetricEstimate, MetricSpec
 from maetheory.evaluation.features.feature_sets import FeatureSet
 from maetheory.metrics.moments import leave_one_part_out, merge_moments
@@ -17,9 +23,10 @@ from maetheory.metrics.uncertainty import jackknife_error
 N_HALF_SAMPLES = 12
 FLOAT32_MAX_CONDITION_NUMBER = float(1 / np.finfo(np.float32).eps)
 MIN_GROUPS = 8  # groups of rows from which half-samples are informative
-MIN_ROWS_PER_DIMENSION = 8  # rows per dimension from which intervals of ranks contain the n → ∞ value
 JACKKNIFE_METHOD = "jackknife, extrapolated to n → ∞"
 HALF_SAMPLE_METHOD = "random half-samples"
+GRAM_METRICS = frozenset({"effective_rank", "stable_rank", "participation_ratio", "mean_cosine", "umae_uniformity"})
+NOT_EXTRAPOLATED = "half-samples show the error at this n, not the bias"
 
 
 def estimate_metrics(
@@ -49,7 +56,12 @@ def estimate_metrics(
     tuple of MetricEstimate or None
         None for metrics of views, and for those of rows unless `exact`.
     """
-    of_moments = _estimate_moment_metrics([one for one in metric_specs if one.needs == "moments"], feature_set, exact)
+    d = feature_set.d
+    if all(one.metric in GRAM_METRICS for one in metric_specs):
+        feature_set = _as_few_columns_as_rows(feature_set)
+    of_moments = _estimate_moment_metrics(
+        [one for one in metric_specs if one.needs == "moments"], feature_set, exact, d
+    )
     estimates: list[MetricEstimate | None] = []
     for one in metric_specs:
         if one.needs == "moments":
@@ -64,7 +76,7 @@ def estimate_metrics(
 
 
 def _estimate_moment_metrics(
-    metric_specs: Sequence[MetricSpec], feature_set: FeatureSet, exact: bool
+    metric_specs: Sequence[MetricSpec], feature_set: FeatureSet, exact: bool, d: int
 ) -> dict[MetricSpec, MetricEstimate]:
     """Return values and jackknife intervals; each group of images is left out once, for all metrics together."""
     if not metric_specs:
@@ -93,11 +105,19 @@ def _estimate_moment_metrics(
             reason = reason_without_interval(one, total)
             if reason:
                 note = "; ".join(part for part in (note, f"no interval: {reason}") if part)
-                estimates[one] = NO_ESTIMATE._replace(value=float(value), note=note)
+                estimates[one] = NO_ESTIMATE._replace(value=float(value), note=note, no_limit=reason)
                 continue
             estimate = _jackknife_estimate(float(value), jackknives[one], squaring, note)
-            estimates[one] = clip_interval(estimate, one, feature_set.d)
+            estimates[one] = without_unreliable_limit(clip_interval(estimate, one, d), one, feature_set.n, d)
     return estimates
+
+
+def _as_few_columns_as_rows(feature_set: FeatureSet) -> FeatureSet:
+    """Return features with the same Gram matrix ZZᵀ in as many columns as rows, if there are more columns than rows."""
+    if feature_set.streamed_moments is not None or feature_set.n >= feature_set.d:
+        return feature_set
+    upper = scipy.linalg.qr(feature_set.rows.T.astype(np.float64), mode="r")[0][: feature_set.n]  # (d, n) -> (n, n)
+    return replace(feature_set, rows=upper.T)
 
 
 class _Jackknife(NamedTuple):
@@ -173,9 +193,12 @@ def _jackknife_estimate(value: float, jackknife: _Jackknife, squaring: float, no
         error = 2 * jackknife.standard_error + squaring
         if jackknife.hidden_by_rounding:
             error += jackknife.rounding
-        estimate = _with_interval(value, value - jackknife.bias, error, JACKKNIFE_METHOD, note)
+        limit = value - jackknife.bias
+        estimate = _with_interval(value, limit, error, JACKKNIFE_METHOD, note)
+        if np.isnan(estimate.low):
+            return estimate._replace(no_limit=estimate.note)
         wider = jackknife.second_order_bias
-        return estimate._replace(low=estimate.low - wider, high=estimate.high + wider)
+        return estimate._replace(low=estimate.low - wider, high=estimate.high + wider, limit=limit)
 
 
 def estimate_by_half_sampling(
@@ -216,7 +239,7 @@ def estimate_by_half_sampling(
         return NO_ESTIMATE._replace(note=str(error))
     with np.errstate(invalid="ignore"):
         estimate = _with_interval(value, value, 2 * float(np.std(values, ddof=1)), HALF_SAMPLE_METHOD)
-    return clip_interval(estimate, metric_spec, rows.shape[-1])
+    return clip_interval(estimate, metric_spec, rows.shape[-1])._replace(no_limit=NOT_EXTRAPOLATED)
 
 
 def _metric_note(metric_spec: MetricSpec, features: Any, value: float) -> str:

@@ -14,6 +14,16 @@ from maetheory.metrics import CONVENTIONS, MOMENT_METRICS, PowerLawFit
 
 MetricInput = Literal["moments", "rows", "views"]
 RANK_METRICS = ("effective_rank", "rankme", "stable_rank", "participation_ratio", "nesum")  # at most the dimension
+QUICK_METRICS = (
+    "effective_rank",
+    "rankme",
+    "stable_rank",
+    "participation_ratio",
+    "alpha_req",
+    "mean_cosine",
+    "direction_std",
+    "umae_uniformity",
+)  # what a quick report measures: no metric of rows or of masked views
 DEFAULT_METRICS = ("effective_rank", "rankme", "stable_rank", "participation_ratio", "umae_uniformity", "mean_cosine")
 ROW_METRICS = ("uniformity", "coherence", "twonn")
 VIEW_METRICS = ("lidar", "mask_pair_alignment")
@@ -48,7 +58,11 @@ class MetricSpec:
 
 
 class MetricEstimate(NamedTuple):
-    """A value with its interval, two standard errors, the method of both, and a note."""
+    """A value with its interval, two standard errors, the method of both, and a note.
+
+    The limit is the value extrapolated to infinitely many images, for which the interval is; where there is none,
+    `no_limit` says why.
+    """
 
     value: float
     low: float
@@ -56,6 +70,8 @@ class MetricEstimate(NamedTuple):
     error: float
     method: str
     note: str = ""
+    limit: float = np.nan
+    no_limit: str = ""
 
 
 NO_ESTIMATE = MetricEstimate(np.nan, np.nan, np.nan, np.nan, "")

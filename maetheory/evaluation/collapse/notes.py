@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from maetheory.evaluation.collapse.metric_estimates import MIN_ROWS_PER_DIMENSION
+from maetheory.evaluation.collapse.interval_limits import MIN_ROWS_PER_DIMENSION
 from maetheory.evaluation.features.feature_sets import FeatureSet
 
 

@@ -11,7 +11,7 @@ from maetheory.evaluation.collapse.measurement import ModelMeasurements, measure
 from maetheory.evaluation.collapse.metric_specs import MetricEstimate, MetricSpec
 from maetheory.evaluation.collapse.random_initialisation import initialisation_rules, random_init_models
 
-ASSESSED_METRICS = ("effective_rank", "mean_cosine")  # the metrics that `assess_collapse` reads
+ASSESSED_METRICS = ("effective_rank", "mean_cosine", "stable_rank")  # the metrics that `assess_collapse` reads
 NO_SPAN: Mapping[str, Any] = {
     "random_span_low": np.nan,
     "random_span_high": np.nan,

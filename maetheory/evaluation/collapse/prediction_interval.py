@@ -14,7 +14,10 @@ COSINE_ROUNDING_ERROR = 1e-9  # of a mean cosine's distance from 1
 
 
 def interval_over_initialisations(
-    metric_spec: MetricSpec, estimates: Sequence[MetricEstimate | None], d: int
+    metric_spec: MetricSpec,
+    estimates: Sequence[MetricEstimate | None],
+    d: int,
+    other_rules: Sequence[Sequence[MetricEstimate | None]] = (),
 ) -> MetricEstimate:
     """Return the mean of a metric over untrained networks of one rule, with the prediction interval of a further one.
 
@@ -25,21 +28,31 @@ def interval_over_initialisations(
         One for each network; None where there is none.
     d : int
         Dimension of the features, the upper bound of ranks.
+    other_rules : sequence of sequences of MetricEstimate or None
+        The same for networks of other rules, whose spreads are pooled with this one.
     """
     upper_bound = float(d) if metric_spec.metric in RANK_METRICS else None
     return combine_initialisations(
-        [one or NO_ESTIMATE for one in estimates], upper_bound, cosines=metric_spec.metric == "mean_cosine"
+        [one or NO_ESTIMATE for one in estimates],
+        upper_bound,
+        cosines=metric_spec.metric == "mean_cosine",
+        other_rules=[[one or NO_ESTIMATE for one in rule] for rule in other_rules],
     )
 
 
 def combine_initialisations(
-    estimates: Sequence[MetricEstimate], upper_bound: float | None = None, *, cosines: bool = False
+    estimates: Sequence[MetricEstimate],
+    upper_bound: float | None = None,
+    *,
+    cosines: bool = False,
+    other_rules: Sequence[Sequence[MetricEstimate]] = (),
 ) -> MetricEstimate:
-    """Return the mean over untrained networks, with a 95 % prediction interval for the limit of a further one.
+    """Return the mean over untrained networks, with a 95 % prediction interval for a further one on these images.
 
     The half-width combines ``t s √(1 + 1/k)``, for k networks with standard deviation s and Student's t with k − 1
-    degrees of freedom, with the error over images, which all networks share. For a single network the spread is
-    unknown, and the interval is unbounded.
+    degrees of freedom, with the error over images, which all networks share. With networks of other rules, s is the
+    larger of their pooled standard deviation and this rule's own, and t has the pooled degrees of freedom. For a single
+    network the spread is unknown, and the interval is unbounded.
 
     Parameters
     ----------
@@ -48,6 +61,8 @@ def combine_initialisations(
         For ranks, which lie between 1 and this: spread and interval are computed from logarithms.
     cosines : bool, default False
         For mean cosines, which are at most 1: spread and interval are computed from the logarithm of 1 − cosine.
+    other_rules : sequence of sequences of MetricEstimate
+        Networks of other rules, one sequence for each.
 
     Examples
     --------
@@ -59,31 +74,35 @@ def combine_initialisations(
     if not estimates:
         return NO_ESTIMATE
     value, image_error = (float(np.mean([getattr(one, name) for one in estimates])) for name in ("value", "error"))
-    middles = np.array([(one.low + one.high) / 2 for one in estimates])
+    if not all(np.isfinite(one.value) for one in estimates):
+        return MetricEstimate(value, np.nan, np.nan, np.nan, estimates[0].method, estimates[0].note)
+    values, *others = (np.array([one.value for one in rule]) for rule in (estimates, *other_rules))
     if upper_bound is not None:
-        low, high = _log_interval(middles, image_error)
+        low, high = _log_interval(values, image_error, others)
         low, high = float(np.clip(low, 1, upper_bound)), float(np.clip(high, 1, upper_bound))
     elif cosines:
-        distances = np.maximum(1 - middles, COSINE_ROUNDING_ERROR)
-        low, high = (1 - end for end in reversed(_log_interval(distances, image_error)))
+        distances, *far = (np.maximum(1 - one, COSINE_ROUNDING_ERROR) for one in (values, *others))
+        low, high = (1 - end for end in reversed(_log_interval(distances, image_error, far)))
     else:
-        error = float(np.hypot(_prediction_half_width(middles), image_error))
-        low, high = float(middles.mean()) - error, float(middles.mean()) + error
+        error = float(np.hypot(_prediction_half_width(values, others), image_error))
+        low, high = value - error, value + error
     return MetricEstimate(value, low, high, (high - low) / 2, estimates[0].method, estimates[0].note)
 
 
-def _prediction_half_width(values: np.ndarray) -> float:
+def _prediction_half_width(values: np.ndarray, others: Sequence[np.ndarray] = ()) -> float:
     """Return the half-width of the 95 % prediction interval around the mean."""
-    k = len(values)
-    if k < 2:
+    k, freedom = len(values), sum(len(one) - 1 for one in (values, *others))
+    if freedom < 1:
         return np.inf
-    return float(student_t.ppf((1 + PREDICTION_LEVEL) / 2, k - 1) * values.std(ddof=1) * np.sqrt(1 + 1 / k))
+    squares = [float(np.square(one - one.mean()).sum()) for one in (values, *others)]
+    spread = max(np.sqrt(sum(squares) / freedom), np.sqrt(squares[0] / max(k - 1, 1)))
+    return float(student_t.ppf((1 + PREDICTION_LEVEL) / 2, freedom) * spread * np.sqrt(1 + 1 / k))
 
 
-def _log_interval(values: np.ndarray, error: float) -> tuple[float, float]:
+def _log_interval(values: np.ndarray, error: float, others: Sequence[np.ndarray] = ()) -> tuple[float, float]:
     """Return the prediction interval of a positive quantity, computed from logarithms."""
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        logs = np.log(values)
+        logs, *others = (np.log(one) for one in (values, *others))
         centre = float(logs.mean())
-        width = float(np.hypot(_prediction_half_width(logs), error / np.exp(centre)))
+        width = float(np.hypot(_prediction_half_width(logs, others), error / np.exp(centre)))
         return float(np.exp(centre - width)), float(np.exp(centre + width))

@@ -11,19 +11,10 @@ import pandas as pd
 
 from maetheory.core import InputError, Progress, no_progress
 from maetheory.evaluation.collapse.measurement import measure_model
-from maetheory.evaluation.collapse.metric_specs import DEFAULT_METRICS, MetricSpec, select_metrics
-from maetheory.evaluation.collapse.other_initialisations import assessed_metrics, measure_other_initialisations
-from maetheory.evaluation.collapse.random_initialisation import (
-    NO_RANDOM_INIT,
-    initialisation_rules,
-    random_init_models,
-)
-from maetheory.evaluation.collapse.tables import (
-    UntrainedMeasurements,
-    metric_table,
-    sample_size_table,
-    spectra_table,
-)
+from maetheory.evaluation.collapse.metric_specs import DEFAULT_METRICS, select_metrics
+from maetheory.evaluation.collapse.random_initialisation import NO_RANDOM_INIT
+from maetheory.evaluation.collapse.tables import metric_table, sample_size_table, spectra_table
+from maetheory.evaluation.collapse.untrained_comparison import UntrainedMeasurements, measure_untrained
 from maetheory.evaluation.features.collapse_inputs import collapse_inputs
 from maetheory.evaluation.features.encode import Readout
 from maetheory.evaluation.features.feature_sets import GivenFeatures, Layers
@@ -68,17 +59,21 @@ def collapse_report(encoder: Any, images: Any = None, **options: Any) -> pd.Data
     -------
     DataFrame
         One row per readout, layer, metric and convention: readout, layer, final_norm, metric, convention, value, error,
-        low, high, method (of the interval), n (rows), images, d, and each baseline (random_init, shuffled, noise), all
-        but noise with ``_low`` and ``_high``; NaN where there is none, and `note` says why. The random-initialisation
-        baseline follows the rule of the checkpoint's code base, random_rule; random_span_low and random_span_high
-        enclose it and those of the other usual rules, of which random_lowest and random_highest reach furthest. The
-        span is given for effective_rank and mean_cosine only, the metrics that `assess_collapse` reads.
+        low, high, method (of the interval), limit, limit_low, limit_high, no_limit, n (rows), images, d, and each
+        baseline (random_init, shuffled, noise), all but noise with ``_low`` and ``_high``; NaN where there is none, and
+        `note` says why. The random-initialisation baseline follows the rule of the checkpoint's code base, random_rule,
+        on random_images of the images; random_init_low and random_init_high are the prediction interval of a further
+        network on these images. random_span_low and random_span_high enclose it and those of the other usual rules, of
+        which random_lowest and random_highest reach furthest; same_images ± same_images_error is the model's own value
+        on these images, to compare with. The span is given for effective_rank, mean_cosine and stable_rank only, the
+        metrics that `assess_collapse` reads.
 
         The value is that of these images, as its publication defines it; `error` is two standard errors, the change
         to expect from another sample of as many images. Ranks of few images are also biased downwards, by more than
         that; the interval of a metric of moments is therefore that of the n → ∞ value. With eight times as many rows
         as dimensions the interval of an effective rank contained it in 91 to 97 of 100 draws, depending on the
-        spectrum. The interval of a metric of rows or views is centred at the value itself.
+        spectrum. The interval of a metric of rows or views is centred at the value itself. `limit` is the n → ∞ value
+        itself, with the same interval, where the extrapolation is valid; elsewhere no_limit says why it is not.
 
     Examples
     --------
@@ -113,6 +108,8 @@ def measure_collapse(
     seed: int = 0,
     batch: int | None = None,
     progress: Progress = no_progress,
+    untrained_images: int | None = None,
+    untrained: UntrainedMeasurements | None = None,
     twins: int | None = None,
 ) -> CollapseMeasurements:
     """Measure the features of a model, and if `full` its baselines: untrained networks, shuffled columns and noise.
@@ -154,6 +151,12 @@ def measure_collapse(
     batch : int, optional
         Batch size; by default as large as memory allows.
     progress : Progress
+    untrained_images : int, optional
+        Number of images, drawn at random, on which untrained networks and the model are compared. On fewer than all,
+        untrained networks are measured with the metrics that `assess_collapse` reads only, and spectra and
+        ranks by sample size have no random-initialisation baseline. All by default.
+    untrained : UntrainedMeasurements, optional
+        Those of an encoder of the same architecture and code base on the same images, to be used again.
     twins : int, optional
         Old name of `n_initialisations`; it warns.
 
@@ -191,9 +194,12 @@ def measure_collapse(
         "progress": progress,
     }
     model = measure_model(encoder, images, specs, with_baselines=full, **settings, **inputs.options)
-    untrained = UntrainedMeasurements("", (), {})
-    if full:
-        untrained = _measure_untrained(encoder, images, specs, n_initialisations, **settings)
+    if not full:
+        untrained = UntrainedMeasurements()
+    elif untrained is None:
+        untrained = measure_untrained(encoder, images, specs, n_initialisations, n_images=untrained_images, **settings)
+    else:
+        untrained = untrained.beside(encoder, images, **settings)
     without_network = isinstance(encoder, GivenFeatures)  # of which the notes of the inputs speak already
     no_baseline = full and not untrained.models and not without_network
     notes = (*inputs.notes, *model.notes, *((NO_RANDOM_INIT,) if no_baseline else ()))
@@ -203,18 +209,3 @@ def measure_collapse(
         sample_size_table(model, untrained),
         notes,
     )
-
-
-def _measure_untrained(
-    encoder: Any, images: Any, specs: Sequence[MetricSpec], count: int, *, seed: int, **settings: Any
-) -> UntrainedMeasurements:
-    """Measure untrained networks drawn by the rule of the code base, and by each other usual rule."""
-    models = tuple(
-        measure_model(model, images, specs, with_baselines=True, is_baseline=True, seed=seed, **settings)
-        for model in random_init_models(encoder, count, seed=seed)
-    )
-    others = measure_other_initialisations(
-        encoder, images, assessed_metrics(specs), (count + 1) // 2, seed=seed, **settings
-    )
-    rule = next((rule.name for rule in initialisation_rules(encoder)), "") if models else ""
-    return UntrainedMeasurements(rule, models, others)

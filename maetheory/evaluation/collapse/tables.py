@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,50 +19,19 @@ from maetheory.evaluation.collapse.spectra_and_rank_curves import (
     SHUFFLED,
     noise_spectrum,
 )
-
-
-@dataclass(frozen=True)
-class UntrainedMeasurements:
-    """Measurements of untrained networks.
-
-    Attributes
-    ----------
-    rule : str
-        Name of the initialisation rule of the checkpoint's code base, "" without baselines.
-    models : tuple of ModelMeasurements
-        Networks drawn by that rule.
-    other_rules : mapping from name of rule to list of ModelMeasurements
-        Networks drawn by the other usual rules, with the assessed metrics only.
-    """
-
-    rule: str
-    models: tuple[ModelMeasurements, ...]
-    other_rules: Mapping[str, Sequence[ModelMeasurements]]
+from maetheory.evaluation.collapse.untrained_comparison import UntrainedMeasurements
 
 
 def metric_table(
     metric_specs: Sequence[MetricSpec], model: ModelMeasurements, untrained: UntrainedMeasurements, final_norm: bool
 ) -> pd.DataFrame:
     """Return one row per readout, layer, metric and convention, with the columns of `collapse_report`."""
-    assessed = assessed_metrics(metric_specs)
     rows = []
     for number, readout in enumerate(model.measurements):
-        same_rule = [one.measurements[number] for one in untrained.models]
-        other_rules = {
-            name: [one.measurements[number] for one in models] for name, models in untrained.other_rules.items()
-        }
         for index, spec in enumerate(metric_specs):
             if readout.estimates[index] is None:
                 continue
-            random_init = interval_over_initialisations(spec, [one.estimates[index] for one in same_rule], readout.d)
-            span = dict(NO_SPAN)
-            if same_rule and spec in assessed:
-                position = assessed.index(spec)
-                others = {
-                    name: interval_over_initialisations(spec, [one.estimates[position] for one in ones], readout.d)
-                    for name, ones in other_rules.items()
-                }
-                span = union_of_intervals({untrained.rule: random_init, **others})
+            random_init, compared = _compare_with_untrained(spec, number, readout, index, untrained)
             rows.append(
                 {
                     "readout": readout.readout,
@@ -73,10 +41,34 @@ def metric_table(
                     "convention": spec.convention,
                     **_metric_row(readout, random_init, index, spec),
                     "random_rule": untrained.rule,
-                    **span,
+                    **compared,
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _compare_with_untrained(
+    spec: MetricSpec, number: int, readout: ReadoutMeasurements, index: int, untrained: UntrainedMeasurements
+) -> tuple[MetricEstimate, dict[str, Any]]:
+    """Return the baseline of a metric, and its span with the model's own estimate on the same images."""
+    own = untrained.own_rule_estimates(spec, number)
+    nothing = {**NO_SPAN, "random_images": untrained.n_images, "same_images": np.nan, "same_images_error": np.nan}
+    if not own or spec not in assessed_metrics(untrained.specs):
+        return interval_over_initialisations(spec, own, readout.d), nothing
+    by_rule = {untrained.rule: own, **untrained.other_rules_estimates(spec, number)}
+    intervals = {
+        name: interval_over_initialisations(
+            spec, estimates, readout.d, [ones for other, ones in by_rule.items() if other != name]
+        )
+        for name, estimates in by_rule.items()
+    }
+    same = untrained.same_images_estimate(spec, number) or readout.estimates[index] or NO_ESTIMATE
+    return intervals[untrained.rule], {
+        **union_of_intervals(intervals),
+        "random_images": untrained.n_images,
+        "same_images": same.value,
+        "same_images_error": same.error,
+    }
 
 
 def _metric_row(
@@ -95,6 +87,10 @@ def _metric_row(
         "low": estimate.low,
         "high": estimate.high,
         "method": estimate.method,
+        "limit": estimate.limit,
+        "limit_low": estimate.low if np.isfinite(estimate.limit) else np.nan,
+        "limit_high": estimate.high if np.isfinite(estimate.limit) else np.nan,
+        "no_limit": estimate.no_limit,
         "n": n,
         "images": images,
         "d": readout.d,
@@ -142,7 +138,7 @@ def _last_layer_pairs(
 ) -> list[tuple[ReadoutMeasurements, list[ReadoutMeasurements]]]:
     """Return each readout of the last layer with the same readout of the untrained networks."""
     return [
-        (readout, [one.measurements[number] for one in untrained.models])
+        (readout, [one.measurements[number] for one in untrained.models] if untrained.on_all_images else [])
         for number, readout in enumerate(model.measurements)
         if readout.spectrum.size
     ]
