@@ -1,9 +1,14 @@
 """Load timm's ViT-like models from files and count which load right, wrong or not at all.
 
-    python benchmarks/checkpoint_sweep.py [--pattern "vit_*"] [--limit N] [--config]
+    python benchmarks/checkpoint_sweep.py [--config] [--max-width 384] [--every 10] [--pattern "vit_*"]
 
-Each model is built with its own widths, one block and random parameters, saved as a bare state dict, with ``--config``
-as a folder with timm's config.json beside it, loaded, and compared with timm's own tokens and with timm's mean and std.
+The models are all of timm's whose name says ViT, BEiT, DeiT, EVA, CLIP or SigLIP. Each is built with its own widths,
+one block and random parameters, saved as a bare state dict, with ``--config`` as a folder with timm's config.json
+beside it, loaded, and compared with timm's own `forward_features` of the same weights and images. Models wider than
+``--max-width`` are built without memory, on the meta device, and only the decision is tested: whether the file is
+refused. Networks of other families (MaxViT, LeViT, FastViT, convolutional CLIP) have no blocks of a Vision Transformer
+and are counted apart: they are right if they are refused.
+
 "Noted" means that a note says what was assumed.
 """
 
@@ -11,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -29,7 +35,8 @@ for schema in ("nms(Tensor dets, Tensor scores, float iou)", "qnms(Tensor dets, 
 
 import timm  # noqa: E402 - after the operators that its torchvision needs
 
-PATTERNS = ("vit_*", "beit*", "deit*", "eva*", "flexivit*", "samvit*", "test_vit*")
+NAME = re.compile(r".*(vit|beit|deit|eva|clip|siglip).*")
+FAMILY = re.compile(r"VisionTransformer|VisionTransformer(Distilled|RelPos|SAM)|Eva|Beit|NaFlexVit")
 TOLERANCE = 1e-4  # of the largest token; the wrong ones differ by a hundredth and more
 
 
@@ -37,51 +44,83 @@ def main() -> None:
     """Print one line for each model that is not right, and the counts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pattern", action="append", help="Names of models; by default all ViT-like ones.")
-    parser.add_argument("--limit", type=int, help="Number of models.")
-    parser.add_argument("--max-width", type=int, default=1024, help="Widest models.")
+    parser.add_argument("--every", type=int, default=1, help="Take every n-th model only.")
+    parser.add_argument("--max-width", type=int, default=384, help="Widest models whose features are compared.")
     parser.add_argument("--config", action="store_true", help="Write timm's config.json beside the weights.")
     options = parser.parse_args()
-    names = sorted({name for pattern in options.pattern or PATTERNS for name in timm.list_models(pattern)})
+    counts, others = sweep(model_names(options.pattern)[:: options.every], options.config, options.max_width)
+    print("Vision Transformers:", describe(counts))
+    print("other families:", describe(others))
+
+
+def model_names(patterns: list[str] | None = None) -> list[str]:
+    """Return the names of timm's models whose name says ViT, or that match a pattern."""
+    if patterns:
+        return sorted({name for pattern in patterns for name in timm.list_models(pattern)})
+    return [name for name in timm.list_models() if NAME.fullmatch(name)]
+
+
+def describe(counts: Counter[str]) -> str:
+    """Return counts in one line."""
+    return f"{counts.total()}: " + ", ".join(f"{n} {outcome}" for outcome, n in sorted(counts.items()))
+
+
+def sweep(names: list[str], with_config: bool, max_width: int) -> tuple[Counter[str], Counter[str]]:
+    """Return the outcomes of Vision Transformers and of other networks, and print those that are not right."""
     counts: Counter[str] = Counter()
-    for name in tqdm(names[: options.limit], disable=None):
-        outcome, detail = check(name, options.config, options.max_width)
-        counts[outcome] += 1
-        if outcome != "right":
-            tqdm.write(f"{name}: {outcome}: {detail}")
-    print(", ".join(f"{n} {outcome}" for outcome, n in sorted(counts.items())))
+    others: Counter[str] = Counter()
+    for name in tqdm(names, disable=None):
+        model = build(name, max_width)
+        family = FAMILY.fullmatch(type(model).__name__) is not None
+        outcome, detail = check(name, model, with_config)
+        (counts if family else others)[outcome] += 1
+        if not outcome.startswith("right") and (family or not outcome.startswith("refused")):
+            tqdm.write(f"{name} ({type(model).__name__}): {outcome}: {detail}")
+    return counts, others
 
 
-def check(name: str, with_config: bool, max_width: int) -> tuple[str, str]:
-    """Return the outcome for a model, and a detail."""
-    try:
-        with torch.device("meta"):
-            width = timm.create_model(name, depth=1).embed_dim
-    except (TypeError, AttributeError, AssertionError, RuntimeError) as error:
-        return "no Vision Transformer with a depth", str(error)[:100]
-    if not isinstance(width, int) or width > max_width:
-        return "skipped", f"width {width}"
+def build(name: str, max_width: int) -> Any:
+    """Return a model of one block with random parameters; a wide one, or one of another family, without memory."""
+    with torch.device("meta"):
+        try:
+            model = timm.create_model(name, depth=1)
+        except (TypeError, AssertionError):  # no argument of that name, or one number of heads for each block
+            model = timm.create_model(name)
+    width = getattr(model, "embed_dim", None)
+    if not isinstance(width, int) or width > max_width or not FAMILY.fullmatch(type(model).__name__):
+        return model.eval()
     torch.manual_seed(0)
     model = timm.create_model(name, depth=1).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn(parameter.shape))
+    return model
+
+
+def check(name: str, model: Any, with_config: bool) -> tuple[str, str]:
+    """Return the outcome for a model, and a detail."""
+    wide = next(model.parameters()).is_meta
+    # A wide model's values are one zero each, expanded in memory to their shape.
+    state = {
+        key: torch.zeros(value.shape, dtype=value.dtype) if wide else value for key, value in model.state_dict().items()
+    }
     with tempfile.TemporaryDirectory() as folder:
-        torch.save(model.state_dict(), Path(folder) / "pytorch_model.bin")
+        torch.save(state, Path(folder) / "pytorch_model.bin")
         if with_config:
             record = {"architecture": name, "pretrained_cfg": model.pretrained_cfg}
             (Path(folder) / "config.json").write_text(json.dumps(record, default=str))
         try:
             encoder, report = load_checkpoint(folder)
         except InputError as error:
-            return "refused", str(error).removeprefix(folder)[:160]
-    return compare(model, encoder, report)
+            return "refused", str(error).removeprefix(folder)[:200]
+    return ("right by decision, too wide to compare", "") if wide else compare(model, encoder, report)
 
 
 @torch.no_grad()
 def compare(model: Any, encoder: Any, report: Any) -> tuple[str, str]:
     """Return whether tokens and scale of images are timm's; what was assumed and noted counts apart."""
     config = report.config
-    images = torch.rand(1, config.channels, config.image_size, config.image_size)
+    images = torch.rand(1, config.channels, *config.image_shape)
     mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (config.mean, config.std))
     ours, theirs = encoder(images), model.forward_features((images - mean) / std)
     noted = "; ".join(note for note in report.notes if "assumed" in note)

@@ -11,8 +11,10 @@ from torch import Tensor
 from maetheory.checkpoints.classifier_head import ClassifierHead, find_classifier_head, is_head_key
 from maetheory.checkpoints.dialects.code_base import infer_code_base
 from maetheory.checkpoints.dialects.dialect import ConfigValue, Dialect
+from maetheory.checkpoints.dialects.eva import EVA_DIALECTS
 from maetheory.checkpoints.dialects.infer import infer_config
 from maetheory.checkpoints.dialects.match import DialectMatch, match_dialects, search_matches, to_canonical_names
+from maetheory.checkpoints.dialects.model_names import stated_model_name
 from maetheory.checkpoints.dialects.rotary import refuse_possible_rotary
 from maetheory.checkpoints.dialects.stated_values import pickled_module_values, stored_configuration_values
 from maetheory.checkpoints.dialects.unrecognised import no_encoder_error
@@ -21,6 +23,7 @@ from maetheory.checkpoints.encoder_config import EncoderConfig
 from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.core import InputError
 
+ROTARY_DIALECTS = {dialect.name for dialect in EVA_DIALECTS} - {"timm"}
 TOKEN_PARAMETERS = ("cls_token", "reg_token", "pos_embed")
 
 
@@ -159,7 +162,8 @@ def _translate_match(
         tensors, converted = _to_float32(tensors)
         config_values = _stated_values(match, contents, tensors)
         dialect_notes = match.dialect.notes(contents, tensors)
-        dialect_notes += refuse_possible_rotary(match.tensors, match.state_dict_path, dialect_given)
+        settled = dialect_given or match.dialect.name in ROTARY_DIALECTS or bool(stated_model_name(contents)[0])
+        dialect_notes += refuse_possible_rotary(match.tensors, match.state_dict_path, settled)
     except (KeyError, IndexError, RuntimeError, AttributeError, TypeError) as error:
         raise InputError(
             f"these weights are no whole Vision Transformer as {match.dialect.name} writes them: "

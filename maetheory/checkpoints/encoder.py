@@ -10,7 +10,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from maetheory.checkpoints.encoder_config import EncoderConfig
-from maetheory.checkpoints.encoder_layers import Block, PatchEmbed, SharedRelativePositionBias, relative_position_index
+from maetheory.checkpoints.encoder_layers import (
+    Block,
+    PatchEmbed,
+    RotaryFrequencies,
+    SharedRelativePositionBias,
+    norm_layer,
+    relative_position_index,
+)
+from maetheory.checkpoints.rotary_positions import Rotation, rotation_of_patches, select_patches
 from maetheory.core import InputError
 from maetheory.models.patch_subset import gather_tokens, split_mask
 from maetheory.models.vit import last_hidden_state
@@ -43,11 +51,13 @@ class Encoder(nn.Module):
             self.pos_embed = nn.Parameter(torch.zeros(1, config.position_prefix + config.n_patches, config.width))
         if config.positions == "shared relative":
             self.rel_pos_bias = SharedRelativePositionBias(config)
-        self.norm_pre = nn.LayerNorm(config.width, config.eps) if config.norm_pre else nn.Identity()
+        if config.rotary is not None and config.rotary.kind == "mixed":
+            self.rope = RotaryFrequencies(config)
+        self.norm_pre = norm_layer(config, config.width) if config.norm_pre else nn.Identity()
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         eps = config.eps if config.final_eps is None else config.final_eps
-        self.norm = nn.LayerNorm(config.width, eps) if config.norm == "final" else nn.Identity()
-        self.fc_norm = nn.LayerNorm(config.width, eps) if config.norm == "pooled" else nn.Identity()
+        self.norm = norm_layer(config, config.width, eps) if config.norm == "final" else nn.Identity()
+        self.fc_norm = norm_layer(config, config.width, eps) if config.norm == "pooled" else nn.Identity()
         self.head = head
         self.head_readout = head_readout
 
@@ -69,7 +79,7 @@ class Encoder(nn.Module):
         Parameters
         ----------
         images : Tensor, shape (B, C, H, W)
-            uint8 0..255 or float in [0, 1], of the side the encoder takes.
+            uint8 0..255 or float in [0, 1], of the size the encoder takes.
         mask : Tensor of bool, shape (B, p), optional
             True = visible; hidden patches are left out. None shows everything.
         branch_factors : Tensor, shape (B, depth, 2), optional
@@ -94,9 +104,10 @@ class Encoder(nn.Module):
             tokens = gather_tokens(tokens, indices)
         x = self.norm_pre(torch.cat([prefix, tokens], 1))
         yield x
+        rotations = self._rotations(indices)
         for i, block in enumerate(self.blocks):
             scale = None if branch_factors is None else branch_factors[:, i]
-            x = block(x, self._attention_bias(block, indices, valid), scale)
+            x = block(x, self._attention_bias(block, indices, valid), scale, next(rotations))
             yield x
 
     def hidden_states(self, images: Tensor, mask: Tensor | None = None) -> list[Tensor]:
@@ -124,10 +135,10 @@ class Encoder(nn.Module):
     def _normalize(self, images: Tensor) -> Tensor:
         """Standardise images of the encoder's size by channel."""
         c = self.config
-        if images.ndim != 4 or images.shape[1:] != (c.channels, c.image_size, c.image_size):
+        height, width = c.image_shape
+        if images.ndim != 4 or images.shape[1:] != (c.channels, height, width):
             raise InputError(
-                f"images must have shape (B, {c.channels}, {c.image_size}, {c.image_size}), but theirs is "
-                f"{tuple(images.shape)}"
+                f"images must have shape (B, {c.channels}, {height}, {width}), but theirs is {tuple(images.shape)}"
             )
         dtype = self.patch_embed.proj.weight.dtype
         images = images.to(dtype) / 255 if images.dtype == torch.uint8 else images.to(dtype)
@@ -139,6 +150,21 @@ class Encoder(nn.Module):
         parts = [getattr(self, name) for name in ("cls_token", "reg_token") if hasattr(self, name)]
         empty = self.patch_embed.proj.weight.new_zeros(1, 0, self.config.width)
         return torch.cat([empty, *parts], 1).expand(b, -1, -1)
+
+    def _rotations(self, indices: Tensor | None) -> Iterator[Rotation | None]:
+        """Iterate over the rotation of the visible patches in each block, None without rotary positions."""
+        config = self.config
+        frequencies = self.rope.freqs if hasattr(self, "rope") else None
+        whole = None
+        if config.rotary is not None:
+            whole = rotation_of_patches(config.rotary, config.grid, config.inner // config.heads, frequencies)
+            device = self.patch_embed.proj.weight.device
+            whole = whole._replace(cos=whole.cos.to(device), sin=whole.sin.to(device))
+        for i in range(config.depth):
+            rotation = whole
+            if whole is not None and whole.cos.ndim > 2:
+                rotation = whole._replace(cos=whole.cos[i], sin=whole.sin[i])
+            yield rotation if rotation is None or indices is None else select_patches(rotation, indices)
 
     def _attention_bias(self, block: nn.Module, indices: Tensor | None, valid: Tensor | None) -> Tensor | None:
         """Return the biases of a block's attention logits: relative positions, and -∞ at padding."""

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from maetheory.checkpoints.encoder_config import EncoderConfig
+from maetheory.checkpoints.encoder_config import GATED_ACTIVATIONS, EncoderConfig
+from maetheory.checkpoints.rotary_positions import Rotation, rotate
 
 
 class PatchEmbed(nn.Module):
@@ -14,8 +15,9 @@ class PatchEmbed(nn.Module):
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self.proj = nn.Conv2d(config.channels, config.width, config.patch, config.patch)
-        values = config.channels * config.patch**2
+        height, width = config.patch_shape
+        self.proj = nn.Conv2d(config.channels, config.width, (height, width), (height, width))
+        values = config.channels * height * width
         self.norm_in = nn.LayerNorm(values, config.eps) if config.patch_norm else nn.Identity()
         self.norm_out = nn.LayerNorm(config.width, config.eps) if config.patch_norm else nn.Identity()
 
@@ -25,8 +27,14 @@ class PatchEmbed(nn.Module):
         return self.norm_out(F.linear(self.norm_in(patches), self.proj.weight.flatten(1), self.proj.bias))
 
 
+def norm_layer(config: EncoderConfig, width: int, eps: float | None = None) -> nn.Module:
+    """Return a norm over `width` features of the kind that the architecture has."""
+    kind = nn.LayerNorm if config.norm_kind == "layer" else nn.RMSNorm
+    return kind(width, eps=config.eps if eps is None else eps)
+
+
 class Attention(nn.Module):
-    """Multi-head self-attention, with optional norms of queries and keys and relative position biases."""
+    """Multi-head self-attention, with optional norms, rotary positions and relative position biases."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -34,38 +42,46 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(config.width, 3 * config.inner, bias=config.qkv_bias)
         self.proj = nn.Linear(config.inner, config.width)
         head_dim = config.inner // config.heads
-        self.q_norm = nn.LayerNorm(head_dim, config.eps) if config.qk_norm else nn.Identity()
-        self.k_norm = nn.LayerNorm(head_dim, config.eps) if config.qk_norm else nn.Identity()
+        self.q_norm = norm_layer(config, head_dim) if config.qk_norm else nn.Identity()
+        self.k_norm = norm_layer(config, head_dim) if config.qk_norm else nn.Identity()
+        self.norm = norm_layer(config, config.inner) if config.attention_norm else nn.Identity()
         if config.positions == "relative":
             self.relative_position_bias_table = nn.Parameter(_relative_position_bias_table(config))
 
-    def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, bias: Tensor | None, rotation: Rotation | None = None) -> Tensor:
         """Map (B, t, d) to (B, t, d) with `bias` (B or 1, heads or 1, t or 1, t) added to the logits."""
         b, t, _ = x.shape
         q, k, v = self.qkv(x).view(b, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4)  # (B, t, 3e) -> 3 x (B, h, t, e/h)
-        attended = F.scaled_dot_product_attention(self.q_norm(q), self.k_norm(k), v, attn_mask=bias)
-        return self.proj(attended.transpose(1, 2).reshape(b, t, -1))
+        q, k = self.q_norm(q), self.k_norm(k)
+        if rotation is not None:
+            q, k = rotate(q, rotation), rotate(k, rotation)
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        return self.proj(self.norm(attended.transpose(1, 2).reshape(b, t, -1)))
 
 
 class MLP(nn.Module):
-    """Two linear maps with GELU or one of its approximations between them, or SwiGLU."""
+    """Two linear maps with GELU or one of its approximations between them, or a gated product (Shazeer 2020)."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.activation = config.activation
-        gated = 2 if config.activation == "swiglu" else 1
+        gated = 2 if config.activation in GATED_ACTIVATIONS else 1
         self.fc1 = nn.Linear(config.width, gated * config.hidden)
+        self.norm = norm_layer(config, config.hidden) if config.mlp_norm else nn.Identity()
         self.fc2 = nn.Linear(config.hidden, config.width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, t, d) to (B, t, d)."""
-        x = self.fc1(x)
-        if self.activation == "swiglu":
+        return self.fc2(self.norm(self._activate(self.fc1(x))))
+
+    def _activate(self, x: Tensor) -> Tensor:
+        """Return the hidden layer; of a gated product the first half is the gate."""
+        if self.activation in GATED_ACTIVATIONS:
             gate, value = x.chunk(2, -1)
-            return self.fc2(F.silu(gate) * value)
+            return (F.silu(gate) if self.activation == "swiglu" else F.gelu(gate)) * value
         if self.activation == "quick-gelu":
-            return self.fc2(x * torch.sigmoid(1.702 * x))
-        return self.fc2(F.gelu(x, approximate="tanh" if self.activation == "gelu-tanh" else "none"))
+            return x * torch.sigmoid(1.702 * x)
+        return F.gelu(x, approximate="tanh" if self.activation == "gelu-tanh" else "none")
 
 
 class LayerScale(nn.Module):
@@ -81,27 +97,54 @@ class LayerScale(nn.Module):
 
 
 class Block(nn.Module):
-    """Transformer block with norms before attention and MLP."""
+    """Transformer block with norms before attention and MLP, after them, or with both side by side."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(config.width, config.eps)
+        self.kind = config.block
+        self.norm1 = norm_layer(config, config.width)
         self.attn = Attention(config)
         self.ls1 = LayerScale(config.width) if config.layer_scale else nn.Identity()
-        self.norm2 = nn.LayerNorm(config.width, config.eps)
+        self.norm2 = norm_layer(config, config.width)
         self.mlp = MLP(config)
         self.ls2 = LayerScale(config.width) if config.layer_scale else nn.Identity()
 
-    def forward(self, x: Tensor, bias: Tensor | None, branch_factors: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        bias: Tensor | None,
+        branch_factors: Tensor | None = None,
+        rotation: Rotation | None = None,
+    ) -> Tensor:
         """Map (B, t, d) to (B, t, d); `branch_factors` (B, 2) multiplies what attention and MLP add."""
-        attention_output = self.ls1(self.attn(self.norm1(x), bias))
-        if branch_factors is not None:
-            attention_output = branch_factors[:, 0, None, None] * attention_output
-        x = x + attention_output
-        mlp_output = self.ls2(self.mlp(self.norm2(x)))
-        if branch_factors is not None:
-            mlp_output = branch_factors[:, 1, None, None] * mlp_output
-        return x + mlp_output
+        attended = x + _scaled(self._attention(x, bias, rotation), branch_factors, 0)
+        return attended + _scaled(self._mlp(x if self.kind == "parallel" else attended), branch_factors, 1)
+
+    def _attention(self, x: Tensor, bias: Tensor | None, rotation: Rotation | None) -> Tensor:
+        """Return what attention adds to the tokens."""
+        if self.kind == "post-norm":
+            return self.ls1(self.norm1(self.attn(x, bias, rotation)))
+        return self.ls1(self.attn(self.norm1(x), bias, rotation))
+
+    def _mlp(self, x: Tensor) -> Tensor:
+        """Return what the MLP adds to the tokens."""
+        if self.kind == "post-norm":
+            return self.ls2(self.norm2(self.mlp(x)))
+        return self.ls2(self.mlp(self.norm2(x)))
+
+
+def _scaled(added: Tensor, branch_factors: Tensor | None, i: int) -> Tensor:
+    """Return what a part of a block adds, times its factor for each image."""
+    return added if branch_factors is None else branch_factors[:, i, None, None] * added
+
+
+class RotaryFrequencies(nn.Module):
+    """Learned frequencies of mixed rotary positions, for row and column of each pair of features."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        head_dim = config.inner // config.heads
+        self.freqs = nn.Parameter(torch.zeros(2, config.depth, config.heads, head_dim // 2))
 
 
 class SharedRelativePositionBias(nn.Module):
@@ -112,15 +155,18 @@ class SharedRelativePositionBias(nn.Module):
         self.relative_position_bias_table = nn.Parameter(_relative_position_bias_table(config))
 
 
-def relative_position_index(grid: int, cls: bool) -> Tensor:
-    """Return BEiT's index (t, t) into a bias table of (2 grid - 1)² rows, plus three with cls (Bao et al. 2022)."""
-    axis = torch.arange(grid)
-    coordinates = torch.stack(torch.meshgrid(axis, axis, indexing="ij")).flatten(1)  # (2, p)
-    offsets = coordinates[:, :, None] - coordinates[:, None, :] + grid - 1  # (2, p, p)
-    index = offsets[0] * (2 * grid - 1) + offsets[1]
+def relative_position_index(grid: tuple[int, int], cls: bool) -> Tensor:
+    """Return BEiT's index (t, t) into a bias table of (2 rows - 1)(2 columns - 1) rows, plus three with cls.
+
+    Source: Bao et al. 2022.
+    """
+    axes = [torch.arange(n) for n in grid]
+    coordinates = torch.stack(torch.meshgrid(*axes, indexing="ij")).flatten(1)  # (2, p)
+    offsets = coordinates[:, :, None] - coordinates[:, None, :] + torch.tensor(grid)[:, None, None] - 1  # (2, p, p)
+    index = offsets[0] * (2 * grid[1] - 1) + offsets[1]
     if not cls:
         return index
-    rows = (2 * grid - 1) ** 2
+    rows = (2 * grid[0] - 1) * (2 * grid[1] - 1)
     full = F.pad(index, (1, 0, 1, 0))
     full[0, :], full[:, 0], full[0, 0] = rows, rows + 1, rows + 2  # cls to patch, patch to cls, cls to cls
     return full
@@ -128,4 +174,5 @@ def relative_position_index(grid: int, cls: bool) -> Tensor:
 
 def _relative_position_bias_table(config: EncoderConfig) -> Tensor:
     """Return a bias table of zeros, one column a head."""
-    return torch.zeros((2 * config.grid - 1) ** 2 + 3 * config.cls, config.heads)
+    rows, columns = config.grid
+    return torch.zeros((2 * rows - 1) * (2 * columns - 1) + 3 * config.cls, config.heads)

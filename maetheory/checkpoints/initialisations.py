@@ -10,10 +10,10 @@ weight one and bias zero, relative positions at zero, under every rule.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from math import sqrt
+from math import pi, sqrt
 
 import torch
 from torch import Tensor, nn
@@ -96,6 +96,7 @@ TIMM_BEIT = Initialisation(
     depth_rescaled=True,
     layer_scale=0.1,
 )
+EVA = replace(TIMM_BEIT, name="timm EVA's normal (0.02), rescaled by depth", layer_scale=1e-5)
 JEPA = Initialisation("I-JEPA's normal (0.02), rescaled by depth", _normal, _normal, depth_rescaled=True)
 JAX = Initialisation(
     "JAX's Xavier-uniform with LeCun-normal patches", _fill_xavier_uniform, _fill_lecun_normal, cls=0.0
@@ -143,6 +144,11 @@ RULES_BY_DIALECT: Mapping[str, tuple[Initialisation, ...]] = {
     "BEiT": (TIMM_BEIT, BEIT),
     "BEiT v2": (BEIT,),
     "SimMIM": (BEIT,),
+    "EVA-02": (EVA,),
+    "RoPE-ViT": (EVA, TIMM),
+    "DINOv3": (EVA, TIMM),
+    "Perception Encoder": (EVA,),
+    "Hugging Face DINOv3": (HUGGING_FACE,),
     "Hugging Face ViTMAE": (HUGGING_FACE_MAE,),
     "Hugging Face ViT": (HUGGING_FACE,),
     "Hugging Face I-JEPA": (HUGGING_FACE,),
@@ -197,8 +203,24 @@ def apply_initialisation(module: nn.Module, rule: Initialisation) -> None:
             nn.init.constant_(parameter, rule.layer_scale)
         elif parameter.requires_grad and name.endswith("pos_embed"):
             nn.init.normal_(parameter, std=rule.positions)
+        elif name.endswith("rope.freqs"):
+            parameter.copy_(random_mixed_frequencies(parameter.shape))
         elif name.endswith(("cls_token", "reg_token", "mask_token")):
             nn.init.normal_(parameter, std=rule.cls)
+
+
+def random_mixed_frequencies(shape: Sequence[int], temperature: float = 10.0) -> Tensor:
+    """Return frequencies (2, depth, heads, e/2) of mixed rotary positions as RoPE-ViT draws them (Heo et al. 2024).
+
+    Each head of each block turns the two axes by an angle of its own.
+    """
+    _, depth, heads, half = shape
+    magnitude = temperature ** -(torch.arange(half // 2) / (half // 2))  # (e/4,)
+    angle = 2 * pi * torch.rand(depth, heads, 1)
+    across, along = (
+        torch.cat([magnitude * f(angle), magnitude * f(angle + pi / 2)], -1) for f in (torch.cos, torch.sin)
+    )
+    return torch.stack([across, along])
 
 
 def _initialize_layer(name: str, child: nn.Linear | nn.Conv2d, rule: Initialisation) -> None:

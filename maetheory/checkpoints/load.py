@@ -14,6 +14,7 @@ from maetheory.checkpoints.device import usable_device
 from maetheory.checkpoints.dialects.catalogue import DIALECTS
 from maetheory.checkpoints.dialects.dialect import Dialect
 from maetheory.checkpoints.encoder import Encoder
+from maetheory.checkpoints.encoder_config import Size, format_size, two_sides
 from maetheory.checkpoints.reading.checkpoint import read_checkpoint
 from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.checkpoints.reading.training_arguments import decoder_status, training_arguments
@@ -28,7 +29,7 @@ def load_checkpoint(
     heads: int | None = None,
     dialect: str | None = None,
     device: str | torch.device = "cpu",
-    image_size: int | None = None,
+    image_size: Size | None = None,
     weights: str | None = None,
     eps: float | None = None,
     mean: float | Sequence[float] | None = None,
@@ -45,8 +46,9 @@ def load_checkpoint(
     dialect : str, optional
         Name of the code base that wrote the file; by default the first one whose names fit.
     device : str or torch.device
-    image_size : int, optional
-        Side of the images; if it is not the file's, the position table is resized, and the report says how.
+    image_size : int or (int, int), optional
+        Side of the images, or height and width of rectangles; if it is not the file's, the position table is resized,
+        and the report says how.
     weights : str, optional
         Which of the file's weights, by the path in its tree ("model") or by the prefix of their names
         ("module.momentum_encoder"); by default those that the code base evaluates, averaged ones first.
@@ -54,7 +56,7 @@ def load_checkpoint(
         LayerNorm ε.
     mean, std : float or one float a channel, optional
         Values by which images in [0, 1] are standardised, (x - mean) / std.
-    activation : "gelu", "gelu-tanh" or "quick-gelu", optional
+    activation : "gelu", "gelu-tanh", "quick-gelu", "swiglu" or "geglu", optional
         Activation of the MLPs.
 
     Returns
@@ -99,7 +101,7 @@ def load_contents(
     *,
     heads: int | None = None,
     dialect: str | None = None,
-    image_size: int | None = None,
+    image_size: Size | None = None,
     weights: str | None = None,
     eps: float | None = None,
     mean: float | Sequence[float] | None = None,
@@ -118,7 +120,7 @@ def load_contents(
     }
     chosen = _select_dialects_by_name(dialects, dialect)
     found = complete_match(contents, chosen, weights, arguments, dialect_given=dialect is not None)
-    if image_size and image_size != found.config.image_size:
+    if image_size and two_sides(image_size) != found.config.image_shape:
         found = _resize_positions(found, image_size)
     return _build_encoder(found), _make_report(contents, found)
 
@@ -139,24 +141,27 @@ def _accept_without_evidence(contents: CheckpointContents, tensors: Mapping[str,
     return True
 
 
-def _resize_positions(found: CompleteMatch, size: int) -> CompleteMatch:
+def _resize_positions(found: CompleteMatch, size: Size) -> CompleteMatch:
     """Return the match with its position table interpolated to another image size."""
     config = replace(found.config, image_size=size)
+    if found.config.positions == "none":
+        return found._replace(config=config, sources={**found.sources, "image_size": "argument"})
     if found.config.positions != "table":
         raise InputError(
-            f"relative positions are of one image size only, {found.config.image_size}, but image_size= "
-            f"(--image-size) is {size}"
+            f"relative positions are of one image size only, {format_size(found.config.image_size)}, but image_size= "
+            f"(--image-size) is {format_size(size)}"
         )
     table, method = resize_position_embedding(
         found.tensors["pos_embed"],
         config.position_prefix,
         config.grid,
+        old_grid=found.config.grid,
         antialias=found.match.dialect.antialias,
         interpolate_offset=found.match.dialect.interpolate_offset,
         recompute_sincos=found.match.dialect.recompute_sincos,
     )
-    old, new = found.config.grid, config.grid
-    note = f"positions of {old} x {old} patches became {new} x {new}: {method}"
+    (rows, columns), (new_rows, new_columns) = found.config.grid, config.grid
+    note = f"positions of {rows} x {columns} patches became {new_rows} x {new_columns}: {method}"
     return found._replace(
         config=config,
         tensors={**found.tensors, "pos_embed": table},

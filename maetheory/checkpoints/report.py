@@ -93,7 +93,7 @@ class LoadReport:
                 if self.globals
                 else "plain values only",
             ),
-            *((f"  {name}", f"{value} ({self.sources[name]})") for name, value in asdict(self.config).items()),
+            *((f"  {name}", f"{value} ({self.sources[name]})") for name, value in vars(self.config).items()),
             ("decoder", self.decoder),
             ("head", f"{self.head.classes} classes, on {self.head.readout}" if self.head else "absent"),
             ("unused keys", _join_first_names(unused, "; ") or "none"),

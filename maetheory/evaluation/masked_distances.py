@@ -116,14 +116,18 @@ def _feature_views(
 
 
 def patches_per_side(encoder: Any) -> int:
-    """Return the number of patches along a side of a Vision Transformer's images.
+    """Return the number of patches along a side of a Vision Transformer's square images.
 
     Raises
     ------
     InputError
-        If the encoder is not a Vision Transformer.
+        If the encoder is not a Vision Transformer, or its patch grid is not square.
     """
     vit = vision_transformer(encoder)
     if vit is None:
         raise InputError("features of masked images need a Vision Transformer, because a callable takes no mask")
+    if isinstance(vit.config.image_size, tuple) or isinstance(vit.config.patch, tuple):
+        raise InputError(
+            "these masks need a square grid of patches, but the encoder's images or patches are rectangles"
+        )
     return int(vit.config.image_size // vit.config.patch)

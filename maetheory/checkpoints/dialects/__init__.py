@@ -3,7 +3,8 @@
 Every code base names the tensors of a Vision Transformer in its own way and leaves some of the configuration unsaid. A
 `Dialect` is a table of one code base: which keys it has, how they translate to the names of `Encoder`, which values its
 files state, and which it always uses. What shapes say is inferred, what the file says is read, and what nothing says is
-assumed; each value keeps its source.
+assumed; each value keeps its source. The room is large because it is a flat list: a code base gets a module of its own,
+and no module of the list knows another beyond the names that they share.
 
 Read in this order:
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from maetheory.checkpoints.dialects.dialect import ConfigValue
+from maetheory.checkpoints.encoder_config import format_size, two_sides
 
 NAMES = {
     "mean": "mean",
@@ -36,9 +37,22 @@ def assumption_notes(values: Mapping[str, ConfigValue]) -> list[str]:
             options = " and ".join(f"{name}= (--{name})" for name in assumed)
             say = "say" if len(assumed) > 1 else "says"
             notes.append(f"nothing says {names}: {words} assumed ({sources}); {options} {say} otherwise")
+    rotary = values.get("rotary")
+    if rotary is not None and rotary.assumed:
+        notes.append(
+            f"no tensor shows rotary positions: {rotary.value} assumed ({rotary.source}); the name of the model in a "
+            "config.json beside the file states them"
+        )
     size = values.get("image_size")
     if size is not None and size.assumed:
-        notes.append(f"nothing says that images are square: {size.value} x {size.value} assumed ({size.source})")
+        if "rows of positions" in size.source:
+            height, width = two_sides(size.value)
+            notes.append(f"nothing says that images are square: {height} x {width} assumed ({size.source})")
+        else:
+            notes.append(
+                f"nothing says the image size: {format_size(size.value)} assumed ({size.source}); image_size= "
+                "(--image-size) says otherwise"
+            )
     return notes
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from maetheory.checkpoints.dialects.beit import BEIT_DIALECTS
 from maetheory.checkpoints.dialects.dialect import Dialect
+from maetheory.checkpoints.dialects.eva import EVA_DIALECTS
 from maetheory.checkpoints.dialects.hugging_face import HUGGING_FACE_DIALECTS
 from maetheory.checkpoints.dialects.hugging_face_towers import HUGGING_FACE_TOWER_DIALECTS
 from maetheory.checkpoints.dialects.joint_embedding import JOINT_EMBEDDING_DIALECTS
@@ -20,7 +21,7 @@ FRAMEWORK_DIALECTS: tuple[Dialect, ...] = (
     *VIT_PYTORCH_DIALECTS,
     *TORCHVISION_DIALECTS,
 )
-TIMM_FAMILY_DIALECTS: tuple[Dialect, ...] = (*BEIT_DIALECTS, *JOINT_EMBEDDING_DIALECTS, *TIMM_DIALECTS)
+TIMM_FAMILY_DIALECTS: tuple[Dialect, ...] = (*EVA_DIALECTS, *BEIT_DIALECTS, *JOINT_EMBEDDING_DIALECTS, *TIMM_DIALECTS)
 DIALECTS: tuple[Dialect, ...] = (
     *HUGGING_FACE_DIALECTS,
     *HUGGING_FACE_TOWER_DIALECTS,

@@ -23,7 +23,7 @@ from maetheory.checkpoints.dialects.dialect import (
     fuse_qkv,
 )
 from maetheory.checkpoints.dialects.model_names import CLIP_MEAN_STD
-from maetheory.checkpoints.dialects.stated_values import refuse_rectangular_images
+from maetheory.checkpoints.dialects.stated_values import stated_image_size
 from maetheory.checkpoints.reading.contents import CheckpointContents
 
 MODEL = r"(?:(?:vit|deit|dinov2|dinov2_with_registers|ijepa)\.)?"
@@ -109,8 +109,7 @@ def _config_values_from_config_json(config: Mapping[str, Any]) -> dict[str, Conf
         "image_size": config.get("image_size"),
     }
     if isinstance(found["image_size"], list | tuple):
-        refuse_rectangular_images(found["image_size"], "config.json")
-        found["image_size"] = found["image_size"][0]
+        found["image_size"] = stated_image_size(found["image_size"])
     if "hidden_act" in config and not config.get("use_swiglu_ffn"):
         found["activation"] = ACTIVATIONS.get(str(config["hidden_act"]), config["hidden_act"])
     config_values = {name: ConfigValue(value, "config.json") for name, value in found.items() if value is not None}

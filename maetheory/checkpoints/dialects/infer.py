@@ -17,11 +17,12 @@ from maetheory.checkpoints.dialects.assumptions import assumption_notes
 from maetheory.checkpoints.dialects.dialect import COMMON_DEFAULTS, ConfigValue
 from maetheory.checkpoints.dialects.infer_heads import infer_heads
 from maetheory.checkpoints.dialects.infer_positions import infer_positions
-from maetheory.checkpoints.encoder_config import Activation, EncoderConfig
+from maetheory.checkpoints.encoder_config import GATED_ACTIVATIONS, Activation, EncoderConfig, one_size
 from maetheory.core import InputError, printable_value
 
 BLOCK_INDEX = re.compile(r"blocks\.(\d+)\.")
-ASSUMABLE_FIELDS = ("image_size", "heads", "eps", "final_eps", "activation", "mean", "std")
+ASSUMABLE_FIELDS = ("image_size", "heads", "eps", "final_eps", "activation", "rotary", "mean", "std")
+BLOCK_KINDS = ("pre-norm", "post-norm", "parallel")
 MAX_BLOCKS = 1000
 MAX_COUNT = 2**20
 MAX_MAGNITUDE = 1e6
@@ -73,6 +74,8 @@ def infer_config(
         if name in CONFIG_FIELDS
     }
     known |= {name: stated for name, stated in config_values.items() if name in CONFIG_FIELDS}
+    if "activation" in shapes and "activation" in known and known["activation"].value in GATED_ACTIVATIONS:
+        shapes["activation"] = known["activation"]  # shapes show that there is a gate, not which one
     notes = _notes_on_contradicted_values(known, shapes)
     known |= shapes
     known |= infer_positions(tensors, known, overrides)
@@ -109,7 +112,8 @@ def _check_value(name: str, stated: ConfigValue) -> None:
     count = f"at most {MAX_COUNT}" if _are_positive_integers(values) else "a whole number of at least 1"
     ok, requirement = {
         "heads": (_is_positive_integer(values), count),
-        "image_size": (_is_positive_integer(values), count),
+        "image_size": (_is_size(stated.value), f"{count}, or two of them"),
+        "block": (stated.value in BLOCK_KINDS, "one of " + ", ".join(BLOCK_KINDS) + ", as other blocks are not read"),
         "eps": (_are_finite_numbers(values) and 0 < values[0] < 1, "a number between 0 and 1"),
         "final_eps": (_are_finite_numbers(values) and 0 < values[0] < 1, "a number between 0 and 1"),
         "mean": (_are_finite_numbers(values), "finite numbers"),
@@ -130,6 +134,12 @@ def _is_positive_integer(values: Sequence[Any]) -> bool:
     return len(values) == 1 and type(values[0]) is int and 1 <= values[0] <= MAX_COUNT
 
 
+def _is_size(value: Any) -> bool:
+    """Return whether this is a side of images, or height and width."""
+    sides = value if isinstance(value, tuple) else (value,)
+    return len(sides) in (1, 2) and all(_is_positive_integer((side,)) for side in sides)
+
+
 def _are_finite_numbers(values: Sequence[Any]) -> bool:
     """Return whether these are finite numbers of at most `MAX_MAGNITUDE`, at least one."""
     kinds = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
@@ -139,15 +149,13 @@ def _are_finite_numbers(values: Sequence[Any]) -> bool:
 def _values_from_shapes(tensors: Mapping[str, Tensor]) -> dict[str, ConfigValue]:
     """Return the fields that the shapes and names of the tensors determine."""
     patch = _require_tensor(tensors, "patch_embed.proj.weight", 4)
-    if patch.shape[2] != patch.shape[3]:
-        raise InputError(f"patches must be square, but this file's are {patch.shape[2]} x {patch.shape[3]} pixels")
     depth = _count_blocks(tensors)
     qkv, fc1, fc2 = (
         _require_tensor(tensors, f"blocks.0.{name}.weight", 2) for name in ("attn.qkv", "mlp.fc1", "mlp.fc2")
     )
     gated = fc1.shape[0] == 2 * fc2.shape[1]
     values: dict[str, Any] = {
-        "patch": patch.shape[2],
+        "patch": one_size(patch.shape[2], patch.shape[3]),
         "channels": patch.shape[1],
         "width": patch.shape[0],
         "depth": depth,
@@ -159,6 +167,8 @@ def _values_from_shapes(tensors: Mapping[str, Tensor]) -> dict[str, ConfigValue]
         "cls": "cls_token" in tensors,
         "layer_scale": "blocks.0.ls1.gamma" in tensors,
         "qk_norm": "blocks.0.attn.q_norm.weight" in tensors,
+        "attention_norm": "blocks.0.attn.norm.weight" in tensors,
+        "mlp_norm": "blocks.0.mlp.norm.weight" in tensors,
         "norm_pre": "norm_pre.weight" in tensors,
         "patch_norm": "patch_embed.norm_in.weight" in tensors,
         "norm": "final" if "norm.weight" in tensors else "pooled" if "fc_norm.weight" in tensors else "none",
@@ -218,10 +228,11 @@ def _infer_channel_values(name: str, known: Mapping[str, ConfigValue], overrides
 
 def _activation_override(activation: str, known: ConfigValue | None) -> ConfigValue:
     """Return the caller's activation if the shapes do not contradict it."""
-    gated = known is not None and known.value == "swiglu" and known.basis == "inferred from shapes"
-    if gated != (activation == "swiglu"):
-        requirement = "must be swiglu, as the shapes say" if gated else "cannot be swiglu: the shapes have no gate"
-        raise InputError(f"activation= (--activation) {requirement}, but it is {activation}")
+    gated = known is not None and known.value in GATED_ACTIVATIONS
+    if gated != (activation in GATED_ACTIVATIONS):
+        names = " or ".join(GATED_ACTIVATIONS)
+        shapes = f"must be {names}, as the shapes say" if gated else f"cannot be {activation}: the shapes have no gate"
+        raise InputError(f"activation= (--activation) {shapes}, but it is {activation}")
     return ConfigValue(activation, "argument", "given by the caller")
 
 

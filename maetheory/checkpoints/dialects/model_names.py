@@ -12,10 +12,10 @@ from maetheory.checkpoints.dialects.dialect import (
     embed_dim,
 )
 from maetheory.checkpoints.dialects.dotted_path import lookup_dotted_path
-from maetheory.checkpoints.dialects.rotary import refuse_rotary_name
-from maetheory.checkpoints.dialects.stated_values import refuse_rectangular_images
+from maetheory.checkpoints.dialects.rotary import rotary_positions_of_name
+from maetheory.checkpoints.dialects.stated_values import stated_image_size
+from maetheory.checkpoints.dialects.timm_definition import timm_definition_values
 from maetheory.checkpoints.reading.contents import CheckpointContents
-from maetheory.core import InputError
 
 CLIP_MEAN_STD = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 VIT_SIZES = {"tiny": (192, 3), "small": (384, 6), "base": (768, 12), "large": (1024, 16), "huge": (1280, 16)}
@@ -45,21 +45,17 @@ ACTIVATION_BY_NAME = (
 
 
 def config_values_from_name(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
-    """Return the values that follow from the model's name, as timm and code derived from it use it.
-
-    Raises
-    ------
-    InputError
-        If models of that name compute something else under the same tensor names.
-    """
+    """Return the values that follow from the model's name, as timm and code derived from it use it."""
     name, place = stated_model_name(contents)
     if not name:
         return {}
-    if re.search(r"_rpn_", name):
-        raise InputError(f"{name} norms after each block's maps, not before, which no encoder here computes")
-    refuse_rotary_name(name, place)
     source = f"{place}, {name}"
     config_values: dict[str, ConfigValue] = {}
+    rotary = rotary_positions_of_name(name)
+    if rotary is not None:
+        config_values["rotary"] = ConfigValue(rotary, source)
+    if re.search(r"_rpn_|eva02_enormous", name):
+        config_values["block"] = ConfigValue("post-norm", source)
     heads = _heads_from_name(name, contents, tensors)
     if heads is not None:
         config_values["heads"] = ConfigValue(heads, source)
@@ -87,6 +83,15 @@ def config_values_from_timm(contents: CheckpointContents, tensors: Tensors) -> d
     """Return the values of the name, of timm's config.json beside the weights, and of its training arguments."""
     config_values = config_values_from_name(contents, tensors)
     record = contents.sidecars.get("config.json")
+    name, place = stated_model_name(contents)
+    if name:
+        arguments = lookup_dotted_path(record, "model_args")
+        defined = timm_definition_values(name, arguments, f"{place}, timm's definition of {name}")
+        config_values |= {
+            field: value
+            for field, value in defined.items()
+            if field not in config_values or config_values[field].value != value.value
+        }
     for field in ("mean", "std"):
         for value, source in (
             (lookup_dotted_path(record, f"pretrained_cfg.{field}"), "config.json"),
@@ -94,10 +99,11 @@ def config_values_from_timm(contents: CheckpointContents, tensors: Tensors) -> d
         ):
             if value is not None:
                 config_values[field] = ConfigValue(tuple(value) if isinstance(value, list | tuple) else value, source)
-    for place in ("model_args.img_size", "pretrained_cfg.input_size"):
-        size = lookup_dotted_path(record, place)
-        if isinstance(size, list | tuple):
-            refuse_rectangular_images(size[-2:], f"config.json, {place}")
+    for place in ("pretrained_cfg.input_size", "model_args.img_size"):
+        value = lookup_dotted_path(record, place)
+        size = stated_image_size(value[-2:] if isinstance(value, list | tuple) else value)
+        if size is not None:
+            config_values["image_size"] = ConfigValue(size, f"config.json, {place}")
     heads = lookup_dotted_path(record, "model_args.num_heads")
     return config_values | ({"heads": ConfigValue(heads, "config.json")} if heads is not None else {})
 

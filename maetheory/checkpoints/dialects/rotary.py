@@ -1,29 +1,78 @@
-"""Refuse encoders whose positions are rotary although their files hold a position table.
+"""The rotary positions of known code bases, recognised by model names, pickled modules or tensor names.
 
-Rotary positions (Su et al. 2021) are computed, not stored, so that no tensor shows them. EVA-02, RoPE-ViT and the
-Perception Encoder add them to a table, and without them a file of theirs would load and compute something else.
+Rotary positions are computed, not stored, so that no shape shows them. A model's name or a pickled module states them;
+without either, the names of the tensors tell the code base, and its usual positions are assumed, which a note says.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
-from maetheory.checkpoints.dialects.dialect import Tensors
+from maetheory.checkpoints.dialects.dialect import ConfigValue, Tensors
+from maetheory.checkpoints.dialects.pickled_modules import SOURCE
+from maetheory.checkpoints.rotary_positions import RotaryPositions
 from maetheory.core import InputError
 
-ROTARY_NAME = re.compile(r".*(eva02(?!_enormous)|rope|vit_pe_|dinov3|rotary).*")
-TABLE = "pos_embed"
-CLAIM = "their positions may be rotary, which the names and shapes of tensors do not show"
+EVA = RotaryPositions("axial", reference_grid=(16, 16))
+ROPE_VIT = RotaryPositions("axial", 100.0, column_first=True)
+ROPE_VIT_MIXED = RotaryPositions("mixed", 10.0, column_first=True)
+DINOV3 = RotaryPositions("normalized", 100.0, split_halves=True)
+POSITIONS_BY_NAME = (
+    (r".*(dinov3|lingbot|eupe|sapiens2).*", DINOV3),
+    (r".*eva02(?!_enormous).*|.*_rope_reg\d_gap_.*", EVA),
+    (r".*_rope_mixed_.*", ROPE_VIT_MIXED),
+    (r".*_rope_.*", ROPE_VIT),
+    (r"vit_pe_core_base_.*", RotaryPositions("axial", reference_grid=(14, 14), offset=1.0, column_first=True)),
+    (r"vit_pe_\w+_gigantic_.*", RotaryPositions("axial", reference_grid=(32, 32), column_first=True)),
+    (r"vit_pe_core_.*", RotaryPositions("axial", reference_grid=(24, 24), offset=1.0, column_first=True)),
+    (r"vit_pe_.*", RotaryPositions("axial", reference_grid=(32, 32), offset=1.0, column_first=True)),
+)
+ROTARY_CLASS = re.compile(r".*(rope|rotary).*(embed|position).*", re.IGNORECASE)
+TIMM_CLASSES = {"RotaryEmbeddingCat": "axial", "RotaryEmbeddingDinoV3": "normalized", "RotaryEmbeddingMixed": "mixed"}
 
 
-def refuse_rotary_name(name: str, place: str) -> None:
-    """Raise an error if a stated model name is that of an encoder with rotary positions."""
-    if ROTARY_NAME.fullmatch(name):
-        raise InputError(f"by {place} this is {name}, whose positions are rotary, and it cannot be loaded")
+def rotary_positions_of_name(name: str) -> RotaryPositions | None:
+    """Return the rotary positions of a model of timm's by its name, None where it has none."""
+    return next((positions for pattern, positions in POSITIONS_BY_NAME if re.fullmatch(pattern, name)), None)
+
+
+def rotary_positions_of_module(attributes: Mapping[str, Any], classes: Mapping[str, str]) -> ConfigValue | None:
+    """Return the rotary positions that a pickled module states, None if it has none.
+
+    Parameters
+    ----------
+    attributes, classes : mapping from dotted name to attribute and to class name
+        As in `CheckpointContents`, relative to the encoder.
+
+    Raises
+    ------
+    InputError
+        If they are of a class that is not known.
+    """
+    place = next((name for name, kind in classes.items() if ROTARY_CLASS.fullmatch(kind)), None)
+    if place is None:
+        return None
+    kind = TIMM_CLASSES.get(classes[place])
+    if kind is None or attributes.get(f"{place}.in_pixels"):
+        raise InputError(
+            f"its module {place} is a {classes[place]}, rotary positions of a form that no encoder here computes"
+        )
+    reference = attributes.get(f"{place}.ref_feat_shape")
+    positions = RotaryPositions(
+        kind,  # type: ignore[arg-type]  # one of the three names in TIMM_CLASSES
+        float(attributes.get(f"{place}.temperature", 100.0 if kind == "normalized" else 10000.0)),
+        tuple(reference) if reference else None,  # type: ignore[arg-type]  # timm keeps two numbers
+        float(attributes.get(f"{place}.grid_offset", 0.0)),
+        attributes.get(f"{place}.grid_indexing", "ij") == "xy",
+        bool(attributes.get(f"{place}.rotate_half", kind == "normalized")),
+    )
+    return ConfigValue(positions, SOURCE)
 
 
 def refuse_possible_rotary(raw: Tensors, path: str, dialect_given: bool) -> tuple[str, ...]:
-    """Raise an error for tensors of an encoder that may have rotary positions; return a note where it is unlikely.
+    """Raise an error for tensors that DeiT III and RoPE-ViT name alike; return a note where DeiT III is likelier.
 
     Parameters
     ----------
@@ -32,24 +81,17 @@ def refuse_possible_rotary(raw: Tensors, path: str, dialect_given: bool) -> tupl
     path : str
         Of the state dict in the file's tree.
     dialect_given : bool
-        Whether the caller names the code base, which settles the doubt.
+        Whether the caller or a stated name settles the doubt.
     """
-    if TABLE not in raw or any("relative_position" in name for name in raw) or dialect_given:
+    if dialect_given or "pos_embed" not in raw or "rope.freqs" in raw or "norm_pre.weight" in raw:
         return ()
-    fc1, fc2 = raw.get("blocks.0.mlp.fc1.weight"), raw.get("blocks.0.mlp.fc2.weight")
-    gated = fc1 is not None and fc2 is not None and fc1.ndim == fc2.ndim == 2 and fc1.shape[0] == 2 * fc2.shape[1]
-    if "blocks.0.attn.q_bias" in raw and gated:
-        raise InputError(f"these are the tensors of EVA-02: {CLAIM}; pass dialect='BEiT' (--dialect) if not")
-    if "norm_pre.weight" in raw and "norm.weight" not in raw:
+    if "blocks.0.gamma_1" not in raw or "blocks.0.attn.qkv.bias" not in raw:
+        return ()
+    if any("relative_position" in name for name in raw):
+        return ()
+    if path.rpartition(".")[2] != "model":
         raise InputError(
-            f"these are the tensors of a Perception Encoder, with a norm before the blocks and none after: {CLAIM}; "
-            "pass dialect='timm' (--dialect) if not"
+            "these are the tensors of DeiT III and of RoPE-ViT with a position table: their positions may be rotary, "
+            "which the names and shapes of tensors do not show; pass dialect='DeiT III' or 'RoPE-ViT' (--dialect)"
         )
-    if "blocks.0.gamma_1" in raw and "blocks.0.attn.qkv.bias" in raw:
-        if path.rpartition(".")[2] != "model":
-            raise InputError(
-                f"these are the tensors of DeiT III and of RoPE-ViT with a position table: {CLAIM}; "
-                "pass dialect='DeiT III' (--dialect) if not"
-            )
-        return ("DeiT III was assumed: RoPE-ViT with a position table has the same names, and is not loaded",)
-    return ()
+    return ("DeiT III was assumed: RoPE-ViT with a position table has the same names (--dialect RoPE-ViT)",)

@@ -7,14 +7,15 @@ Both come before what a table of usual widths or a code base's habit suggests.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from maetheory.checkpoints.dialects.dialect import ConfigValue, Tensors
 from maetheory.checkpoints.dialects.match import DialectMatch
 from maetheory.checkpoints.dialects.pickled_modules import SOURCE
+from maetheory.checkpoints.dialects.rotary import rotary_positions_of_module
+from maetheory.checkpoints.encoder_config import Size, one_size
 from maetheory.checkpoints.reading.contents import CheckpointContents
-from maetheory.core import InputError
 
 CONFIGURATION_PATHS = ("", "args", "config", "hyper_parameters", "hparams", "cfg", "opt", "model_args", "model_config")
 NAMES_BY_FIELD: Mapping[str, tuple[str, ...]] = {
@@ -29,7 +30,6 @@ HEADS_ATTRIBUTE = re.compile(r"(?:.*\.)?\d+\.(?:.*\.)?(?:num_heads|num_attention
 BLOCK_EPS = re.compile(r"(?:.*\.)?\d+\.(?!.*(?:[qk]_norm|query_norm|key_norm)).*\.eps")
 LAST_EPS = re.compile(r"(?:\w+\.)?(?:norm|ln|layer_?norm|fc_norm|final_norm|ln_post|layernorm)\.eps")
 IMAGE_SIZE_ATTRIBUTE = re.compile(r"(?:.*\.)?(?:patch_embed\w*\.(?:img_size|image_size)|image_size|img_size)")
-ROTARY_MODULE = re.compile(r".*(rope|rotary).*", re.IGNORECASE)
 ACTIVATION_BY_CLASS = {
     "GELU": "gelu",
     "GELUActivation": "gelu",
@@ -41,6 +41,7 @@ ACTIVATION_BY_CLASS = {
     "QuickGELU": "quick-gelu",
     "QuickGELUActivation": "quick-gelu",
     "QuickGelu": "quick-gelu",
+    "SiLU": "swiglu",
     "ReLU": "relu",
     "LeakyReLU": "another",
     "Tanh": "another",
@@ -53,31 +54,24 @@ def pickled_module_values(contents: CheckpointContents, dialect_match: DialectMa
     Raises
     ------
     InputError
-        If the module has rotary positions, or takes images that are not square.
+        If the module has rotary positions of an unknown form.
     """
     attributes = _names_relative_to_encoder(contents.module_attributes, dialect_match)
     classes = _names_relative_to_encoder(contents.module_classes, dialect_match)
-    rotary = next((name for name, kind in classes.items() if ROTARY_MODULE.fullmatch(kind)), None)
-    if rotary is not None:
-        raise InputError(f"its module {rotary} is {classes[rotary]}: its positions are rotary, and it cannot be loaded")
     found: dict[str, Any] = {
         "heads": _common_value(attributes, HEADS_ATTRIBUTE),
         "eps": _common_value(attributes, BLOCK_EPS),
         "final_eps": _common_value(attributes, LAST_EPS),
         "activation": _find_activation(attributes, classes),
-        "image_size": _square_side(_common_value(attributes, IMAGE_SIZE_ATTRIBUTE), SOURCE),
+        "image_size": stated_image_size(_common_value(attributes, IMAGE_SIZE_ATTRIBUTE)),
     }
-    return {name: ConfigValue(value, SOURCE) for name, value in found.items() if value is not None}
+    rotary = rotary_positions_of_module(attributes, classes)
+    values = {name: ConfigValue(value, SOURCE) for name, value in found.items() if value is not None}
+    return values | ({"rotary": rotary} if rotary else {})
 
 
 def stored_configuration_values(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
-    """Return the values that stored arguments and JSON files state under usual names, where they fit the tensors.
-
-    Raises
-    ------
-    InputError
-        If they state images that are not square.
-    """
+    """Return the values that stored arguments and JSON files state under usual names, where they fit the tensors."""
     qkv, patch = tensors.get("blocks.0.attn.qkv.weight"), tensors.get("patch_embed.proj.weight")
     if qkv is None or patch is None or patch.ndim != 4:
         return {}
@@ -88,14 +82,22 @@ def stored_configuration_values(contents: CheckpointContents, tensors: Tensors) 
                 value = record.get(name)
                 if field not in found and _is_plausible(field, value, qkv.shape[0] // 3, patch.shape[1]):
                     place = f"{source}.{name}" if source else name
-                    value = _square_side(value, place) if field == "image_size" else value
+                    value = stated_image_size(value) if field == "image_size" else value
                     found[field] = ConfigValue(tuple(value) if isinstance(value, list) else value, place)
     return found
 
 
-def refuse_rectangular_images(size: Any, source: str) -> None:
-    """Raise an error if a stated image size has two sides that differ."""
-    _square_side(size, source)
+def stated_image_size(size: Any) -> Size | None:
+    """Return a stated size of images: its side, height and width of rectangles, None of what is no size.
+
+    Examples
+    --------
+    >>> stated_image_size([32, 32]), stated_image_size((1024, 128)), stated_image_size("large")
+    (32, (1024, 128), None)
+    """
+    if isinstance(size, list | tuple) and len(size) == 2 and all(type(side) is int for side in size):
+        return one_size(*size)
+    return size if type(size) is int else None
 
 
 def _names_relative_to_encoder(values: Mapping[str, Any], dialect_match: DialectMatch) -> dict[str, Any]:
@@ -159,21 +161,3 @@ def _is_plausible(field: str, value: Any, inner: int, channels: int) -> bool:
 def _is_number_sequence(value: Any, n: int) -> bool:
     """Return whether a value is a sequence of n numbers."""
     return isinstance(value, list | tuple) and len(value) == n and all(isinstance(one, int | float) for one in value)
-
-
-def _square_side(size: Any, source: str) -> Any:
-    """Return the side of square images of a stated size, None without one.
-
-    Raises
-    ------
-    InputError
-        If height and width differ.
-    """
-    if not isinstance(size, Sequence) or isinstance(size, str):
-        return size
-    if len(set(size)) != 1:
-        raise InputError(
-            f"by {source} the images are {' x '.join(map(str, size))} pixels, and only encoders of square images are "
-            "loaded"
-        )
-    return size[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from maetheory.checkpoints.encoder_config import GATED_ACTIVATIONS
 from maetheory.evaluation.features.backbone import vision_transformer
 from maetheory.models import ViT
 
@@ -46,7 +47,7 @@ def activation_bytes(encoder: Any) -> int | None:
         )
     tokens = config.n_prefix_tokens + config.n_patches
     pairs = config.heads * tokens**2 if config.positions in ("relative", "shared relative") else 0
-    hidden = config.hidden * (2 if config.activation == "swiglu" else 1)
+    hidden = config.hidden * (2 if config.activation in GATED_ACTIVATIONS else 1)
     return BYTES_PER_FLOAT * (tokens * _floats_per_token(config.width, config.inner, hidden) + pairs)
 
 

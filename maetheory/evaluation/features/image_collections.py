@@ -177,6 +177,7 @@ def _encoder_size(encoder: Any) -> tuple[int | None, int | None]:
         module = module_behind(encoder)
         size = stated_size(module)
         side, channels = size[0] if size else None, stated_channels(module)
+    side = max(side) if isinstance(side, tuple) else side
     return side if isinstance(side, int) else None, channels if channels in (1, 3) else None
 
 

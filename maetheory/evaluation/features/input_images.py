@@ -15,18 +15,20 @@ MAX_OF_TWICE_DIVIDED = 1.0001 / 255
 MAX_RESIZED_ASPECT_RATIO = 8  # of a longer image only the middle is resized, so that the output bounds the memory
 
 
-def resize_to_encoder(images: Tensor, side: int, channels: int) -> Tensor:
-    """Return images with the side and channels of an encoder, float in [0, 1].
+def resize_to_encoder(images: Tensor, side: int | tuple[int, int], channels: int) -> Tensor:
+    """Return images with the size and channels of an encoder, float in [0, 1].
 
-    The shorter side is resized to the encoder's, bicubically with antialiasing, in float and clipped to [0, 1]; of the
-    longer side the middle is kept, and it alone is resized where the image is a long strip. A single grey channel is
-    repeated; three equal channels become one. Images of the right size are not changed.
+    Images are resized until they cover the encoder's size, bicubically with antialiasing, in float and clipped to
+    [0, 1]; of the side that is then longer the middle is kept, and it alone is resized where the image is a long strip.
+    A single grey channel is repeated; three equal channels become one. Images of the right size are not changed.
 
     Parameters
     ----------
     images : Tensor, shape (B, C, H, W)
         uint8 0..255 or float in [0, 1].
-    side, channels : int
+    side : int or (int, int)
+        Side of a square, or height and width.
+    channels : int
 
     Raises
     ------
@@ -47,16 +49,17 @@ def resize_to_encoder(images: Tensor, side: int, channels: int) -> Tensor:
             f"images must have shape (N, {channels}, H, W), or one channel, but theirs is {tuple(images.shape)}"
         )
     height, width = images.shape[2:]
-    if (height, width) != (side, side):
-        images = _middle_of_strips(images)
+    target = (side, side) if isinstance(side, int) else side
+    if (height, width) != target:
+        images = _middle_of_strips(images, max(target) // min(target))
         height, width = images.shape[2:]
-        scale = side / min(height, width)
+        scale = max(target[0] / height, target[1] / width)
         size = (round(height * scale), round(width * scale))
         images = F.interpolate(
             to_unit_interval(images), size, mode="bicubic", align_corners=False, antialias=True
         ).clamp(0, 1)
-        top, left = (size[0] - side) // 2, (size[1] - side) // 2
-        images = images[:, :, top : top + side, left : left + side]
+        top, left = (size[0] - target[0]) // 2, (size[1] - target[1]) // 2
+        images = images[:, :, top : top + target[0], left : left + target[1]]
     return images.expand(-1, channels, -1, -1)
 
 
@@ -133,10 +136,10 @@ def _gray(images: Tensor) -> Tensor:
     return images[:, :1]
 
 
-def _middle_of_strips(images: Tensor) -> Tensor:
-    """Return the images, or their middle if they are more than 8 times as long as they are wide."""
+def _middle_of_strips(images: Tensor, aspect_ratio: int) -> Tensor:
+    """Return the images, or their middle if they are more than 8 times longer than the encoder's, relative to width."""
     height, width = images.shape[2:]
-    longest = MAX_RESIZED_ASPECT_RATIO * min(height, width)
+    longest = MAX_RESIZED_ASPECT_RATIO * aspect_ratio * min(height, width)
     for axis, length in ((2, height), (3, width)):
         if length > longest:
             kept = longest + (length - longest) % 2  # the parity of the whole, and so the same centre

@@ -85,17 +85,19 @@ class FinetuneTask:
         return torch.optim.AdamW(groups, lr=config.base_lr, betas=(config.beta1, config.beta2), fused=True)
 
     def random_draws(self, step: int, n: int, device: torch.device) -> tuple[Tensor, ...]:
-        """Return the factors of branches (n, depth, 2), corners (n, 2), flips (n,) and mixing maps (n, S, S).
+        """Return the factors of branches (n, depth, 2), corners (n, 2), flips (n,) and mixing maps (n, H, W).
 
-        A branch that is left out has the factor 0; the others are divided by their probability of staying.
+        A branch that is left out has the factor 0; the others are divided by their probability of staying. For
+        rectangular images the mixing map is the first rows and columns of a square's.
         """
         config, rng = self.config, generator(self.config.seed, "fine-tuning", step)
-        depth, side = self.encoder_config.depth, self.encoder_config.image_size
+        depth, (height, width) = self.encoder_config.depth, self.encoder_config.image_shape
         rates = np.linspace(0, config.drop_path, depth)[:, None]
         branch_factors = (rng.random((n, depth, 2)) >= rates) / (1 - rates)
         corners = rng.integers(2 * config.crop + 1, size=(n, 2))
         flipped = rng.random(n) < 0.5 * config.flip
-        mixing_map = draw_mixing_map(rng, side, mixup=config.mixup, cutmix=config.cutmix)
+        mixing_map = draw_mixing_map(rng, max(height, width), mixup=config.mixup, cutmix=config.cutmix)
+        mixing_map = np.ascontiguousarray(mixing_map[:height, :width])
         drawn = [torch.from_numpy(value).to(device) for value in (branch_factors.astype(np.float32), corners, flipped)]
         return *drawn, torch.from_numpy(mixing_map).to(device).expand(n, -1, -1)
 

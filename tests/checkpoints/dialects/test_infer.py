@@ -16,11 +16,14 @@ from torch.nn import functional as F
 from maetheory.checkpoints import Encoder, EncoderConfig, load_contents
 from maetheory.checkpoints.dialects.dialect import ConfigValue
 from maetheory.checkpoints.dialects.infer import InferredConfig, infer_config
+from maetheory.checkpoints.encoder_config import one_size
 from maetheory.checkpoints.reading.contents import CheckpointContents
+from maetheory.checkpoints.rotary_positions import RotaryPositions
 from maetheory.core import InputError
+from maetheory.models.positions import sincos_positions
 
 PLAIN = EncoderConfig(8, 2, 3, 24, 2, 3, 24, 48)
-OUTSIDE_SHAPES = ("heads", "eps", "final_eps", "activation", "mean", "std")
+OUTSIDE_SHAPES = ("heads", "eps", "final_eps", "activation", "rotary", "norm_kind", "block", "mean", "std")
 
 
 def tensors_of(config: EncoderConfig) -> dict[str, Tensor]:
@@ -41,15 +44,18 @@ def inferred(
 @st.composite
 def configs(draw: st.DrawFn) -> EncoderConfig:
     heads, per_head = draw(st.integers(1, 3)), draw(st.sampled_from((4, 6)))
-    patch, grid, channels = draw(st.integers(1, 3)), draw(st.integers(3, 6)), draw(st.sampled_from((1, 3, 5)))
+    channels = draw(st.sampled_from((1, 3, 5)))
+    patch, grid = (draw(st.tuples(st.integers(1, 3), st.integers(3, 6))) for _ in range(2))
+    patch, grid = zip(patch, grid) if draw(st.booleans()) else ((patch[0],) * 2, (grid[1],) * 2)
     cls = draw(st.booleans())
     positions = draw(st.sampled_from(("table", "relative", "shared relative")))
     registers = draw(st.integers(0, 2)) if positions == "table" else 0
     prefix = draw(st.sampled_from((0, int(cls), int(cls) + registers))) if positions == "table" else 0
     activation = draw(st.sampled_from(("gelu", "gelu-tanh", "quick-gelu", "swiglu")))
+    rotary = RotaryPositions("axial", offset=1.0) if per_head == 4 and positions == "table" else None
     return EncoderConfig(
-        grid * patch,
-        patch,
+        one_size(grid[0] * patch[0], grid[1] * patch[1]),
+        one_size(*patch),
         channels,
         24,
         draw(st.integers(1, 3)),
@@ -64,9 +70,10 @@ def configs(draw: st.DrawFn) -> EncoderConfig:
         registers,
         positions,
         prefix,
-        *(draw(st.booleans()) for _ in range(2)),
-        draw(st.booleans()),
-        draw(st.booleans()),
+        rotary,
+        *(draw(st.booleans()) for _ in range(6)),
+        draw(st.sampled_from(("layer", "rms"))),
+        draw(st.sampled_from(("pre-norm", "post-norm", "parallel"))),
         draw(st.sampled_from(("final", "pooled", "none"))),
         (0.4,) * channels,
         (0.3,) * channels,
@@ -118,9 +125,19 @@ def test_ambiguous_position_rows_need_the_image_size() -> None:
     assert inferred(twice, heads=3, image_size=4).config.position_prefix == 5
     assert inferred(twice, heads=3, image_size=6).config.position_prefix == 0
     assert inferred(twice, heads=3, defaults={"position_prefix": 0}).config.image_size == 6
-    odd = tensors_of(PLAIN) | {"pos_embed": torch.zeros(1, 12, 24)}
-    with pytest.raises(InputError, match="12 rows leaves no square grid of patches beside 1 cls and 0 register"):
+    odd = tensors_of(PLAIN) | {"pos_embed": torch.zeros(1, 13, 24)}
+    sentence = (
+        "13 rows leaves no square grid of patches beside 1 cls and 0 register tokens; of rectangles it can be "
+        r"3 x 4, 4 x 3, 2 x 6, 6 x 2: pass image_size= \(--image-size HEIGHTxWIDTH\)"
+    )
+    with pytest.raises(InputError, match=sentence):
         inferred(odd, heads=3)
+    assert inferred(odd, heads=3, image_size=(4, 12)).config.grid == (2, 6)
+    fixed = tensors_of(PLAIN) | {"pos_embed": sincos_positions(24, 2, 6)}
+    assert inferred(fixed, heads=3).config.image_size == (4, 12)
+    assert (
+        inferred(fixed, heads=3).sources["image_size"].startswith("inferred from shapes: 13 rows of positions, sines")
+    )
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 4, 24), (2, 17, 24), (1, 0, 24), (24,), ()])
@@ -150,8 +167,6 @@ def test_broken_tensors_are_named() -> None:
         inferred(gap, heads=3)
     with pytest.raises(InputError, match=r"patch_embed\.proj\.weight must have 4 dimensions"):
         inferred(tensors | {"patch_embed.proj.weight": torch.zeros(24, 12)}, heads=3)
-    with pytest.raises(InputError, match="square, but this file's are 2 x 3"):
-        inferred(tensors | {"patch_embed.proj.weight": torch.zeros(24, 3, 2, 3)}, heads=3)
     with pytest.raises(InputError, match=r"attn\.qkv\.weight is missing"):
         inferred({name: value for name, value in tensors.items() if "qkv" not in name}, heads=3)
 

@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from maetheory.checkpoints import inspect_checkpoint, load_checkpoint
-from maetheory.core import InputError
 
 pytest.importorskip("timm", reason="needs timm: pip install maetheory[timm]")
 
@@ -91,13 +90,17 @@ def test_images_that_are_not_square_are_never_read_as_square_in_silence(tmp_path
         {"state_dict": model.state_dict(), "args": argparse.Namespace(img_size=[8, 32])},
         {"state_dict": model.state_dict(), "hyper_parameters": {"model": {"image_size": (8, 32)}}},
     ):
-        with pytest.raises(InputError, match="the images are 8 x 32 pixels, and only encoders of square images"):
-            loaded(tmp_path, tree, heads=4)
+        encoder, report = loaded(tmp_path, tree, heads=4)
+        assert report.config.image_size == (8, 32)
+        assert report.sources["image_size"].startswith("stated in the file")
+        same_states(encoder, model, images=torch.rand(2, 3, 8, 32))
+    same_states(
+        loaded(tmp_path, model.state_dict(), heads=4, image_size=(8, 32))[0], model, images=torch.rand(2, 3, 8, 32)
+    )
     for record in ({"model_args": {"img_size": [8, 32]}}, {"pretrained_cfg": {"input_size": [3, 8, 32]}}):
         torch.save(model.state_dict(), tmp_path / "checkpoint.pth")
         (tmp_path / "config.json").write_text(json.dumps({"architecture": "vit_tiny_patch16_224", **record}))
-        with pytest.raises(InputError, match="the images are 8 x 32 pixels"):
-            load_checkpoint(tmp_path, heads=4)
+        assert load_checkpoint(tmp_path, heads=4)[1].config.image_size == (8, 32)
 
 
 def test_a_report_says_where_each_value_comes_from(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from timm.models.convnext import ConvNeXt
 from timm.models.deit import VisionTransformerDistilled
 from timm.models.eva import Eva
 from timm.models.swin_transformer import SwinTransformer
+from timm.models.vision_transformer import ResPostBlock
 
 TIMM: dict[str, tuple[dict[str, Any], Scale]] = {
     "plain": ({}, IMAGENET_MEAN_STD),
@@ -190,12 +191,16 @@ def test_model_names_give_the_values_of_timm(name: str, tmp_path: Path) -> None:
     assert (config.mean, config.std) == (model.pretrained_cfg["mean"], model.pretrained_cfg["std"])
 
 
-def test_other_computations_under_timm_names_are_refused(tmp_path: Path) -> None:
+def test_other_computations_under_timm_names_are_refused_or_named(tmp_path: Path) -> None:
     model = peer(norm_layer=RmsNorm)
     with pytest.raises(InputError, match="RMS norms"):
         loaded(tmp_path, model.state_dict(), heads=4)
-    with pytest.raises(InputError, match="norms after each block's maps"):
-        loaded(tmp_path, {"state_dict": peer().state_dict(), "arch": "vit_base_patch16_rpn_224"}, heads=4)
+    peers = peer(block_fn=ResPostBlock, norm_layer=SIX)
+    encoder, report = loaded(
+        tmp_path, {"state_dict": peers.state_dict(), "arch": "vit_base_patch16_rpn_224"}, heads=4, mean=0.5, std=0.5
+    )
+    same_states(encoder, peers, INCEPTION_MEAN_STD)
+    assert (report.config.block, report.sources["block"]) == ("post-norm", "arch, vit_base_patch16_rpn_224")
 
 
 @pytest.mark.parametrize(
