@@ -50,13 +50,34 @@ LOADING_OPTIONS: Mapping[str, Any] = MappingProxyType(
             int | None,
             typer.Option("--heads", min=1, help="Number of attention heads, if the file does not state it."),
         ],
+def _parse_image_size(text: str) -> int | tuple[int, int]:
+    """Return the side of square images, or height and width.
+
+    Raises
+    ------
+    BadParameter
+        If the text is no positive number, nor two of them with an x between.
+    """
+    sides = [int(part) if part.isdecimal() and len(part) < 10 else 0 for part in text.lower().split("x")]
+    if len(sides) not in (1, 2) or min(sides) < 1:
+        raise typer.BadParameter(
+            f"it must be a whole number of at least 1, or height and width as 32x128, but it is {text!r}"
+        )
+    return sides[0] if len(set(sides)) == 1 else (sides[0], sides[1])
+
+
         "dialect": Annotated[str | None, typer.Option("--dialect", help="Code base that wrote the file.")],
         "weights": Annotated[
             str | None, typer.Option("--weights", help="Which weights of the file, by their path in it.")
         ],
         "image_size": Annotated[
-            int | None,
-            typer.Option("--image-size", min=1, help="Side of the images in pixels; position embeddings are resized."),
+            Any,
+            typer.Option(
+                "--image-size",
+                parser=_parse_image_size,
+                metavar="SIDE|HEIGHTxWIDTH",
+                help="Side of the images in pixels, or height and width as 32x128; position embeddings are resized.",
+            ),
         ],
         "mean": Annotated[
             Any, typer.Option("--mean", parser=_parse_channel_values, metavar="NUMBERS", help=f"Mean {_CHANNEL_HELP}")

@@ -195,7 +195,8 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
 
 def encoder_decode_options(report: LoadReport) -> DecodeOptions:
     """Return how to decode image files for an encoder: at its own size, and gray where it takes one channel."""
-    return DecodeOptions(default_size=report.config.image_size, channels=1 if report.config.channels == 1 else 3)
+    size = max(report.config.image_shape)
+    return DecodeOptions(default_size=size, channels=1 if report.config.channels == 1 else 3)
 
 
 def image_notes(images: ImageSet) -> tuple[str, ...]:
@@ -211,7 +212,7 @@ def image_notes(images: ImageSet) -> tuple[str, ...]:
 def resize_note(images: Any, report: LoadReport) -> str:
     """Return how images were changed to fit the encoder; empty if they were not changed."""
     _, channels, height, width = images.shape
-    side, wanted = report.config.image_size, report.config.channels
+    (rows, columns), wanted = report.config.image_shape, report.config.channels
     changes = []
     if (height, width) != (side, side):
         changes.append(f"images of {height} x {width} were resized to {side} x {side}")
