@@ -8,9 +8,30 @@ raises the precision until the sign of the slack is certain:
 >>> certificate.verdict, certificate.bits
 (<Verdict.TIGHT: 'TIGHT'>, 53)
 
+"Proved" means that the verdict follows from the numbers as they are stored, and rests on three things:
+
+- **Arb**, through python-flint: every operation on balls encloses the results on all of their points, at the precision
+  of the context. Arb is taken on trust, as are Python's integers and fractions. Floats and NumPy only make guesses
+  (eigenvectors, a level, a multiplier, shares of classes), which balls then verify; a bad guess widens an enclosure.
+- **Our enclosures**, which turn residuals into radii: eigenvalues by Ostrowski and Weyl (:mod:`spectrum`), projections
+  and regressions by a solved system on columns whose rank is exact (:mod:`probe`, :mod:`linear_maes`), the least value
+  of a convex function by secants (:mod:`probe_bounds`), water-filling by weak duality (:mod:`labels_and_ranks`), and
+  the costs of assumptions that are met only up to rounding error (:mod:`assumptions`, :mod:`graph_assumptions`). Each
+  gives its reason in its docstring; the tests compare them with mpmath at a hundred digits, on worlds with multiple
+  eigenvalues, gaps of 1e-11 and masses of 1e-13.
+- **The reading of the input**: floats, long doubles and integers are read as the exact numbers they store, and laws are
+  divided by their exact sums. The proof is about that world. It says nothing about the decimals that were typed, or
+  about data from which the world was estimated. What is not a number (labels, masks, which pairs occur, connected
+  components) is read from the graph as it is.
+
+What a proof does not cover: the statement's own text in :mod:`maetheory.theory.statements`, and a theorem or
+:class:`Sides` of your own, whose ball version is trusted to be that of the claim.
+
 Read in this order: :mod:`balls` (arithmetic), :mod:`spectrum` (verified eigenvalues), :mod:`graph` and :mod:`probe` (a
 mask graph and a linear probe in balls), :mod:`assumptions` and :mod:`graph_assumptions` (margins), :mod:`sides` with
-the modules of sides (:mod:`paper_statements`, :mod:`own_statements`, …, collected in :mod:`sides_by_slug`),
+the modules of sides (:mod:`paper_statements`, :mod:`own_statements`, :mod:`labels_and_ranks`, :mod:`feature_ranks`,
+:mod:`probe_bounds`, :mod:`linear_maes`, :mod:`graph_comparisons` and :mod:`sampled_graphs`, collected in
+:mod:`sides_by_slug`),
 :mod:`verdicts` and :mod:`certificate`. :mod:`survey` certifies many theorems on many worlds.
 """
 
