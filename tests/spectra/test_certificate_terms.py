@@ -73,7 +73,9 @@ def test_radii_are_their_definitions(norm: float) -> None:
     least = np.linalg.svd(stacked)[1][-1]
     for given, relative in ((None, EPS * np.sqrt(11)), (1e-3, 1e-3)):
         wanted = (np.linalg.norm(residual, 2) + relative * norm * np.linalg.norm(stacked)) / least
-        assert enclosure_radius(residual, left, right, norm, rounding_error=given) == pytest.approx(wanted, rel=1e-12)
+        assert enclosure_radius(residual, left, right, norm, rounding_error=given) == pytest.approx(
+            wanted, rel=1e-12, abs=0
+        )
         size = max(
             np.sqrt(2) * np.linalg.norm(residual[:6], 2) + relative * norm * np.linalg.norm(right),
             np.sqrt(2) * np.linalg.norm(residual[6:], 2) + relative * norm * np.linalg.norm(left),
@@ -81,7 +83,7 @@ def test_radii_are_their_definitions(norm: float) -> None:
         for u, v, rows in ((left, right, residual), (right, left, np.vstack([residual[6:], residual[:6]]))):
             least_of_each = min(np.linalg.svd(x)[1][-1] for x in (u, v))
             found = coupling_bound(rows, u, v, norm, rounding_error=given)
-            assert found == pytest.approx(size / least_of_each, rel=1e-12)
+            assert found == pytest.approx(size / least_of_each, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize("side", [0, 1])
@@ -256,8 +258,12 @@ def test_the_rounding_error_of_products_counts_the_longest_sum() -> None:
     base = EPS * 3.0
     assert CountingOperator(wide).rounding_error == base
     for matrix in (wide, wide.T):
-        assert CountingOperator(sparse.csr_array(matrix)).rounding_error == pytest.approx(base + 6 * EPS, rel=1e-15)
-        assert CountingOperator(aslinearoperator(matrix)).rounding_error == pytest.approx(base + 6 * EPS, rel=1e-15)
+        assert CountingOperator(sparse.csr_array(matrix)).rounding_error == pytest.approx(
+            base + 6 * EPS, rel=1e-15, abs=0
+        )
+        assert CountingOperator(aslinearoperator(matrix)).rounding_error == pytest.approx(
+            base + 6 * EPS, rel=1e-15, abs=0
+        )
 
 
 # Norm of what was missed
@@ -312,8 +318,8 @@ def test_the_power_bound_is_its_formula(probes: int, power: int, norm: float) ->
     ratio = (np.linalg.norm(c @ iterate, axis=0) / np.linalg.norm(iterate, axis=0)).max()
     upper = (np.sum((c @ iterate) ** 2) / chi2.ppf(0.01, probes)) ** (1 / (4 * power + 2))
     rounding = EPS * np.sqrt(13.0) * max(ratio, norm)
-    assert found.lower == pytest.approx(max(ratio - rounding, 0.0), rel=1e-10)
-    assert found.upper == pytest.approx(max(upper, ratio) + rounding, rel=1e-10)
+    assert found.lower == pytest.approx(max(ratio - rounding, 0.0), rel=1e-10, abs=0)
+    assert found.upper == pytest.approx(max(upper, ratio) + rounding, rel=1e-10, abs=0)
     assert found.failure_probability == 0.01
 
 
@@ -366,8 +372,8 @@ def test_the_lanczos_bound_is_its_formula(form: str, norm: float, steps: int) ->
     largest = lanczos(lambda x: c.T @ (c @ x), start, steps).nodes[-1]
     relative = (np.log(1.648 * np.sqrt(10) / 0.5) / (2 * steps - 1)) ** 2
     rounding = 8 * EPS * np.sqrt(sum(b.shape)) * max(largest, norm**2)
-    assert found.lower == pytest.approx(np.sqrt(max(largest - rounding, 0.0)), rel=1e-9)
-    assert found.upper == pytest.approx(np.sqrt((largest + rounding) / (1 - relative)), rel=1e-9)
+    assert found.lower == pytest.approx(np.sqrt(max(largest - rounding, 0.0)), rel=1e-9, abs=0)
+    assert found.upper == pytest.approx(np.sqrt((largest + rounding) / (1 - relative)), rel=1e-9, abs=0)
     assert found.failure_probability == 0.5
 
 
@@ -411,7 +417,7 @@ def test_certify_sorts_and_scales_its_rounding_with_the_images_and_the_claims() 
         some = certify(b, np.array([claim, 0.0]), E[:, :2], E[:, :2], steps=20)
         relative = (np.log(1.648 * 2.0 / 1e-6) / 39) ** 2
         wanted = np.sqrt(8 * EPS * np.sqrt(8.0) * norm**2 / (1 - relative))
-        assert some.missed_below == pytest.approx(wanted, rel=1e-9)
+        assert some.missed_below == pytest.approx(wanted, rel=1e-9, abs=0)
 
 
 @pytest.mark.parametrize("which", [0, 1, 2])

@@ -39,7 +39,7 @@ def matrix_with(values: np.ndarray, rows: int, columns: int, seed: int = 9) -> n
 
 
 def test_the_backward_error_of_lapack_grows_with_the_root_of_the_sides() -> None:
-    assert lapack_backward_error((12, 4)) == pytest.approx(32 * EPS, rel=1e-15)
+    assert lapack_backward_error((12, 4)) == pytest.approx(32 * EPS, rel=1e-15, abs=0)
 
 
 @pytest.mark.parametrize(
@@ -379,7 +379,7 @@ def test_missed_values_are_bounded_by_their_coupling_to_the_computed_ones(monkey
     monkeypatch.setattr(solving, "_arpack_or_block_golub_kahan", rough)
     found = spectrum(sparse.csr_array(sparse.block_diag(sparse_blocks([30, 31]))), 4)
     residual = 1e-2 * np.sqrt(1.0 + np.sum(np.linspace(0.7, 0.1, 30)[:3] ** 2))  # of the larger component
-    assert found.missed_below == pytest.approx(2.0 + residual, rel=1e-6)
+    assert found.missed_below == pytest.approx(2.0 + residual, rel=1e-6, abs=0)
 
 
 def test_only_components_whose_solver_may_miss_are_probed(monkeypatch: pytest.MonkeyPatch) -> None:
