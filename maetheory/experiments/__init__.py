@@ -1,8 +1,11 @@
 """Experiments by name: train several recipes with several seeds, measure them, and report.
 
 Read `experiment` first (what is compared), then `run`, which is the whole path in four calls: load images, train,
-measure, fine-tune; `reproduction` adds figures and a page. `presets` and `paper_presets` list the experiments. A module
-of cells (`objectives`, `mask_ratios`, `mask_laws`, `uniformity_sweep`) has its figures and page beside it (`…_page`).
+measure, fine-tune (`images`, `train`, `measure`, `finetune`; `models` finds what was trained, `options` says how, and
+`parallel_runs` trains several models at once); `reproduction` adds figures and a page (`presentation`). `presets` and
+`paper_presets` list the experiments. A module of cells has its figures and page beside it: `objectives` and
+`objectives_page`, `mask_ratios` and `mask_ratios_page`, `mask_laws` and `mask_laws_page` (with `mask_law_scores`),
+`uniformity_sweep` and `uniformity_sweep_page`.
 
 >>> from maetheory.experiments import experiment
 >>> digits = experiment("digits")

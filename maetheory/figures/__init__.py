@@ -1,10 +1,16 @@
 """Figures of the paper and of this project.
 
-Each file has a function that computes the table of a figure and one that draws it. A drawing function
-computes nothing: the CSV file saved beside a figure holds the numbers in it. Read `style` and `axes` first
-(colours, saving, shared ticks), then the figure in question. `theory_figures` lists the figures of finite worlds by
-name; `spectra`, `effective_rank_through_training`, `tsne`, `uniformity_sweep`, `score_against_accuracy` and
-`image_mask_ratio` draw the results of experiments, `collapse` those of checkpoints.
+Each file has a function that computes the table of a figure and one that draws it. A drawing function computes
+nothing: the CSV file saved beside a figure holds the numbers in it. The room is a flat list of figures, which do not
+build on each other. Read `style` and `axes` first (colours, saving, shared ticks), then the figure in question.
+
+- Finite worlds, listed by name in `theory_figures`: `mask_graph`, `mask_ratio`, `sampled_graph`, `slack_and_tightness`,
+  `uniformity_weight`, `trained_spectrum`, `downstream_bounds`, `downstream_through_training` and
+  `bounds_through_training`; `toy_runs` trains for two of them.
+- Experiments: `spectra`, `effective_rank_through_training`, `tsne`, `uniformity_sweep` and `score_against_accuracy`.
+- Images against the mask ratio: `image_mask_ratio`, whose table is made by `mask_ratio_distances`, `mask_ratio_graphs`
+  and `mask_ratio_table`, and whose panels are `masked_images` and `image_mask_ratio_panels`.
+- Checkpoints: `collapse`.
 
 >>> import numpy as np
 >>> from maetheory.figures import effective_ranks

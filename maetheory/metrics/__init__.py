@@ -5,10 +5,12 @@ decomposed by SVD, or `Moments`, which merge over batches and processes; from mo
 error bounds the loss of digits by squaring the spectrum. Where papers and libraries compute a metric differently,
 `CONVENTIONS` names each way, and the default is that of the publication.
 
-Read `moments` and `conventions` first, then one file per metric (`effective_rank`, `ranks`, `cosines`, …). `validation`
-checks the input, `spectrum` computes singular values, `squaring_error` bounds the errors of metrics of moments,
-`uncertainty` gives jackknife and bootstrap intervals, and `baselines` gives the values that features without structure
-would have.
+Read `moments` and `conventions` first. Most of the room is a flat list of one file per metric or family of metrics:
+`effective_rank`, `ranks`, `cosines`, `coherence`, `uniformity`, `alignment`, `matrix_entropy`, `alpha_req`, `twonn`,
+`cka`, `lidar`, `augmentation_confusion` and `class_distances`. `validation` checks the input, `spectrum` computes
+singular values, `squaring_error` bounds the errors of metrics of moments, `uncertainty` gives jackknife and bootstrap
+intervals, and `baselines` gives the values that features without structure would have. `centred_moments` and
+`tile_buffers` are parts of `moments`, and `moment_metrics` lists the metrics that it suffices for.
 
 >>> import numpy as np
 >>> from maetheory.metrics import Moments, effective_rank

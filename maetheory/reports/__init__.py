@@ -3,13 +3,14 @@
 Every measured number is one record of a JSON-lines ledger (`ledger`). Compact copies of ledgers are published beside
 the figures (`published_ledgers`); the tables of the README are computed from them. Read in this order:
 
-1. ``ledger``, ``published_ledgers``: write and read records.
-2. ``tables``, ``paper_tables``, ``claims``, ``seed_plan``, ``markdown_block``: accuracies beside the paper's, verdicts
+1. `ledger`, `published_ledgers`: write and read records.
+2. `tables`, `paper_tables`, `claims`, `seed_plan`, `markdown_block`: accuracies beside the paper's, verdicts
    on its claims, and the seeds that would decide them.
-3. ``theorem_checks``, ``collapse``, ``graph``, ``mask_ratio``: text and JSON of the commands with these names, and
-   ``page`` for HTML.
-4. ``diagnosis``, ``graph_study``: load, measure and collect what ``collapse`` and ``graph`` report. They compute rather
-   than report, and are here because they join rooms that must not import each other.
+3. `theorem_checks` and `theorem_check_records`, `collapse` and `collapse_files`, `graph`, `mask_ratio`: text, JSON and
+   files of the commands with these names; `page` for HTML, `console` for tables in a terminal.
+4. `diagnosis`, `graph_study` (with `graph_config`, `graph_kinds`, `graph_statistics` and `graph_plan`): load, measure
+   and collect what `collapse` and `graph` report. They compute rather than report, and are here because they join rooms
+   that must not import each other.
 
 >>> ledger = read_published_ledgers("no/such/folder")
 >>> table = paper_table(ledger, "table1")

@@ -4,9 +4,9 @@ Read `loop_config` (the fields of every recipe), `config` (`TrainConfig`, the re
 protocol that masked modelling and fine-tuning implement), `masked_modelling` (its loss), `loop` (steps, logging,
 checkpoints) and `callback`. Around the loop: `schedule`, `batches` and `folder_dataset` (images in memory, or decoded
 by a DataLoader), `fabric` and `sharding` (processes), `checkpointing`, `checkpoint_reading` (whether one is whole) and
-`resume`, `run_folder` (one run at a time), `logbook`. `monitor` is a callback that measures the features of the
-training batches; `feature_source`, `feature_window` and `running_moments` are its parts, `lightning_monitor` is its
-form for Lightning.
+`resume`, `run_folder` (one run at a time), `interrupts` (Ctrl-C ends a step), `reproducible` (the same bytes on any
+number of threads), `logbook`. `monitor` is a callback that measures the features of the training batches;
+`feature_source`, `feature_window` and `running_moments` are its parts, `lightning_monitor` is its form for Lightning.
 
 Random draws are functions of (seed, step) alone, so a resumed run is the uninterrupted run, and two processes draw the
 same masks as one. The loop evaluates nothing itself: callbacks are given the model and return values to log.

@@ -2,7 +2,8 @@
 
 The name of a module is its claim. Its docstring has six headings (Setting, Assumptions, Claim, Slack, Tight when,
 Reference), and it defines one :class:`~maetheory.theory.theorem.Theorem` or several closely related ones, with a world
-where equality holds (or the reason why there is none) and, for each assumption, a world where only that one fails.
+where equality holds (or the reason why there is none) and, for each assumption, a world where only that one fails. The
+room is a flat list, as long as there are statements.
 
 Read :mod:`reconstruction_is_alignment_plus_bias` first: most bounds of the paper are weaker forms of this identity.
 :data:`THEOREMS` lists all of them in reading order, the paper's first:
