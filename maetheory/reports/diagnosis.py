@@ -214,8 +214,8 @@ def resize_note(images: Any, report: LoadReport) -> str:
     _, channels, height, width = images.shape
     (rows, columns), wanted = report.config.image_shape, report.config.channels
     changes = []
-    if (height, width) != (side, side):
-        changes.append(f"images of {height} x {width} were resized to {side} x {side}")
+    if (height, width) != (rows, columns):
+        changes.append(f"images of {height} x {width} were resized to {rows} x {columns}")
     if channels != wanted:
         changes.append(f"their one channel was repeated {wanted} times")
     return " and ".join(changes)
