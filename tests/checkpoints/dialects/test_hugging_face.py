@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from exchanged_tables import exchange_targets
 from torch import Tensor
 
 from maetheory.checkpoints import Encoder, LoadReport, load_checkpoint, load_contents
@@ -313,15 +313,7 @@ def test_text_and_convolutions_are_refused_for_what_they_are(tmp_path: Path) -> 
 @pytest.mark.parametrize("swap", [("attn.q.", "attn.k."), ("norm1", "norm2")])
 def test_exchanged_table_lines_are_detected(swap: tuple[str, str], tmp_path: Path) -> None:
     """The comparison above fails if a table exchanges two tensors of the same shape."""
-    one, other = swap
-
-    def wrong(target: str) -> str:
-        return target.replace(one, "?").replace(other, one).replace("?", other)
-
-    tables = [
-        replace(dialect, rename=tuple((pattern, wrong(target)) for pattern, target in dialect.rename))
-        for dialect in HUGGING_FACE_DIALECTS
-    ]
+    tables = exchange_targets(HUGGING_FACE_DIALECTS, *swap)
     model = vit_mae()
     encoder, _ = load_contents(read_checkpoint(as_saved(model, tmp_path)), dialects=tables)
     with pytest.raises(AssertionError, match="Tensor-likes are not close"):

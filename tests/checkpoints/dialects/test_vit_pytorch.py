@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from exchanged_tables import exchange_targets
 
 from maetheory.checkpoints import load_contents
 from maetheory.checkpoints.dialects.catalogue import FRAMEWORK_DIALECTS
@@ -101,15 +101,7 @@ def test_vit_pytorch_mae(tmp_path: Path) -> None:
 @pytest.mark.parametrize("swap", [("norm1", "norm2"), ("mlp.fc1.", "mlp.fc2.")])
 def test_exchanged_table_lines_are_detected(swap: tuple[str, str], tmp_path: Path) -> None:
     """The comparisons above fail if a table exchanges two tensors; of other shapes, the loader refuses them."""
-    one, other = swap
-
-    def wrong(target: str) -> str:
-        return target.replace(one, "?").replace(other, one).replace("?", other)
-
-    tables = [
-        replace(dialect, rename=tuple((pattern, wrong(target)) for pattern, target in dialect.rename))
-        for dialect in FRAMEWORK_DIALECTS
-    ]
+    tables = exchange_targets(FRAMEWORK_DIALECTS, *swap)
     peer = randomized(ViT())
     with pytest.raises(AssertionError if one == "norm1" else InputError):
         same(load_contents(read_checkpoint(saved(tmp_path, peer.state_dict())), dialects=tables)[0], peer)
