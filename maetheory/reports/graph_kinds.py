@@ -15,7 +15,13 @@ from maetheory.graph import MaskGraph
 from maetheory.graph.enumerate import MAX_PAIRS
 from maetheory.masks import MaskLaw
 from maetheory.reports.graph_config import GraphConfig
-from maetheory.reports.graph_plan import announce_kernel_plan, basis_bytes
+from maetheory.reports.graph_plan import (
+    EXACT_SORTS_PER_PAIR,
+    SORTS_PER_PAIR_AND_VALUE,
+    announce_kernel_plan,
+    announce_pair_plan,
+    basis_bytes,
+)
 from maetheory.reports.graph_statistics import GraphStatistics, exact_statistics, kernel_statistics, token_statistics
 
 EXACT_BYTES_PER_PAIR = 200  # per pair of state and mask
@@ -50,15 +56,17 @@ def compute_graph_statistics(
         If the graph would not fit in memory or has fewer nodes than features.
     """
     if config.kind == "exact":
-        return _exact_graph_statistics(config, images, law, progress)
+        return _exact_graph_statistics(config, images, law, progress, announce)
     if config.kind == "kernel":
         return _kernel_graph_statistics(config, images, law, process_group, progress, announce)
     if process_group is None:
-        return _token_graph_statistics(config, images, law, progress)
-    return _sharded_token_graph_statistics(config, images, law, process_group, progress)
+        return _token_graph_statistics(config, images, law, progress, announce)
+    return _sharded_token_graph_statistics(config, images, law, process_group, progress, announce)
 
 
-def _exact_graph_statistics(config: GraphConfig, images: ImageSet, law: MaskLaw, progress: Progress) -> GraphStatistics:
+def _exact_graph_statistics(
+    config: GraphConfig, images: ImageSet, law: MaskLaw, progress: Progress, announce: Callable[[str], None]
+) -> GraphStatistics:
     codes = _require_number(config.codes)
     try:
         n_masks = len(law.support()[0])
@@ -74,6 +82,13 @@ def _exact_graph_statistics(config: GraphConfig, images: ImageSet, law: MaskLaw,
     check_memory(
         EXACT_BYTES_PER_PAIR * states * n_masks, f"{states * n_masks:,} pairs of state and mask", "take fewer images"
     )
+    announce_pair_plan(
+        announce,
+        subject=f"up to {states:,} states under all {n_masks:,} masks",
+        pairs=states * n_masks,
+        bytes_per_pair=EXACT_BYTES_PER_PAIR,
+        sorts_per_pair=EXACT_SORTS_PER_PAIR,
+    )
     progress(0, 3, "quantising patches")
     world = worlds.from_images(images, _require_number(config.patch), codes, config.seed)
     progress(1, 3, "enumerating views and targets")
@@ -88,9 +103,19 @@ def _exact_graph_statistics(config: GraphConfig, images: ImageSet, law: MaskLaw,
     )
 
 
-def _token_graph_statistics(config: GraphConfig, images: ImageSet, law: MaskLaw, progress: Progress) -> GraphStatistics:
-    bytes_per_pair = 300 + 80 * (_require_number(config.k) + 9) + 40 * images.n_classes  # 1.4 times the measured use
+def _token_graph_statistics(
+    config: GraphConfig, images: ImageSet, law: MaskLaw, progress: Progress, announce: Callable[[str], None]
+) -> GraphStatistics:
+    n_values = _require_number(config.k) + 9
+    bytes_per_pair = 300 + 80 * n_values + 40 * images.n_classes  # 1.4 times the measured use
     _check_pair_memory(config, images, bytes_per_pair)
+    announce_pair_plan(
+        announce,
+        subject=f"{len(images):,} images under {config.masks} masks",
+        pairs=len(images) * _require_number(config.masks),
+        bytes_per_pair=bytes_per_pair,
+        sorts_per_pair=SORTS_PER_PAIR_AND_VALUE * n_values,
+    )
     progress(0, 1, "fitting the codebook")
     book = fit_codebook(images, _require_number(config.patch), _require_number(config.codes), seed=config.seed)
     sample = token_sample(
@@ -114,11 +139,25 @@ def _token_graph_statistics(config: GraphConfig, images: ImageSet, law: MaskLaw,
 
 
 def _sharded_token_graph_statistics(
-    config: GraphConfig, images: ImageSet, law: MaskLaw, process_group: ProcessGroup, progress: Progress
+    config: GraphConfig,
+    images: ImageSet,
+    law: MaskLaw,
+    process_group: ProcessGroup,
+    progress: Progress,
+    announce: Callable[[str], None],
 ) -> GraphStatistics:
     process_group.run_everywhere(
         lambda: _check_pair_memory(config, images, SHARDED_BYTES_PER_PAIR / process_group.world_size)
     )
+    if process_group.rank == 0:
+        shared = f"shared by {process_group.world_size} processes"
+        announce_pair_plan(
+            announce,
+            subject=f"{len(images):,} images under {config.masks} masks, {shared}",
+            pairs=len(images) * _require_number(config.masks) / process_group.world_size,
+            bytes_per_pair=SHARDED_BYTES_PER_PAIR,
+            sorts_per_pair=SORTS_PER_PAIR_AND_VALUE * _require_number(config.k) / 3,  # one graph in place of three
+        )
     book = process_group.run_on_root(
         lambda: fit_codebook(images, _require_number(config.patch), _require_number(config.codes), seed=config.seed)
     )

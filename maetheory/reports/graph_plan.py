@@ -1,4 +1,4 @@
-"""Estimate of the time and memory of a kernel graph, made by a short measurement before the work begins."""
+"""Estimates of the time and memory of a graph, made by a short measurement before the work begins."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
+import numpy as np
 import torch
 
 from maetheory.core.memory import available_memory
@@ -15,7 +16,11 @@ MAX_BASIS_VECTORS = 512
 CACHED_BYTES_PER_PAIR = 2  # half of a symmetric matrix of float32
 PRODUCT_COLUMNS = 3000  # vectors multiplied for one graph; 1400 to 5200 as measured, more where eigenvalues crowd
 SHORT_SECONDS = 2.0  # no plan is announced for less
+SHORT_PAIR_SECONDS = 10.0  # for exact and token graphs, which take two seconds as it is
+EXACT_SORTS_PER_PAIR = 8  # of state and mask, in seconds to sort one number; 1 to 8 as measured
+SORTS_PER_PAIR_AND_VALUE = 70  # of image and mask of a token graph and singular value; 65 to 80 as measured
 _PILOT_ROWS = 512
+_PILOT_NUMBERS = 2**16
 
 
 def basis_bytes(n_images: int) -> int:
@@ -55,6 +60,37 @@ def announce_kernel_plan(
         f"{memory / 1e9:.2g} GB of memory and {_format_duration(seconds)}, to a factor of 3, by the speed of this "
         "machine now; fewer images (--limit) take a quarter of it for half as many"
     )
+
+
+def announce_pair_plan(
+    announce: Callable[[str], None], *, subject: str, pairs: float, bytes_per_pair: float, sorts_per_pair: float
+) -> None:
+    """Announce how much memory and time an exact or token graph takes, unless that is under ten seconds.
+
+    Parameters
+    ----------
+    announce : callable
+        Receives one sentence.
+    subject : str
+        What the pairs are of, for example "1,797 images under 16 masks".
+    pairs : float
+        Number of pairs of image (or state) and mask that one process sees.
+    bytes_per_pair, sorts_per_pair : float
+        Cost of a pair: bytes, and time in units of the time to sort one number.
+    """
+    seconds = pairs * sorts_per_pair * _measure_seconds_per_sorted_number()
+    if seconds < SHORT_PAIR_SECONDS:
+        return
+    announce(
+        f"plan: {subject}; at most {pairs * bytes_per_pair / 1e9:.2g} GB of memory and about "
+        f"{_format_duration(seconds)}, to a factor of 3, by the speed of this machine now; half the images (--limit) "
+        "or masks take half of it"
+    )
+
+
+def _measure_seconds_per_sorted_number() -> float:
+    numbers = np.random.default_rng(0).integers(0, 2**62, _PILOT_NUMBERS)
+    return _fastest_seconds(lambda: np.unique(numbers, return_inverse=True), torch.device("cpu")) / _PILOT_NUMBERS
 
 
 def _measure_seconds_per_entry(values: int, device: torch.device) -> tuple[float, float]:

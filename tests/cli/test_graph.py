@@ -16,7 +16,7 @@ from maetheory.data import ImageSet, load_images, worlds
 from maetheory.empirical import average_over_masks, fit_codebook, graph_intervals, token_sample
 from maetheory.graph import MaskGraph
 from maetheory.masks import BlockMasks, UniformMasks
-from maetheory.reports.graph_plan import announce_kernel_plan
+from maetheory.reports.graph_plan import announce_kernel_plan, announce_pair_plan
 
 EXACT = ["--kind", "exact", "--limit", "60", "--patch", "4", "--codes", "3", "--mask-ratio", "0.5"]
 TOKENS = ["--kind", "tokens", "--limit", "80", "--patch", "4", "--codes", "3", "--mask-ratio", "0.5", "--masks", "5"]
@@ -250,6 +250,40 @@ def test_long_kernel_work_is_announced_with_its_cost_before_it_begins(
     assert (last, captured.out) == ("maetheory: interrupted", "")
     assert run_command(["graph", *KERNEL]) == 130  # short work is not announced
     assert capsys.readouterr().err == "maetheory: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "subject", "work"),
+    [
+        (["--kind", "tokens", "--masks", "300"], "1,437 images under 300 masks", "fit_codebook"),
+        (["--kind", "exact", "--codes", "8"], "up to 1,437 states under all 1,820 masks", "worlds.from_images"),
+    ],
+)
+def test_long_exact_and_token_work_is_announced_before_it_begins(
+    words: list[str], subject: str, work: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("maetheory.reports.graph_plan._measure_seconds_per_sorted_number", lambda: 1e-6)
+    monkeypatch.setattr(f"maetheory.reports.graph_kinds.{work}", stopped)
+    assert run_command(["graph", *words]) == 130
+    plan = capsys.readouterr().err.splitlines()[0]
+    assert f"plan: {subject}; at most" in plan
+    assert re.search(r"GB of memory and about \d+ (seconds|minutes|hours), to a factor of 3", plan)
+    assert run_command(["graph", *words, "--limit", "20"]) == 130  # short work is not announced
+    assert capsys.readouterr().err == "maetheory: interrupted\n"
+
+
+def test_a_plan_of_pairs_is_announced_from_ten_seconds_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("maetheory.reports.graph_plan._measure_seconds_per_sorted_number", lambda: 1e-6)
+    said: list[str] = []
+    for pairs in (0.99e6, 1.01e6, 36e9):
+        announce_pair_plan(said.append, subject="pairs", pairs=pairs, bytes_per_pair=200, sorts_per_pair=10)
+    assert [sentence.split(", to")[0] for sentence in said] == [
+        "plan: pairs; at most 0.2 GB of memory and about 10 seconds",
+        "plan: pairs; at most 7.2e+03 GB of memory and about 4 days",
+    ]
 
 
 def test_a_plan_counts_images_twice_and_says_when_the_matrix_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
