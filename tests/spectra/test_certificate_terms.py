@@ -28,7 +28,7 @@ from maetheory.spectra import (
 )
 from maetheory.spectra.certificate import certified_spectrum
 from maetheory.spectra.component_spectrum import MergedSpectrum
-from maetheory.spectra.enclose import _largest_norm_ratio
+from maetheory.spectra.enclose import _divide_by_smallest, _largest_norm_ratio
 from maetheory.spectra.triplets import SingularTriplets
 
 EPS = float(np.finfo(float).eps)
@@ -51,7 +51,7 @@ def test_the_residual_block_holds_both_residuals_over_root_two() -> None:
     np.testing.assert_allclose(np.sqrt(2) * found[:, 0], [4.5, 13.0, 20.0, 9.5, 13.5], rtol=4 * EPS)
 
 
-@pytest.mark.parametrize("angle", [0.5, 1e-3, 1e-6, 1e-9, 0.0])
+@pytest.mark.parametrize("angle", [0.5, 1e-3, 1e-6, 1e-7, 1e-9, 0.0])
 def test_nearly_parallel_vectors_count_as_one(angle: float) -> None:
     """B = diag(1, 0) has one value 1; two nearly parallel vectors with σ = 1 have a residual of `angle`."""
     b, x = np.diag([1.0, 0.0, 0.0]), np.array([[1.0, 1.0], [0.0, angle], [0.0, 0.0]])
@@ -84,6 +84,21 @@ def test_radii_are_their_definitions(norm: float) -> None:
             least_of_each = min(np.linalg.svd(x)[1][-1] for x in (u, v))
             found = coupling_bound(rows, u, v, norm, rounding_error=given)
             assert found == pytest.approx(size / least_of_each, rel=1e-12, abs=0)
+
+
+def test_the_rounding_error_of_a_gram_matrix_is_taken_from_its_smallest_eigenvalue() -> None:
+    for small, rows in ((4e-13, 400), (1e-14, 4)):
+        wanted = 3.0 / np.sqrt(small - EPS * np.sqrt(rows) * (2.0 + small))
+        assert _divide_by_smallest(3.0, np.diag([2.0, small]), rows) == pytest.approx(wanted, rel=1e-9, abs=0)
+    assert _divide_by_smallest(0.0, np.diag([2.0, 8e-15]), 400) == np.inf
+    assert _divide_by_smallest(0.0, np.zeros((1, 1)), 4) == np.inf
+
+
+def test_a_residual_of_zero_is_no_better_than_rounding() -> None:
+    found = certify(np.diag([7.0, 0.0, 0.0]), np.array([7.0]), E[:3, :1], E[:3, :1])
+    smallest = 1.0 - EPS * np.sqrt(6)
+    assert found.enclosure_radius == pytest.approx(7.0 * EPS * np.sqrt(6) / np.sqrt(smallest), rel=1e-12, abs=0)
+    assert found.coupling_bound == pytest.approx(found.enclosure_radius, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize("side", [0, 1])

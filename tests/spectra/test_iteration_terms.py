@@ -56,6 +56,45 @@ def test_the_basis_grows_to_its_limit_between_restarts(k: int, options: dict, li
             assert products.matvecs == 2 * min(columns, 120 + again) + k
 
 
+def test_only_a_given_tolerance_is_checked_after_every_block() -> None:
+    """All residuals of the identity are zero after one block."""
+    for tolerance, columns in ((0.0, 33), (1e-6, 4)):
+        products = CountingOperator(np.eye(60))
+        block_golub_kahan_svd(products, 1, np.random.default_rng(0), block_size=4, tolerance=tolerance)
+        assert products.matvecs == 2 * (-(-columns // 4) * 4) + 1
+
+
+def test_a_zero_matrix_converges_at_once() -> None:
+    products = CountingOperator(np.zeros((40, 30)))
+    found = block_golub_kahan_svd(products, 2, np.random.default_rng(0), block_size=4)
+    assert (found.values == 0.0).all()
+    assert products.matvecs <= 2 * 36 + 2
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "limit"), [(0.0, 8 * EPS * np.sqrt(250.0)), (1e-20, 8 * EPS * np.sqrt(250.0)), (1e-3, 1e-3)]
+)
+def test_the_iteration_goes_on_above_its_tolerance(
+    tolerance: float, limit: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Residuals of the first k triplets just below the tolerance end it, also where the next ones are large."""
+    restart = golub_kahan._restart_bases
+    for part, restarts in ((0.99, 1), (1.01, 5)):
+        calls = []
+
+        def report(state, keep: int, part=part, calls=calls) -> tuple:
+            kept, residuals = restart(state, keep)
+            calls.append(keep)
+            return kept, np.r_[np.full(3, part * limit * kept.projected[0, 0]), np.ones(len(residuals) - 3)]
+
+        monkeypatch.setattr(golub_kahan, "_restart_bases", report)
+        monkeypatch.setattr(golub_kahan, "_largest_residual", lambda state, k: 1.0)
+        block_golub_kahan_svd(
+            CountingOperator(5.0 * SLOW), 3, np.random.default_rng(0), block_size=4, max_restarts=5, tolerance=tolerance
+        )
+        assert calls == [7] * restarts
+
+
 @pytest.mark.parametrize("rate", [0.95, 0.99])
 def test_the_iteration_stops_at_the_rounding_error(rate: float) -> None:
     """Without a tolerance residuals fall to 8 ε √(N1 + N2) σ₁, which is reached, and no further."""
