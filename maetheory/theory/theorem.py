@@ -140,7 +140,8 @@ class Theorem:
         Size of the terms that cancel; the larger side when absent or larger.
     size : callable, optional
         Mean square of the numbers that are subtracted before they are squared, 1 for a probe of labels; from it the
-        rounding error of the squares is computed. Absent where nothing is subtracted.
+        rounding error of the squares is computed. Where it is absent, a violation must exceed the rounding error of
+        squared differences of the objects themselves; a function that returns 0 says that nothing is subtracted.
     common : callable, optional
         Term that stands on both sides and cancels, so that it does not count for the scale.
     offsets : tuple of tuples of str
@@ -269,6 +270,9 @@ class Theorem:
         trivial = None if known is None else float(known)
         failing = [f"{a.name} fails: {a.measured}" for a in assumptions if not a.holds]
         verdict, note = (Verdict.INAPPLICABLE, "; ".join(failing)) if failing else compared.verdict(trivial)
+        if verdict is Verdict.VIOLATED and self.size is None:  # unless rounding errors of differences could do it
+            compared = replace(compared, size=_largest_squares_of_rows(world))
+            verdict, note = compared.verdict(trivial)
         terms = dict(call_with_named_objects(self.terms, world)) if self.terms is not None else {}
         return Check(
             claim=self.statement,
@@ -318,6 +322,13 @@ def find_theorem(theorems: Mapping[str, Theorem], slug: str) -> Theorem:
     if slug not in theorems:
         raise InputError(f"there is no theorem {slug!r}; the theorems are: {', '.join(theorems)}")
     return theorems[slug]
+
+
+def _largest_squares_of_rows(world: Objects) -> float:
+    """Return the largest sum of squares of a row, summed over the real arrays of a world."""
+    arrays = [value for value in world.values() if isinstance(value, np.ndarray) and value.dtype.kind == "f"]
+    rows = [array.reshape(len(array), -1) if array.ndim else array.reshape(1, 1) for array in arrays]
+    return float(sum(np.max(np.sum(one * one, axis=1), initial=0.0) for one in rows))
 
 
 def _longest_sum(world: Objects) -> int:

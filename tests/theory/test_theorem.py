@@ -12,7 +12,8 @@ import torch
 
 from maetheory.core import Estimate, InputError
 from maetheory.graph import MaskGraph
-from maetheory.theory import THEOREMS, Theorem, Verdict, check, combine
+from maetheory.graph.functionals import positive_pair_distance, reconstruction_loss
+from maetheory.theory import THEOREMS, Theorem, Verdict, check, combine, falsify
 
 GRAPH = SimpleNamespace(joint=np.full((2, 3), 1 / 6))
 
@@ -220,3 +221,37 @@ def test_an_infinite_side_decides_nothing(direction, lhs, rhs):
     assert sides(lhs, rhs, direction=direction).check(GRAPH).verdict is Verdict.INAPPLICABLE
     assert sides(rhs, lhs, direction=direction).check(GRAPH).verdict is Verdict.INAPPLICABLE
     assert sides(1.0, 1.0, direction=direction, scale=lambda: math.inf).check(GRAPH).verdict is Verdict.INAPPLICABLE
+
+
+HALF_DISTANCE = Theorem(
+    slug="half-distance",
+    statement="L_MAE(h) >= ½ E‖h - h⁺‖²",
+    reference="a weaker form of alignment-split, written without the size of what is subtracted",
+    objects=("h", "targets"),
+    lhs=lambda graph, h, targets: reconstruction_loss(graph, h, targets),
+    rhs=lambda graph, h: 0.5 * positive_pair_distance(graph, h),
+)
+
+
+def test_rounding_errors_of_squared_differences_are_no_counterexample():
+    """Both sides are exactly 0; in float64 they are squares of rounding errors, and the right one may be larger."""
+    h = np.full((2, 1), 1.7742)
+    joint = np.array([[0.0333, 0.027], [0.2951, 0.6447]])
+    found = HALF_DISTANCE.check(MaskGraph.from_joint(joint / joint.sum()), h=h, targets=h)
+    assert found.verdict is Verdict.TIGHT
+    assert falsify(HALF_DISTANCE) is None
+    squares = replace(HALF_DISTANCE, lhs=lambda: 3.3e-32, rhs=lambda: 4.9e-32)
+    graph = MaskGraph.from_joint(joint / joint.sum())
+    assert squares.check(graph, h=h, targets=h).verdict is Verdict.TIGHT
+    assert replace(squares, size=lambda: 0.0).check(graph, h=h, targets=h).verdict is Verdict.VIOLATED
+
+
+def test_a_violation_beyond_rounding_errors_needs_no_size():
+    """Targets are the means of h given the target, so that L = ½ E‖h - h⁺‖², which is less than 0.6 E‖h - h⁺‖²."""
+    h = np.array([[1.7742], [1.7742 + 1e-5]])
+    joint = np.array([[0.0333, 0.027], [0.2951, 0.6446]])
+    graph = MaskGraph.from_joint(joint)
+    means = joint.T @ h / joint.sum(0)[:, None]
+    steeper = replace(HALF_DISTANCE, rhs=lambda graph, h: 0.6 * positive_pair_distance(graph, h))
+    assert HALF_DISTANCE.check(graph, h=h, targets=means).verdict is Verdict.TIGHT
+    assert steeper.check(graph, h=h, targets=means).verdict is Verdict.VIOLATED
