@@ -55,7 +55,7 @@ def main() -> int:
     trial.preload()
     copies = [tree.copy_tree(ROOT, folder / f"tree-{n}") for n in range(options.jobs)]
     began = time.monotonic()
-    covering = covering_tests.measure(copies[0], rooms, folder / "coverage", _say)
+    covering = covering_tests.measure(copies, rooms, folder / "coverage", _say)
     session = Session(folder / "session.sqlite", mutants)
     seconds, tried = _run(session, covering, copies, began + 60 * options.minutes)
     results = report.read_results(copies[0], session.results())

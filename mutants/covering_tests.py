@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from mutants.population import Mutant
-from mutants.trial import Outcome, Trial, poll, run_pytest, start
+from mutants.trial import Trial, poll, run_pytest, start, stop
 
 _STARTS_PROCESSES = ("subprocess", "in_two_processes")
 _CPU_LIMIT = 900.0
@@ -24,7 +24,7 @@ class CoveringTests:
     Attributes
     ----------
     lines : dict
-        Executed lines of each module, by test file; a module of the package stands for its doctests.
+        Executed lines of each module, by test file; a room of the package stands for its doctests.
     seconds : dict
         Processor time of each test file.
     elsewhere : tuple of str
@@ -57,20 +57,15 @@ def _room(test: str) -> str:
 
 
 def test_files(tree: Path, rooms: Iterable[str]) -> list[str]:
-    """Test files of the rooms, and their modules with doctests."""
-    found = []
-    for room in rooms:
-        found += [p for p in sorted((tree / "tests" / room).rglob("test_*.py"))]
-        found += [
-            p for p in sorted((tree / "maetheory" / room).rglob("*.py")) if ">>>" in p.read_text(encoding="utf-8")
-        ]
-    return [str(p.relative_to(tree)) for p in found]
+    """Test files of the rooms, and each room of the package for its doctests."""
+    files = (path for room in rooms for path in sorted((tree / "tests" / room).rglob("test_*.py")))
+    return [*(str(path.relative_to(tree)) for path in files), *(f"maetheory/{room}" for room in rooms)]
 
 
-def measure(tree: Path, rooms: Iterable[str], store: Path, say: Callable[[str], None]) -> CoveringTests:
-    """Run every test file of the rooms under coverage, each in a process of its own; keep the result in a folder.
+def measure(copies: Sequence[Path], rooms: Iterable[str], store: Path, say: Callable[[str], None]) -> CoveringTests:
+    """Run every test file of the rooms under coverage, each in a process of its own, one in each copy at a time.
 
-    What an earlier, interrupted run measured is not measured again.
+    What an earlier, interrupted run has in `store` is not measured again.
 
     Raises
     ------
@@ -78,26 +73,45 @@ def measure(tree: Path, rooms: Iterable[str], store: Path, say: Callable[[str], 
         If a test fails without any mistake.
     """
     store.mkdir(parents=True, exist_ok=True)
-    files = test_files(tree, rooms)
-    for n, test in enumerate(files):
-        kept = store / (test.replace("/", "+") + ".json")
-        if not kept.exists():
-            outcome = _wait(start(tree, [], store / "log", _CPU_LIMIT, partial(_cover, test, kept)))
+    files = test_files(copies[0], rooms)
+    kept = {test: store / (test.replace("/", "+") + ".json") for test in files}
+    queue, free, running = [test for test in files if not kept[test].exists()], list(copies), dict[str, _Measured]()
+    done, total = 0, len(queue)
+    while queue or running:
+        while queue and free:
+            test, copy = queue.pop(0), free.pop()
+            log = store / f"{copy.name}.log"
+            running[test] = _Measured(copy, start(copy, [], log, _CPU_LIMIT, partial(_cover, test, kept[test])))
+        time.sleep(0.02)
+        for test, measured in list(running.items()):
+            outcome = poll(measured.trial)
+            if outcome is None:
+                continue
             if not outcome.passed:
+                for other in running.values():
+                    stop(other.trial)
                 raise RuntimeError(f"{test} fails without any mutation: {outcome.first_failure}")
-        say(f"coverage of {test} ({n + 1} of {len(files)})")
-    found = {test: json.loads((store / (test.replace("/", "+") + ".json")).read_text()) for test in files}
+            free.append(running.pop(test).copy)
+            done += 1
+            say(f"coverage {done}/{total} of {test}, {outcome.seconds:.1f} s")
+    found = {test: json.loads(kept[test].read_text()) for test in files}
     return CoveringTests(
-        lines={t: {module: frozenset(at) for module, at in kept["lines"].items()} for t, kept in found.items()},
-        seconds={test: kept["seconds"] for test, kept in found.items()},
-        elsewhere=tuple(t for t in files if any(word in (tree / t).read_text() for word in _STARTS_PROCESSES)),
+        lines={t: {module: frozenset(at) for module, at in one["lines"].items()} for t, one in found.items()},
+        seconds={test: one["seconds"] for test, one in found.items()},
+        elsewhere=tuple(test for test in files if _starts_processes(copies[0] / test)),
     )
 
 
-def _wait(trial: Trial) -> Outcome:
-    while (outcome := poll(trial)) is None:
-        time.sleep(0.05)
-    return outcome
+def _starts_processes(path: Path) -> bool:
+    return path.is_file() and any(word in path.read_text(encoding="utf-8") for word in _STARTS_PROCESSES)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Test file that runs under coverage in a copy of the tree."""
+
+    copy: Path
+    trial: Trial
 
 
 def _cover(test: str, kept: Path) -> int:
