@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from maetheory.cli.options import Checkpoint, Data, Device, Json, Seed, with_loading_options
+from maetheory.cli.options import Checkpoint, Device, Json, MeasuredData, Seed, with_loading_options
+from maetheory.cli.output_folder import hold_output_folder
 from maetheory.cli.program import app
 from maetheory.cli.terminal import print_result, show_progress, terminal_options
-from maetheory.core import check_writable
 
 
 @app.command()
@@ -37,9 +37,13 @@ def inspect(
 def collapse(
     *,
     checkpoints: Annotated[
-        list[Path], typer.Argument(help="Checkpoint files, or folders of maetheory runs or of Hugging Face models.")
+        list[Path],
+        typer.Argument(
+            help="Checkpoint files, or folders of maetheory runs or of Hugging Face models; or files of features, "
+            "rows x dimensions (.npy, .npz, .pt, .csv, .parquet), which need no images."
+        ),
     ],
-    data: Data = "digits",
+    data: MeasuredData = None,
     readout: Annotated[list[str] | None, typer.Option(help="cls, mean or tokens; may be repeated.")] = None,
     layer: Annotated[
         str,
@@ -47,6 +51,13 @@ def collapse(
     ] = "last",
     final_norm: Annotated[bool, typer.Option(help="Apply the encoder's final norm.")] = True,
     limit: Annotated[int | None, typer.Option(help="Number of test images; all by default.")] = None,
+    array: Annotated[
+        str | None, typer.Option(help="Name of the features in a file that holds several arrays or columns of lists.")
+    ] = None,
+    prefix_tokens: Annotated[
+        int | None,
+        typer.Option(min=0, help="Tokens before the patches in a file of tokens (n, t, d), which --readout reduces."),
+    ] = None,
     loading: Mapping[str, Any],
     n_initialisations: Annotated[
         int,
@@ -68,29 +79,30 @@ def collapse(
 ) -> None:
     """Measure feature collapse with error bars and baselines (random initialisation, shuffled columns, noise)."""
     from maetheory.checkpoints.device import usable_device
-    from maetheory.data import load_unlabelled_images
     from maetheory.reports.collapse import collapse_document, collapse_text
     from maetheory.reports.collapse_files import write_collapse_report
-    from maetheory.reports.diagnosis import diagnose
+    from maetheory.reports.default_images import load_measured_images
+    from maetheory.reports.feature_diagnosis import diagnose_files
 
-    if out is not None:
-        check_writable(out)
     torch_device = usable_device(device or "cpu")
-    with show_progress() as progress:
-        diagnoses = diagnose(
-            checkpoints,
-            lambda options: load_unlabelled_images(data, limit=limit, progress=progress, options=options),
-            readouts=readout,
-            layers=layer,
-            final_norm=final_norm,
-            n_initialisations=n_initialisations,
-            seed=seed,
-            progress=progress,
-            **loading,
-            device=torch_device,
-        )
-    try:
-        if out is not None:
-            write_collapse_report(out, diagnoses)
-    finally:  # what was measured is printed even if the folder cannot be written
-        print_result(collapse_document(diagnoses), as_json, lambda: collapse_text(diagnoses, **terminal_options()))
+    with hold_output_folder(out):
+        with show_progress() as progress:
+            diagnoses = diagnose_files(
+                checkpoints,
+                lambda options, reports: load_measured_images(data, reports, limit, progress, options),
+                array=array,
+                prefix_tokens=prefix_tokens,
+                readouts=readout,
+                layers=layer,
+                final_norm=final_norm,
+                n_initialisations=n_initialisations,
+                seed=seed,
+                progress=progress,
+                **loading,
+                device=torch_device,
+            )
+        try:
+            if out is not None:
+                write_collapse_report(out, diagnoses)
+        finally:  # what was measured is printed even if the folder cannot be written
+            print_result(collapse_document(diagnoses), as_json, lambda: collapse_text(diagnoses, **terminal_options()))

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from maetheory.cli.options import Data, Device, Json, MaskRatio, Seed
+from maetheory.cli.output_folder import hold_output_folder
 from maetheory.cli.program import app
 from maetheory.cli.terminal import print_note, print_result, show_progress, terminal_options, warn_of_image_assumptions
-from maetheory.core import check_writable
 
 
 @app.command()
@@ -74,9 +74,8 @@ def graph(
     from maetheory.reports.graph_config import GraphConfig
     from maetheory.reports.graph_study import study_graph
     from maetheory.training import make_fabric
+    from maetheory.training.run_folder import hold_on_root
 
-    if out is not None:
-        check_writable(out)
     if device is not None:
         usable_device(device, torch.float64)
     config = GraphConfig(
@@ -96,7 +95,7 @@ def graph(
     )
     fabric = make_fabric("cpu")
     fabric.launch()
-    with show_progress() as progress:
+    with hold_on_root(lambda: hold_output_folder(out), fabric), show_progress() as progress:
         images = load_images(data, limit=limit, progress=progress)
         warn_of_image_assumptions(images)
         process_group = ProcessGroup.from_torch() if fabric.world_size > 1 else None

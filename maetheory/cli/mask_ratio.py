@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from maetheory.cli.options import Data, Json, Seed
+from maetheory.cli.output_folder import hold_output_folder
 from maetheory.cli.program import app
 from maetheory.cli.terminal import print_result, show_progress, warn_of_image_assumptions
-from maetheory.core import InputError, check_writable
+from maetheory.core import InputError
 
 
 @app.command("mask-ratio")
@@ -46,9 +47,8 @@ def mask_ratio(
 
     if checkpoint is None and readout is not None:
         raise InputError("--readout is of a checkpoint's features; name one with --checkpoint, or leave it out")
-    check_writable(out)
     encoder = None if checkpoint is None else load_checkpoint(checkpoint)[0]
-    with show_progress() as progress:
+    with hold_output_folder(out), show_progress() as progress:
         images, test = (load_images(data, split=split, limit=limit, progress=progress) for split in ("train", "test"))
         warn_of_image_assumptions(images, test)
         side = patch or (coarse_patch_size(test) if encoder is None else encoder_patch_size(encoder, test))

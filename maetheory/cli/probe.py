@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from maetheory.cli.options import Checkpoint, Data, Device, Json, OptionalSeed, with_loading_options
+from maetheory.cli.output_folder import hold_output_folder
 from maetheory.cli.probe_modes import fine_tune, mode_options, probe_frozen
 from maetheory.cli.program import app
 from maetheory.cli.terminal import print_result, show_progress
@@ -88,39 +89,41 @@ def probe(
         raise InputError(f"a probe reads 'cls' or 'mean', but the readout is {readout!r}")
     if out is not None:
         check_writable(out)
+    written = None if mode == "finetune" else out  # a fine-tuning run holds its folder itself
     torch_device = usable_device(device or "cpu")
-    with show_progress() as progress:
-        encoder, report = load_checkpoint(checkpoint, **loading, device=torch_device)
-        decoding = encoder_decode_options(report)
-        images = load_images(data, split="train", limit=limit, options=decoding)
-        decoding = replace(decoding, pixel_ranges=images.pixel_ranges)  # one scale for both splits
-        splits = [images, load_images(data, split="test", limit=limit, options=decoding)]
-        if mode == "finetune":
-            folder, accelerator = out or Path("runs/finetune"), device or "auto"
-            run_options: dict[str, Any] = {"out": folder, "resume": resume, "accelerator": accelerator}
-            result = fine_tune(encoder, splits, readout, options, progress=progress, **run_options)
-        else:
-            result = probe_frozen(encoder, splits, mode, readout, options, progress)
-    accuracy: Estimate = result.pop("accuracy")
-    document = {
-        "accuracy": accuracy.value,
-        "error": accuracy.error,
-        "mode": mode,
-        **result,
-        "readout": readout,
-        "step": report.trained.get("step"),
-        "n_test": len(splits[1]),
-        "checkpoint": report.path,
-        "sha256": report.sha256,
-        "notes": [
-            *report.notes,
-            *(f"{images.split}: {note}" for images in splits for note in image_notes(images)),
-            *filter(None, [resize_note(splits[0], report)]),
-        ],
-    }
-    if out is not None:
-        with atomic_write(out / "probe.json") as part:
-            part.write_text(strict_json(document, indent=1) + "\n")
+    with hold_output_folder(written):
+        with show_progress() as progress:
+            encoder, report = load_checkpoint(checkpoint, **loading, device=torch_device)
+            decoding = encoder_decode_options(report)
+            images = load_images(data, split="train", limit=limit, options=decoding)
+            decoding = replace(decoding, pixel_ranges=images.pixel_ranges)  # one scale for both splits
+            splits = [images, load_images(data, split="test", limit=limit, options=decoding)]
+            if mode == "finetune":
+                folder, accelerator = out or Path("runs/finetune"), device or "auto"
+                run_options: dict[str, Any] = {"out": folder, "resume": resume, "accelerator": accelerator}
+                result = fine_tune(encoder, splits, readout, options, progress=progress, **run_options)
+            else:
+                result = probe_frozen(encoder, splits, mode, readout, options, progress)
+        accuracy: Estimate = result.pop("accuracy")
+        document = {
+            "accuracy": accuracy.value,
+            "error": accuracy.error,
+            "mode": mode,
+            **result,
+            "readout": readout,
+            "step": report.trained.get("step"),
+            "n_test": len(splits[1]),
+            "checkpoint": report.path,
+            "sha256": report.sha256,
+            "notes": [
+                *report.notes,
+                *(f"{images.split}: {note}" for images in splits for note in image_notes(images)),
+                *filter(None, [resize_note(splits[0], report)]),
+            ],
+        }
+        if out is not None:
+            with atomic_write(out / "probe.json") as part:
+                part.write_text(strict_json(document, indent=1) + "\n")
     print_result(document, as_json, lambda: _result_text(accuracy, document))
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from maetheory.cli.options import Json
+from maetheory.cli.output_folder import hold_output_folder
 from maetheory.cli.program import app
 from maetheory.cli.terminal import print_result
 from maetheory.core import InputError
@@ -47,8 +48,9 @@ def table(
         seed_plan_text,
     )
 
-    for run in add or ():
-        publish_ledger(run, published)
+    with hold_output_folder(published if add else None):
+        for run in add or ():
+            publish_ledger(run, published)
     ledger = read_published_ledgers(published)
     if ledger.empty:
         raise InputError(

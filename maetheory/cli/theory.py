@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from maetheory.cli.options import Json, Seed
+from maetheory.cli.output_folder import hold_output_folder
 from maetheory.cli.program import DONE, VIOLATED, app
 from maetheory.cli.terminal import print_result, show_progress, terminal_options
-from maetheory.core import check_writable
 
 
 @app.command()
@@ -46,16 +46,14 @@ def check(
     from maetheory.theory.certified.survey import certify_theorems
     from maetheory.theory.survey import select_theorems, survey
 
-    if out is not None:
-        check_writable(out)
     theorems = select_theorems(THEOREMS, slugs or ())
-    with show_progress() as progress:
+    with hold_output_folder(out), show_progress() as progress:
         settings: Any = {"worlds": worlds, "seed": seed, "progress": progress}
         surveys = survey(theorems, **settings)
         certificates = certify_theorems(theorems, **settings) if with_certificates else ()
         searches = [search(theorem, **settings) for theorem in theorems if search_worlds]
-    if out is not None:
-        append_records(out / "checks.jsonl", theorem_check_ledger_records(surveys, seed=seed))
+        if out is not None:
+            append_records(out / "checks.jsonl", theorem_check_ledger_records(surveys, seed=seed))
     document = checks_document(surveys, searches, certificates)
     print_result(document, as_json, lambda: checks_text(surveys, searches, certificates, **terminal_options()))
     return VIOLATED if document["violated"] else DONE
@@ -70,7 +68,6 @@ def figure(
     """Draw the figures of the theory."""
     from maetheory.figures.theory_figures import draw_theory_figures
 
-    check_writable(out)
-    with show_progress() as progress:
+    with hold_output_folder(out), show_progress() as progress:
         written = [str(path) for path in draw_theory_figures(names or (), out, progress=progress)]
     print_result({"figures": written}, as_json, lambda: "\n".join(written))

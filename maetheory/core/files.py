@@ -9,9 +9,48 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from maetheory.core.advisory_lock import hold_lock, lock_if_abandoned, wait_for_lock
 from maetheory.core.errors import InputError
+
+
+def expand_user(path: str | os.PathLike[str]) -> Path:
+    """Return a path with ``~`` or ``~name`` at its start replaced by that home folder.
+
+    Raises
+    ------
+    InputError
+        If there is no such user, or the home folder of this one is not known.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"the home folder that {path} begins with is not known; write the path in full") from error
+
+
+def open_regular_file(path: str | os.PathLike[str]) -> IO[bytes]:
+    """Open an ordinary file to read its bytes, and nothing else: a pipe would wait for its writer.
+
+    Raises
+    ------
+    OSError
+        If there is no such file, or it cannot be opened.
+    InputError
+        If it is a pipe, a device, a socket or a folder.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):  # a device may act when it is opened
+        raise InputError(f"{path} is not an ordinary file, so it is not read")
+    return open(path, "rb", opener=_open_if_regular)
+
+
+def _open_if_regular(path: str, flags: int) -> int:
+    """Return the descriptor of an ordinary file; what looks like one and waits, as some of /proc do, fails at once."""
+    handle = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return handle
+    os.close(handle)  # it was replaced after it was looked at
+    raise InputError(f"{path} is not an ordinary file, so it is not read")
 
 
 def read_regular_file(path: Path, max_bytes: int) -> bytes:
@@ -25,12 +64,12 @@ def read_regular_file(path: Path, max_bytes: int) -> bytes:
         If it cannot be read, is no ordinary file or is larger than `max_bytes`.
     """
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError(f"{path} is not an ordinary file, so it is not read")
-        if status.st_size > max_bytes:
-            raise InputError(f"{path} has {status.st_size} bytes, more than the {max_bytes} that are read at most")
-        return path.read_bytes()
+        with open_regular_file(path) as file:
+            content = file.read(max_bytes + 1) or b""  # None of a file that would wait
+            if len(content) > max_bytes:
+                size = max(os.fstat(file.fileno()).st_size, len(content))
+                raise InputError(f"{path} has {size} bytes, more than the {max_bytes} that are read at most")
+            return content
     except FileNotFoundError:
         raise
     except NotADirectoryError as error:  # a file stands where the folder would be: there is no such file either

@@ -30,7 +30,9 @@ _POLL_SECONDS = 0.1
 
 @contextmanager
 def lock_folder(folder: str | Path) -> Iterator[None]:
-    """Hold a folder for this process inside a ``with`` block; the folder is created if it is missing.
+    """Hold a folder for this process inside a ``with`` block.
+
+    The folder is created if it is missing; one that was created and in which nothing was written is removed again.
 
     A worker whose parent was killed saves and ends by itself: its lock is awaited for up to a minute.
 
@@ -41,24 +43,35 @@ def lock_folder(folder: str | Path) -> Iterator[None]:
     OSError
         If the folder cannot be written.
     """
-    make_folder(folder)
+    missing = [path for path in (Path(folder), *Path(folder).parents) if not path.exists()]
     path = Path(folder) / LOCK_FILE
     holder = _describe_this_process()
-    _acquire_lock_file(path, holder)
     try:
-        yield
+        _acquire_lock_file(path, holder)
+        try:
+            yield
+        finally:
+            _release_lock_file(path, holder)
     finally:
-        _release_lock_file(path, holder)
+        with suppress(OSError):  # a folder that holds something stays
+            for empty in missing:
+                empty.rmdir()
 
 
 def _acquire_lock_file(path: Path, holder: dict[str, Any]) -> None:
     deadline = time.monotonic() + ORPHAN_SECONDS
     while True:
-        with advisory_lock(path):
-            present = _read_holder(path)
-            if present is None or _is_stale(present):
-                path.write_text(json.dumps(holder) + "\n")
-                return
+        make_folder(path.parent)
+        try:
+            with advisory_lock(path):
+                present = _read_holder(path)
+                if present is None or _is_stale(present):
+                    path.write_text(json.dumps(holder) + "\n")
+                    return
+        except FileNotFoundError:  # another process has just removed the folder as empty
+            if time.monotonic() > deadline:
+                raise
+            continue
         if not _is_orphan(present) or time.monotonic() > deadline:
             raise _folder_in_use_error(path, present)
         time.sleep(_POLL_SECONDS)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from maetheory.core import InputError
+from maetheory.core.files import expand_user
 from maetheory.data.cifar10_archive import (
     ARCHIVE,
     FILES,
@@ -68,11 +69,11 @@ def load_cifar10(
 def folders_to_search(root: str | os.PathLike[str] | None) -> list[Path]:
     """Return the folders that may hold CIFAR-10, in the order of preference."""
     if root is not None:
-        return [Path(root).expanduser()]
+        return [expand_user(root)]
     import pooch
 
     chosen = os.environ.get("MAETHEORY_DATA")
-    return [*([Path(chosen).expanduser()] if chosen else []), Path(pooch.os_cache("maetheory"))]
+    return [*([expand_user(chosen)] if chosen else []), Path(pooch.os_cache("maetheory"))]
 
 
 def _locate_folder(root: str | os.PathLike[str] | None) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from maetheory.core import InputError
+from maetheory.core.files import open_regular_file
 from maetheory.data.pixel_range import DEFAULT_RANGES, PixelRanges
 
 CROP_AREA_RANGE = (0.2, 1.0)
@@ -219,10 +220,10 @@ def _open_image(path: str | os.PathLike[str] | IO[bytes]) -> Iterator[tuple[Imag
 
 
 def _open_regular_file(path: str | os.PathLike[str]) -> IO[bytes]:
-    """Open a regular file, and nothing else: a pipe would wait for its writer, and a device may act when opened."""
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise UndecodableError("it is not a regular file")
-    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))
+    try:
+        return open_regular_file(path)
+    except InputError as error:
+        raise UndecodableError("it is not a regular file") from error
 
 
 def _is_deep(image: Image.Image) -> bool:

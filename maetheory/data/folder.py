@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from maetheory.core import InputError, Progress, no_progress
+from maetheory.core.files import expand_user
 from maetheory.data.decode import (
     ImageHeader,
     UndecodableError,
@@ -107,7 +108,7 @@ def load_image_folder(
         If the layout is not as above, a class is empty, no file can be decoded, or the array would pass 8 GiB.
     """
     image_files = list_image_files(root, split).limit(limit)
-    name = Path(root).expanduser().resolve().name
+    name = expand_user(root).resolve().name
     return decode_files(image_files, name, split, options or DecodeOptions(size), progress)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from maetheory.core import InputError, printable
+from maetheory.core.files import expand_user
 from maetheory.data.images import check_split, class_balanced_indices
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -65,7 +66,7 @@ def list_image_files(root: str | os.PathLike[str], split: str = "train") -> Imag
     InputError
         If there is no such split with class folders, a class folder holds no image, or a class is not in ``train/``.
     """
-    root = Path(root).expanduser()
+    root = expand_user(root)
     candidates = _SPLIT_FOLDERS[check_split(split)]
     folder = next((root / name for name in candidates if subfolders(root / name)), None)
     if folder is None:

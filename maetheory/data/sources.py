@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from maetheory.core import REFERENCES, InputError, Progress, no_progress
+from maetheory.core.files import expand_user
 from maetheory.data.cifar10 import load_cifar10
 from maetheory.data.cifar10_archive import find_cifar10
 from maetheory.data.cifar10_download import URL, fetch_cifar10
@@ -101,7 +102,7 @@ def load_images(
         return load_digits(split, limit)
     if source == "cifar10":
         return load_cifar10(split, root, limit)
-    folder, options = Path(source).expanduser(), options or DecodeOptions()
+    folder, options = expand_user(source), options or DecodeOptions()
     known = load_known_layout(folder, split, limit)
     if known is not None:
         return known
@@ -147,7 +148,7 @@ def load_unlabelled_images(
     InputError
         If the source is unknown, missing or damaged, or `limit` is not usable.
     """
-    folder = Path(source).expanduser()
+    folder = expand_user(source)
     if source not in DATASETS:
         known = load_known_layout(folder, None, limit)
         if known is not None:
@@ -194,7 +195,7 @@ def load_or_stream(
     InputError
         As in `load_images`, or if what is no image folder shall be streamed.
     """
-    folder = Path(source).expanduser()
+    folder = expand_user(source)
     named = source in DATASETS or bool(find_cifar10(folder))
     if named or not is_image_folder(folder):
         if stream:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from maetheory.core import InputError
+from maetheory.core.files import expand_user
 from maetheory.data import FolderStream, ImageSet, load_images, load_or_stream
 from maetheory.data.folder import DecodeOptions, load_image_folder
 from maetheory.data.image_files import is_image_folder
@@ -73,7 +74,7 @@ def _load_folder_images(experiment: Experiment, root: str | Path | None) -> tupl
     wanted = f"the preset {experiment.name} reads a folder with train/CLASS/*.jpg and val/CLASS/*.jpg"
     if root is None:
         raise InputError(f"{wanted}; say where it is with --data DIR")
-    if not is_image_folder(Path(root).expanduser()):
+    if not is_image_folder(expand_user(root)):
         raise InputError(f"{wanted}, but {root} is none")
     size = experiment.cells[0].recipe.model.encoder.image_size
     images = load_or_stream(root, size, limit=experiment.train_limit, stream=experiment.stream)

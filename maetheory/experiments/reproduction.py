@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 import pandas as pd
 
-from maetheory.core import Progress, make_folder, no_progress
+from maetheory.core import Progress, no_progress
+from maetheory.core.folder_lock import lock_folder
 from maetheory.experiments.experiment import Experiment
 from maetheory.experiments.images import load_experiment_images
 from maetheory.experiments.mask_laws_page import present_mask_laws
@@ -18,7 +21,7 @@ from maetheory.experiments.mask_ratios_page import present_mask_ratios
 from maetheory.experiments.objectives_page import present_objectives
 from maetheory.experiments.options import TrainingOptions
 from maetheory.experiments.presentation import MeasuredExperiment, Presentation
-from maetheory.experiments.run import train_and_measure
+from maetheory.experiments.run import hold_experiment_folder, train_and_measure
 from maetheory.experiments.uniformity_sweep_page import present_uniformity_sweep
 from maetheory.training import make_fabric
 
@@ -82,8 +85,8 @@ def reproduce(
     Raises
     ------
     InputError
-        If the data or the folders cannot be used, the experiment has no recipe for fine-tuning, or models of it in
-        `out` were trained in another precision.
+        If the data or the folders cannot be used, another process writes one of them, the experiment has no recipe for
+        fine-tuning, or models of it in `out` were trained in another precision.
     KeyboardInterrupt
         After Ctrl-C; the same call continues from there.
     """
@@ -92,9 +95,10 @@ def reproduce(
     make_fabric(precision=precision)  # refuses at once what this machine lacks
     options = TrainingOptions(compiled, workers, finetuned, precision)
     options.check(experiment)
-    images, test = load_experiment_images(experiment, root)
-    make_folder(figures)
-    ledger = train_and_measure(experiment, images, test, out=out, options=options, progress=progress)
-    present = PRESENTATIONS[experiment.presentation]
-    shown = present(MeasuredExperiment(experiment, ledger, images, test, out, figures))
+    is_one_folder = os.path.realpath(figures) == os.path.realpath(out)
+    with hold_experiment_folder(out), nullcontext() if is_one_folder else lock_folder(figures):
+        images, test = load_experiment_images(experiment, root)
+        ledger = train_and_measure(experiment, images, test, out=out, options=options, progress=progress)
+        present = PRESENTATIONS[experiment.presentation]
+        shown = present(MeasuredExperiment(experiment, ledger, images, test, out, figures))
     return Reproduction(ledger, shown.page, shown.figures, shown.summary)

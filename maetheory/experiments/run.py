@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -60,8 +62,24 @@ def run(
     """
     options = TrainingOptions(compiled, workers, finetuned, precision)
     options.check(experiment)
-    images, test = load_experiment_images(experiment, root)
-    return train_and_measure(experiment, images, test, out=Path(out), options=options, progress=progress)
+    with hold_experiment_folder(Path(out)):
+        images, test = load_experiment_images(experiment, root)
+        return train_and_measure(experiment, images, test, out=Path(out), options=options, progress=progress)
+
+
+@contextmanager
+def hold_experiment_folder(out: Path) -> Iterator[None]:
+    """Hold the folder of an experiment inside a ``with`` block, and sweep what a killed process left in it.
+
+    Raises
+    ------
+    InputError
+        If another process writes it, it cannot be created, or its ledger is damaged.
+    """
+    with lock_folder(out):
+        remove_leftover_files(out)
+        set_torn_record_aside(out / LEDGER)
+        yield
 
 
 def train_and_measure(
@@ -73,14 +91,10 @@ def train_and_measure(
     options: TrainingOptions,
     progress: Progress,
 ) -> pd.DataFrame:
-    """Train and measure on loaded images; otherwise as `run`."""
-    options.check(experiment)
-    with lock_folder(out):
-        remove_leftover_files(out)
-        set_torn_record_aside(out / LEDGER)
-        check_precision(experiment, out, options.precision)
-        train_models(experiment, images, test, out=out, options=options, progress=progress)
-        measure_models(experiment, images, test, out=out, progress=progress)
-        if options.finetuned:
-            finetune_models(experiment, images, test, out=out, options=options, progress=progress)
-        return experiment_ledger(experiment, out)
+    """Train and measure on loaded images in a folder that the caller holds; otherwise as `run`."""
+    check_precision(experiment, out, options.precision)
+    train_models(experiment, images, test, out=out, options=options, progress=progress)
+    measure_models(experiment, images, test, out=out, progress=progress)
+    if options.finetuned:
+        finetune_models(experiment, images, test, out=out, options=options, progress=progress)
+    return experiment_ledger(experiment, out)

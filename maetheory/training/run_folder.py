@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from lightning_fabric import Fabric
@@ -27,16 +27,35 @@ def hold_run_folder(out: Path, fabric: Fabric) -> Iterator[None]:
     OSError
         If the folder cannot be written.
     """
+    with hold_on_root(lambda: _lock_and_sweep(out), fabric):
+        yield
+
+
+@contextmanager
+def hold_on_root(hold: Callable[[], AbstractContextManager[None]], fabric: Fabric) -> Iterator[None]:
+    """Hold something in the first process of a run while all of them are inside a ``with`` block.
+
+    Raises
+    ------
+    InputError, OSError
+        What the first process raised because it could not hold it; every process raises it.
+    """
     with ExitStack() as held:
         refusal: InputError | OSError | None = None
         if fabric.is_global_zero:
             try:
-                held.enter_context(lock_folder(out))
-                remove_partial_checkpoints(out)
-                remove_leftover_files(out)
+                held.enter_context(hold())
             except (InputError, OSError) as error:
                 refusal = error
         refusal = fabric.broadcast(refusal)
         if refusal is not None:
             raise refusal
+        yield
+
+
+@contextmanager
+def _lock_and_sweep(out: Path) -> Iterator[None]:
+    with lock_folder(out):
+        remove_partial_checkpoints(out)
+        remove_leftover_files(out)
         yield

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from maetheory.core import atomic_write
-from maetheory.core.files import remove_leftover_files, staging_folder
+from maetheory.core import InputError, atomic_write
+from maetheory.core.files import (
+    expand_user,
+    open_regular_file,
+    read_regular_file,
+    remove_leftover_files,
+    staging_folder,
+)
 
 
 def test_failure_keeps_the_old_file(tmp_path: Path) -> None:
@@ -56,3 +63,42 @@ def test_a_staging_folder_sweeps_abandoned_ones_only(tmp_path: Path) -> None:
             assert {path.name for path in tmp_path.iterdir()} == {one.name, two.name, ".other.old"}
         assert (one / "a").read_text() == "1"
     assert [path.name for path in tmp_path.iterdir()] == [".other.old"]
+
+
+@pytest.mark.timeout(20)
+def test_only_ordinary_files_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"12345")
+    assert read_regular_file(path, 5) == b"12345"
+    with pytest.raises(InputError, match="has 5 bytes, more than the 4 that are read at most"):
+        read_regular_file(path, 4)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    for wrong, word in (("pipe", "not an ordinary file"), ("loop", "cannot be read"), (".", "not an ordinary file")):
+        with pytest.raises(InputError, match=word):
+            read_regular_file(tmp_path / wrong, 5)
+    with pytest.raises(InputError, match="not an ordinary file"):
+        read_regular_file(Path("/dev/zero"), 5)
+    for missing in (tmp_path / "none", path / "below"):
+        with pytest.raises(FileNotFoundError):
+            read_regular_file(missing, 5)
+
+
+@pytest.mark.timeout(20)
+def test_a_file_that_becomes_a_pipe_after_it_was_looked_at_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordinary, pipe = tmp_path / "ordinary", tmp_path / "pipe"
+    ordinary.touch()
+    os.mkfifo(pipe)
+    before = os.stat(ordinary)
+    monkeypatch.setattr(os, "stat", lambda path, **_: before)
+    with pytest.raises(InputError, match="not an ordinary file"):
+        open_regular_file(pipe)
+
+
+def test_a_home_folder_that_is_not_known_is_one_sentence() -> None:
+    assert expand_user("~/x") == Path.home() / "x"
+    assert expand_user("a~b") == Path("a~b")
+    with pytest.raises(InputError, match=r"the home folder that ~nosuchuser/x begins with is not known"):
+        expand_user("~nosuchuser/x")

@@ -48,7 +48,7 @@ def test_the_second_process_is_refused_until_the_first_ends_or_is_killed(tmp_pat
             process.communicate(timeout=60)
         with lock_folder(tmp_path / "run"):
             pass
-        assert not list((tmp_path / "run").iterdir())
+        assert not list(tmp_path.rglob(LOCK_FILE))
         process.communicate(timeout=60)
 
 
@@ -96,6 +96,34 @@ def test_a_stale_lock_is_of_no_living_process_of_this_host(
     else:
         with lock_folder(tmp_path):
             assert json.loads((tmp_path / LOCK_FILE).read_text()) == holder
+
+
+def test_a_folder_without_content_does_not_stay(tmp_path: Path) -> None:
+    with lock_folder(tmp_path / "a" / "b"):
+        assert (tmp_path / "a" / "b" / LOCK_FILE).exists()
+    assert not list(tmp_path.iterdir())
+    with lock_folder(tmp_path / "a" / "b"):
+        (tmp_path / "a" / "result").touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["a", "result"]
+    with lock_folder(tmp_path / "a"):
+        pass
+    assert (tmp_path / "a" / "result").exists()
+
+
+def test_a_folder_that_another_process_removes_as_empty_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+
+    def make_and_lose(folder: Path) -> None:
+        made.append(folder)
+        folder.mkdir()
+        if len(made) == 1:
+            folder.rmdir()
+
+    monkeypatch.setattr(folder_lock, "make_folder", make_and_lose)
+    with lock_folder(tmp_path / "run"):
+        assert len(made) == 2
 
 
 def test_an_empty_lock_is_free_and_a_damaged_one_is_refused(tmp_path: Path) -> None:

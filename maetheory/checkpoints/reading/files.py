@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from maetheory.core import InputError, printable
+from maetheory.core.files import open_regular_file
 
 MAX_JSON_BYTES = 16 * 2**20
 MAX_JSON_DIGITS = 19  # those of 64 bits
@@ -56,7 +57,7 @@ def read_magic_bytes(path: Path) -> bytes:
     InputError
         If it is empty, a git-lfs pointer, a web page or of another known kind.
     """
-    with check_regular_file(path).open("rb") as file:
+    with open_regular_file(check_regular_file(path)) as file:
         magic = file.read(512)
     if not magic:
         raise InputError("the file is empty")
