@@ -62,6 +62,7 @@ def gaussian(*shape: int, seed: int = 0) -> np.ndarray:
         (lambda: metrics.effective_rank(Moments(1).update([[1.0]] * 2)), lambda: metrics.effective_rank(Moments(1))),
         (lambda: Moments.unpack(Moments(1).pack()), lambda: Moments.unpack(np.zeros(8))),
         (lambda: Moments.unpack(Moments(2).pack()), lambda: Moments.unpack(np.zeros(16))),
+        (lambda: Moments.unpack(Moments(3).pack()), lambda: Moments.unpack(np.zeros(3))),
         (lambda: Moments(3).merge(Moments(3)), lambda: Moments(3).merge(np.eye(3))),  # type: ignore[arg-type]  # ditto
         (
             lambda: Moments.unpack(Moments(2).pack(np.ones(2)), centre=np.ones(2)),
@@ -143,6 +144,13 @@ def test_centred_singular_values_below_the_last_digit_of_the_mean_are_zero() -> 
     assert singular_values(tiny, centred=True)[0] == pytest.approx(4.0)
 
 
+def test_covariance_eigenvalues_are_those_of_the_unbiased_covariance() -> None:
+    Z = gaussian(6, 3)
+    expected = np.linalg.eigvalsh(np.cov(Z.T))[::-1]
+    np.testing.assert_allclose(metrics.covariance_eigenvalues(Z), expected)
+    np.testing.assert_allclose(metrics.covariance_eigenvalues(Moments(3).update(Z)), expected)
+
+
 def test_moments_of_few_rows_have_as_many_values_as_rows() -> None:
     assert len(singular_values(Moments(5).update(gaussian(3, 5)))) == 3
     assert len(singular_values(Moments(3).update(gaussian(5, 3)))) == 3
@@ -199,6 +207,7 @@ def test_a_null_direction_lies_below_the_floor_of_float32_and_below_a_tenth_of_t
     assert metrics.alpha_req(Z, ranks=(1, 3)).left_out == 0
     assert metrics.alpha_req(Z, ranks=(4, 9)).left_out == left_out
     assert metrics.alpha_req(Z, ranks=(5, 9)).left_out == 0
+    assert metrics.alpha_req(Z, ranks=(9, 12)).left_out == 0
 
 
 def test_centring_takes_a_direction_from_few_rows_and_no_null_direction() -> None:

@@ -173,6 +173,7 @@ def test_an_entropy_error_is_capped_at_the_largest_entropy() -> None:
         == entropy_error(30, 0.6, 1.0, np.inf, 0.5)
         == pytest.approx(np.log(30))
     )
+    assert entropy_error(30, 0.45, 1.0, np.inf, 0.5) == pytest.approx(np.log(30))
     assert entropy_error(8, 0.05, 1.0, 2.0, 0.4) == pytest.approx(0.2 / 0.2)
     assert entropy_error(8, 0.005, 1.0, 3.0, 0.4) == pytest.approx(0.03 / (2 * 0.37))
     assert entropy_error(8, 0.005, 1.0, 0.5, 2.0) == pytest.approx(
