@@ -172,7 +172,7 @@ def missed_below(
         return NormBounds(0.0, rounding * norm, failure_probability)
     exponent = np.log(total) + 2.0 * log_scale - np.log(chi2.ppf(failure_probability, probes))
     upper = float(np.exp(exponent / (4 * power + 2)))
-    largest = _largest_norm_ratio(block, image, norm * np.linalg.norm(basis.T @ block, axis=0))
+    largest = _largest_norm_ratio(block, image, basis, norm)
     error = rounding * max(largest, norm)
     return NormBounds(max(largest - error, 0.0), max(upper, largest) + error, failure_probability)
 
@@ -184,10 +184,10 @@ def _project_out(basis: Array, block: Array) -> Array:
     return block
 
 
-def _largest_norm_ratio(block: Array, image: Array, leaked: Array) -> float:
-    """Largest (‖B z‖ − ‖B VVᵀz‖) / ‖z‖ over the columns z: a lower bound on ‖B(I − VVᵀ)‖; 0 if none is positive."""
+def _largest_norm_ratio(block: Array, image: Array, basis: Array, norm: float) -> float:
+    """Largest (‖B z‖ − ‖B‖ ‖Vᵀz‖) / ‖z‖ over the columns z: a lower bound on ‖B(I − VVᵀ)‖; 0 if none is positive."""
     sizes = np.linalg.norm(block, axis=0)
-    stretched = np.linalg.norm(image, axis=0) - leaked
+    stretched = np.linalg.norm(image, axis=0) - norm * np.linalg.norm(basis.T @ block, axis=0)
     return float(np.max(np.divide(stretched, sizes, out=np.zeros_like(sizes), where=sizes > 0), initial=0.0))
 
 

@@ -356,9 +356,13 @@ def test_a_matrix_that_is_deflated_exactly_leaves_nothing() -> None:
 
 def test_columns_of_probes_that_vanish_have_no_ratio() -> None:
     block, image = np.array([[0.0, 3.0], [0.0, 4.0]]), np.array([[0.0, 10.0]])
-    assert _largest_norm_ratio(block, image, np.zeros(2)) == 2.0
-    assert _largest_norm_ratio(block, image, np.array([0.0, 5.0])) == 1.0
-    assert _largest_norm_ratio(block, image, np.array([0.0, 50.0])) == 0.0
+    assert _largest_norm_ratio(block, image, np.empty((2, 0)), 1.0) == 2.0
+    assert _largest_norm_ratio(block, image, E[:2, :1], 0.0) == 2.0
+    assert _largest_norm_ratio(block, image, E[:2, :1], 2.0) == (10.0 - 2.0 * 3.0) / 5.0
+    assert _largest_norm_ratio(block, image, E[:2, :1], 20.0) == 0.0
+    leaking = np.array([[3.0, 0.0, 0.0], [0.0, 3.0, 0.0], [4.0, 4.0, 5.0]])  # a column leaks on its own account
+    basis, image = E[:3, :2], np.array([[20.0, 0.0, 0.0], [0.0, 10.0, 15.0]])
+    assert _largest_norm_ratio(leaking, image, basis, 1.0) == 17.0 / 5.0
 
 
 @pytest.mark.parametrize("steps", [5, 9])
