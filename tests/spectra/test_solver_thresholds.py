@@ -93,15 +93,32 @@ def test_arpack_converges_to_twelve_digits_of_the_vectors() -> None:
 
 def test_arpack_takes_a_basis_of_the_larger_of_three_k_and_k_plus_twenty(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[int, str, float]] = []
+    sides = []
 
     def eigsh(gram: GramOperator, k: int, which: str, ncv: int, v0: np.ndarray, tol: float) -> tuple:
         asked.append((ncv, which, tol))
+        sides.append(gram.shape[0])
         return None, np.linalg.svd(gram.operator.matrix)[2][:k].T
 
     monkeypatch.setattr(solvers, "eigsh", eigsh)
     for k, side in ((2, 60), (15, 60), (30, 60), (2, 21)):
         arpack_svd(CountingOperator(np.random.default_rng(0).standard_normal((70, side))), k, np.random.default_rng(0))
     assert asked == [(22, "LM", 1e-12), (45, "LM", 1e-12), (60, "LM", 1e-12), (21, "LM", 1e-12)]
+    arpack_svd(CountingOperator(np.random.default_rng(0).standard_normal((50, 70))), 2, np.random.default_rng(0))
+    assert sides == [60, 60, 60, 21, 50]  # always the shorter side
+
+
+def test_gram_matrices_are_those_of_the_shorter_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    sides, eigh = [], solvers.eigh
+
+    def record(gram: np.ndarray, subset_by_index: list[int]) -> tuple:
+        sides.append((gram.shape, subset_by_index))
+        return eigh(gram, subset_by_index=subset_by_index)
+
+    monkeypatch.setattr(solvers, "eigh", record)
+    for shape in ((9, 5), (5, 9), (5, 5)):
+        assert gram_svd(np.random.default_rng(0).standard_normal(shape), 1) is not None
+    assert sides == [((5, 5), [4, 4])] * 3
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (5, 3), (4, 4)])
@@ -248,8 +265,10 @@ def test_a_component_is_solved_deeper_while_its_last_value_is_among_the_k_larges
     np.testing.assert_allclose(values[:18], high[:18])
     _, asked = solve_recorded(monkeypatch, [high, low], 18, [3.0] * 18)
     assert asked == [(2.0, 11), (1.0, 11)]  # 18 known values are larger
-    _, asked = solve_recorded(monkeypatch, [high[:12], low[:12]], 20, [])
-    assert asked == []  # ceil(20 / 2) + 2 are all of them
+    for k in (20, 30):  # ceil(20 / 2) + 2 are all of them, and there are no 30
+        parts, asked = solve_recorded(monkeypatch, [high[:12], low[:12]], k, [])
+        assert asked == []
+        assert [len(part.values) for part in parts] == [12, 12]
     tied = [[1.0] * 40, [0.5] * 40]
     _, asked = solve_recorded(monkeypatch, tied, 12, [1.0] * 12)
     assert asked == [(1.0, 8), (0.5, 8), (1.0, 12)]  # a value that ties with the k-th may hide another one
@@ -550,3 +569,8 @@ def test_components_come_in_the_order_of_their_first_row_without_empty_ones() ->
     assert [(part.rows.tolist(), part.columns.tolist()) for part in parts] == [([0, 3], [4]), ([2, 4], [1, 3])]
     assert parts[1].toarray().tolist() == [[3, 0], [4, 5]]
     assert split_components(sparse.csr_array((3, 2))) == []
+    rng = np.random.default_rng(0)
+    many = sparse.csr_array(sparse.block_diag([np.ones((70, 50))] * 3))[rng.permutation(210)][:, rng.permutation(150)]
+    for part in split_components(many):
+        assert (np.diff(part.rows) > 0).all()
+        assert (np.diff(part.columns) > 0).all()
