@@ -20,7 +20,7 @@ from scipy import sparse
 from maetheory.core import InputError, SquaresOverflowError, as_float64
 from maetheory.graph.mask_graph import MaskGraph
 
-_CHUNK = 2**21
+_CHUNK = 2**21  # numbers in a chunk of pairs, 16 MiB
 
 
 def reconstruction_loss(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -164,6 +166,11 @@ def test_pair_laws_are_built_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> N
             _ = other.pair_law
 
 
+def test_seeds_are_zero_by_default() -> None:
+    for made in (MaskGraph.spectrum, MaskGraphEmbedding):
+        assert inspect.signature(made).parameters["seed"].default == 0
+
+
 def test_views_and_targets_of_a_component_share_its_number() -> None:
     graph = MaskGraph.from_joint(np.array([[0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 1]]) / 5)
     views, targets = graph.components
@@ -242,7 +249,8 @@ def test_chunks_of_pairs_add_up(chunk: int, width: int, monkeypatch: pytest.Monk
 
 
 def test_pairs_are_taken_in_chunks_that_bound_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each chunk holds _CHUNK numbers: of 20 pairs of width 3, at most 2 at a time."""
+    """Each chunk holds _CHUNK numbers, 16 MiB: with a _CHUNK of 7, 2 pairs of width 3 at a time."""
+    assert functionals._CHUNK * np.dtype(float).itemsize == 16 * 2**20
     sizes = []
 
     class Recorded(np.ndarray):

@@ -111,7 +111,11 @@ def test_pair_errors_of_many_classes_cover(seed: int) -> None:
         mass = [sum((Fraction(x) for x in column[labels == c]), Fraction(0)) for c in range(4)]
         wanted += sum(mass[a] * mass[b] for a in range(4) for b in range(4) if a != b) / sum(mass) if sum(mass) else 0
     assert abs(Fraction(found.value) - wanted) <= Fraction(found.error)
-    assert found.error < 100 * EPS * found
+    most, size = int((joint > 0).sum(0).max()), int((joint > 0).any(0).sum()) * 4
+    assert size == 28
+    assert found.error == pytest.approx((2 * most + 4 * 4 + size) * EPS * found, rel=1e-12, abs=0)
+    summed = pair_label_disagreement(sparse.csr_array(joint), labels, 6)
+    assert summed.error == pytest.approx(found.error + 10 * EPS * found, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize("mass", [1.0, 1e-13])
