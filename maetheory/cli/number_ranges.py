@@ -73,10 +73,10 @@ def check_range(name: str, value: Any) -> None:
             raise typer.BadParameter(f"it must not be negative, but it is {value}")
 
 
-def _checking_callback(before: Any) -> Any:
+def _checking_callback(own_callback: Any) -> Any:
     def callback(context: Any, parameter: Any, value: Any) -> Any:
-        if before is not None:
-            value = before(context, parameter, value)
+        if own_callback is not None:
+            value = own_callback(context, parameter, value)
         check_range(parameter.name, value)
         return value
 

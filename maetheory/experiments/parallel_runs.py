@@ -113,12 +113,12 @@ def check_workers(workers: int | None) -> None:
 
 
 def _report_offset_progress(
-    progress: Progress, before: int, total: int, name: str, done: int, of: int, message: str
+    progress: Progress, steps_before: int, total: int, job_name: str, done: int, total_of_job: int, message: str
 ) -> None:
-    progress(before + done, total, f"{name}: {message}")
+    progress(steps_before + done, total, f"{job_name}: {message}")
 
 
-def _stop_if_requested(seen: TrainStep) -> None:
+def _stop_if_requested(step: TrainStep) -> None:
     """Stop the run as Ctrl-C does when the parent requests it or was killed.
 
     A worker that outlives its parent would write into a run that another process resumes.
@@ -221,8 +221,8 @@ def _count_finished_steps(job: ResumableJob) -> int:
     return int(log[-1]["step"]) if log else 0
 
 
-def _report_progress(jobs: Sequence[ResumableJob], progress: Progress, began: float, first: int) -> None:
+def _report_progress(jobs: Sequence[ResumableJob], progress: Progress, start_time: float, steps_before: int) -> None:
     done = [_count_finished_steps(job) for job in jobs]
-    rate = (sum(done) - first) * _batch_size(jobs[0]) / (time.monotonic() - began)
+    rate = (sum(done) - steps_before) * _batch_size(jobs[0]) / (time.monotonic() - start_time)
     running = ", ".join(job.name for job, step in zip(jobs, done, strict=True) if 0 < step < _count_total_steps(job))
     progress(sum(done), sum(map(_count_total_steps, jobs)), f"training {running or 'begins'}: {rate:,.0f} images/s")

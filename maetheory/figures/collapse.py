@@ -136,5 +136,5 @@ def draw_effective_rank_by_sample_size(axes: Sequence[Axes], frame: pd.DataFrame
     axes[0].legend(fontsize=7)
 
 
-def _legend_label(who: str) -> str:
-    return {"shuffled": "shuffled columns", "noise": "noise (Marchenko–Pastur)"}.get(who, who)
+def _legend_label(model: str) -> str:
+    return {"shuffled": "shuffled columns", "noise": "noise (Marchenko–Pastur)"}.get(model, model)

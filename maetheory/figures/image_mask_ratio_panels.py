@@ -103,10 +103,10 @@ def _draw_curves(ax: Axes, part: pd.DataFrame, sources: Sequence[str], upper: fl
         ax.plot(undecided.rho, undecided.value.clip(upper=upper), **{**line, "ls": "", "mfc": "white", "label": ""})
 
 
-def _draw_legend(ax: Axes, of: Sequence[Axes], lines: Mapping[str, str]) -> None:
+def _draw_legend(ax: Axes, axes_with_curves: Sequence[Axes], lines: Mapping[str, str]) -> None:
     """Draw a legend of the curves of other axes and of line styles on axes of its own."""
     ax.axis("off")
     for name, style in lines.items():
         ax.plot([], [], color="black", lw=1.2, ls=style, label=name)
-    shown = [pair for one in (*of, ax) for pair in zip(*one.get_legend_handles_labels(), strict=True)]
+    shown = [pair for one in (*axes_with_curves, ax) for pair in zip(*one.get_legend_handles_labels(), strict=True)]
     ax.legend(*zip(*shown, strict=True), loc="center left", bbox_to_anchor=(-0.1, 0.5), fontsize=8.5)

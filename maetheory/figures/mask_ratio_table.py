@@ -23,12 +23,12 @@ PAPER_MINIMUM = 0.7  # mask ratio at which the paper's intra / inter ratio is sm
 
 
 def measurement_row(
-    source: str, number: str, asked: float, rho: float, found: IntervalEstimate | Estimate
+    source: str, quantity: str, requested_ratio: float, mask_ratio: float, estimate: IntervalEstimate | Estimate
 ) -> tuple[Any, ...]:
     """Return one row of the table, in the order of `COLUMNS`."""
-    value = float(found) if isinstance(found, Estimate) else found.value
-    decided = not isinstance(found, IntervalEstimate) or found.decided
-    return source, number, asked, rho, value, found.low, found.high, decided
+    value = float(estimate) if isinstance(estimate, Estimate) else estimate.value
+    decided = not isinstance(estimate, IntervalEstimate) or estimate.decided
+    return source, quantity, requested_ratio, mask_ratio, value, estimate.low, estimate.high, decided
 
 
 def rows_to_table(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:

@@ -71,11 +71,11 @@ def _theorem_document(survey: TheoremSurvey) -> dict[str, Any]:
     }
 
 
-def _theorem_check_document(visit: WorldCheck) -> dict[str, Any]:
-    check = visit.check
+def _theorem_check_document(found: WorldCheck) -> dict[str, Any]:
+    check = found.check
     return {
-        "world": visit.world,
-        "kind": visit.kind,
+        "world": found.world,
+        "kind": found.kind,
         "verdict": check.verdict.value,
         "lhs": finite_or_none(check.lhs),
         "rhs": finite_or_none(check.rhs),

@@ -76,5 +76,5 @@ class FeatureWindow:
         self.step, self.latest = state["step"], state["latest"]
         self._buffered = [] if has_several_processes() else [(step, z) for step, z in state["batches"]]
 
-    def _drop_until(self, last: int) -> None:
-        self._buffered = [(step, z) for step, z in self._buffered if step > last]
+    def _drop_until(self, last_step: int) -> None:
+        self._buffered = [(step, z) for step, z in self._buffered if step > last_step]

@@ -39,8 +39,8 @@ def _submatrix(symmetric: BallMatrix, rows: Iterable[int], columns: Iterable[int
     return from_rows([[symmetric[i, j] for j in columns] for i in rows], len(rows), len(columns))
 
 
-def _regress(seen: BallMatrix, aim: BallMatrix) -> BallMatrix:
-    return solve_or_undecided(seen, aim, "the visible pixels are too close to dependent to regress on them")
+def _regression_weights(gram: BallMatrix, cross_moment: BallMatrix) -> BallMatrix:
+    return solve_or_undecided(gram, cross_moment, "the visible pixels are too close to dependent to regress on them")
 
 
 def _visible_masks(floats: Floats) -> np.ndarray:
@@ -75,7 +75,7 @@ def _least_loss_under_mask(images: BallMatrix, floats: Floats, visible: np.ndarr
     if not spanning or not hidden.size:
         return energy
     aim = _submatrix(moment, spanning, map(int, hidden))
-    explained = aim.transpose() * _regress(_submatrix(moment, spanning, spanning), aim)
+    explained = aim.transpose() * _regression_weights(_submatrix(moment, spanning, spanning), aim)
     return energy - ball_sum(eigenvalues(explained)[0][:k])
 
 
@@ -123,7 +123,7 @@ def _unexplained_energy_of_pixel(images: BallMatrix, floats: Floats, pixel: int)
     aim = [[ball_sum(q for q, mask in hiding if mask[i]) * moment[i, pixel]] for i in spanning]
     size = len(spanning)
     column = from_rows(aim, size, 1)
-    return energy - (column.transpose() * _regress(from_rows(together, size, size), column))[0, 0]
+    return energy - (column.transpose() * _regression_weights(from_rows(together, size, size), column))[0, 0]
 
 
 def _shared_scale(images: BallMatrix, floats: Floats, weights: BallMatrix) -> Ball:
