@@ -2,20 +2,21 @@
 
 `program` holds the application, its exit codes and its error messages; `options` the options that several commands
 share; `terminal` the output. Every other module holds the commands of one subject: `checkpoints` (inspect, collapse),
-`probe`, `training` (reproduce, train), `theory` (check, figure), `graph`, `mask_ratio`, `tables` (table), `data`.
+`convert`, `probe`, `training` (reproduce, train), `theory` (check, figure), `graph`, `mask_ratio`, `tables` (table), `data`.
 Modules import the library inside their functions, so that ``--help`` is fast.
 
 >>> run_command(["nonsense"])  # prints one sentence on standard error
 2
 """
 
-from maetheory.cli import checkpoints, data, graph, mask_ratio, probe, tables, theory, training
+from maetheory.cli import checkpoints, convert, data, graph, mask_ratio, probe, tables, theory, training
 from maetheory.cli.program import app, main, run_command
 from maetheory.core.renames import renamed
 
 __all__ = [
     "app",
     "checkpoints",
+    "convert",
     "data",
     "graph",
     "main",

@@ -18,6 +18,7 @@ from maetheory.checkpoints.dialects.dialect import (
     Tensors,
     fuse_qkv,
 )
+from maetheory.checkpoints.dialects.dotted_path import lookup_dotted_path
 from maetheory.checkpoints.dialects.model_names import CLIP_MEAN_STD, config_values_from_timm, stated_model_name
 from maetheory.checkpoints.dialects.rotary import DINOV3, EVA, ROPE_VIT, ROPE_VIT_MIXED
 from maetheory.checkpoints.reading.contents import CheckpointContents
@@ -116,7 +117,15 @@ def _ungrouped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return plain
 
 
-def _is_gated(contents: CheckpointContents, tensors: Tensors) -> bool:
+def _is_eva02(contents: CheckpointContents, tensors: Tensors) -> bool:
+    """Return whether config.json states rotary positions, or queries have a bias of their own and the MLP is gated."""
+    if lookup_dotted_path(contents.sidecars.get("config.json"), "model_args.use_rot_pos_emb") is not None:
+        return True
+    own = any(f"blocks.0.attn.{name}" in tensors for name in ("q_bias", "q_proj.weight"))
+    return own and _is_gated(tensors)
+
+
+def _is_gated(tensors: Tensors) -> bool:
     """Return whether the MLP is gated, as EVA-02's is and the first EVA's is not."""
     if any(f"blocks.0.mlp.{name}.weight" in tensors for name in ("fc1_g", "w1")):
         return True
@@ -189,9 +198,9 @@ EVA_DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         "EVA-02",
         "PyTorch code of Fang et al. 2023 and timm's, with rotary positions beside a table",
-        required=(PATCHES, TABLE, r"blocks\.0\.attn\.(?:q_bias|q_proj\.weight)"),
-        forbidden=(*RELATIVE, r"norm_pre\..*", REGISTERS, LAYER_SCALE),
-        evidence=_is_gated,
+        required=(PATCHES, TABLE, QKV),
+        forbidden=(*RELATIVE, r"norm_pre\..*", REGISTERS),
+        evidence=_is_eva02,
         config_values=config_values_from_timm,
         defaults={**COMMON_DEFAULTS, "rotary": EVA, "mean": CLIP_MEAN_STD[0], "std": CLIP_MEAN_STD[1]},
         **FIELDS,

@@ -23,10 +23,11 @@ from maetheory.checkpoints.dialects.dialect import (
     fuse_qkv,
 )
 from maetheory.checkpoints.dialects.model_names import CLIP_MEAN_STD
+from maetheory.checkpoints.dialects.rotary import DINOV3
 from maetheory.checkpoints.dialects.stated_values import stated_image_size
 from maetheory.checkpoints.reading.contents import CheckpointContents
 
-MODEL = r"(?:(?:vit|deit|dinov2|dinov2_with_registers|ijepa)\.)?"
+MODEL = r"(?:(?:vit|deit|dinov2|dinov2_with_registers|dinov3_vit|ijepa)\.)?"
 LAYER = MODEL + r"(?:encoder\.)?layers?\.(\d+)\."
 ACTIVATIONS = {
     "gelu": "gelu",
@@ -35,6 +36,7 @@ ACTIVATIONS = {
     "gelu_fast": "gelu-tanh",
     "gelu_pytorch_tanh": "gelu-tanh",
     "quick_gelu": "quick-gelu",
+    "silu": "swiglu",
 }
 MEAN_STD_BY_MODEL_TYPE = {
     "vit": INCEPTION_MEAN_STD,
@@ -44,6 +46,7 @@ MEAN_STD_BY_MODEL_TYPE = {
     "ijepa": INCEPTION_MEAN_STD,
     "dinov2": IMAGENET_MEAN_STD,
     "dinov2_with_registers": IMAGENET_MEAN_STD,
+    "dinov3_vit": IMAGENET_MEAN_STD,
     "beit": INCEPTION_MEAN_STD,
     "data2vec-vision": INCEPTION_MEAN_STD,
     "clip_vision_model": CLIP_MEAN_STD,
@@ -51,7 +54,7 @@ MEAN_STD_BY_MODEL_TYPE = {
 }
 
 EMBEDDINGS = (
-    (MODEL + r"embeddings\.patch_embeddings\.projection\." + WEIGHT_OR_BIAS, r"patch_embed.proj.\1"),
+    (MODEL + r"embeddings\.patch_embeddings\.(?:projection\.)?" + WEIGHT_OR_BIAS, r"patch_embed.proj.\1"),
     (MODEL + r"embeddings\.(cls_token|mask_token)", r"\1"),
     (MODEL + r"embeddings\.position_embeddings", "pos_embed"),
     (MODEL + r"embeddings\.(?:register_tokens|distillation_token)", "reg_token"),
@@ -69,7 +72,10 @@ BLOCKS = (
     (LAYER + r"mlp\.(gate|up)_proj\." + WEIGHT_OR_BIAS, r"blocks.\1.mlp.\2.\3"),
     (LAYER + r"layer_scale([12])\.lambda1", r"blocks.\1.ls\2.gamma"),
 )
-OTHER_RENAMES = ((MODEL + r"layernorm\." + WEIGHT_OR_BIAS, r"norm.\1"), (r"classifier\." + WEIGHT_OR_BIAS, r"head.\1"))
+OTHER_RENAMES = (
+    (MODEL + r"(?:layernorm|norm)\." + WEIGHT_OR_BIAS, r"norm.\1"),
+    (r"classifier\." + WEIGHT_OR_BIAS, r"head.\1"),
+)
 UNUSED = (
     (MODEL + r"pooler\..*", "the pooler"),
     (r"(?:cls|distillation)_classifier\..*", "classifiers of two tokens"),
@@ -139,10 +145,19 @@ def _config_values_from_preprocessor(preprocessor: Mapping[str, Any]) -> dict[st
 def _fuse_qkv_and_swiglu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Concatenate queries, keys and values, and the two halves of a SwiGLU, the gate first."""
     fused = fuse_qkv(tensors)
-    for name in [name for name in fused if ".mlp.gate." in name]:
-        halves = [fused.pop(name), fused.pop(name.replace(".mlp.gate.", ".mlp.up."))]
-        fused[name.replace(".mlp.gate.", ".mlp.fc1.")] = torch.cat(halves)
+    for name in [name for name in fused if ".mlp.up." in name]:
+        halves = [fused.pop(part) for part in (name.replace(".up.", ".gate."), name) if part in fused]
+        fused[name.replace(".mlp.up.", ".mlp.fc1.")] = torch.cat(halves)
     return fused
+
+
+def _dinov3_values(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
+    """Return the values of the two JSON files beside the weights, with the temperature of the rotary positions."""
+    temperature = sidecar_json(contents, "config.json").get("rope_theta")
+    if isinstance(temperature, int | float) and temperature > 1:
+        stated = replace(DINOV3, temperature=float(temperature))
+        return {"rotary": ConfigValue(stated, "config.json"), **_config_values(contents, tensors)}
+    return _config_values(contents, tensors)
 
 
 HUGGING_FACE_VIT = Dialect(
@@ -206,5 +221,14 @@ HUGGING_FACE_DIALECTS: tuple[Dialect, ...] = (
         forbidden=(),
         defaults={**COMMON_DEFAULTS, "position_prefix": 1},
         antialias=True,
+    ),
+    replace(
+        HUGGING_FACE_VIT,
+        name="Hugging Face DINOv3",
+        description="transformers, a DINOv3 with rotary positions",
+        required=(MODEL + r"embeddings\.patch_embeddings\.weight", *CLS, LAYER_SCALE_KEY),
+        forbidden=(MODEL + r"embeddings\.position_embeddings",),
+        config_values=_dinov3_values,
+        defaults={**COMMON_DEFAULTS, "eps": 1e-5, "rotary": DINOV3, "positions": "none", "image_size": 224},
     ),
 )

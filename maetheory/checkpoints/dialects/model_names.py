@@ -12,7 +12,7 @@ from maetheory.checkpoints.dialects.dialect import (
     embed_dim,
 )
 from maetheory.checkpoints.dialects.dotted_path import lookup_dotted_path
-from maetheory.checkpoints.dialects.rotary import rotary_positions_of_name
+from maetheory.checkpoints.dialects.rotary import rotary_positions_of_name, values_of_eva_arguments
 from maetheory.checkpoints.dialects.stated_values import stated_image_size
 from maetheory.checkpoints.dialects.timm_definition import timm_definition_values
 from maetheory.checkpoints.reading.contents import CheckpointContents
@@ -86,6 +86,7 @@ def config_values_from_timm(contents: CheckpointContents, tensors: Tensors) -> d
     name, place = stated_model_name(contents)
     if name:
         arguments = lookup_dotted_path(record, "model_args")
+        config_values |= values_of_eva_arguments(arguments, f"{place}, model_args")
         defined = timm_definition_values(name, arguments, f"{place}, timm's definition of {name}")
         config_values |= {
             field: value

@@ -71,6 +71,39 @@ def rotary_positions_of_module(attributes: Mapping[str, Any], classes: Mapping[s
     return ConfigValue(positions, SOURCE)
 
 
+def values_of_eva_arguments(arguments: Any, source: str) -> dict[str, ConfigValue]:
+    """Return rotary positions and kind of block that ``model_args`` of timm's config.json state for its class Eva."""
+    if not isinstance(arguments, Mapping) or not isinstance(arguments.get("use_rot_pos_emb"), bool):
+        return {}
+    rotary = _rotary_positions_of_arguments(arguments) if arguments["use_rot_pos_emb"] else None
+    block = "post-norm" if arguments.get("use_post_norm") is True else "pre-norm"
+    return {"rotary": ConfigValue(rotary, source), "block": ConfigValue(block, source)}
+
+
+def _rotary_positions_of_arguments(arguments: Mapping[str, Any]) -> RotaryPositions:
+    """Return the rotary positions that arguments of timm's class Eva mean.
+
+    Raises
+    ------
+    InputError
+        If they are of another form.
+    """
+    kind = {"cat": "axial", "dinov3": "normalized", "mixed": "mixed"}.get(str(arguments.get("rope_type", "cat")))
+    temperature, offset = arguments.get("rope_temperature", 10000.0), arguments.get("rope_grid_offset", 0.0)
+    reference = arguments.get("ref_feat_shape")
+    numbers = [temperature, offset, *(reference if isinstance(reference, list | tuple) else [])]
+    if kind is None or not all(type(number) in (int, float) for number in numbers):
+        raise InputError("its config.json states rotary positions of a form that no encoder here computes")
+    return RotaryPositions(
+        kind,  # type: ignore[arg-type]  # one of the three names above
+        float(temperature),
+        tuple(reference) if reference and kind == "axial" else None,  # type: ignore[arg-type]  # timm keeps two numbers
+        float(offset),
+        arguments.get("rope_grid_indexing", "ij") == "xy",
+        bool(arguments.get("rope_rotate_half", kind == "normalized")),
+    )
+
+
 def refuse_possible_rotary(raw: Tensors, path: str, dialect_given: bool) -> tuple[str, ...]:
     """Raise an error for tensors that DeiT III and RoPE-ViT name alike; return a note where DeiT III is likelier.
 
