@@ -20,6 +20,13 @@ Checkpoint = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
 Data = Annotated[str, typer.Option("--data", help=_DATA_HELP)]
+MeasuredData = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        help=f"{_DATA_HELP} Needed for every checkpoint but those of 8 x 8 pixels, which are measured on digits.",
+    ),
+]
 OptionalData = Annotated[str | None, typer.Option("--data", help=f"{_DATA_HELP} By default the experiment's own.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help=_SEED_HELP)]
 OptionalSeed = Annotated[int | None, typer.Option("--seed", min=0, max=MAX_SEED, help=_SEED_HELP)]
@@ -43,13 +50,6 @@ def _parse_channel_values(text: str) -> tuple[float, ...]:
         ) from None
 
 
-_CHANNEL_HELP = "of the images that the encoder was trained on: one number, or one a channel separated by commas."
-LOADING_OPTIONS: Mapping[str, Any] = MappingProxyType(
-    {
-        "heads": Annotated[
-            int | None,
-            typer.Option("--heads", min=1, help="Number of attention heads, if the file does not state it."),
-        ],
 def _parse_image_size(text: str) -> int | tuple[int, int]:
     """Return the side of square images, or height and width.
 
@@ -66,6 +66,13 @@ def _parse_image_size(text: str) -> int | tuple[int, int]:
     return sides[0] if len(set(sides)) == 1 else (sides[0], sides[1])
 
 
+_CHANNEL_HELP = "of the images that the encoder was trained on: one number, or one a channel separated by commas."
+LOADING_OPTIONS: Mapping[str, Any] = MappingProxyType(
+    {
+        "heads": Annotated[
+            int | None,
+            typer.Option("--heads", min=1, help="Number of attention heads, if the file does not state it."),
+        ],
         "dialect": Annotated[str | None, typer.Option("--dialect", help="Code base that wrote the file.")],
         "weights": Annotated[
             str | None, typer.Option("--weights", help="Which weights of the file, by their path in it.")

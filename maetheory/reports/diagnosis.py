@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,9 +16,15 @@ from maetheory.data import ImageSet
 from maetheory.data.folder import DecodeOptions
 from maetheory.data.image_files import abbreviate_names
 from maetheory.evaluation import CollapseMeasurements, measure_collapse
-from maetheory.evaluation.collapse.verdict import Finding, assess_collapse
+from maetheory.evaluation.collapse.random_initialisation import architecture_key
+from maetheory.evaluation.collapse.untrained_comparison import UntrainedMeasurements
+from maetheory.evaluation.collapse.verdict import Finding, assess_collapse, assess_yardsticks
+from maetheory.evaluation.features.feature_files import FeatureFile
+from maetheory.evaluation.features.precision import autocast, resolve_precision
+from maetheory.reports.collapse_plan import Effort, OverallProgress, plan_collapse, seconds_per_image
 
 Layer = int | Literal["last", "all"]
+FULL_EFFORT = Effort()
 
 
 @dataclass(frozen=True)
@@ -29,10 +35,11 @@ class Diagnosis:
     ----------
     name : str
         Short name, different for each checkpoint of a call.
-    report : LoadReport
+    report : LoadReport or FeatureFile
+        How the file was read: a checkpoint, or features without their network.
     measurements : CollapseMeasurements
     dataset : str
-        Name and split of the images.
+        Name and split of the images, or name of the file of features.
     seed : int
     resize_note : str
         How the images were changed to fit the encoder; empty if they were not.
@@ -41,10 +48,12 @@ class Diagnosis:
         How the images were found and scaled, and which files were left out.
     skipped : tuple of str
         Files that could not be decoded.
+    precision : "fp32" or "bf16"
+        Precision of the forward passes.
     """
 
     name: str
-    report: LoadReport
+    report: LoadReport | FeatureFile
     measurements: CollapseMeasurements
     dataset: str
     seed: int
@@ -52,6 +61,12 @@ class Diagnosis:
     device: str = "cpu"
     image_notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    precision: str = "fp32"
+
+    @property
+    def yardsticks(self) -> tuple[Finding, ...]:
+        """Answers to all questions, each by its own yardstick; those about collapse are the findings."""
+        return assess_yardsticks(self.measurements.table)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -67,28 +82,33 @@ class Diagnosis:
 
 def diagnose(
     paths: Sequence[Path],
-    images: ImageSet | Callable[[DecodeOptions], ImageSet],
+    images: ImageSet | Callable[[DecodeOptions, Sequence[LoadReport]], ImageSet],
     *,
     readouts: Sequence[Any] | None = None,
     layers: str | int = "last",
     final_norm: bool = True,
-    n_initialisations: int = 5,
+    n_initialisations: int | None = None,
     seed: int = 0,
     progress: Progress = no_progress,
+    effort: Effort = FULL_EFFORT,
     **load_options: Any,
 ) -> list[Diagnosis]:
     """Load checkpoints and measure their collapse, under all conventions and with all baselines.
+
+    Checkpoints of one architecture and code base share their untrained networks.
 
     Parameters
     ----------
     paths : sequence of path
         All are inspected before the first is measured.
-    images : ImageSet, or callable from DecodeOptions to ImageSet
+    images : ImageSet, or callable from DecodeOptions and all LoadReports to ImageSet
         Resized to the image size of each encoder. A callable loads images as an encoder takes them; it is called
         again only when an encoder's size or number of channels differs from that of the encoder before.
     layers : "last", "all" or a number, also as text
     readouts, final_norm, n_initialisations, seed, progress
         As for `measure_collapse`.
+    effort : Effort
+        How much is measured, and in which precision; everything in float32 by default.
     **load_options
         As for `load_checkpoint`: heads, dialect, weights, image_size, device.
 
@@ -97,28 +117,50 @@ def diagnose(
     InputError
         If a checkpoint cannot be read or measured; the sentence names its file.
     """
+    effort = replace(effort, n_initialisations=n_initialisations or effort.n_initialisations)
     options: dict[str, Any] = {
         "readouts": readouts or None,
         "layers": parse_layer(layers),
         "full": True,
         "conventions": "all",
+        "metrics": effort.metrics,
         "final_norm": final_norm,
-        "n_initialisations": n_initialisations,
+        "n_initialisations": effort.initialisations,
         "seed": seed,
     }
-    decode_options = []
+    precision = resolve_precision(effort.precision, load_options.get("device", "cpu"))
+    in_precision = partial(autocast, precision, load_options.get("device", "cpu"))
+    reports = []
     for path in paths:
         with _name_file_in_errors(path):
-            decode_options.append(encoder_decode_options(inspect_checkpoint(path, **load_options)))
-    load = lru_cache(maxsize=1)(images if callable(images) else lambda _: images)
+            reports.append(inspect_checkpoint(path, **load_options))
+    decode_options = [encoder_decode_options(report) for report in reports]
+    load = lru_cache(maxsize=1)(lambda options: images(options, reports) if callable(images) else images)
     device = device_name(load_options.get("device", "cpu"))
-    diagnoses = []
+    diagnoses: list[Diagnosis] = []
+    untrained: dict[Any, UntrainedMeasurements] = {}
+    overall = OverallProgress(progress, 0)
     for number, (path, name, decoding) in enumerate(zip(paths, unique_names(paths), decode_options, strict=True), 1):
         label = f"{name}, {number} of {len(paths)}" if len(paths) > 1 else name
         chosen = load(decoding)
         with _name_file_in_errors(path):
             encoder, report = load_checkpoint(path, **load_options)
-            found = measure_collapse(encoder, chosen, progress=_prefix_messages(progress, label), **options)
+            key = (architecture_key(encoder), decoding)
+            plan = plan_collapse(report, len(chosen), effort, shared=key in untrained)
+            seconds = plan.image_passes * seconds_per_image(encoder, chosen, in_precision)
+            effort.announce(plan.sentence(name, precision, seconds))
+            overall.total = overall.finished + plan.image_passes * (len(paths) - number + 1)
+            with in_precision():
+                found = measure_collapse(
+                    encoder,
+                    chosen,
+                    progress=_prefix_messages(overall, label),
+                    untrained_images=plan.untrained_images,
+                    untrained=untrained.get(key),
+                    **options,
+                )
+            if key[0] is not None:
+                untrained[key] = found.untrained
         diagnoses.append(
             Diagnosis(
                 name,
@@ -130,6 +172,7 @@ def diagnose(
                 device,
                 image_notes(chosen),
                 chosen.skipped,
+                precision,
             )
         )
     return diagnoses

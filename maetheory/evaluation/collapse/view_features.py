@@ -38,7 +38,9 @@ def last_layer_view_features(
         return {}, ()
     law = law or default_mask_law(model)
     if law is None:
-        return {}, ("LiDAR and mask-pair alignment need masked views, which a callable does not give",)
+        return {}, (
+            "LiDAR and mask-pair alignment need masked views, which only a Vision Transformer that is known gives",
+        )
     pixels = images.images if isinstance(images, ImageSet) else images
     last = feature_sets[-1]
     readouts: Any = [one.readout for one in feature_sets if one.layer == last.layer]

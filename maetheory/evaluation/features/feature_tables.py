@@ -1,0 +1,176 @@
+"""Features in tables: files of comma-separated values and of Parquet."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from maetheory.core import InputError, printable
+
+DELIMITED_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
+PARQUET_SUFFIXES = (".parquet", ".pq")
+_DELIMITERS = (",", "\t", ";", "|", " ")
+_MAX_LISTED = 8
+_MAX_HEAD_LINES = 100
+_DECIMAL_COMMA = re.compile(r"\d,\d")
+_LABEL_NAMES = re.compile(r"labels?|targets?|class(es)?|y|ids?|index|idx|split|fold", re.IGNORECASE)
+
+
+def read_table(path: Path, column: str | None = None) -> tuple[NDArray[np.float64], str, tuple[str, ...]]:
+    """Return the numbers of a table (n, d), the name of the column that holds them all or "", and notes.
+
+    Each floating-point column is a dimension. Columns of text, of whole numbers beside floating-point ones (labels,
+    numbers of rows), with a name such as "label", and without any value are left out and named in the notes. In Parquet
+    a column may hold one list of numbers a row, and is then all features.
+
+    Parameters
+    ----------
+    path : Path
+        A file of comma-, semicolon-, tab- or space-separated values, with a line of names or without; or of Parquet.
+    column : str, optional
+        The column that holds lists of numbers, where there are several.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, holds no floating-point column, or is of Parquet and pyarrow is not installed.
+    """
+    if path.name.lower().endswith(PARQUET_SUFFIXES):
+        frame = read_parquet(path)
+        lists = [str(name) for name in frame.columns if _holds_lists(frame[name])]
+        if lists or column is not None:
+            return _column_of_lists(path, frame, lists, column)
+    else:
+        frame = _read_delimited(path)
+        if column is not None:
+            raise InputError(
+                f"{path} is a table whose columns are the dimensions: no array {column!r} can be chosen in it"
+            )
+    return _floating_columns(path, frame)
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    """Return a file of Parquet as a DataFrame.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, or pyarrow is not installed.
+    """
+    try:
+        return pd.read_parquet(path, engine="pyarrow")
+    except ImportError as error:
+        raise InputError(
+            f"{path} is a file of Parquet, which needs pyarrow: pip install 'maetheory[parquet]'"
+        ) from error
+    except Exception as error:  # pyarrow raises errors of many types on a damaged file
+        line = str(error).strip().splitlines()
+        raise InputError(
+            f"{path} is no whole file of Parquet ({printable(line[0], 200) if line else 'empty'})"
+        ) from error
+
+
+def _read_delimited(path: Path) -> pd.DataFrame:
+    """Return a delimited file; its first line is a line of names unless all of it are numbers."""
+    compression = "gzip" if path.name.lower().endswith(".gz") else None
+    try:
+        with gzip.open(path, "rt", encoding="utf-8-sig") if compression else path.open(encoding="utf-8-sig") as file:
+            lines = [line.strip() for line in itertools.islice(file, _MAX_HEAD_LINES)]
+        comments = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
+        first = next((line for line in lines[comments:] if line), "")
+        delimiter = max(_DELIMITERS, key=first.count)
+        decimal = "," if delimiter == ";" and _DECIMAL_COMMA.search("\n".join(lines)) else "."
+        has_names = not all(_is_number(cell, decimal) for cell in first.split(delimiter))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # columns of mixed types are text, and are left out
+            return pd.read_csv(
+                path,
+                sep=r"\s+" if delimiter == " " else delimiter,
+                header=0 if has_names else None,
+                skiprows=comments,
+                decimal=decimal,
+                compression=compression,
+                encoding="utf-8-sig",
+            )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError, OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path} is no table of separated values ({_first_line(error)})") from error
+
+
+def _floating_columns(path: Path, frame: pd.DataFrame) -> tuple[NDArray[np.float64], str, tuple[str, ...]]:
+    kinds = {name: getattr(kind, "kind", "O") for name, kind in zip(frame.columns, frame.dtypes, strict=True)}
+    constant = {name for name, kind in kinds.items() if kind in "iu" and len(frame) and frame[name].nunique() == 1}
+    empty = [name for name, kind in kinds.items() if kind in "fO" and frame[name].isna().all()]
+    labels = [name for name, kind in kinds.items() if kind == "f" and _LABEL_NAMES.fullmatch(str(name))]
+    floating = [name for name, kind in kinds.items() if kind == "f" and name not in (*empty, *labels)]
+    if not floating:
+        raise InputError(
+            f"features are floating-point numbers, but {path} has no column of them: it holds "
+            f"{_listed(list(frame.columns)) or 'nothing'}"
+        )
+    # A column of whole numbers that never changes is a feature that is always 0.
+    chosen = [name for name in frame.columns if name in floating or (name in constant and name not in labels)]
+    left_out = {
+        "that are no numbers": [name for name in frame.columns if kinds[name] not in "fiu" and name not in empty],
+        "of whole numbers, such as labels,": [n for n in frame.columns if kinds[n] in "iu" and n not in constant],
+        "with the names of labels": labels,
+        "without values": empty,
+    }
+    notes = [
+        f"{len(names)} columns {what} were left out: {_listed(names)}" for what, names in left_out.items() if names
+    ]
+    return frame[chosen].to_numpy(np.float64), "", tuple(notes)
+
+
+def _column_of_lists(
+    path: Path, frame: pd.DataFrame, lists: list[str], column: str | None
+) -> tuple[NDArray[np.float64], str, tuple[str, ...]]:
+    if column is None and len(lists) > 1:
+        raise InputError(
+            f"{path} holds several columns of lists, {_listed(lists)}: choose one by its name, --array NAME"
+        )
+    chosen = lists[0] if column is None else column
+    if chosen not in lists:
+        raise InputError(
+            f"{path} has no column {chosen!r} of lists of numbers; it holds {_listed(list(frame.columns))}"
+        )
+    rows = [np.asarray(row, np.float64) if row is not None else np.empty(0) for row in frame[chosen]]
+    lengths = sorted({row.size for row in rows})
+    if len(lengths) != 1:
+        raise InputError(
+            f"the lists of column {chosen} of {path} have from {lengths[0]} to {lengths[-1]} numbers; features all "
+            "have as many"
+        )
+    others = [str(name) for name in frame.columns if name != chosen]
+    notes = (f"the column {printable(chosen)} was read; {_listed(others)} were not",) if others else ()
+    return np.stack([row.ravel() for row in rows]), chosen, notes
+
+
+def _holds_lists(column: pd.Series) -> bool:
+    first = next((value for value in column if value is not None), None)
+    return isinstance(first, list | tuple | np.ndarray) and np.asarray(first).dtype.kind == "f"
+
+
+def _is_number(cell: str, decimal: str) -> bool:
+    try:
+        float(cell.strip().strip('"').replace(decimal, ".") or "nan")
+    except ValueError:
+        return False
+    return True
+
+
+def _listed(names: list[Any]) -> str:
+    shown = ", ".join(printable(str(name)) for name in names[:_MAX_LISTED])
+    return shown + (f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else "")
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return printable(lines[0], 200) if lines else type(error).__name__
