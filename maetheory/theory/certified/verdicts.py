@@ -148,7 +148,7 @@ def _inequality_verdict(
     if slack > 0:
         nearly = ", equality up to rounding error" if tight else ""
         return _holds_or_vacuous(
-            theorem, evaluation
+            theorem, evaluation, tolerance
         ), f"the slack is at least {found.low:.3g}{nearly}, proved with {bits} bits"
     exact = all(m.value >= 0 for m in evaluation.margins.values())
     if slack < -tolerance or (slack < 0 and exact):
@@ -162,11 +162,12 @@ def _inequality_verdict(
     return fallback, f"undecided at {bits} bits: the slack is {found.mid:.3g}, known to within {found.width:.3g}"
 
 
-def _holds_or_vacuous(theorem: Theorem, evaluation: BallEvaluation) -> Verdict:
+def _holds_or_vacuous(theorem: Theorem, evaluation: BallEvaluation, tolerance: Ball) -> Verdict:
+    """VACUOUS if the right side says no more than the trivial bound, up to the tolerance that counts as equality."""
     if evaluation.trivial is None or evaluation.rhs is None:
         return Verdict.HOLDS
-    empty = evaluation.rhs <= evaluation.trivial if theorem.direction == ">=" else evaluation.rhs >= evaluation.trivial
-    return Verdict.VACUOUS if empty else Verdict.HOLDS
+    better_by = evaluation.rhs - evaluation.trivial
+    return Verdict.VACUOUS if (better_by if theorem.direction == ">=" else -better_by) <= tolerance else Verdict.HOLDS
 
 
 def _total_cost(evaluation: BallEvaluation) -> Ball:
