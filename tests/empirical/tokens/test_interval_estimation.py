@@ -8,6 +8,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from maetheory.core import InputError
 from maetheory.data import worlds
@@ -79,8 +80,9 @@ def coverage(name: str, seeds: int) -> dict[str, float]:
 
 @pytest.mark.parametrize("name", [name for name in CASES if CASES[name].k != 4])  # that one takes ten seconds
 def test_intervals_cover_what_they_decide(name):
-    # An interval of exactly 90 % would fall below 31 of 40 once in a hundred times; 95 % practically never.
-    assert min(coverage(name, 40).values()) >= 31 / 40
+    """Binomial law: of 40 draws, 95 % intervals cover fewer than 36 with probability 4.8 %, 80 % ones with 92 %."""
+    assert binom.cdf(35, 40, 0.95) < 0.05 < 0.92 < binom.cdf(35, 40, 0.8)
+    assert min(coverage(name, 40).values()) >= 36 / 40
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 
 from maetheory import metrics
 from maetheory.evaluation.collapse.interval_limits import CLOSE_LARGEST_VALUES, clip_interval, metric_range
-from maetheory.evaluation.collapse.metric_estimates import estimate_metrics
+from maetheory.evaluation.collapse.metric_estimates import HALF_SAMPLE_METHOD, JACKKNIFE_METHOD, estimate_metrics
 from maetheory.evaluation.collapse.metric_specs import MetricEstimate, MetricSpec, select_metrics
 from maetheory.evaluation.features.feature_sets import FeatureSet
 from maetheory.metrics import Moments
@@ -66,6 +66,46 @@ def test_intervals_of_ranks_cover_in_36_of_40_draws(shape: str) -> None:
     """95 % intervals miss 5 or more times in 40 with probability 5 %; the seeds are fixed."""
     for spec, (given, covered) in coverage(select_metrics(RANKS), SHAPES[shape], 16 * D, 40).items():
         assert (given, covered >= 36) == (40, True), (spec.metric, covered)
+
+
+def test_each_kind_of_interval_has_its_width() -> None:
+    """What half the width is, by kind, as long as the range of the metric does not clip it.
+
+    Jackknife: the error and the bias of second order, (limit − value)² / |value|, around the limit. Half-samples: the
+    error, around the value. A clipped interval ends at the range and includes value ± error inside it; a metric without
+    interval has no error either.
+    """
+    rows = gaussian(16 * D, SHAPES["power 1"], 0) + 0.1
+    specs = [one for one in select_metrics(every_convention=True) if one.needs != "views"]
+    kinds: dict[str, int] = {}
+    for spec, found in zip(specs, estimate_metrics(specs, feature_set(rows)), strict=True):
+        assert found is not None
+        least, greatest = metric_range(spec, D)
+        middle = found.value if found.method == HALF_SAMPLE_METHOD else found.limit
+        half = found.error
+        if found.method == JACKKNIFE_METHOD:
+            half += (found.limit - found.value) ** 2 / abs(found.value)
+        kind = found.method
+        if np.isnan(found.low):
+            kind = "no interval"
+            assert np.isnan(found.error), spec
+            assert found.note, spec
+        elif least < found.low and found.high < greatest:
+            np.testing.assert_allclose(
+                (found.low, found.high), (middle - half, middle + half), rtol=1e-9, err_msg=str(spec)
+            )
+        else:
+            kind += ", clipped"
+            assert found.low <= max(found.value - found.error, least) + 1e-12, spec
+            assert found.high >= min(found.value + found.error, greatest) - 1e-12, spec
+            assert found.low == least or found.high == greatest, spec
+        kinds[kind] = kinds.get(kind, 0) + 1
+    assert {JACKKNIFE_METHOD, HALF_SAMPLE_METHOD, "no interval"} <= set(kinds), kinds
+    isotropic = [one for one in select_metrics(["participation_ratio"])]
+    (found,) = estimate_metrics(isotropic, feature_set(gaussian(16 * D, SHAPES["isotropic"], 0)))
+    assert found is not None
+    assert found.high == D > found.value + found.error  # clipped, where the correction leads beyond the dimension
+    assert found.low == min(found.low, found.value - found.error)
 
 
 @pytest.mark.slow
