@@ -51,11 +51,15 @@ def main() -> int:
         _say("no mutant was found: --paths takes the beginning of module paths, such as maetheory/spectra/")
         return 2
     rooms = [room for room in ROOMS if any(mutant.room == room for mutant in mutants)]
-    folder = _folder(options, mutants, rooms)
+    digest = tree.digest(ROOT)
+    folder = STORE / digest / tree.digest_of_text(repr(mutants))
+    if options.fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
     trial.preload()
     copies = [tree.copy_tree(ROOT, folder / f"tree-{n}") for n in range(options.jobs)]
     began = time.monotonic()
-    covering = covering_tests.measure(copies, rooms, folder / "coverage", _say)
+    covering = covering_tests.measure(copies, rooms, STORE / digest / "coverage", _say)
     session = Session(folder / "session.sqlite", mutants)
     seconds, tried = _run(session, covering, copies, began + 60 * options.minutes)
     results = report.read_results(copies[0], session.results())
@@ -63,7 +67,7 @@ def main() -> int:
     _keep_survivors(results)
     how = (
         f"Seed {options.seed}, {len(results)} of {len(mutants)} sampled mutants tried; Python "
-        f"{platform.python_version()}, digest of sources and tests {folder.name[:12]}."
+        f"{platform.python_version()}, digest of sources and tests {digest}."
     )
     each = seconds / max(tried, 1)
     cost = f"The last call took {seconds:.0f} s of processor time for {tried} mutants, {each:.1f} s each."
@@ -99,16 +103,6 @@ def _mutants(options: argparse.Namespace) -> list[Mutant]:
         wanted = json.loads(LAST_SURVIVORS.read_text(encoding="utf-8")) if LAST_SURVIVORS.exists() else []
         return [mutant for mutant in find_again(ROOT, wanted) if mutant.path.startswith(tuple(options.paths) or "")]
     return sample(ROOT, options.sample, options.seed, tuple(options.rooms), tuple(options.paths))
-
-
-def _folder(options: argparse.Namespace, mutants: list[Mutant], rooms: list[str]) -> Path:
-    """Folder of this sample of this tree; folders of other trees keep their outcomes, but not their copies."""
-    name = f"{tree.digest(ROOT)}-{tree.digest_of_text(repr(mutants))}-{'-'.join(rooms)}"
-    folder = STORE / name
-    if options.fresh:
-        shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _run(session: Session, covering: covering_tests.CoveringTests, copies: list[Path], end: float) -> tuple[float, int]:
