@@ -31,6 +31,9 @@ from maetheory.data.pixel_range import PixelRanges
 DEFAULT_SIZE = 224
 MAX_ARRAY_BYTES = 8 << 30
 MAX_THREADS = 8
+DEEP_SUFFIXES = (".png", ".tif", ".tiff", ".ppm", ".pgm")  # of formats that can hold more than eight bits
+MAX_SAMPLED_HEADERS = 20_000
+MAX_SAMPLED_FILES = 2_000
 T = TypeVar("T")
 
 
@@ -215,6 +218,42 @@ def _find_pixel_ranges(paths: Sequence[str]) -> PixelRanges:
     return PixelRanges.of_extremes(
         pair for pair in _map_in_threads(read_deep_extremes, paths) if not isinstance(pair, str)
     )
+
+
+def sampled_pixel_ranges(paths: Sequence[str]) -> tuple[PixelRanges, str]:
+    """Return the range of pixels of more than eight bits in a large folder, from a sample, and a sentence or "".
+
+    Of the files whose format can hold more than eight bits, the headers of at most 20000 are read, evenly spaced, and
+    of those with more than eight bits at most 2000 are decoded. Pixels of other files beyond the range are clipped.
+
+    Parameters
+    ----------
+    paths : sequence of str
+    """
+    candidates = evenly_spaced([path for path in paths if path.lower().endswith(DEEP_SUFFIXES)], MAX_SAMPLED_HEADERS)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")  # on damaged or unusually large files, which are dealt with
+        headers = _map_in_threads(read_header, candidates) if candidates else []
+        deep = [path for path, header in zip(candidates, headers) if _is_deep(header)]
+        sample = evenly_spaced(deep, MAX_SAMPLED_FILES)
+        ranges = _find_pixel_ranges(sample) if sample else PixelRanges()
+    if not deep:
+        return ranges, ""
+    of_all = "" if len(sample) == len(deep) else f", of which {len(sample)} were decoded to find their range"
+    return ranges, f"{len(deep)} of {len(paths)} images have more than eight bits{of_all}: {ranges}"
+
+
+def evenly_spaced(items: Sequence[T], n: int) -> list[T]:
+    """Return at most `n` items, evenly spaced from the first to the last.
+
+    Examples
+    --------
+    >>> evenly_spaced(range(10), 3), evenly_spaced(range(2), 3)
+    ([0, 4, 9], [0, 1])
+    """
+    if len(items) <= n:
+        return list(items)
+    return [items[i] for i in np.linspace(0, len(items) - 1, n).astype(int)]
 
 
 def _array_size(headers: Sequence[ImageHeader], options: DecodeOptions) -> tuple[int, int]:

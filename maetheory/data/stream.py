@@ -16,12 +16,13 @@ from maetheory.core.processes import available_cores, check_process_count
 from maetheory.data.decode import (
     UndecodableError,
     random_resized_crop_and_flip,
-    read_rgb,
+    read_image,
     resize_and_center_crop,
     to_chw,
 )
-from maetheory.data.folder import DEFAULT_SIZE
+from maetheory.data.folder import DEFAULT_SIZE, sampled_pixel_ranges
 from maetheory.data.image_files import ImageFileList, list_image_files, warn_skipped_files
+from maetheory.data.pixel_range import DEFAULT_RANGES, PixelRanges
 
 MAX_SUBSTITUTES = 100  # files tried in place of one undecodable file before giving up
 MAX_WORKERS = 8
@@ -65,6 +66,9 @@ class FolderStream:
         takes every w-th image from the r-th on. In training the last few images are left out so that parts are equal.
     limit : int, optional
         Use at most so many files, classes balanced.
+    pixel_ranges : PixelRanges, optional
+        What is black and white among pixels of more than eight bits, one rule for the whole stream; by default
+        determined from the files (`sampled_pixel_ranges`). Give a test set the ranges of its training set.
 
     Raises
     ------
@@ -73,8 +77,8 @@ class FolderStream:
 
     Notes
     -----
-    `skipped` fills with the name of each file that could not be decoded and why; each epoch that met some ends with
-    one `SkippedFilesWarning`.
+    ``notes`` says how pixels of more than eight bits are scaled. `skipped` fills with the name of each file that could
+    not be decoded and why; each epoch that met some ends with one `SkippedFilesWarning`.
     """
 
     root: str | os.PathLike[str]
@@ -86,6 +90,8 @@ class FolderStream:
     workers: int | None = None
     shard: tuple[int, int] = (0, 1)
     limit: int | None = None
+    pixel_ranges: PixelRanges | None = field(repr=False, default=None)
+    notes: tuple[str, ...] = field(init=False, repr=False, default=())
     listing: ImageFileList = field(init=False, repr=False)
     skipped: MutableMapping[str, str] = field(init=False, repr=False, default_factory=dict)
 
@@ -102,6 +108,11 @@ class FolderStream:
         object.__setattr__(self, "listing", list_image_files(self.root, self.split).limit(self.limit))
         if self.n_images < 1:
             raise InputError(f"{len(self.listing.files)} images are too few for {parts} parts")
+        if self.pixel_ranges is None:
+            paths = [os.path.join(self.listing.folder, file) for file in self.listing.files]
+            pixel_ranges, note = sampled_pixel_ranges(paths)
+            object.__setattr__(self, "pixel_ranges", pixel_ranges)
+            object.__setattr__(self, "notes", (note,) if note else ())
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -181,7 +192,8 @@ class FolderStream:
         UndecodableError
             If the file is not a readable image.
         """
-        image = read_rgb(os.path.join(self.listing.folder, self.listing.files[index]))
+        path = os.path.join(self.listing.folder, self.listing.files[index])
+        image = read_image(path, pixel_ranges=self.pixel_ranges or DEFAULT_RANGES)
         if self.train:
             return to_chw(random_resized_crop_and_flip(image, self.size, generator(seed, "view", epoch, index)))
         return to_chw(resize_and_center_crop(image, self.size))

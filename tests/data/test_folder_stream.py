@@ -16,6 +16,7 @@ from maetheory.core import InputError
 from maetheory.data import FolderStream
 from maetheory.data.folder import load_image_folder
 from maetheory.data.image_files import SkippedFilesWarning
+from maetheory.data.pixel_range import PixelRanges
 
 Batches = list[tuple[np.ndarray, np.ndarray]]
 
@@ -178,3 +179,36 @@ def test_real_folder(real_data: Path) -> None:
         batches = list(stream)
     assert [len(labels) for _, labels in batches] == [300, 300, 300, 100]
     assert np.bincount(np.concatenate([labels for _, labels in batches])).tolist() == [50] * 20
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 16])
+def test_pixels_of_more_than_eight_bits_have_one_range_for_the_whole_stream(tmp_path: Path, bits: int) -> None:
+    """A dark image stays darker than a light one, and a few bits in a 16-bit file are as light as eight."""
+    folder = tmp_path / "train" / "a"
+    folder.mkdir(parents=True)
+    shades = np.random.default_rng(0).random((6, 12, 12)) * np.array([0.1, 1, 0.3, 0.5, 1, 0.7])[:, None, None]
+    shades[1, 0, 0] = 1
+    for i, shade in enumerate(shades):
+        Image.fromarray((shade * (2**bits - 1)).astype(np.uint16)).save(folder / f"{i}.png")
+    stream = FolderStream(tmp_path, size=12, batch=4)
+    images = np.concatenate([batch for batch, _ in stream])
+    assert np.array_equal(images, load_image_folder(tmp_path).images)
+    np.testing.assert_allclose(images[:, 0], 255 * shades, atol=1.5)
+    (note,) = stream.notes
+    assert note.startswith("6 of 6 images have more than eight bits: 16-bit or wider pixels reach from ")
+    assert f"0 to {2**bits - 1} was scaled" in note
+    given = FolderStream(tmp_path, size=12, pixel_ranges=PixelRanges())
+    assert given.notes == ()
+    assert next(iter(given))[0].max() == 255 * (2**bits - 1) // 65535
+
+
+def test_the_range_of_a_large_folder_comes_from_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "train" / "a").mkdir(parents=True)
+    for i in range(9):
+        Image.fromarray(np.full((4, 4), 4000 if i == 8 else 10, np.uint16)).save(tmp_path / f"train/a/{i}.png")
+    monkeypatch.setattr("maetheory.data.folder.MAX_SAMPLED_FILES", 3)
+    (note,) = FolderStream(tmp_path, size=4).notes
+    assert "9 of 9 images have more than eight bits, of which 3 were decoded to find their range" in note
+    assert "0 to 4095 was scaled" in note
+    Image.new("L", (4, 4)).save(tmp_path / "train/a/8.png")
+    assert "0 to 255 was scaled" in FolderStream(tmp_path, size=4).notes[0]
