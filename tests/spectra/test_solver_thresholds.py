@@ -72,11 +72,11 @@ def test_a_gram_matrix_is_for_one_short_side(shape: tuple[int, int], gram: bool)
 @pytest.mark.parametrize("transposed", [False, True])
 def test_a_gram_matrix_serves_down_to_a_tenth_of_the_largest_value(transposed: bool) -> None:
     for last, served in ((0.11, True), (0.09, False)):
-        matrix = matrix_with([1.0, 0.5, last, 0.01], 9, 6)
+        matrix = 8.0 * matrix_with([1.0, 0.5, last, 0.01], 9, 6)
         found = gram_svd(matrix.T if transposed else matrix, 3)
         assert (found is not None) is served
         if found is not None:
-            np.testing.assert_allclose(found.values, [1.0, 0.5, last], atol=50 * EPS)
+            np.testing.assert_allclose(found.values / 8, [1.0, 0.5, last], atol=50 * EPS)
     assert gram_svd(np.diag([8.0, 0.8]), 2) is not None  # a tenth itself still counts
 
 
@@ -166,10 +166,11 @@ def blocks(*dense: np.ndarray) -> list:
 @pytest.mark.parametrize("k", [3, 4])
 def test_squares_serve_while_the_k_th_value_of_all_is_large(ratio: float, k: int) -> None:
     """With SVDs the error is 8 ε √(n1 + n2) σ₁ for every value, with squares it grows towards small ones."""
-    parts = solve_small_components(blocks(matrix_with([1.0, 0.5], 4, 2), matrix_with([ratio, 0.05], 2, 3)), k)
+    dense = matrix_with([8.0, 4.0], 4, 2), matrix_with([8 * ratio, 0.4], 2, 3)
+    parts = solve_small_components(blocks(*dense), k)
     squares = k == 3 and ratio > 0.1
     values = np.concatenate([part.values for part in parts])
-    np.testing.assert_allclose(np.sort(values), np.sort([1.0, 0.5, ratio, 0.05]), atol=1e-14)
+    np.testing.assert_allclose(np.sort(values) / 8, np.sort([1.0, 0.5, ratio, 0.05]), atol=1e-14)
     assert all(part.complete and part.none_missed for part in parts)
     for part in parts:
         assert (part.errors[1] > 1.5 * part.errors[0]) == squares
