@@ -1,8 +1,9 @@
 """A whole training step of ours against the same model built by others, in turn, in one process.
 
-Run as ``python benchmarks/train_step.py [PRESET ...]``, on the GPU where there is one (then in bfloat16 mixed
-precision, theirs under autocast), else on one thread. Ours is a step of `maetheory.training.train` itself, timed from
-callback to callback: picking images, drawing masks, forward, backward, uniformity, AdamW, the loss as a number, Fabric.
+Run as ``python benchmarks/train_step.py [PRESET ...] [--rounds N] [--eager]``, on the GPU where there is one (then in
+bfloat16 mixed precision, theirs under autocast), else on one thread. Ours is a step of `maetheory.training.train`
+itself, timed from callback to callback: picking images, drawing masks, forward, backward, uniformity, AdamW, the loss
+as a number, Fabric.
 Each of theirs is the shortest loop that trains a model of the same size with the same optimiser, and it has no
 uniformity to compute: ``ViTMAEForPreTraining`` of Hugging Face, and a MAE put together from timm's Vision Transformer
 and blocks. Every round times all contenders one after the other, and a ratio is taken inside its round, because on a
@@ -11,6 +12,7 @@ shared machine seconds are nobody's result. Above 1, ours is faster.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 import warnings
@@ -225,28 +227,35 @@ def spread(ours: list[float], theirs: list[float]) -> str:
     return f"{middle:.2f} ({low:.2f}-{high:.2f})"
 
 
-def compare(name: str) -> None:
-    config, batch, steps = PRESETS[name], BATCH[name], WARM_UP + ROUNDS
+def compare(name: str, rounds: int, *, eager_only: bool) -> None:
+    config, batch, steps = PRESETS[name], BATCH[name], WARM_UP + rounds
     vit = config.encoder
     shape = (steps * batch, vit.channels, vit.image_size, vit.image_size)
     images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     eager = {who: their_step(who, config, images, batch, False) for who in BUILT}
-    compiled = {f"{who} compiled": their_step(who, config, images, batch, True) for who in BUILT}
     profiles, plain = Profiles(eager["Hugging Face"]), Rounds(eager)
-    fast = Rounds(eager | compiled)
     if not ON_GPU:  # on a GPU the time of an operator is not that of its call
         run_ours(config, images, batch, 2, False, profiles)
     run_ours(config, images, batch, steps, False, plain)
-    run_ours(config, images, batch, steps, True, fast)
-    for who in BUILT:
-        pairs = [(plain, who), (fast, who), (fast, f"{who} compiled")]
-        ratios = [spread(rounds.seconds["ours"], rounds.seconds[other]) for rounds, other in pairs]
+    pairs = {who: [(plain, who)] for who in BUILT}
+    if not eager_only:
+        fast = Rounds(eager | {f"{who} compiled": their_step(who, config, images, batch, True) for who in BUILT})
+        run_ours(config, images, batch, steps, True, fast)
+        pairs = {who: [(plain, who), (fast, who), (fast, f"{who} compiled")] for who in BUILT}
+    for who, compared in pairs.items():
+        ratios = [spread(one.seconds["ours"], one.seconds[other]) for one, other in compared]
+        ratios += ["–"] * (3 - len(ratios))
         print(f"| {name} | {batch} | {who} | " + " | ".join(ratios) + " |", flush=True)
     for who, found in zip(("ours", "Hugging Face"), profiles.shares):
         print(f"  {who}: " + ", ".join(f"{part} {share:.0%}" for part, share in found.items()), file=sys.stderr)
 
 
-def main(*names: str) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("preset", nargs="*", help="By default all.")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--eager", action="store_true", help="Compile nothing.")
+    chosen = parser.parse_args()
     if not ON_GPU:
         torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -254,9 +263,9 @@ def main(*names: str) -> None:
         "| preset | batch | against | eager/eager | compiled/eager | compiled/compiled |\n|---|---|---|---|---|---|",
         flush=True,
     )
-    for name in names or BATCH:
-        compare(name)
+    for name in chosen.preset or BATCH:
+        compare(name, chosen.rounds, eager_only=chosen.eager)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
