@@ -220,6 +220,10 @@ EDGES = {
         "excess-loss-bounds-downstream-error",
         lambda ok: {"graph": gap_world(1.01e-11 if ok else 0.99e-11), "features": ONE},
     ),
+    "the leading eigenvector and not another": (
+        "spectral-features-bound-downstream-error",
+        lambda ok: {"graph": gap_world(0.5), "features": ONE * [[1.0], [1.0 if ok else -1.0]]},
+    ),
     "errors below half": (
         "votes-beat-views-when-errors-scatter",
         lambda ok: {"graph": votes_world(0.5 - (1.1e-9 if ok else 0.9e-9)), "features": ONE},
