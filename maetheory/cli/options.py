@@ -100,6 +100,10 @@ LOADING_OPTIONS: Mapping[str, Any] = MappingProxyType(
             str | None,
             typer.Option("--activation", help="gelu, gelu-tanh or quick-gelu, if the file does not state it."),
         ],
+        "sha256": Annotated[
+            str | None,
+            typer.Option("--sha256", help="Hash that the file must have; with it an https address is downloaded."),
+        ],
     }
 )
 """Options of every command that loads a checkpoint: keyword of `load_checkpoint` -> its option, by default None."""
