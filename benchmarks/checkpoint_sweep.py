@@ -25,7 +25,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from maetheory.checkpoints import load_checkpoint
+from maetheory.checkpoints import load_checkpoint, load_contents
+from maetheory.checkpoints.reading import CheckpointContents
 from maetheory.core import InputError
 
 for schema in ("nms(Tensor dets, Tensor scores, float iou)", "qnms(Tensor dets, Tensor scores, float iou)"):
@@ -75,7 +76,7 @@ def sweep(names: list[str], with_config: bool, max_width: int) -> tuple[Counter[
         outcome, detail = check(name, model, with_config)
         (counts if family else others)[outcome] += 1
         if not outcome.startswith("right") and (family or not outcome.startswith("refused")):
-            tqdm.write(f"{name} ({type(model).__name__}): {outcome}: {detail}")
+            print(f"{name} ({type(model).__name__}): {outcome}: {detail}", flush=True)
     return counts, others
 
 
@@ -100,20 +101,28 @@ def build(name: str, max_width: int) -> Any:
 def check(name: str, model: Any, with_config: bool) -> tuple[str, str]:
     """Return the outcome for a model, and a detail."""
     wide = next(model.parameters()).is_meta
-    # A wide model's values are one zero each, expanded in memory to their shape.
-    state = {
-        key: torch.zeros(value.shape, dtype=value.dtype) if wide else value for key, value in model.state_dict().items()
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        torch.save(state, Path(folder) / "pytorch_model.bin")
-        if with_config:
-            record = {"architecture": name, "pretrained_cfg": model.pretrained_cfg}
-            (Path(folder) / "config.json").write_text(json.dumps(record, default=str))
-        try:
-            encoder, report = load_checkpoint(folder)
-        except InputError as error:
-            return "refused", str(error).removeprefix(folder)[:200]
+    record = {"architecture": name, "pretrained_cfg": model.pretrained_cfg}
+    sidecars = {"config.json": json.loads(json.dumps(record, default=str))} if with_config else {}
+    try:
+        encoder, report = load_wide(model, sidecars) if wide else load_file(model, sidecars)
+    except InputError as error:
+        return "refused", str(error)[-200:]
     return ("right by decision, too wide to compare", "") if wide else compare(model, encoder, report)
+
+
+def load_file(model: Any, sidecars: dict[str, Any]) -> Any:
+    """Return encoder and report of a saved state dict."""
+    with tempfile.TemporaryDirectory() as folder:
+        torch.save(model.state_dict(), Path(folder) / "pytorch_model.bin")
+        for name, record in sidecars.items():
+            (Path(folder) / name).write_text(json.dumps(record))
+        return load_checkpoint(folder)
+
+
+def load_wide(model: Any, sidecars: dict[str, Any]) -> Any:
+    """Return encoder and report of the shapes of a state dict; each tensor is one zero in memory."""
+    state = {name: torch.zeros((), dtype=x.dtype).expand(x.shape) for name, x in model.state_dict().items()}
+    return load_contents(CheckpointContents(Path("wide.pth"), "torch zip", "", tree=state, sidecars=sidecars))
 
 
 @torch.no_grad()

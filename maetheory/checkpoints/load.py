@@ -35,12 +35,14 @@ def load_checkpoint(
     mean: float | Sequence[float] | None = None,
     std: float | Sequence[float] | None = None,
     activation: str | None = None,
+    sha256: str | None = None,
 ) -> tuple[Encoder, LoadReport]:
     """Load the encoder of any checkpoint without running any code of it.
 
     Parameters
     ----------
     path : path of a file, or of a folder: a training run of ours, a Hugging Face model
+        Also ``hf://organisation/model``, and ``https://…`` with `sha256`.
     heads : int, optional
         Number of attention heads, which most files do not state.
     dialect : str, optional
@@ -59,6 +61,9 @@ def load_checkpoint(
     activation : "gelu", "gelu-tanh", "quick-gelu", "swiglu" or "geglu", optional
         Activation of the MLPs.
 
+    sha256 : str, optional
+        Hash that the weights file must have, 64 hexadecimal digits.
+
     Returns
     -------
     encoder : Encoder
@@ -71,7 +76,7 @@ def load_checkpoint(
         If the file cannot be read, is no Vision Transformer, has missing or unexpected tensors, holds NaN or infinity,
         or does not state a value that is needed; the message names the argument to pass.
     """
-    contents = read_checkpoint(path)
+    contents = read_checkpoint(path, sha256=sha256)
     encoder, report = load_contents(
         contents,
         heads=heads,
@@ -93,7 +98,8 @@ def load_checkpoint(
 def inspect_checkpoint(path: str | Path, **options: Any) -> LoadReport:
     """Return the report of `load_checkpoint` without the encoder; options and errors are the same."""
     options.pop("device", None)
-    return load_contents(read_checkpoint(path), **options)[1]
+    contents = read_checkpoint(path, sha256=options.pop("sha256", None))
+    return load_contents(contents, **options)[1]
 
 
 def load_contents(
@@ -186,7 +192,7 @@ def _build_encoder(found: CompleteMatch) -> Encoder:
 def _make_report(contents: CheckpointContents, found: CompleteMatch) -> LoadReport:
     """Describe the file, the dialect, the configuration and its sources."""
     match, head = found.match, found.head
-    notes = list(found.notes)
+    notes = [*contents.notes, *found.notes]
     weights_path = match.weights_path or "the top of the file"
     if match.averaged:
         weights_path += ", a running average of the trained weights"

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.checkpoints.reading.files import check_regular_file, read_magic_bytes, read_sidecars, sha256
-from maetheory.checkpoints.reading.remote_names import refuse_remote_names
+from maetheory.checkpoints.reading.remote_names import local_path
 from maetheory.checkpoints.reading.shards import check_shard_complete, find_weights_file, read_shard_index
 from maetheory.checkpoints.reading.tensor_names import check_listed_names, check_safetensors_header, check_tensor_names
 from maetheory.checkpoints.reading.torch_files import FileContents, read_torch_legacy, read_torch_zip
@@ -25,7 +25,7 @@ MAX_HEADER_BYTES = 100_000_000  # the longest header that safetensors allows
 ZIP_SIGNATURE = b"PK\x03\x04"
 
 
-def read_checkpoint(path: str | Path, *, max_bytes: int | None = None) -> CheckpointContents:
+def read_checkpoint(path: str | Path, *, max_bytes: int | None = None, sha256: str | None = None) -> CheckpointContents:
     """Read a checkpoint of any code base without running any of it.
 
     Parameters
@@ -34,19 +34,26 @@ def read_checkpoint(path: str | Path, *, max_bytes: int | None = None) -> Checkp
         A file of ``torch.save`` (of any age; a state dict, a Lightning checkpoint or a whole module), a safetensors
         file, the index of shards, a folder of Hugging Face, or a run or step folder of ours (of a run, the newest
         complete step).
+        ``hf://organisation/model`` and ``organisation/model`` are downloaded from the Hugging Face hub, and
+        ``https://…`` if `sha256` is given.
     max_bytes
         How many bytes a file may unpack to, and how many bytes its tensors may have together; four times the size of
         the file plus 16 MiB, if not given.
+    sha256
+        Hash that the weights file must have, 64 hexadecimal digits.
 
     Raises
     ------
     InputError
-        If it cannot be read as data alone: damaged, hostile, too large for its size, or no checkpoint.
+        If it cannot be read as data alone: damaged, hostile, too large for its size, or no checkpoint; if it cannot be
+        downloaded, or has another hash.
     """
-    refuse_remote_names(path)
-    path = Path(path)
+    path, notes = local_path(path, sha256)
     try:
-        return _read_folder(path, max_bytes) if path.is_dir() else _read_file(path, max_bytes)
+        contents = _read_folder(path, max_bytes) if path.is_dir() else _read_file(path, max_bytes)
+        if sha256 is not None and contents.sha256 != sha256.lower():
+            raise InputError(f"its SHA-256 is {contents.sha256}, but sha256= (--sha256) says {sha256}")
+        return replace(contents, notes=notes)
     except InputError as error:
         raise InputError(f"{path} cannot be read: {error}") from error
     except OSError as error:

@@ -36,6 +36,8 @@ class CheckpointContents:
         The class names of pickled modules by dotted name; ``""`` is the outermost.
     sidecars : Mapping
         Parsed ``config.json``, ``preprocessor_config.json`` and ``args.json`` of the same folder.
+    notes : tuple of str
+        How the file was found, if it was downloaded or if its name is also that of a model elsewhere.
     """
 
     path: Path
@@ -46,6 +48,7 @@ class CheckpointContents:
     module_attributes: Mapping[str, Any] = field(default_factory=dict)
     module_classes: Mapping[str, str] = field(default_factory=dict)
     sidecars: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def nonfinite_tensors(tree: Any) -> list[str]:
