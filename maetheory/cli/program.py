@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 import sys
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from maetheory.cli.terminal import ResumableInterrupt, deferred_warnings, discar
 from maetheory.core import InputError, printable_sentence
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # click's class; some versions of typer have a click of their own
-DONE, VIOLATED, BAD_INPUT, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 70, 130
+DONE, VIOLATED, BAD_INPUT, GATE_FAILED, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 3, 70, 130
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,7 +27,13 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 1 VIOLATED, 2 bad input, 70 internal error, 130 interrupted."""
+    """Run the command line and exit.
+
+    0: done, 1: VIOLATED, 2: bad input, 3: a condition of --fail-if is met, 70: internal error, 130: interrupted.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # the encoding of a terminal may lack a letter of a help text
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = run_command(sys.argv[1:])
     finally:
@@ -70,10 +77,19 @@ def run_command(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _print_error("interrupted", INTERRUPTED)
     except Exception as error:
+        if _is_out_of_memory(error):
+            return _print_error(f"memory does not suffice: {error or 'no more is given'}; ask for less", BAD_INPUT)
         import traceback
 
         traceback.print_exc()
         return _print_error(f"this is our fault, please report it: {type(error).__name__}: {error}", INTERNAL_ERROR)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Return whether NumPy, Python or torch, on the CPU or a GPU, was given no memory."""
+    words = str(error)
+    is_torch = isinstance(error, RuntimeError) and ("can't allocate memory" in words or "out of memory" in words)
+    return isinstance(error, MemoryError) or is_torch
 
 
 def _resume_command(arguments: list[str]) -> str:

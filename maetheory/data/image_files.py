@@ -74,14 +74,15 @@ def list_image_files(root: str | os.PathLike[str], split: str = "train") -> Imag
         raise InputError(f"the {split} split of an image folder needs {wanted}, which {root} does not hold")
     present = subfolders(folder)
     class_names = subfolders(root / "train") or present
-    unknown = [name for name in present if name not in set(class_names)]
+    label_of = {name: label for label, name in enumerate(class_names)}
+    unknown = [name for name in present if name not in label_of]
     if unknown:
         raise InputError(f"the class folder {folder / unknown[0]} has no counterpart in {root / 'train'}")
     files = {name: image_files_below(folder, name) for name in present}
     empty = [name for name in present if not files[name]]
     if empty:
         raise InputError(f"the class folder {folder / empty[0]} holds no image ({', '.join(IMAGE_SUFFIXES)})")
-    labels = np.repeat([class_names.index(name) for name in present], [len(files[name]) for name in present])
+    labels = np.repeat([label_of[name] for name in present], [len(files[name]) for name in present])
     return ImageFileList(folder, tuple(file for name in present for file in files[name]), labels, class_names)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from maetheory.core import InputError
 from maetheory.data.pixel_range import DEFAULT_RANGES, PixelRanges
 
+MAX_CLASSES = 1_000_000
 SPLITS = ("train", "val", "test")
 
 
@@ -229,5 +230,7 @@ def _check_labels(labels: np.ndarray, n: int, n_names: int) -> None:
         raise InputError(f"labels must be integers, but they are {labels.dtype}")
     if labels.min() < 0:
         raise InputError(f"labels are counted from 0, but the smallest is {labels.min()}")
+    if labels.max() >= MAX_CLASSES:
+        raise InputError(f"labels are classes 0 to at most {MAX_CLASSES - 1:,}, but the largest is {labels.max()}")
     if n_names and labels.max() >= n_names:
         raise InputError(f"{n_names} class names cannot name label {labels.max()}")

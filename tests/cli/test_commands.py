@@ -183,3 +183,26 @@ def test_a_command_leaves_no_process_group(
     assert stop.value.code == 0
     assert not dist.is_initialized()
     assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        MemoryError("Unable to allocate 7.28 TiB for an array"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4000000000000 bytes."),
+        RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+    ],
+)
+def test_memory_that_does_not_suffice_is_one_sentence_and_2(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("maetheory.reports.read_published_ledgers", exhausted)
+    assert run_command(["table"]) == 2
+    captured = capsys.readouterr().err
+    assert captured.startswith("maetheory: memory does not suffice: ")
+    assert captured.endswith("; ask for less\n")
+    assert captured.count("\n") == 1

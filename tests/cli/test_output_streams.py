@@ -65,5 +65,13 @@ def test_a_character_that_the_terminal_lacks_is_escaped(tmp_path: Path) -> None:
         assert path.read_text(encoding=encoding) == f"{expected}\n"
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp1252"])
+def test_help_is_printed_in_any_encoding(encoding: str) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = subprocess.run([*PROGRAM, "train", "--help"], capture_output=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"--uniformity-weight" in done.stdout
+
+
 def test_a_stream_that_was_closed_before_the_start_drops_the_line() -> None:
     print_line("lost", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import struct
+import time
 import zlib
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from PIL import Image
 
 from maetheory.core import InputError
 from maetheory.data import folder as folder_module
-from maetheory.data import load_images
+from maetheory.data import image_files, load_images
 from maetheory.data.decode import random_crop_box, random_resized_crop_and_flip, read_rgb, resize_and_center_crop
 from maetheory.data.folder import load_image_folder
 from maetheory.data.image_files import SkippedFilesWarning, list_image_files
@@ -275,3 +276,15 @@ def test_real_folder(real_data: Path) -> None:
             np.testing.assert_array_equal(images.images[i], np.asarray(image.convert("RGB")).transpose(2, 0, 1))
         assert images.class_names[images.labels[i]] == file.parent.name
     assert gray == 7
+
+
+def test_the_work_does_not_grow_with_the_square_of_the_number_of_classes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = tuple(f"n{i:08d}" for i in range(20_000))
+    monkeypatch.setattr(image_files, "subfolders", lambda folder: names)
+    monkeypatch.setattr(image_files, "image_files_below", lambda folder, name: [f"{name}/1.jpg"])
+    begin = time.process_time()
+    listing = image_files.list_image_files(tmp_path)
+    assert time.process_time() - begin < 3  # a scan of all classes for each of them takes a minute
+    assert listing.labels.tolist() == list(range(20_000))

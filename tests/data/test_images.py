@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 from maetheory.core import InputError
 from maetheory.data import ImageSet, load_images
-from maetheory.data.images import class_balanced_indices
+from maetheory.data.images import MAX_CLASSES, class_balanced_indices
 
 
 def _set(n: int = 6, dtype: type = np.uint8) -> ImageSet:
@@ -136,3 +136,12 @@ def test_unknown_names() -> None:
         load_images("digits", split="dev")
     with pytest.raises(InputError, match="mnist"):
         load_images("mnist")
+
+
+@pytest.mark.parametrize("label", [1_000_000, 2**40, 2**62])
+def test_labels_that_no_classes_have_are_refused(label: int) -> None:
+    """Arrays with an entry for each class would take all memory."""
+    images = np.zeros((2, 1, 2, 2), np.uint8)
+    assert ImageSet(images, np.array([0, MAX_CLASSES - 1]), "black").n_classes == MAX_CLASSES
+    with pytest.raises(InputError, match=f"labels are classes 0 to at most 999,999, but the largest is {label}"):
+        ImageSet(images, np.array([0, label]), "black")
