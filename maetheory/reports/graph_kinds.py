@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from maetheory.core.memory import check_memory
 from maetheory.data import ImageSet, worlds
 from maetheory.empirical import ProcessGroup, average_over_masks, fit_codebook, sharded_token_graph, token_sample
 from maetheory.empirical.parallel.process_group import run_everywhere
+from maetheory.empirical.tokens.codebook import Codebook
 from maetheory.graph import MaskGraph
 from maetheory.graph.enumerate import MAX_PAIRS
 from maetheory.masks import MaskLaw
@@ -117,16 +119,12 @@ def _token_graph_statistics(
         sorts_per_pair=SORTS_PER_PAIR_AND_VALUE * n_values,
     )
     progress(0, 1, "fitting the codebook")
-    book = fit_codebook(images, _require_number(config.patch), _require_number(config.codes), seed=config.seed)
+    codebook = _fit_codebook(config, images)
     sample = token_sample(
         images,
         law,
-        codebook=book,
-        n_masks=config.masks,
-        seed=config.seed,
-        positions=config.positions,
-        views=config.views,
-        targets=config.targets,
+        codebook=codebook,
+        **_token_options(config),
         progress=progress,
     )
     _check_k(config, sample.shape)
@@ -136,6 +134,21 @@ def _token_graph_statistics(
         "with 95 % intervals"
     )
     return token_statistics(sample, _require_number(config.k), seed=config.seed, description=description)
+
+
+def _fit_codebook(config: GraphConfig, images: ImageSet) -> Codebook:
+    return fit_codebook(images, _require_number(config.patch), _require_number(config.codes), seed=config.seed)
+
+
+def _token_options(config: GraphConfig) -> dict[str, Any]:
+    """Return the options that `token_sample` and `sharded_token_graph` share."""
+    return {
+        "n_masks": config.masks,
+        "seed": config.seed,
+        "positions": config.positions,
+        "views": config.views,
+        "targets": config.targets,
+    }
 
 
 def _sharded_token_graph_statistics(
@@ -158,19 +171,13 @@ def _sharded_token_graph_statistics(
             bytes_per_pair=SHARDED_BYTES_PER_PAIR,
             sorts_per_pair=SORTS_PER_PAIR_AND_VALUE * _require_number(config.k) / 3,  # one graph in place of three
         )
-    book = process_group.run_on_root(
-        lambda: fit_codebook(images, _require_number(config.patch), _require_number(config.codes), seed=config.seed)
-    )
+    codebook = process_group.run_on_root(lambda: _fit_codebook(config, images))
     mine = np.array_split(np.arange(len(images)), process_group.world_size)[process_group.rank]
     graph = sharded_token_graph(
         images.take(mine) if len(mine) else None,
         law,
-        codebook=book,
-        n_masks=config.masks,
-        seed=config.seed,
-        positions=config.positions,
-        views=config.views,
-        targets=config.targets,
+        codebook=codebook,
+        **_token_options(config),
         process_group=process_group,
         progress=progress,
     )
