@@ -148,6 +148,7 @@ def test_labels_at_the_limits_are_taken() -> None:
     found = check_labels(np.array([0, 9_999], np.uint16), 2)
     assert found.tolist() == [0, 9_999]
     assert found.dtype == np.int64
+    assert check_labels([3, 3], 2).tolist() == [3, 3]  # one class is enough
     assert check_labels(None, 2) is None
 
 
