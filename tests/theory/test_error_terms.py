@@ -139,12 +139,12 @@ def test_what_is_never_tight_holds_beyond_its_rounding_error(factor, verdict, sc
 @pytest.mark.parametrize("direction", [">=", "<="])
 @pytest.mark.parametrize(("scale", "error"), [(1.0, 0.0), (1.0, 1e-3), (1e6, 0.0)])
 def test_a_bound_is_better_than_the_trivial_one_by_more_than_rounding(direction, scale, error):
-    least = max(1e-10 * scale, error)
+    least, trivial = max(1e-10 * scale, error), 2.0
     toward = 1.0 if direction == ">=" else -1.0
     for part, verdict in ((-1.0, Verdict.VACUOUS), (0.99, Verdict.VACUOUS), (1.01, Verdict.HOLDS)):
-        rhs = Estimate(toward * part * least, error)
+        rhs = Estimate(trivial + toward * part * least, error)
         compared = replace(BARE, lhs=Estimate(toward * 1e6), rhs=rhs, direction=direction, scale=scale)
-        assert compared.verdict(0.0)[0] is verdict
+        assert compared.verdict(trivial)[0] is verdict
     assert replace(compared, rhs=compared.lhs, direction="==").verdict(compared.lhs)[0] is Verdict.TIGHT
 
 

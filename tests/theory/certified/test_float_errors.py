@@ -99,8 +99,8 @@ def test_a_bound_in_balls_is_better_than_the_trivial_one_by_more_than_a_part_of_
     toward = 1.0 if direction == ">=" else -1.0
     sides = Sides(
         lhs=lambda graph: ball(toward * 5.0),
-        rhs=lambda graph: ball(toward * part * 5e-10),
-        trivial=lambda graph: ball(0.0),
+        rhs=lambda graph: ball(toward * part * 5e-10) + 2,
+        trivial=lambda graph: ball(2.0),
     )
     theorem = Theorem("bare", "a, b", "nobody", (), lhs=lambda: 0.0, rhs=lambda: 0.0, direction=direction)
     assert certify(theorem, MaskGraph.from_joint([[1.0]]), sides=sides).verdict is verdict
