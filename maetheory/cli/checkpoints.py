@@ -10,8 +10,8 @@ import typer
 
 from maetheory.cli.options import Checkpoint, Device, Json, MeasuredData, Seed, with_loading_options
 from maetheory.cli.output_folder import hold_output_folder
-from maetheory.cli.program import app
-from maetheory.cli.terminal import print_result, show_progress, terminal_options
+from maetheory.cli.program import GATE_FAILED, app
+from maetheory.cli.terminal import print_note, print_result, show_progress, terminal_options
 
 
 @app.command()
@@ -50,7 +50,13 @@ def collapse(
         typer.Option(help="last, all, or a number: 0 is the embedding, -1 the last layer."),
     ] = "last",
     final_norm: Annotated[bool, typer.Option(help="Apply the encoder's final norm.")] = True,
-    limit: Annotated[int | None, typer.Option(help="Number of test images; all by default.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of test images; by default at most 10 000, or 1000 for encoders of more than 5e9 "
+            "floating-point operations an image."
+        ),
+    ] = None,
     array: Annotated[
         str | None, typer.Option(help="Name of the features in a file that holds several arrays or columns of lists.")
     ] = None,
@@ -60,16 +66,39 @@ def collapse(
     ] = None,
     loading: Mapping[str, Any],
     n_initialisations: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--initialisations",
             "--twins",
             min=1,
             help="Number of untrained networks of the same architecture in the random-initialisation baseline, drawn "
             "by the initialisation rule of the checkpoint's code base; each other usual rule adds half as many, for "
-            "the span. Each takes as long as the checkpoint; a single one leaves the answers undecided.",
+            "the span. A single one leaves the answers undecided. By default 3, or 5 with --full.",
         ),
-    ] = 5,
+    ] = None,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="Measure all metrics, features under masks too, and untrained networks on all images. By default: "
+            "what the verdict needs, and untrained networks on a random part of the images.",
+        ),
+    ] = False,
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="Precision of forward passes: fp32, bf16, or auto: bf16 where the CPU (AVX512-BF16, AMX) or GPU "
+            "multiplies bfloat16 natively. Moments and spectra are always float64."
+        ),
+    ] = "auto",
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Exit with 3 if the condition is met by a readout: a metric, one of < <= > >=, and a number, such as "
+            "'effective_rank < 20', or 'collapsed': an answer on complete or dimensional collapse is yes. May be "
+            "repeated."
+        ),
+    ] = None,
     device: Device = None,
     seed: Seed = 0,
     out: Annotated[
@@ -77,27 +106,39 @@ def collapse(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure feature collapse with error bars and baselines (random initialisation, shuffled columns, noise)."""
+    """Measure feature collapse with error bars and baselines (random initialisation, shuffled columns, noise).
+
+    Exit 0: measured; 2: bad input; 3: a condition of --fail-if is met.
+    """
     from maetheory.checkpoints.device import usable_device
+    from maetheory.evaluation.collapse.conditions import condition_metrics, parse_condition
+    from maetheory.evaluation.features.precision import resolve_precision
     from maetheory.reports.collapse import collapse_document, collapse_text
     from maetheory.reports.collapse_files import write_collapse_report
+    from maetheory.reports.collapse_plan import Effort, default_limit
     from maetheory.reports.default_images import load_measured_images
     from maetheory.reports.feature_diagnosis import diagnose_files
 
+    conditions = [parse_condition(one) for one in fail_if or ()]
     torch_device = usable_device(device or "cpu")
+    effort = Effort(
+        full, condition_metrics(conditions), n_initialisations, resolve_precision(precision, torch_device), print_note
+    )
     with hold_output_folder(out):
         with show_progress() as progress:
             diagnoses = diagnose_files(
                 checkpoints,
-                lambda options, reports: load_measured_images(data, reports, limit, progress, options),
+                lambda options, reports: load_measured_images(
+                    data, reports, default_limit(reports) if limit is None else limit, progress, options
+                ),
                 array=array,
                 prefix_tokens=prefix_tokens,
                 readouts=readout,
                 layers=layer,
                 final_norm=final_norm,
-                n_initialisations=n_initialisations,
                 seed=seed,
                 progress=progress,
+                effort=effort,
                 **loading,
                 device=torch_device,
             )
@@ -105,4 +146,10 @@ def collapse(
             if out is not None:
                 write_collapse_report(out, diagnoses)
         finally:  # what was measured is printed even if the folder cannot be written
-            print_result(collapse_document(diagnoses), as_json, lambda: collapse_text(diagnoses, **terminal_options()))
+            print_result(
+                collapse_document(diagnoses, conditions),
+                as_json,
+                lambda: collapse_text(diagnoses, conditions, **terminal_options()),
+            )
+    if any(one.met for diagnosis in diagnoses for one in diagnosis.results_of(conditions)):
+        raise typer.Exit(GATE_FAILED)

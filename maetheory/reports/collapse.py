@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from maetheory.core import printable, provenance
 from maetheory.core.json_documents import json_ready
-from maetheory.evaluation.collapse.formatting import format_interval, format_number
+from maetheory.evaluation.collapse.answer import at_this_n
+from maetheory.evaluation.collapse.conditions import Condition
+from maetheory.evaluation.collapse.formatting import format_interval, format_number, format_value_with_error
+from maetheory.reports.collapse_tables import (
+    RANK_ALIASES,
+    comparison_table,
+    convention_label,
+    limit_text,
+    ranges_table,
+    remarks,
+    yardstick_table,
+)
 from maetheory.reports.console import borderless_table, capturing_console
 from maetheory.reports.diagnosis import Diagnosis
 
@@ -34,29 +46,32 @@ COMPACT_METRICS = (
 BASELINE_HEADINGS = {"random_init": "random init", "shuffled": "shuffled", "noise": "noise"}
 """Column of a collapse table -> heading."""
 LEGEND = (
-    "Values are those of the n rows measured. Brackets: interval of two standard errors. For a metric of moments it is "
-    "extrapolated to n → ∞, so the value at this n can lie outside it; for uniformity, TwoNN, coherence, LiDAR and "
-    "mask-pair alignment it lies around the value, for another sample of as many images. "
-    "Random init: untrained networks of the same architecture on the same images, drawn by the code base's own "
-    "initialisation rule; the mean over several draws. The span of effective rank and mean cosine (random_span_low and "
-    "random_span_high in the records) covers the usual rules. "
+    "Values are those of the n rows measured, ± two standard errors for another sample of as many images. n → ∞: the "
+    "value extrapolated to infinitely many images, with its interval, where that is valid. σ: singular values of the "
+    "features, σ²: their squares; not centred unless it is said. "
+    "Untrained networks have the same architecture and see the same images; own rule is the code base's own "
+    "initialisation, with the interval of a further network, and the usual rules are those of all libraries. "
     "Shuffled: each column of the features permuted independently. Noise: Gaussian rows of the same shape, whose "
     "spectrum is that of Marchenko and Pastur. Ranks grow with the number of images: compare them at equal n."
 )
 MAX_PATH_LENGTH = 4096
-_MIN_WIDTH = 100
+_MIN_WIDTH = 110
 
 
-def collapse_text(diagnoses: Sequence[Diagnosis], *, colour: bool = False, width: int = 0) -> str:
+def collapse_text(
+    diagnoses: Sequence[Diagnosis], conditions: Sequence[Condition] = (), *, colour: bool = False, width: int = 0
+) -> str:
     """Return the findings and tables of all checkpoints as text.
 
     Parameters
     ----------
     diagnoses : sequence of Diagnosis
+    conditions : sequence of Condition
+        Those of --fail-if.
     colour : bool
         Whether the text holds the colour codes of a terminal.
     width : int
-        Columns of the terminal; the text uses at least 100.
+        Columns of the terminal; the text uses at least 110.
     """
     from rich.text import Text
 
@@ -64,15 +79,26 @@ def collapse_text(diagnoses: Sequence[Diagnosis], *, colour: bool = False, width
     with console.capture() as captured:
         for one in diagnoses:
             console.print(Text(f"{one.name}: {one.report.dialect}, sha256 {one.report.sha256[:12]}…", style="bold"))
-            for finding in one.findings:
+            for finding in one.yardsticks:
                 console.print(str(finding), markup=False)
             for note in one.notes:
                 console.print(f"note: {note}", markup=False)
             table = one.measurements.table
-            console.print(_rich_table(last_layer_table(table)))
+            metrics, caption = _terminal_columns(last_layer_table(table))
+            for part in (yardstick_table(one.yardsticks), comparison_table(table), metrics):
+                if len(part):
+                    console.print()
+                    console.print(_rich_table(part))
+            for remark in remarks(table, COMPACT_METRICS):
+                console.print(remark, markup=False)
+            console.print(f"{caption}; forward passes in {one.precision}; {more_images_sentence(table)}", markup=False)
+            console.print("\neffective rank beside models that were trained here", markup=False)
+            console.print(_rich_table(ranges_table(table)))
             if table.layer.nunique() > 1:
                 console.print("\neffective rank by layer", markup=False)
                 console.print(_rich_table(effective_rank_table_by_layer(table)))
+            for result in one.results_of(conditions):
+                console.print(f"--fail-if: {result.sentence}", markup=False)
             console.print()
         console.print(LEGEND)
     return captured.get().rstrip()
@@ -91,24 +117,54 @@ def last_layer_table(table: pd.DataFrame, metrics: Sequence[str] | None = COMPAC
     Returns
     -------
     DataFrame
-        readout, metric, value ("value [low, high]"), random init, shuffled, noise, n, d.
+        readout, metric, convention, value ("value ± error"), n → ∞ ("value [low, high]"), random init (where it was
+        measured on all images), shuffled, noise, n, d. RankMe and effective rank have one row where they are shown
+        alike.
     """
     table = table.rename(columns={"random_twin": "random_init"})
     last = table[table.layer == table.layer.iloc[-1]].drop_duplicates(["readout", "metric"])
-    return pd.DataFrame(
-        [
-            {
-                "readout": record["readout"],
-                "metric": record["metric"],
-                "value": format_interval(record),
-                **{heading: format_number(record[name]) for name, heading in BASELINE_HEADINGS.items()},
-                "n": str(record["n"]),
-                "d": str(record["d"]),
-            }
-            for record in last.to_dict("records")
-            if metrics is None or record["metric"] in metrics
-        ]
-    )
+    rows: list[dict[str, str]] = []
+    for record in last.to_dict("records"):
+        if metrics is not None and record["metric"] not in metrics:
+            continue
+        on_all = record.get("random_images", record["images"]) == record["images"]
+        random_init = {} if on_all else {"random_init": np.nan}
+        row = {
+            "readout": record["readout"],
+            "metric": record["metric"],
+            "convention": convention_label(record["metric"], record["convention"]),
+            "value": format_value_with_error(record["value"], at_this_n(record)["error"]),
+            "n → ∞": limit_text(record),
+            **{heading: format_number({**record, **random_init}[name]) for name, heading in BASELINE_HEADINGS.items()},
+            "n": str(record["n"]),
+            "d": str(record["d"]),
+        }
+        if rows and record["metric"] == "rankme" and {**rows[-1], "metric": "rankme"} == row:
+            rows[-1]["metric"] = ", ".join(RANK_ALIASES)
+        else:
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _terminal_columns(metrics: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return the columns of a metric table that fit a terminal, and the rows and dimensions as a phrase."""
+    if metrics.empty:
+        return metrics, ""
+    sizes = dict.fromkeys(f"{row.readout} n = {row.n}, d = {row.d}" for row in metrics.itertuples())
+    empty = [name for name in ("random init", "shuffled") if (metrics[name] == "–").all()]
+    return metrics.drop(columns=["noise", "n", "d", *empty]), "; ".join(sizes)
+
+
+def more_images_sentence(table: pd.DataFrame) -> str:
+    """Return what more images would change: errors, and the effective rank of each readout."""
+    last = table[(table.layer == table.layer.iloc[-1]) & (table.metric == "effective_rank")]
+    parts = []
+    for record in last.drop_duplicates("readout").to_dict("records"):
+        limit = limit_text(record)
+        towards = f"towards {limit}" if limit != "–" else "upwards by an unknown amount"
+        parts.append(f"{record['readout']} from {format_number(record['value'])} {towards}")
+    ranks = f", and the effective rank would move, of {' and of '.join(parts)}" if parts else ""
+    return f"four times as many images (--limit) would halve the errors{ranks}"
 
 
 def effective_rank_table_by_layer(table: pd.DataFrame) -> pd.DataFrame:
@@ -154,7 +210,7 @@ def collapse_records(diagnoses: Sequence[Diagnosis]) -> list[dict[str, Any]]:
     ]
 
 
-def collapse_document(diagnoses: Sequence[Diagnosis]) -> dict[str, Any]:
+def collapse_document(diagnoses: Sequence[Diagnosis], conditions: Sequence[Condition] = ()) -> dict[str, Any]:
     """Return findings, notes, load reports and all records as one JSON-ready document."""
     records = [{k: v for k, v in record.items() if k != "provenance"} for record in collapse_records(diagnoses)]
     return {
@@ -167,6 +223,11 @@ def collapse_document(diagnoses: Sequence[Diagnosis]) -> dict[str, Any]:
                 "sha256": one.report.sha256,
                 "load": json_ready(one.report.to_dict()),
                 "reading": json_ready([finding.to_dict() for finding in one.findings]),
+                "yardsticks": json_ready([finding.to_dict() for finding in one.yardsticks]),
+                "precision": one.precision,
+                "fail_if": json_ready([result.to_dict() for result in one.results_of(conditions)]),
+                "more_images": more_images_sentence(one.measurements.table),
+                "trained_ranges": json_ready(ranges_table(one.measurements.table).to_dict("records")),
                 "notes": list(one.notes),
                 "skipped": list(one.skipped),
                 "growth": json_ready(one.measurements.growth.to_dict("records")),

@@ -22,7 +22,14 @@ from maetheory.figures.collapse import (
     feature_spectra,
 )
 from maetheory.figures.style import paper_style, save_figure
-from maetheory.reports.collapse import LEGEND, collapse_records, effective_rank_table_by_layer, last_layer_table
+from maetheory.reports.collapse import (
+    LEGEND,
+    collapse_records,
+    effective_rank_table_by_layer,
+    last_layer_table,
+    more_images_sentence,
+)
+from maetheory.reports.collapse_tables import comparison_table, ranges_table, remarks
 from maetheory.reports.diagnosis import Diagnosis
 from maetheory.reports.page import Section, write_page
 
@@ -130,7 +137,20 @@ def _write_report_page(stage: Path, diagnoses: Sequence[Diagnosis], pictures: Ma
         "layers": "Effective rank by layer",
     }
     sections = [
-        Section(one.name, tables=[_findings_table(one), last_layer_table(one.measurements.table, None)])
+        Section(
+            one.name,
+            " ".join((more_images_sentence(one.measurements.table) + ".", *remarks(one.measurements.table, None))),
+            tables=[
+                table
+                for table in (
+                    _findings_table(one),
+                    comparison_table(one.measurements.table),
+                    last_layer_table(one.measurements.table, None),
+                    ranges_table(one.measurements.table),
+                )
+                if len(table)
+            ],
+        )
         for one in diagnoses
     ]
     for name, paths in pictures.items():
@@ -157,8 +177,15 @@ def _write_report_page(stage: Path, diagnoses: Sequence[Diagnosis], pictures: Ma
 def _findings_table(one: Diagnosis) -> pd.DataFrame:
     return pd.DataFrame(
         [
-            {"readout": f.readout, "question": f.question, "answer": str(f.answer), "comparison": f.sentence}
-            for f in one.findings
+            {
+                "readout": f.readout,
+                "question": f.question,
+                "yardstick": f.yardstick,
+                "number": f.number,
+                "answer": str(f.answer),
+                "comparison": f.sentence,
+            }
+            for f in one.yardsticks
         ]
     )
 
@@ -174,7 +201,7 @@ def latex_table(diagnoses: Sequence[Diagnosis]) -> str:
     frame = pd.concat(frames, ignore_index=True)
     frame = frame[["checkpoint", *frames[0].columns[:-1]]]
     lines = [
-        r"\begin{tabular}{lll" + "r" * (frame.shape[1] - 3) + "}",
+        r"\begin{tabular}{llll" + "r" * (frame.shape[1] - 4) + "}",
         r"\toprule",
         " & ".join(map(escape_latex, frame.columns)) + r" \\",
         r"\midrule",
@@ -196,6 +223,11 @@ def escape_latex(text: Any) -> str:
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
         "–": "--",
+        "→": r"$\to$",
+        "∞": r"$\infty$",
+        "σ": r"$\sigma$",
+        "²": r"\textsuperscript{2}",
+        "±": r"$\pm$",
         **{sign: "\\" + sign for sign in "&%$#_{}"},
     }
     return "".join(special.get(sign, sign) for sign in printable(str(text), _MAX_CELL_LENGTH))

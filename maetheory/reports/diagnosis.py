@@ -16,6 +16,7 @@ from maetheory.data import ImageSet
 from maetheory.data.folder import DecodeOptions
 from maetheory.data.image_files import abbreviate_names
 from maetheory.evaluation import CollapseMeasurements, measure_collapse
+from maetheory.evaluation.collapse.conditions import Condition, ConditionResult, evaluate_conditions
 from maetheory.evaluation.collapse.random_initialisation import architecture_key
 from maetheory.evaluation.collapse.untrained_comparison import UntrainedMeasurements
 from maetheory.evaluation.collapse.verdict import Finding, assess_collapse, assess_yardsticks
@@ -72,6 +73,10 @@ class Diagnosis:
     def findings(self) -> tuple[Finding, ...]:
         """Answers on complete and dimensional collapse, each with its comparison."""
         return assess_collapse(self.measurements.table)
+
+    def results_of(self, conditions: Sequence[Condition]) -> tuple[ConditionResult, ...]:
+        """Return whether each readout meets each condition."""
+        return evaluate_conditions(conditions, self.measurements.table)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -147,7 +152,14 @@ def diagnose(
             encoder, report = load_checkpoint(path, **load_options)
             key = (architecture_key(encoder), decoding)
             plan = plan_collapse(report, len(chosen), effort, shared=key in untrained)
-            seconds = plan.image_passes * seconds_per_image(encoder, chosen, in_precision)
+            seconds = plan.image_passes * seconds_per_image(
+                encoder,
+                chosen,
+                in_precision,
+                readouts=options["readouts"],
+                layers=options["layers"],
+                final_norm=final_norm,
+            )
             effort.announce(plan.sentence(name, precision, seconds))
             overall.total = overall.finished + plan.image_passes * (len(paths) - number + 1)
             with in_precision():

@@ -73,6 +73,14 @@ def initialisation_rules(encoder: Any) -> tuple[Initialisation, ...]:
     return initialisation_rules_of("maetheory") if isinstance(encoder, ViT | MAE | SimMIM) else ()
 
 
+def architecture_key(encoder: Any) -> Any:
+    """Return a key that is equal for encoders whose untrained networks are the same, None if there are none."""
+    if not isinstance(encoder, Encoder):
+        return None
+    fixed = _fixed_sincos_table(encoder)
+    return encoder.config, encoder.code_base, None if fixed is None else fixed.cpu().numpy().tobytes()
+
+
 def _fixed_sincos_table(encoder: Encoder) -> torch.Tensor | None:
     """Return the position table of an encoder if it is the fixed one of MAE or MoCo-v3."""
     config, prefix = encoder.config, encoder.config.position_prefix

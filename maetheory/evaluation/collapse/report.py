@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pandas as pd
@@ -38,12 +38,15 @@ class CollapseMeasurements:
         readout, layer, who, metric, images, n, value: effective rank and RankMe of random subsets of the images.
     notes : tuple of str
         What to know before quoting a number.
+    untrained : UntrainedMeasurements
+        The untrained networks, for `measure_collapse` of another checkpoint of the same architecture.
     """
 
     table: pd.DataFrame
     spectra: pd.DataFrame
     growth: pd.DataFrame
     notes: tuple[str, ...]
+    untrained: UntrainedMeasurements = field(default_factory=UntrainedMeasurements, repr=False)
 
 
 def collapse_report(encoder: Any, images: Any = None, **options: Any) -> pd.DataFrame:
@@ -208,4 +211,5 @@ def measure_collapse(
         spectra_table(model, untrained),
         sample_size_table(model, untrained),
         notes,
+        untrained,
     )

@@ -1,0 +1,133 @@
+"""Tables of a collapse report beside that of its metrics: questions, untrained networks and models trained here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from maetheory.evaluation.collapse.answer import at_this_n
+from maetheory.evaluation.collapse.calibration import DATA_NAMES, trained_ranges
+from maetheory.evaluation.collapse.formatting import format_interval, format_number, format_value_with_error
+from maetheory.evaluation.collapse.verdict import Finding
+from maetheory.metrics import CONVENTIONS
+
+SQUARED_METRICS = frozenset(
+    {"stable_rank", "participation_ratio", "nesum", "alpha_req", "matrix_entropy", "iso_score", "lidar"}
+)
+"""Metrics of eigenvalues, squared singular values, under every convention."""
+UNIT_ROW_METRICS = frozenset(
+    {"mean_cosine", "umae_uniformity", "uniformity", "self_cluster", "direction_std", "mask_pair_alignment"}
+)
+RANK_ALIASES = ("effective_rank", "rankme")
+"""Metrics that differ by RankMe's ε only, and appear in one row where they are shown alike."""
+
+
+def yardstick_table(findings: Sequence[Finding]) -> pd.DataFrame:
+    """Return the questions as text: readout, question, number, yardstick, answer."""
+    return pd.DataFrame(
+        [
+            {
+                "readout": one.readout,
+                "question": one.question,
+                "number": one.number,
+                "compared with": one.yardstick.partition(", against ")[2],
+                "answer": str(one.answer),
+            }
+            for one in findings
+        ]
+    )
+
+
+def comparison_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the metrics that questions compare with untrained networks, all on the same images, as text.
+
+    Returns
+    -------
+    DataFrame
+        readout, metric, this file, the code base's rule and all usual rules with their intervals, images; empty without
+        untrained networks.
+    """
+    if "same_images" not in table:
+        return pd.DataFrame()
+    last = table[table.layer == table.layer.iloc[-1]].drop_duplicates(["readout", "metric"])
+    rows = []
+    for record in last[last.same_images.notna()].to_dict("records"):
+        same = at_this_n(record, "same_images")
+        rule = {"value": record["random_init"], "low": record["random_init_low"], "high": record["random_init_high"]}
+        rows.append(
+            {
+                "readout": record["readout"],
+                "metric": record["metric"],
+                "this file": format_value_with_error(same["value"], same["error"]),
+                "untrained, own rule": format_interval(rule),
+                "all usual rules": f"{format_number(record['random_span_low'])} to "
+                f"{format_number(record['random_span_high'])}",
+                "images": str(int(record["random_images"])),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def ranges_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the effective rank of each readout beside its ranges in models that were trained here, as text.
+
+    Returns
+    -------
+    DataFrame
+        model, a column for each readout, of d, n, seeds; the first row is this file.
+    """
+    last = table[(table.layer == table.layer.iloc[-1]) & (table.metric == "effective_rank")]
+    records = {str(one["readout"]): one for one in last.drop_duplicates("readout").to_dict("records")}
+    rows: dict[str, dict[str, str]] = {}
+    for readout, record in records.items():
+        rows.setdefault("this file", {})[readout] = format_number(record["value"])
+        rows["this file"] |= {"of d": str(record["d"]), "n": str(record["n"]), "seeds": ""}
+        for row in trained_ranges("effective_rank", readout).itertuples():
+            model = f"{_model_name(str(row.objective))}, {DATA_NAMES.get(str(row.dataset), str(row.dataset))}"
+            rows.setdefault(model, {})[readout] = f"{row.low:.3g}-{row.high:.3g}"
+            rows[model] |= {"of d": str(row.d), "n": str(row.images), "seeds": str(row.seeds)}
+    columns = ["model", *records, "of d", "n", "seeds"]
+    return pd.DataFrame([{"model": model, **row} for model, row in rows.items()], columns=columns)
+
+
+def convention_label(metric: str, convention: str) -> str:
+    """Return what a convention takes: singular values or their squares, of features or of centred features.
+
+    Examples
+    --------
+    >>> convention_label("effective_rank", "roy-vetterli-2007"), convention_label("alpha_req", "ranks-10-99")
+    ('σ', 'σ², centred')
+    """
+    if metric in UNIT_ROW_METRICS:
+        return "unit rows"
+    known = {one.name: one for one in CONVENTIONS.get(metric, ())}.get(convention)
+    if known is None or metric in ("twonn", "coherence"):
+        return "–"
+    power = "σ²" if known.squared or metric in SQUARED_METRICS else "σ"
+    return f"{power}, centred" if known.centred else power
+
+
+def limit_text(record: dict[Any, Any]) -> str:
+    """Return the n → ∞ value with its interval, "–" where there is none."""
+    if np.isnan(record.get("limit", np.nan)):
+        return "–"
+    return format_interval({"value": record["limit"], "low": record["limit_low"], "high": record["limit_high"]})
+
+
+def remarks(table: pd.DataFrame, metrics: Sequence[str] | None) -> Iterator[str]:
+    """Yield the notes of metrics of the last layer, such as r² of a power law, and why some have no n → ∞ value."""
+    last = table[table.layer == table.layer.iloc[-1]].drop_duplicates(["readout", "metric"])
+    shown = last if metrics is None else last[last.metric.isin(metrics)]
+    for row in shown.itertuples():
+        if row.note and not row.note.startswith("no interval: "):
+            yield f"{row.metric}, {row.readout}: {row.note.partition('; no interval: ')[0]}"
+    if "no_limit" in shown:
+        for reason, rows in shown[shown.no_limit != ""].groupby("no_limit", sort=False):
+            yield f"no n → ∞ value of {', '.join(dict.fromkeys(rows.metric))}: {reason}"
+
+
+def _model_name(objective: str) -> str:
+    return "untrained (Xavier)" if objective == "random" else objective
