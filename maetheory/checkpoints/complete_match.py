@@ -15,6 +15,7 @@ from maetheory.checkpoints.dialects.eva import EVA_DIALECTS
 from maetheory.checkpoints.dialects.infer import infer_config
 from maetheory.checkpoints.dialects.match import DialectMatch, match_dialects, search_matches, to_canonical_names
 from maetheory.checkpoints.dialects.model_names import stated_model_name
+from maetheory.checkpoints.dialects.other_contents import other_contents_error
 from maetheory.checkpoints.dialects.rotary import refuse_possible_rotary
 from maetheory.checkpoints.dialects.stated_values import pickled_module_values, stored_configuration_values
 from maetheory.checkpoints.dialects.unrecognised import no_encoder_error
@@ -94,7 +95,8 @@ def complete_match(
         errors += more_errors
         complete = _matches_of_only_encoder(complete)
     if not complete:
-        raise errors[0] if errors else no_encoder_error(contents, dialects)
+        known = other_contents_error(contents)
+        raise known or (errors[0] if errors else no_encoder_error(contents, dialects))
     first = complete[0]
     for other in complete[1:]:
         if _at_same_place(first.match, other.match) and not _equal_state_dicts(first.tensors, other.tensors):

@@ -26,6 +26,7 @@ from maetheory.checkpoints.dialects.model_names import CLIP_MEAN_STD
 from maetheory.checkpoints.dialects.rotary import DINOV3
 from maetheory.checkpoints.dialects.stated_values import stated_image_size
 from maetheory.checkpoints.reading.contents import CheckpointContents
+from maetheory.core import InputError
 
 MODEL = r"(?:(?:vit|deit|dinov2|dinov2_with_registers|dinov3_vit|ijepa)\.)?"
 LAYER = MODEL + r"(?:encoder\.)?layers?\.(\d+)\."
@@ -108,7 +109,15 @@ def sidecar_json(contents: CheckpointContents, name: str) -> Mapping[str, Any]:
 
 
 def _config_values_from_config_json(config: Mapping[str, Any]) -> dict[str, ConfigValue]:
-    """Return the architecture that config.json states, and the usual mean and std of its model type."""
+    """Return the architecture that config.json states, and the usual mean and std of its model type.
+
+    Raises
+    ------
+    InputError
+        If its patches overlap.
+    """
+    if "frequency_stride" in config or "time_stride" in config:
+        raise InputError("by config.json its patches of a spectrogram overlap (AST), which no encoder here computes")
     found = {
         "heads": config.get("num_attention_heads"),
         "eps": config.get("layer_norm_eps"),

@@ -11,13 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from maetheory.checkpoints.reading.other_files import kind_of_bytes
 from maetheory.core import InputError, printable
 from maetheory.core.files import open_regular_file
 
 MAX_JSON_BYTES = 16 * 2**20
 MAX_JSON_DIGITS = 19  # those of 64 bits
 MAX_ARGUMENT_DIGITS = 38  # those of 128 bits, as random seeds have
-SIDECAR_NAMES = ("config.json", "preprocessor_config.json", "args.json")
+SIDECAR_NAMES = ("config.json", "preprocessor_config.json", "args.json", "adapter_config.json")
 LFS_POINTER = b"version https://git-lfs"
 MARKUP_PREFIXES = (b"<!doctype", b"<html", b"<?xml")
 KNOWN_SIGNATURES = (
@@ -68,6 +69,8 @@ def read_magic_bytes(path: Path) -> bytes:
     kind = next((words for signature, words in KNOWN_SIGNATURES if magic.startswith(signature)), None)
     if kind is not None:
         raise InputError(f"it is {kind}, not a checkpoint" + ("; unpack it first" if "packed" in kind else ""))
+    if kind := kind_of_bytes(path.name, magic):
+        raise InputError(kind)
     return magic
 
 

@@ -89,7 +89,7 @@ def files_to_download(files: Sequence[str], name: str) -> list[str]:
     ['model.safetensors', 'config.json']
     """
     top = [file for file in files if "/" not in file]
-    sidecars = [file for file in (*SIDECAR_NAMES, "adapter_config.json") if file in top]
+    sidecars = [file for file in SIDECAR_NAMES if file in top]
     for usual in WEIGHT_FILE_NAMES:
         if usual in top:
             stem = usual.removesuffix(".index.json").rpartition(".")[0]

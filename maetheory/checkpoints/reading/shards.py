@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from maetheory.checkpoints.reading.files import read_json
+from maetheory.checkpoints.reading.other_files import deepspeed_weights, kind_of_folder, without_training_state
 from maetheory.checkpoints.reading.tensor_names import check_listed_names
 from maetheory.core import InputError, printable
 
@@ -34,11 +35,16 @@ def find_weights_file(folder: Path) -> Path:
     for name in WEIGHT_FILE_NAMES:
         if (folder / name).is_file():
             return folder / name
+    if deepspeed := deepspeed_weights(folder):
+        return deepspeed
     files = sorted(path for path in folder.iterdir() if path.suffix in WEIGHT_SUFFIXES and path.is_file())
+    files = without_training_state(files) or files
     if len(files) > 1:
         raise InputError(
             f"the folder holds several checkpoints ({printable(', '.join(f.name for f in files))}); name one"
         )
+    if not files and (kind := kind_of_folder(folder)):
+        raise InputError(f"it {kind}")
     if not files:
         raise InputError(
             f"the folder holds no checkpoint; expected {', '.join(WEIGHT_FILE_NAMES)}, or folders step-* of a run"

@@ -24,18 +24,18 @@ _ZIP_END, _ZIP64_END = b"PK\x05\x06", b"PK\x06\x06"
 _ZIP_END_BYTES, _ZIP_COMMENT_BYTES = 22, 2**16
 
 
-def check_safetensors_header(path: Path, header_bytes: int) -> None:
+def check_safetensors_header(path: Path, header_bytes: int, max_tensors: int = MAX_STATE_DICT_TENSORS) -> None:
     """Check the number of tensors of a safetensors file by the braces of its header, before the header is parsed.
 
     Raises
     ------
     InputError
-        If it has more than `MAX_STATE_DICT_TENSORS`.
+        If it has more than `max_tensors`.
     """
     with path.open("rb") as file:
         file.seek(8)
         header = file.read(header_bytes)
-    _check_number_of_tensors(header.count(b"{") - 2)  # one around all, and one around the metadata
+    _check_number_of_tensors(header.count(b"{") - 2, max_tensors)  # one around all, and one around the metadata
 
 
 def check_zip_directory(path: Path) -> None:
@@ -93,9 +93,7 @@ def check_listed_names(names: Mapping[str, Any]) -> None:
     _check_number_of_tensors(len(names))
 
 
-def _check_number_of_tensors(number: int) -> None:
+def _check_number_of_tensors(number: int, max_tensors: int = MAX_STATE_DICT_TENSORS) -> None:
     """Refuse more tensors in one dict than any Vision Transformer has."""
-    if number > MAX_STATE_DICT_TENSORS:
-        raise InputError(
-            f"it names more than {MAX_STATE_DICT_TENSORS} tensors, where a Vision Transformer has some hundred"
-        )
+    if number > max_tensors:
+        raise InputError(f"it names more than {max_tensors} tensors, where a Vision Transformer has some hundred")

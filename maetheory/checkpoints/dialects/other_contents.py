@@ -1,0 +1,146 @@
+"""What a file holds that is no encoder here: adapters, flattened or quantised weights, optimisers, other networks.
+
+Each kind is known by names or types of its tensors, and its sentence says what to do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from maetheory.checkpoints.dialects.match import find_state_dicts
+from maetheory.checkpoints.reading.contents import CheckpointContents
+from maetheory.core import InputError, printable
+
+State = Mapping[str, Tensor]
+OPTIMISER_KEYS = ({"state", "param_groups"}, {"optimizer_state_dict"}, {"base_optimizer_state"}, {"optimizer"})
+
+
+class Kind(NamedTuple):
+    """What a state dict holds, what to do, and the test that tells it."""
+
+    holds: str
+    remedy: str
+    fits: Callable[[State], Any]
+
+
+def _any_name(pattern: str) -> Callable[[State], Any]:
+    """Return a test of whether a name matches."""
+    compiled = re.compile(pattern)
+    return lambda state: any(compiled.fullmatch(name) for name in state)
+
+
+def _widths_vary(state: State) -> bool:
+    """Return whether the first norms of the blocks have several widths, as in networks that merge patches."""
+    widths = {
+        value.shape for name, value in state.items() if re.fullmatch(r"(?:[a-z_]+\.)*blocks\.\d+\.norm1\.weight", name)
+    }
+    return len(widths) > 1
+
+
+def _is_integer(state: State) -> bool:
+    """Return whether matrices are stored as integers of eight bits."""
+    return any(value.ndim == 2 and value.dtype in (torch.int8, torch.uint8) for value in state.values())
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind(
+        "weights without values, as DeepSpeed ZeRO-3 and FSDP leave them in the file of one process",
+        "gather them first, with DeepSpeed by the zero_to_fp32.py beside the checkpoint",
+        lambda state: len(state) > 3 and all(value.numel() == 0 for value in state.values()),
+    ),
+    Kind(
+        "weights that FSDP has flattened into vectors",
+        "save them with StateDictType.FULL_STATE_DICT",
+        _any_name(r"(?:.*\.)?_?flat_param(?:_\d+)?"),
+    ),
+    Kind(
+        "adapters (LoRA or another of peft) that are not merged with the weights they change",
+        "merge them with merge_and_unload() and save the model",
+        _any_name(r"(?:.*\.)?(?:lora_\w+|adapter_\w+|ia3_l|hada_\w+|lokr_\w+|oft_\w+)(?:\..*)?"),
+    ),
+    Kind(
+        "weights quantised to integers",
+        "save the model in floating point",
+        lambda state: (
+            _is_integer(state)
+            or _any_name(r"(?:.*\.)?(?:SCB|qweight|qzeros|absmax|quant_map|_packed_params\..*|weight_scale)")(state)
+        ),
+    ),
+    Kind(
+        "fairseq's data2vec 2.0, with an encoder for each modality",
+        "convert it to transformers' Data2VecVision, which is read",
+        _any_name(r"(?:.*\.)?modality_encoders\..*"),
+    ),
+    Kind(
+        "a MultiMAE, with an adapter for each modality",
+        "only encoders of one kind of image are read",
+        _any_name(r"(?:.*\.)?input_adapters\..*"),
+    ),
+    Kind(
+        "a network of videos, whose patches have a length in time",
+        "only encoders of images are read",
+        lambda state: any(value.ndim == 5 and "patch" in name for name, value in state.items()),
+    ),
+    Kind(
+        "an encoder with a patch embedding for each group of channels (SatMAE)",
+        "only encoders with one patch embedding are read",
+        _any_name(r"(?:.*\.)?(?:patch_embed\.\d+\.proj\..*|channel_embed)"),
+    ),
+    Kind(
+        "a hierarchical transformer with stages of several widths (ConvMAE, Hiera, MViT)",
+        "only encoders of one width are read",
+        lambda state: (
+            _any_name(r"(?:.*\.)?(?:patch_embed[1-4]\.proj|blocks[1-4]\.\d+)\..*")(state) or _widths_vary(state)
+        ),
+    ),
+    Kind(
+        "a hybrid, whose patches come from a convolutional network",
+        "put timm's config.json with its architecture beside it and install timm (pip install maetheory[timm])",
+        _any_name(r"(?:.*\.)?patch_embed\.backbone\..*"),
+    ),
+    Kind(
+        "a Segment Anything encoder, with attention in windows and its own relative positions",
+        "it computes something else than the encoders here",
+        _any_name(r"(?:.*\.)?attn\.rel_pos_[hw]"),
+    ),
+    Kind(
+        "a transformer with differential attention",
+        "it computes something else than the encoders here",
+        _any_name(r"(?:.*\.)?lambda_[qk]1"),
+    ),
+    Kind(
+        "a transformer with several attentions side by side in a block",
+        "it computes something else than the encoders here",
+        _any_name(r"(?:.*\.)?blocks\.\d+\.attns\.\d+\..*"),
+    ),
+)
+
+
+def other_contents_error(contents: CheckpointContents) -> InputError | None:
+    """Return an error that names what a file holds instead of an encoder; None if it is of no known kind."""
+    states = list(dict(find_state_dicts(contents.tree)).values())
+    for state in sorted(states, key=len, reverse=True):
+        kind = next((kind for kind in KINDS if kind.fits(state)), None)
+        if kind is not None:
+            return InputError(f"{contents.path} holds {kind.holds}{_base_model(contents)}; {kind.remedy}")
+    keys = set(contents.tree) if isinstance(contents.tree, Mapping) else set()
+    if not states and any(names <= keys for names in OPTIMISER_KEYS):
+        return InputError(f"{contents.path} holds the state of an optimiser and no weights; pass the file of the model")
+    if not states and "shadow_params" in keys:
+        return InputError(
+            f"{contents.path} holds averaged weights without names (torch-ema); copy them into the model and save its "
+            "state_dict"
+        )
+    return None
+
+
+def _base_model(contents: CheckpointContents) -> str:
+    """Return the model that adapters belong to, where their configuration names it."""
+    record = contents.sidecars.get("adapter_config.json")
+    name = record.get("base_model_name_or_path") if isinstance(record, Mapping) else None
+    return f", of {printable(name, 200)}" if isinstance(name, str) else ""

@@ -1,0 +1,99 @@
+"""Files and folders of other frameworks: what they are, and how to turn them into what is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+JAX_REMEDY = "load it with timm (timm.create_model(NAME, checkpoint_path=FILE)) and save the state_dict"
+FLAX_REMEDY = "load it with transformers (from_pretrained(FOLDER, from_flax=True)) and call save_pretrained"
+KERAS_REMEDY = "save its weights as safetensors under the names of a code base that is read"
+TEXT_BYTES = frozenset(range(32, 127)) | {9, 10, 13}
+NAMES_OF_TRAINING_STATE = (  # of accelerate, Hugging Face's Trainer and DeepSpeed
+    "optim*",
+    "scheduler*",
+    "random_states*",
+    "rng_state*",
+    "training_args.bin",
+    "scaler*",
+    "*_optim_states.pt",
+)
+FOLDER_KINDS = (
+    (
+        "*.distcp",
+        "is a checkpoint of torch.distributed.checkpoint: run `python -m "
+        "torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER weights.pt` and pass weights.pt",
+    ),
+    ("saved_model.pb", f"is a SavedModel of TensorFlow: {KERAS_REMEDY}"),
+    ("_METADATA", "is a checkpoint of Orbax (JAX): restore it there, and save the weights as safetensors"),
+    ("*.msgpack", f"holds weights of Flax: {FLAX_REMEDY}"),
+    ("*.h5", f"holds weights of Keras: {KERAS_REMEDY}"),
+    ("*.onnx", "holds an ONNX graph: pass the checkpoint that it was exported from"),
+    ("zero_pp_rank_*", "holds what DeepSpeed has partitioned: run its zero_to_fp32.py, and pass what that writes"),
+)
+
+
+def kind_of_bytes(name: str, magic: bytes) -> str:
+    """Return what a file of another framework is and what to do, by its name and first bytes; "" for other files.
+
+    Examples
+    --------
+    >>> kind_of_bytes("vit.onnx", b"")
+    'it is an ONNX graph: pass the checkpoint that it was exported from'
+    >>> kind_of_bytes("vit.pth", b"Invalid username or password.")
+    "it is a text ('Invalid username or password.'), so it is damaged, or no checkpoint"
+    """
+    if name.endswith(".onnx") or (
+        magic[:1] == b"\x08" and any(word in magic[:64] for word in (b"pytorch", b"onnx", b"tf2onnx"))
+    ):
+        return "it is an ONNX graph: pass the checkpoint that it was exported from"
+    if name.endswith(".msgpack"):
+        return f"it is a Flax file: {FLAX_REMEDY}"
+    if magic[257:262] == b"ustar":
+        return "it is a tar archive, not a checkpoint; unpack it first"
+    if name.endswith((".tflite", ".mlmodel", ".engine", ".pb")):
+        return "it is a compiled network, not a checkpoint; pass the checkpoint that it was made from"
+    text = magic.strip()
+    if len(text) > 3 and set(text) <= TEXT_BYTES and not text.startswith((b"(", b"c", b"}")):
+        line = text.splitlines()[0][:60].decode("ascii")
+        kind = "a JSON text" if text[:1] in (b"{", b"[") else "a text"
+        return f"it is {kind} ({line!r}), so it is damaged, or no checkpoint"
+    return ""
+
+
+def kind_of_archive(members: Iterable[str]) -> str:
+    """Return what a zip archive without a pickle is, by the names of its members.
+
+    Examples
+    --------
+    >>> kind_of_archive(["embedding/kernel.npy", "cls.npy"])[:56]
+    'of NumPy arrays, as JAX code writes them (.npz): load it'
+    """
+    names = list(members)
+    if names and all(name.endswith(".npy") for name in names):
+        return f"of NumPy arrays, as JAX code writes them (.npz): {JAX_REMEDY}"
+    if any(name.endswith(".weights.h5") for name in names):
+        return f"of Keras: {KERAS_REMEDY}"
+    return "of other files"
+
+
+def kind_of_folder(folder: Path) -> str:
+    """Return what a folder without a checkpoint is and what to do; "" for other folders."""
+    if (folder / "adapter_config.json").is_file() and not list(folder.glob("adapter_model.*")):
+        return "holds the configuration of adapters without their weights"
+    return next((words for pattern, words in FOLDER_KINDS if any(folder.glob(pattern))), "")
+
+
+def deepspeed_weights(folder: Path) -> Path | None:
+    """Return the file of weights in the newest step of a folder of DeepSpeed, which the file ``latest`` names."""
+    latest = folder / "latest"
+    if not latest.is_file() or latest.stat().st_size > 200:
+        return None
+    name = latest.read_text(encoding="utf-8", errors="replace").strip()
+    weights = folder / Path(name).name / "mp_rank_00_model_states.pt"
+    return weights if name and weights.is_file() else None
+
+
+def without_training_state(files: Iterable[Path]) -> list[Path]:
+    """Return the files that are not named as the state of an optimiser, a schedule or random numbers."""
+    return [file for file in files if not any(file.match(pattern) for pattern in NAMES_OF_TRAINING_STATE)]

@@ -1,0 +1,173 @@
+"""Files that people have and that are no encoder here are named, with what to do; none is read as something else."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from maetheory.checkpoints import Encoder, EncoderConfig, inspect_checkpoint
+from maetheory.core import InputError
+
+STATE = Encoder(EncoderConfig(8, 2, 3, 24, 2, 3, 24, 48)).state_dict()
+LORA = {"attn.qkv.lora_A.default.weight": torch.zeros(2, 24), "attn.qkv.lora_B.default.weight": torch.zeros(72, 2)}
+
+
+def prefixed(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {prefix + name: value for name, value in state.items()}
+
+
+def without(*names: str) -> dict[str, Tensor]:
+    return {name: value for name, value in STATE.items() if name not in names}
+
+
+TREES: dict[str, tuple[Any, str]] = {
+    "ZeRO-3": (
+        {"module": {name: torch.empty(0) for name in STATE}},
+        "without values, as DeepSpeed ZeRO-3 .* zero_to_fp32",
+    ),
+    "FSDP": (
+        {"model": {"_fsdp_wrapped_module._flat_param": torch.zeros(9)}},
+        "flattened into vectors; save .*FULL_STATE",
+    ),
+    "adapter": (prefixed(LORA, "base_model.model.blocks.0."), r"adapters \(LoRA .* merge them with merge_and_unload"),
+    "adapted model": ({**STATE, **prefixed(LORA, "blocks.0.")}, r"adapters \(LoRA"),
+    "int8": (
+        {name: value.to(torch.int8) for name, value in STATE.items()},
+        "quantised to integers; save .* floating point",
+    ),
+    "bitsandbytes": ({**STATE, "blocks.0.attn.qkv.SCB": torch.ones(72)}, "quantised to integers"),
+    "data2vec 2": (
+        {"model": {**STATE, "modality_encoders.IMAGE.extra_tokens": torch.zeros(1, 1, 24)}, "cfg": {}},
+        "fairseq's data2vec 2.0",
+    ),
+    "MultiMAE": ({**without("patch_embed.proj.weight"), "input_adapters.rgb.proj.bias": torch.zeros(24)}, "MultiMAE"),
+    "VideoMAE": (
+        {**STATE, "patch_embed.proj.weight": torch.zeros(24, 3, 2, 2, 2)},
+        "videos, whose patches have a length",
+    ),
+    "SatMAE groups": (
+        {**without("patch_embed.proj.weight"), "patch_embed.0.proj.weight": torch.zeros(24, 2, 2, 2)},
+        r"patch embedding for each group of channels \(SatMAE\)",
+    ),
+    "ConvMAE": (
+        {"patch_embed1.proj.weight": torch.zeros(8, 3, 4, 4), "blocks1.0.a": torch.zeros(3)},
+        "stages of several",
+    ),
+    "hierarchical": (
+        {"blocks.0.norm1.weight": torch.zeros(8), "blocks.1.norm1.weight": torch.zeros(16)},
+        r"stages of several widths \(ConvMAE, Hiera",
+    ),
+    "SAM": ({**STATE, "blocks.0.attn.rel_pos_h": torch.zeros(5, 8)}, "Segment Anything"),
+    "differential": ({**STATE, "blocks.0.attn.lambda_q1": torch.zeros(8)}, "differential attention"),
+    "optimiser": ({"state": {0: {"step": 1}}, "param_groups": []}, "state of an optimiser and no weights"),
+    "torch-ema": ({"decay": 0.9, "shadow_params": list(STATE.values())}, "averaged weights without names"),
+}
+
+
+@pytest.mark.parametrize("kind", TREES)
+def test_contents_that_are_no_encoder_are_named(kind: str, tmp_path: Path) -> None:
+    tree, words = TREES[kind]
+    torch.save(tree, tmp_path / "a.pth")
+    with pytest.raises(InputError, match=words) as caught:
+        inspect_checkpoint(tmp_path / "a.pth", heads=3)
+    assert "\n" not in str(caught.value)
+
+
+def _keras(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model.weights.h5", "x")
+
+
+FILES: dict[str, tuple[str, Callable[[Path], object], str]] = {
+    "augreg.npz": (
+        "augreg.npz",
+        lambda path: np.savez(path, cls=np.zeros(3)),
+        r"NumPy arrays, .* \(\.npz\): load it with timm",
+    ),
+    "msgpack": ("flax_model.msgpack", lambda path: path.write_bytes(b"\x82\xa7" + bytes(9)), "Flax file: load it with"),
+    "onnx": ("vit.bin", lambda path: path.write_bytes(b"\x08\x08\x12\x07pytorch" + bytes(300)), "ONNX graph: pass"),
+    "keras": ("vit.keras", _keras, "of Keras: save its weights"),
+    "tar": (
+        "vit.tar",
+        lambda path: path.write_bytes(bytes(257) + b"ustar\x0000" + bytes(300)),
+        "tar archive, .* unpack it",
+    ),
+    "error": (
+        "vit.pth",
+        lambda path: path.write_text('{"message": "Not Found"}'),
+        r"JSON text \('\{\"message\": \"Not Found",
+    ),
+    "text": (
+        "vit.pth",
+        lambda path: path.write_text("Invalid username"),
+        r"a text \('Invalid username'\), so it is damaged",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_files_of_other_frameworks_are_named(kind: str, tmp_path: Path) -> None:
+    name, write, words = FILES[kind]
+    write(tmp_path / name)
+    with pytest.raises(InputError, match=words):
+        inspect_checkpoint(tmp_path / name)
+
+
+FOLDERS = {
+    "__0_0.distcp": "torch.distributed.checkpoint: run `python -m",
+    "saved_model.pb": "SavedModel of TensorFlow",
+    "_METADATA": r"Orbax \(JAX\)",
+    "flax_model.msgpack": "weights of Flax: load it with transformers",
+    "tf_model.h5": "weights of Keras",
+    "model.onnx": "ONNX graph",
+    "adapter_config.json": "configuration of adapters without their weights",
+}
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_folders_of_other_frameworks_are_named(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"{}")
+    with pytest.raises(InputError, match=FOLDERS[name]):
+        inspect_checkpoint(tmp_path)
+
+
+def test_the_state_of_the_training_beside_the_weights_is_passed_over(tmp_path: Path) -> None:
+    """Folders of accelerate, of Hugging Face's Trainer and of DeepSpeed hold one file of weights among others."""
+    torch.save(STATE, tmp_path / "vit.bin")
+    for name in (
+        "optimizer.bin",
+        "scheduler.bin",
+        "random_states_0.pkl",
+        "training_args.bin",
+        "scaler.pt",
+        "rng_state.pth",
+    ):
+        torch.save({"state": {}}, tmp_path / name)
+    assert inspect_checkpoint(tmp_path, heads=3).config.depth == 2
+    torch.save(STATE, tmp_path / "ema.bin")
+    with pytest.raises(InputError, match=r"several checkpoints \(ema\.bin, vit\.bin\); name one"):
+        inspect_checkpoint(tmp_path, heads=3)
+    step = tmp_path / "deepspeed" / "global_step9"
+    step.mkdir(parents=True)
+    torch.save({"module": STATE, "ds_version": "0.14"}, step / "mp_rank_00_model_states.pt")
+    (tmp_path / "deepspeed" / "latest").write_text("global_step9\n")
+    assert inspect_checkpoint(tmp_path / "deepspeed", heads=3).config.depth == 2
+    (tmp_path / "deepspeed" / "latest").write_text("../elsewhere")
+    with pytest.raises(InputError, match="the folder holds no checkpoint"):
+        inspect_checkpoint(tmp_path / "deepspeed", heads=3)
+
+
+def test_adapters_name_their_model(tmp_path: Path) -> None:
+    save_file(prefixed(LORA, "base_model.model.blocks.0."), tmp_path / "adapter_model.safetensors")
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "facebook/vit-mae-base"}))
+    with pytest.raises(InputError, match="the weights they change, of facebook/vit-mae-base; merge them"):
+        inspect_checkpoint(tmp_path)
