@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN := .venv/run.stamp
 DEV := .venv/dev.stamp
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint test slow mutants notebooks figures bench reproduce clean
+.PHONY: help setup fmt lint test slow mutants notebooks docs figures bench reproduce clean
 
 help:  ## say what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ mutants: $(DEV)  ## plant sampled mistakes and see whether a test notices; an ho
 notebooks: $(DEV)  ## execute notebooks/*.py into notebooks/*.ipynb
 	$(BIN)/python notebooks/render.py
 
+docs: $(DEV)  ## build the documentation site into docs/_build; a warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
+
 figures: $(RUN)  ## draw the theory figures into figures/
 	$(BIN)/python -m maetheory figure --out figures
 
@@ -54,5 +57,5 @@ reproduce: $(RUN)  ## train random/MAE/U-MAE on the embedded digits, measure, dr
 	$(BIN)/python -m maetheory reproduce
 
 clean:  ## remove the environment and every cache
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .mutants build dist
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .mutants build dist docs/_build docs/generated
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

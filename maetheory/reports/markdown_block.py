@@ -23,7 +23,7 @@ _RECIPE_SENTENCES = {
     "fine-tuning": "The paper uses the recipe of MAE (He et al. 2022).",
 }
 _SPREAD_SENTENCE = "± is the standard deviation over seeds, or two standard errors over test images for one seed"
-_VERDICT_RULE = (
+VERDICT_RULE = (
     "Verdicts follow one rule. The difference is taken seed by seed and image by image. Its half-width adds in squares "
     "that of Student's interval over seeds and that of the normal interval over test images; images are paired where "
     f"the ledger holds the predictions of both models. {looks_sentence()} A claim is confirmed if the interval lies "
@@ -51,7 +51,7 @@ def markdown_block(ledger: pd.DataFrame) -> str:
         if recipes:
             parts.append(f"{task.capitalize()}: {escape_markdown('; or '.join(recipes))}. {note}")
     if len(verdicts):
-        parts += [_VERDICT_RULE, markdown_table(_verdict_table(verdicts))]
+        parts += [VERDICT_RULE, markdown_table(verdict_table(verdicts))]
     return "\n\n".join(parts)
 
 
@@ -149,7 +149,8 @@ def _own_results_table(own: pd.DataFrame) -> pd.DataFrame:
     return named[["task", "preset", "data, model", "readout", *measured, "seeds", "epochs", "images"]]
 
 
-def _verdict_table(verdicts: pd.DataFrame) -> pd.DataFrame:
+def verdict_table(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Return the result of `claim_verdicts` as texts with the columns of the published table."""
     units = np.where(verdicts.claim.str.contains("accuracy"), " points", "")
     differences = [f"{row.difference:+.3g} ± {row.error:.2g}{unit}" for row, unit in zip(verdicts.itertuples(), units)]
     return pd.DataFrame(

@@ -1,0 +1,25 @@
+"""Pages of the site that are computed from the package, so that they cannot differ from it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from generators.api import api_pages
+from generators.checkpoints import code_base_page
+from generators.commands import command_page
+from generators.included import included_pages
+from generators.metrics import metric_pages
+from generators.statements import statement_pages
+from generators.verdicts import verdict_page
+
+GENERATED = "generated"
+
+
+def write_generated_pages(docs: Path) -> None:
+    """Write all generated pages below ``docs/generated``, replacing those of an earlier build."""
+    folder = docs / GENERATED
+    shutil.rmtree(folder, ignore_errors=True)
+    pages = (statement_pages, metric_pages, command_page, code_base_page, api_pages, included_pages, verdict_page)
+    for write in pages:
+        write(folder, docs.parent)

@@ -1,0 +1,53 @@
+"""The pages of the documentation: their code runs, their claims cover every statement, their commands exist."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from maetheory.cli import app
+from maetheory.theory import THEOREMS
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+CODE = [
+    (page.name, number, code)
+    for page in PAGES
+    for number, code in enumerate(re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.S | re.M))
+    if "vit.pth" not in code  # a file of the reader's
+]
+
+
+@pytest.mark.parametrize(("page", "number", "code"), CODE, ids=[f"{page}-{number}" for page, number, _ in CODE])
+def test_the_code_runs(page: str, number: int, code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a comment after print says is what it prints."""
+    exec(code, {})
+    shown = capsys.readouterr().out.splitlines()
+    said = [line.partition("  # ")[2] for line in code.splitlines() if line.startswith("print(") and "  # " in line]
+    assert all(any(line.startswith(one.partition(":")[0]) for line in shown) for one in said), (page, number, shown)
+
+
+def test_every_statement_has_a_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(DOCS / "generators"))
+    monkeypatch.delitem(sys.modules, "claims", raising=False)
+    from claims import LATEX  # type: ignore[import-not-found]  # a module of the site, not of the package
+
+    assert set(LATEX) == set(THEOREMS)
+
+
+def test_every_command_named_is_there() -> None:
+    commands = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
+    named = {found for page in PAGES for found in re.findall(r"^(?:.*-m )?maetheory ([a-z-]+)", page.read_text(), re.M)}
+    assert named
+    assert named <= commands
+
+
+def test_every_page_is_reached_from_the_index() -> None:
+    index = (DOCS / "index.md").read_text(encoding="utf-8")
+    listed = {line.strip() for block in re.findall(r"```{toctree}(.*?)```", index, re.S) for line in block.splitlines()}
+    for page in PAGES:
+        assert page.stem in {"index", "mutants"} or page.stem in listed, page.name
