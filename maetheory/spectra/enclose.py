@@ -13,6 +13,7 @@ from maetheory.spectra.counting_operator import EPS, Array, CountingOperator
 PROBES = 8
 POWER = 16
 FAILURE_PROBABILITY = 1e-6
+SMALLEST_NORM = 1e-75  # of B: below it ‖BᵀB x‖² underflows, and an iteration sees zeros
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def missed_below(
     -------
     NormBounds
         Lower and upper bound on the norm; the rounding error of a product is taken from the lower one and added to the
-        upper one.
+        upper one. They are 0 and infinity where ‖B‖ is below 1e-75, whose powers underflow.
 
     Raises
     ------
@@ -160,15 +161,19 @@ def missed_below(
     rounding = products.rounding_error
     block, log_scale = _project_out(basis, block), 0.0
     for _ in range(power):
-        block = _project_out(basis, products.rmatmat(products.matmat(block)))
+        image = products.matmat(block)  # (N1, r)
+        block = _project_out(basis, products.rmatmat(image))
         scale = float(np.linalg.norm(block))
         if scale == 0.0:
-            return NormBounds(0.0, rounding * norm, failure_probability)
+            break
         log_scale += np.log(scale)
         block /= scale
-    image = products.matmat(block)  # (N1, r)
+    else:
+        image = products.matmat(block)
     total = float(np.sum(image**2))
-    if total == 0.0:
+    if 0.0 < max(float(np.abs(image).max()), norm) < SMALLEST_NORM:
+        return NormBounds(0.0, np.inf, failure_probability)
+    if scale == 0.0 or total == 0.0:
         return NormBounds(0.0, rounding * norm, failure_probability)
     exponent = np.log(total) + 2.0 * log_scale - np.log(chi2.ppf(failure_probability, probes))
     upper = float(np.exp(exponent / (4 * power + 2)))

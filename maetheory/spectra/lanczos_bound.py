@@ -10,7 +10,7 @@ from scipy.sparse import issparse
 from maetheory.core import InputError
 from maetheory.spectra.connected_components import Indices
 from maetheory.spectra.counting_operator import Array, CountingOperator
-from maetheory.spectra.enclose import FAILURE_PROBABILITY, NormBounds
+from maetheory.spectra.enclose import FAILURE_PROBABILITY, SMALLEST_NORM, NormBounds
 from maetheory.spectra.lanczos import lanczos
 
 STEPS = 32
@@ -53,6 +53,7 @@ def missed_below_by_lanczos(
     -------
     NormBounds
         Lower and upper bound on the norm; both allow for eight times the relative rounding error of a product in λ.
+        They are 0 and infinity where ‖B‖ is below 1e-75, whose powers underflow.
 
     Raises
     ------
@@ -98,6 +99,8 @@ def missed_below_by_lanczos(
         norm = float(np.linalg.norm(products.matmat(pad(basis.toarray() if issparse(basis) else basis)), 2))
     start = project_out(project_out(rng.standard_normal(side)))
     largest = max(float(lanczos(matvec, start, steps).nodes[-1]), 0.0)
+    if 0.0 < max(np.sqrt(largest), norm) < SMALLEST_NORM:
+        return NormBounds(0.0, np.inf, failure_probability)
     relative = (np.log(1.648 * np.sqrt(side) / failure_probability) / (2 * steps - 1)) ** 2
     rounding = ROUNDINGS * products.rounding_error * max(largest, norm**2)  # error of the squared norm
     upper = np.sqrt((largest + rounding) / (1.0 - relative)) if relative < 1.0 else np.inf

@@ -259,10 +259,12 @@ def test_pairs_are_taken_in_chunks_that_bound_the_memory(monkeypatch: pytest.Mon
                 sizes.append(len(key))
             return np.asarray(self)[key]
 
-    monkeypatch.setattr(functionals, "_CHUNK", 7)
     joint = sparse.csr_array(np.full((5, 4), 1 / 20))
-    functionals._mean_squared_distance(joint, np.ones((5, 3)).view(Recorded), np.zeros((4, 3)))
-    assert sizes == [2] * 10
+    for chunk, width, wanted in ((7, 3, [2] * 10), (7, 1, [7, 7, 6]), (7, 0, [7, 7, 6]), (1, 3, [1] * 20)):
+        monkeypatch.setattr(functionals, "_CHUNK", chunk)
+        sizes.clear()
+        functionals._mean_squared_distance(joint, np.ones((5, width)).view(Recorded), np.zeros((4, width)))
+        assert sizes == wanted
 
 
 @pytest.mark.parametrize(

@@ -365,6 +365,18 @@ def test_columns_of_probes_that_vanish_have_no_ratio() -> None:
     assert _largest_norm_ratio(leaking, image, basis, 1.0) == 17.0 / 5.0
 
 
+@pytest.mark.parametrize("bound", MISSED_BOUNDS)
+@pytest.mark.parametrize("deflated", [0, 1])
+@pytest.mark.parametrize("scale", [1e-60, 1e-74, 1e-76, 1e-100])
+def test_norms_whose_powers_underflow_bound_nothing(scale: float, deflated: int, bound) -> None:
+    values = np.array([1.0, 0.9, 0.5, 0.1])
+    found = bound(CountingOperator(scale * np.diag(values)), E[:, :deflated], rng=np.random.default_rng(0))
+    truth = scale * values[deflated]
+    assert found.lower <= truth <= found.upper
+    assert np.isfinite(found.upper) == (scale > 1e-75)
+    assert bound(CountingOperator(np.zeros((4, 4))), E[:, :1], rng=np.random.default_rng(0)).upper == 0.0
+
+
 @pytest.mark.parametrize("steps", [5, 9])
 @pytest.mark.parametrize("norm", [0.5, 30.0, 1e7])
 @pytest.mark.parametrize("form", ["dense", "sparse", "columns"])
