@@ -7,8 +7,9 @@ entry by entry, with positions kept or dropped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import comb, inf
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -46,7 +47,7 @@ def _absolute_differences(one: Law, two: Law) -> list[Ball]:
     return [abs(_probability_at(one, at) - _probability_at(two, at)) for at in {**one, **two}]
 
 
-def relative_differences(one: Law, two: Law) -> list[Ball]:
+def relative_differences(one: Mapping[Any, Ball], two: Mapping[Any, Ball]) -> list[Ball]:
     """Differences |a − b| / max(a, b) of two sparse laws of positive masses; 1 where only one has mass."""
     both = [(one[at], two[at]) for at in one if at in two]
     alone = len(one.keys() ^ two.keys())
