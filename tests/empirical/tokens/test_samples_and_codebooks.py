@@ -268,3 +268,15 @@ def test_the_number_of_features_of_a_law_is_below_the_number_of_images() -> None
     for k in (0, 24):
         with pytest.raises(InputError, match="k must be from 1 to 23"):
             score_law(few, UniformMasks(6, 3), patch=1, k=k, n_masks=2, factor=0.5)
+
+
+def test_two_different_views_and_targets_suffice_for_the_scores_of_a_law() -> None:
+    bits = np.random.default_rng(0).integers(0, 2, (40, 1, 1, 2)).astype(float)
+    found = score_law(
+        ImageSet(bits, np.arange(40) % 2, "bits"), UniformMasks(2, 1), patch=1, k=1, n_masks=2, factor=0.5
+    )
+    assert 0 < found.tokens.pair_label_error.value < 1
+    same = bits.copy()
+    same[:, :, :, 0] = 1.0
+    with pytest.raises(InputError, match="every image shows the same, or hides the same"):
+        score_law(ImageSet(same, np.arange(40) % 2, "ones"), UniformMasks(2, 1), patch=1, k=1, n_masks=2)
