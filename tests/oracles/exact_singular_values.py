@@ -26,3 +26,10 @@ def exact_deflated_norm(matrix: np.ndarray, right: np.ndarray) -> mpmath.mpf:
     with mpmath.workdps(DIGITS):
         b, v = exact_matrix(matrix), exact_matrix(right)
         return exact_singular_values(b - b * v * mpmath.inverse(v.T * v) * v.T)[0]
+
+
+def matrix_with(values: np.ndarray, rows: int, columns: int, seed: int = 9) -> np.ndarray:
+    """Return a dense matrix with the given singular values and random singular vectors."""
+    rng = np.random.default_rng(seed)
+    left, right = (np.linalg.qr(rng.standard_normal((side, len(values))))[0] for side in (rows, columns))
+    return left * np.asarray(values) @ right.T
