@@ -11,12 +11,12 @@ from torch import Tensor
 from maetheory.checkpoints.classifier_head import ClassifierHead, find_classifier_head, is_head_key
 from maetheory.checkpoints.dialects.code_base import infer_code_base
 from maetheory.checkpoints.dialects.dialect import ConfigValue, Dialect
-from maetheory.checkpoints.dialects.eva import EVA_DIALECTS
 from maetheory.checkpoints.dialects.infer import infer_config
 from maetheory.checkpoints.dialects.match import DialectMatch, match_dialects, search_matches, to_canonical_names
 from maetheory.checkpoints.dialects.model_names import stated_model_name
 from maetheory.checkpoints.dialects.other_contents import other_contents_error
 from maetheory.checkpoints.dialects.rotary import refuse_possible_rotary
+from maetheory.checkpoints.dialects.rotary_encoders import EVA_DIALECTS
 from maetheory.checkpoints.dialects.stated_values import pickled_module_values, stored_configuration_values
 from maetheory.checkpoints.dialects.unrecognised import no_encoder_error
 from maetheory.checkpoints.encoder import Encoder

@@ -89,7 +89,7 @@ def rotation_of_patches(
     >>> rotation.cos.shape, rotation.cos[0].tolist()
     (torch.Size([6, 8]), [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
     """
-    rows, columns = (_coordinates(positions, grid, axis) for axis in (0, 1))
+    rows, columns = (_patch_coordinates(positions, grid, axis) for axis in (0, 1))
     row, column = torch.meshgrid(rows, columns, indexing="ij")
     pair = (column, row) if positions.column_first else (row, column)
     axes = torch.stack([one.flatten() for one in pair], -1)  # (p, 2)
@@ -97,10 +97,11 @@ def rotation_of_patches(
         axes = axes.to(frequencies.device)
         angles = sum(axes[:, i, None] * frequencies[i].float().unsqueeze(-2) for i in (0, 1))  # (depth, h, p, e/2)
     else:
-        angles = (axes[:, :, None] * _frequencies(positions, head_dim // 4)).flatten(1)  # (p, 2, e/4) -> (p, e/2)
+        angles = (axes[:, :, None] * _axis_frequencies(positions, head_dim // 4)).flatten(1)  # (p, 2, e/4) -> (p, e/2)
     assert isinstance(angles, Tensor)
     return Rotation(
-        *(_per_feature(part, positions.split_halves) for part in (angles.cos(), angles.sin())), positions.split_halves
+        *(_repeat_per_feature(part, positions.split_halves) for part in (angles.cos(), angles.sin())),
+        positions.split_halves,
     )
 
 
@@ -122,16 +123,16 @@ def rotate(x: Tensor, rotation: Rotation) -> Tensor:
 
 def select_patches(rotation: Rotation, indices: Tensor) -> Rotation:
     """Return the rotation (B, 1 or heads, v, e) of the patches at `indices` (B, v), of one block's rotation."""
-    return rotation._replace(cos=_gather(rotation.cos, indices), sin=_gather(rotation.sin, indices))
+    return rotation._replace(cos=_gather_rows(rotation.cos, indices), sin=_gather_rows(rotation.sin, indices))
 
 
-def _gather(values: Tensor, indices: Tensor) -> Tensor:
+def _gather_rows(values: Tensor, indices: Tensor) -> Tensor:
     """Gather rows: (p, e) -> (B, 1, v, e), (heads, p, e) -> (B, heads, v, e)."""
     picked = values[..., indices, :]
     return picked[:, None] if values.ndim == 2 else picked.movedim(0, 1)
 
 
-def _coordinates(positions: RotaryPositions, grid: tuple[int, int], axis: int) -> Tensor:
+def _patch_coordinates(positions: RotaryPositions, grid: tuple[int, int], axis: int) -> Tensor:
     """Return the coordinates of the patches along one axis."""
     n = grid[axis]
     steps = torch.arange(n, dtype=torch.float32)
@@ -141,7 +142,7 @@ def _coordinates(positions: RotaryPositions, grid: tuple[int, int], axis: int) -
     return steps if positions.reference_grid is None else steps / n * positions.reference_grid[axis]
 
 
-def _frequencies(positions: RotaryPositions, n: int) -> Tensor:
+def _axis_frequencies(positions: RotaryPositions, n: int) -> Tensor:
     """Return the n frequencies of one axis, geometric from 1 down to about 1/temperature; times 2π if normalized."""
     exponents = torch.arange(n, dtype=torch.float32) / n
     periods = torch.tensor(positions.temperature) ** exponents
@@ -150,6 +151,6 @@ def _frequencies(positions: RotaryPositions, n: int) -> Tensor:
     return (2 * pi if positions.kind == "normalized" else 1.0) / periods
 
 
-def _per_feature(values: Tensor, split_halves: bool) -> Tensor:
+def _repeat_per_feature(values: Tensor, split_halves: bool) -> Tensor:
     """Repeat values of pairs (…, e/2) for both features of a pair (…, e)."""
     return torch.cat([values, values], -1) if split_halves else values.repeat_interleave(2, -1)

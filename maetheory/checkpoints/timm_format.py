@@ -65,7 +65,7 @@ def to_timm(encoder: Encoder) -> TimmModel:
     else:
         architectures, arguments = PLAIN, _plain_arguments(config)
     eps, eps_notes = _nearest_eps(encoder, tuple(architectures))
-    head, head_notes = _head(encoder)
+    head, head_notes = _linear_head_tensors(encoder)
     arguments |= {"num_classes": len(head["head.weight"]) if head else 0}
     return TimmModel(
         architectures[eps],
@@ -286,7 +286,7 @@ def _nearest_eps(encoder: Encoder, available: tuple[float, ...]) -> tuple[float,
     )
 
 
-def _head(encoder: Encoder) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+def _linear_head_tensors(encoder: Encoder) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """Return the tensors of a linear classifier that timm reads from the same tokens, and a note on any other."""
     head, config = encoder.head, encoder.config
     if head is None:

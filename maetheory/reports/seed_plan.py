@@ -120,11 +120,11 @@ def _plan_row(records: pd.DataFrame, found: ClaimVerdict, name: str, readout: st
         "seeds_needed": needed if math.isfinite(needed) else math.nan,
         "seeds_to_add": to_add,
         "images_to_train": 2 * to_add * images_a_model,
-        "what_limits": _what_limits(found, needed, int(records.test_images.iloc[0]), half_width),
+        "what_limits": _limiting_error_text(found, needed, int(records.test_images.iloc[0]), half_width),
     }
 
 
-def _what_limits(found: ClaimVerdict, needed: float, test_images: int, half_width: float) -> str:
+def _limiting_error_text(found: ClaimVerdict, needed: float, test_images: int, half_width: float) -> str:
     if found.seeds == 1:
         return "one seed shows no spread: run a second"
     if needed <= found.seeds:
@@ -142,7 +142,7 @@ def seed_plan_text(plan: pd.DataFrame, half_width: float = TARGET_HALF_WIDTH) ->
     """Return the result of `seed_plan` as lines of text: under each claim, what it has and what it needs."""
     lines = [f"What each claim needs for an interval of ± {100 * half_width:g} points. {looks_sentence()}"]
     for row in plan.itertuples():
-        lines += ["", f"{row.experiment}: {row.claim}, {row.readout}", f"  now    {_evidence(row)}"]
+        lines += ["", f"{row.experiment}: {row.claim}, {row.readout}", f"  now    {_evidence_text(row)}"]
         if row.what_limits == "seeds":
             lines.append(
                 f"  needs  {row.seeds_needed:.0f} pairs of seeds: {row.seeds_to_add:.0f} more, "
@@ -153,6 +153,6 @@ def seed_plan_text(plan: pd.DataFrame, half_width: float = TARGET_HALF_WIDTH) ->
     return "\n".join(lines)
 
 
-def _evidence(row: Any) -> str:
+def _evidence_text(row: Any) -> str:
     pairs = "1 pair of seeds" if row.seeds == 1 else f"{row.seeds} pairs of seeds"
     return f"± {row.error:.2g} points from {pairs}, of which ± {row.image_error:.2g} from the test images"

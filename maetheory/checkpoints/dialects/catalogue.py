@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from maetheory.checkpoints.dialects.beit import BEIT_DIALECTS
 from maetheory.checkpoints.dialects.dialect import Dialect
-from maetheory.checkpoints.dialects.eva import EVA_DIALECTS
 from maetheory.checkpoints.dialects.hugging_face import HUGGING_FACE_DIALECTS
 from maetheory.checkpoints.dialects.hugging_face_towers import HUGGING_FACE_TOWER_DIALECTS
 from maetheory.checkpoints.dialects.joint_embedding import JOINT_EMBEDDING_DIALECTS
 from maetheory.checkpoints.dialects.lightning_libraries import LIGHTNING_DIALECTS
 from maetheory.checkpoints.dialects.mae import MAE_DIALECTS
 from maetheory.checkpoints.dialects.openmmlab import OPENMMLAB_DIALECTS
+from maetheory.checkpoints.dialects.rotary_encoders import EVA_DIALECTS
 from maetheory.checkpoints.dialects.timm import TIMM_DIALECTS
 from maetheory.checkpoints.dialects.torchvision import TORCHVISION_DIALECTS
 from maetheory.checkpoints.dialects.vit_pytorch import VIT_PYTORCH_DIALECTS

@@ -101,7 +101,7 @@ def timm_definition_values(name: str, arguments: Any, source: str) -> dict[str, 
         "final_eps": next(
             (m.eps for m in (getattr(model, "norm", None), getattr(model, "fc_norm", None)) if hasattr(m, "eps")), None
         ),
-        "activation": _activation(block),
+        "activation": _mlp_activation(block),
         "block": BLOCKS.get(type(block).__name__, type(block).__name__),
         "norm_kind": "rms"
         if any(type(module).__name__ == "RmsNorm" for module in (getattr(block, n, None) for n in ("norm1", "in_norm")))
@@ -111,7 +111,7 @@ def timm_definition_values(name: str, arguments: Any, source: str) -> dict[str, 
     size = stated_image_size(getattr(model.patch_embed, "img_size", None))
     if size is not None:  # a model of that name may have been trained at any size
         values["image_size"] = ConfigValue(size, source, "assumed")
-    rotary = rotary_positions_of_module(*_attributes(model))
+    rotary = rotary_positions_of_module(*_rotary_attributes(model))
     return values | ({"rotary": ConfigValue(rotary.value, source)} if rotary else {})
 
 
@@ -124,7 +124,7 @@ def timm_model_without_weights(name: str, arguments: Any = None) -> Any:
     if not timm.is_model(name):
         return None
     given = arguments if isinstance(arguments, Mapping) else {}
-    known = {key: given[key] for key in MODEL_ARGUMENTS if key in given and _is_small(given[key])}
+    known = {key: given[key] for key in MODEL_ARGUMENTS if key in given and _is_small_argument(given[key])}
     try:
         with torch.device("meta"):
             return timm.create_model(name, pretrained=False, **known)
@@ -132,10 +132,10 @@ def timm_model_without_weights(name: str, arguments: Any = None) -> Any:
         return None
 
 
-def _is_small(value: Any) -> bool:
+def _is_small_argument(value: Any) -> bool:
     """Return whether an argument is a plain value that builds no huge model."""
     if isinstance(value, list | tuple):
-        return len(value) <= 2 and all(map(_is_small, value))
+        return len(value) <= 2 and all(map(_is_small_argument, value))
     if isinstance(value, int | float):
         return abs(value) <= MAX_ARGUMENT
     return value is None or isinstance(value, str)
@@ -147,7 +147,7 @@ def _first_attribute(block: nn.Module, name: str) -> Any:
     return next((value for value in found if isinstance(value, int | float)), None)
 
 
-def _activation(block: nn.Module) -> str | None:
+def _mlp_activation(block: nn.Module) -> str | None:
     """Return the activation of the MLP, None where it is gated or unknown."""
     kinds = {ACTIVATION_BY_CLASS.get(type(module).__name__) for module in block.modules()} - {None}
     if len(kinds) != 1:
@@ -156,7 +156,7 @@ def _activation(block: nn.Module) -> str | None:
     return "geglu" if kind == "gelu" and type(getattr(block, "mlp", None)).__name__ == "GeGluMlp" else kind
 
 
-def _attributes(model: nn.Module) -> tuple[dict[str, Any], dict[str, str]]:
+def _rotary_attributes(model: nn.Module) -> tuple[dict[str, Any], dict[str, str]]:
     """Return attributes and class of the module of rotary positions, as those of pickled modules are given."""
     rope = getattr(model, "rope", None)
     if not isinstance(rope, nn.Module):

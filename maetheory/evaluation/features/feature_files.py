@@ -18,10 +18,10 @@ from maetheory.checkpoints.reading.files import check_regular_file, sha256
 from maetheory.core import InputError, printable
 from maetheory.core.memory import check_memory
 from maetheory.data.array_files import MAX_ARRAY_BYTES, read_npz_member
+from maetheory.evaluation.features.feature_array_selection import arrays_of_tree, choose_array
 from maetheory.evaluation.features.feature_sets import GivenFeatures
 from maetheory.evaluation.features.feature_tables import DELIMITED_SUFFIXES, PARQUET_SUFFIXES, read_table
 from maetheory.evaluation.features.given_features import check_features, reduce_tokens
-from maetheory.evaluation.features.named_arrays import arrays_of_tree, choose_array
 
 TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".pkl", ".pickle", ".th")
 _PARAMETER = re.compile(rb"[.](weight|bias)\b")
@@ -134,7 +134,7 @@ def read_feature_file(
         If the file is damaged, holds no features, or several arrays of which none is named.
     """
     check_regular_file(path)
-    found, name, container, notes = _read(path, array)
+    found, name, container, notes = _read_array(path, array)
     what = f"{path}" + (f", array {printable(name)}," if name else "")
     if isinstance(found, np.ndarray) and found.ndim == 3 and found.dtype.kind == "f" and 0 not in found.shape:
         found, sentence = reduce_tokens(found, readout, prefix_tokens, what)
@@ -148,7 +148,7 @@ def read_feature_file(
     return FeatureFile(str(path), sha256([path]), container, name, GivenFeatures(rows, about_rows), notes)
 
 
-def _read(path: Path, array: str | None) -> tuple[NDArray[Any], str, str, tuple[str, ...]]:
+def _read_array(path: Path, array: str | None) -> tuple[NDArray[Any], str, str, tuple[str, ...]]:
     """Return the array of a file, its name, the name of the format, and notes."""
     name = path.name.lower()
     if name.endswith(".npy"):

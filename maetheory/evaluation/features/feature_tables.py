@@ -113,7 +113,7 @@ def _floating_columns(path: Path, frame: pd.DataFrame) -> tuple[NDArray[np.float
     if not floating:
         raise InputError(
             f"features are floating-point numbers, but {path} has no column of them: it holds "
-            f"{_listed(list(frame.columns)) or 'nothing'}"
+            f"{_join_names(list(frame.columns)) or 'nothing'}"
         )
     # A column of whole numbers that never changes is a feature that is always 0.
     chosen = [name for name in frame.columns if name in floating or (name in constant and name not in labels)]
@@ -124,7 +124,7 @@ def _floating_columns(path: Path, frame: pd.DataFrame) -> tuple[NDArray[np.float
         "without values": empty,
     }
     notes = [
-        f"{len(names)} columns {what} were left out: {_listed(names)}" for what, names in left_out.items() if names
+        f"{len(names)} columns {what} were left out: {_join_names(names)}" for what, names in left_out.items() if names
     ]
     return frame[chosen].to_numpy(np.float64), "", tuple(notes)
 
@@ -134,12 +134,12 @@ def _column_of_lists(
 ) -> tuple[NDArray[np.float64], str, tuple[str, ...]]:
     if column is None and len(lists) > 1:
         raise InputError(
-            f"{path} holds several columns of lists, {_listed(lists)}: choose one by its name, --array NAME"
+            f"{path} holds several columns of lists, {_join_names(lists)}: choose one by its name, --array NAME"
         )
     chosen = lists[0] if column is None else column
     if chosen not in lists:
         raise InputError(
-            f"{path} has no column {chosen!r} of lists of numbers; it holds {_listed(list(frame.columns))}"
+            f"{path} has no column {chosen!r} of lists of numbers; it holds {_join_names(list(frame.columns))}"
         )
     rows = [np.asarray(row, np.float64) if row is not None else np.empty(0) for row in frame[chosen]]
     lengths = sorted({row.size for row in rows})
@@ -149,7 +149,7 @@ def _column_of_lists(
             "have as many"
         )
     others = [str(name) for name in frame.columns if name != chosen]
-    notes = (f"the column {printable(chosen)} was read; {_listed(others)} were not",) if others else ()
+    notes = (f"the column {printable(chosen)} was read; {_join_names(others)} were not",) if others else ()
     return np.stack([row.ravel() for row in rows]), chosen, notes
 
 
@@ -166,7 +166,7 @@ def _is_number(cell: str, decimal: str) -> bool:
     return True
 
 
-def _listed(names: list[Any]) -> str:
+def _join_names(names: list[Any]) -> str:
     shown = ", ".join(printable(str(name)) for name in names[:_MAX_LISTED])
     return shown + (f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else "")
 

@@ -80,7 +80,7 @@ class ForeignModel:
         else:
             notes += _module_notes(module)
             if mean is None and std is None:
-                assumptions += _missing_mean(module)
+                assumptions += _note_on_missing_mean(module)
         return cls(function, module, mean, std, tuple(notes), tuple(assumptions))
 
     def __call__(self, images: Tensor) -> Any:
@@ -93,7 +93,7 @@ class ForeignModel:
         """
         parameter = _first_floating(self.module)
         device = torch.device("cpu") if parameter is None else parameter.device
-        inputs = to_unit_interval(_fitted(images.to(device), self.module))
+        inputs = to_unit_interval(_fit_to_module(images.to(device), self.module))
         if self.mean is not None or self.std is not None:
             inputs = (inputs - _per_channel(self.mean, 0.0, inputs)) / _per_channel(self.std, 1.0, inputs)
         if parameter is not None:
@@ -123,21 +123,21 @@ class ForeignModel:
 
 def stated_patches(module: nn.Module | None, height: int, width: int) -> int | None:
     """Return the number of patches into which a module divides images, None if it does not state a patch size."""
-    size = _pair(_stated(module, "patch_size"))
+    size = _height_and_width(_stated_attribute(module, "patch_size"))
     return None if size is None else (height // size[0]) * (width // size[1])
 
 
 def stated_size(module: nn.Module | None) -> tuple[int, int] | None:
     """Return the height and width of the images that a module takes, None if it does not state them."""
-    size = _stated(module, "image_size")
+    size = _stated_attribute(module, "image_size")
     if size is None and getattr(getattr(module, "patch_embed", None), "strict_img_size", True):
         size = getattr(getattr(module, "patch_embed", None), "img_size", None)
-    return _pair(size)
+    return _height_and_width(size)
 
 
 def stated_channels(module: nn.Module | None) -> int | None:
     """Return the number of channels that a module takes, None if it does not state it."""
-    channels = _stated(module, "num_channels")
+    channels = _stated_attribute(module, "num_channels")
     if channels is None:
         channels = getattr(getattr(getattr(module, "patch_embed", None), "proj", None), "in_channels", None)
     return channels if isinstance(channels, int) else None
@@ -184,7 +184,7 @@ def _module_notes(module: nn.Module) -> list[str]:
     return notes
 
 
-def _missing_mean(module: nn.Module) -> list[str]:
+def _note_on_missing_mean(module: nn.Module) -> list[str]:
     if not _usually_standardised(module):
         return []
     stated = getattr(module, "pretrained_cfg", None) or {}
@@ -200,7 +200,7 @@ def _usually_standardised(module: nn.Module) -> bool:
     return hasattr(module, "pretrained_cfg") or bool(getattr(getattr(module, "config", None), "model_type", ""))
 
 
-def _stated(module: nn.Module | None, name: str) -> Any:
+def _stated_attribute(module: nn.Module | None, name: str) -> Any:
     config = getattr(module, "config", None)
     value = getattr(config, name, None)
     if value is None:
@@ -210,7 +210,7 @@ def _stated(module: nn.Module | None, name: str) -> Any:
     return value
 
 
-def _pair(size: Any) -> tuple[int, int] | None:
+def _height_and_width(size: Any) -> tuple[int, int] | None:
     if isinstance(size, int) and size > 0:
         return size, size
     if isinstance(size, list | tuple) and len(size) == 2 and all(isinstance(one, int) and one > 0 for one in size):
@@ -218,7 +218,7 @@ def _pair(size: Any) -> tuple[int, int] | None:
     return None
 
 
-def _fitted(images: Tensor, module: nn.Module | None) -> Tensor:
+def _fit_to_module(images: Tensor, module: nn.Module | None) -> Tensor:
     """Return images of the size and channels that a module states; square sizes only, others as they are."""
     size, channels = stated_size(module), stated_channels(module)
     if size is None or size[0] != size[1] or images.ndim != 4:

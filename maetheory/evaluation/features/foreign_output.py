@@ -43,7 +43,7 @@ def output_tensor(output: Any, part: OutputPart | None, n_images: int) -> Tensor
     maetheory.core.errors.InputError: the output of this encoder is a dict of several arrays: 'tokens' (2, 5, 3),
     'logits' (2, 10); choose one, as readout='tokens', or give a function of the output that returns (B, d)
     """
-    chosen, name = (output, "this one") if part is None else _part(output, part)
+    chosen, name = (output, "this one") if part is None else _select_part(output, part)
     if part is None and _as_tensor(output) is None:
         chosen = _only_candidate(output, n_images)
     tensor = _as_tensor(chosen)
@@ -70,10 +70,10 @@ def output_tensor(output: Any, part: OutputPart | None, n_images: int) -> Tensor
 
 def has_part(output: Any, name: str) -> bool:
     """Return whether an output is a container with an array of this name."""
-    return not isinstance(output, Tensor | np.ndarray) and _as_tensor(_parts(output).get(name)) is not None
+    return not isinstance(output, Tensor | np.ndarray) and _as_tensor(_parts_by_name(output).get(name)) is not None
 
 
-def _part(output: Any, part: OutputPart) -> tuple[Any, str]:
+def _select_part(output: Any, part: OutputPart) -> tuple[Any, str]:
     """Return a part of an output and what to call it in an error."""
     if callable(part):
         try:
@@ -82,20 +82,20 @@ def _part(output: Any, part: OutputPart) -> tuple[Any, str]:
             raise InputError(
                 f"the readout function failed on an output that is a {_type_name(output)}: {error_line(error)}"
             ) from error
-    parts = _parts(output)
+    parts = _parts_by_name(output)
     if isinstance(part, int) and not isinstance(part, bool) and -len(parts) <= part < len(parts):
         return list(parts.values())[part], f"output {part} of the encoder"
     if part in parts:
         return parts[part], f"output {part!r} of the encoder"
     raise InputError(
         f"the output of this encoder has no part {part!r}: it is a {_type_name(output)}"
-        + (f" of {_listed(parts)}" if parts else "")
+        + (f" of {_join_part_names(parts)}" if parts else "")
     )
 
 
 def _only_candidate(output: Any, n_images: int) -> Any:
     """Return the tokens of a record, or the only part that can be features."""
-    parts = _parts(output)
+    parts = _parts_by_name(output)
     if TOKENS_KEY in parts and _as_tensor(parts[TOKENS_KEY]) is not None:
         return parts[TOKENS_KEY]
     candidates = {
@@ -111,13 +111,13 @@ def _only_candidate(output: Any, n_images: int) -> Any:
     if candidates:
         first = next(iter(candidates))
         raise InputError(
-            f"the output of this encoder is a {_type_name(output)} of several arrays: {_listed(candidates)}; choose "
-            f"one, as readout={first!r}, or give a function of the output that returns (B, d)"
+            f"the output of this encoder is a {_type_name(output)} of several arrays: {_join_part_names(candidates)}; "
+            f"choose one, as readout={first!r}, or give a function of the output that returns (B, d)"
         )
     return output
 
 
-def _parts(output: Any) -> dict[Any, Any]:
+def _parts_by_name(output: Any) -> dict[Any, Any]:
     """Return the parts of an output by key, name or position; none if it is no container."""
     if isinstance(output, Mapping):
         return dict(output)
@@ -144,16 +144,16 @@ def _as_tensor(value: Any) -> Tensor | None:
     return None
 
 
-def _listed(parts: Mapping[Any, Any]) -> str:
-    shown = [f"{_name(name)} {_shape(value)}" for name, value in list(parts.items())[:_MAX_LISTED]]
+def _join_part_names(parts: Mapping[Any, Any]) -> str:
+    shown = [f"{_printable_name(name)} {_shape_text(value)}" for name, value in list(parts.items())[:_MAX_LISTED]]
     return ", ".join(shown) + (", …" if len(parts) > _MAX_LISTED else "")
 
 
-def _name(name: Any) -> str:
+def _printable_name(name: Any) -> str:
     return repr(printable(name)) if isinstance(name, str) else str(name)
 
 
-def _shape(value: Any) -> str:
+def _shape_text(value: Any) -> str:
     tensor = _as_tensor(value)
     return f"({_type_name(value)})" if tensor is None else str(tuple(tensor.shape))
 

@@ -52,7 +52,7 @@ class ForeignReader:
         if readouts is None or not any(self.part is None and has_part(output, readout) for readout in readouts):
             tensor = output_tensor(output, self.part, len(images))
             if tensor.ndim == 2:
-                return {OUTPUT_READOUT: _float32(tensor)}
+                return {OUTPUT_READOUT: _to_float32_on_cpu(tensor)}
             if readouts is None:
                 readouts = ("cls", "mean") if self._num_prefix_tokens(tensor.shape[1], images) else ("mean",)
         return {readout: self._read_one(output, readout, images) for readout in readouts}
@@ -63,10 +63,10 @@ class ForeignReader:
             part = readout
         tensor = output_tensor(output, part, len(images))
         if tensor.ndim == 3:
-            tensor = self._readout(tensor, readout, self._num_prefix_tokens(tensor.shape[1], images))
-        return _float32(tensor)
+            tensor = self._select_readout(tensor, readout, self._num_prefix_tokens(tensor.shape[1], images))
+        return _to_float32_on_cpu(tensor)
 
-    def _readout(self, tokens: Tensor, readout: str, prefix: int) -> Tensor:
+    def _select_readout(self, tokens: Tensor, readout: str, prefix: int) -> Tensor:
         if readout == "cls" and prefix:
             return tokens[:, 0]
         if readout == "cls" and self.part is None:
@@ -103,5 +103,5 @@ class ForeignReader:
         return n_tokens - patches
 
 
-def _float32(tensor: Tensor) -> Tensor:
+def _to_float32_on_cpu(tensor: Tensor) -> Tensor:
     return tensor.detach().float().cpu().contiguous().clone()  # a view would keep all tokens of the batch alive

@@ -55,7 +55,7 @@ def check_features(features: Any, what: str = "the array") -> tuple[NDArray[np.f
     if isinstance(features, Tensor):
         features = _numpy_of_tensor(features, what)
     _check_matrix(features, what)
-    rows = np.ascontiguousarray(features if features.dtype in (np.float32, np.float64) else _widened(features))
+    rows = np.ascontiguousarray(features if features.dtype in (np.float32, np.float64) else _to_native_float(features))
     finite = np.isfinite(rows).all(1)
     if not finite.all():
         bad = np.flatnonzero(~finite)
@@ -63,7 +63,7 @@ def check_features(features: Any, what: str = "the array") -> tuple[NDArray[np.f
             f"{what} holds NaN or infinity in {len(bad)} of {len(rows)} rows, first in row {bad[0]}; features are "
             "finite"
         )
-    return rows, _notes(rows)
+    return rows, _notes_on_rows(rows)
 
 
 def reduce_tokens(
@@ -134,7 +134,7 @@ def _check_matrix(features: Any, what: str) -> None:
         )
 
 
-def _notes(rows: NDArray[np.floating[Any]]) -> tuple[str, ...]:
+def _notes_on_rows(rows: NDArray[np.floating[Any]]) -> tuple[str, ...]:
     n, d = rows.shape
     notes = []
     if constant := int((rows == rows[0]).all(0).sum()):
@@ -149,7 +149,7 @@ def _notes(rows: NDArray[np.floating[Any]]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _widened(features: NDArray[Any]) -> NDArray[Any]:
+def _to_native_float(features: NDArray[Any]) -> NDArray[Any]:
     """Return float16 as float32, and longer or byte-swapped floats as float64."""
     return features.astype(np.float32 if features.dtype.itemsize < 4 else np.float64)
 

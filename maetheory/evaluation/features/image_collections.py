@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from maetheory.core import InputError, Progress, no_progress
 from maetheory.data import FolderStream, ImageSet
-from maetheory.data.pictures import stack_pictures
+from maetheory.data.pillow_images import stack_pictures
 from maetheory.evaluation.features.backbone import vision_transformer
 from maetheory.evaluation.features.evaluation_mode import module_behind, without_wrappers
 from maetheory.evaluation.features.foreign_model import stated_channels, stated_size
@@ -63,14 +63,14 @@ def collect_images(
         raise InputError(
             f"{str(images)!r} is a path: give the images of load_unlabelled_images(path), or of load_images(path)"
         )
-    items, is_batched, n_items = _items(images)
+    items, is_batched, n_items = _items_and_count(images)
     found: list[Any] = []
     n_bytes = n_views = 0
     try:
         for index, item in enumerate(items):
             candidates = _image_candidates(item)
             if not candidates:
-                raise InputError(f"item {index} of the images is a {_described(item)}, in which no image was found")
+                raise InputError(f"item {index} of the images is a {_describe_item(item)}, in which no image was found")
             n_views = max(n_views, len(candidates))
             image = candidates[0]
             n_bytes += _bytes_of(image)
@@ -82,7 +82,7 @@ def collect_images(
         raise
     except Exception as error:
         raise InputError(f"the images cannot be read to the end ({error_line(error)})") from error
-    pixels, notes = _stacked(found, encoder)
+    pixels, notes = _stack_images(found, encoder)
     if n_views > 1:
         notes = (*notes, f"items hold {n_views} images each; the first was measured")
     return pixels, notes
@@ -94,16 +94,16 @@ def shuffles(images: Any) -> bool:
     return isinstance(images, DataLoader) and type(sampler).__name__ in ("RandomSampler", "WeightedRandomSampler")
 
 
-def _items(images: Any) -> tuple[Iterable[Any], bool, int]:
+def _items_and_count(images: Any) -> tuple[Iterable[Any], bool, int]:
     """Return the items or batches of a collection, whether they are batches, and how many there are (0: unknown)."""
     if isinstance(images, FolderStream):
         return images, True, images.n_batches
     if isinstance(images, DataLoader):
         if images.batch_size is None and images.batch_sampler is None:
-            return images, False, _length(images)
-        return images, True, _length(images)
+            return images, False, _length_or_zero(images)
+        return images, True, _length_or_zero(images)
     if isinstance(images, IterableDataset):
-        return images, False, _length(images)
+        return images, False, _length_or_zero(images)
     if isinstance(images, Dataset) or (hasattr(images, "__getitem__") and hasattr(images, "__len__")):
         if isinstance(images, Mapping):
             arrays = ", ".join(map(str, list(images)[:8]))
@@ -117,7 +117,7 @@ def _items(images: Any) -> tuple[Iterable[Any], bool, int]:
     )
 
 
-def _length(images: Any) -> int:
+def _length_or_zero(images: Any) -> int:
     try:
         return len(images)
     except TypeError:
@@ -144,7 +144,7 @@ def _split_batch(batch: Any) -> list[Any]:
     return list(batch) if not isinstance(batch, Image.Image) else [batch]
 
 
-def _stacked(found: Sequence[Any], encoder: Any) -> tuple[Pixels, tuple[str, ...]]:
+def _stack_images(found: Sequence[Any], encoder: Any) -> tuple[Pixels, tuple[str, ...]]:
     """Return images, all pictures or all arrays, as one array."""
     if not found:
         raise InputError("there are no images")
@@ -189,7 +189,7 @@ def _bytes_of(image: Any) -> int:
     return int(image.nbytes)
 
 
-def _described(item: Any) -> str:
+def _describe_item(item: Any) -> str:
     if isinstance(item, Mapping):
         return f"dict of {', '.join(map(str, list(item)[:8]))}"
     if isinstance(item, tuple | list):

@@ -64,12 +64,14 @@ def to_plain_attention(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     Keys and values that several heads share (grouped-query attention, Ainslie et al. 2023) are repeated for each head,
     which computes the same.
     """
-    tensors = {name: value for name, value in tensors.items() if not name.endswith("qkv.bias_mask")} | _masked(tensors)
     tensors = {
-        re.sub(r"\.attn\.([qv])_bias$", r".attn.\1.bias", name) if _separate(tensors, name) else name: value
+        name: value for name, value in tensors.items() if not name.endswith("qkv.bias_mask")
+    } | _zero_masked_key_biases(tensors)
+    tensors = {
+        re.sub(r"\.attn\.([qv])_bias$", r".attn.\1.bias", name) if _has_own_bias(tensors, name) else name: value
         for name, value in tensors.items()
     }
-    tensors = fuse_qv_biases(fuse_qkv(_ungrouped(tensors)))
+    tensors = fuse_qv_biases(fuse_qkv(_repeat_grouped_heads(tensors)))
     for name in [name for name in tensors if ".mlp.gate." in name]:
         halves = [tensors.pop(name), tensors.pop(name.replace(".gate.", ".value."))]
         tensors[name.replace(".gate.", ".fc1.")] = torch.cat(halves)
@@ -78,7 +80,7 @@ def to_plain_attention(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return tensors
 
 
-def _masked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _zero_masked_key_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return DINOv3's biases with zeros for the keys, where a mask of the same shape marks them."""
     masked = {}
     for name in tensors:
@@ -89,12 +91,12 @@ def _masked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return masked
 
 
-def _separate(tensors: Mapping[str, Tensor], name: str) -> bool:
+def _has_own_bias(tensors: Mapping[str, Tensor], name: str) -> bool:
     """Return whether a bias belongs to queries or values that have a weight of their own."""
     return name.endswith(("q_bias", "v_bias")) and f"{name.rpartition('.')[0]}.q.weight" in tensors
 
 
-def _ungrouped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _repeat_grouped_heads(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return keys and values with one copy for each head of the queries."""
     plain = dict(tensors)
     for name in tensors:
