@@ -15,10 +15,12 @@ from typing import Any, NamedTuple
 
 from maetheory.core.errors import InputError
 from maetheory.core.files import read_regular_file
+from maetheory.core.memory import check_memory
 from maetheory.core.printable import printable, printable_value
 
 MAX_OBJECT_BYTES = 2**24
 MAX_LINES_BYTES = 2**30
+_PARSED_BYTES = {b"{": 250, b"[": 64, b":": 100, b",": 32}  # of an object, a list, a field, and a value
 LARGEST_INTEGER = 2**53
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?$)')
 
@@ -58,6 +60,7 @@ def read_json_lines(path: Path) -> JsonLines:
         content = read_regular_file(path, MAX_LINES_BYTES)
     except FileNotFoundError:
         return JsonLines([], b"")
+    check_memory(_parsed_bytes(content), f"reading {path}", "move the file away")
     lines = content.split(b"\n")
     while lines and not lines[-1].strip(b" \t\r"):
         lines.pop()
@@ -97,6 +100,11 @@ def integer_field(record: dict[str, Any], name: str, where: str, low: int, high:
         found = f"it is {printable_value(value)}" if name in record else "it is missing"
         raise InputError(f"{name} in {where} must be an integer of at least {low} and at most {high}, but {found}")
     return value
+
+
+def _parsed_bytes(content: bytes) -> int:
+    """Return an upper estimate of the memory that JSON takes once it is parsed, by its marks."""
+    return len(content) + sum(size * content.count(mark) for mark, size in _PARSED_BYTES.items())
 
 
 def _parse_object(content: bytes, where: str) -> dict[str, Any]:

@@ -47,13 +47,19 @@ def append_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
 def read_ledger(path: Path, required: Iterable[str] = ()) -> pd.DataFrame:
     """Return a ledger as a table; the table is empty if the file does not exist.
 
-    A last line that was cut while it was written is left out, with a warning.
+    Of records with the same `KEY_COLUMNS` the last one counts. A last line that was cut while it was written is left
+    out, with a warning.
 
     Parameters
     ----------
     path : Path
     required : iterable of str
         Fields that each record must have.
+
+    Returns
+    -------
+    DataFrame
+        One row for each record; its index counts the lines of the file from 0.
 
     Raises
     ------
@@ -63,7 +69,8 @@ def read_ledger(path: Path, required: Iterable[str] = ()) -> pd.DataFrame:
     records, torn = _read_records(path, tuple(required))
     if torn:
         warnings.warn(f"the last line of {path} was cut while it was written, so it was left out", stacklevel=2)
-    return pd.DataFrame(records)
+    last = {_record_key(record): number for number, record in enumerate(records)}
+    return pd.DataFrame(records).iloc[sorted(last.values())]
 
 
 def set_torn_record_aside(path: Path) -> None:

@@ -90,7 +90,7 @@ def read_published_ledgers(folder: str | Path) -> pd.DataFrame:
 
 def _read_published_ledger(path: Path) -> pd.DataFrame:
     ledger = read_ledger(path, REQUIRED_COLUMNS)
-    for number, recipe in enumerate(ledger.get("training", ()), 1):
+    for number, recipe in zip(ledger.index + 1, ledger.get("training", ()), strict=True):
         try:
             TrainConfig.from_dict(recipe)
         except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:

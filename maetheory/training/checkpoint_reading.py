@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import stat
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,11 +12,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from maetheory.checkpoints.reading.tensor_names import MAX_TENSORS, check_safetensors_header
 from maetheory.core import InputError, printable, printable_list, printable_value
+from maetheory.core.files import open_regular_file
 from maetheory.core.json_files import integer_field, read_json_object
 
 OPTIMIZER_STATE = ("exp_avg", "exp_avg_sq", "step")
 MAX_THREADS = 4096
+MAX_HEADER_BYTES = 100_000_000
 WEIGHTS, OPTIMIZER, CONFIG, STATE = "weights.safetensors", "optimizer.safetensors", "config.json", "state.json"
 _WEIGHT_TYPES = {
     "32-true": torch.float32,
@@ -174,11 +176,15 @@ def _check_step_counts(path: Path, counts: dict[str, Tensor], step: int) -> None
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would block for ever
-            raise InputError(f"{path} is not an ordinary file, so it is not read")
+        with open_regular_file(path) as file:
+            header_bytes = int.from_bytes(file.read(8), "little")
+        if header_bytes <= MAX_HEADER_BYTES:  # a longer one is refused by safetensors itself
+            check_safetensors_header(path, header_bytes, MAX_TENSORS)
         return load_file(path)
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing") from error
+    except InputError as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
     except (OSError, SafetensorError, KeyError, RuntimeError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from maetheory.core import InputError, atomic_write, printable_value
-from maetheory.core.json_files import integer_field, read_json_lines, set_torn_line_aside
+from maetheory.core.json_files import LARGEST_INTEGER, integer_field, read_json_lines, set_torn_line_aside
 
 _NUMBERS = ("epoch", "loss", "effective_rank")
 
@@ -94,3 +94,5 @@ def _check_record(record: dict[str, Any], where: str) -> None:
         value = record.get(name, 0)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise InputError(f"{name} in {where} must be a number, but it is {printable_value(value)}")
+        if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+            raise InputError(f"{name} in {where} is too large a number: {printable_value(value)}")

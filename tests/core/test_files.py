@@ -66,7 +66,7 @@ def test_a_staging_folder_sweeps_abandoned_ones_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(20)
-def test_only_ordinary_files_are_read(tmp_path: Path) -> None:
+def test_only_ordinary_files_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"12345")
     assert read_regular_file(path, 5) == b"12345"
@@ -79,6 +79,10 @@ def test_only_ordinary_files_are_read(tmp_path: Path) -> None:
             read_regular_file(tmp_path / wrong, 5)
     with pytest.raises(InputError, match="not an ordinary file"):
         read_regular_file(Path("/dev/zero"), 5)
+    with monkeypatch.context() as patched:  # a device may act when it is opened
+        patched.setattr(os, "open", lambda *_, **__: pytest.fail("it was opened"))
+        with pytest.raises(InputError, match="not an ordinary file"):
+            open_regular_file("/dev/null")
     for missing in (tmp_path / "none", path / "below"):
         with pytest.raises(FileNotFoundError):
             read_regular_file(missing, 5)

@@ -126,6 +126,13 @@ def test_a_folder_that_another_process_removes_as_empty_is_made_again(
         assert len(made) == 2
 
 
+def test_the_lock_of_another_is_not_released(tmp_path: Path) -> None:
+    another = json.dumps(folder_lock._describe_this_process() | {"host": "another"})
+    with lock_folder(tmp_path):
+        (tmp_path / LOCK_FILE).write_text(another)  # someone deleted our lock by hand and took the folder
+    assert (tmp_path / LOCK_FILE).read_text() == another
+
+
 def test_an_empty_lock_is_free_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
     (tmp_path / LOCK_FILE).touch()
     with lock_folder(tmp_path):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from maetheory.core import InputError
+from maetheory.core import InputError, json_files
 from maetheory.core.json_files import integer_field, read_json_lines, read_json_object, set_torn_line_aside
 
 RECORD = {"step": 1, "name": 'a "quoted" {brace}', "inner": {"b": [1, 2.5, True]}, "last": None}
@@ -53,6 +54,28 @@ def test_another_damaged_line_is_named(tmp_path: Path, damage: bytes, word: str)
     with pytest.raises(InputError, match=f"line 2 of .*log.jsonl {word}"):
         read_json_lines(path)
     assert path.read_bytes() == LINE + b"\n" + damage + b"\n" + LINE + b"\n"
+
+
+def test_the_estimate_of_parsed_json_covers_what_it_takes() -> None:
+    record = {"step": 123_456, "epoch": 1.234567, "loss": 0.1234567, "reconstruction": 0.1234567, "uniformity": 1e-9}
+    for line in (json.dumps(record), "{}", '{"":1}', '{"a":[[],[1],[{}]]}', '{"a":{"b":{"c":1.5}}}'):
+        lines = [line.encode()] * 1000
+        tracemalloc.start()
+        kept = [json.loads(one) for one in lines]
+        taken = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        assert 0.2 < taken / json_files._parsed_bytes(b"\n".join(lines)) < 1, line
+        assert len(kept) == 1000
+
+
+def test_lines_that_do_not_fit_into_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b"{}\n" * 1000)
+    monkeypatch.setattr("maetheory.core.memory.available_memory", lambda: 253_000)
+    assert len(read_json_lines(path).records) == 1000
+    monkeypatch.setattr("maetheory.core.memory.available_memory", lambda: 252_999)
+    with pytest.raises(InputError, match=r"reading .*log.jsonl would take about .* GB of memory.*: move the file away"):
+        read_json_lines(path)
 
 
 def test_a_whole_last_line_of_something_else_is_not_a_cut_one(tmp_path: Path) -> None:

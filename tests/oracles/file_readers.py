@@ -6,6 +6,7 @@ is a fault of the package.
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from collections.abc import Callable
@@ -91,8 +92,17 @@ def log(path: Path, work: Path) -> None:
 
 
 def ledger(path: Path, work: Path) -> None:
-    """Read, extend and publish a damaged ledger."""
-    from maetheory.reports import append_records, publish_ledger, read_ledger, read_published_ledgers
+    """Read, extend and publish a damaged ledger, and write the tables that follow from it."""
+    from maetheory.reports import (
+        append_records,
+        claim_verdicts,
+        markdown_block,
+        own_results_table,
+        publish_ledger,
+        read_ledger,
+        read_published_ledgers,
+        seed_plan,
+    )
     from maetheory.reports.ledger import KEY_COLUMNS
 
     copy = work / "copy" / "ledger.jsonl"
@@ -107,7 +117,11 @@ def ledger(path: Path, work: Path) -> None:
     shutil.rmtree(published, ignore_errors=True)
     shutil.copyfile(path, copy)
     publish_ledger(copy, published)
-    read_published_ledgers(published)
+    whole = read_published_ledgers(published)
+    block = markdown_block(whole)
+    assert all(line.isprintable() for line in block.split("\n")), "a block with control characters"
+    for frame in (own_results_table(whole), claim_verdicts(whole), seed_plan(whole, 0.01)):
+        json.loads(frame.to_json(orient="records"))
     outside = [one for one in published.rglob("*") if published.resolve() not in one.resolve().parents]
     assert not outside, outside
 

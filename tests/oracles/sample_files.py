@@ -142,7 +142,12 @@ def samples(run: Path, hugging_face: Path, recipe: Mapping[str, Any]) -> dict[st
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
     labels = np.arange(6)
-    ledger = [ledger_record(recipe, seed=seed, metric=metric) for seed in (0, 1) for metric in ("linear_probe", "knn")]
+    ledger = [
+        ledger_record(recipe, seed=seed, metric=metric, cell=name, objective=name, correct="qA==")
+        for seed in (0, 1)
+        for name in ("MAE", "U-MAE")
+        for metric in ("linear_probe", "finetune")
+    ]
     holder = {"host": socket.gethostname(), "pid": 2**22 + 1, "started": "1", "parent": None}
     scores = "law,patch,mask_ratio,score,value,low,high,decided,why,direction,k,n_images,n_masks\n" + "".join(
         f'{law},2,0.75,{score},{value},{value},,{bool(value)},"a, b",-1,10,64,8\n'

@@ -99,6 +99,15 @@ def test_a_damaged_record_is_named_by_its_line_and_nothing_is_lost(ledger: Path,
     assert ledger.read_bytes() == before
 
 
+def test_a_record_that_stands_twice_counts_once(ledger: Path) -> None:
+    """Twice the same seeds would make a difference look twice as certain."""
+    write(ledger, record(seed=0, value=0.1), record(seed=1), record(seed=0, value=0.2))
+    table = read_ledger(ledger)
+    assert table[["seed", "value"]].to_numpy().tolist() == [[1, 0.5], [0, 0.2]]
+    assert list(table.index) == [1, 2]
+    assert read_ledger(ledger.with_name("none.jsonl")).empty
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "latin-1"])
 def test_another_encoding_is_named(ledger: Path, encoding: str) -> None:
     ledger.parent.mkdir()

@@ -209,6 +209,19 @@ def test_a_run_goes_on_without_its_earlier_log(run: Path, digits: ImageSet) -> N
     assert [record["step"] for record in read_log(run / "metrics.jsonl")] == list(range(7, STEPS + 1))
 
 
+def test_an_integer_beyond_all_numbers_is_refused(run: Path, digits: ImageSet) -> None:
+    (run / "metrics.jsonl").write_text(json.dumps({"step": 1, "loss": 10**400}) + "\n")
+    refused(run, digits, "loss in line 1 of .*metrics.jsonl is too large a number: 1000")
+
+
+@pytest.mark.parametrize("name", ["weights", "optimizer"])
+def test_more_tensors_than_models_have_are_refused_by_their_number(run: Path, digits: ImageSet, name: str) -> None:
+    entry = '":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
+    header = ("{" + ",".join(f'"t{i}{entry}' for i in range(20_002)) + "}").encode()
+    (run / f"step-00000006/{name}.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    assert "step-00000005 is whole" in refused(run, digits, "it names more than 20000 tensors")
+
+
 @pytest.mark.parametrize("field", [{"loss": "x"}, {"loss": None}, {"epoch": []}, {"loss": True}])
 def test_numbers_of_the_log_are_numbers(run: Path, digits: ImageSet, field: dict[str, Any]) -> None:
     log = run / "metrics.jsonl"

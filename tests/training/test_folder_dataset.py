@@ -19,6 +19,7 @@ from maetheory.core import InputError, generator
 from maetheory.data import FolderStream
 from maetheory.data.decode import random_resized_crop_and_flip, resize_and_center_crop, to_chw
 from maetheory.data.image_files import SkippedFilesWarning
+from maetheory.training import folder_dataset
 from maetheory.training.folder_dataset import FolderBatch, folder_batches
 
 CPU = torch.device("cpu")
@@ -133,6 +134,34 @@ def test_workers_ignore_stop_signals_and_a_killed_one_is_named(noisy: Path) -> N
         with pytest.raises(InputError, match=r"decoding processes ended early.*workers=0"):
             for _ in batches:
                 pass
+
+
+@pytest.mark.parametrize(
+    ("error", "is_death"),
+    [
+        (EOFError(), True),
+        (ConnectionResetError(104, "Connection reset by peer"), True),
+        (BrokenPipeError(32, "Broken pipe"), True),
+        (ConnectionRefusedError(111, "Connection refused"), True),
+        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."), True),
+        (RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"), True),
+        (RuntimeError("Caught RuntimeError in DataLoader worker process 0.\nTraceback"), False),
+        (EOFError("Caught EOFError in DataLoader worker process 0.\nTraceback"), False),
+        (RuntimeError("shape '[3]' is invalid"), False),
+        (FileNotFoundError(2, "No such file"), False),
+    ],
+)
+def test_every_sign_of_a_dead_worker_is_named_and_errors_of_its_code_are_not(error: Exception, is_death: bool) -> None:
+    def loader() -> Iterator[None]:
+        yield None
+        raise error
+
+    batches = folder_dataset._explain_dead_workers(loader())  # type: ignore[arg-type]  # it is only iterated
+    assert next(batches) is None
+    with pytest.raises(InputError if is_death else type(error)) as caught:
+        next(batches)
+    assert ("decoding processes ended early" in str(caught.value)) == is_death
+    assert (caught.value is error) != is_death
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="pinned memory needs a GPU")
