@@ -15,7 +15,7 @@ from maetheory.core import Progress
 from maetheory.evaluation.collapse.metric_specs import QUICK_METRICS, VIEW_METRICS
 from maetheory.evaluation.features.feature_sets import collect_features
 from maetheory.evaluation.features.forward_operations import forward_operations
-from maetheory.evaluation.features.masked_views import N_VIEWS
+from maetheory.evaluation.features.masked_views import MASK_RATIO, N_VIEWS, n_images_for_views
 
 FULL_INITIALISATIONS, QUICK_INITIALISATIONS = 5, 3
 COMPARISON_SHARE = 0.4  # of a pass over all images, which a quick comparison with untrained networks may take
@@ -23,6 +23,7 @@ COMPARISON_OPERATIONS = 2e12  # floating-point operations, seconds of a CPU core
 MIN_COMPARED_IMAGES = 40
 DEFAULT_LIMIT, LARGE_LIMIT = 10_000, 1_000  # images by default, and for encoders of more operations than the next
 LARGE_OPERATIONS = 5e9  # floating-point operations of one image; ViT-S/16 of 224 pixels has 9e9
+PASS = "encoding"  # in the message of every forward pass
 TIMED_IMAGES, MAX_TIMED_IMAGES, LONG_ENOUGH = 8, 64, 0.2  # seconds that a timed batch takes
 
 
@@ -76,24 +77,28 @@ class CollapsePlan:
         Number of untrained networks, over all rules.
     untrained_images : int
         Number of images that these and the checkpoint are compared on.
-    views : bool
-        Whether masked views are encoded too.
+    view_passes : int
+        Images encoded under masks, by the checkpoint and by untrained networks of its own rule.
     """
 
     images: int
     networks: int
     untrained_images: int
-    views: bool
+    view_passes: int
 
     @property
     def image_passes(self) -> int:
-        """Images encoded by the checkpoint and by untrained networks, without masked views."""
+        """Images encoded by the checkpoint and by untrained networks, those under masks included."""
         on_subset = self.untrained_images < self.images
-        return self.images + self.untrained_images * (self.networks + on_subset)
+        return self.images + self.untrained_images * (self.networks + on_subset) + self.view_passes
+
+    def seconds(self, per_image: float) -> float:
+        """Return the seconds of all passes, given those of one; under masks a quarter of the patches is encoded."""
+        return per_image * (self.image_passes - MASK_RATIO * self.view_passes)
 
     def sentence(self, name: str, precision: str, seconds: float) -> str:
         """Return the plan as a sentence."""
-        views = f" and {N_VIEWS} masked views" if self.views else ""
+        views = f" and {N_VIEWS} masked views" if self.view_passes else ""
         compared = (
             "" if not self.networks else f"; {self.networks} untrained networks on {self.untrained_images} of them"
         )
@@ -116,8 +121,11 @@ def plan_collapse(report: LoadReport, n_images: int, effort: Effort, *, shared: 
     """
     rules = initialisation_rules_of(report.dialect, layer_scale=report.config.layer_scale)
     networks = effort.initialisations + (len(rules) - 1) * ((effort.initialisations + 1) // 2)
-    views = any(name in (effort.metrics or VIEW_METRICS) for name in VIEW_METRICS)
     untrained = n_images if effort.full else compared_images(n_images, networks, forward_operations(report.config))
+    views = 0
+    if any(name in (effort.metrics or VIEW_METRICS) for name in VIEW_METRICS):
+        with_views = 1 + (effort.initialisations if untrained == n_images and not shared else 0)
+        views = N_VIEWS * n_images_for_views(n_images, report.config.width) * with_views
     return CollapsePlan(n_images, 0 if shared else networks, untrained, views)
 
 
@@ -178,8 +186,10 @@ class OverallProgress:
         self.progress, self.total, self.finished = progress, total, 0
 
     def __call__(self, done: int, total: int, message: str) -> None:
-        """Receive the progress of one pass; a pass that is done counts from then on."""
-        if done >= total:
+        """Receive the progress of one pass, which counts from then on when it is done; other work does not count."""
+        if PASS not in message:
+            done = 0
+        elif done >= total:
             self.finished += total
             done = 0
         self.total = max(self.total, self.finished + done)

@@ -152,7 +152,7 @@ def diagnose(
             encoder, report = load_checkpoint(path, **load_options)
             key = (architecture_key(encoder), decoding)
             plan = plan_collapse(report, len(chosen), effort, shared=key in untrained)
-            seconds = plan.image_passes * seconds_per_image(
+            seconds = seconds_per_image(
                 encoder,
                 chosen,
                 in_precision,
@@ -160,7 +160,7 @@ def diagnose(
                 layers=options["layers"],
                 final_norm=final_norm,
             )
-            effort.announce(plan.sentence(name, precision, seconds))
+            effort.announce(plan.sentence(name, precision, plan.seconds(seconds)))
             overall.total = overall.finished + plan.image_passes * (len(paths) - number + 1)
             with in_precision():
                 found = measure_collapse(

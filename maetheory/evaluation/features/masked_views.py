@@ -62,8 +62,13 @@ def default_mask_law(encoder: Any) -> MaskLaw | None:
 
 
 def sample_image_indices_for_views(n: int, d: int, seed: int) -> np.ndarray:
-    """Draw the indices, ascending, of the max(1000, 4 d) of `n` images to be encoded under several masks."""
-    return np.sort(generator(seed, "collapse", "views").permutation(n)[: max(1000, 4 * d)])
+    """Draw the indices, ascending, of the images to be encoded under several masks."""
+    return np.sort(generator(seed, "collapse", "views").permutation(n)[: n_images_for_views(n, d)])
+
+
+def n_images_for_views(n: int, d: int) -> int:
+    """Return how many of `n` images are encoded under several masks: max(1000, 4 d), or all of fewer."""
+    return min(n, max(1000, 4 * d))
 
 
 def masked_view_features(
