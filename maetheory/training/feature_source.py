@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from maetheory.core import InputError
+from maetheory.training.feature_modules import default_feature_module
 
 Readout = Literal["cls", "mean", "pooled"]
-Features = str | nn.Module | Callable[..., Tensor]
+Features = str | nn.Module | Callable[..., Tensor] | None
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,13 @@ class FeatureSource:
 
     Attributes
     ----------
-    features : str, nn.Module or callable
+    features : str, nn.Module, callable or None
         The dotted name of a module (``"encoder.norm"``), the module itself, or a function of what
-        the callback is given.
+        the callback is given; None looks for the module, see `default_feature_module`.
     readout : "cls", "mean" or "pooled"
         Of tokens (B, t, d) the first, or the mean of those after it; "pooled" takes an output that is one vector per
-        image already, such as a ``pooler_output``. An output (B, d) is taken as it is.
+        image already, such as a ``pooler_output``. An output (B, d) is taken as it is, and of feature maps
+        (B, d, h, w) the mean over positions.
     """
 
     features: Features
@@ -40,11 +42,19 @@ class FeatureSource:
     @property
     def uses_hook(self) -> bool:
         """Whether features are read from a module by a hook, rather than computed by a function."""
-        return isinstance(self.features, str | nn.Module)
+        return self.features is None or isinstance(self.features, str | nn.Module)
 
     def attach(self, model: nn.Module | None, callback: Callable[[Tensor], None]) -> RemovableHandle:
         """Call `callback` with the features (B, d) of each forward pass of the module, until the handle is removed."""
-        module = self._feature_module(model)
+        if self.features is None:
+            if model is None:
+                raise InputError("the module of the features must be looked for in a model; give one to attach")
+            name, takes_input = default_feature_module(model)
+            module = model.get_submodule(name)
+            if takes_input:
+                return module.register_forward_pre_hook(lambda _, inputs: callback(self.extract(inputs)))
+        else:
+            module = self._feature_module(model)
         return module.register_forward_hook(lambda _, __, output: callback(self.extract(output)))
 
     def compute(self, *arguments: Any, **named: Any) -> Tensor:
@@ -62,6 +72,8 @@ class FeatureSource:
         tokens = _output_tensor(output, self.readout)
         if tokens.ndim == 2:
             return tokens
+        if tokens.ndim == 4 and self.readout != "pooled":
+            return tokens.mean(dim=(2, 3))  # (B, d, h, w) -> (B, d)
         if tokens.ndim != 3 or self.readout == "pooled":
             wanted = "(B, d)" if self.readout == "pooled" else "(B, t, d) or (B, d)"
             raise InputError(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+try:
+    from lightning.pytorch import Callback, LightningModule, Trainer
+except ImportError:  # the same library under its older name
+    from pytorch_lightning import Callback, LightningModule, Trainer  # type: ignore[assignment,no-redef]
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
@@ -28,9 +31,7 @@ class LightningMonitor(Callback):
     @property
     def state_key(self) -> str:
         """Key that distinguishes the monitors of one trainer in its checkpoints."""
-        features = self.window.source.features
-        name = features if isinstance(features, str) else type(features).__name__
-        return f"CollapseMonitor[{self.window.prefix}{name}, {self.window.source.readout}]"
+        return self.window.name
 
     def state_dict(self) -> dict[str, Any]:
         """Return the monitor's state for Lightning's checkpoint."""

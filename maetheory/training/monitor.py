@@ -13,13 +13,15 @@ from maetheory.metrics import MOMENT_METRICS
 from maetheory.training.callback import TrainStep
 from maetheory.training.feature_source import Features, FeatureSource, Readout
 from maetheory.training.feature_window import FeatureWindow
+from maetheory.training.metric_sinks import metric_sink
+from maetheory.training.trainer_hooks import TrainerHooks
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
     from lightning_fabric import Fabric
 
 
-class CollapseMonitor:
+class CollapseMonitor(TrainerHooks):
     """Compute collapse metrics of the training features every so many steps.
 
     The features are those of the batches the model trains on, under the masks and the dropout of training, of the last
@@ -41,17 +43,33 @@ class CollapseMonitor:
         For use as a callback: the dotted name of the module whose output is measured, the module, or a function from
         what the callback is given (a `TrainStep`; ``outputs, batch`` of Fabric and Lightning) to features (B, d).
         Modules inside activation checkpointing run twice and their rows would count twice. A compiled model runs no
-        hooks, so it needs a function. By default the encoder's final norm of our models.
+        hooks, so it needs a function. By default the encoder's final norm of our models, or in other models a final
+        norm, an encoder or backbone, or the input of the head (`default_feature_module`).
     readout : "cls", "mean" or "pooled"
         Which vector is an image's: the first token, the mean of the others, or the output when it is one vector. The
         mean includes the padding where the rows of a mask show different numbers of patches.
     prefix : str, default ""
         Put before every name in the result.
+    log : optional
+        Where each measurement is written too: a ``.csv`` file, a folder of TensorBoard, a SummaryWriter, a logger or
+        run with ``log_metrics``, ``log_dict`` or ``log``, or a function of (values, step); see `metric_sink`.
 
     Raises
     ------
     InputError
-        If a number is below 1, or a metric or readout is unknown.
+        If a number is below 1, a metric or readout is unknown, or nothing can be written to `log`.
+
+    Notes
+    -----
+    With effective_rank among the metrics, the result holds ``effective_rank_drawdown``, 1 - rank / largest rank so far,
+    and ``collapse_alarm``, which is 1 while the drawdown is 0.6 or more, or the rank 1.05 or less, in two measurements
+    in a row (`CollapseAlarm`). Both serve early stopping.
+
+    ``python benchmarks/collapse_alarm.py`` measures the rate of false alarms and the delay after planted collapses.
+
+    A monitor is a callback as it is: of `maetheory.training.train`, of Fabric (`attach`), of Lightning's Trainer, which
+    logs ``train_…`` and ``val_…``, and of transformers' Trainer, in whose log history the values are. In a loop of your
+    own `update` adds the features of a step; `compute` and `reset` are as in torchmetrics.
 
     Examples
     --------
@@ -71,9 +89,10 @@ class CollapseMonitor:
         metrics: Sequence[str] = ("effective_rank", "participation_ratio", "mean_cosine", "umae_uniformity"),
         *,
         window: int = 8,
-        features: Features = "encoder.norm",
+        features: Features = None,
         readout: Readout = "cls",
         prefix: str = "",
+        log: Any = None,
     ) -> None:
         for name, number in (("every", every), ("window", window)):
             if number < 1:
@@ -83,6 +102,8 @@ class CollapseMonitor:
             raise InputError(f"metrics must be among {', '.join(MOMENT_METRICS)}, but {unknown[0]!r} was given")
         self.every, self.metrics, self.window, self.prefix = every, tuple(metrics), window, prefix
         self._window = FeatureWindow(every, self.metrics, window, FeatureSource(features, readout), prefix)
+        self._window.sink = None if log is None else metric_sink(log)
+        self._trainer_callback: Any = None
         self._handle: RemovableHandle | None = None
         self._model: nn.Module | None = None
         self._fabric: Fabric | None = None
@@ -102,15 +123,15 @@ class CollapseMonitor:
         """The last step that is over."""
         return self._window.step
 
-    def update(self, z: Tensor, step: int) -> dict[str, float] | None:
+    def update(self, z: Tensor, step: int | None = None) -> dict[str, float] | None:
         """Add the features of one step.
 
         Parameters
         ----------
         z : Tensor, shape (B, d)
             Features of this process's batch, on any device, in any float format.
-        step : int
-            The number of the step; with one below the last a new run begins.
+        step : int, optional
+            The number of the step, by default the next one; with one below the last a new run begins.
 
         Returns
         -------
@@ -124,10 +145,19 @@ class CollapseMonitor:
         InputError
             If `z` is not a matrix with the same d in the whole window.
         """
+        step = (self.step or 0) + 1 if step is None else step
         self._window.reset_if_new_run(step)
         if self._window.in_window(step):
             self._window.buffer(z, step)
         return self._window.end_step(step)
+
+    def compute(self) -> dict[str, float]:
+        """Return the metrics of the steps of the window that are kept now, without drawdown and alarm."""
+        return self._window.compute()
+
+    def reset(self) -> None:
+        """Forget all features, steps and values, for a new run."""
+        self._window.reset()
 
     def attach(self, model: nn.Module | None = None, fabric: Fabric | None = None) -> Self:
         """Measure `model` from now on; with a `fabric` log the values by its loggers; return self.
@@ -167,18 +197,6 @@ class CollapseMonitor:
             self.detach()
         return values
 
-    def on_train_batch_end(self, *outputs: Any, **named: Any) -> None:
-        """Serve ``fabric.call("on_train_batch_end", …)``; each call is a step, whatever its arguments.
-
-        The values are in `latest`, and in the logs of the Fabric that `attach` was given.
-        """
-        step = (self.step or 0) + 1
-        if not self.source.uses_hook and self._window.in_window(step):
-            self._window.buffer(self.source.compute(*outputs, **named), step)
-        values = self._window.end_step(step)
-        if values is not None and self._fabric is not None:
-            self._fabric.log_dict(values, step)
-
     def lightning(self, features: Features | None = None, *, readout: Readout | None = None) -> Callback:
         """Return this monitor as a Lightning callback; needs the lightning package.
 
@@ -203,7 +221,9 @@ class CollapseMonitor:
         try:
             from maetheory.training.lightning_monitor import LightningMonitor
         except ImportError as error:
-            raise InputError("the Lightning callback needs the lightning package: pip install lightning") from error
+            raise InputError(
+                "the Lightning callback needs the lightning package: pip install lightning, or 'maetheory[lightning]'"
+            ) from error
         return LightningMonitor(self._window)
 
     def state_dict(self) -> dict[str, Any]:

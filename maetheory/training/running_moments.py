@@ -80,6 +80,11 @@ def has_several_processes() -> bool:
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
 
 
+def is_first_process() -> bool:
+    """Return whether this is the only process of torch.distributed, or the one of rank 0."""
+    return not has_several_processes() or distributed.get_rank() == 0
+
+
 def _all_reduce(values: np.ndarray, operation: distributed.ReduceOp.RedOpType) -> np.ndarray:
     device = torch.device("cuda", torch.cuda.current_device()) if "nccl" in distributed.get_backend() else "cpu"
     sums = torch.from_numpy(values.astype(np.float64)).to(device)
