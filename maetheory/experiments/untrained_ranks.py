@@ -14,14 +14,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from maetheory.checkpoints.initialisations import COMMON_RULES, Initialisation
+import pandas as pd
+
+from maetheory import figures
+from maetheory.checkpoints.initialisations import COMMON_RULES, HUGGING_FACE, Initialisation
 from maetheory.core import Progress, no_progress, provenance
 from maetheory.data import ImageSet
 from maetheory.evaluation import collapse_report, random_init_model
 from maetheory.experiments.images import load_experiment_images
 from maetheory.experiments.presets import EXPERIMENTS, experiment
+from maetheory.figures.spectra import with_normal_initialisation
 from maetheory.models import MAE
-from maetheory.reports import append_records, publish_ledger
+from maetheory.reports import append_records, publish_ledger, read_published_ledgers
 from maetheory.training import TrainConfig
 
 METRICS = ("effective_rank", "mean_cosine", "stable_rank")
@@ -69,11 +73,40 @@ def untrained_records(
             yield fields | {"readout": row.readout, "metric": row.metric, "value": row.value, "error": row.error}
 
 
+def redraw_effective_ranks(published: Path, name: str) -> None:
+    """Draw Figure 1(c) of a published experiment again from its table, with the ranks of its untrained networks.
+
+    Parameters
+    ----------
+    published : Path
+        Folder of the published figures and ledgers.
+    name : str
+        Name of the experiment; the ledger of ``NAME-untrained`` holds the untrained networks.
+    """
+    from matplotlib import pyplot as plt
+
+    ledger = read_published_ledgers(published)
+    here = ledger[(ledger.experiment == f"{name}-untrained") & (ledger.cell == HUGGING_FACE.name)]
+    ranks = here[(here.metric == "effective_rank") & (here.readout == "cls")].sort_values("seed").value
+    frame = with_normal_initialisation(pd.read_csv(published / name / "effective_rank.csv"), list(ranks))
+    bars = frame[frame.source == "ours"].objective.nunique()
+    with figures.paper_style():
+        figure, axes = plt.subplots(1, 2, figsize=(2.3 + 0.9 * bars, 3), layout="constrained", width_ratios=[bars, 3])
+        figures.draw_effective_ranks(list(axes), frame)
+        figures.save_figure(figure, frame, published / name, "effective_rank")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure untrained networks and publish their ledger."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", default="cifar10-small", choices=sorted(EXPERIMENTS))
     parser.add_argument("--data", help="As for `maetheory reproduce`; by default the experiment's own.")
+    parser.add_argument(
+        "--rule",
+        action="append",
+        choices=[one.name for one in COMMON_RULES],
+        help="Initialisation; may be repeated. All usual ones by default.",
+    )
     parser.add_argument("--seeds", type=int, default=10, help="Number of seeds, from 0 on.")
     parser.add_argument("--limit", type=int, help="Number of test images; all by default.")
     parser.add_argument("--into", type=Path, default=Path("figures"), help="Folder of the published ledgers.")
@@ -82,11 +115,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = experiment(options.preset)
     test = load_experiment_images(chosen, options.data)[1].limit(options.limit)
     name = f"{options.preset}-untrained"
-    records = untrained_records(name, chosen.cells[0].recipe, test, seeds=range(options.seeds))
+    rules = [one for one in COMMON_RULES if options.rule is None or one.name in options.rule]
     ledger = options.out / name / "ledger.jsonl"
     ledger.parent.mkdir(parents=True, exist_ok=True)
-    append_records(ledger, records)
+    recipe = chosen.cells[0].recipe
+    for seed in range(
+        options.seeds
+    ):  # outermost, so that an interrupted run has measured every rule on its first seeds
+        append_records(ledger, untrained_records(name, recipe, test, seeds=(seed,), rules=rules))
     publish_ledger(ledger, options.into)
+    if (options.into / options.preset / "effective_rank.csv").exists():
+        redraw_effective_ranks(options.into, options.preset)
 
 
 if __name__ == "__main__":

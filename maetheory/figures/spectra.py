@@ -13,6 +13,7 @@ from maetheory.figures.style import COLOURS, FLOAT32_RESOLUTION
 from maetheory.metrics import effective_rank
 
 OURS, PAPER = "ours", "paper"
+RANDOM_NORMAL = "random, normal (0.02)"
 
 
 def log_spectra(features: Mapping[str, Sequence[np.ndarray]], *, n_values: int = 101) -> pd.DataFrame:
@@ -99,6 +100,25 @@ def effective_ranks(features: Mapping[str, Sequence[np.ndarray]]) -> pd.DataFram
     return pd.DataFrame(rows)
 
 
+def with_normal_initialisation(frame: pd.DataFrame, ranks: Sequence[float]) -> pd.DataFrame:
+    """Return the table of Figure 1(c) with untrained networks of another initialisation beside ours of MAE's.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As `effective_ranks` returns it; earlier rows of that initialisation are replaced.
+    ranks : sequence of float
+        Effective rank of each seed of networks whose weights are normal with standard deviation 0.02.
+    """
+    frame = frame[frame.objective != RANDOM_NORMAL]
+    rows = [
+        {"source": OURS, "objective": RANDOM_NORMAL, "seed": seed, "effective_rank": rank}
+        for seed, rank in enumerate(ranks)
+    ]
+    place = int(((frame.source == OURS) & (frame.objective == "random")).sum())
+    return pd.concat([frame.iloc[:place], pd.DataFrame(rows), frame.iloc[place:]], ignore_index=True)
+
+
 def draw_effective_ranks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     """Draw Figure 1(c) on two axes: ours (bars: mean, points: seeds) and the paper's."""
     for ax, source in zip(axes, (OURS, PAPER), strict=True):
@@ -120,7 +140,7 @@ def draw_effective_ranks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
                 textcoords="offset points",
                 fontsize=8,
             )
-        ax.set_xticks(range(len(means)), list(means.index))
+        ax.set_xticks(range(len(means)), [str(name).replace(", ", "\n") for name in means.index])
         ax.set_ylim(0, float(part.effective_rank.max()) * 1.18)
         ax.grid(axis="x", visible=False)
         ax.set(title=_panel_title(source, "Fig. 1(c)"))

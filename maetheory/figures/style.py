@@ -14,7 +14,14 @@ from matplotlib.figure import Figure
 
 from maetheory.core import atomic_write, printable
 
-COLOURS = {"random": "#7f7f7f", "MAE": "#d55e00", "U-MAE": "#0072b2", "SimMIM": "#e69f00", "U-SimMIM": "#56b4e9"}
+COLOURS = {
+    "random": "#7f7f7f",
+    "random, normal (0.02)": "#b5b5b5",
+    "MAE": "#d55e00",
+    "U-MAE": "#0072b2",
+    "SimMIM": "#e69f00",
+    "U-SimMIM": "#56b4e9",
+}
 COLOUR_CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 CLASS_COLOURS = COLOUR_CYCLE[:4]
 FLOAT32_RESOLUTION = 1e-6  # singular values below this, relative to the first, are rounding error of float32 features
