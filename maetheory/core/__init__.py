@@ -2,12 +2,12 @@
 
 Every other package of maetheory imports from this one; it imports only NumPy. Read `estimate` and `errors` first: every
 measured number is an `Estimate`, and every mistake of the caller is an `InputError`. `seeding` derives independent
-random streams from one seed, `arrays` reads numbers as float64, `files` replaces files atomically (under
-`advisory_lock`), `folder_lock` lets one process write a folder, `processes` bounds how many are started, `memory` and
-`memory_limits` say what still fits. `json_documents` writes standard JSON, `json_files` reads what may be damaged,
-`printable` makes names from outside safe to print, `slugs` checks those that become a part of a path. `progress` is the
-protocol of progress callbacks, `provenance` records what produced a result, `references` lists the papers, and
-`renames` keeps old names alive for one version.
+random streams from one seed, `packed_bits` writes true and false as text, `arrays` reads numbers as float64, `files`
+replaces files atomically (under `advisory_lock`), `folder_lock` lets one process write a folder, `processes` bounds how
+many are started, `memory` and `memory_limits` say what still fits. `json_documents` writes standard JSON, `json_files`
+reads what may be damaged, `printable` makes names from outside safe to print, `slugs` checks those that become a part
+of a path. `progress` is the protocol of progress callbacks, `provenance` records what produced a result, `references`
+lists the papers, and `renames` keeps old names alive for one version.
 
 >>> from maetheory.core import Estimate, generator
 >>> draws = generator(0, "masks").integers(0, 2, 10_000)

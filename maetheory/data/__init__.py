@@ -1,10 +1,16 @@
 """Labelled images and finite worlds as NumPy arrays; nothing here imports torch.
 
 Read `images` (`ImageSet`, the one container of labelled images), `sources` (load a data set by its name or path) and
-the loaders it calls: `digits`, `known_layouts` (official files of CIFAR and MNIST, NumPy files) and `folder` (image
-files; `folder_layouts` finds them, `decode` reads them, `pixel_range` scales more than eight bits, `stream` reads large
-folders in batches). `finite_world` and `worlds` are explicit distributions over images whose spectra or label errors
-are known; `world_images` samples image sets from them. `paper` holds the published numbers.
+the loaders it calls:
+
+- `digits`, built in;
+- `known_layouts`, official files: `cifar10` (with `cifar10_download` and `cifar10_archive`), `cifar100`,
+  `cifar_dictionaries` (by `plain_pickles`), `idx_files` (MNIST and its kin) and `array_files` (NumPy);
+- `folder`, image files: `folder_layouts` and `image_files` find them, `decode` reads them, `pixel_range` scales more
+  than eight bits, `stream` reads large folders in batches; `pillow_images` takes images that are open already.
+
+`finite_world` and `worlds` are explicit distributions over images whose spectra or label errors are known;
+`world_images` samples image sets from them. `paper` holds the published numbers.
 
 >>> from maetheory.data import load_images, worlds
 >>> load_images("digits", limit=100)

@@ -6,8 +6,9 @@ A token graph of a sample is optimistic (label errors too small, singular values
 `IntervalEstimate`: value, confidence interval, and whether the sample decides it.
 
 Read `tokens` first (`sample`, `graph`, `interval_estimation`), then `kernel` (`gaussian_matrix`, `graph`,
-`mask_average`), then `law_scores`, which scores mask laws from both. Both wings distribute large graphs over a
-torch.distributed group with `parallel`: `sharded_token_graph`, and `kernel_graph` with `process_group`.
+`mask_average`), then `law_scores`, which scores mask laws from both by `graph_scores` and `hypotheses`. Both wings
+distribute large graphs over a torch.distributed group with `parallel`: `sharded_token_graph`, and `kernel_graph` with
+`process_group`.
 
 >>> from maetheory.data import load_images
 >>> from maetheory.masks import UniformMasks

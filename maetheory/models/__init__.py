@@ -3,7 +3,8 @@
 Read `vit` (the encoder, whose parameters have the names of the published MAE code, so that checkpoints load without
 translation), `mae` (the encoder and a light decoder that predicts hidden patches) and `losses`. `simmim` is the variant
 with mask tokens in the encoder, `linear` the model with a known optimum, `penalties` the uniformity terms, `presets`
-the named architectures. No model draws a mask: `sample_masks` does, on the device, from the laws of `maetheory.masks`.
+the named architectures; `positions` and `patch_subset` are parts of the encoders. No model draws a mask: `masking`
+does, on the device, from the laws of `maetheory.masks`.
 
 >>> import torch
 >>> from maetheory.masks import UniformMasks

@@ -6,11 +6,13 @@ the figures (`published_ledgers`); the tables of the README are computed from th
 1. `ledger`, `published_ledgers`: write and read records.
 2. `tables`, `paper_tables`, `claims`, `seed_plan`, `markdown_block`: accuracies beside the paper's, verdicts
    on its claims, and the seeds that would decide them.
-3. `theorem_checks` and `theorem_check_records`, `collapse` and `collapse_files`, `graph`, `mask_ratio`: text, JSON and
-   files of the commands with these names; `page` for HTML, `console` for tables in a terminal.
-4. `diagnosis`, `graph_study` (with `graph_config`, `graph_kinds`, `graph_statistics` and `graph_plan`): load, measure
-   and collect what `collapse` and `graph` report. They compute rather than report, and are here because they join rooms
-   that must not import each other.
+3. `theorem_checks` and `theorem_check_records`, `collapse` (with `collapse_tables` and `collapse_files`), `graph`,
+   `mask_ratio`: text, JSON and files of the commands with these names; `page` for HTML, `console` for tables in a
+   terminal.
+4. `diagnosis` and `feature_diagnosis` (with `default_images` and `collapse_plan`), `graph_study` (with `graph_config`,
+   `graph_kinds`, `graph_statistics` and `graph_plan`): load, measure and collect what `collapse` and `graph` report.
+   They compute rather than report, and are here because they join rooms that must not import each other.
+5. `trained_ranges`: the table of metrics of models trained here, to which a collapse report compares.
 
 >>> ledger = read_published_ledgers("no/such/folder")
 >>> table = paper_table(ledger, "table1")

@@ -2,13 +2,13 @@
 
 A small residual shows that a value is close to some singular value, but not that no larger one was missed; a solver
 that misses copies of σ = 1 misjudges the connectivity of a graph. `spectrum` therefore returns an enclosure of the
-values it found and an upper bound on those it missed, and `certify` checks triplets computed elsewhere. `trace`,
-`tail_energy` and `spectral_density` estimate sums over the whole spectrum from random probes, with standard errors.
+values it found and an upper bound on those it missed, and `certify` checks triplets computed elsewhere. `trace` (with
+`tail_energy`) and `density` estimate sums over the whole spectrum from random probes, with standard errors.
 
 Read `solve` and `result` first, then `certificate` and `enclose` (the bounds), `lanczos` and `lanczos_bound` (the
 randomised bound on missed values). `connected_components`, `small_components`, `large_components` and
-`component_spectrum` solve component by component with the methods of `solvers` and `block_golub_kahan`. All of them
-multiply with a matrix through `counting_operator`.
+`component_spectrum` solve component by component with the methods of `solvers` and `block_golub_kahan` (with
+`orthonormalise`). All of them multiply with a matrix through `counting_operator`.
 
 >>> import numpy as np
 >>> from maetheory.spectra import spectrum

@@ -1,10 +1,10 @@
 """Mask graphs of images whose targets are blurred by a Gaussian kernel.
 
-Read `masked_images` (pixels of visible and hidden patches), `gaussian_matrix` (the kernel matrix in tiles), `graph`
-(the kernel graph: spectrum, label errors, bound) and `build_graph`. `leave_one_out` estimates the label error α of
-views, `bandwidth` sets the kernel's width, and `sharded_matrix` distributes the tiles over a process group.
-`nearest_neighbours` and `nearest_neighbour_graph` truncate the kernel to the nearest targets; `graph_summary` and
-`mask_average` average the quantities of a graph over masks.
+Read `masked_images` (pixels of visible and hidden patches), `points` (their check and centring), `gaussian_matrix` (the
+kernel matrix in tiles), `graph` (the kernel graph: spectrum, label errors, bound) and `build_graph`. `leave_one_out`
+estimates the label error α of views, `bandwidth` sets the kernel's width, and `sharded_matrix` distributes the tiles
+over a process group. `nearest_neighbours` and `nearest_neighbour_graph` truncate the kernel to the nearest targets;
+`graph_summary` and `mask_average` average the quantities of a graph over masks.
 
 >>> import numpy as np
 >>> images, mask = np.random.default_rng(0).random((20, 1, 4, 4)), np.array([True, False, False, True])

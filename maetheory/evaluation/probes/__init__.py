@@ -1,8 +1,8 @@
 """Accuracy of frozen or fine-tuned encoders.
 
-Read `linear_and_knn` first: closed-form probes of frozen features. `sgd_probe`, with `probe_config` and `lars`, trains
-a linear probe as papers on masked autoencoders do. `finetune`, with `finetune_config`, `finetune_task`, `classifier`,
-`layer_decay` and `augmentation`, trains the encoder on labels too.
+Read `linear_and_knn` first: probes of frozen features by scikit-learn. `sgd_probe`, with `probe_config`, `linear_head`
+and `lars`, trains a linear probe as papers on masked autoencoders do. `finetune`, with `finetune_config`,
+`finetune_task`, `classifier`, `layer_decay` and `augmentation`, trains the encoder on labels too.
 
 Examples
 --------
