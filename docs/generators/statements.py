@@ -70,7 +70,8 @@ def _index(surveys: tuple[TheoremSurvey, ...]) -> str:
 
 def title(slug: str) -> str:
     """Return the name of a statement in words."""
-    return slug.replace("umae", "U-MAE").replace("mae", "MAE").replace("-", " ").replace("U MAE", "U-MAE").capitalize()
+    words = [{"umae": "U-MAE", "mae": "MAE"}.get(word, word) for word in slug.split("-")]
+    return " ".join([words[0][0].upper() + words[0][1:], *words[1:]])
 
 
 def _page(one: TheoremSurvey) -> str:
