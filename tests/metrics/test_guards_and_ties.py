@@ -477,6 +477,12 @@ def test_the_bootstrap_is_two_standard_deviations_of_its_draws() -> None:
     assert (found.value, found.error) == pytest.approx((5.0, 2 * np.std([1, 2, 4], ddof=1)))
 
 
+def test_the_bootstrap_draws_a_hundred_resamples_by_default() -> None:
+    calls: list[int] = []
+    bootstrap(lambda rows: float(calls.append(len(rows)) or len(calls)), np.zeros((3, 1)), np.random.default_rng(0))
+    assert len(calls) == 101
+
+
 def test_the_sizes_of_a_curve_are_halvings_from_two_rows_on() -> None:
     def sizes(n: int) -> list[int]:
         return [size for size, _ in metric_by_sample_size(np.sum, np.zeros((n, 1)), np.random.default_rng(0))]
