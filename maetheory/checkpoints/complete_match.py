@@ -172,6 +172,7 @@ def _translate_match(
             f"{type(error).__name__} {error}"
         ) from error
     config, sources, notes = infer_config(tensors, config_values, match.dialect.defaults, arguments)
+    tensors = match.dialect.finish(tensors, config)
     head = find_classifier_head(tensors, config, match.dialect.head_readout)
     unused |= _count_unreadable_head_keys(tensors, config, head)
     state_dict, filled = _encoder_state_dict(tensors, config)
@@ -233,7 +234,10 @@ def _encoder_state_dict(
     zero = _omitted_biases(names, sorted(set(wanted) - names))
     _check_parameter_names(names, wanted, zero)
     for name in sorted(set(wanted) - set(zero)):
-        if tensors[name].shape != wanted[name].shape or not tensors[name].is_floating_point():
+        if (
+            tensors[name].shape != wanted[name].shape
+            or tensors[name].is_floating_point() != wanted[name].is_floating_point()
+        ):
             raise InputError(
                 f"{name} must hold real numbers of shape {tuple(wanted[name].shape)}, but this file's is "
                 f"{tensors[name].dtype} {tuple(tensors[name].shape)}"

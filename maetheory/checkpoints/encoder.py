@@ -12,10 +12,10 @@ from torch.nn import functional as F
 from maetheory.checkpoints.encoder_config import EncoderConfig
 from maetheory.checkpoints.encoder_layers import (
     Block,
-    PatchEmbed,
     RotaryFrequencies,
     SharedRelativePositionBias,
     norm_layer,
+    patch_embedding,
     relative_position_index,
 )
 from maetheory.checkpoints.rotary_positions import Rotation, rotation_of_patches, select_patches
@@ -42,7 +42,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.config = config
         self.code_base = ""  # name of the dialect; the random-initialisation baseline follows its rule
-        self.patch_embed = PatchEmbed(config)
+        self.patch_embed = patch_embedding(config)
         if config.cls:
             self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width))
         if config.registers:
@@ -99,6 +99,8 @@ class Encoder(nn.Module):
             tokens = tokens + self.pos_embed[:, n:]
             prefix = torch.cat([prefix[:, :n] + self.pos_embed[:, :n], prefix[:, n:]], 1) if n else prefix
         indices, valid = None, None
+        if mask is not None and self.config.stem:
+            raise InputError("patches of a convolutional stem overlap, so that none can be hidden from this encoder")
         if mask is not None:
             indices, valid = split_mask(mask, self.config.n_patches)[0]
             tokens = gather_tokens(tokens, indices)
@@ -140,7 +142,7 @@ class Encoder(nn.Module):
             raise InputError(
                 f"images must have shape (B, {c.channels}, {height}, {width}), but theirs is {tuple(images.shape)}"
             )
-        dtype = self.patch_embed.proj.weight.dtype
+        dtype = self.blocks[0].norm1.weight.dtype
         images = images.to(dtype) / 255 if images.dtype == torch.uint8 else images.to(dtype)
         mean, std = (torch.tensor(v, dtype=dtype, device=images.device).view(1, -1, 1, 1) for v in (c.mean, c.std))
         return (images - mean) / std
@@ -148,7 +150,7 @@ class Encoder(nn.Module):
     def _prefix_tokens(self, b: int) -> Tensor:
         """Return cls and register tokens (b, prefix, d)."""
         parts = [getattr(self, name) for name in ("cls_token", "reg_token") if hasattr(self, name)]
-        empty = self.patch_embed.proj.weight.new_zeros(1, 0, self.config.width)
+        empty = self.blocks[0].norm1.weight.new_zeros(1, 0, self.config.width)
         return torch.cat([empty, *parts], 1).expand(b, -1, -1)
 
     def _rotations(self, indices: Tensor | None) -> Iterator[Rotation | None]:
@@ -158,7 +160,7 @@ class Encoder(nn.Module):
         whole = None
         if config.rotary is not None:
             whole = rotation_of_patches(config.rotary, config.grid, config.inner // config.heads, frequencies)
-            device = self.patch_embed.proj.weight.device
+            device = self.blocks[0].norm1.weight.device
             whole = whole._replace(cos=whole.cos.to(device), sin=whole.sin.to(device))
         for i in range(config.depth):
             rotation = whole
@@ -172,7 +174,7 @@ class Encoder(nn.Module):
         if valid is None:
             return relative
         keys = F.pad(valid, (self.n_prefix_tokens, 0), value=True)[:, None, None, :]  # (B, v) -> (B, 1, 1, t)
-        padding = torch.zeros(keys.shape, dtype=self.patch_embed.proj.weight.dtype, device=keys.device)
+        padding = torch.zeros(keys.shape, dtype=self.blocks[0].norm1.weight.dtype, device=keys.device)
         padding = padding.masked_fill(~keys, float("-inf"))
         return padding if relative is None else relative + padding
 

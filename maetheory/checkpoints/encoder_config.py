@@ -53,6 +53,10 @@ class EncoderConfig:
         patch embedding.
     attention_norm, mlp_norm : bool
         A norm of what attention returns before its last map, and of the hidden layer of the MLP (NormFormer, sub-LN).
+    mlp_input_norm : bool
+        A norm of the input of the MLP, after that of the block (ViTamin).
+    stem : str
+        Name of timm's model whose convolutional network makes the patches; empty for a linear map of each patch.
     norm_kind : str
         "layer", or "rms" without centring and bias.
     block : str
@@ -87,6 +91,8 @@ class EncoderConfig:
     patch_norm: bool = False
     attention_norm: bool = False
     mlp_norm: bool = False
+    mlp_input_norm: bool = False
+    stem: str = ""
     norm_kind: Literal["layer", "rms"] = "layer"
     block: Literal["pre-norm", "post-norm", "parallel"] = "pre-norm"
     norm: Literal["final", "pooled", "none"] = "final"

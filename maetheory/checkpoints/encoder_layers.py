@@ -8,6 +8,24 @@ from torch.nn import functional as F
 
 from maetheory.checkpoints.encoder_config import GATED_ACTIVATIONS, EncoderConfig
 from maetheory.checkpoints.rotary_positions import Rotation, rotate
+from maetheory.checkpoints.timm_models import timm_model
+from maetheory.core import InputError
+
+
+def patch_embedding(config: EncoderConfig) -> nn.Module:
+    """Return the map from images (B, C, H, W) to tokens (B, p, d): linear in each patch, or timm's stem of that name.
+
+    Raises
+    ------
+    InputError
+        If timm is needed and not installed.
+    """
+    if not config.stem:
+        return PatchEmbed(config)
+    model = timm_model(config.stem, {"img_size": list(config.image_shape), "in_chans": config.channels})
+    if model is None:
+        raise InputError(f"the convolutional stem of {config.stem} needs timm: pip install maetheory[timm]")
+    return model.patch_embed
 
 
 class PatchEmbed(nn.Module):
@@ -66,13 +84,14 @@ class MLP(nn.Module):
         super().__init__()
         self.activation = config.activation
         gated = 2 if config.activation in GATED_ACTIVATIONS else 1
+        self.norm_in = norm_layer(config, config.width) if config.mlp_input_norm else nn.Identity()
         self.fc1 = nn.Linear(config.width, gated * config.hidden)
         self.norm = norm_layer(config, config.hidden) if config.mlp_norm else nn.Identity()
         self.fc2 = nn.Linear(config.hidden, config.width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, t, d) to (B, t, d)."""
-        return self.fc2(self.norm(self._activate(self.fc1(x))))
+        return self.fc2(self.norm(self._activate(self.fc1(self.norm_in(x)))))
 
     def _activate(self, x: Tensor) -> Tensor:
         """Return the hidden layer; of a gated product the first half is the gate."""

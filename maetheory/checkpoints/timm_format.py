@@ -82,6 +82,8 @@ def _refuse_inexpressible(config: EncoderConfig) -> None:
         "attention and MLP side by side": config.block == "parallel",
         "norms before and after the patch embedding": config.patch_norm,
         "an MLP with GeGLU": config.activation == "geglu",
+        "this convolutional stem and other arguments": bool(config.stem),
+        "a norm of the MLP's input": config.mlp_input_norm,
         "RMS norms": config.norm_kind == "rms",
         f"{config.inner} features of attention for {config.width} of the tokens": config.inner != config.width,
         "rounded periods of rotary positions": config.rotary is not None and config.rotary.rounded_periods,

@@ -12,6 +12,7 @@ from maetheory.checkpoints.dialects.mae import MAE_DIALECTS
 from maetheory.checkpoints.dialects.openmmlab import OPENMMLAB_DIALECTS
 from maetheory.checkpoints.dialects.rotary_encoders import EVA_DIALECTS
 from maetheory.checkpoints.dialects.timm import TIMM_DIALECTS
+from maetheory.checkpoints.dialects.timm_variants import TIMM_VARIANT_DIALECTS
 from maetheory.checkpoints.dialects.torchvision import TORCHVISION_DIALECTS
 from maetheory.checkpoints.dialects.vit_pytorch import VIT_PYTORCH_DIALECTS
 
@@ -21,7 +22,13 @@ FRAMEWORK_DIALECTS: tuple[Dialect, ...] = (
     *VIT_PYTORCH_DIALECTS,
     *TORCHVISION_DIALECTS,
 )
-TIMM_FAMILY_DIALECTS: tuple[Dialect, ...] = (*EVA_DIALECTS, *BEIT_DIALECTS, *JOINT_EMBEDDING_DIALECTS, *TIMM_DIALECTS)
+TIMM_FAMILY_DIALECTS: tuple[Dialect, ...] = (
+    *TIMM_VARIANT_DIALECTS,
+    *EVA_DIALECTS,
+    *BEIT_DIALECTS,
+    *JOINT_EMBEDDING_DIALECTS,
+    *TIMM_DIALECTS,
+)
 DIALECTS: tuple[Dialect, ...] = (
     *HUGGING_FACE_DIALECTS,
     *HUGGING_FACE_TOWER_DIALECTS,

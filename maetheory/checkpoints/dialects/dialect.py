@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from maetheory.checkpoints.encoder_config import EncoderConfig
 from maetheory.checkpoints.reading.contents import CheckpointContents
 
 Tensors = Mapping[str, Tensor]
@@ -78,6 +79,8 @@ class Dialect:
         then on its canonical name; on whole keys where the prefix is missing.
     convert : callable from canonical tensors to canonical tensors
         Conversion beyond renaming: fuse q, k, v, transpose positions. It runs after renaming, without the unused keys.
+    finish : callable (canonical tensors, EncoderConfig) to canonical tensors
+        Conversion that needs the configuration: tables that a network of the file computes for a grid.
     config_values : callable (contents, canonical tensors) to a mapping from field of EncoderConfig to ConfigValue
         Values of heads, eps, mean, std, activation, … that the file, its pickled attributes or the JSON files beside
         it state; empty where nothing does.
@@ -107,6 +110,9 @@ class Dialect:
     rename: tuple[tuple[str, str], ...] = ()
     unused: tuple[tuple[str, str], ...] = ()
     convert: Callable[[dict[str, Tensor]], dict[str, Tensor]] = dict
+    finish: Callable[[dict[str, Tensor], EncoderConfig], dict[str, Tensor]] = field(
+        default=lambda tensors, config: tensors
+    )
     config_values: Callable[[CheckpointContents, Tensors], Mapping[str, ConfigValue]] = field(
         default=lambda contents, tensors: {}
     )

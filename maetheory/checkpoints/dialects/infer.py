@@ -78,6 +78,8 @@ def infer_config(
         shapes["activation"] = known["activation"]  # shapes show that there is a gate, not which one
     notes = _notes_on_contradicted_values(known, shapes)
     known |= shapes
+    if "patch" not in known or "channels" not in known:
+        raise InputError("its patches come from a convolutional network, and nothing says which")
     known |= infer_positions(tensors, known, overrides)
     if "eps" in overrides:
         given = ConfigValue(overrides["eps"], "argument", "given by the caller")
@@ -148,20 +150,21 @@ def _are_finite_numbers(values: Sequence[Any]) -> bool:
 
 def _values_from_shapes(tensors: Mapping[str, Tensor]) -> dict[str, ConfigValue]:
     """Return the fields that the shapes and names of the tensors determine."""
-    patch = _require_tensor(tensors, "patch_embed.proj.weight", 4)
+    stem = any(name.startswith("patch_embed.backbone.") for name in tensors)
+    patch = None if stem else _require_tensor(tensors, "patch_embed.proj.weight", 4)
     depth = _count_blocks(tensors)
     qkv, fc1, fc2 = (
         _require_tensor(tensors, f"blocks.0.{name}.weight", 2) for name in ("attn.qkv", "mlp.fc1", "mlp.fc2")
     )
     gated = fc1.shape[0] == 2 * fc2.shape[1]
     values: dict[str, Any] = {
-        "patch": one_size(patch.shape[2], patch.shape[3]),
-        "channels": patch.shape[1],
-        "width": patch.shape[0],
+        "width": qkv.shape[1] if patch is None else patch.shape[0],
         "depth": depth,
         "inner": qkv.shape[0] // 3,
         "hidden": fc2.shape[1],
     }
+    if patch is not None:
+        values |= {"patch": one_size(patch.shape[2], patch.shape[3]), "channels": patch.shape[1]}
     present: dict[str, Any] = {
         "qkv_bias": "blocks.0.attn.qkv.bias" in tensors,
         "cls": "cls_token" in tensors,
@@ -169,6 +172,7 @@ def _values_from_shapes(tensors: Mapping[str, Tensor]) -> dict[str, ConfigValue]
         "qk_norm": "blocks.0.attn.q_norm.weight" in tensors,
         "attention_norm": "blocks.0.attn.norm.weight" in tensors,
         "mlp_norm": "blocks.0.mlp.norm.weight" in tensors,
+        "mlp_input_norm": "blocks.0.mlp.norm_in.weight" in tensors,
         "norm_pre": "norm_pre.weight" in tensors,
         "patch_norm": "patch_embed.norm_in.weight" in tensors,
         "norm": "final" if "norm.weight" in tensors else "pooled" if "fc_norm.weight" in tensors else "none",

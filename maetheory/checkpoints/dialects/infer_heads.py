@@ -62,6 +62,9 @@ def _heads_from_shapes(tensors: Mapping[str, Tensor], inner: int) -> ConfigValue
     for name in (FIRST_RELATIVE_TABLE_NAME, SHARED_RELATIVE_TABLE_NAME):
         if name in tensors:
             return ConfigValue(tensors[name].shape[1], "columns of the relative table", "inferred from shapes")
+    for name in ("blocks.0.attn.rel_pos.mlp.fc2.weight", "shared_rel_pos.mlp.fc2.weight"):
+        if name in tensors:
+            return ConfigValue(tensors[name].shape[0], "rows of the relative positions", "inferred from shapes")
     norm = tensors.get("blocks.0.attn.q_norm.weight")
     if norm is None:
         return None

@@ -6,7 +6,6 @@ but its name and a few numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -15,53 +14,9 @@ from torch import nn
 from maetheory.checkpoints.dialects.dialect import ConfigValue
 from maetheory.checkpoints.dialects.rotary import rotary_positions_of_module
 from maetheory.checkpoints.dialects.stated_values import ACTIVATION_BY_CLASS, stated_image_size
+from maetheory.checkpoints.encoder_config import one_size
+from maetheory.checkpoints.timm_models import timm_model
 
-MODEL_ARGUMENTS = (
-    "img_size",
-    "patch_size",
-    "in_chans",
-    "embed_dim",
-    "depth",
-    "num_heads",
-    "mlp_ratio",
-    "qkv_bias",
-    "qk_norm",
-    "init_values",
-    "class_token",
-    "reg_tokens",
-    "num_reg_tokens",
-    "no_embed_class",
-    "pre_norm",
-    "global_pool",
-    "use_rot_pos_emb",
-    "use_abs_pos_emb",
-    "num_classes",
-    "dynamic_img_size",
-    "act_layer",
-    "scale_attn_norm",
-    "scale_mlp_norm",
-    "pos_embed",
-    "final_norm",
-    "fc_norm",
-    "attn_type",
-    "qkv_fused",
-    "swiglu_mlp",
-    "scale_mlp",
-    "scale_attn_inner",
-    "use_post_norm",
-    "use_pre_transformer_norm",
-    "use_post_transformer_norm",
-    "use_fc_norm",
-    "rope_type",
-    "rope_temperature",
-    "rope_grid_offset",
-    "rope_grid_indexing",
-    "rope_rotate_half",
-    "ref_feat_shape",
-    "use_rel_pos_bias",
-    "use_shared_rel_pos_bias",
-)
-MAX_ARGUMENT = 2**16
 BLOCKS = {
     "Block": "pre-norm",
     "EvaBlock": "pre-norm",
@@ -90,7 +45,8 @@ def timm_definition_values(name: str, arguments: Any, source: str) -> dict[str, 
     mapping from field of `EncoderConfig` to `ConfigValue`
         Empty if timm is not installed, does not know the name, or defines no Vision Transformer under it.
     """
-    model = timm_model_without_weights(name, arguments)
+    with torch.device("meta"):
+        model = timm_model(name, arguments)
     blocks = getattr(model, "blocks", None)
     if not isinstance(blocks, nn.ModuleList | nn.Sequential) or not len(blocks) or not hasattr(model, "patch_embed"):
         return {}
@@ -111,34 +67,10 @@ def timm_definition_values(name: str, arguments: Any, source: str) -> dict[str, 
     size = stated_image_size(getattr(model.patch_embed, "img_size", None))
     if size is not None:  # a model of that name may have been trained at any size
         values["image_size"] = ConfigValue(size, source, "assumed")
+    if _has_convolutional_stem(model):
+        values |= _stem_values(model, name, source)
     rotary = rotary_positions_of_module(*_rotary_attributes(model))
     return values | ({"rotary": ConfigValue(rotary.value, source)} if rotary else {})
-
-
-def timm_model_without_weights(name: str, arguments: Any = None) -> Any:
-    """Return timm's model of a name on the meta device, None where timm or the name is unknown."""
-    try:
-        import timm
-    except (ImportError, RuntimeError, OSError):  # not installed, or its torchvision does not fit this torch
-        return None
-    if not timm.is_model(name):
-        return None
-    given = arguments if isinstance(arguments, Mapping) else {}
-    known = {key: given[key] for key in MODEL_ARGUMENTS if key in given and _is_small_argument(given[key])}
-    try:
-        with torch.device("meta"):
-            return timm.create_model(name, pretrained=False, **known)
-    except (TypeError, ValueError, AssertionError, RuntimeError, AttributeError, KeyError):
-        return None
-
-
-def _is_small_argument(value: Any) -> bool:
-    """Return whether an argument is a plain value that builds no huge model."""
-    if isinstance(value, list | tuple):
-        return len(value) <= 2 and all(map(_is_small_argument, value))
-    if isinstance(value, int | float):
-        return abs(value) <= MAX_ARGUMENT
-    return value is None or isinstance(value, str)
 
 
 def _first_attribute(block: nn.Module, name: str) -> Any:
@@ -162,3 +94,20 @@ def _rotary_attributes(model: nn.Module) -> tuple[dict[str, Any], dict[str, str]
     if not isinstance(rope, nn.Module):
         return {}, {}
     return {f"rope.{name}": value for name, value in vars(rope).items()}, {"rope": type(rope).__name__}
+
+
+def _has_convolutional_stem(model: Any) -> bool:
+    """Return whether patches come from a convolutional network."""
+    return any(name.startswith("backbone.") for name, _ in model.patch_embed.named_parameters())
+
+
+def _stem_values(model: Any, name: str, source: str) -> dict[str, ConfigValue]:
+    """Return name, channels and size of patches of a convolutional stem."""
+    size, grid = model.patch_embed.img_size, model.patch_embed.grid_size
+    first = next(value for _, value in model.patch_embed.named_parameters() if value.ndim == 4)
+    found = {
+        "stem": name.split(".")[0],
+        "patch": one_size(size[0] // grid[0], size[1] // grid[1]),
+        "channels": first.shape[1],
+    }
+    return {field: ConfigValue(value, source) for field, value in found.items()}
