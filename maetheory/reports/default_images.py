@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from maetheory.checkpoints import LoadReport
+from maetheory.checkpoints.encoder_config import format_size
 from maetheory.core import InputError, Progress, printable
 from maetheory.data import ImageSet, load_unlabelled_images
 from maetheory.data.folder import DecodeOptions
@@ -36,7 +37,7 @@ def default_images(reports: Sequence[LoadReport]) -> str:
         if config.image_size != DIGITS_SIDE:
             channels = "gray" if config.channels == 1 else "colour"
             raise InputError(
-                f"{printable(report.path, 4096)} takes {channels} images of {config.image_size} x {config.image_size} "
+                f"{printable(report.path, 4096)} takes {channels} images of {format_size(config.image_size)} "
                 "pixels, and none were named: give --data, such as the images that it was trained or is used on (a "
                 "folder of images, a .npy or .npz file, official files of CIFAR or MNIST, cifar10, or digits)"
             )

@@ -65,7 +65,7 @@ class FeatureSource:
             )
         devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
         with torch.random.fork_rng(devices), torch.no_grad():
-            return self.extract(self.features(*arguments, **named))  # type: ignore[operator]  # no str: no hook
+            return self.extract(self.features(*arguments, **named))  # type: ignore[operator,misc]  # it uses no hook
 
     def extract(self, output: Any) -> Tensor:
         """Return features (B, d) of a module's output: a tensor, the first of a tuple, or a model's record."""

@@ -7,7 +7,7 @@ from typing import Any
 try:
     from lightning.pytorch import Callback, LightningModule, Trainer
 except ImportError:  # the same library under its older name
-    from pytorch_lightning import Callback, LightningModule, Trainer  # type: ignore[assignment,no-redef]
+    from pytorch_lightning import Callback, LightningModule, Trainer  # type: ignore[assignment]
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from maetheory.core import InputError, Progress, no_progress
 from maetheory.evaluation.features.encode import NAMED_READOUTS, Readout, encoder_notes
@@ -82,7 +82,7 @@ def collapse_inputs(
     if isinstance(readout, str) and readout in NAMED_READOUTS:
         if readouts is not None:
             raise InputError("give readout or readouts, not both")
-        readouts, readout = (readout,), None  # type: ignore[assignment]  # a named readout
+        readouts, readout = (cast(Readout, readout),), None
     pixels, image_notes = collect_images(images, encoder, progress)
     done, assumed = encoder_notes(encoder, mean, std, readout)
     for assumption in assumed:

@@ -170,7 +170,8 @@ def encode_batches(
         for rows, features in encode_foreign_batches(
             encoder, images, foreign, readouts, batch=batch, progress=progress
         ):
-            yield rows, [features.get(readout, features.get(OUTPUT_READOUT)) for readout in readouts] * len(layers)
+            found = [features[OUTPUT_READOUT if OUTPUT_READOUT in features else readout] for readout in readouts]
+            yield rows, found * len(layers)
         return
     pixels, batch = _pixels(images, checked=True), _batch_size(encoder, images, batch)
     masks = None if mask is None else torch.as_tensor(mask)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -36,6 +36,7 @@ SAMPLED_ROWS = 10_000  # rows kept of a feature set whose moments are streamed
 Layers = int | Literal["last", "all"] | Sequence[int | Literal["last"]]
 Layer = int | Literal["last"]
 Floats = NDArray[np.floating[Any]]
+Passes = Iterator[tuple[slice, dict[tuple[Layer, str], Tensor]]]
 
 
 @dataclass(frozen=True)
@@ -164,12 +165,12 @@ def collect_features(
         of_output = encode_foreign_batches(
             encoder, images, reader, None if readouts is None else named, batch=batch, progress=progress
         )
-        passes = ((rows, {("last", name): one for name, one in found.items()}) for rows, found in of_output)
+        passes: Passes = ((rows, {("last", name): one for name, one in found.items()}) for rows, found in of_output)
     else:
         of_layers = encode_batches(
             encoder, images, readouts=named, layers=chosen, final_norm=final_norm, batch=batch, progress=progress
         )
-        names = [(layer, readout) for layer in chosen for readout in named]
+        names: list[tuple[Layer, str]] = [(layer, readout) for layer in chosen for readout in named]
         passes = ((rows, dict(zip(names, found, strict=True))) for rows, found in of_layers)
     for rows, features in passes:
         for (layer, readout), one in features.items():

@@ -171,6 +171,8 @@ def _encoder_size(encoder: Any) -> tuple[int | None, int | None]:
     """Return the side and the number of channels that an encoder takes, where they are known and decodable."""
     encoder = without_wrappers(encoder)
     vit = vision_transformer(encoder)
+    side: Any
+    channels: Any
     if vit is not None:
         side, channels = vit.config.image_size, vit.config.channels
     else:
