@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from maetheory.figures.spectra import without_null_direction
 from maetheory.figures.style import COLOUR_CYCLE, FLOAT32_RESOLUTION, plain_label
 
 LINE_STYLES: Mapping[str, dict[str, Any]] = {
@@ -43,14 +44,17 @@ def draw_feature_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     panels = [(readout, name) for readout in frame.readout.unique() for name in frame.checkpoint.unique()]
     bottom, top = frame.singular_value.min() / 1.5, frame.singular_value.max() * 1.5
     for position, (ax, (readout, name)) in enumerate(zip(axes, panels, strict=True)):
+        left_out = False
         part = frame[(frame.readout == readout) & (frame.checkpoint == name)]
         for who, group in part.groupby("who", sort=False):
-            ax.plot(group["index"], group.singular_value, label=_legend_label(str(who)), **LINE_STYLES[str(who)])
+            shown = group.loc[without_null_direction(group.singular_value).index]
+            left_out |= len(shown) < len(group)
+            ax.plot(shown["index"], shown.singular_value, label=_legend_label(str(who)), **LINE_STYLES[str(who)])
         ax.set(
             yscale="log",
             ylim=(bottom, top),
             xlim=(0, frame["index"].max() + 1),
-            xlabel="index of singular value",
+            xlabel="index of singular value" + ("\n(null direction of the final norm left out)" if left_out else ""),
             title=f"{plain_label(str(name))}\n{readout}",
         )
         if position % frame.checkpoint.nunique() == 0:

@@ -13,6 +13,7 @@ from maetheory.figures.style import COLOURS, FLOAT32_RESOLUTION
 from maetheory.metrics import effective_rank
 
 OURS, PAPER = "ours", "paper"
+NULL_DIRECTION_FRACTION = 0.1  # of the singular value before, below which the last one is a null direction
 RANDOM_NORMAL = "random, normal (0.02)"
 
 
@@ -56,16 +57,40 @@ def log_spectra(features: Mapping[str, Sequence[np.ndarray]], *, n_values: int =
     return pd.DataFrame(rows)
 
 
+def without_null_direction(values: pd.Series) -> pd.Series:
+    """Return descending singular values without a last one below a tenth of the one before.
+
+    A final LayerNorm makes the features vary in one direction less than they have; its singular value is that of the
+    shift alone.
+
+    Examples
+    --------
+    >>> without_null_direction(pd.Series([3.0, 2.0, 0.1])).tolist()
+    [3.0, 2.0]
+    """
+    falls = len(values) > 1 and values.iloc[-1] < NULL_DIRECTION_FRACTION * values.iloc[-2]
+    return values.iloc[:-1] if falls else values
+
+
 def draw_log_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
-    """Draw Figure 1(b) on two axes, ours and the paper's: a line per objective, shaded range over seeds."""
+    """Draw Figure 1(b) on two axes, ours and the paper's: a line per objective, shaded range over seeds.
+
+    The null direction of a final LayerNorm is left out, and the label of the axis says so.
+    """
+    values = np.exp(frame.log_singular_value).groupby([frame.source, frame.objective, frame.seed])
+    kept = frame.loc[[index for _, group in values for index in without_null_direction(group).index]].sort_index()
     for ax, source in zip(axes, (OURS, PAPER), strict=True):
-        part = frame[frame.source == source]
+        part = kept[kept.source == source]
+        left_out = len(part) < (frame.source == source).sum()
         for objective, group in part.groupby("objective", sort=False):
             by_index = group.groupby("index").log_singular_value
             colour = COLOURS[str(objective)]
             ax.fill_between(by_index.mean().index, by_index.min(), by_index.max(), color=colour, alpha=0.2, lw=0)
             ax.plot(by_index.mean(), color=colour, label=str(objective), marker="o" if source == PAPER else "", ms=2.5)
-        ax.set(xlabel="index of singular value", title=_panel_title(source, "Fig. 1(b), digitised"))
+        ax.set(
+            xlabel="index of singular value" + ("\n(null direction of the final norm left out)" if left_out else ""),
+            title=_panel_title(source, "Fig. 1(b), digitised"),
+        )
     axes[0].set_ylabel("ln(singular value / √N)")
     axes[1].set_ylabel("ln(singular value)")
     axes[0].legend()
