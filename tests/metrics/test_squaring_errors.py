@@ -199,6 +199,10 @@ def test_the_corrected_participation_ratio_of_rows_as_isotropic_as_they_can_be_i
         Z = np.column_stack([np.cos(corner), np.sin(corner)])
         assert metrics.participation_ratio(Z, convention="corrected") == np.inf
     assert metrics.participation_ratio([[0.0], [1.0]], convention="corrected") == np.inf
+    for n in (4, 9, 30, 70):  # n + 1 corners of a simplex, turned
+        turned = np.linalg.qr(np.random.default_rng(n).normal(size=(n + 1, n + 1)))[0]
+        assert metrics.participation_ratio(turned, convention="corrected") == np.inf
+        assert metrics.participation_ratio(turned * np.linspace(1, 1.01, n + 1), convention="corrected") < np.inf
     nearly = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 0.87]])
     assert 1e4 < metrics.participation_ratio(nearly, convention="corrected") < 1e12
     for delta in (1e-3, 0.02):

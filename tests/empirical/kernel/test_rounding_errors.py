@@ -259,6 +259,20 @@ def test_the_number_of_values_is_from_one_to_all(k: int) -> None:
         graph.spectrum(k)
 
 
+def test_sixteen_more_values_are_computed_than_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    solve, counts = graph_module.block_golub_kahan_svd, []
+
+    def counted(operator: Any, count: int, *arguments: Any, **options: Any) -> Any:
+        counts.append(count)
+        return solve(operator, count, *arguments, **options)
+
+    monkeypatch.setattr(graph_module, "block_golub_kahan_svd", counted)
+    graph = kernel_graph(images(), MASK, patch=2, factor=0.5)
+    graph.spectrum(3)
+    graph.spectrum(30)
+    assert counts == [19, N]
+
+
 # Nearest neighbours
 
 
