@@ -121,7 +121,8 @@ def test_two_squares_of_nothing_differ_by_the_square_of_the_error_at_most():
     ],
 )
 def test_sides_that_are_only_their_common_term_are_equal(slack, error, verdict):
-    compared = replace(BARE, lhs=Estimate(slack * EPS, error * EPS), common=1.0)
+    unit = 1000 * EPS
+    compared = replace(BARE, lhs=Estimate(slack * unit, error * unit), common=1000.0)
     assert compared.verdict(None)[0] is verdict
     if slack == 0 and error < 4:  # a scale that is not zero is compared with
         assert replace(compared, scale=1e-10).verdict(None)[0] is Verdict.UNDECIDED
