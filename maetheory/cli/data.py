@@ -10,7 +10,7 @@ import typer
 
 from maetheory.cli.options import Json
 from maetheory.cli.program import app
-from maetheory.cli.terminal import print_result, show_progress
+from maetheory.cli.terminal import print_result, printable_path, show_progress
 
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List or download data sets.")
 app.add_typer(data_app, name="data")
@@ -37,4 +37,4 @@ def data_fetch(
 
     with show_progress() as progress:
         path = fetch(name, out, progress=progress)
-    print_result({"path": str(path)}, as_json, lambda: str(path))
+    print_result({"path": str(path)}, as_json, lambda: printable_path(path))

@@ -11,7 +11,7 @@ import typer
 from maetheory.cli.options import Data, Json, Seed
 from maetheory.cli.output_folder import hold_output_folder
 from maetheory.cli.program import app
-from maetheory.cli.terminal import print_result, show_progress, warn_of_image_assumptions
+from maetheory.cli.terminal import print_result, printable_path, show_progress, warn_of_image_assumptions
 from maetheory.core import InputError
 
 
@@ -70,4 +70,4 @@ def mask_ratio(
         "figures": [str(path) for path in written],
         "numbers": json.loads(frame.to_json(orient="records")),
     }
-    print_result(document, as_json, lambda: "\n".join([summary, *map(str, written)]))
+    print_result(document, as_json, lambda: "\n".join([summary, *map(printable_path, written)]))

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TextIO
 
 from maetheory.core import Progress, printable_sentence
@@ -55,6 +56,17 @@ def print_line(text: str, stream: TextIO | None) -> None:
         print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
     except BrokenPipeError:
         discard_output(stream)
+
+
+def printable_path(path: str | Path) -> str:
+    r"""Return a path as one line, in full, without characters that would forge a line or colour the terminal.
+
+    Examples
+    --------
+    >>> print(printable_path("runs/a\nloss 0"))
+    runs/a\nloss 0
+    """
+    return printable_sentence(str(path))
 
 
 def print_note(sentence: str) -> None:

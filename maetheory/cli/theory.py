@@ -10,7 +10,7 @@ import typer
 from maetheory.cli.options import Json, Seed
 from maetheory.cli.output_folder import hold_output_folder
 from maetheory.cli.program import DONE, VIOLATED, app
-from maetheory.cli.terminal import print_result, show_progress, terminal_options
+from maetheory.cli.terminal import print_result, printable_path, show_progress, terminal_options
 
 
 @app.command()
@@ -70,4 +70,4 @@ def figure(
 
     with hold_output_folder(out), show_progress() as progress:
         written = [str(path) for path in draw_theory_figures(names or (), out, progress=progress)]
-    print_result({"figures": written}, as_json, lambda: "\n".join(written))
+    print_result({"figures": written}, as_json, lambda: "\n".join(map(printable_path, written)))

@@ -11,7 +11,7 @@ import typer
 
 from maetheory.cli.options import Data, Json, MaskRatio, OptionalData, OptionalSeed, Seed
 from maetheory.cli.program import app
-from maetheory.cli.terminal import print_result, show_progress, warn_of_image_assumptions
+from maetheory.cli.terminal import print_result, printable_path, show_progress, warn_of_image_assumptions
 
 
 @app.command()
@@ -67,7 +67,7 @@ def reproduce(
         "figures": [str(path) for path in done.figures],
         "ledger": json.loads(done.ledger.to_json(orient="records")),
     }
-    print_result(document, as_json, lambda: f"{done.summary}\nreport: {done.page}")
+    print_result(document, as_json, lambda: f"{done.summary}\nreport: {printable_path(done.page)}")
 
 
 @app.command()
@@ -158,6 +158,5 @@ def train(
         "steps": done.steps,
         "skipped": len(done.skipped),
     }
-    print_result(
-        document, as_json, lambda: f"loss {done.loss:.4f} after {done.steps} steps; checkpoint {done.checkpoint}"
-    )
+    where = printable_path(done.checkpoint)
+    print_result(document, as_json, lambda: f"loss {done.loss:.4f} after {done.steps} steps; checkpoint {where}")

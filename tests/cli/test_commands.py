@@ -206,3 +206,19 @@ def test_memory_that_does_not_suffice_is_one_sentence_and_2(
     assert captured.startswith("maetheory: memory does not suffice: ")
     assert captured.endswith("; ask for less\n")
     assert captured.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [["train", *TINY], ["figure", "alignment-bounds"]])
+def test_the_name_of_a_folder_forges_no_line(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drawn(names: object, out: Path, **_: object) -> list[Path]:
+        return [out / "figure.svg"]
+
+    monkeypatch.setattr("maetheory.figures.theory_figures.draw_theory_figures", drawn)
+    out = tmp_path / "run\nloss 0.0000 \x1b[32m"
+    assert run_command([*command, "--out", str(out)]) == 0
+    captured = capsys.readouterr().out
+    assert captured.count("\n") == 1
+    assert captured.strip("\n").isprintable()
+    assert r"run\nloss 0.0000 \x1b[32m" in captured
