@@ -99,10 +99,8 @@ def rotation_of_patches(
     else:
         angles = (axes[:, :, None] * _axis_frequencies(positions, head_dim // 4)).flatten(1)  # (p, 2, e/4) -> (p, e/2)
     assert isinstance(angles, Tensor)
-    return Rotation(
-        *(_repeat_per_feature(part, positions.split_halves) for part in (angles.cos(), angles.sin())),
-        positions.split_halves,
-    )
+    cos, sin = (_repeat_per_feature(part, positions.split_halves) for part in (angles.cos(), angles.sin()))
+    return Rotation(cos, sin, positions.split_halves)
 
 
 def rotate(x: Tensor, rotation: Rotation) -> Tensor:
