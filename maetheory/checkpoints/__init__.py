@@ -8,10 +8,11 @@ says what it holds instead.
 Read in this order:
 
 1. `reading`: from bytes to tensors and plain values.
-2. `encoder_config`, `encoder_layers`, `encoder`: the general Vision Transformer; `resize_positions`; `device`;
-   `initialisations`: how each code base draws untrained weights.
+2. `encoder_config`, `encoder_layers`, `encoder`: the general Vision Transformer; `rotary_positions`,
+   `resize_positions`; `device`; `initialisations`: how each code base draws untrained weights.
 3. `dialects`: from the names of a code base to those of `Encoder`, and the configuration.
 4. `classifier_head`, `report`, `complete_match`, `load`: the checks on the result, and the functions that users call.
+5. `convert`, with `timm_models` and `timm_format`: an encoder as a model of timm.
 
 Examples
 --------

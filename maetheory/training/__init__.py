@@ -6,7 +6,8 @@ checkpoints) and `callback`. Around the loop: `schedule`, `batches` and `folder_
 by a DataLoader), `fabric` and `sharding` (processes), `checkpointing`, `checkpoint_reading` (whether one is whole) and
 `resume`, `run_folder` (one run at a time), `interrupts` (Ctrl-C ends a step), `reproducible` (the same bytes on any
 number of threads), `logbook`. `monitor` is a callback that measures the features of the training batches;
-`feature_source`, `feature_window` and `running_moments` are its parts, `lightning_monitor` is its form for Lightning.
+`feature_source`, `feature_modules`, `feature_window` and `running_moments` are its parts, `metric_sinks` writes its
+values, `collapse_alarm` watches them, `trainer_hooks` and `lightning_monitor` let other trainers drive it.
 
 Random draws are functions of (seed, step) alone, so a resumed run is the uninterrupted run, and two processes draw the
 same masks as one. The loop evaluates nothing itself: callbacks are given the model and return values to log.

@@ -13,7 +13,7 @@ Read in this order:
 3. `read_budget`, `dict_keys`, `tensor_names`: what a file may cost; `pickle_values`, `pickle_globals`, `pickle_parser`:
    from opcodes to a description.
 4. `storages`, `numpy_arrays`, `rebuild_values`, `plain_tree`: from the description to tensors, dicts and numbers.
-5. `torch_files`: the two formats of ``torch.save``.
+5. `torch_files`: the two formats of ``torch.save``; `other_files`: what files of other frameworks are.
 
 Examples
 --------

@@ -1,8 +1,10 @@
 """Constructors of finite worlds, most of them with closed-form spectra or label errors.
 
-The patches of a world are independent given a class (`mixture`), independent, a Markov chain, copies of one another,
-or quantised Gaussians; `from_images` makes a world of a small set of images, and `random` draws states, probabilities
-and labels at random. Each docstring states what is known in closed form.
+The patches of a world are independent given a class (`class_mixture`), independent (`independent_patches`), a Markov
+chain (`markov_chain`), copies of one another (`identical_patches`), or quantised Gaussians
+(`quantised_gaussian_patches`); `quantised_images` makes a world of a small set of images, and `random_states` draws
+states, probabilities and labels at random. `states` is shared by all. Each docstring states what is known in closed
+form.
 
 >>> from maetheory.data import worlds
 >>> world = worlds.mixture(n_patches=3, alphabet=2, n_classes=2, noise=0.1)

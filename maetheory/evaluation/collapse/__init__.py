@@ -2,7 +2,8 @@
 
 Read in this order:
 
-- `metric_specs` and `metric_estimates`: a metric under one convention, and its estimate with an interval;
+- `metric_specs` and `metric_estimates`: a metric under one convention, and its estimate with an interval, within the
+  `interval_limits`;
 - `random_initialisation`, `prediction_interval` and `baselines`: the random-initialisation baseline, its interval, and
   the shuffled-column and Gaussian-noise baselines;
 - `spectra_and_rank_curves`: singular values, and ranks as functions of the number of images;
@@ -11,7 +12,8 @@ Read in this order:
 - `untrained_comparison`: a model beside its untrained networks, on the same images;
 - `report` and `tables`: `measure_collapse`, and the tables of its result;
 - `verdict`, with `complete_collapse`, `dimensional_collapse`, `few_directions` and `dominant_vector`: one conclusion by
-  each yardstick.
+  each yardstick, as an `answer` whose sentence is written by `formatting`;
+- `calibration`: ranges of metrics in models that were trained here; `conditions`: bounds on metrics that fail a run.
 
 Examples
 --------

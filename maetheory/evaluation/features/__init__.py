@@ -4,10 +4,11 @@ Read in this order: `encode` (the readout, layer and final norm of a model), `in
 what the model takes), `image_collections` (images of a list, Dataset or DataLoader), `batch_size` (how many images fit
 into memory, by `backbone` and `forward_operations`), `precision`. Models of other libraries: `foreign_model` (what they
 state, and how they are called), `foreign_output` and `foreign_reader` (features in what they return),
-`evaluation_mode`. `feature_sets` (all features of one readout and layer, as rows or as streamed moments),
-`given_features` (features without their network; `feature_files`, `feature_tables` and `feature_array_selection` read
-them) and `collapse_inputs` (either) serve the collapse report. `masked_views` (features of the same images under
-several random masks) and `reconstruction` (the loss on hidden patches of unseen images).
+`evaluation_mode`. `feature_sets` (all features of one readout and layer, as rows or as streamed moments;
+`group_standard_error` of a mean over them), `given_features` (features without their network; `feature_files`,
+`feature_tables` and `feature_array_selection` read them) and `collapse_inputs` (either) serve the collapse report.
+`masked_views` (features of the same images under several random masks) and `reconstruction` (the loss on hidden patches
+of unseen images).
 
 Examples
 --------
