@@ -17,6 +17,7 @@ from maetheory.evaluation.collapse.answer import (
     record_interval,
 )
 from maetheory.evaluation.collapse.formatting import format_interval, format_number
+from maetheory.evaluation.features.given_features import FEATURES_READOUT
 
 ONE_DIRECTION_RANK = 1.05  # effective rank up to which the features span a single direction
 # Without a random-initialisation baseline, ranks are low below this fraction of the rank of shuffled columns.
@@ -65,6 +66,8 @@ def _assess_without_random_init(rank: Mapping[Any, Any], sentence: str, shuffled
     high = record_interval(rank)[1]
     if high <= ONE_DIRECTION_RANK:
         return Answer.YES, f"{sentence}: the features span a single direction."
+    if rank.get("readout") == FEATURES_READOUT:
+        return Answer.UNDECIDED, f"{sentence}; without their network there is no initialisation to compare with."
     sentence += f"; {RANDOM_INIT_BASELINE} is not available."
     if shuffled != "below":
         return Answer.NO, sentence

@@ -58,9 +58,17 @@ def test_what_is_missing_without_the_network_is_said_and_nothing_is_concluded_fr
     assert measured.table.random_init.isna().all()
     constant = measure_collapse(np.ones((30, 4), np.float32) + 0 * Z[:30, :4], full=True)
     assert any("4 of 4 columns are constant" in note for note in constant.notes)
-    complete = assess_collapse(constant.table)[0]
-    assert complete.question == "complete collapse"
-    assert complete.answer == "yes"
+    assert [finding.answer for finding in assess_collapse(constant.table)] == ["yes", "yes"]
+
+
+def test_without_the_network_low_rank_alone_is_no_verdict_on_dimensional_collapse() -> None:
+    """Features of three directions of 24 lie far below shuffled columns, as those of healthy networks may."""
+    rng = np.random.default_rng(0)
+    low = (rng.standard_normal((200, 3)) @ rng.standard_normal((3, 24))).astype(np.float32)
+    complete, dimensional = assess_collapse(collapse_report(low, full=True))
+    assert (complete.answer, dimensional.answer) == ("no", "undecided")
+    assert "without their network there is no initialisation to compare with" in dimensional.sentence
+    assert "shuffled-column baseline" in dimensional.sentence
 
 
 REFUSED: list[tuple[Any, str]] = [
