@@ -67,6 +67,11 @@ class Encoder(nn.Module):
         return self.config.n_prefix_tokens
 
     @property
+    def _any_weight(self) -> Tensor:
+        """A weight, whose type and device are those of the encoder."""
+        return next(self.blocks.parameters())
+
+    @property
     def has_cls(self) -> bool:
         """Whether the first token is a cls token."""
         return self.config.cls
@@ -142,7 +147,7 @@ class Encoder(nn.Module):
             raise InputError(
                 f"images must have shape (B, {c.channels}, {height}, {width}), but theirs is {tuple(images.shape)}"
             )
-        dtype = self.blocks[0].norm1.weight.dtype
+        dtype = self._any_weight.dtype
         images = images.to(dtype) / 255 if images.dtype == torch.uint8 else images.to(dtype)
         mean, std = (torch.tensor(v, dtype=dtype, device=images.device).view(1, -1, 1, 1) for v in (c.mean, c.std))
         return (images - mean) / std
@@ -150,7 +155,7 @@ class Encoder(nn.Module):
     def _prefix_tokens(self, b: int) -> Tensor:
         """Return cls and register tokens (b, prefix, d)."""
         parts = [getattr(self, name) for name in ("cls_token", "reg_token") if hasattr(self, name)]
-        empty = self.blocks[0].norm1.weight.new_zeros(1, 0, self.config.width)
+        empty = self._any_weight.new_zeros(1, 0, self.config.width)
         return torch.cat([empty, *parts], 1).expand(b, -1, -1)
 
     def _rotations(self, indices: Tensor | None) -> Iterator[Rotation | None]:
@@ -160,7 +165,7 @@ class Encoder(nn.Module):
         whole = None
         if config.rotary is not None:
             whole = rotation_of_patches(config.rotary, config.grid, config.inner // config.heads, frequencies)
-            device = self.blocks[0].norm1.weight.device
+            device = self._any_weight.device
             whole = whole._replace(cos=whole.cos.to(device), sin=whole.sin.to(device))
         for i in range(config.depth):
             rotation = whole
@@ -174,7 +179,7 @@ class Encoder(nn.Module):
         if valid is None:
             return relative
         keys = F.pad(valid, (self.n_prefix_tokens, 0), value=True)[:, None, None, :]  # (B, v) -> (B, 1, 1, t)
-        padding = torch.zeros(keys.shape, dtype=self.blocks[0].norm1.weight.dtype, device=keys.device)
+        padding = torch.zeros(keys.shape, dtype=self._any_weight.dtype, device=keys.device)
         padding = padding.masked_fill(~keys, float("-inf"))
         return padding if relative is None else relative + padding
 

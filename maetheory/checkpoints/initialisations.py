@@ -155,6 +155,7 @@ RULES_BY_DIALECT: Mapping[str, tuple[Initialisation, ...]] = {
     "Hugging Face DINOv2": (HUGGING_FACE,),
     "Hugging Face BEiT": (HUGGING_FACE,),
     "Hugging Face CLIP": (HUGGING_FACE,),
+    "open_clip": (HUGGING_FACE, PYTORCH),
     "Hugging Face SigLIP": (HUGGING_FACE, JAX),
     "torchvision": (JAX,),
     "torch.nn.TransformerEncoder": (TRANSFORMER, VIT_PYTORCH),

@@ -99,7 +99,7 @@ def rotation_of_patches(
     else:
         angles = (axes[:, :, None] * _axis_frequencies(positions, head_dim // 4)).flatten(1)  # (p, 2, e/4) -> (p, e/2)
     assert isinstance(angles, Tensor)
-    cos, sin = (_repeat_per_feature(part, positions.split_halves) for part in (angles.cos(), angles.sin()))
+    cos, sin = (_repeat_repeat_per_feature(part, positions.split_halves) for part in (angles.cos(), angles.sin()))
     return Rotation(cos, sin, positions.split_halves)
 
 
@@ -149,6 +149,6 @@ def _axis_frequencies(positions: RotaryPositions, n: int) -> Tensor:
     return (2 * pi if positions.kind == "normalized" else 1.0) / periods
 
 
-def _repeat_per_feature(values: Tensor, split_halves: bool) -> Tensor:
+def _repeat_repeat_per_feature(values: Tensor, split_halves: bool) -> Tensor:
     """Repeat values of pairs (…, e/2) for both features of a pair (…, e)."""
     return torch.cat([values, values], -1) if split_halves else values.repeat_interleave(2, -1)

@@ -9,6 +9,7 @@ from maetheory.checkpoints.dialects.hugging_face_towers import HUGGING_FACE_TOWE
 from maetheory.checkpoints.dialects.joint_embedding import JOINT_EMBEDDING_DIALECTS
 from maetheory.checkpoints.dialects.lightning_libraries import LIGHTNING_DIALECTS
 from maetheory.checkpoints.dialects.mae import MAE_DIALECTS
+from maetheory.checkpoints.dialects.open_clip import OPEN_CLIP_DIALECTS
 from maetheory.checkpoints.dialects.openmmlab import OPENMMLAB_DIALECTS
 from maetheory.checkpoints.dialects.rotary_encoders import EVA_DIALECTS
 from maetheory.checkpoints.dialects.timm import TIMM_DIALECTS
@@ -19,6 +20,7 @@ from maetheory.checkpoints.dialects.vit_pytorch import VIT_PYTORCH_DIALECTS
 FRAMEWORK_DIALECTS: tuple[Dialect, ...] = (
     *LIGHTNING_DIALECTS,
     *OPENMMLAB_DIALECTS,
+    *OPEN_CLIP_DIALECTS,
     *VIT_PYTORCH_DIALECTS,
     *TORCHVISION_DIALECTS,
 )

@@ -157,6 +157,8 @@ def _fuse_qkv_and_swiglu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     for name in [name for name in fused if ".mlp.up." in name]:
         halves = [fused.pop(part) for part in (name.replace(".up.", ".gate."), name) if part in fused]
         fused[name.replace(".mlp.up.", ".mlp.fc1.")] = torch.cat(halves)
+    if "reg_token" in fused and not fused["reg_token"].numel():  # a DINOv3 without registers keeps an empty tensor
+        del fused["reg_token"]
     return fused
 
 

@@ -63,7 +63,7 @@ def rotary_positions_of_module(attributes: Mapping[str, Any], classes: Mapping[s
     positions = RotaryPositions(
         kind,  # type: ignore[arg-type]  # one of the three names in TIMM_CLASSES
         float(attributes.get(f"{place}.temperature", 100.0 if kind == "normalized" else 10000.0)),
-        tuple(reference) if reference else None,  # type: ignore[arg-type]  # timm keeps two numbers
+        tuple(reference) if reference else None,
         float(attributes.get(f"{place}.grid_offset", 0.0)),
         attributes.get(f"{place}.grid_indexing", "ij") == "xy",
         bool(attributes.get(f"{place}.rotate_half", kind == "normalized")),
@@ -97,7 +97,7 @@ def _rotary_positions_of_arguments(arguments: Mapping[str, Any]) -> RotaryPositi
     return RotaryPositions(
         kind,  # type: ignore[arg-type]  # one of the three names above
         float(temperature),
-        tuple(reference) if reference and kind == "axial" else None,  # type: ignore[arg-type]  # timm keeps two numbers
+        tuple(reference) if reference and kind == "axial" else None,
         float(offset),
         arguments.get("rope_grid_indexing", "ij") == "xy",
         bool(arguments.get("rope_rotate_half", kind == "normalized")),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from maetheory.core import InputError, printable
+from maetheory.core import InputError, first_error_line, printable
 
 MAX_DOWNLOAD_BYTES = 64 * 2**30
 MAX_REDIRECTS = 5
@@ -54,10 +54,11 @@ def download_https(url: str, sha256: str, *, max_bytes: int = MAX_DOWNLOAD_BYTES
         raise
     except ValueError as error:  # pooch's word for another hash
         raise InputError(
-            f"{printable(url)} gave a file with another SHA-256 than {sha256}, which was not kept: {_first_line(error)}"
+            f"{printable(url)} gave a file with another SHA-256 than {sha256}, which was not kept: "
+            f"{first_error_line(error)}"
         ) from error
     except OSError as error:
-        raise InputError(f"{printable(url)} cannot be downloaded: {_first_line(error)}") from error
+        raise InputError(f"{printable(url)} cannot be downloaded: {first_error_line(error)}") from error
 
 
 def _fetch(url: str, output: Path, max_bytes: int) -> None:
@@ -86,8 +87,3 @@ def _check_https(url: str) -> None:
     """Raise an error for an address of another kind."""
     if urlsplit(url).scheme != "https":
         raise InputError(f"only https addresses are downloaded, but this is {printable(url)}")
-
-
-def _first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, or the name of its class."""
-    return printable((str(error).splitlines() or [type(error).__name__])[0][:200])

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from maetheory.checkpoints.reading.files import SIDECAR_NAMES
 from maetheory.checkpoints.reading.shards import WEIGHT_FILE_NAMES, WEIGHT_SUFFIXES
-from maetheory.core import InputError, printable
+from maetheory.core import InputError, first_error_line, printable
 
 
 class HubModel(NamedTuple):
@@ -63,14 +63,14 @@ def download_model(name: str, revision: str | None = None) -> HubModel:
     except refusals as error:
         raise InputError(
             f"there is no folder {printable(name)}, and nothing is downloaded, as the hub refuses "
-            f"({_first_line(error)}); if the model needs an account, `hf auth login` and {download_command(name)}"
+            f"({first_error_line(error)}); if the model needs an account, `hf auth login` and {download_command(name)}"
         ) from error
     except Exception as error:  # each version of huggingface_hub has its own errors of the connection
         cached = _cached_folder(huggingface_hub, name, revision)
         if cached is None:
             raise InputError(
                 f"there is no folder {printable(name)}, and nothing is downloaded, as the hub cannot be reached "
-                f"({_first_line(error)}); where there is a network, {download_command(name)}"
+                f"({first_error_line(error)}); where there is a network, {download_command(name)}"
             ) from error
         return HubModel(Path(cached), Path(cached).name)
 
@@ -127,9 +127,3 @@ def _cached_folder(hub: Any, name: str, revision: str | None) -> str | None:
         return str(hub.snapshot_download(name, revision=revision, local_files_only=True))
     except Exception:  # each version of huggingface_hub has its own error
         return None
-
-
-def _first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, or the name of its class."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return printable(lines[0][:200]) if lines else type(error).__name__

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from maetheory.checkpoints import load_checkpoint
+from maetheory.checkpoints.dialects.dialect import IMAGENET_MEAN_STD
 from maetheory.checkpoints.dialects.model_names import CLIP_MEAN_STD
+from maetheory.core import InputError
 from maetheory.models.positions import sincos_positions
 
 pytest.importorskip("timm", reason="needs timm: pip install maetheory[timm]")
@@ -56,6 +58,13 @@ MODELS: dict[str, tuple[str, str, dict[str, Any], str]] = {
         {**SHAPE, "use_relative_position_bias": True},
         "beit",
     ),
+    "DINOv3": ("DINOv3ViTModel", "DINOv3ViTConfig", {**SHAPE, "num_register_tokens": 3, "rope_theta": 50.0}, ""),
+    "DINOv3, gated": (
+        "DINOv3ViTModel",
+        "DINOv3ViTConfig",
+        {**SHAPE, "use_gated_mlp": True, "hidden_act": "silu", "key_bias": True},
+        "",
+    ),
     "BEiT, table": ("BeitModel", "BeitConfig", {**SHAPE, "use_absolute_position_embeddings": True}, ""),
     "data2vec": ("Data2VecVisionModel", "Data2VecVisionConfig", {**SHAPE, "use_relative_position_bias": True}, ""),
 }
@@ -78,7 +87,9 @@ def test_last_hidden_states_and_poolers(kind: str, tmp_path: Path) -> None:
             torch.testing.assert_close(encoder.fc_norm(ours[:, 0]), theirs.pooler_output, rtol=0, atol=bound)
     assert report.config.heads == 4
     assert any(note.startswith("nothing says mean and std") for note in report.notes)
-    assert report.config.mean == (CLIP_MEAN_STD[0] if kind.startswith("CLIP") else (0.5, 0.5, 0.5))
+    means = {"CLIP": CLIP_MEAN_STD[0], "CLIP tower": CLIP_MEAN_STD[0]}
+    means |= dict.fromkeys(("DINOv3", "DINOv3, gated"), IMAGENET_MEAN_STD[0])
+    assert report.config.mean == means.get(kind, (0.5, 0.5, 0.5))
 
 
 def test_a_preprocessor_states_the_scale_of_images(tmp_path: Path) -> None:
@@ -106,3 +117,36 @@ def test_one_channel_and_another_size_of_vit_mae(tmp_path: Path) -> None:
         with torch.no_grad():
             theirs = model(pixel_values=2 * images - 1, noise=noise, interpolate_pos_encoding=True).last_hidden_state
             torch.testing.assert_close(encoder(images), theirs, rtol=0, atol=3e-5 * float(theirs.abs().max()))
+
+
+def test_rectangular_images_and_patches_of_a_configuration(tmp_path: Path) -> None:
+    options = {**SHAPE, "image_size": (16, 64), "patch_size": (8, 16)}
+    model = randomized(transformers.ViTModel(transformers.ViTConfig(**options)))
+    model.save_pretrained(tmp_path)
+    encoder, report = load_checkpoint(tmp_path)
+    images = torch.rand(2, 3, 16, 64)
+    with torch.no_grad():
+        theirs = model(pixel_values=2 * images - 1).last_hidden_state
+        torch.testing.assert_close(encoder(images), theirs, rtol=0, atol=3e-5 * float(theirs.abs().max()))
+    assert (report.config.image_size, report.config.patch, report.config.grid) == ((16, 64), (8, 16), (2, 4))
+
+
+def test_a_wrapped_model_of_timm(tmp_path: Path) -> None:
+    arguments = {"img_size": 32, "depth": 2}
+    config = transformers.TimmWrapperConfig(architecture="vit_tiny_patch16_224", model_args=arguments, num_classes=0)
+    model = randomized(transformers.TimmWrapperModel(config))
+    model.save_pretrained(tmp_path)
+    encoder, report = load_checkpoint(tmp_path)
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (report.config.mean, report.config.std))
+    with torch.no_grad():
+        theirs = model(pixel_values=(IMAGES - mean) / std).last_hidden_state
+        torch.testing.assert_close(encoder(IMAGES), theirs, rtol=0, atol=3e-5 * float(theirs.abs().max()))
+    assert (report.config.heads, report.config.image_size) == (3, 32)
+    assert not report.sources["heads"].startswith("assumed")
+
+
+def test_overlapping_patches_of_spectrograms_are_refused(tmp_path: Path) -> None:
+    options = {"hidden_size": 48, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 96}
+    transformers.ASTModel(transformers.ASTConfig(**options, max_length=64)).save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="patches of a spectrogram overlap"):
+        load_checkpoint(tmp_path, image_size=(192, 96))

@@ -298,3 +298,27 @@ def test_swin_convolutions_and_rotary_positions_are_refused(tmp_path: Path) -> N
         torch.save(model.state_dict(), tmp_path / "checkpoint.pth")
         with pytest.raises(InputError, match=words):
             inspect_checkpoint(tmp_path / "checkpoint.pth", heads=4)
+
+
+def test_the_image_tower_of_open_clip(tmp_path: Path) -> None:
+    """open_clip's names for the same network; its last norm is of the readout."""
+    model = peer(pre_norm=True, norm_layer=FIVE)
+    swaps = (("attn.qkv.", "attn.in_proj_"), ("attn.proj.", "attn.out_proj."), ("mlp.fc1", "mlp.c_fc"))
+    swaps += (("mlp.fc2", "mlp.c_proj"), ("norm_pre", "ln_pre"), (".norm", ".ln_"), ("patch_embed.proj", "conv1"))
+    state = {
+        "visual.proj": torch.zeros(48, 8),
+        "token_embedding.weight": torch.zeros(9, 8),
+        "logit_scale": torch.ones(()),
+    }
+    for name, value in model.state_dict().items():
+        for ours, theirs in swaps:
+            name = name.replace(ours, theirs)
+        name = name.replace("norm.", "ln_post.").replace("blocks.", "transformer.resblocks.")
+        name = {"cls_token": "class_embedding", "pos_embed": "positional_embedding"}.get(name, name)
+        state[f"visual.{name}"] = value.flatten(0, 1).squeeze(0) if name.endswith("_embedding") else value
+    encoder, report = loaded(tmp_path, state, heads=4)
+    assert (report.dialect, report.config.norm, report.config.mean) == ("open_clip", "pooled", CLIP_MEAN_STD[0])
+    assert any("OpenAI's models have quick-gelu" in note for note in report.notes)
+    with torch.no_grad():
+        tokens = encoder(IMAGES)
+        close(encoder.fc_norm(tokens), model.forward_features(standardized(IMAGES, CLIP_MEAN_STD)))
