@@ -20,7 +20,7 @@ from maetheory.core.arrays import as_float64, as_numpy
 from maetheory.core.errors import InputError, SquaresOverflowError
 from maetheory.core.estimate import Estimate
 from maetheory.core.files import atomic_write, check_writable, make_folder
-from maetheory.core.printable import printable, printable_list, printable_sentence, printable_value
+from maetheory.core.printable import first_error_line, printable, printable_list, printable_sentence, printable_value
 from maetheory.core.progress import Progress, no_progress
 from maetheory.core.provenance import provenance
 from maetheory.core.references import REFERENCES, Reference
@@ -38,6 +38,7 @@ __all__ = [
     "as_numpy",
     "atomic_write",
     "check_writable",
+    "first_error_line",
     "generator",
     "make_folder",
     "no_progress",

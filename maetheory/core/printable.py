@@ -65,6 +65,18 @@ def printable(text: str, max_length: int = MAX_NAME_LENGTH) -> str:
     return f"{shown[: max_length - tail - 3]}...{_escape_unprintable(text[-tail:])[-tail:]}"
 
 
+def first_error_line(error: BaseException, max_length: int = 200) -> str:
+    r"""Return the first line of an error's text that is not empty, or the name of its class.
+
+    Examples
+    --------
+    >>> first_error_line(ValueError("no such file\nsee the log")), first_error_line(KeyboardInterrupt())
+    ('no such file', 'KeyboardInterrupt')
+    """
+    lines = str(error).strip().splitlines()
+    return printable(lines[0].strip(), max_length) if lines else type(error).__name__
+
+
 def printable_value(value: Any) -> str:
     """Return a short description of any value, at a cost that does not grow with the value.
 

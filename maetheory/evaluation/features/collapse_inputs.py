@@ -78,7 +78,7 @@ def collapse_inputs(
     if images is None:
         raise InputError("a model needs images: collapse_report(encoder, images); features alone are given as an array")
     if isinstance(readouts, str):
-        readouts = (readouts,)
+        readouts = (cast(Readout, readouts),)
     if isinstance(readout, str) and readout in NAMED_READOUTS:
         if readouts is not None:
             raise InputError("give readout or readouts, not both")

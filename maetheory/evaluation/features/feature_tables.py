@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from maetheory.core import InputError, printable
+from maetheory.core import InputError, first_error_line, printable
 
 DELIMITED_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -101,7 +101,7 @@ def _read_delimited(path: Path) -> pd.DataFrame:
                 encoding="utf-8-sig",
             )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError, OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} is no table of separated values ({_first_line(error)})") from error
+        raise InputError(f"{path} is no table of separated values ({first_error_line(error)})") from error
 
 
 def _floating_columns(path: Path, frame: pd.DataFrame) -> tuple[NDArray[np.float64], str, tuple[str, ...]]:
@@ -169,8 +169,3 @@ def _is_number(cell: str, decimal: str) -> bool:
 def _join_names(names: list[Any]) -> str:
     shown = ", ".join(printable(str(name)) for name in names[:_MAX_LISTED])
     return shown + (f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else "")
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return printable(lines[0], 200) if lines else type(error).__name__

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maetheory.core import InputError, printable
+from maetheory.core import InputError, first_error_line, printable
 
 OutputPart = str | int | Callable[[Any], Any]
 TOKENS_KEY = "last_hidden_state"  # name of the tokens in the records of transformers
@@ -164,5 +164,5 @@ def _type_name(value: Any) -> str:
 
 def error_line(error: BaseException) -> str:
     """Return the type and the first line of an error."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {printable(lines[0], 300)}" if lines else type(error).__name__
+    kind, line = type(error).__name__, first_error_line(error, 300)
+    return kind if line == kind else f"{kind}: {line}"
