@@ -18,8 +18,8 @@ from maetheory.reports.collapse_tables import (
     comparison_table,
     convention_label,
     limit_text,
+    metric_remarks,
     ranges_table,
-    remarks,
     yardstick_table,
 )
 from maetheory.reports.console import borderless_table, capturing_console
@@ -89,7 +89,7 @@ def collapse_text(
                 if len(part):
                     console.print()
                     console.print(_rich_table(part))
-            for remark in remarks(table, COMPACT_METRICS):
+            for remark in metric_remarks(table, COMPACT_METRICS):
                 console.print(remark, markup=False)
             console.print(f"{caption}; forward passes in {one.precision}; {more_images_sentence(table)}", markup=False)
             console.print("\neffective rank beside models that were trained here", markup=False)

@@ -29,7 +29,7 @@ from maetheory.reports.collapse import (
     last_layer_table,
     more_images_sentence,
 )
-from maetheory.reports.collapse_tables import comparison_table, ranges_table, remarks
+from maetheory.reports.collapse_tables import comparison_table, metric_remarks, ranges_table
 from maetheory.reports.diagnosis import Diagnosis
 from maetheory.reports.page import Section, write_page
 
@@ -139,7 +139,9 @@ def _write_report_page(stage: Path, diagnoses: Sequence[Diagnosis], pictures: Ma
     sections = [
         Section(
             one.name,
-            " ".join((more_images_sentence(one.measurements.table) + ".", *remarks(one.measurements.table, None))),
+            " ".join(
+                (more_images_sentence(one.measurements.table) + ".", *metric_remarks(one.measurements.table, None))
+            ),
             tables=[
                 table
                 for table in (

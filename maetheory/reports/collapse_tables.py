@@ -117,7 +117,7 @@ def limit_text(record: dict[Any, Any]) -> str:
     return format_interval({"value": record["limit"], "low": record["limit_low"], "high": record["limit_high"]})
 
 
-def remarks(table: pd.DataFrame, metrics: Sequence[str] | None) -> Iterator[str]:
+def metric_remarks(table: pd.DataFrame, metrics: Sequence[str] | None) -> Iterator[str]:
     """Yield the notes of metrics of the last layer, such as r² of a power law, and why some have no n → ∞ value."""
     last = table[table.layer == table.layer.iloc[-1]].drop_duplicates(["readout", "metric"])
     shown = last if metrics is None else last[last.metric.isin(metrics)]

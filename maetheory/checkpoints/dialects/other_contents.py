@@ -20,7 +20,7 @@ State = Mapping[str, Tensor]
 OPTIMISER_KEYS = ({"state", "param_groups"}, {"optimizer_state_dict"}, {"base_optimizer_state"}, {"optimizer"})
 
 
-class Kind(NamedTuple):
+class ContentKind(NamedTuple):
     """What a state dict holds, what to do, and the test that tells it."""
 
     holds: str
@@ -28,7 +28,7 @@ class Kind(NamedTuple):
     fits: Callable[[State], Any]
 
 
-def _any_name(pattern: str) -> Callable[[State], Any]:
+def _has_name_matching(pattern: str) -> Callable[[State], Any]:
     """Return a test of whether a name matches."""
     compiled = re.compile(pattern)
     return lambda state: any(compiled.fullmatch(name) for name in state)
@@ -42,81 +42,84 @@ def _widths_vary(state: State) -> bool:
     return len(widths) > 1
 
 
-def _is_integer(state: State) -> bool:
+def _has_integer_matrices(state: State) -> bool:
     """Return whether matrices are stored as integers of eight bits."""
     return any(value.ndim == 2 and value.dtype in (torch.int8, torch.uint8) for value in state.values())
 
 
-KINDS: tuple[Kind, ...] = (
-    Kind(
+KINDS: tuple[ContentKind, ...] = (
+    ContentKind(
         "weights without values, as DeepSpeed ZeRO-3 and FSDP leave them in the file of one process",
         "gather them first, with DeepSpeed by the zero_to_fp32.py beside the checkpoint",
         lambda state: len(state) > 3 and all(value.numel() == 0 for value in state.values()),
     ),
-    Kind(
+    ContentKind(
         "weights that FSDP has flattened into vectors",
         "save them with StateDictType.FULL_STATE_DICT",
-        _any_name(r"(?:.*\.)?_?flat_param(?:_\d+)?"),
+        _has_name_matching(r"(?:.*\.)?_?flat_param(?:_\d+)?"),
     ),
-    Kind(
+    ContentKind(
         "adapters (LoRA or another of peft) that are not merged with the weights they change",
         "merge them with merge_and_unload() and save the model",
-        _any_name(r"(?:.*\.)?(?:lora_\w+|adapter_\w+|ia3_l|hada_\w+|lokr_\w+|oft_\w+)(?:\..*)?"),
+        _has_name_matching(r"(?:.*\.)?(?:lora_\w+|adapter_\w+|ia3_l|hada_\w+|lokr_\w+|oft_\w+)(?:\..*)?"),
     ),
-    Kind(
+    ContentKind(
         "weights quantised to integers",
         "save the model in floating point",
         lambda state: (
-            _is_integer(state)
-            or _any_name(r"(?:.*\.)?(?:SCB|qweight|qzeros|absmax|quant_map|_packed_params\..*|weight_scale)")(state)
+            _has_integer_matrices(state)
+            or _has_name_matching(r"(?:.*\.)?(?:SCB|qweight|qzeros|absmax|quant_map|_packed_params\..*|weight_scale)")(
+                state
+            )
         ),
     ),
-    Kind(
+    ContentKind(
         "fairseq's data2vec 2.0, with an encoder for each modality",
         "convert it to transformers' Data2VecVision, which is read",
-        _any_name(r"(?:.*\.)?modality_encoders\..*"),
+        _has_name_matching(r"(?:.*\.)?modality_encoders\..*"),
     ),
-    Kind(
+    ContentKind(
         "a MultiMAE, with an adapter for each modality",
         "only encoders of one kind of image are read",
-        _any_name(r"(?:.*\.)?input_adapters\..*"),
+        _has_name_matching(r"(?:.*\.)?input_adapters\..*"),
     ),
-    Kind(
+    ContentKind(
         "a network of videos, whose patches have a length in time",
         "only encoders of images are read",
         lambda state: any(value.ndim == 5 and "patch" in name for name, value in state.items()),
     ),
-    Kind(
+    ContentKind(
         "an encoder with a patch embedding for each group of channels (SatMAE)",
         "only encoders with one patch embedding are read",
-        _any_name(r"(?:.*\.)?(?:patch_embed\.\d+\.proj\..*|channel_embed)"),
+        _has_name_matching(r"(?:.*\.)?(?:patch_embed\.\d+\.proj\..*|channel_embed)"),
     ),
-    Kind(
+    ContentKind(
         "a hierarchical transformer with stages of several widths (ConvMAE, Hiera, MViT)",
         "only encoders of one width are read",
         lambda state: (
-            _any_name(r"(?:.*\.)?(?:patch_embed[1-4]\.proj|blocks[1-4]\.\d+)\..*")(state) or _widths_vary(state)
+            _has_name_matching(r"(?:.*\.)?(?:patch_embed[1-4]\.proj|blocks[1-4]\.\d+)\..*")(state)
+            or _widths_vary(state)
         ),
     ),
-    Kind(
+    ContentKind(
         "a hybrid, whose patches come from a convolutional network",
         "put timm's config.json with its architecture beside it and install timm (pip install maetheory[timm])",
-        _any_name(r"(?:.*\.)?patch_embed\.backbone\..*"),
+        _has_name_matching(r"(?:.*\.)?patch_embed\.backbone\..*"),
     ),
-    Kind(
+    ContentKind(
         "a Segment Anything encoder, with attention in windows and its own relative positions",
         "it computes something else than the encoders here",
-        _any_name(r"(?:.*\.)?attn\.rel_pos_[hw]"),
+        _has_name_matching(r"(?:.*\.)?attn\.rel_pos_[hw]"),
     ),
-    Kind(
+    ContentKind(
         "a transformer with differential attention",
         "it computes something else than the encoders here",
-        _any_name(r"(?:.*\.)?lambda_[qk]1"),
+        _has_name_matching(r"(?:.*\.)?lambda_[qk]1"),
     ),
-    Kind(
+    ContentKind(
         "a transformer with several attentions side by side in a block",
         "it computes something else than the encoders here",
-        _any_name(r"(?:.*\.)?blocks\.\d+\.attns\.\d+\..*"),
+        _has_name_matching(r"(?:.*\.)?blocks\.\d+\.attns\.\d+\..*"),
     ),
 )
 

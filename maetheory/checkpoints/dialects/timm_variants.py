@@ -98,7 +98,7 @@ def _from_hybrid(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-def _names_a_stem(contents: CheckpointContents, tensors: Tensors) -> bool:
+def _names_hybrid_model(contents: CheckpointContents, tensors: Tensors) -> bool:
     """Return whether the file states the model whose convolutional network makes the patches."""
     return "stem" in config_values_from_timm(contents, tensors)
 
@@ -161,7 +161,7 @@ TIMM_VARIANT_DIALECTS: tuple[Dialect, ...] = (
         "timm's hybrids, whose patches come from a convolutional network, built by timm itself",
         required=(r"patch_embed\.backbone\..*", r"blocks\.0\.attn\.qkv\.weight"),
         unused=HEADS_OF_OTHERS,
-        evidence=_names_a_stem,
+        evidence=_names_hybrid_model,
         convert=_from_hybrid,
         config_values=config_values_from_timm,
         defaults={**DEFAULTS, "positions": "none"},

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from maetheory.checkpoints.reading.other_files import kind_of_bytes
+from maetheory.checkpoints.reading.other_files import describe_other_file
 from maetheory.core import InputError, printable
 from maetheory.core.files import open_regular_file
 
@@ -69,7 +69,7 @@ def read_magic_bytes(path: Path) -> bytes:
     kind = next((words for signature, words in KNOWN_SIGNATURES if magic.startswith(signature)), None)
     if kind is not None:
         raise InputError(f"it is {kind}, not a checkpoint" + ("; unpack it first" if "packed" in kind else ""))
-    if kind := kind_of_bytes(path.name, magic):
+    if kind := describe_other_file(path.name, magic):
         raise InputError(kind)
     return magic
 

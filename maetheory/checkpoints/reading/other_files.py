@@ -33,14 +33,14 @@ FOLDER_KINDS = (
 )
 
 
-def kind_of_bytes(name: str, magic: bytes) -> str:
+def describe_other_file(name: str, magic: bytes) -> str:
     """Return what a file of another framework is and what to do, by its name and first bytes; "" for other files.
 
     Examples
     --------
-    >>> kind_of_bytes("vit.onnx", b"")
+    >>> describe_other_file("vit.onnx", b"")
     'it is an ONNX graph: pass the checkpoint that it was exported from'
-    >>> kind_of_bytes("vit.pth", b"Invalid username or password.")
+    >>> describe_other_file("vit.pth", b"Invalid username or password.")
     "it is a text ('Invalid username or password.'), so it is damaged, or no checkpoint"
     """
     if name.endswith(".onnx") or (
@@ -61,12 +61,12 @@ def kind_of_bytes(name: str, magic: bytes) -> str:
     return ""
 
 
-def kind_of_archive(members: Iterable[str]) -> str:
+def describe_other_archive(members: Iterable[str]) -> str:
     """Return what a zip archive without a pickle is, by the names of its members.
 
     Examples
     --------
-    >>> kind_of_archive(["embedding/kernel.npy", "cls.npy"])[:56]
+    >>> describe_other_archive(["embedding/kernel.npy", "cls.npy"])[:56]
     'of NumPy arrays, as JAX code writes them (.npz): load it'
     """
     names = list(members)
@@ -77,14 +77,14 @@ def kind_of_archive(members: Iterable[str]) -> str:
     return "of other files"
 
 
-def kind_of_folder(folder: Path) -> str:
+def describe_other_folder(folder: Path) -> str:
     """Return what a folder without a checkpoint is and what to do; "" for other folders."""
     if (folder / "adapter_config.json").is_file() and not list(folder.glob("adapter_model.*")):
         return "holds the configuration of adapters without their weights"
     return next((words for pattern, words in FOLDER_KINDS if any(folder.glob(pattern))), "")
 
 
-def deepspeed_weights(folder: Path) -> Path | None:
+def find_deepspeed_weights(folder: Path) -> Path | None:
     """Return the file of weights in the newest step of a folder of DeepSpeed, which the file ``latest`` names."""
     latest = folder / "latest"
     if not latest.is_file() or latest.stat().st_size > 200:

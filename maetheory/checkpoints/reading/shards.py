@@ -6,7 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from maetheory.checkpoints.reading.files import read_json
-from maetheory.checkpoints.reading.other_files import deepspeed_weights, kind_of_folder, without_training_state
+from maetheory.checkpoints.reading.other_files import (
+    describe_other_folder,
+    find_deepspeed_weights,
+    without_training_state,
+)
 from maetheory.checkpoints.reading.tensor_names import check_listed_names
 from maetheory.core import InputError, printable
 
@@ -35,7 +39,7 @@ def find_weights_file(folder: Path) -> Path:
     for name in WEIGHT_FILE_NAMES:
         if (folder / name).is_file():
             return folder / name
-    if deepspeed := deepspeed_weights(folder):
+    if deepspeed := find_deepspeed_weights(folder):
         return deepspeed
     files = sorted(path for path in folder.iterdir() if path.suffix in WEIGHT_SUFFIXES and path.is_file())
     files = without_training_state(files) or files
@@ -43,7 +47,7 @@ def find_weights_file(folder: Path) -> Path:
         raise InputError(
             f"the folder holds several checkpoints ({printable(', '.join(f.name for f in files))}); name one"
         )
-    if not files and (kind := kind_of_folder(folder)):
+    if not files and (kind := describe_other_folder(folder)):
         raise InputError(f"it {kind}")
     if not files:
         raise InputError(

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from maetheory.checkpoints.reading.other_files import kind_of_archive
+from maetheory.checkpoints.reading.other_files import describe_other_archive
 from maetheory.checkpoints.reading.pickle_parser import parse_pickle
 from maetheory.checkpoints.reading.pickle_values import ParsedPickle
 from maetheory.checkpoints.reading.plain_tree import PlainTreeBuilder, is_module
@@ -47,7 +47,9 @@ def read_torch_zip(path: Path, max_bytes: int) -> FileContents:
         members = _zip_members(archive, max_bytes)
         roots = [name[: -len("data.pkl")] for name in members if name.endswith("/data.pkl") and name.count("/") == 1]
         if len(roots) != 1:
-            raise InputError(f"it is a zip archive without the data.pkl of a torch file, {kind_of_archive(members)}")
+            raise InputError(
+                f"it is a zip archive without the data.pkl of a torch file, {describe_other_archive(members)}"
+            )
         root = roots[0]
         if f"{root}constants.pkl" in members:
             raise InputError("it is a TorchScript program; save the state_dict of the model instead")

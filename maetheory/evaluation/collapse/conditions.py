@@ -93,7 +93,7 @@ def parse_condition(text: str) -> Condition:
     if text.strip() == COLLAPSED:
         return Condition(COLLAPSED)
     match = _PATTERN.fullmatch(text)
-    bound = _number(match[3]) if match else None
+    bound = _parse_finite_number(match[3]) if match else None
     if match is None or bound is None:
         raise InputError(
             f"a condition is a metric, one of < <= > >=, and a number, such as 'effective_rank < 20', or it is "
@@ -124,11 +124,11 @@ def evaluate_conditions(conditions: Sequence[Condition], table: pd.DataFrame) ->
             results += _collapsed(table)
             continue
         rows = last[last.metric == one.metric].to_dict("records")
-        results += [_compare(one, row) for row in rows or [{"readout": "any readout", "value": math.nan}]]
+        results += [_compare_with_number(one, row) for row in rows or [{"readout": "any readout", "value": math.nan}]]
     return tuple(results)
 
 
-def _compare(condition: Condition, row: Mapping[Any, Any]) -> ConditionResult:
+def _compare_with_number(condition: Condition, row: Mapping[Any, Any]) -> ConditionResult:
     value = float(row["value"])
     if math.isnan(value):
         sentence = f"{condition.metric} of {row['readout']} has no value, so that {condition.text} counts as met"
@@ -157,7 +157,7 @@ def _collapsed(table: pd.DataFrame) -> list[ConditionResult]:
     return results
 
 
-def _number(text: str) -> float | None:
+def _parse_finite_number(text: str) -> float | None:
     """Return a finite number, None for another text."""
     try:
         value = float(text)
