@@ -65,7 +65,9 @@ class CollapseMonitor(TrainerHooks):
     and ``collapse_alarm``, which is 1 while the drawdown is 0.6 or more, or the rank 1.05 or less, in two measurements
     in a row (`CollapseAlarm`). Both serve early stopping.
 
-    ``python benchmarks/collapse_alarm.py`` measures the rate of false alarms and the delay after planted collapses.
+    ``python benchmarks/collapse_alarm.py --seeds 3 --steps 600``, a measurement at every 20th step: no false alarm in
+    7200 steps of 12 healthy runs (MAE, U-MAE, SimMIM, a classifier), so fewer than 0.42 per 1000 steps with 95 %
+    confidence; an alarm in all of 9 planted collapses, 40 to 80 steps after them in the median.
 
     A monitor is a callback as it is: of `maetheory.training.train`, of Fabric (`attach`), of Lightning's Trainer, which
     logs ``train_…`` and ``val_…``, and of transformers' Trainer, in whose log history the values are. In a loop of your

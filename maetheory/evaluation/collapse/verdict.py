@@ -155,7 +155,8 @@ def _number(question: str, records: Mapping[str, Mapping[Any, Any]]) -> str:
         )
     stable = at_this_n(records["stable_rank"])
     percent = 100 / stable["value"] if stable["value"] > 0 else np.nan
-    return f"{format_value_with_error(percent, percent * stable['error'] / stable['value'])} %"
+    error = percent * stable["error"] / stable["value"] if stable["value"] else np.nan  # features that are all zero
+    return f"{format_value_with_error(percent, error)} %"
 
 
 def _with_error(record: Mapping[Any, Any]) -> str:

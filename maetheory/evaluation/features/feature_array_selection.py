@@ -42,13 +42,20 @@ def arrays_of_tree(tree: Any, named: str | None = None) -> dict[str, NDArray[Any
     {}
     >>> arrays_of_tree([torch.zeros(4, 3), torch.zeros(2, 3)])[""].shape
     (6, 3)
+    >>> list(arrays_of_tree((torch.zeros(5, 3), torch.zeros(5))))
+    ['0']
+    >>> sorted(arrays_of_tree({split: {"features": torch.zeros(5, 3)} for split in ("train", "test")}))
+    ['test/features', 'train/features']
     """
     if isinstance(tree, Tensor | np.ndarray):
         return {"": _as_array(tree)}
     if isinstance(tree, list | tuple):
-        return _array_of_list(list(tree))
+        joined = _array_of_list(list(tree))
+        return joined or arrays_of_tree({str(i): value for i, value in enumerate(tree)}, named)
     if not isinstance(tree, Mapping):
         return {}
+    if tree and all(isinstance(value, Mapping) for value in tree.values()):  # such as {"train": {"features": …}}
+        tree = {f"{name}/{inner}": value for name, part in tree.items() for inner, value in part.items()}
     tensors = {str(name): value for name, value in tree.items() if isinstance(value, Tensor | np.ndarray)}
     lists = {
         str(name): joined[""]

@@ -16,6 +16,7 @@ from maetheory.evaluation.features.foreign_output import error_line
 from maetheory.evaluation.features.input_images import resize_to_encoder, to_unit_interval
 
 ChannelValues = float | Sequence[float]
+HEAD_NAMES = ("fc", "head", "heads", "classifier")
 
 
 class AssumptionWarning(UserWarning):
@@ -81,6 +82,8 @@ class ForeignModel:
             notes += _module_notes(module)
             if mean is None and std is None:
                 assumptions += _note_on_missing_mean(module)
+            if function is module and not whole:
+                assumptions += _note_on_head(module)
         return cls(function, module, mean, std, tuple(notes), tuple(assumptions))
 
     def __call__(self, images: Tensor) -> Any:
@@ -182,6 +185,19 @@ def _module_notes(module: nn.Module) -> list[str]:
             "from whole images"
         )
     return notes
+
+
+def _note_on_head(module: nn.Module) -> list[str]:
+    """Return that the output of a module is that of its classification head, nothing without one."""
+    for name in HEAD_NAMES:
+        layers = [one for one in getattr(module, name, nn.Identity()).modules() if isinstance(one, nn.Linear)]
+        if layers:
+            return [
+                f"the {type(module).__name__} ends with a head ({name}), so its {layers[-1].out_features} outputs may "
+                "be logits rather than features: give model.forward_features where there is one, or replace the head by "
+                "nn.Identity()"
+            ]
+    return []
 
 
 def _note_on_missing_mean(module: nn.Module) -> list[str]:

@@ -56,7 +56,7 @@ def output_tensor(output: Any, part: OutputPart | None, n_images: int) -> Tensor
     if tensor.ndim == 4 and len(tensor) == n_images:
         raise InputError(
             f"{name} gave feature maps of shape {tuple(tensor.shape)}: choose how they become one vector an image, as "
-            "readout=lambda maps: maps.mean((2, 3)) for (B, d, h, w)"
+            "readout=lambda maps: maps.mean((2, 3)) for (B, d, h, w), or maps.mean((1, 2)) for (B, h, w, d)"
         )
     if tensor.ndim not in (2, 3) or len(tensor) != n_images:
         raise InputError(

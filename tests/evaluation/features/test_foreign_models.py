@@ -166,6 +166,24 @@ def test_a_function_of_a_module_in_training_mode_is_warned_of() -> None:
     assert encode(lambda images: module(images), IMAGES).shape == (12, 8)
 
 
+def test_the_outputs_of_a_head_are_said_to_be_no_features() -> None:
+    class Classifier(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.flatten, self.fc = nn.Flatten(), nn.Linear(768, 5)
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.fc(self.flatten(images))
+
+    model = Classifier().eval()
+    with pytest.warns(AssumptionWarning, match=r"ends with a head \(fc\), so its 5 outputs may be logits"):
+        encode(model, IMAGES)
+    with pytest.warns(AssumptionWarning, match="may be logits"):
+        assert any("may be logits" in note for note in measure_collapse(model, IMAGES).notes)
+    model.fc = nn.Identity()  # type: ignore[assignment]  # as one removes a head
+    assert encode(model, IMAGES).shape == (12, 768)
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
 def test_a_module_is_given_its_own_number_format(dtype: torch.dtype) -> None:
     torch.manual_seed(0)
