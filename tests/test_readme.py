@@ -205,6 +205,23 @@ def test_ranks_of_tin20_are_those_of_its_ledger() -> None:
     assert sentence in " ".join(README.split())
 
 
+def test_ranks_of_another_initialisation_are_those_of_its_ledger() -> None:
+    ledger, words = read_published_ledgers(FIGURES), " ".join(README.split())
+    ledger = ledger[(ledger.readout == "cls") & (ledger.metric == "effective_rank")]
+    normal = ledger[ledger.experiment == "cifar10-small-untrained"]
+    mae = ledger[(ledger.experiment == "cifar10-small") & (ledger.cell == "MAE")].value
+    assert set(normal.cell) == {"Hugging Face's normal (0.02)"}
+    assert len(normal) == 3
+    assert set(normal.test_images) == {10000}
+    said = f"0.02 it has {normal.value.mean():.1f} ± {normal.value.std():.1f} (three seeds,"
+    assert said in words
+    assert f"and MAE {mae.mean():.1f}." in words
+    assert normal.value.max() < mae.min()
+    drawn = pd.read_csv(FIGURES / "cifar10-small" / "effective_rank.csv")
+    bars = drawn[drawn.objective == "random, normal (0.02)"].effective_rank
+    np.testing.assert_allclose(bars, normal.sort_values("seed").value, rtol=1e-7)
+
+
 def test_sweeps_of_digits_are_those_of_their_ledgers() -> None:
     ledger, words = read_published_ledgers(FIGURES), " ".join(README.split())
 

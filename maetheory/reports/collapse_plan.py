@@ -19,7 +19,7 @@ from maetheory.evaluation.features.masked_views import MASK_RATIO, N_VIEWS, n_im
 
 FULL_INITIALISATIONS, QUICK_INITIALISATIONS = 5, 3
 COMPARISON_SHARE = 0.4  # of a pass over all images, which a quick comparison with untrained networks may take
-COMPARISON_OPERATIONS = 2e12  # floating-point operations, seconds of a CPU core, which it may take in any case
+COMPARISON_OPERATIONS = 2e11  # floating-point operations, a second or two of a CPU core, which it may take in any case
 MIN_COMPARED_IMAGES = 40
 DEFAULT_LIMIT, LARGE_LIMIT = 10_000, 1_000  # images by default, and for encoders of more operations than the next
 LARGE_OPERATIONS = 5e9  # floating-point operations of one image; ViT-S/16 of 224 pixels has 9e9

@@ -188,6 +188,61 @@ def test_bad_input_is_one_sentence_and_2(
     assert captured.err.count("\n") == 1
 
 
+QUICK = ["--heads", "3", "--limit", "40", "--precision", "fp32"]
+
+
+def test_a_condition_that_is_met_exits_with_3_and_is_said(
+    checkpoints: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    met = ["--fail-if", "effective_rank < 24", "--fail-if", "twonn > 1e6"]
+    assert run_command(["collapse", checkpoints[0], *QUICK, *met, "--json"]) == 3
+    document = parse_json(capsys.readouterr().out)
+    results = document["checkpoints"][0]["fail_if"]
+    assert [(one["condition"], one["readout"], one["met"]) for one in results] == [
+        (condition, readout, condition.startswith("effective"))
+        for condition in ("effective_rank < 24", "twonn > 1e6")  # measured because a condition names it
+        for readout in ("cls", "mean")
+    ]
+    assert results[0]["beyond_error"] is True
+    assert run_command(["collapse", checkpoints[0], *QUICK, "--fail-if", "effective_rank < 1"]) == 0
+    assert "--fail-if: effective_rank < 1 is not met by cls" in capsys.readouterr().out
+
+
+def test_a_collapsed_checkpoint_fails_and_a_sound_one_does_not(
+    checkpoints: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = torch.load(checkpoints[0])["model"]
+    weights["norm.weight"] = torch.zeros(24)
+    weights["norm.bias"] = torch.ones(24)
+    torch.save({"model": weights}, tmp_path / "constant.pth")
+    words = ["--fail-if", "collapsed", "--json"]
+    assert run_command(["collapse", str(tmp_path / "constant.pth"), *QUICK, *words]) == 3
+    assert parse_json(capsys.readouterr().out)["checkpoints"][0]["fail_if"][0]["met"] is True
+    assert run_command(["collapse", checkpoints[0], *QUICK, *words]) == 0
+    assert parse_json(capsys.readouterr().out)["checkpoints"][0]["fail_if"][0]["met"] is False
+
+
+@pytest.mark.parametrize("condition", ["rank < 3", "effective_rank = 3", "effective_rank < x"])
+def test_a_condition_that_cannot_be_read_is_2_before_any_work(
+    condition: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["collapse", "/nowhere.pth", "--fail-if", condition]) == 2
+    captured = capsys.readouterr()
+    assert "/nowhere" not in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_the_plan_precision_and_every_yardstick_are_said(
+    checkpoints: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["collapse", checkpoints[0], "--heads", "3", "--limit", "40", "--precision", "bf16"]) == 0
+    captured = capsys.readouterr()
+    assert "mae: 40 images; 9 untrained networks on 40 of them; 400 forward passes in bf16, about" in captured.err
+    for words in ("few directions", "one vector dominates", "forward passes in bf16", "n → ∞", "MAE, CIFAR-10"):
+        assert words in captured.out
+    assert max(map(len, captured.out.splitlines())) <= 110
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("name", ["mae_284_epochs", "from_scratch"])

@@ -31,6 +31,7 @@ from maetheory.evaluation.collapse.verdict import Answer, Finding, assess_collap
 from maetheory.models import MAE as MAEModel
 from maetheory.models import MAEConfig, ViTConfig
 from maetheory.models.positions import sincos_positions
+from maetheory.reports.collapse_plan import MIN_COMPARED_IMAGES, QUICK_INITIALISATIONS
 
 SIDE, PATCH, WIDTH, MAX_DEPTH, HEADS = 16, 4, 48, 2, 4
 NAMES = ("effective_rank", "mean_cosine", "direction_std")
@@ -174,8 +175,11 @@ UNTRAINED: dict[str, Callable[[Path], nn.Module]] = {
 FAST = ("MAE, normal", "Hugging Face ViTMAE", "timm ViT", "vit-pytorch")
 
 
-def findings(model: Any, images: np.ndarray, seed: int = 0) -> tuple[Finding, ...]:
-    return assess_collapse(collapse_report(model.eval(), images, full=True, metrics=NAMES, seed=seed))
+def findings(model: Any, images: np.ndarray, seed: int = 0, **options: Any) -> tuple[Finding, ...]:
+    return assess_collapse(collapse_report(model.eval(), images, full=True, metrics=NAMES, seed=seed, **options))
+
+
+QUICK = {"untrained_images": MIN_COMPARED_IMAGES, "n_initialisations": QUICK_INITIALISATIONS}
 
 
 def built(name: str, folder: Path, seed: int) -> Any:
@@ -196,6 +200,17 @@ def test_untrained_networks_of_five_seeds_have_not_collapsed(name: str, data: st
     for seed in range(5):
         (tmp_path / str(seed)).mkdir()
         for finding in findings(built(name, tmp_path / str(seed), seed), IMAGES[data](160), seed):
+            assert finding.answer is not Answer.YES, f"seed {seed}: {finding}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", IMAGES)
+@pytest.mark.parametrize("name", UNTRAINED)
+def test_a_quick_report_calls_no_untrained_network_collapsed(name: str, data: str, tmp_path: Path) -> None:
+    """With the fewest images and networks that the command line compares with by default."""
+    for seed in range(5):
+        (tmp_path / str(seed)).mkdir()
+        for finding in findings(built(name, tmp_path / str(seed), seed), IMAGES[data](160), seed, **QUICK):
             assert finding.answer is not Answer.YES, f"seed {seed}: {finding}"
 
 
@@ -233,10 +248,12 @@ def moved(name: str, folder: Path, how: str, seed: int = 0) -> Any:
     return model
 
 
+@pytest.mark.parametrize("options", [{}, QUICK], ids=["full", "quick"])
 @pytest.mark.parametrize("how", COLLAPSED)
 @pytest.mark.parametrize("name", ["MAE, Xavier", "timm ViT"])
-def test_a_collapsed_network_is_not_called_sound(name: str, how: str, tmp_path: Path) -> None:
-    found = [one for one in findings(moved(name, tmp_path, how), natural(100)) if one.question.startswith("dim")]
+def test_a_collapsed_network_is_not_called_sound(name: str, how: str, options: Any, tmp_path: Path) -> None:
+    report = findings(moved(name, tmp_path, how), natural(100), **options)
+    found = [one for one in report if one.question.startswith("dim")]
     for one in found:
         assert one.answer is not Answer.NO, str(one)
         assert one.answer is Answer.YES or any(
