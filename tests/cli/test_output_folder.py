@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import socket
 import subprocess
@@ -9,11 +11,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from sample_files import ledger_record
 
 from maetheory.cli import run_command
 from maetheory.cli.output_folder import hold_output_folder
 from maetheory.core import InputError
 from maetheory.core.folder_lock import LOCK_FILE, lock_folder
+from maetheory.models import PRESETS
+from maetheory.training import TrainConfig
 
 COMMANDS = {
     "check": ["check", "mask-ratio-duality", "--worlds", "1", "--out"],
@@ -68,6 +73,28 @@ def test_what_was_written_or_there_before_stays(tmp_path: Path) -> None:
         pass
     with pytest.raises(InputError, match="result is a file"), hold_output_folder(tmp_path / "new/inner/result/x"):
         pass
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["graph", "--limit", "20", "--kind", "exact", "--out"], ["table", "--add", "ledger.jsonl", "--published"]],
+    ids=["graph", "table"],
+)
+def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.chdir(tmp_path)
+    record = ledger_record(TrainConfig(PRESETS["digits"], epochs=2).to_dict())
+    Path("ledger.jsonl").write_text(json.dumps(record) + "\n")
+    monkeypatch.setattr(os, "fsync", full)
+    assert run_command([*words, str(tmp_path)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines()[-1] == "maetheory: a file cannot be used: No space left on device"
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "ledger.jsonl"]
 
 
 CLOSED = """
