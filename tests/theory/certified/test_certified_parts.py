@@ -23,6 +23,7 @@ from maetheory.theory.certified.probe_bounds import _enclose_minimum, _excess_co
 from maetheory.theory.certified.sampled_graphs import SAMPLED_GRAPH_SIDES
 from maetheory.theory.graph_quantities import eigenvalues
 from maetheory.theory.statements.excess_loss_bounds_downstream_error import excess_contrast
+from maetheory.theory.statements.label_error_alone_is_not_enough import label_blind_pair
 
 RANK = "aligned-features-have-rank-of-components"
 BIAS = "sampled-spectrum-is-biased-upward"
@@ -182,6 +183,13 @@ def test_a_certificate_sums_what_has_too_many_tables():
 def test_a_single_draw_is_no_sample():
     proved = certify(BIAS, THEOREMS[BIAS].tight()["graph"], draws=1)
     assert proved.verdict is Verdict.INAPPLICABLE
+    assert proved.rhs.low == proved.rhs.high == 0.0
+
+
+@pytest.mark.parametrize("classes", [0, -1, 1.5])
+def test_a_pair_of_graphs_needs_a_positive_number_of_classes(classes):
+    with pytest.raises(InputError, match="positive integer"):
+        label_blind_pair(classes)
 
 
 def test_a_least_loss_contains_the_rational_regression():

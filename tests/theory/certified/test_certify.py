@@ -236,6 +236,13 @@ def test_a_class_that_balls_cannot_tell_may_or_may_not_be_an_error():
     with precision(53):
         assert winning_class([ball_around(ball(0.5), ball(0.1)), ball(0.5)]) == -2
         assert winning_class([ball_around(ball(0.8), ball(0.1)), ball(0.5)]) == 0
+        for lead, radius, found in (
+            (1e-12, 1e-14, -2),
+            (0.8e-12, 1e-14, -1),
+            (1.2e-12, 1e-14, 0),
+            (5e-12, 4.5e-12, -2),
+        ):
+            assert winning_class([ball_around(ball(0.5 + lead), ball(radius)), ball(0.5)]) == found
         probe = BallProbe(BallGraph(graph), np.eye(2))
         probe.__dict__["predicted"] = [-2, 1]
         for error in (probe.view_error(), probe.image_error()):
