@@ -194,8 +194,8 @@ def _note_on_head(module: nn.Module) -> list[str]:
         if layers:
             return [
                 f"the {type(module).__name__} ends with a head ({name}), so its {layers[-1].out_features} outputs may "
-                "be logits rather than features: give model.forward_features where there is one, or replace the head by "
-                "nn.Identity()"
+                "be logits rather than features: give model.forward_features where there is one, or replace the head "
+                "by nn.Identity()"
             ]
     return []
 
