@@ -50,7 +50,7 @@ def test_numbers_that_are_not_finite_are_null(found: list[Diagnosis]) -> None:
     assert {row["layer"] for row in document["records"]} == {0, 1}
 
 
-def test_compact_table_holds_the_last_layer_and_layer_table_every_layer(found: list[Diagnosis]) -> None:
+def test_last_layer_table_holds_the_last_layer_and_the_table_by_layer_every_layer(found: list[Diagnosis]) -> None:
     table = found[0].measurements.table
     compact = last_layer_table(table)
     assert len(compact) in (2 * 12, 2 * 11)
