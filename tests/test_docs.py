@@ -23,8 +23,16 @@ CODE = [
 
 
 @pytest.mark.parametrize(("page", "number", "code"), CODE, ids=[f"{page}-{number}" for page, number, _ in CODE])
-def test_the_code_runs(page: str, number: int, code: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """What a comment after print says is what it prints."""
+def test_the_code_runs(
+    page: str,
+    number: int,
+    code: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What a comment after print says is what it prints; what it writes lies in a temporary folder."""
+    monkeypatch.chdir(tmp_path)
     exec(code, {})
     shown = capsys.readouterr().out.splitlines()
     said = [line.partition("  # ")[2] for line in code.splitlines() if line.startswith("print(") and "  # " in line]
