@@ -231,3 +231,12 @@ def test_one_entry_of_a_tiny_mass_that_is_wrong_violates_duality():
     wrong[i, j] *= 2
     joint = sparse.csr_array(wrong.tocsr())
     assert check(DUAL, graph, complement=replace(dual, joint=joint)).slack < -0.4
+
+
+def test_labels_of_one_graph_alone_are_not_compared():
+    joint = np.array([[0.3, 0.2], [0.1, 0.4]])
+    labelled, bare = MaskGraph.from_joint(joint, labels=[0, 1]), MaskGraph.from_joint(joint)
+    for graph, other in ((labelled, bare), (bare, labelled)):
+        dual = replace(MaskGraph.from_joint(joint.T), image_labels=other.image_labels)
+        assert check(DUAL, graph, complement=dual).verdict is Verdict.TIGHT
+        assert certify(DUAL, graph, complement=dual).verdict is Verdict.TIGHT
