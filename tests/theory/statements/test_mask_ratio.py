@@ -240,3 +240,12 @@ def test_labels_of_one_graph_alone_are_not_compared():
         dual = replace(MaskGraph.from_joint(joint.T), image_labels=other.image_labels)
         assert check(DUAL, graph, complement=dual).verdict is Verdict.TIGHT
         assert certify(DUAL, graph, complement=dual).verdict is Verdict.TIGHT
+
+
+def test_images_with_other_labels_are_other_images():
+    world = worlds.mixture(3, 2, 2, 0.2)
+    other = replace(world, labels=1 - world.labels)
+    graph, hides_more = MaskGraph.enumerate(world, UniformMasks(3, 2)), MaskGraph.enumerate(other, UniformMasks(3, 1))
+    for found in (check(GROWS, graph, hides_more=hides_more), certify(GROWS, graph, hides_more=hides_more)):
+        assert found.verdict is Verdict.INAPPLICABLE
+        assert "labels" in found.note
