@@ -11,7 +11,7 @@ def forward_operations(config: EncoderConfig) -> float:
     Examples
     --------
     >>> f"{forward_operations(EncoderConfig(224, 16, 3, 768, 12, 12, 768, 3072)):.2e}"
-    '3.51e+10'
+    '3.49e+10'
     """
     tokens = config.n_prefix_tokens + config.n_patches
     gate = 1 if config.activation == "swiglu" else 0
