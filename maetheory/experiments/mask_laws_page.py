@@ -35,7 +35,7 @@ def present_mask_laws(measured: MeasuredExperiment) -> Presentation:
     with atomic_write(measured.figures / "score_correlations.csv") as part:
         correlations.to_csv(part, index=False, float_format="%.4g")
     sentence = summary_sentence(correlations, measured.ledger)
-    page = _write_study_page(measured, scores, correlations, drawn[1], sentence)
+    page = _write_html_report(measured, scores, correlations, drawn[1], sentence)
     return Presentation(page, (*drawn, measured.figures / "score_correlations.csv"), sentence)
 
 
@@ -90,7 +90,7 @@ def _load_or_compute_scores(measured: MeasuredExperiment) -> pd.DataFrame:
     return found
 
 
-def _write_study_page(
+def _write_html_report(
     measured: MeasuredExperiment, scores: pd.DataFrame, correlations: pd.DataFrame, picture: Path, sentence: str
 ) -> Path:
     seeds = ", ".join(map(str, measured.experiment.seeds))

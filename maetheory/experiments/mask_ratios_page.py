@@ -30,10 +30,10 @@ def present_mask_ratios(measured: MeasuredExperiment) -> Presentation:
     pair = masked_pair(measured.test, patch, generator(seed, "masked pair"))
     drawn = write_mask_ratio_figures(measured.figures, frame, pair)
     sentence = mask_ratio_summary(frame)
-    return Presentation(_write_study_page(measured, cell, frame, drawn, sentence), tuple(drawn), sentence)
+    return Presentation(_write_html_report(measured, cell, frame, drawn, sentence), tuple(drawn), sentence)
 
 
-def _write_study_page(
+def _write_html_report(
     measured: MeasuredExperiment, cell: Cell, frame: pd.DataFrame, drawn: Sequence[Path], sentence: str
 ) -> Path:
     pictures = {path.stem: path for path in drawn if path.suffix == ".png"}

@@ -31,7 +31,7 @@ def present_objectives(measured: MeasuredExperiment) -> Presentation:
     }
     drawn = _draw_figures(features, logs, measured)
     sentence = summary_sentence(measured.ledger)
-    return Presentation(_write_study_page(measured, drawn, sentence), tuple(drawn), sentence)
+    return Presentation(_write_html_report(measured, drawn, sentence), tuple(drawn), sentence)
 
 
 def _trained_cells(measured: MeasuredExperiment) -> list[Cell]:
@@ -127,7 +127,7 @@ def _probe_recipes(ledger: pd.DataFrame) -> str:
     )
 
 
-def _write_study_page(measured: MeasuredExperiment, drawn: Sequence[Path], sentence: str) -> Path:
+def _write_html_report(measured: MeasuredExperiment, drawn: Sequence[Path], sentence: str) -> Path:
     experiment, ledger, test = measured.experiment, measured.ledger, measured.test
     pictures = {path.stem: path for path in drawn if path.suffix == ".png"}
     recipes = {cell.name: cell.recipe for cell in _trained_cells(measured)}

@@ -19,7 +19,7 @@ def present_uniformity_sweep(measured: MeasuredExperiment) -> Presentation:
     frame = figures.uniformity_sweep(measured.ledger)
     drawn = write_uniformity_sweep_figure(frame, measured.figures)
     sentence = uniformity_sweep_summary(frame)
-    return Presentation(_write_study_page(measured, frame, drawn, sentence), tuple(drawn), sentence)
+    return Presentation(_write_html_report(measured, frame, drawn, sentence), tuple(drawn), sentence)
 
 
 def write_uniformity_sweep_figure(frame: pd.DataFrame, folder: Path) -> list[Path]:
@@ -62,7 +62,7 @@ def _mean_table(frame: pd.DataFrame) -> pd.DataFrame:
     return shown.pivot(index=["term", "weight"], columns="measure", values="text").reset_index()
 
 
-def _write_study_page(measured: MeasuredExperiment, frame: pd.DataFrame, drawn: Sequence[Path], sentence: str) -> Path:
+def _write_html_report(measured: MeasuredExperiment, frame: pd.DataFrame, drawn: Sequence[Path], sentence: str) -> Path:
     recipe, ledger = measured.experiment.cells[0].recipe, measured.ledger
     picture = next(path for path in drawn if path.suffix == ".png")
     lead = (

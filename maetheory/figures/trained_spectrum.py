@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from maetheory.figures.feature_kinds import ADAPTIVE_TARGETS, FIXED_TARGETS, TITLES, U_MAE_CLS
 from maetheory.graph import MaskGraph
 from maetheory.theory import check
-from maetheory.theory.graph_quantities import eigenvalues, weighted_rows
 from maetheory.theory.statements.effective_rank_grows_with_uniformity import predicted_spectrum, rank_measures
+from maetheory.theory.theorem_quantities import eigenvalues, weighted_rows
 
 BOUND_SLUG = "effective-rank-grows-with-uniformity"
 KINDS: Mapping[str, tuple[str, str]] = MappingProxyType(

@@ -13,8 +13,8 @@ from maetheory.data import worlds
 from maetheory.figures.style import COLOUR_CYCLE
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
-from maetheory.theory.graph_quantities import eigenvalues
 from maetheory.theory.statements.effective_rank_grows_with_uniformity import predicted_spectrum, rank_measures
+from maetheory.theory.theorem_quantities import eigenvalues
 
 SHOWN_WEIGHTS = (0.1, 0.5, 1.0, 3.0, 30.0)
 _MEASURES = ("effective rank", "participation ratio", "stable rank")

@@ -12,8 +12,8 @@ import numpy as np
 
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
-from maetheory.theory.graph_quantities import column_basis, weighted_rows
 from maetheory.theory.propagated_errors import projector_error, square_error
+from maetheory.theory.theorem_quantities import column_basis, weighted_rows
 
 _TIE = 1e-12
 _NO_CLASS = -1

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from maetheory.data.finite_world import FiniteWorld
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
-from maetheory.theory.graph_quantities import eigenvalues
+from maetheory.theory.theorem_quantities import eigenvalues
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def save_checkpoint(
     partial_folder = out / f".step-{step:08d}.part"
     weights, optimizer_state = (
         _tensors_on_cpu(_iter_weights(model)),
-        _tensors_on_cpu(_optimizer_state(model, optimizer)),
+        _tensors_on_cpu(_iter_optimizer_state(model, optimizer)),
     )
     device = device_name(next(model.parameters()).device)
     state = {
@@ -118,7 +118,7 @@ def save_checkpoint(
 
 def gather_for_save(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Take part in gathering sharded weights while another process saves them, in the same order."""
-    deque(chain(_iter_weights(model), _optimizer_state(model, optimizer)), maxlen=0)
+    deque(chain(_iter_weights(model), _iter_optimizer_state(model, optimizer)), maxlen=0)
 
 
 def list_checkpoints(out: Path) -> list[Path]:
@@ -243,7 +243,7 @@ def _iter_weights(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     return ((name, full_tensor(value)) for name, value in model.state_dict().items())
 
 
-def _optimizer_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
+def _iter_optimizer_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
     for name, parameter in model.named_parameters():
         state = optimizer.state.get(parameter, {})
         yield from ((f"{key}.{name}", full_tensor(state[key])) for key in OPTIMIZER_STATE if key in state)

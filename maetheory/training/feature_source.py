@@ -54,7 +54,7 @@ class FeatureSource:
             if takes_input:
                 return module.register_forward_pre_hook(lambda _, inputs: callback(self.extract(inputs)))
         else:
-            module = self._feature_module(model)
+            module = self._find_feature_module(model)
         return module.register_forward_hook(lambda _, __, output: callback(self.extract(output)))
 
     def compute(self, *arguments: Any, **named: Any) -> Tensor:
@@ -81,7 +81,7 @@ class FeatureSource:
             )
         return tokens[:, 0] if self.readout == "cls" else tokens[:, 1:].mean(dim=1)  # (B, t, d) -> (B, d)
 
-    def _feature_module(self, model: nn.Module | None) -> nn.Module:
+    def _find_feature_module(self, model: nn.Module | None) -> nn.Module:
         if isinstance(self.features, nn.Module):
             return self.features
         if model is None:

@@ -11,7 +11,7 @@ from scipy import sparse
 from maetheory.graph import MaskGraph
 from maetheory.theory import THEOREMS, Verdict, certify, check
 from maetheory.theory.exact_probe import predicted_labels
-from maetheory.theory.graph_quantities import pair_lipschitz
+from maetheory.theory.theorem_quantities import pair_lipschitz
 
 GRAPH = MaskGraph.from_joint([[0.3, 0.2], [0.1, 0.4]], labels=[0, 1])
 ONE = np.ones((2, 1))

@@ -13,7 +13,7 @@ from maetheory.checkpoints.dialects.open_clip import OPEN_CLIP_DIALECTS
 from maetheory.checkpoints.dialects.openmmlab import OPENMMLAB_DIALECTS
 from maetheory.checkpoints.dialects.rotary_encoders import EVA_DIALECTS
 from maetheory.checkpoints.dialects.timm import TIMM_DIALECTS
-from maetheory.checkpoints.dialects.timm_variants import TIMM_VARIANT_DIALECTS
+from maetheory.checkpoints.dialects.timm_nonstandard import TIMM_VARIANT_DIALECTS
 from maetheory.checkpoints.dialects.torchvision import TORCHVISION_DIALECTS
 from maetheory.checkpoints.dialects.vit_pytorch import VIT_PYTORCH_DIALECTS
 

@@ -16,7 +16,7 @@ import pickletools
 from typing import Any
 
 from maetheory.checkpoints.reading.dict_keys import check_dict_key
-from maetheory.checkpoints.reading.pickle_globals import GETATTR, attribute_name, check_callable, check_global
+from maetheory.checkpoints.reading.pickle_global_checks import GETATTR, attribute_name, check_callable, check_global
 from maetheory.checkpoints.reading.pickle_values import GlobalName, ParsedPickle, PickledObject, StorageReference
 from maetheory.checkpoints.reading.read_budget import ReadBudget
 from maetheory.core import InputError, printable

@@ -12,7 +12,7 @@ from maetheory.empirical.tokens.node_identities import (
     CHUNK_IMAGES,
     POOLED_CODES,
     check_node_options,
-    collect_identities,
+    collect_node_identities,
     sample_image_indices_for_codebook,
     visible_patch_means_of_images,
 )
@@ -61,7 +61,7 @@ def sharded_token_graph(
     total = int(process_group.all_gather_int(size).sum())
     process_group.run_everywhere(lambda: _check_arguments(images, total, law, codebook, positions))
     masks, mask_weights = sample_masks(law, n_masks, seed)
-    sides = collect_identities(
+    sides = collect_node_identities(
         images,
         codebook,
         masks,

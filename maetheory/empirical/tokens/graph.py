@@ -17,7 +17,7 @@ from maetheory.empirical.tokens.node_identities import (
     CHUNK_IMAGES,
     POOLED_CODES,
     check_node_options,
-    collect_identities,
+    collect_node_identities,
     sample_image_indices_for_codebook,
     visible_patch_means_of_images,
 )
@@ -93,7 +93,7 @@ def token_sample(
     n_patches = patchify(images.images[:1], codebook.patch).shape[1]
     check_sample((len(images), n_patches), images.labels, law, positions)
     masks, mask_weights = sample_masks(law, n_masks, seed)
-    sides = collect_identities(
+    sides = collect_node_identities(
         images,
         codebook,
         masks,

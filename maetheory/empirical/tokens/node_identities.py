@@ -76,7 +76,7 @@ def check_node_options(views: str, targets: str, chunk: int) -> None:
         raise InputError(f"chunk must be at least 1 image, but it is {chunk}")
 
 
-def collect_identities(
+def collect_node_identities(
     images: ImageSet | None,
     codebook: Codebook,
     masks: np.ndarray,

@@ -29,7 +29,7 @@ from maetheory.graph.functionals import mean_square
 from maetheory.graph.node_contents import NodeContents
 from maetheory.models import MAE, patch_mean, split_mask
 from maetheory.models.losses import standardized_patches
-from maetheory.theory.graph_quantities import autoencoding_error, pair_lipschitz
+from maetheory.theory.theorem_quantities import autoencoding_error, pair_lipschitz
 
 Readout = Literal["cls", "mean"]  # one vector per view; `encode` has tokens too
 CHUNK = 2048  # views that are encoded at once

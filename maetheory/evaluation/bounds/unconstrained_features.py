@@ -19,7 +19,7 @@ from torch import Tensor
 from maetheory.core import InputError, generator
 from maetheory.evaluation.bounds.callback import log_spaced_steps
 from maetheory.graph import MaskGraph, conditional_mean
-from maetheory.theory.graph_quantities import umae_loss
+from maetheory.theory.theorem_quantities import umae_loss
 
 
 @dataclass(frozen=True, eq=False)

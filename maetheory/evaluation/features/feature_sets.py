@@ -156,7 +156,7 @@ def collect_features(
     named = default_readouts(encoder) if readouts is None else tuple(dict.fromkeys(readouts))
     if not named:
         raise InputError(f"at least one readout is needed: {', '.join(get_args(Readout))}")
-    chosen = resolve_layers(encoder, layers)
+    chosen = expand_layers(encoder, layers)
     group_of_image = generator(seed, "collapse", "groups").permutation(np.arange(n) % min(N_GROUPS, n))
     accumulators: dict[tuple[Layer, str], _FeatureAccumulator] = {}
     reader = foreign_reader(without_wrappers(encoder), part, prefix_tokens, mean, std)
@@ -196,7 +196,7 @@ def default_readouts(encoder: Any) -> tuple[Readout, ...]:
     return ("mean",) if isinstance(encoder, Encoder) and not encoder.has_cls else ("cls", "mean")
 
 
-def resolve_layers(encoder: Any, layers: Layers) -> tuple[Layer, ...]:
+def expand_layers(encoder: Any, layers: Layers) -> tuple[Layer, ...]:
     """Return the requested layers one by one, without repetition."""
     if layers == "all":
         depth = encoder_depth(encoder)

@@ -101,10 +101,10 @@ def _shared_loss(images: BallMatrix, floats: Floats, weights: BallMatrix) -> Bal
 
 
 def _shared_least_loss(images: BallMatrix, floats: Floats) -> Ball:
-    return ball_sum(_unexplained_energy_of_pixel(images, floats, pixel) for pixel in range(images.ncols()))
+    return ball_sum(_shared_least_loss_of_pixel(images, floats, pixel) for pixel in range(images.ncols()))
 
 
-def _unexplained_energy_of_pixel(images: BallMatrix, floats: Floats, pixel: int) -> Ball:
+def _shared_least_loss_of_pixel(images: BallMatrix, floats: Floats, pixel: int) -> Ball:
     """Unexplained energy Σ_jj Pr[j hidden] − bᵀA⁻¹b of a pixel j.
 
     A = E 1[j hidden] P_m Σ P_m and b = E 1[j hidden] P_m Σ e_j, restricted to columns where A has full rank.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from maetheory.theory.certified.feature_ranks import RANK_SIDES
-from maetheory.theory.certified.graph_comparisons import GRAPH_COMPARISON_SIDES
+from maetheory.theory.certified.graph_comparison_theorems import GRAPH_COMPARISON_SIDES
 from maetheory.theory.certified.labels_and_ranks import LABEL_AND_RANK_SIDES
 from maetheory.theory.certified.linear_maes import LINEAR_MAE_SIDES
 from maetheory.theory.certified.own_statements import OWN_SIDES

@@ -43,12 +43,12 @@ from scipy.optimize import minimize_scalar
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.theory.exact_probe import class_masses, measured_residual
-from maetheory.theory.graph_quantities import column_basis, eigenvalues, weighted_rows
 from maetheory.theory.propagated_errors import projector_error
 from maetheory.theory.statements.excess_loss_bounds_downstream_error import bound_summands
 from maetheory.theory.statements.spectral_features_bound_downstream_error import downstream_error_bounds
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import column_basis, eigenvalues, weighted_rows
 
 _EPS = float(np.finfo(float).eps)
 _MAX_MULTIPLIER = 1e9

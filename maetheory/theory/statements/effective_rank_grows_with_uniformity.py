@@ -46,11 +46,11 @@ from maetheory.core import InputError
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square
 from maetheory.theory.example_graphs import four_view_graph
-from maetheory.theory.graph_quantities import eigenvalues, umae_loss
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import DECODER_CONSTANT, bi_lipschitz
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import broken as merged
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import eigenvalues, umae_loss
 
 
 def predicted_spectrum(lam: np.ndarray, *, weight: float, lipschitz: float, energy: float) -> np.ndarray:
@@ -192,11 +192,11 @@ def _world_with_stable_order() -> Objects:
 
 
 def _monotone_theorem(name: str) -> Theorem:
-    def side_at(weight: str) -> Callable[..., float]:
-        def side(graph: MaskGraph, features: np.ndarray, lipschitz: float, **world: Any) -> float:
+    def minimiser_rank_at(weight: str) -> Callable[..., float]:
+        def minimiser_rank(graph: MaskGraph, features: np.ndarray, lipschitz: float, **world: Any) -> float:
             return rank_measures(_water_filling_spectrum(graph, features, world[weight], lipschitz)[1])[name]
 
-        return side
+        return minimiser_rank
 
     return Theorem(
         slug=f"{name.replace(' ', '-')}-of-the-minimiser-grows",
@@ -206,8 +206,8 @@ def _monotone_theorem(name: str) -> Theorem:
         optional=("lipschitz",),
         shapes={"heavier": ()},
         derived={"lipschitz": lambda: 1.0},
-        lhs=side_at("heavier"),
-        rhs=side_at("weight"),
+        lhs=minimiser_rank_at("heavier"),
+        rhs=minimiser_rank_at("weight"),
         assumptions={"heavier weight": _not_lighter},
         tight=_world_with_stable_order,
         broken=lambda: {"heavier weight": {**_world_with_stable_order(), "heavier": 0.05}},

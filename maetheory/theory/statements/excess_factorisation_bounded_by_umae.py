@@ -39,17 +39,17 @@ import numpy as np
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import conditional_mean, mean_square, reconstruction_loss
 from maetheory.theory.example_graphs import four_view_graph
-from maetheory.theory.graph_quantities import (
-    eigenvalues,
-    factorisation_error,
-    frobenius_square,
-    umae_loss,
-)
 from maetheory.theory.statements import reconstruction_bounds_encoder_alignment_sharply as sharply
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import DECODER_CONSTANT, bi_lipschitz
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import (
+    eigenvalues,
+    factorisation_error,
+    frobenius_square,
+    umae_loss,
+)
 
 
 def _default_weight(lipschitz: float) -> float:

@@ -40,11 +40,11 @@ import numpy as np
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.theory.exact_probe import class_masses, measured_residual
-from maetheory.theory.graph_quantities import column_basis, weighted_rows
 from maetheory.theory.propagated_errors import eigenvalue_error, projector_error, quotient, square_root, squared_sum
 from maetheory.theory.statements.spectral_features_bound_downstream_error import downstream_error_bounds
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import column_basis, weighted_rows
 
 _MIN_GAP = 1e-11
 

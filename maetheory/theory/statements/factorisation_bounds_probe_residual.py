@@ -37,12 +37,12 @@ from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square
 from maetheory.theory.exact_probe import class_masses, measured_residual
-from maetheory.theory.graph_quantities import factorisation_error
 from maetheory.theory.propagated_errors import eigenvalue_error, square_root, squared_sum
 from maetheory.theory.statements.pair_error_bounded_by_label_errors import same_spectrum_opposite_labels
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import factorisation_error
 
 
 def _rhs(graph: MaskGraph, features: np.ndarray) -> Estimate:

@@ -43,9 +43,9 @@ from scipy.sparse.csgraph import connected_components
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import reconstruction_loss, target_variance, target_variance_given_mask
-from maetheory.theory.graph_quantities import reconstruction_scale
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import reconstruction_scale
 
 
 def _equal_within_groups(rows: np.ndarray, group: np.ndarray) -> tuple[bool, float]:

@@ -37,11 +37,11 @@ import numpy as np
 from maetheory.core import InputError
 from maetheory.graph import MaskGraph
 from maetheory.theory.exact_probe import probe_residual
-from maetheory.theory.graph_quantities import eigenvalues
 from maetheory.theory.statements.pair_error_bounded_by_label_errors import same_spectrum_opposite_labels
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import eigenvalues
 
 
 def label_blind_pair(classes: int) -> tuple[MaskGraph, MaskGraph]:

@@ -40,9 +40,9 @@ from maetheory.core import InputError
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import best_prediction, irreducible_loss, mean_square, reconstruction_loss
 from maetheory.theory.example_graphs import four_view_graph
-from maetheory.theory.graph_quantities import column_basis, reconstruction_scale, weighted_rows
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import column_basis, reconstruction_scale, weighted_rows
 
 
 @dataclass(frozen=True)

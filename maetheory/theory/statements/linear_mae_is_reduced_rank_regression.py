@@ -39,9 +39,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from maetheory.core import InputError
-from maetheory.theory.graph_quantities import column_basis
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import column_basis
 
 _IMAGES_MASK_SHAPES = {"images": ("n", "D"), "visible": ("D",), "encoder": ("k", "D"), "decoder": ("D", "k")}
 

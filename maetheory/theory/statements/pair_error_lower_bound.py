@@ -33,11 +33,11 @@ import numpy as np
 
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
-from maetheory.theory.graph_quantities import eigenvalues
 from maetheory.theory.propagated_errors import eigenvalue_error
 from maetheory.theory.statements.pair_error_bounded_by_label_errors import THEOREM as LABEL_ERRORS
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import eigenvalues
 
 
 def _rhs(graph: MaskGraph, view_labels: np.ndarray | None = None) -> Estimate:

@@ -40,10 +40,10 @@ import numpy as np
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, positive_pair_distance
-from maetheory.theory.graph_quantities import eigenvalues
 from maetheory.theory.propagated_errors import eigenvalue_error
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import eigenvalues
 
 
 def component_means(graph: MaskGraph, h: np.ndarray) -> np.ndarray:

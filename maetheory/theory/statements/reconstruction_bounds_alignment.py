@@ -35,9 +35,9 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, positive_pair_distance, reconstruction_loss
-from maetheory.theory.graph_quantities import autoencoding_error
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import autoencoding_error
 
 
 def _rhs(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray) -> float:

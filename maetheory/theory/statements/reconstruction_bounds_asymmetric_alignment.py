@@ -36,9 +36,9 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import asymmetric_alignment, mean_square, reconstruction_loss
-from maetheory.theory.graph_quantities import autoencoding_error
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import autoencoding_error
 
 
 def _rhs(graph: MaskGraph, h: np.ndarray, h_g: np.ndarray, targets: np.ndarray) -> float:

@@ -38,10 +38,10 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, positive_pair_distance
-from maetheory.theory.graph_quantities import autoencoding_error, pair_lipschitz
 from maetheory.theory.statements import reconstruction_bounds_alignment as without_encoder
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import autoencoding_error, pair_lipschitz
 
 
 def _measured_or_one(least: float) -> float:

@@ -36,11 +36,11 @@ import numpy as np
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import conditional_mean, mean_square, positive_pair_distance, reconstruction_loss
 from maetheory.theory.example_graphs import three_view_graph
-from maetheory.theory.graph_quantities import reconstruction_scale
 from maetheory.theory.statements import reconstruction_bounds_encoder_alignment as printed
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import DECODER_CONSTANT, bi_lipschitz
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import reconstruction_scale
 
 
 def _rhs(graph: MaskGraph, features: np.ndarray, lipschitz: float) -> float:

@@ -37,9 +37,9 @@ import numpy as np
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import conditional_mean, mean_square, positive_pair_distance, reconstruction_loss
 from maetheory.theory.example_graphs import three_view_graph
-from maetheory.theory.graph_quantities import reconstruction_scale
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import reconstruction_scale
 
 _MAX_PAIRED_VIEWS = 500
 """Number of views up to which the distance of positive pairs is summed over the pairs."""

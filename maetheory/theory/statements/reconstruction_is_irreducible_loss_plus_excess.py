@@ -35,9 +35,9 @@ import numpy as np
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import best_prediction, irreducible_loss, mean_square, reconstruction_loss
 from maetheory.theory.example_graphs import three_view_graph
-from maetheory.theory.graph_quantities import reconstruction_scale
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import reconstruction_scale
 
 
 def excess_loss(graph: MaskGraph, h: np.ndarray, targets: np.ndarray) -> float:

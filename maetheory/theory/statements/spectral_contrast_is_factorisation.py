@@ -34,9 +34,9 @@ import numpy as np
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, spectral_loss
 from maetheory.theory.example_graphs import four_view_graph
-from maetheory.theory.graph_quantities import eigenvalues, factorisation_error, frobenius_square
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import eigenvalues, factorisation_error, frobenius_square
 
 
 def _spectral_contrast(graph: MaskGraph, features: np.ndarray) -> float:

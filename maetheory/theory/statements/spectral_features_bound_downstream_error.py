@@ -42,11 +42,11 @@ import numpy as np
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.theory.exact_probe import measured_residual
-from maetheory.theory.graph_quantities import column_basis, eigenvalues, weighted_rows
 from maetheory.theory.propagated_errors import eigenvalue_error, quotient
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import column_basis, eigenvalues, weighted_rows
 
 _LEADING_TOLERANCE = 1e-11
 

@@ -35,10 +35,10 @@ from __future__ import annotations
 import numpy as np
 
 from maetheory.graph import MaskGraph
-from maetheory.theory.graph_quantities import autoencoding_error, eigenvalues, frobenius_square, umae_loss
 from maetheory.theory.statements import umae_bounds_spectral_contrast as contrast
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import bi_lipschitz
 from maetheory.theory.theorem import Theorem
+from maetheory.theory.theorem_quantities import autoencoding_error, eigenvalues, frobenius_square, umae_loss
 
 
 def _terms(

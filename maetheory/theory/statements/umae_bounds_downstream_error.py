@@ -40,11 +40,11 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.theory.exact_probe import class_masses, image_error
-from maetheory.theory.graph_quantities import autoencoding_error, frobenius_square, umae_loss
 from maetheory.theory.statements import umae_bounds_spectral_contrast as contrast
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import DECODER_CONSTANT, bi_lipschitz
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import autoencoding_error, frobenius_square, umae_loss
 
 
 def _terms(

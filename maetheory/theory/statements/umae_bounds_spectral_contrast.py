@@ -36,11 +36,11 @@ import numpy as np
 
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, positive_pair_distance, uniformity_loss
-from maetheory.theory.graph_quantities import autoencoding_error, umae_loss
 from maetheory.theory.statements import reconstruction_bounds_encoder_alignment as encoder_alignment
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import DECODER_CONSTANT, bi_lipschitz
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import autoencoding_error, umae_loss
 
 
 def _default_weight(lipschitz: float) -> float:

@@ -39,9 +39,9 @@ import numpy as np
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, uniformity_loss
 from maetheory.theory.example_graphs import three_view_graph
-from maetheory.theory.graph_quantities import weighted_rows
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
+from maetheory.theory.theorem_quantities import weighted_rows
 
 _SHAPES: Mapping[str, tuple[str, ...]] = {"distortion": ()}
 _REFERENCE = "After Tan et al. 2023 (M-MAE); the remainder is ours"

@@ -13,9 +13,9 @@ from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import best_prediction, mean_square, positive_pair_distance, uniformity_loss
 from maetheory.masks import UniformMasks
 from maetheory.theory import Verdict, check
-from maetheory.theory.graph_quantities import eigenvalues, weighted_rows
 from maetheory.theory.statements.effective_rank_grows_with_uniformity import predicted_spectrum
 from maetheory.theory.statements.linear_decoders_keep_the_top_singular_directions import linear_decoder_optimum
+from maetheory.theory.theorem_quantities import eigenvalues, weighted_rows
 
 RANK = "effective-rank-grows-with-uniformity"
 

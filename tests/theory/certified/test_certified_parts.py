@@ -21,9 +21,9 @@ from maetheory.theory.certified.labels_and_ranks import water_level
 from maetheory.theory.certified.linear_maes import LINEAR_MAE_SIDES
 from maetheory.theory.certified.probe_bounds import _enclose_minimum, _excess_contrast
 from maetheory.theory.certified.sampled_graphs import SAMPLED_GRAPH_SIDES
-from maetheory.theory.graph_quantities import eigenvalues
 from maetheory.theory.statements.excess_loss_bounds_downstream_error import excess_contrast
 from maetheory.theory.statements.label_error_alone_is_not_enough import label_blind_pair
+from maetheory.theory.theorem_quantities import eigenvalues
 
 RANK = "aligned-features-have-rank-of-components"
 BIAS = "sampled-spectrum-is-biased-upward"

@@ -23,7 +23,7 @@ from maetheory.theory.certified.balls import (
     precision,
 )
 from maetheory.theory.certified.graph import BallGraph, pair_distance
-from maetheory.theory.certified.graph_comparisons import GRAPH_COMPARISON_SIDES
+from maetheory.theory.certified.graph_comparison_theorems import GRAPH_COMPARISON_SIDES
 from maetheory.theory.certified.labels_and_ranks import sort_descending
 from maetheory.theory.certified.probe import BallProbe
 from maetheory.theory.certified.probe_bounds import _excess_contrast

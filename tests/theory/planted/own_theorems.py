@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from maetheory.theory import THEOREMS
 from maetheory.theory.exact_probe import class_masses, probe_residual
-from maetheory.theory.graph_quantities import eigenvalues
 from maetheory.theory.statements.certificate_bounds_downstream_error import bound_at_multiplier
 from maetheory.theory.statements.spectral_features_bound_downstream_error import spectral_bound
+from maetheory.theory.theorem_quantities import eigenvalues
 from planted.changes import scaled
 
 SPECTRAL, EXCESS, CERTIFICATE = (

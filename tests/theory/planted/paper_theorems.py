@@ -5,7 +5,7 @@ from __future__ import annotations
 from maetheory.graph.functionals import positive_pair_distance, target_variance, uniformity_loss
 from maetheory.theory import THEOREMS
 from maetheory.theory.exact_probe import class_masses, probe_residual
-from maetheory.theory.graph_quantities import autoencoding_error, factorisation_error
+from maetheory.theory.theorem_quantities import autoencoding_error, factorisation_error
 from planted.changes import scaled, shifted, without_term
 
 PAPER = (
