@@ -86,7 +86,7 @@ def seeds_needed(spread: float, image_error: float, half_width: float) -> float:
     Examples
     --------
     >>> seeds_needed(0.01, 0.0, 0.01)
-    9
+    10
     >>> seeds_needed(0.01, 0.02, 0.01)
     inf
     """

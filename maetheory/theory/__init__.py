@@ -14,8 +14,8 @@ Read in this order:
   :mod:`~maetheory.theory.component_offsets`: what the sides, their errors and the size of what cancels decide, once
   common offsets are removed.
 - :mod:`~maetheory.theory.theorem_quantities`, :mod:`~maetheory.theory.exact_probe`: constants, norms and the linear
-  probe of a finite world, which several statements use; :mod:`~maetheory.theory.propagated_errors`: errors of quotients and
-  projectors; :mod:`~maetheory.theory.example_graphs`: graphs on which statements attain equality;
+  probe of a finite world, which several statements use; :mod:`~maetheory.theory.propagated_errors`: errors of quotients
+  and projectors; :mod:`~maetheory.theory.example_graphs`: graphs on which statements attain equality;
   :mod:`~maetheory.theory.closed_form_mixture` and :mod:`~maetheory.theory.mask_ratio_sweep`: the spectrum and the
   bounds of one world at every mask ratio.
 - :mod:`~maetheory.theory.statements`: one statement per module; it lists `THEOREMS`.

@@ -106,7 +106,7 @@ def certify(
     --------
     >>> from maetheory.graph import MaskGraph
     >>> graph = MaskGraph.from_joint([[0.25, 0.25], [0.0, 0.5]])
-    >>> found = certify("spectral-contrast-is-bounded-by-eigenvalues", graph, features=np.array([[1.0], [0.5]]))
+    >>> found = certify("spectral-contrast-is-bounded-by-eigenvalues", graph, features=np.eye(2))
     >>> found.verdict, found.bits, found.slack.low > 0
     (<Verdict.HOLDS: 'HOLDS'>, 53, True)
     """

@@ -72,11 +72,11 @@ def configs(draw: st.DrawFn) -> EncoderConfig:
         prefix,
         rotary,
         *(draw(st.booleans()) for _ in range(6)),
-        draw(st.sampled_from(("layer", "rms"))),
-        draw(st.sampled_from(("pre-norm", "post-norm", "parallel"))),
-        draw(st.sampled_from(("final", "pooled", "none"))),
-        (0.4,) * channels,
-        (0.3,) * channels,
+        norm_kind=draw(st.sampled_from(("layer", "rms"))),
+        block=draw(st.sampled_from(("pre-norm", "post-norm", "parallel"))),
+        norm=draw(st.sampled_from(("final", "pooled", "none"))),
+        mean=(0.4,) * channels,
+        std=(0.3,) * channels,
     )
 
 
