@@ -79,11 +79,11 @@ def rank_correlations(
 
     Notes
     -----
-    The interval is ours: it is centred at Fisher's z = artanh ρ, and its half-width is the 95 % quantile of |z| over
-    permutations, times √(1 + ρ²/2) (Bonett and Wright 2000). It contains 0 whenever the permutation test at 5 % does
-    not reject, hence under independence in at least 95 % of cases for any n. ρ = ±1 is replaced by the nearest value
-    half a step of ρ away. All pairs use the same permutations of the items, so that p_adjusted accounts for the
-    correlation between scores (Westfall and Young 1993).
+    The interval is ours: it is centred at Fisher's z = artanh ρ, and its half-width is the 95 % quantile of ``|z|``
+    over permutations, times √(1 + ρ²/2) (Bonett and Wright 2000). It contains 0 whenever the permutation test at 5
+    % does not reject, hence under independence in at least 95 % of cases for any n. ρ = ±1 is replaced by the
+    nearest value half a step of ρ away. All pairs use the same permutations of the items, so that p_adjusted
+    accounts for the correlation between scores (Westfall and Young 1993).
 
     Examples
     --------

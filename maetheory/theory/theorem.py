@@ -97,7 +97,7 @@ class Check:
 
     @property
     def tightness(self) -> float:
-        """Ratio of the smaller side to the larger, 1 − |slack| / larger; 1 if TIGHT, negative if signs differ."""
+        """Ratio of the smaller side to the larger, ``1 − |slack| / larger``; 1 if TIGHT, negative if signs differ."""
         if abs(self.slack) <= TIGHT_TOLERANCE * self.scale:
             return 1.0
         return 1.0 - abs(self.slack) / max(abs(self.lhs.value), abs(self.rhs.value))
