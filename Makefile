@@ -44,8 +44,8 @@ mutants: $(DEV)  ## plant sampled mistakes and see whether a test notices; an ho
 notebooks: $(DEV)  ## execute notebooks/*.py into notebooks/*.ipynb
 	$(BIN)/python notebooks/render.py
 
-docs: $(DEV)  ## build the documentation site into docs/_build; a warning is an error
-	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
+docs: $(DEV)  ## build the documentation site into docs/_build/html; a warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 figures: $(RUN)  ## draw the theory figures into figures/
 	$(BIN)/python -m maetheory figure --out figures
