@@ -251,7 +251,10 @@ def test_real_checkpoints_and_their_baselines(name: str, real_data: Path, capsys
     path = real_data / "checkpoints" / "cifar10-vit-tiny" / f"vit-t-classifier-{name}.pt"
     if not path.exists():
         pytest.skip(f"{path} is not there")
-    assert run_command(["collapse", str(path), "--data", "cifar10", "--limit", "400", "--twins", "2", "--json"]) == 0
+    assert (
+        run_command(["collapse", str(path), "--data", "cifar10", "--limit", "400", "--twins", "2", "--full", "--json"])
+        == 0
+    )
     document = parse_json(capsys.readouterr().out)
     for readout in ("cls", "mean"):
         (row,) = [
