@@ -66,8 +66,10 @@ def read_scores(path: Path) -> pd.DataFrame:
         for name in ("patch", "k", "n_images", "n_masks"):
             table[name] = table[name].astype(int)
         table["decided"] = table.decided.map({"True": True, "False": False}).astype("boolean").astype(bool)
-        if not set(table.direction) <= {-1.0, 1.0} or np.isinf(table[["value", "low", "high"]].to_numpy()).any():
-            raise ValueError("a direction is neither 1 nor -1, or a score is infinite")
+        if not set(table.direction) <= {-1.0, 1.0} or np.isinf(table.low).any():
+            raise ValueError("a direction is neither 1 nor -1, or a lower end is infinite")
+        if np.isneginf(table[["value", "high"]].to_numpy()).any():  # a bound without a gap is infinite, but never less
+            raise ValueError("a score is minus infinity")
         if table.duplicated(["law", "score"]).any() or len(table) != table.law.nunique() * table.score.nunique():
             raise ValueError("each law must have one row for each score")
     except (ValueError, TypeError, OverflowError, InputError) as error:  # pandas' errors are cases of ValueError
