@@ -128,7 +128,7 @@ def training_step(session: Session) -> str:
 
 
 def kernel_graph(session: Session) -> str:
-    text = session.run_script("kernel_graph", str(HERE / "kernel_scale.py"), "2048" if session.dry_run else "50000")
+    text = session.run_script("kernel_graph", str(HERE / "kernel_scale.py"), "4096" if session.dry_run else "50000")
     return text.strip().splitlines()[-1]
 
 
