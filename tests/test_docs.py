@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -37,6 +38,25 @@ def test_the_code_runs(
     shown = capsys.readouterr().out.splitlines()
     said = [line.partition("  # ")[2] for line in code.splitlines() if line.startswith("print(") and "  # " in line]
     assert all(any(line.startswith(one.partition(":")[0]) for line in shown) for one in said), (page, number, shown)
+
+
+def test_theory_needs_no_torch() -> None:
+    """As the page on installing says: the code of both pages on theory runs where torch cannot be imported."""
+    blocked = """
+import importlib.abc, sys
+class Blocker(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "lightning_fabric", "safetensors"}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Blocker())
+"""
+    pages = {"quickstart.md", "bring_your_own.md"}
+    code = [f"exec({code!r}, {{}})" for page, _, code in CODE if page in pages]
+    assert code
+    done = subprocess.run(
+        [sys.executable, "-c", blocked + "\n".join(code)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_statement_has_a_formula(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,8 @@ def run_command(arguments: list[str]) -> int:
     except Exception as error:
         if _is_out_of_memory(error):
             return _print_error(f"memory does not suffice: {error or 'no more is given'}; ask for less", BAD_INPUT)
+        if isinstance(error, ModuleNotFoundError) and (error.name or __package__).partition(".")[0] != "maetheory":
+            return _print_error(f"this command needs {error.name}, which is not installed", BAD_INPUT)
         import traceback
 
         traceback.print_exc()

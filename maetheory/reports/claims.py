@@ -11,8 +11,10 @@ is always undecided, because its interval covers the test images but not the var
 models the claim is "not run".
 
 Seeds are added to experiments that are undecided, so a claim is looked at more than once. At most three looks are
-planned, at 3, 10 and 20 pairs of seeds, and each interval has the level 1 − 0.05 / 3, so that all looks together are
-wrong at most one time in 20 (Bonferroni).
+planned, at 3, 10 and 20 pairs of seeds, and each interval has the level 1 − 0.05 / 3, so that all looks at one claim
+together are wrong at most one time in 20 (Bonferroni). The many claims are not corrected for each other. This rule is
+stricter than the one that the first experiments, of three seeds, were judged by; it was written when those and the
+spreads over 10 and 20 seeds were known.
 """
 
 from __future__ import annotations

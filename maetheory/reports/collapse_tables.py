@@ -57,14 +57,14 @@ def comparison_table(table: pd.DataFrame) -> pd.DataFrame:
     for record in last[last.same_images.notna()].to_dict("records"):
         same = at_this_n(record, "same_images")
         rule = {"value": record["random_init"], "low": record["random_init_low"], "high": record["random_init_high"]}
+        span = [record[f"random_span_{end}"] for end in ("low", "high")]
         rows.append(
             {
                 "readout": record["readout"],
                 "metric": record["metric"],
                 "this file": format_value_with_error(same["value"], same["error"]),
                 "untrained, own rule": format_interval(rule),
-                "all usual rules": f"{format_number(record['random_span_low'])} to "
-                f"{format_number(record['random_span_high'])}",
+                "all usual rules": " to ".join(map(format_number, span)) if pd.notna(span).all() else "–",
                 "images": str(int(record["random_images"])),
             }
         )

@@ -111,19 +111,9 @@ class CollapseMonitor(TrainerHooks):
         self._fabric: Fabric | None = None
 
     @property
-    def source(self) -> FeatureSource:
-        """Where features come from."""
-        return self._window.source
-
-    @property
     def latest(self) -> dict[str, float] | None:
         """The values of the last measurement."""
         return self._window.latest
-
-    @property
-    def step(self) -> int | None:
-        """The last step that is over."""
-        return self._window.step
 
     def update(self, z: Tensor, step: int | None = None) -> dict[str, float] | None:
         """Add the features of one step.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from maetheory.training.feature_window import FeatureWindow
 
 
-class TrainerHooks:
+class TrainerHooks(ABC):
     """Hooks of trainers of other libraries, by the names that they call.
 
     Neither Lightning nor transformers needs to be imported: both call hooks by name. Hooks that a monitor has no use
@@ -37,17 +38,17 @@ class TrainerHooks:
         """Key that distinguishes the monitors of one trainer in Lightning's checkpoints."""
         return self._window.name
 
+    @abstractmethod
     def attach(self, model: nn.Module | None = None, fabric: Any = None) -> Any:
         """Measure a model; `CollapseMonitor` says how."""
-        raise NotImplementedError
 
+    @abstractmethod
     def detach(self) -> None:
         """Remove the hook from the model; `CollapseMonitor` says how."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lightning(self) -> Any:
         """Return a Lightning callback; `CollapseMonitor` says how."""
-        raise NotImplementedError
 
     def on_train_batch_end(self, *outputs: Any, **named: Any) -> None:
         """Serve ``fabric.call("on_train_batch_end", …)``, or Lightning's Trainer.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch.distributed as dist
@@ -222,3 +223,20 @@ def test_the_name_of_a_folder_forges_no_line(
     assert captured.count("\n") == 1
     assert captured.strip("\n").isprintable()
     assert r"run\nloss 0.0000 \x1b[32m" in captured
+
+
+def test_a_package_that_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(name: str) -> Any:
+        def stop(*_: object, **__: object) -> None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+        return stop
+
+    monkeypatch.setattr("maetheory.reports.read_published_ledgers", missing("torch"))
+    assert run_command(["table"]) == 2
+    assert capsys.readouterr().err == "maetheory: this command needs torch, which is not installed\n"
+    monkeypatch.setattr("maetheory.reports.read_published_ledgers", missing("maetheory.reports.lost"))
+    assert run_command(["table"]) == 70  # a module of ours: our fault
+    assert "this is our fault" in capsys.readouterr().err
