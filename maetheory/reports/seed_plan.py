@@ -92,10 +92,7 @@ def seeds_needed(spread: float, image_error: float, half_width: float) -> float:
     """
     if not math.hypot(image_error, t_half_width(spread, MOST_SEEDS)) <= half_width:
         return math.inf
-    low, high = (
-        LOOKS[0] - 1,
-        MOST_SEEDS,
-    )  # the interval is too wide, or not looked at, at low, and narrow enough at high
+    low, high = LOOKS[0] - 1, MOST_SEEDS  # too wide or not looked at, and narrow enough
     while high - low > 1:
         middle = (low + high) // 2
         if math.hypot(image_error, t_half_width(spread, middle)) <= half_width:
