@@ -28,7 +28,7 @@ def convert_checkpoint(
 ) -> ConvertedCheckpoint:
     """Write a checkpoint of any code base as `out` and ``config.json`` beside it, as timm reads them.
 
-    ``timm.create_model("local-dir:FOLDER", pretrained=True)`` then builds the same encoder. Both files are written
+    ``timm.create_model("local-dir:FOLDER", pretrained=True)`` then builds the same encoder. Each file is written
     whole or not at all.
 
     Parameters
