@@ -161,7 +161,8 @@ def _translate_match(
     """Translate a match to canonical tensors and check that they are a whole encoder."""
     try:
         tensors, unused = to_canonical_names(match)
-        tensors, converted = _to_float32(tensors)
+        tensors, converted = _to_float32(_with_token_axes(tensors))
+        _check_finite(tensors)
         config_values = _stated_values(match, contents, tensors)
         dialect_notes = match.dialect.notes(contents, tensors)
         settled = dialect_given or match.dialect.name in ROTARY_DIALECTS or bool(stated_model_name(contents)[0])
@@ -191,23 +192,26 @@ def _stated_values(
 
 
 def _to_float32(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Return the tensors in float32, tokens and positions with three dimensions, and a note on converted types.
-
-    Raises
-    ------
-    InputError
-        If a tensor holds NaN or infinity.
-    """
+    """Return the tensors in float32, and a note on the types that were converted."""
     dtypes = {value.dtype for value in tensors.values() if value.is_floating_point()} - {torch.float32}
     names = sorted(str(dtype).removeprefix("torch.") for dtype in dtypes)
     single = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
-    bad = [name for name, value in single.items() if value.is_floating_point() and not value.isfinite().all()]
+    return single, (f"{' and '.join(names)} weights became float32",) if names else ()
+
+
+def _with_token_axes(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors with tokens and positions of one or two dimensions in shape (1, t, d)."""
+    return {
+        name: value.reshape(1, -1, value.shape[-1]) if name in TOKEN_PARAMETERS and value.ndim in (1, 2) else value
+        for name, value in tensors.items()
+    }
+
+
+def _check_finite(tensors: Mapping[str, Tensor]) -> None:
+    """Check that no tensor holds NaN or infinity."""
+    bad = [name for name, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
     if bad:
         raise InputError(f"{len(bad)} tensors of this file hold NaN or infinity, among them {', '.join(bad[:10])}")
-    for name in TOKEN_PARAMETERS:
-        if name in single and single[name].ndim in (1, 2):
-            single[name] = single[name].reshape(1, -1, single[name].shape[-1])
-    return single, (f"{' and '.join(names)} weights became float32",) if names else ()
 
 
 def _count_unreadable_head_keys(

@@ -44,7 +44,7 @@ def free_memory_under_ulimit(proc: Path = Path("/proc")) -> int | None:
         import resource
     except ImportError:  # Windows has none
         return None
-    used = _memory_used_by_process(proc)
+    used = _own_address_space_and_data(proc)
     free = []
     for limit, in_use in ((resource.RLIMIT_AS, "VmSize"), (resource.RLIMIT_DATA, "VmData")):
         soft = resource.getrlimit(limit)[0]
@@ -83,7 +83,7 @@ def _read_statistic(path: Path, name: str) -> int:
     return next((int(line.split()[1]) for line in lines if line.split()[:1] == [name]), 0)
 
 
-def _memory_used_by_process(proc: Path) -> dict[str, int]:
+def _own_address_space_and_data(proc: Path) -> dict[str, int]:
     """Return the bytes of address space (VmSize) and of data (VmData) that this process uses."""
     try:
         lines = (proc / "self" / "status").read_text().splitlines()

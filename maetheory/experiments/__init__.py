@@ -5,7 +5,7 @@ measure, fine-tune (`images`, `train`, `measure`, `finetune`; `models` finds wha
 `parallel_runs` trains several models at once); `reproduction` adds figures and a page (`presentation`). `presets` and
 `paper_presets` list the experiments, `untrained_ranks` measures networks that are not trained. A module of cells has
 its figures and page beside it: `objectives` and `objectives_page`, `mask_ratios` and `mask_ratios_page`, `mask_laws`
-and `mask_laws_page` (with `mask_law_scores`), `uniformity_sweep` and `uniformity_sweep_page`.
+and `mask_laws_page` (with `mask_law_scores`), `uniformity_terms` and `uniformity_sweep_page`.
 
 >>> from maetheory.experiments import experiment
 >>> digits = experiment("digits")

@@ -13,7 +13,7 @@ from maetheory.experiments.mask_laws import mask_law_cells
 from maetheory.experiments.mask_ratios import mask_ratio_cells
 from maetheory.experiments.objectives import objective_cells
 from maetheory.experiments.paper_presets import PAPER_EXPERIMENTS
-from maetheory.experiments.uniformity_sweep import uniformity_sweep_cells
+from maetheory.experiments.uniformity_terms import uniformity_sweep_cells
 from maetheory.models import PRESETS
 from maetheory.training import TrainConfig
 

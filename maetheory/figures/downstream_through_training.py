@@ -59,7 +59,7 @@ def downstream_through_training(
         kind, step, residual, spectral, excess (infinite where it does not apply), certificate, view_error, image_error.
     """
     from maetheory.evaluation.bounds import toy_training  # torch and Lightning take seconds to import
-    from maetheory.evaluation.bounds.unconstrained_features import train_unconstrained_features
+    from maetheory.evaluation.bounds.unconstrained_features_training import train_unconstrained_features
 
     graph = toy_training.toy_mask_graph()
     free = train_unconstrained_features(

@@ -63,7 +63,7 @@ def trained_spectra(
     """
     from maetheory.evaluation import encode_graph
     from maetheory.evaluation.bounds import toy_training  # torch and Lightning take seconds to import
-    from maetheory.evaluation.bounds.unconstrained_features import train_unconstrained_features
+    from maetheory.evaluation.bounds.unconstrained_features_training import train_unconstrained_features
 
     graph = toy_training.toy_mask_graph()
     pixels = toy_training.toy_pixel_targets()

@@ -20,7 +20,8 @@ from maetheory.evaluation.features.masked_views import MASK_RATIO, N_VIEWS, n_im
 FULL_INITIALISATIONS, QUICK_INITIALISATIONS = 5, 3
 COMPARISON_SHARE = 0.4  # of a pass over all images, which a quick comparison with untrained networks may take
 COMPARISON_OPERATIONS = 2e11  # floating-point operations, a second or two of a CPU core, which it may take in any case
-MIN_COMPARED_IMAGES = 40
+OPERATIONS_FOR_ENOUGH = 2e12  # 20 seconds or less, which it may take for as many images as the next line says
+ENOUGH_COMPARED_IMAGES, MIN_COMPARED_IMAGES = 400, 40
 DEFAULT_LIMIT, LARGE_LIMIT = 10_000, 1_000  # images by default, and for encoders of more operations than the next
 LARGE_OPERATIONS = 5e9  # floating-point operations of one image; ViT-S/16 of 224 pixels has 9e9
 PASS = "encoding"  # in the message of every forward pass
@@ -132,14 +133,18 @@ def plan_collapse(report: LoadReport, n_images: int, effort: Effort, *, shared: 
 def compared_images(n_images: int, networks: int, operations: float) -> int:
     """Return the number of images that a checkpoint and its untrained networks are compared on in a quick report.
 
-    Together they take `COMPARISON_SHARE` of a pass over all images, or `COMPARISON_OPERATIONS` if that is more.
+    Together they take the largest of three amounts of work: `COMPARISON_SHARE` of a pass over all images,
+    `COMPARISON_OPERATIONS`, and `OPERATIONS_FOR_ENOUGH` as far as `ENOUGH_COMPARED_IMAGES` need them.
 
     Examples
     --------
     >>> compared_images(1000, 9, 3.5e10), compared_images(10_000, 9, 7e8), compared_images(360, 7, 1e7)
     (40, 400, 360)
+    >>> compared_images(1000, 7, 7e8), compared_images(1000, 7, 1e8)
+    (357, 400)
     """
-    passes = max(COMPARISON_SHARE * n_images, COMPARISON_OPERATIONS / operations)
+    enough = min(OPERATIONS_FOR_ENOUGH / operations, ENOUGH_COMPARED_IMAGES * (networks + 1))
+    passes = max(COMPARISON_SHARE * n_images, COMPARISON_OPERATIONS / operations, enough)
     return min(n_images, max(MIN_COMPARED_IMAGES, int(passes / (networks + 1))))
 
 

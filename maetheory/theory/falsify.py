@@ -16,7 +16,7 @@ from itertools import islice
 import numpy as np
 
 from maetheory.core import InputError, Progress, generator, no_progress
-from maetheory.theory.hard_worlds import draw_numbered_world, search_number
+from maetheory.theory.hard_worlds import draw_random_or_hard_world, search_number
 from maetheory.theory.small_worlds import SmallWorld, complexity, coordinates, simplifications, with_coordinates
 from maetheory.theory.theorem import Check, Theorem, Verdict
 from maetheory.theory.theorem_objects import SHAPES
@@ -195,7 +195,7 @@ def falsify(
     result = search(theorem, worlds=worlds, seed=seed, descend=descend, progress=progress)
     if result.smallest is None:
         theorem.check(
-            **draw_numbered_world(theorem, 0, generator(seed, theorem.slug, 0)).all_objects()
+            **draw_random_or_hard_world(theorem, 0, generator(seed, theorem.slug, 0)).all_objects()
         )  # raises if the theorem itself cannot be checked
         why = f" ({'; '.join(result.undecided_because)})" if result.undecided_because else ""
         raise InputError(
@@ -239,7 +239,7 @@ class SideError(RuntimeError):
 def _draw_searched_world(
     theorem: Theorem, seed: int, number: int, reasons: Counter[str] | None = None
 ) -> SearchedWorld | None:
-    world = draw_numbered_world(theorem, number, generator(seed, theorem.slug, number))
+    world = draw_random_or_hard_world(theorem, number, generator(seed, theorem.slug, number))
     return _check_at(theorem, SearchedWorld(theorem.slug, seed, number, world, _PLACEHOLDER_CHECK), world, reasons)
 
 

@@ -15,7 +15,7 @@ FIRST_HARD = 1_000_000
 """Smallest number of a hard world of a search."""
 
 
-def draw_numbered_world(theorem: Theorem, number: int, rng: np.random.Generator) -> SmallWorld:
+def draw_random_or_hard_world(theorem: Theorem, number: int, rng: np.random.Generator) -> SmallWorld:
     """Draw the world of this number: hard from :data:`FIRST_HARD` on, unless the theorem has worlds of its own."""
     if number < FIRST_HARD or not theorem.needs_graph or theorem.sample is not None:
         return draw_world(theorem, rng)

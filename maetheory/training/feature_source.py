@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from maetheory.core import InputError
-from maetheory.training.feature_modules import default_feature_module
+from maetheory.training.feature_modules import find_feature_module
 
 Readout = Literal["cls", "mean", "pooled"]
 Features = str | nn.Module | Callable[..., Tensor] | None
@@ -25,7 +25,7 @@ class FeatureSource:
     ----------
     features : str, nn.Module, callable or None
         The dotted name of a module (``"encoder.norm"``), the module itself, or a function of what
-        the callback is given; None looks for the module, see `default_feature_module`.
+        the callback is given; None looks for the module, see `find_feature_module`.
     readout : "cls", "mean" or "pooled"
         Of tokens (B, t, d) the first, or the mean of those after it; "pooled" takes an output that is one vector per
         image already, such as a ``pooler_output``. An output (B, d) is taken as it is, and of feature maps
@@ -49,7 +49,7 @@ class FeatureSource:
         if self.features is None:
             if model is None:
                 raise InputError("the module of the features must be looked for in a model; give one to attach")
-            name, takes_input = default_feature_module(model)
+            name, takes_input = find_feature_module(model)
             module = model.get_submodule(name)
             if takes_input:
                 return module.register_forward_pre_hook(lambda _, inputs: callback(self.extract(inputs)))

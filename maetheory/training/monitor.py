@@ -44,7 +44,7 @@ class CollapseMonitor(TrainerHooks):
         what the callback is given (a `TrainStep`; ``outputs, batch`` of Fabric and Lightning) to features (B, d).
         Modules inside activation checkpointing run twice and their rows would count twice. A compiled model runs no
         hooks, so it needs a function. By default the encoder's final norm of our models, or in other models a final
-        norm, an encoder or backbone, or the input of the head (`default_feature_module`).
+        norm, an encoder or backbone, or the input of the head (`find_feature_module`).
     readout : "cls", "mean" or "pooled"
         Which vector is an image's: the first token, the mean of the others, or the output when it is one vector. The
         mean includes the padding where the rows of a mask show different numbers of patches.

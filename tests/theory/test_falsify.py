@@ -17,7 +17,7 @@ from maetheory.graph.functionals import (
 from maetheory.testing import assert_holds
 from maetheory.theory import THEOREMS, Theorem, Verdict, falsify, replay, search
 from maetheory.theory.falsify import SideError
-from maetheory.theory.hard_worlds import _KINDS, FIRST_HARD, draw_numbered_world, search_number
+from maetheory.theory.hard_worlds import _KINDS, FIRST_HARD, draw_random_or_hard_world, search_number
 from maetheory.theory.small_worlds import coordinates, draw_world, to_small_world, with_coordinates
 
 PAIRS, DOWNSTREAM = "pair-error-bounded-by-label-errors", "umae-bounds-downstream-error"
@@ -155,7 +155,7 @@ def test_every_number_below_the_hard_worlds_leads_where_it_always_led():
         one, two = (
             draw(number)
             for draw in (
-                lambda n: draw_numbered_world(theorem, n, generator(0, "x", n)),
+                lambda n: draw_random_or_hard_world(theorem, n, generator(0, "x", n)),
                 lambda n: draw_world(theorem, generator(0, "x", n)),
             )
         )

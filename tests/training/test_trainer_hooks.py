@@ -19,7 +19,7 @@ from maetheory.core import InputError
 from maetheory.metrics import effective_rank
 from maetheory.training import CollapseMonitor
 from maetheory.training.collapse_alarm import CollapseAlarm
-from maetheory.training.feature_modules import default_feature_module
+from maetheory.training.feature_modules import find_feature_module
 
 X = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
 RANK = "effective_rank"
@@ -99,7 +99,7 @@ class Encoder(nn.Module):
     ],
 )
 def test_the_module_of_the_features_is_found(model: nn.Module, expected: tuple[str, bool]) -> None:
-    assert default_feature_module(model) == expected
+    assert find_feature_module(model) == expected
 
 
 def test_features_may_be_the_input_of_a_head_or_the_mean_of_feature_maps() -> None:

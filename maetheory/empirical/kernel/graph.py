@@ -117,7 +117,7 @@ class KernelGraph:
         """
         products = CountingOperator(self.normalized)
 
-        def solve() -> Spectrum:
+        def certified_spectrum() -> Spectrum:
             if not 1 <= k <= self.n:
                 raise InputError(f"k must lie between 1 and the {self.n} images, but it is {k}")
             found = block_golub_kahan_svd(
@@ -133,7 +133,7 @@ class KernelGraph:
             ).first(k)
             return replace(certified, matvecs=certified.matvecs + products.matvecs)
 
-        return self.kernel_matrix.run_on_root(solve)
+        return self.kernel_matrix.run_on_root(certified_spectrum)
 
     @property
     def self_pair_fraction(self) -> Estimate:

@@ -2,8 +2,8 @@
 
 Read in this order: `encoded_graph` (a masked autoencoder on every view and target of a mask graph, with
 `graph_contents` for its inputs and `autoencoding` for h_g), `check_bounds` (theorems on the result), `callback` (the
-same during training), `toy_training` (a small run on a finite world) and `unconstrained_features` (one free vector per
-view, trained on the exact loss).
+same during training), `toy_training` (a small run on a finite world) and `unconstrained_features_training` (one free
+vector per view, trained on the exact loss).
 
 Examples
 --------
@@ -22,7 +22,10 @@ Examples
 from maetheory.evaluation.bounds.callback import BoundsCallback
 from maetheory.evaluation.bounds.check_bounds import check_bounds
 from maetheory.evaluation.bounds.encoded_graph import EncodedGraph, encode_graph
-from maetheory.evaluation.bounds.unconstrained_features import UnconstrainedFeatures, train_unconstrained_features
+from maetheory.evaluation.bounds.unconstrained_features_training import (
+    UnconstrainedFeatures,
+    train_unconstrained_features,
+)
 
 __all__ = [
     "BoundsCallback",

@@ -34,7 +34,9 @@ def reason_without_interval(metric_spec: MetricSpec, moments: Moments) -> str:
     return WITHOUT_INTERVAL.get(metric_spec.metric, "")
 
 
-def without_unreliable_limit(estimate: MetricEstimate, metric_spec: MetricSpec, n: int, d: int) -> MetricEstimate:
+def without_unreliable_extrapolation(
+    estimate: MetricEstimate, metric_spec: MetricSpec, n: int, d: int
+) -> MetricEstimate:
     """Return an estimate without its n → ∞ value where a rank is extrapolated too far, and with the reason.
 
     Of 60 draws of Gaussian rows with each of six spectra in 64 dimensions, the interval contained the limit in 88 to

@@ -13,7 +13,7 @@ from maetheory.core import InputError
 from maetheory.evaluation.collapse.interval_limits import (
     clip_interval,
     reason_without_interval,
-    without_unreliable_limit,
+    without_unreliable_extrapolation,
 )
 from maetheory.evaluation.collapse.metric_specs import NO_ESTIMATE, MetricEstimate, MetricSpec
 from maetheory.evaluation.features.feature_sets import FeatureSet
@@ -108,7 +108,7 @@ def _estimate_moment_metrics(
                 estimates[one] = NO_ESTIMATE._replace(value=float(value), note=note, no_limit=reason)
                 continue
             estimate = _jackknife_estimate(float(value), jackknives[one], squaring, note)
-            estimates[one] = without_unreliable_limit(clip_interval(estimate, one, d), one, feature_set.n, d)
+            estimates[one] = without_unreliable_extrapolation(clip_interval(estimate, one, d), one, feature_set.n, d)
     return estimates
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -63,7 +63,7 @@ def collect_images(
         raise InputError(
             f"{str(images)!r} is a path: give the images of load_unlabelled_images(path), or of load_images(path)"
         )
-    items, is_batched, n_items = _items_and_count(images)
+    items, are_batches, length = _items_or_batches(images)
     found: list[Any] = []
     n_bytes = n_views = 0
     try:
@@ -76,8 +76,8 @@ def collect_images(
             n_bytes += _bytes_of(image)
             if n_bytes > MAX_BYTES:
                 raise InputError(f"the images pass {MAX_BYTES >> 30} GiB after {index + 1} items; give fewer")
-            found += _split_batch(image) if is_batched else [image]
-            progress(index + 1, n_items or index + 1, "reading images")
+            found += _split_batch(image) if are_batches else [image]
+            progress(index + 1, length or index + 1, "reading images")
     except InputError:
         raise
     except Exception as error:
@@ -94,34 +94,42 @@ def shuffles(images: Any) -> bool:
     return isinstance(images, DataLoader) and type(sampler).__name__ in ("RandomSampler", "WeightedRandomSampler")
 
 
-def _items_and_count(images: Any) -> tuple[Iterable[Any], bool, int]:
-    """Return the items or batches of a collection, whether they are batches, and how many there are (0: unknown)."""
+class _Collection(NamedTuple):
+    """Items or batches of images, and how many of them there are, where it is known."""
+
+    items: Iterable[Any]
+    are_batches: bool
+    length: int | None
+
+
+def _items_or_batches(images: Any) -> _Collection:
+    """Return what a collection yields: its items, or the batches of a DataLoader or stream."""
     if isinstance(images, FolderStream):
-        return images, True, images.n_batches
+        return _Collection(images, True, images.n_batches)
     if isinstance(images, DataLoader):
         if images.batch_size is None and images.batch_sampler is None:
-            return images, False, _length_or_zero(images)
-        return images, True, _length_or_zero(images)
+            return _Collection(images, False, _known_length(images))
+        return _Collection(images, True, _known_length(images))
     if isinstance(images, IterableDataset):
-        return images, False, _length_or_zero(images)
+        return _Collection(images, False, _known_length(images))
     if isinstance(images, Dataset) or (hasattr(images, "__getitem__") and hasattr(images, "__len__")):
         if isinstance(images, Mapping):
             arrays = ", ".join(map(str, list(images)[:8]))
             raise InputError(f"images come as an array, list, Dataset or DataLoader, but this is a dict of {arrays}")
-        return (images[index] for index in range(len(images))), False, len(images)
+        return _Collection((images[index] for index in range(len(images))), False, len(images))
     if isinstance(images, Iterator):
-        return images, False, 0
+        return _Collection(images, False, None)
     raise InputError(
         "images come as an ImageSet, an array or tensor (N, C, H, W), a list of PIL images, a Dataset or a DataLoader, "
         f"but this is a {type(images).__name__}"
     )
 
 
-def _length_or_zero(images: Any) -> int:
+def _known_length(images: Any) -> int | None:
     try:
         return len(images)
     except TypeError:
-        return 0
+        return None
 
 
 def _image_candidates(item: Any) -> list[Any]:

@@ -75,7 +75,7 @@ def _at_least_six(graph: MaskGraph) -> float:
     return 8 * (1 - phi + phi**2)
 
 
-def tight_vacuity() -> Objects:
+def tight_constant_part() -> Objects:
     """Return three balanced classes that are the components, each with one target."""
     joint = np.kron(np.eye(3), np.array([[0.1], [0.2]])) / 0.9
     return {"graph": MaskGraph.from_joint(joint, np.repeat(np.arange(3), 2))}
@@ -106,7 +106,7 @@ VACUITY = Theorem(
     lhs=_constant_part,
     rhs=_at_least_six,
     trivial=0.0,
-    tight=tight_vacuity,
+    tight=tight_constant_part,
 )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from maetheory.evaluation import collapse_report
-from maetheory.evaluation.collapse.interval_limits import clip_interval, without_unreliable_limit
+from maetheory.evaluation.collapse.interval_limits import clip_interval, without_unreliable_extrapolation
 from maetheory.evaluation.collapse.metric_specs import MetricEstimate, select_metrics
 from maetheory.evaluation.collapse.verdict import assess_collapse, assess_yardsticks
 
@@ -71,6 +71,6 @@ def test_an_extrapolation_lies_inside_its_interval_or_is_left_out_with_a_reason(
 def test_a_rank_is_extrapolated_with_many_rows_or_by_little(n: int, limit: float, kept: bool) -> None:
     (spec,) = select_metrics(["effective_rank"])
     estimate = MetricEstimate(20.0, limit - 1, limit + 1, 0.5, "", limit=limit)
-    found: Any = without_unreliable_limit(clip_interval(estimate, spec, D), spec, n, D)
+    found: Any = without_unreliable_extrapolation(clip_interval(estimate, spec, D), spec, n, D)
     assert np.isfinite(found.limit) == kept
     assert (found.no_limit == "") == kept

@@ -8,7 +8,7 @@ from reduced_rank import furthest_from_optimum
 
 from maetheory.core import InputError
 from maetheory.data import worlds
-from maetheory.evaluation.bounds.unconstrained_features import train_unconstrained_features
+from maetheory.evaluation.bounds.unconstrained_features_training import train_unconstrained_features
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import best_prediction, mean_square, positive_pair_distance, uniformity_loss
 from maetheory.masks import UniformMasks
