@@ -1,6 +1,6 @@
 """Load timm's ViT-like models from files and count which load right, wrong or not at all.
 
-    python benchmarks/checkpoint_sweep.py [--config] [--max-width 384] [--every 10] [--pattern "vit_*"]
+    python benchmarks/checkpoint_sweep.py [--config] [--records FILE] [--max-width 5000] [--every N] [--pattern P]
 
 The models are all of timm's whose name says ViT, BEiT, DeiT, EVA, CLIP or SigLIP. Each is built with its own widths,
 one block and random parameters, saved as a bare state dict, with ``--config`` as a folder with timm's config.json
@@ -9,7 +9,9 @@ beside it, loaded, and compared with timm's own `forward_features` of the same w
 refused. Networks of other families (MaxViT, LeViT, FastViT, convolutional CLIP) have no blocks of a Vision Transformer
 and are counted apart: they are right if they are refused.
 
-"Noted" means that a note says what was assumed.
+"Wrong as its notes say" means that the tokens differ, that notes name heads, ε or the activation as assumed, and that
+they are right once the right values of these are passed. Any other difference is "wrong, silently", whatever notes say.
+With ``--records`` each outcome is appended to a file, and models that stand in it are not loaded again.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ import timm  # noqa: E402 - after the operators that its torchvision needs
 
 NAME = re.compile(r".*(vit|beit|deit|eva|clip|siglip).*")
 FAMILY = re.compile(r"VisionTransformer|VisionTransformer(Distilled|RelPos|SAM)|Eva|Beit|NaFlexVit")
-TOLERANCE = 1e-4  # of the largest token; the wrong ones differ by a hundredth and more
+ACTIVATIONS = {"GELU": "gelu", "GELUTanh": "gelu-tanh", "QuickGELU": "quick-gelu", "SiLU": "swiglu"}
+TOLERANCE = 1e-4  # of the largest token; the wrong ones differ by 4e-4 and more
 
 
 def main() -> None:
@@ -46,10 +49,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pattern", action="append", help="Names of models; by default all ViT-like ones.")
     parser.add_argument("--every", type=int, default=1, help="Take every n-th model only.")
-    parser.add_argument("--max-width", type=int, default=384, help="Widest models whose features are compared.")
+    parser.add_argument("--max-width", type=int, default=5000, help="Widest models whose features are compared.")
     parser.add_argument("--config", action="store_true", help="Write timm's config.json beside the weights.")
+    parser.add_argument("--records", type=Path, help="Append outcomes to this file, and continue from it.")
     options = parser.parse_args()
-    counts, others = sweep(model_names(options.pattern)[:: options.every], options.config, options.max_width)
+    names = model_names(options.pattern)[:: options.every]
+    counts, others = sweep(names, options.config, options.max_width, options.records)
     print("Vision Transformers:", describe(counts))
     print("other families:", describe(others))
 
@@ -62,36 +67,54 @@ def model_names(patterns: list[str] | None = None) -> list[str]:
 
 
 def describe(counts: Counter[str]) -> str:
-    """Return counts in one line."""
-    return f"{counts.total()}: " + ", ".join(f"{n} {outcome}" for outcome, n in sorted(counts.items()))
+    """Return counts in one line, with the share that is right."""
+    right = sum(n for outcome, n in counts.items() if outcome.startswith("right"))
+    listed = ", ".join(f"{n} {outcome}" for outcome, n in sorted(counts.items()))
+    return f"{counts.total()}: {listed} ({100 * right / max(1, counts.total()):.0f} % right)"
 
 
-def sweep(names: list[str], with_config: bool, max_width: int) -> tuple[Counter[str], Counter[str]]:
+def sweep(
+    names: list[str], with_config: bool, max_width: int, records: Path | None = None
+) -> tuple[Counter[str], Counter[str]]:
     """Return the outcomes of Vision Transformers and of other networks, and print those that are not right."""
+    known = {}
+    if records is not None and records.exists():
+        known = {row["name"]: row for row in map(json.loads, records.read_text().splitlines())}
     counts: Counter[str] = Counter()
     others: Counter[str] = Counter()
     for name in tqdm(names, disable=None):
-        model = build(name, max_width)
-        family = FAMILY.fullmatch(type(model).__name__) is not None
-        outcome, detail = check(name, model, with_config)
+        row = known.get(name) or outcome_of(name, with_config, max_width)
+        if records is not None and name not in known:
+            with records.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+        family, outcome = FAMILY.fullmatch(row["class"]) is not None, row["outcome"]
         (counts if family else others)[outcome] += 1
         if not outcome.startswith("right") and (family or not outcome.startswith("refused")):
-            print(f"{name} ({type(model).__name__}): {outcome}: {detail}", flush=True)
+            print(f"{name} ({row['class']}): {outcome}: {row['detail']}", flush=True)
     return counts, others
+
+
+def outcome_of(name: str, with_config: bool, max_width: int) -> dict[str, str]:
+    """Return name, class, outcome and detail of a model."""
+    model = build(name, max_width)
+    outcome, detail = check(name, model, with_config)
+    return {"name": name, "class": type(model).__name__, "outcome": outcome, "detail": detail}
 
 
 def build(name: str, max_width: int) -> Any:
     """Return a model of one block with random parameters; a wide one, or one of another family, without memory."""
+    sizes: dict[str, int] = {"depth": 1}
     with torch.device("meta"):
         try:
-            model = timm.create_model(name, depth=1)
+            model = timm.create_model(name, **sizes)
         except (TypeError, AssertionError):  # no argument of that name, or one number of heads for each block
-            model = timm.create_model(name)
+            model, sizes = timm.create_model(name), {}
     width = getattr(model, "embed_dim", None)
-    if not isinstance(width, int) or width > max_width or not FAMILY.fullmatch(type(model).__name__):
+    family = FAMILY.fullmatch(type(model).__name__) is not None
+    if not (family and sizes and isinstance(width, int) and width <= max_width):
         return model.eval()
     torch.manual_seed(0)
-    model = timm.create_model(name, depth=1).eval()
+    model = timm.create_model(name, **sizes).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn(parameter.shape))
@@ -100,49 +123,89 @@ def build(name: str, max_width: int) -> Any:
 
 def check(name: str, model: Any, with_config: bool) -> tuple[str, str]:
     """Return the outcome for a model, and a detail."""
-    wide = next(model.parameters()).is_meta
     record = {"architecture": name, "pretrained_cfg": model.pretrained_cfg}
     sidecars = {"config.json": json.loads(json.dumps(record, default=str))} if with_config else {}
     try:
-        encoder, report = load_wide(model, sidecars) if wide else load_file(model, sidecars)
+        if next(model.parameters()).is_meta:
+            load_without_memory(model, sidecars)
+            return "right by decision, not compared", ""
+        with tempfile.TemporaryDirectory() as folder:
+            write_folder(Path(folder), model, sidecars)
+            return compare(model, Path(folder))
     except InputError as error:
         return "refused", str(error)[-200:]
-    return ("right by decision, too wide to compare", "") if wide else compare(model, encoder, report)
 
 
-def load_file(model: Any, sidecars: dict[str, Any]) -> Any:
-    """Return encoder and report of a saved state dict."""
-    with tempfile.TemporaryDirectory() as folder:
-        torch.save(model.state_dict(), Path(folder) / "pytorch_model.bin")
-        for name, record in sidecars.items():
-            (Path(folder) / name).write_text(json.dumps(record))
-        return load_checkpoint(folder)
+def write_folder(folder: Path, model: Any, sidecars: dict[str, Any]) -> None:
+    """Write a state dict and the JSON files beside it."""
+    torch.save(model.state_dict(), folder / "pytorch_model.bin")
+    for name, record in sidecars.items():
+        (folder / name).write_text(json.dumps(record))
 
 
-def load_wide(model: Any, sidecars: dict[str, Any]) -> Any:
+def load_without_memory(model: Any, sidecars: dict[str, Any]) -> Any:
     """Return encoder and report of the shapes of a state dict; each tensor is one zero in memory."""
     state = {name: torch.zeros((), dtype=x.dtype).expand(x.shape) for name, x in model.state_dict().items()}
     return load_contents(CheckpointContents(Path("wide.pth"), "torch zip", "", tree=state, sidecars=sidecars))
 
 
-@torch.no_grad()
-def compare(model: Any, encoder: Any, report: Any) -> tuple[str, str]:
-    """Return whether tokens and scale of images are timm's; what was assumed and noted counts apart."""
+def compare(model: Any, folder: Path) -> tuple[str, str]:
+    """Return whether tokens and scale of images are timm's, and what notes say where they are not."""
+    encoder, report = load_checkpoint(folder)
+    difference = relative_difference(model, encoder, report.config)
+    if not difference < TOLERANCE:
+        assumed = "; ".join(note for note in report.notes if "assumed" in note)
+        detail = f"{report.dialect}, difference {difference:.1e}; {assumed}"
+        if wrong_as_noted(model, folder, report):
+            return "wrong as its notes say", detail
+        return "wrong, silently", detail
     config = report.config
-    images = torch.rand(1, config.channels, *config.image_shape)
-    mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (config.mean, config.std))
-    ours, theirs = encoder(images), model.forward_features((images - mean) / std)
-    noted = "; ".join(note for note in report.notes if "assumed" in note)
-    if ours.shape != theirs.shape:
-        return f"wrong, {'noted' if noted else 'silently'}", f"tokens of shape {tuple(ours.shape)}"
-    error = float((ours - theirs).abs().max() / theirs.abs().max())
-    if not error < TOLERANCE:
-        return f"wrong, {'noted' if noted else 'silently'}", f"{report.dialect}, difference {error:.1e}; {noted}"
-    own = (tuple(model.pretrained_cfg["mean"]), tuple(model.pretrained_cfg["std"]))
-    if (config.mean, config.std) == own:
+    if (config.mean, config.std) == (tuple(model.pretrained_cfg["mean"]), tuple(model.pretrained_cfg["std"])):
         return "right", ""
     said = any("nothing says mean" in note for note in report.notes)
     return f"right with another scale of images, {'noted' if said else 'silently'}", f"{report.dialect}, {config.mean}"
+
+
+@torch.no_grad()
+def relative_difference(model: Any, encoder: Any, config: Any) -> float:
+    """Return the largest difference of tokens from timm's, in the same scale of images; infinite for other shapes."""
+    torch.manual_seed(1)
+    images = torch.rand(1, config.channels, *config.image_shape)
+    mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (config.mean, config.std))
+    ours, theirs = encoder(images), model.forward_features((images - mean) / std)
+    if ours.shape != theirs.shape:
+        return float("inf")
+    return float((ours - theirs).abs().max() / theirs.abs().max())
+
+
+def wrong_as_noted(model: Any, folder: Path, report: Any) -> bool:
+    """Return whether notes name wrong values as assumed, with which passed the tokens are right."""
+    right = right_values(model)
+    said = {field: value for field, value in right.items() if report.sources.get(field, "").startswith("assumed")}
+    wrong = {field: value for field, value in said.items() if value != getattr(report.config, field)}
+    if not wrong:
+        return False
+    try:
+        encoder, again = load_checkpoint(folder, **wrong)
+    except InputError:
+        return False
+    return relative_difference(model, encoder, again.config) < TOLERANCE
+
+
+def right_values(model: Any) -> dict[str, Any]:
+    """Return heads, ε and activation of the first block of timm's model."""
+    block = model.blocks[0]
+    attributes = [
+        (name, getattr(module, name))
+        for module in block.modules()
+        for name in ("num_heads", "eps")
+        if hasattr(module, name)
+    ]
+    activations = {
+        ACTIVATIONS[type(module).__name__] for module in block.modules() if type(module).__name__ in ACTIVATIONS
+    }
+    found = dict(reversed(attributes)) | ({"activation": activations.pop()} if len(activations) == 1 else {})
+    return {{"num_heads": "heads"}.get(name, name): value for name, value in found.items()}
 
 
 if __name__ == "__main__":
