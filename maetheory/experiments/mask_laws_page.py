@@ -29,8 +29,8 @@ def present_mask_laws(measured: MeasuredExperiment) -> Presentation:
     correlations = score_correlations(scores, measured.ledger)
     frame = figures.score_against_accuracy(scores, measured.ledger, correlations)
     with figures.paper_style():
-        figure, axes = plt.subplots(*figures.SCORE_GRID, figsize=(13, 12), layout="constrained")
-        figures.draw_score_against_accuracy(list(axes.ravel()), frame)
+        figure = plt.figure(figsize=figures.SCORE_SIZE, layout="constrained")
+        figures.draw_score_against_accuracy(figures.score_axes(figure), frame)
         drawn = figures.save_figure(figure, frame, measured.figures, "score_against_accuracy")
     with atomic_write(measured.figures / "score_correlations.csv") as part:
         correlations.to_csv(part, index=False, float_format="%.4g")
@@ -101,7 +101,8 @@ def _write_html_report(
     sections = [
         Section(
             "Scores against accuracy",
-            "Each panel is oriented so that a score predicts higher accuracy to the right. Scores use images, labels "
+            "All rank correlations, and the mask laws of the four scores whose smaller correlation is largest, each "
+            "oriented so that a score predicts higher accuracy to the right. Scores use images, labels "
             "and the mask law only, except the reconstruction loss, which uses the model. The direction of each score "
             "was stated before accuracies were measured. ρ is Spearman's correlation with the mean over seeds; its "
             "95 % interval is not corrected for the number of scores.",

@@ -26,10 +26,11 @@ from maetheory.figures.image_mask_ratio_panels import FIGURE_SIZE as MASK_RATIO_
 from maetheory.figures.image_mask_ratio_panels import PANEL_GRID as MASK_RATIO_SHAPE
 from maetheory.figures.image_mask_ratio_panels import draw_image_statistics_by_mask_ratio
 from maetheory.figures.masked_images import draw_masked_images, masked_images, masked_pair
+from maetheory.figures.score_against_accuracy import FIGURE_SIZE as SCORE_SIZE
 from maetheory.figures.score_against_accuracy import (
-    SCORE_GRID,
     draw_score_against_accuracy,
     score_against_accuracy,
+    score_axes,
 )
 from maetheory.figures.spectra import (
     draw_effective_ranks,
@@ -45,7 +46,7 @@ __all__ = [
     "COLOURS",
     "MASK_RATIO_SHAPE",
     "MASK_RATIO_SIZE",
-    "SCORE_GRID",
+    "SCORE_SIZE",
     "draw_effective_ranks",
     "draw_image_statistics_by_mask_ratio",
     "draw_log_spectra",
@@ -62,6 +63,7 @@ __all__ = [
     "paper_style",
     "save_figure",
     "score_against_accuracy",
+    "score_axes",
     "training_curves",
     "tsne_embedding",
     "uniformity_sweep",
@@ -70,7 +72,6 @@ __all__ = [
 __getattr__ = renamed(
     __name__,
     {
-        "GRID_OF_SCORES": "SCORE_GRID",
         "draw_image_mask_ratios": "draw_image_statistics_by_mask_ratio",
         "draw_scatter": "draw_tsne",
         "draw_training": "draw_training_curves",

@@ -59,28 +59,40 @@ def test_every_law_meets_its_own_accuracy_and_its_untrained_network() -> None:
 def test_better_is_to_the_right_and_no_figure_stays_open() -> None:
     frame = figures.score_against_accuracy(*tables())
     with figures.paper_style():
-        axes = plt.subplots(1, 4)[1]
-        figures.draw_score_against_accuracy(list(axes), frame)
-        titles = [ax.get_title() for ax in axes]
-        inverted = [ax.xaxis_inverted() for ax in axes[:3]]
-        labels = {text.get_text() for text in axes[0].texts}
-        hidden = axes[3].axison
-    assert titles[0] == "one\ncls: ρ = 0.50 [-0.20, 0.80]\nmean: ρ = 0.50 [-0.20, 0.80]"
-    assert inverted == [True, False, True]
-    assert labels == {abbreviate_law(law, "patch 2") for law in LAWS} == {"u50", "k75 p4"}
-    assert not hidden
+        axes = figures.score_axes(plt.figure())
+        figures.draw_score_against_accuracy(axes, frame)
+        correlations, scatters, unused = axes[0], axes[1:4], axes[4]
+        assert [ax.get_title() for ax in scatters] == ["one", "two", "reconstruction loss"]
+        assert [ax.xaxis_inverted() for ax in scatters] == [True, False, True]
+        labels = {text.get_text() for text in scatters[0].texts}
+        assert labels == {abbreviate_law(law, "patch 2") for law in LAWS} == {"u50", "k75 p4"}
+        assert not unused.axison
+        assert [text.get_text() for text in correlations.get_yticklabels()] == ["one", "two", "reconstruction loss"]
+        assert [list(line.get_xdata()) for line in correlations.lines[:2]] == [[0.5] * 3, [0.5] * 3]
     assert not plt.get_fignums()
 
 
-def test_labels_omit_the_smallest_patch_and_titles_name_a_constant_score() -> None:
+def test_scatters_show_the_largest_correlations_of_either_sign() -> None:
+    scores, ledger, rho = tables()
+    rho.loc[rho.score == "one", "rho"] = -0.9
+    rho.loc[(rho.score == "two") & (rho.readout == "cls"), "rho"] = 0.95  # and 0.5 on the other readout
+    with figures.paper_style():
+        axes = figures.score_axes(plt.figure())
+        figures.draw_score_against_accuracy(axes, figures.score_against_accuracy(scores, ledger, rho))
+        assert axes[1].get_title() == "one"
+
+
+def test_labels_omit_the_smallest_patch_and_a_constant_score_is_said() -> None:
     scores, ledger, rho = (
         part.replace({"block 0.75 patch 4": "block 0.75 patch 16", "uniform 0.5 patch 2": "uniform 0.5 patch 8"})
         for part in tables()
     )
     rho.loc[rho.score == "two", "rho"] = np.nan
     with figures.paper_style():
-        figure, axes = plt.subplots(1, 3)
-        figures.draw_score_against_accuracy(list(axes), figures.score_against_accuracy(scores, ledger, rho))
-        assert {text.get_text() for text in axes[0].texts} == {"u50", "k75 p16"}
+        figure = plt.figure()
+        axes = figures.score_axes(figure)
+        figures.draw_score_against_accuracy(axes, figures.score_against_accuracy(scores, ledger, rho))
+        assert {text.get_text() for text in axes[1].texts} == {"u50", "k75 p16"}
         assert figure.legends[0].get_title().get_text().endswith("; p16: patch 16, else patch 8")
-        assert axes[1].get_title() == "two\ncls: constant score\nmean: constant score"
+        assert [text.get_text() for text in axes[0].texts] == ["same score for all laws"]
+        assert [ax.get_title() for ax in axes[1:3]] == ["one", "reconstruction loss"]
