@@ -33,8 +33,8 @@ _LINE_STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         PAPER: {"color": "black", "marker": "D"},
         TOKENS: {"color": COLOUR_CYCLE[2], "marker": "o"},
         KERNEL: {"color": COLOUR_CYCLE[3], "marker": "^"},
-        TRAINED_READOUTS[0]: {"color": COLOUR_CYCLE[2], "marker": "v"},
-        TRAINED_READOUTS[1]: {"color": COLOUR_CYCLE[3], "marker": "P"},
+        TRAINED_READOUTS[0]: {"color": "#8c564b", "marker": "v"},
+        TRAINED_READOUTS[1]: {"color": "#7f7f7f", "marker": "P"},
     }
 )
 _GRAPH_PANELS = {
@@ -43,6 +43,8 @@ _GRAPH_PANELS = {
     "next": "$\\lambda_{k+1}$",
     "bound": "$4\\phi/(1-\\lambda_{k+1})+2\\alpha$",
 }
+_DISTANCE_TITLES = {"pixels": "distance of pixels", "features": "distance of features", "paper": "distance, paper"}
+_Y_LABELS = {"relative": "intra / inter", CHANGE_FROM_MINIMUM: "change of intra / inter", "accuracy": "linear probe, %"}
 _BOUND_LIMITS = (0.5, 100.0)  # y range of the bound, whose intervals may be unbounded
 
 
@@ -55,28 +57,34 @@ def draw_image_statistics_by_mask_ratio(axes: np.ndarray, frame: pd.DataFrame) -
     groups = {"pixels": PIXELS, "features": FEATURES, "paper": (PAPER,)}
     distances = [(title, sources) for title, sources in groups.items() if available.intersection(sources)]
     for ax, (title, sources) in zip(axes[0], distances):
-        _draw_distances(ax, frame, sources, f"(b) distance, {title}")
+        _draw_distances(ax, frame, sources, f"(b) {_DISTANCE_TITLES[title]}")
+    axes[0, 0].set_ylabel("mean distance of two images")
     ratios = {
         "relative": ("(c) intra / inter", (*PIXELS, *FEATURES, PAPER)),
         CHANGE_FROM_MINIMUM: (f"(c) change from ρ = {PAPER_MINIMUM}", (PIXELS[0], PAPER)),
-        "accuracy": ("(e) linear probe, %", TRAINED_READOUTS),
+        "accuracy": ("(d) models trained at ρ", TRAINED_READOUTS),
     }
     shown = [number for number in ratios if (frame.number == number).any()]
     for ax, number in zip(axes[1], shown):
         title, sources = ratios[number]
         _draw_curves(ax, frame[frame.number == number], sources)
-        ax.set_title(title)
+        ax.set(title=title, ylabel=_Y_LABELS[number])
+        if number == "accuracy":
+            ax.legend(fontsize=8)
     for ax, (number, title) in zip(axes[2], _GRAPH_PANELS.items(), strict=True):
         lower, upper = _BOUND_LIMITS if number == "bound" else (0.0, 1.0)
         _draw_curves(ax, frame[frame.number == number], (TOKENS, KERNEL), upper)
-        ax.set(title=f"(d) {title}", ylim=(lower, upper))
+        ax.set(title=f"(e) {title}", ylim=(lower, upper))
+    axes[2, 0].set_ylabel("mask graph")
+    if not frame.decided.astype(bool).all():
+        axes[2, 0].plot([], [], color="black", marker="o", mfc="white", ms=3.5, ls="", label="open: undecided")
+    axes[2, 0].legend(fontsize=8, loc="lower right")
     axes[2, 3].set_yscale("log")
     axes[2, 3].set_yticks([1, 10, 100], ["1", "10", "100"])
-    axes[2, 3].axhline(1.0, color="black", lw=0.8, ls=":")
-    trained = [axes[1, shown.index("accuracy")]] if "accuracy" in shown else []
+    axes[2, 3].axhline(1.0, color="black", lw=0.8, ls=":", label="trivial bound 1")
+    axes[2, 3].legend(handles=axes[2, 3].lines[-1:], fontsize=8, loc="lower left", borderpad=0)
     _draw_legend(axes[0, len(distances)], list(axes[0, : len(distances)]), {"intra-class": "-", "inter-class": "--"})
-    _draw_legend(axes[1, len(shown)], [*trained, axes[2, 0]], {"trivial bound 1": ":"})
-    for ax in (*axes[0, len(distances) + 1 :], *axes[1, len(shown) + 1 :]):
+    for ax in (*axes[0, len(distances) + 1 :], *axes[1, len(shown) :]):
         ax.set_visible(False)
     for ax in (*axes[0, : len(distances)], *axes[1, : len(shown)], *axes[2]):
         set_mask_ratio_axis(ax)

@@ -184,6 +184,7 @@ def _draw_scatter(ax: Axes, name: str, part: pd.DataFrame, default_patch: str) -
     ax.set_title(_mathtext(score_title(name)), fontsize=9)
     ax.margins(x=0.06)
     lower, upper = ax.get_ylim()
+    ax.set_yticks([tick for tick in ax.get_yticks() if lower <= tick <= min(upper, 100)])
     ax.set_ylim(lower, upper + 0.4 * (upper - lower))  # space for the labels
     ax.tick_params(labelsize=7)
     if len(part) and part.direction.iloc[0] < 0:

@@ -125,7 +125,7 @@ def test_accuracies_are_means_over_seeds_with_two_standard_errors_or_over_images
 
 def test_drawing_changes_nothing_leaves_no_figure_open_and_hides_panels_without_data(frame):
     opened = plt.get_fignums()
-    for part, missing in ((frame, 0), (frame[~frame.source.isin([*FEATURES, *TRAINED_READOUTS])], 2)):
+    for part, missing in ((frame, 1), (frame[~frame.source.isin([*FEATURES, *TRAINED_READOUTS])], 3)):
         before = part.copy()
         with paper_style():
             _, axes = plt.subplots(*image_mask_ratio_panels.PANEL_GRID)
