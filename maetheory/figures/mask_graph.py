@@ -90,17 +90,21 @@ def _edge_table(start: pd.DataFrame, end: pd.DataFrame, weight: np.ndarray) -> p
 def draw_mask_graphs(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     """Draw the mask graph on the first axes and the augmentation graph on the second; line width is probability."""
     for ax, name in zip(axes, (MASK_GRAPH, AUGMENTATION_GRAPH), strict=True):
-        part = frame[frame.graph == name]
-        _draw_edges(ax, part[part.kind == "edge"])
-        _draw_nodes(ax, part[part.kind == "node"])
-        ax.set(xticks=[], yticks=[])
-        ax.grid(visible=False)
-        ax.spines[:].set_visible(False)
+        draw_graph(ax, frame[frame.graph == name])
     for x, side in ((0, "views $x_1$"), (1, "targets $x_2$")):
         axes[0].annotate(side, (x, -0.03), ha="center", va="top")
     axes[0].set(title="mask graph $M$", xlim=(-0.3, 1.3), ylim=(-0.12, 1.0))
     axes[1].set(title="augmentation graph $A = M D_2^{-1} M^T$", xlim=(-1.3, 1.3), ylim=(-1.2, 1.15))
     _draw_legend(axes[1])
+
+
+def draw_graph(ax: Axes, part: pd.DataFrame) -> None:
+    """Draw edges and nodes of one graph, rows of `mask_graph_layout`, without ticks and frame."""
+    _draw_edges(ax, part[part.kind == "edge"])
+    _draw_nodes(ax, part[part.kind == "node"])
+    ax.set(xticks=[], yticks=[])
+    ax.grid(visible=False)
+    ax.spines[:].set_visible(False)
 
 
 def _draw_edges(ax: Axes, edges: pd.DataFrame) -> None:
