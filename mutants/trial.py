@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -67,11 +70,18 @@ class Outcome:
 
 
 def preload() -> None:
-    """Import what all test processes need, once, with one thread."""
+    """Import what all test processes need, once, with one thread; pytest and its plugins by a run of one empty test.
+
+    A forked process then starts its tests at once: pytest's own imports cost more than most trials.
+    """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("MPLBACKEND", "Agg")
     for name in PRELOADED.split():
         importlib.import_module(name)
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        empty = Path(folder) / "test_empty.py"
+        empty.write_text("import hypothesis\n\n\ndef test_nothing() -> None:\n    pass\n", encoding="utf-8")
+        run_pytest(["--rootdir", folder, "--confcutdir", folder, str(empty)])
 
 
 def start(

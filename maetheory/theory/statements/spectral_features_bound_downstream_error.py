@@ -78,14 +78,12 @@ def spectral_bound(graph: MaskGraph, k: int) -> Estimate:
 
 def _rhs(graph: MaskGraph, features: np.ndarray) -> Estimate:
     """Bound for nearly leading eigenvectors: φ ≥ (gap − missed) r − 2δ√r for the residual r, solved for r."""
-    bound, gap = spectral_bound(graph, features.shape[1]), _gap_after(graph, features.shape[1])
-    if gap <= 0:
-        return bound
-    if not math.isfinite(bound.error):
+    bound = spectral_bound(graph, features.shape[1])
+    if not (math.isfinite(bound) and math.isfinite(bound.error)):
         return bound
     leak, short = _deviation_from_leading(graph, features)
     rounding = eigenvalue_error(graph)
-    gap -= rounding
+    gap = _gap_after(graph, features.shape[1]) - rounding
     delta, size = (leak + rounding) / gap, float(bound)  # the leak has the rounding error of a product with Ā
     slop = 2 * delta * np.sqrt(size) + 4 * delta**2 + max(short, 0.0) / gap * size
     return Estimate(size, bound.error + slop)

@@ -19,7 +19,12 @@ from maetheory.theory.certified.feature_ranks import _effective_rank, _spectrum_
 from maetheory.theory.certified.graph import BallGraph
 from maetheory.theory.certified.labels_and_ranks import water_level
 from maetheory.theory.certified.linear_maes import LINEAR_MAE_SIDES
-from maetheory.theory.certified.probe_bounds import _enclose_minimum, _excess_contrast
+from maetheory.theory.certified.probe_bounds import (
+    _enclose_minimum,
+    _excess_contrast,
+    _lower_bound_between,
+    _lower_bound_outside,
+)
 from maetheory.theory.certified.sampled_graphs import SAMPLED_GRAPH_SIDES
 from maetheory.theory.statements.excess_loss_bounds_downstream_error import excess_contrast
 from maetheory.theory.statements.label_error_alone_is_not_enough import label_blind_pair
@@ -138,6 +143,43 @@ def test_a_kink_beside_the_guess_is_enclosed(guess, off):
     kink = max(guess + off * max(guess, 1.0) * 2.0**-24, 0.0)
     with precision(212):
         assert contains(_enclose_minimum(lambda x: (x - kink).max((kink - x) * 3), guess), 0, 1e-3)
+
+
+@pytest.mark.parametrize("bits", [53, 106])
+@pytest.mark.parametrize("at", [0.0, -1.0, 0.75, 1.0])
+def test_two_secants_that_meet_between_two_points_bound_from_below_where_they_meet(at, bits):
+    """The share of each secant is rounded, so that a slope of rounding error is left: it may lower the bound alone."""
+    with precision(bits):
+        for falling, rising in product(range(1, 12), repeat=2):
+            below, above = ball(falling) * (1 + at), ball(rising) * (1 - at)
+            found = _lower_bound_between(ball(-falling), below, above, ball(rising))
+            assert found.lower() <= 0
+            assert found.upper() >= 0
+            assert float(found.rad()) < 2.0 ** (8 - bits)
+
+
+@pytest.mark.parametrize(
+    ("falling", "rising", "least"), [(1, 3, Fraction(1)), (-3, -1, Fraction(1)), (0, 0, Fraction(2))]
+)
+def test_secants_of_one_slope_bound_between_two_points_by_the_lower_one(falling, rising, least):
+    below, above = (2, 2) if falling == rising else (1, 7) if falling > 0 else (7, 1)
+    with precision(106):
+        found = _lower_bound_between(ball(falling), ball(below), ball(above), ball(rising))
+        assert rational(found.lower()) <= least
+
+
+@pytest.mark.parametrize(
+    ("value", "near", "far", "steps", "least"),
+    [
+        (0, 1, 3, 10.0, 1),  # rises, and so beyond `near`
+        (3, 1, 3, 10.0, -1),  # falls by two before `near`, and so by two at most before `far`
+        (3, 2, 1, 10.0, -9),  # falls by one a step
+        (1, 1, 1, 10.0, 1),
+    ],
+)
+def test_a_secant_bounds_outward_from_the_nearer_point(value, near, far, steps, least):
+    with precision(53):
+        assert float(_lower_bound_outside(ball(value), ball(near), ball(far), steps)) == least
 
 
 def test_nothing_is_certified_where_the_features_cannot_be_told_from_dependent_ones(graph):

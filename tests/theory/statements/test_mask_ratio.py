@@ -55,6 +55,23 @@ def test_the_sweep_is_the_sum_over_images_and_masks(positions):
     assert all(a.alpha >= b.alpha - 1e-14 for a, b in pairwise(rows))
 
 
+@pytest.mark.parametrize("positions", ["kept", "dropped"])
+@pytest.mark.parametrize("k", [1, 2, 4, 5, 40])
+def test_the_bound_of_a_sweep_divides_by_the_gap_and_is_infinite_where_components_outnumber_features(k, positions):
+    world = worlds.random(4, 2, 2, seed=3, n_states=9)
+    for row in mask_ratio_sweep(world, k, positions):
+        graph = MaskGraph.enumerate(world, UniformMasks(4, row.n_visible), positions)
+        found = np.linalg.eigvalsh(graph.augmentation.toarray())[::-1]
+        lam = np.pad(found, (0, 50))
+        assert row.mask_ratio == 1 - row.n_visible / 4
+        assert row.phi == pytest.approx(float(graph.pair_label_error()), abs=1e-14)
+        assert (row.last_eigenvalue, row.next_eigenvalue) == pytest.approx((lam[k - 1], lam[k]), abs=1e-12)
+        assert row.tail == pytest.approx((lam[k:] ** 2).sum(), abs=1e-12)
+        assert row.components == int((lam > 1 - 1e-9).sum())
+        bound = 4 * row.phi / (1 - lam[k]) + 2 * row.alpha if row.components <= k else np.inf
+        assert row.sharp_bound == pytest.approx(bound, rel=1e-9)
+
+
 def test_the_solvable_mixture_is_its_graph_where_no_tie_occurs():
     for v in (1, 3, 5):
         graph = MaskGraph.enumerate(worlds.mixture(6, 2, 2, 0.1), UniformMasks(6, v), "dropped")

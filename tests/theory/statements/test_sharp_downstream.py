@@ -119,6 +119,19 @@ def test_features_that_take_the_wrong_one_of_two_close_eigenvectors_violate_noth
     assert right.verdict is Verdict.HOLDS
 
 
+def test_the_spectral_bound_is_infinite_without_a_gap_and_unknown_within_its_rounding_error():
+    """The gap after one feature: none, or about four times 2.5e-16, which the rounding error of λ₂ covers."""
+    one = np.ones((2, 1))
+    for mass, finite in ((0.0, False), (2.5e-16, True)):
+        graph = MaskGraph.from_joint(np.array([[0.5, mass], [0.0, 0.5]]), np.array([0, 1]))
+        bound = spectral_bound(graph, 1)
+        assert np.isfinite(bound.value) == finite
+        assert bound.error == (np.inf if finite else 0.0)
+        found = check(SPECTRAL, graph, features=one)
+        assert found.verdict is Verdict.INAPPLICABLE
+        assert (found.rhs.value, found.rhs.error) == (bound.value, bound.error)
+
+
 def votes_by_loops(graph, features):
     """Error of the vote, and the mean and mean square of the share of wrong views, image by image."""
     shown, labels, classes = graph.image_views.toarray(), list(graph.image_labels), int(max(graph.image_labels)) + 1
