@@ -57,9 +57,10 @@ def main() -> int:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     trial.preload()
-    copies = [tree.copy_tree(ROOT, folder / f"tree-{n}") for n in range(options.jobs)]
+    copies = tree.copy_tree(ROOT, folder, options.jobs)
     began = time.monotonic()
-    covering = covering_tests.measure(copies, rooms, STORE / digest / "coverage", _say)
+    store = STORE / "coverage" / tree.digest(ROOT, test_files=False)
+    covering = covering_tests.measure(copies, rooms, store, _say)
     session = Session(folder / "session.sqlite", mutants)
     seconds, tried = _run(session, covering, copies, began + 60 * options.minutes)
     results = report.read_results(copies[0], session.results())

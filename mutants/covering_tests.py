@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from mutants.population import Mutant
+from mutants.tree import digest_of_file
 from mutants.trial import Trial, poll, run_pytest, start, stop
 
 _STARTS_PROCESSES = ("subprocess", "in_two_processes")
@@ -65,7 +66,8 @@ def test_files(tree: Path, rooms: Iterable[str]) -> list[str]:
 def measure(copies: Sequence[Path], rooms: Iterable[str], store: Path, say: Callable[[str], None]) -> CoveringTests:
     """Run every test file of the rooms under coverage, each in a process of its own, one in each copy at a time.
 
-    What an earlier, interrupted run has in `store` is not measured again.
+    What an earlier run has in `store` is not measured again: it is a folder for one state of the package, and the name
+    of a file in it says which contents of a test file it is of.
 
     Raises
     ------
@@ -74,7 +76,7 @@ def measure(copies: Sequence[Path], rooms: Iterable[str], store: Path, say: Call
     """
     store.mkdir(parents=True, exist_ok=True)
     files = test_files(copies[0], rooms)
-    kept = {test: store / (test.replace("/", "+") + ".json") for test in files}
+    kept = {test: store / _name_of_measurement(test, copies[0]) for test in files}
     queue, free, running = [test for test in files if not kept[test].exists()], list(copies), dict[str, _Measured]()
     done, total = 0, len(queue)
     while queue or running:
@@ -100,6 +102,11 @@ def measure(copies: Sequence[Path], rooms: Iterable[str], store: Path, say: Call
         seconds={test: one["seconds"] for test, one in found.items()},
         elsewhere=tuple(test for test in files if _starts_processes(copies[0] / test)),
     )
+
+
+def _name_of_measurement(test: str, copy: Path) -> str:
+    contents = f".{digest_of_file(copy / test)}" if (copy / test).is_file() else ""
+    return f"{test.replace('/', '+')}{contents}.json"
 
 
 def _starts_processes(path: Path) -> bool:

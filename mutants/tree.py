@@ -24,22 +24,32 @@ def tracked_files(root: Path) -> list[Path]:
     return sorted({Path(name) for name in listed.decode().split("\0") if name and (root / name).is_file()})
 
 
-def digest(root: Path) -> str:
-    """Hexadecimal digest of names and contents of all files that are copied."""
+def digest(root: Path, test_files: bool = True) -> str:
+    """Hexadecimal digest of names and contents of all files that are copied, on request without the test files."""
     found = hashlib.sha256()
     for path in tracked_files(root):
-        found.update(f"{path}\0".encode() + hashlib.sha256((root / path).read_bytes()).digest())
+        if test_files or not path.name.startswith("test_"):
+            found.update(f"{path}\0{digest_of_file(root / path)}\0".encode())
     return found.hexdigest()[:12]
 
 
-def copy_tree(root: Path, where: Path) -> Path:
-    """Copy the tree to a new folder and compile it, so that a run compiles the changed module alone."""
-    shutil.rmtree(where, ignore_errors=True)
+def digest_of_file(path: Path) -> str:
+    """Hexadecimal digest of the contents of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def copy_tree(root: Path, folder: Path, copies: int) -> list[Path]:
+    """Copy the tree to new folders and compile it once, so that a run compiles the changed module alone."""
+    found = [folder / f"tree-{number}" for number in range(copies)]
+    for where in found:
+        shutil.rmtree(where, ignore_errors=True)
     for path in tracked_files(root):
-        (where / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(root / path, where / path)
-    compileall.compile_dir(where / "maetheory", quiet=2)
-    return where
+        (found[0] / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(root / path, found[0] / path)
+    compileall.compile_dir(found[0] / "maetheory", quiet=2)
+    for where in found[1:]:
+        shutil.copytree(found[0], where)  # with the times of the modules, by which Python knows what is compiled
+    return found
 
 
 def plant(module: Path, code: str) -> Callable[[], None]:

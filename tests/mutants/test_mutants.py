@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from cosmic_ray.mutating import mutate_code
 
 from mutants import report, tree, trial
-from mutants.covering_tests import CoveringTests
+from mutants.covering_tests import CoveringTests, _name_of_measurement
 from mutants.operators import KINDS, OPERATORS
 from mutants.population import Mutant, find_again, mutants_of, sample
 from mutants.session import Session
@@ -110,6 +111,37 @@ def test_a_changed_module_differs_in_time_and_is_restored(root: Path):
     assert module.stat().st_mtime_ns != before
     restore()
     assert (module.read_text(), module.stat().st_mtime_ns) == (MODULE, before)
+
+
+def test_a_changed_test_file_is_measured_again_and_no_other(tmp_path: Path):
+    files = ["maetheory/graph/made.py", "tests/graph/test_one.py", "tests/graph/test_two.py", "tests/conftest.py"]
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+
+    def names():
+        return tree.digest(tmp_path, test_files=False), *(_name_of_measurement(test, tmp_path) for test in files[1:3])
+
+    before, whole = names(), tree.digest(tmp_path)
+    (tmp_path / files[1]).write_text("changed = 1")
+    assert [a == b for a, b in zip(before, names())] == [True, False, True]
+    assert tree.digest(tmp_path) != whole
+    for name in (files[0], files[3]):
+        before = names()
+        (tmp_path / name).write_text("changed = 2")
+        assert [a == b for a, b in zip(before, names())] == [False, True, True]
+
+
+def test_copies_are_alike_and_compiled(tmp_path: Path):
+    made = tmp_path / "root" / PATH
+    made.parent.mkdir(parents=True)
+    made.write_text(MODULE)
+    subprocess.run(["git", "init", "-q", str(tmp_path / "root")], check=True)
+    copies = tree.copy_tree(tmp_path / "root", tmp_path, 2)
+    assert [(copy / PATH).read_text() for copy in copies] == [MODULE] * 2
+    assert {(copy / PATH).stat().st_mtime_ns for copy in copies} == {made.stat().st_mtime_ns}
+    assert all(list((copy / PATH).parent.glob("__pycache__/made.*.pyc")) for copy in copies)
 
 
 @pytest.mark.parametrize(("status", "passed"), [(0, True), (1, False), (2, False), (5, True)])
