@@ -15,7 +15,13 @@ from maetheory.cli.terminal import print_result, printable_path, show_progress, 
 
 @app.command()
 def check(
-    slugs: Annotated[list[str] | None, typer.Argument(help="Slugs of theorems; all by default.")] = None,
+    slugs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[THEOREM]...",
+            help="Names of theorems, or their numbers in the paper, such as 3.4 or 'theorem 3.4'; all by default.",
+        ),
+    ] = None,
     worlds: Annotated[int, typer.Option(help="Number of random worlds per theorem.")] = 40,
     search_worlds: Annotated[
         bool,

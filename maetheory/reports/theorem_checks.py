@@ -10,9 +10,10 @@ from maetheory.reports.theorem_check_records import replay_call
 from maetheory.theory import SearchResult, Verdict
 from maetheory.theory.certified.survey import TheoremCertificates
 from maetheory.theory.survey import TheoremSurvey
+from maetheory.theory.theorem_names import paper_number
 
 if TYPE_CHECKING:
-    from rich.table import Column, Table
+    from rich.table import Table
     from rich.text import Text
 
 _VERDICT_ORDER = (
@@ -23,14 +24,17 @@ _VERDICT_ORDER = (
     Verdict.INAPPLICABLE,
     Verdict.VIOLATED,
 )
-_ALWAYS_SHOWN = (Verdict.HOLDS, Verdict.TIGHT, Verdict.VIOLATED)
-_MIN_WIDTH = 132
+MIN_WIDTH = 60
+DETAILED = 5  # statements up to which their claims, counts and assumptions are printed too
 _LEGEND = (
-    "Counts of worlds by verdict; N/A: an assumption fails. Slack: the smallest slack / scale among the worlds where "
-    "the claim is not TIGHT; 0 up to rounding error for a claim that is TIGHT in all of them. Tightness: median over "
-    "worlds of 1 - |slack| / larger side, which is 1 at equality and negative if the sides differ in sign."
+    "number: of the paper; ours, step: a statement on that theorem, a step of its proof. verdict: VIOLATED if any "
+    "world violates the claim, else HOLDS if it holds in any without equality, else the commonest. worlds: how many "
+    "have that verdict, of those where all assumptions hold."
 )
-_NECESSITY_HEADING = "Necessity of assumptions: a world where only this one fails, and what was measured there"
+_DETAILS_LEGEND = (
+    "Slack: distance of the sides over the size of their terms, smallest among worlds that are not TIGHT. Tightness: "
+    "median over worlds of 1 - |slack| / larger side: 1 at equality, negative if the sides differ in sign."
+)
 _CERTIFICATE_HEADING = "Proved in ball arithmetic, in worlds of few nodes; slack: smallest lower bound above 0"
 
 
@@ -42,7 +46,7 @@ def checks_text(
     colour: bool = False,
     width: int = 0,
 ) -> str:
-    """Return the table of verdicts, the failing assumptions, the certificates and the searches as text.
+    """Return the table of verdicts, the claims and assumptions of few statements, certificates and searches as text.
 
     Parameters
     ----------
@@ -52,21 +56,45 @@ def checks_text(
     colour : bool
         Whether the text holds the colour codes of a terminal.
     width : int
-        Columns of the terminal; the text uses at least 132.
+        Columns of the terminal; the text uses at least 60. Up to five statements are shown with their claim, all counts
+        and the assumptions that fail in one of the worlds.
     """
-    console = capturing_console(max(width, _MIN_WIDTH), colour=colour)
+    console = capturing_console(max(width, MIN_WIDTH), colour=colour)
     with console.capture() as captured:
         console.print(_survey_table(surveys))
-        console.print(_LEGEND)
-        if any(survey.failing_assumptions for survey in surveys):
-            console.print(f"\n{_NECESSITY_HEADING}")
-            console.print(_assumption_table(surveys))
+        if len(surveys) <= DETAILED:
+            for survey in surveys:
+                console.print(f"\n{_details(survey)}", markup=False)
+            console.print(f"\n{_LEGEND} {_DETAILS_LEGEND}", markup=False)
+        else:
+            console.print(f"\n{_LEGEND}", markup=False)
+            console.print("maetheory check NUMBER or NAME: the claim, all counts, slack and assumptions.", markup=False)
         if certified:
             console.print(f"\n{_CERTIFICATE_HEADING}")
             console.print(_certificate_table(certified))
         for line in [*_violation_texts(surveys, certified), *map(search_text, searches)]:
-            console.print(f"\n{line}", markup=False)
+            for part in f"\n{line}".splitlines():
+                console.print(part, markup=False, soft_wrap=part.startswith("replay: "))  # a call to copy is one line
     return captured.get().rstrip()
+
+
+def overall_verdict(counts: dict[str, int]) -> Verdict:
+    """Return one verdict for all worlds of a statement, from their number by verdict.
+
+    VIOLATED if any world violates the claim; otherwise HOLDS if any world has it; otherwise the commonest of TIGHT,
+    VACUOUS and UNDECIDED; INAPPLICABLE if no world has all assumptions.
+
+    Examples
+    --------
+    >>> overall_verdict({"HOLDS": 2, "VACUOUS": 7}), overall_verdict({"HOLDS": 9, "VIOLATED": 1})
+    (<Verdict.HOLDS: 'HOLDS'>, <Verdict.VIOLATED: 'VIOLATED'>)
+    """
+    if counts.get(Verdict.VIOLATED):
+        return Verdict.VIOLATED
+    if counts.get(Verdict.HOLDS):
+        return Verdict.HOLDS
+    applicable = [one for one in (Verdict.TIGHT, Verdict.VACUOUS, Verdict.UNDECIDED) if counts.get(one)]
+    return max(applicable, key=lambda one: counts[one], default=Verdict.INAPPLICABLE)
 
 
 def search_text(search: SearchResult) -> str:
@@ -81,50 +109,60 @@ def search_text(search: SearchResult) -> str:
     )
 
 
-def _verdict_columns(counts: Sequence[dict[str, int]], *others: str) -> tuple[list[Column], list[list[Text]]]:
-    """Return the headings of the theorem, of each verdict that occurs and of `others`, and the counts as cells."""
-    from rich.table import Column
-    from rich.text import Text
-
-    shown = [v for v in _VERDICT_ORDER if v in _ALWAYS_SHOWN or any(count[v] for count in counts)]
-    names = ["N/A" if v is Verdict.INAPPLICABLE else v.value for v in shown]
-    columns = [Column("theorem", no_wrap=True), *(Column(name, justify="right") for name in (*names, *others))]
-    red = "bold red"
-    cells = [[Text(str(n[v]), style=red if v is Verdict.VIOLATED and n[v] else "") for v in shown] for n in counts]
-    return columns, cells
-
-
 def _survey_table(surveys: Sequence[TheoremSurvey]) -> Table:
     from rich.table import Column
 
-    columns, cells = _verdict_columns([survey.counts for survey in surveys], "slack", "tightness")
-    rows = []
-    for survey, counts in zip(surveys, cells, strict=True):
-        least = survey.smallest
-        slack, world = (f"{least.check.relative_slack:.2g}", least.world) if least else ("–", "–")
-        rows.append((survey.theorem.slug, *counts, slack, f"{survey.tightness:.2f}", world))
-    return borderless_table([*columns, Column("world of smallest slack", overflow="fold")], rows)
+    columns = [
+        Column("number", no_wrap=True),
+        Column("statement", overflow="fold"),
+        Column("verdict", no_wrap=True),
+        Column("worlds", justify="right", no_wrap=True),
+    ]
+    return borderless_table(
+        columns, [(paper_number(one.theorem), one.theorem.slug, *_verdict_cells(one.counts)) for one in surveys]
+    )
+
+
+def _verdict_cells(counts: dict[str, int]) -> tuple[Text, str]:
+    """Return the overall verdict and how many of the applicable worlds have it."""
+    from rich.text import Text
+
+    verdict = overall_verdict(counts)
+    applicable = sum(number for name, number in counts.items() if name != Verdict.INAPPLICABLE)
+    name = "N/A" if verdict is Verdict.INAPPLICABLE else verdict.value
+    shown = Text(name, style="bold red" if verdict is Verdict.VIOLATED else "")
+    return shown, f"{counts.get(verdict, 0) if applicable else 0} of {applicable}"
+
+
+def _details(survey: TheoremSurvey) -> str:
+    """Return the claim, the counts of all verdicts, the smallest slack, and the assumptions that are needed."""
+    theorem, smallest = survey.theorem, survey.smallest
+    counts = ", ".join(f"{survey.counts[one]} {one.value}" for one in _VERDICT_ORDER if survey.counts[one])
+    lines = [theorem.slug, f"  {theorem.statement}", f"  {theorem.reference}", f"  worlds: {counts}"]
+    if smallest is not None:
+        lines.append(f"  smallest slack: {smallest.check.relative_slack:.2g}, {smallest.world}")
+        lines.append(f"  tightness: {survey.tightness:.2f}")
+    lines += [
+        f"  needed: {name}; where only it fails, {one.measured}" for name, one in survey.failing_assumptions.items()
+    ]
+    return "\n".join(lines)
 
 
 def _certificate_table(certified: Sequence[TheoremCertificates]) -> Table:
-    columns, cells = _verdict_columns([one.counts for one in certified], "slack", "most bits")
+    from rich.table import Column
+
     rows = []
-    for one, counts in zip(certified, cells, strict=True):
+    for one in certified:
         positive = [
             c.slack.low for _, c in one.certificates if c.slack.low > 0 and c.verdict is not Verdict.INAPPLICABLE
         ]
         slack = f"{min(positive):.2g}" if positive else "–"
-        bits = str(max(c.bits for _, c in one.certificates)) if one.certificates else "not available"
-        rows.append((one.slug, *counts, slack, bits))
-    return borderless_table(columns, rows)
-
-
-def _assumption_table(surveys: Sequence[TheoremSurvey]) -> Table:
-    from rich.table import Column
-
-    columns = [Column(name, overflow="fold") for name in ("theorem", "assumption", "measured")]
-    rows = [
-        (survey.theorem.slug, name, a.measured) for survey in surveys for name, a in survey.failing_assumptions.items()
+        bits = str(max(c.bits for _, c in one.certificates)) if one.certificates else "–"
+        rows.append((one.slug, *_verdict_cells(one.counts), slack, bits))
+    columns = [
+        Column("statement", overflow="fold"),
+        Column("verdict", no_wrap=True),
+        *(Column(name, justify="right", no_wrap=True) for name in ("worlds", "slack", "bits")),
     ]
     return borderless_table(columns, rows)
 

@@ -18,7 +18,8 @@ Read in this order:
   and projectors; :mod:`~maetheory.theory.example_graphs`: graphs on which statements attain equality;
   :mod:`~maetheory.theory.closed_form_mixture` and :mod:`~maetheory.theory.mask_ratio_sweep`: the spectrum and the
   bounds of one world at every mask ratio.
-- :mod:`~maetheory.theory.statements`: one statement per module; it lists `THEOREMS`.
+- :mod:`~maetheory.theory.statements`: one statement per module; it lists `THEOREMS`, which
+  :mod:`~maetheory.theory.theorem_names` finds by slug or by number of the paper.
 - :mod:`~maetheory.theory.standard_worlds`, :mod:`~maetheory.theory.survey`: fixed worlds, and the summary of all
   theorems on them.
 - :mod:`~maetheory.theory.small_worlds`, :mod:`~maetheory.theory.hard_worlds`, :mod:`~maetheory.theory.falsify`: random

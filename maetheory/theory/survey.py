@@ -18,7 +18,8 @@ from maetheory.core import InputError, Progress, generator, no_progress
 from maetheory.graph import MaskGraph
 from maetheory.theory.small_worlds import draw_world
 from maetheory.theory.standard_worlds import GRAPHS, PREDICTORS, standard_objects
-from maetheory.theory.theorem import Assumption, Check, Theorem, Verdict, find_theorem
+from maetheory.theory.theorem import Assumption, Check, Theorem, Verdict
+from maetheory.theory.theorem_names import find_theorem
 from maetheory.theory.theorem_objects import Objects
 
 STANDARD, TIGHT, BROKEN, RANDOM = "standard", "tight", "broken", "drawn"
@@ -110,14 +111,15 @@ class TheoremSurvey:
 
 
 def select_theorems(theorems: Mapping[str, Theorem], slugs: Iterable[str]) -> tuple[Theorem, ...]:
-    """Return the theorems of these slugs, in this order and each once; all theorems if there are no slugs.
+    """Return the theorems of these names (see `find_theorem`), in this order and each once; all if there are none.
 
     Raises
     ------
     InputError
-        If a slug is unknown; the message lists those that are known.
+        If a name is unknown; the message lists those that are known.
     """
-    return tuple(find_theorem(theorems, slug) for slug in dict.fromkeys(slugs)) or tuple(theorems.values())
+    found = (find_theorem(theorems, slug) for slug in slugs)
+    return tuple({one.slug: one for one in found}.values()) or tuple(theorems.values())
 
 
 def survey(

@@ -28,7 +28,6 @@ __all__ = [
     "Theorem",
     "Verdict",
     "combine",
-    "find_theorem",
 ]
 
 Side = Callable[..., float]
@@ -245,7 +244,8 @@ class Theorem:
     def _evaluate(self, world: dict[str, Any]) -> Check:
         for name, derive in self.derived.items():
             if name not in world:
-                world[name] = call_with_named_objects(derive, world)
+                value = call_with_named_objects(derive, world)
+                world[name] = np.float64(value) if isinstance(value, float) else value
         assumptions = tuple(
             Assumption(name, bool(holds), measured)
             for name, assumption in self.assumptions.items()
@@ -317,13 +317,6 @@ class Theorem:
         return world
 
 
-def find_theorem(theorems: Mapping[str, Theorem], slug: str) -> Theorem:
-    """Return the theorem of this slug; InputError that lists the known slugs if there is none."""
-    if slug not in theorems:
-        raise InputError(f"there is no theorem {slug!r}; the theorems are: {', '.join(theorems)}")
-    return theorems[slug]
-
-
 def _largest_squares_of_rows(world: Objects) -> float:
     """Return the largest sum of squares of a row, summed over the real arrays of a world."""
     arrays = [value for value in world.values() if isinstance(value, np.ndarray) and value.dtype.kind == "f"]
@@ -346,7 +339,7 @@ def _mark_inapplicable_if_squares_overflow_or_underflow(found: Check, flags: set
         note = str(SquaresOverflowError("an intermediate result"))
     elif any(math.isinf(side) for side in sides):
         note = "a side or its scale is infinite: squares overflow, or something is divided by zero"
-    elif "underflow" in flags and found.scale < _LEAST_SCALE:
+    elif "underflow" in flags and not found.scale >= _LEAST_SCALE:  # also where it is not a number, as 0/0 is
         note = "squares underflow: multiply the objects by a common factor, so that their squares stay above 1e-290"
     else:
         return found

@@ -11,8 +11,10 @@ import pytest
 
 from maetheory.cli import run_command
 from maetheory.graph.functionals import mean_square, reconstruction_loss
+from maetheory.reports.theorem_checks import checks_text, overall_verdict
 from maetheory.theory import THEOREMS, Theorem, Verdict, replay
 from maetheory.theory.survey import BROKEN, survey
+from maetheory.theory.theorem_names import paper_number
 
 ALIGNMENT, PAIRS = "reconstruction-bounds-alignment", "pair-error-bounded-by-label-errors"
 
@@ -151,3 +153,51 @@ def test_bad_input_is_one_sentence_and_2(words, sentence, capsys):
     assert captured.out == ""
     assert sentence in captured.err
     assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["theorem 3.4", "Theorem 3.4", "thm. 3.4", "T3.4", "3.4", "equation 7", "eq. (7)", ALIGNMENT.replace("-", "_")],
+)
+def test_a_theorem_is_found_by_its_number_in_the_paper(name, capsys):
+    document = parse_json(answer(capsys, name, ALIGNMENT, "--worlds", "0", "--json"))
+    assert [row["slug"] for row in document["theorems"]] == [ALIGNMENT]  # once, though it is named twice
+
+
+def test_every_theorem_of_the_paper_has_its_own_number():
+    numbers = [number for number in map(paper_number, THEOREMS.values()) if number[0].isdigit() and "," not in number]
+    assert numbers == ["3.2", "3.3", "3.4", "3.5", "3.6", "4.2", "4.1"]
+    assert paper_number(THEOREMS["alignment-split"]) == "3.4, ours"
+    assert paper_number(THEOREMS["probe-residual-bounds-view-error"]) == "4.1, step"
+    assert paper_number(THEOREMS["umae-bounds-spectral-contrast"]) == "§ 4"
+    assert paper_number(THEOREMS["sampled-spectrum-concentrates"]) == "cited"
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("3.9", "3.2, 3.3, 3.4"), ("alignment-splits", "did you mean alignment-split")]
+)
+def test_a_name_that_is_nearly_right_is_refused_with_what_is_near(name, hint, capsys):
+    assert run_command(["check", name]) == 2
+    assert hint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table_fits_the_terminal(width):
+    surveys = survey(tuple(THEOREMS.values()), worlds=0)
+    lines = checks_text(surveys, width=width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert len(lines) < len(THEOREMS) + 10  # a line each, none folded
+    for number, row in zip(map(paper_number, THEOREMS.values()), lines[1:], strict=False):
+        assert row.startswith(number)
+    (few,) = survey([THEOREMS[ALIGNMENT]], worlds=0)
+    text = checks_text([few], width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "".join(THEOREMS[ALIGNMENT].statement.split()) in "".join(text.split())
+
+
+def test_one_violation_among_many_worlds_is_the_verdict():
+    assert overall_verdict({"HOLDS": 99, "VIOLATED": 1}) is Verdict.VIOLATED
+    assert overall_verdict({"HOLDS": 1, "VACUOUS": 99}) is Verdict.HOLDS
+    assert overall_verdict({"TIGHT": 1, "VACUOUS": 9, "INAPPLICABLE": 20}) is Verdict.VACUOUS
+    assert overall_verdict({"TIGHT": 9, "VACUOUS": 1}) is Verdict.TIGHT
+    assert overall_verdict({"INAPPLICABLE": 3}) is Verdict.INAPPLICABLE

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from maetheory.core import InputError
 from maetheory.evaluation.bounds.encoded_graph import EncodedGraph
 from maetheory.theory import THEOREMS, Check, Theorem
+from maetheory.theory.theorem_names import find_theorem
 
 MODEL_OBJECTS = ("features", "h", "h_g", "targets", "weight")
 """Objects of theorems that a trained model provides; the decoder's constant and the masks are computed from them."""
@@ -106,12 +107,11 @@ def _applicable_theorems(encoded_graph: EncodedGraph) -> list[str]:
 
 
 def _find_theorem(slug: str, encoded_graph: EncodedGraph) -> Theorem:
-    if slug not in THEOREMS:
-        raise InputError(f"there is no theorem {slug!r}; the theorems are: {', '.join(THEOREMS)}")
-    missing = [name for name in THEOREMS[slug].objects if name not in _available_objects(encoded_graph)]
+    theorem = find_theorem(THEOREMS, slug)
+    missing = [name for name in theorem.objects if name not in _available_objects(encoded_graph)]
     if missing:
         raise InputError(
-            f"{slug} needs {', '.join(missing)}, which this model does not have; it has "
+            f"{theorem.slug} needs {', '.join(missing)}, which this model does not have; it has "
             f"{', '.join(_available_objects(encoded_graph))}"
         )
-    return THEOREMS[slug]
+    return theorem

@@ -52,7 +52,8 @@ from maetheory.theory.certified.verdicts import (
     violated_by_non_finite,
 )
 from maetheory.theory.statements import THEOREMS
-from maetheory.theory.theorem import Theorem, find_theorem
+from maetheory.theory.theorem import Theorem
+from maetheory.theory.theorem_names import find_theorem
 from maetheory.theory.theorem_objects import call_with_named_objects
 
 MAX_BITS = 424

@@ -54,7 +54,8 @@ from maetheory.theory.statements import (
     uniformity_approximates_coding_rate,
     votes_beat_views_when_errors_scatter,
 )
-from maetheory.theory.theorem import Check, Theorem, find_theorem
+from maetheory.theory.theorem import Check, Theorem
+from maetheory.theory.theorem_names import find_theorem
 
 _PAPER_THEOREMS: tuple[Theorem, ...] = (
     reconstruction_bounds_asymmetric_alignment.THEOREM,
@@ -122,7 +123,7 @@ def check(slug: str, graph: Any = None, **objects: Any) -> Check:
     Parameters
     ----------
     slug : str
-        A key of :data:`THEOREMS`.
+        A key of :data:`THEOREMS`, or a number of the paper such as "3.4".
     graph : MaskGraph, optional
         The world's mask graph; nearly every theorem needs one.
     **objects
