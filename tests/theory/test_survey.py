@@ -7,14 +7,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from maetheory.core import Estimate
+from maetheory.core import Estimate, InputError
 from maetheory.graph import MaskGraph
 from maetheory.theory import Theorem, Verdict
 from maetheory.theory.certified import survey as certified_survey
 from maetheory.theory.certified.survey import TheoremCertificates, certify_theorems
 from maetheory.theory.certified.verdicts import violated_by_non_finite
 from maetheory.theory.statements import THEOREMS
-from maetheory.theory.survey import BROKEN, RANDOM, STANDARD, TIGHT, TheoremSurvey, WorldCheck
+from maetheory.theory.survey import (
+    BROKEN,
+    RANDOM,
+    STANDARD,
+    TIGHT,
+    TheoremSurvey,
+    WorldCheck,
+    select_theorems,
+    survey,
+    survey_worlds,
+)
 from maetheory.theory.theorem import Assumption
 
 SPLIT = THEOREMS["alignment-split"]
@@ -75,6 +85,39 @@ def test_an_assumption_that_fails_is_read_from_the_worlds_that_break_it():
     check = replace(CHECK, assumptions=(fails, met))
     assert surveyed(check, kind=BROKEN).failing_assumptions == {"p": fails}
     assert surveyed(check, kind=STANDARD).failing_assumptions == {}
+
+
+def test_theorems_are_selected_in_order_and_each_once_and_all_by_none():
+    first, second = "irreducible-split", "alignment-split"
+    assert [t.slug for t in select_theorems(THEOREMS, [first, second, first])] == [first, second]
+    assert select_theorems(THEOREMS, []) == tuple(THEOREMS.values())
+
+
+@pytest.mark.parametrize("kind", ["tight", "broken"])
+def test_a_world_of_the_theorem_itself_that_does_not_fit_it_is_an_error(kind):
+    wrong = {**SPLIT.tight(), "h": np.ones((9, 9))}
+    spoiled = replace(SPLIT, tight=lambda: wrong) if kind == "tight" else replace(SPLIT, broken=lambda: {"none": wrong})
+    with pytest.raises(InputError, match="h must have shape"):
+        survey([spoiled], worlds=0)
+
+
+def test_a_world_that_lacks_what_a_theorem_needs_is_left_out():
+    def refuses(graph):
+        if graph.shape[0] > 8:
+            raise InputError("too many views")
+        return 1.0
+
+    small = Theorem("small", "1 >= 0", "nobody", (), lhs=refuses, rhs=lambda: 0.0)
+    sizes = [world.objects["graph"].shape[0] for world in survey_worlds(small, worlds=3)]
+    checks = survey([small], worlds=3)[0].checks
+    assert 0 < len(checks) == sum(size <= 8 for size in sizes) < len(sizes)
+
+
+@pytest.mark.parametrize(("worlds", "seed"), [(-1, 0), (1, -1)])
+def test_a_survey_needs_numbers_that_are_not_negative(worlds, seed):
+    with pytest.raises(InputError, match="must not be negative"):
+        survey([SPLIT], worlds=worlds, seed=seed)
+    assert len(survey([SPLIT], worlds=0, seed=0)[0].checks) + 2 == len(survey([SPLIT], worlds=2, seed=0)[0].checks)
 
 
 def test_one_proved_violation_among_many_certificates_is_reported():

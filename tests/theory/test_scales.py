@@ -1,0 +1,153 @@
+"""Every scale and size is the sum of the terms that cancel, written out: each term is there, with its factor and sign."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from maetheory.graph import MaskGraph
+from maetheory.theory import THEOREMS
+from maetheory.theory.theorem_objects import call_with_named_objects
+
+LIPSCHITZ, WEIGHT, DISTORTION = 1.7, 0.6, 0.35
+
+
+def world():
+    """Objects of one connected graph of four views and three targets, each with a size of its own."""
+    rng = np.random.default_rng(4)
+    joint = np.array([[0.2, 0.05, 0.0], [0.1, 0.15, 0.05], [0.0, 0.1, 0.15], [0.1, 0.0, 0.1]])
+    images = rng.normal(size=(6, 3)) + 1
+    return {
+        "graph": MaskGraph.from_joint(joint, [0, 1, 0, 1]),
+        "features": 3 * rng.normal(size=(4, 2)) + 0.3,
+        "h": 0.7 * rng.normal(size=(4, 2)) + 1,
+        "h_g": 5 * rng.normal(size=(3, 2)),
+        "targets": 11 * rng.normal(size=(3, 2)),
+        "images": images,
+        "visible": np.array([True, False, True]),
+        "encoder": rng.normal(size=(2, 3)),
+        "decoder": rng.normal(size=(3, 2)),
+        "weights": rng.normal(size=(3, 3)),
+        "mask_law": np.array([0.3, 0.7]),
+        "lipschitz": LIPSCHITZ,
+        "weight": WEIGHT,
+        "distortion": DISTORTION,
+        "classes": 3,
+    }
+
+
+def energies(w):
+    """Mean squares and losses by loops over views, targets and pairs."""
+    joint = w["graph"].joint.toarray()
+    d1, d2 = joint.sum(1), joint.sum(0)
+    pairs = joint @ np.diag(1 / d2) @ joint.T
+    n1, n2 = range(len(d1)), range(len(d2))
+    f, h, g, x = w["features"], w["h"], w["h_g"], w["targets"]
+    images, masks = w["images"], np.array([[True, False, True], [False, True, True]])
+    return SimpleNamespace(
+        f=sum(d1[i] * (f[i] ** 2).sum() for i in n1),
+        h=sum(d1[i] * (h[i] ** 2).sum() for i in n1),
+        g=sum(d2[j] * (g[j] ** 2).sum() for j in n2),
+        x=sum(d2[j] * (x[j] ** 2).sum() for j in n2),
+        pull=sum(pairs[i, k] * ((f[i] - f[k]) ** 2).sum() for i in n1 for k in n1),
+        push=sum(pairs[i, k] * ((h[i] - h[k]) ** 2).sum() for i in n1 for k in n1),
+        agree=sum(pairs[i, k] * h[i] @ h[k] for i in n1 for k in n1),
+        miss=sum(d2[j] * ((g[j] - x[j]) ** 2).sum() for j in n2),
+        loss=sum(joint[i, j] * ((h[i] - x[j]) ** 2).sum() for i in n1 for j in n2),
+        spread=sum(d1[i] * d1[k] * (f[i] @ f[k]) ** 2 for i in n1 for k in n1),
+        frobenius=sum(pairs[i, k] ** 2 / (d1[i] * d1[k]) for i in n1 for k in n1),
+        images=(images**2).sum() / len(images),
+        rebuilt=sum(((w["decoder"] @ (w["encoder"] @ (image * w["visible"]))) ** 2).sum() for image in images) / 6,
+        shared=[
+            sum(q * ((w_ @ (image * m)) ** 2).sum() for q, m in zip(w["mask_law"], masks) for image in images) / 6
+            for w_ in (w["weights"], w["decoder"] @ w["encoder"])
+        ],
+    )
+
+
+STRETCH = 2 * LIPSCHITZ * WEIGHT
+ONE = (lambda e: 1.0, None, None)
+PROBE = (None, lambda e: 1.0, None)
+REBUILT = (None, lambda e: e.h + e.x, None)
+NOTHING = (None, None, None)
+CONTRAST = (lambda e: e.frobenius + e.f**2, None, None)
+RATE = (lambda e: e.f / DISTORTION, None, None)
+
+# Scale, size and common term of each theorem, by its slug.
+EXPECTED = {
+    "reconstruction-bounds-asymmetric-alignment": (lambda e: 1 + e.h + e.g + e.x, None, None),
+    "asymmetric-alignment-bounds-alignment": (lambda e: 1 + e.agree + e.g, lambda e: 1 + e.h + e.g, None),
+    "reconstruction-bounds-alignment": (lambda e: e.push / 4 + e.miss, lambda e: e.h + e.g + e.x, None),
+    "reconstruction-bounds-encoder-alignment": (
+        lambda e: e.pull / (4 * LIPSCHITZ) + e.miss,
+        lambda e: e.h + e.g + e.x + e.f / LIPSCHITZ,
+        None,
+    ),
+    "full-collapse-costs-variance": REBUILT,
+    "full-collapse-costs-variance-given-the-mask": REBUILT,
+    "spectral-contrast-is-factorisation": CONTRAST,
+    "spectral-contrast-is-bounded-by-eigenvalues": CONTRAST,
+    "umae-bounds-spectral-contrast": (
+        lambda e: e.pull / (4 * LIPSCHITZ) + e.miss,
+        lambda e: e.h + e.g + e.x + e.f / (2 * LIPSCHITZ),
+        lambda e: WEIGHT * e.spread,
+    ),
+    "umae-bounded-by-graph-tail": NOTHING,
+    "factorisation-bounds-probe-residual": PROBE,
+    "probe-residual-bounds-view-error": PROBE,
+    "probe-residual-bounds-image-error": PROBE,
+    "umae-bounds-downstream-error": NOTHING,
+    "umae-downstream-bound-exceeds-six": NOTHING,
+    "pair-error-bounded-by-label-errors": NOTHING,
+    "alignment-split": REBUILT,
+    "reconstruction-bounds-encoder-alignment-sharply": (None, lambda e: e.h + e.x + e.f / LIPSCHITZ, None),
+    "excess-factorisation-bounded-by-umae": (
+        lambda e: e.frobenius + 2 * LIPSCHITZ * STRETCH * e.loss + 2 * STRETCH * e.f + (STRETCH * e.f) ** 2,
+        None,
+        None,
+    ),
+    "irreducible-split": REBUILT,
+    "perfect-alignment-is-constant-on-components": (None, lambda e: e.h, None),
+    "constant-on-components-is-perfect-alignment": (None, lambda e: e.h, None),
+    "aligned-features-have-rank-of-components": NOTHING,
+    "effective-rank-of-the-minimiser-grows": NOTHING,
+    "participation-ratio-of-the-minimiser-grows": NOTHING,
+    "stable-rank-of-the-minimiser-grows": NOTHING,
+    "spectral-features-bound-downstream-error": PROBE,
+    "excess-loss-bounds-downstream-error": PROBE,
+    "certificate-bounds-downstream-error": PROBE,
+    "votes-beat-views-when-errors-scatter": NOTHING,
+    "label-error-alone-is-not-enough": ONE,
+    "pair-error-lower-bound": NOTHING,
+    "data-processing-shrinks-spectrum": ONE,
+    "channels-on-both-sides-shrink-singular-values": ONE,
+    "data-processing-raises-pair-error": NOTHING,
+    "linear-decoder-optimum": REBUILT,
+    "linear-decoder-optimum-given-features": REBUILT,
+    "linear-decoder-loss": (lambda e: e.h + e.x, None, None),
+    "linear-mae-optimum": (None, lambda e: e.images + e.rebuilt, None),
+    "shared-linear-mae-optimum": (None, lambda e: e.images + e.shared[0], None),
+    "shared-linear-mae-bounded-mask-by-mask": (None, lambda e: e.images + e.shared[1], None),
+    "uniformity-approximates-coding-rate": RATE,
+    "uniformity-approximates-coding-rate-from-above": RATE,
+    "mask-ratio-duality": ONE,
+    "label-error-grows-with-mask-ratio": NOTHING,
+    "sampled-spectrum-concentrates": ONE,
+    "unseen-component-costs-one": NOTHING,
+    "sampled-spectrum-is-biased-upward": ONE,
+}
+
+
+@pytest.mark.parametrize("slug", EXPECTED)
+def test_what_cancels_is_measured_by_its_terms(slug):
+    theorem, objects = THEOREMS[slug], world()
+    terms = energies(objects)
+    if "mask_law" in theorem.objects:
+        objects["visible"] = np.array([[True, False, True], [False, True, True]])
+    for function, expected in zip((theorem.scale, theorem.size, theorem.common), EXPECTED[slug], strict=True):
+        assert (function is None) == (expected is None)
+        if function is not None:
+            found = abs(float(call_with_named_objects(function, objects)))
+            assert found == pytest.approx(expected(terms), rel=1e-12)
