@@ -10,7 +10,7 @@ the loaders it calls:
   than eight bits, `stream` reads large folders in batches; `pillow_images` takes images that are open already.
 
 `finite_world` and `worlds` are explicit distributions over images whose spectra or label errors are known;
-`world_images` samples image sets from them. `paper` holds the published numbers.
+`world_images` samples image sets from them. `paper` holds the published numbers, `wordnet_names` English class names.
 
 >>> from maetheory.data import load_images, worlds
 >>> load_images("digits", limit=100)

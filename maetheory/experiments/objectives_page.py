@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,22 @@ import pandas as pd
 
 from maetheory import figures
 from maetheory.core import provenance
+from maetheory.data.paper import paper_numbers
 from maetheory.evaluation import encode
 from maetheory.experiments.experiment import Cell
 from maetheory.experiments.models import load_cell_model_on_device, run_folder
 from maetheory.experiments.presentation import MeasuredExperiment, Presentation
-from maetheory.reports import Section, accuracy_table, format_mean_and_std, format_percent, mean_and_std, write_page
+from maetheory.figures.tsne import class_separation
+from maetheory.reports import (
+    Section,
+    accuracy_table,
+    claim_verdicts,
+    format_mean_and_std,
+    format_percent,
+    mean_and_std,
+    write_page,
+)
+from maetheory.reports.claims import looks_sentence
 from maetheory.reports.tables import TASK_METRICS
 from maetheory.training.logbook import read_log
 
@@ -29,9 +40,9 @@ def present_objectives(measured: MeasuredExperiment) -> Presentation:
         ]
         for cell in _trained_cells(measured)
     }
-    drawn = _draw_figures(features, logs, measured)
+    drawn, separation = _draw_figures(features, logs, measured)
     sentence = summary_sentence(measured.ledger)
-    return Presentation(_write_html_report(measured, drawn, sentence), tuple(drawn), sentence)
+    return Presentation(_write_html_report(measured, drawn, sentence, separation), tuple(drawn), sentence)
 
 
 def _trained_cells(measured: MeasuredExperiment) -> list[Cell]:
@@ -50,7 +61,8 @@ def _cls_features_by_cell(measured: MeasuredExperiment) -> dict[str, list[np.nda
 
 def _draw_figures(
     features: dict[str, list[np.ndarray]], logs: dict[str, list[Any]], measured: MeasuredExperiment
-) -> list[Path]:
+) -> tuple[list[Path], dict[str, float]]:
+    """Draw the figures; return their files, and how well the t-SNE plane separates the classes by objective."""
     from matplotlib import pyplot as plt
 
     drawn, folder = [], measured.figures
@@ -61,9 +73,8 @@ def _draw_figures(
         figures.draw_log_spectra(list(axes), frame)
         drawn += figures.save_figure(figure, frame, folder, "log_singular_values")
         frame = figures.effective_ranks(features)
-        figure, axes = plt.subplots(
-            1, 2, figsize=(3.1 + 0.8 * len(names), 3), layout="constrained", width_ratios=[len(features), 3]
-        )
+        bars = len(features)
+        figure, axes = plt.subplots(1, 2, figsize=(2.3 + 0.9 * bars, 3), layout="constrained", width_ratios=[bars, 3])
         figures.draw_effective_ranks(list(axes), frame)
         drawn += figures.save_figure(figure, frame, folder, "effective_rank")
         frame = figures.training_curves(logs)
@@ -77,7 +88,7 @@ def _draw_figures(
         }
         figures.draw_tsne(dict(zip(names, axes, strict=True)), frame, accuracies, measured.test.class_names)
         drawn += figures.save_figure(figure, frame, folder, "feature_scatter")
-    return drawn
+    return drawn, class_separation(frame)
 
 
 def _metric_values(ledger: pd.DataFrame, objective: str, metric: str, readout: str = "cls") -> Sequence[float]:
@@ -91,7 +102,27 @@ def summary_sentence(ledger: pd.DataFrame) -> str:
     sentences = [_pair_sentence(ledger, pair) for pair in pairs]
     seeds = ledger.seed.nunique()
     last = "One seed, so the spread over seeds is unknown." if seeds < 2 else f"{seeds} seeds each."
-    return "effective rank of cls features: " + " ".join([*sentences, last])
+    return "effective rank of cls features: " + " ".join(
+        part for part in (*sentences, untrained_rank_sentence(ledger), last) if part
+    )
+
+
+def untrained_rank_sentence(ledger: pd.DataFrame) -> str:
+    """Return whether MAE's effective rank is below that of untrained networks, as in the paper's Figure 1(c)."""
+    untrained, trained = (_metric_values(ledger, name, "effective_rank") for name in ("random", "MAE"))
+    if not len(untrained) or not len(trained):
+        return ""
+    paper = paper_numbers("figure1c").set_index("objective").effective_rank
+    if max(trained) < min(untrained):
+        finding, beside = "falls below", "as in"
+    elif min(trained) > max(untrained):
+        finding, beside = "rises above", "opposite to"
+    else:
+        finding, beside = "is not separated by the seeds from", "unlike"
+    return (
+        f"MAE's {finding} that of untrained networks ({np.mean(trained):.1f} and {np.mean(untrained):.1f}), {beside} "
+        f"the paper ({paper['MAE']:.2f} and {paper['random']:.2f})."
+    )
 
 
 def _pair_sentence(ledger: pd.DataFrame, plain: str) -> str:
@@ -119,6 +150,14 @@ def _metric_table(ledger: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).fillna("–")
 
 
+def _verdict_table(ledger: pd.DataFrame) -> pd.DataFrame:
+    table = claim_verdicts(ledger)
+    table["difference"] = [
+        f"{row.difference:+.2f} ± {row.error:.2g}" if np.isfinite(row.error) else "–" for row in table.itertuples()
+    ]
+    return table[["claim", "readout", "difference", "rule", "verdict"]]
+
+
 def _probe_recipes(ledger: pd.DataFrame) -> str:
     """Return one sentence for each task of the paper: its recipe here."""
     first = ledger.drop_duplicates("metric").set_index("metric").recipe
@@ -127,7 +166,22 @@ def _probe_recipes(ledger: pd.DataFrame) -> str:
     )
 
 
-def _write_html_report(measured: MeasuredExperiment, drawn: Sequence[Path], sentence: str) -> Path:
+def _separation_sentence(separation: Mapping[str, float]) -> str:
+    """Return the silhouette of the classes in the plane of each objective, and which objective separates them best."""
+    known = {name: value for name, value in separation.items() if np.isfinite(value)}
+    if not known:
+        return ""
+    listed = ", ".join(f"{name} {value:.2f}" for name, value in known.items())
+    best = max(known, key=lambda name: known[name])
+    return (
+        f"Silhouette of the classes in the plane (1: apart; 0 or less: mixed): {listed}; here {best} separates them "
+        "most. One seed, and t-SNE keeps neighbours only: the linear probe decides."
+    )
+
+
+def _write_html_report(
+    measured: MeasuredExperiment, drawn: Sequence[Path], sentence: str, separation: Mapping[str, float]
+) -> Path:
     experiment, ledger, test = measured.experiment, measured.ledger, measured.test
     pictures = {path.stem: path for path in drawn if path.suffix == ".png"}
     recipes = {cell.name: cell.recipe for cell in _trained_cells(measured)}
@@ -158,7 +212,7 @@ def _write_html_report(measured: MeasuredExperiment, drawn: Sequence[Path], sent
         ),
         Section(
             "t-SNE of the features",
-            "t-SNE of the test features of the first seed, coloured by class.",
+            f"t-SNE of the test features of the first seed, coloured by class. {_separation_sentence(separation)}",
             [(pictures["feature_scatter"], "t-SNE of trained features")],
         ),
         Section(
@@ -166,6 +220,12 @@ def _write_html_report(measured: MeasuredExperiment, drawn: Sequence[Path], sent
             f"Percent; ± is the standard deviation over seeds. {_probe_recipes(ledger)} The paper's "
             "probing recipe is not stated; its models are larger and were trained longer on more images.",
             tables=[accuracy_table(ledger, dataset=test.name)],
+        ),
+        Section(
+            "Verdicts",
+            "Difference of means over seeds, paired by seed and test image; percentage points for accuracies. "
+            f"{looks_sentence()} Confirmed: the whole interval is above 0; refuted: below 0.",
+            tables=[_verdict_table(ledger)],
         ),
         Section(
             "All metrics",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -15,21 +16,32 @@ from maetheory.figures.toy_runs import checks_through_training
 
 PANELS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "reconstruction-bounds-asymmetric-alignment": ("Theorem 3.2, unit norms", "linear"),
-        "asymmetric-alignment-bounds-alignment": ("Theorem 3.3, unit norms", "linear"),
-        "reconstruction-bounds-alignment": ("Theorem 3.4", "symlog"),
-        "alignment-split": ("S1, alignment split", "log"),
-        "reconstruction-bounds-encoder-alignment": ("Theorem 3.5", "linear"),
-        "reconstruction-bounds-encoder-alignment-sharply": ("S1, encoder", "log"),
-        "irreducible-split": ("irreducible + excess loss", "log"),
-        "umae-bounds-spectral-contrast": ("Section 4, contrastive", "linear"),
-        "umae-bounded-by-graph-tail": ("Theorem 4.2", "linear"),
-        "effective-rank-grows-with-uniformity": ("S2, effective rank", "log"),
-        "excess-factorisation-bounded-by-umae": ("excess contrastive loss", "log"),
-        "umae-bounds-downstream-error": ("Theorem 4.1", "log"),
+        "reconstruction-bounds-asymmetric-alignment": (
+            "Theorem 3.2, unit norms:\nloss ≥ asymmetric alignment",
+            "linear",
+        ),
+        "asymmetric-alignment-bounds-alignment": (
+            "Theorem 3.3, unit norms:\nasymmetric ≥ symmetric alignment",
+            "linear",
+        ),
+        "reconstruction-bounds-alignment": ("Theorem 3.4: reconstruction\n≥ alignment", "symlog"),
+        "alignment-split": ("reconstruction =\nalignment + bias", "log"),
+        "reconstruction-bounds-encoder-alignment": ("Theorem 3.5: reconstruction\n≥ encoder's alignment", "linear"),
+        "reconstruction-bounds-encoder-alignment-sharply": ("reconstruction ≥ encoder's\nalignment, sharper", "log"),
+        "irreducible-split": ("reconstruction =\nirreducible + excess loss", "log"),
+        "umae-bounds-spectral-contrast": ("Section 4: U-MAE loss\n≥ spectral contrast", "linear"),
+        "umae-bounded-by-graph-tail": ("Theorem 4.2: U-MAE loss\n≥ tail of the graph", "linear"),
+        "effective-rank-grows-with-uniformity": ("U-MAE loss ≥ closed form,\nwhose rank grows with λ", "log"),
+        "excess-factorisation-bounded-by-umae": ("excess contrast\n≤ excess U-MAE loss", "log"),
+        "umae-bounds-downstream-error": ("Theorem 4.1: downstream error\n≤ spectrum of the graph", "log"),
     }
 )
-"""Title and y scale of the panel of each theorem; numbered theorems are the paper's, S1 and S2 are of this project."""
+"""Title and y scale of the panel of each theorem; numbered ones are the paper's, the others of this project."""
+
+LINES: Mapping[str, dict[str, Any]] = MappingProxyType(
+    {"MAE": {"width": 2.6, "size": 26, "alpha": 0.55}, "U-MAE": {"width": 1.0, "size": 8, "alpha": 1.0}}
+)
+"""Width of lines and area of markers; the wide line of MAE shows on both sides of that of U-MAE where they coincide."""
 
 
 def bounds_through_training(*, epochs: int | None = None, n_measurements: int = 14, seed: int = 0) -> pd.DataFrame:
@@ -65,9 +77,9 @@ def draw_bounds_through_training(axes: Sequence[Axes], frame: pd.DataFrame) -> N
     for ax, (slug, (title, scale)) in zip(axes, PANELS.items(), strict=True):
         part = frame[frame.slug == slug]
         for objective, run in part.groupby("objective", sort=False):
-            _draw_sides(ax, run, COLOURS[str(objective)])
+            _draw_sides(ax, run, str(objective))
             if slug == "alignment-split":
-                ax.plot(run.step, run.alignment, color=COLOURS[str(objective)], lw=0.7)
+                ax.plot(run.step, run.alignment, color=COLOURS[str(objective)], lw=0.7, ls="-.")
                 ax.plot(run.step, run.bias, color=COLOURS[str(objective)], lw=0.7, ls=":")
         set_step_axis(ax, [0, 1, 10, 100])
         ax.set_yscale(scale, **({"linthresh": 0.1} if scale == "symlog" else {}))
@@ -78,15 +90,22 @@ def draw_bounds_through_training(axes: Sequence[Axes], frame: pd.DataFrame) -> N
     _draw_legend(axes[0], frame)
 
 
-def _draw_sides(ax: Axes, run: pd.DataFrame, colour: str) -> None:
-    ax.plot(run.step, run.lhs, color=colour, lw=1.3)
-    ax.plot(run.step, run.rhs, color=colour, lw=1.0, ls="--")
+def _draw_sides(ax: Axes, run: pd.DataFrame, objective: str) -> None:
+    line, colour = LINES[objective], COLOURS[objective]
+    ax.plot(run.step, run.lhs, color=colour, lw=line["width"], alpha=line["alpha"])
+    ax.plot(run.step, run.rhs, color=colour, lw=line["width"], alpha=line["alpha"], ls="--")
     for verdict, points in run.groupby("verdict"):
-        ax.scatter(points.step, points.rhs, s=9, color=colour, marker=VERDICT_STYLES[str(verdict)][1], lw=0.7, zorder=3)
+        marker = VERDICT_STYLES[str(verdict)][1]
+        ax.scatter(
+            points.step, points.rhs, s=line["size"], color=colour, alpha=line["alpha"], marker=marker, lw=1, zorder=3
+        )
 
 
 def _draw_legend(ax: Axes, frame: pd.DataFrame) -> None:
-    lines = [Line2D([], [], color=COLOURS[name], lw=1.3, label=name) for name in frame.objective.unique()]
+    lines = [
+        Line2D([], [], color=COLOURS[name], lw=LINES[name]["width"], alpha=LINES[name]["alpha"], label=name)
+        for name in frame.objective.unique()
+    ]
     sides = [
         Line2D([], [], color="black", lw=1.3, label="left-hand side"),
         Line2D([], [], color="black", lw=1.0, ls="--", label="right-hand side"),
@@ -97,7 +116,7 @@ def _draw_legend(ax: Axes, frame: pd.DataFrame) -> None:
         if name in set(frame.verdict)
     ]
     parts = [
-        Line2D([], [], color="black", lw=0.7, label="S1: alignment"),
-        Line2D([], [], color="black", lw=0.7, ls=":", label="S1: bias"),
+        Line2D([], [], color="black", lw=0.7, ls="-.", label="its alignment"),
+        Line2D([], [], color="black", lw=0.7, ls=":", label="its bias"),
     ]
     ax.figure.legend(handles=[*lines, *sides, *parts, *marks], loc="outside lower center", ncols=5, fontsize=8)

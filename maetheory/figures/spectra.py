@@ -73,7 +73,7 @@ def without_null_direction(values: pd.Series) -> pd.Series:
 
 
 def draw_log_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
-    """Draw Figure 1(b) on two axes, ours and the paper's: a line per objective, shaded range over seeds.
+    """Draw Figure 1(b) on two axes of one scale, ours and the paper's: a line per objective, shaded range over seeds.
 
     The null direction of a final LayerNorm is left out, and the label of the axis says so.
     """
@@ -90,6 +90,12 @@ def draw_log_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
         ax.set(
             xlabel="index of singular value" + ("\n(null direction of the final norm left out)" if left_out else ""),
             title=_panel_title(source, "Fig. 1(b), digitised"),
+        )
+    margin = 0.05 * (kept.log_singular_value.max() - kept.log_singular_value.min())
+    for ax in axes:
+        ax.set(
+            xlim=(-3, kept["index"].max() + 3),
+            ylim=(kept.log_singular_value.min() - margin, kept.log_singular_value.max() + margin),
         )
     axes[0].set_ylabel("ln(singular value / √N)")
     axes[1].set_ylabel("ln(singular value)")
@@ -145,7 +151,7 @@ def with_normal_initialisation(frame: pd.DataFrame, ranks: Sequence[float]) -> p
 
 
 def draw_effective_ranks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
-    """Draw Figure 1(c) on two axes: ours (bars: mean, points: seeds) and the paper's."""
+    """Draw Figure 1(c) on two axes of one scale: ours (bars: mean, points: seeds), the paper's as printed."""
     for ax, source in zip(axes, (OURS, PAPER), strict=True):
         part = frame[frame.source == source]
         means = part.groupby("objective", sort=False).effective_rank.mean()
@@ -157,7 +163,7 @@ def draw_effective_ranks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
         tops = part.groupby("objective", sort=False).effective_rank.max()
         for position, (value, top) in enumerate(zip(means, tops, strict=True)):
             ax.annotate(
-                f"{value:.1f}",
+                f"{value:.1f}" if source == OURS else f"{value:.2f}",
                 (position, top),
                 ha="center",
                 va="bottom",
@@ -166,7 +172,7 @@ def draw_effective_ranks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
                 fontsize=8,
             )
         ax.set_xticks(range(len(means)), [str(name).replace(", ", "\n") for name in means.index])
-        ax.set_ylim(0, float(part.effective_rank.max()) * 1.18)
+        ax.set_ylim(0, float(frame.effective_rank.max()) * 1.18)
         ax.grid(axis="x", visible=False)
         ax.set(title=_panel_title(source, "Fig. 1(c)"))
     axes[0].set_ylabel("effective rank")

@@ -63,7 +63,7 @@ THEORY_FIGURES: Mapping[str, FigureSpec] = MappingProxyType(
         "downstream_bounds": FigureSpec(downstream_bounds, draw_downstream_bounds, (6.5, 2.9), n_panels=3),
         "sampled_graph": FigureSpec(sampled_graph_estimates, draw_sampled_graphs, (6.5, 2.7), n_panels=4),
         "bounds_through_training": FigureSpec(
-            bounds_through_training, draw_bounds_through_training, (6.5, 6.0), n_panels=12, n_rows=3
+            bounds_through_training, draw_bounds_through_training, (8.0, 6.8), n_panels=12, n_rows=3
         ),
         "trained_spectrum": FigureSpec(trained_spectra, draw_trained_spectra, (6.5, 5.4), n_panels=4, n_rows=2),
         "downstream_through_training": FigureSpec(

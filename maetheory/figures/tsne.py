@@ -8,9 +8,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from sklearn.manifold import TSNE
+from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import StandardScaler
 
-MARKERS = "o^sDvP*X<>"  # one marker per ten classes, which ten colours distinguish
+from maetheory.data.wordnet_names import class_title
+from maetheory.figures.style import plain_label
+
+MARKERS = "o^sDv"  # of classes with neighbouring hues, where there are more than ten
 
 
 def tsne_embedding(
@@ -44,19 +48,52 @@ def tsne_embedding(
     return pd.concat(parts, ignore_index=True)
 
 
+def class_separation(frame: pd.DataFrame) -> dict[str, float]:
+    """Return the silhouette (Rousseeuw 1987) of the classes in the plane of each objective: 1 apart, 0 or less mixed.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As `tsne_embedding` returns it.
+
+    Returns
+    -------
+    dict from objective to silhouette, in [-1, 1]
+        NaN where there are fewer than two classes, or as many as images.
+    """
+    return {
+        str(objective): float(silhouette_score(part[["x", "y"]], part.label))
+        if 2 <= part.label.nunique() < len(part)
+        else float("nan")
+        for objective, part in frame.groupby("objective", sort=False)
+    }
+
+
 def draw_tsne(
     axes: Mapping[str, Axes], frame: pd.DataFrame, accuracy: Mapping[str, str], names: Sequence[str] = ()
 ) -> None:
-    """Draw the embedding of each objective with its linear-probe accuracy, and one legend of classes."""
+    """Draw the embedding of each objective with its linear-probe accuracy, and one legend of classes.
+
+    Up to ten classes have the ten colours of Matplotlib, more have evenly spaced hues (HUSL, from seaborn) and markers
+    that differ between neighbours.
+    """
+    from seaborn import husl_palette  # takes a second to import
+
     classes = sorted(frame.label.unique())
+    few = len(classes) <= 10
+    colours = [f"C{position}" for position in range(10)] if few else husl_palette(len(classes), s=0.85, l=0.55)
     for objective, ax in axes.items():
         part = frame[frame.objective == objective]
         for position, label in enumerate(classes):
             here = part[part.label == label]
-            name = names[label] if names else str(label)
-            marker = MARKERS[position // 10 % len(MARKERS)]
             ax.scatter(
-                here.x, here.y, color=f"C{position % 10}", marker=marker, s=6 if position < 10 else 11, lw=0, label=name
+                here.x,
+                here.y,
+                color=colours[position],
+                marker="o" if few else MARKERS[position % len(MARKERS)],
+                s=6 if few else 10,
+                lw=0,
+                label=plain_label(class_title(names[label])) if names else str(label),
             )
         ax.set(xticks=[], yticks=[], title=objective, xlabel=f"linear probe {accuracy[objective]}")
         ax.grid(visible=False)
