@@ -110,8 +110,7 @@ def _symbol_frequencies(graph: MaskGraph, size: int) -> np.ndarray:
     assert graph.view_contents is not None
     counts = (graph.view_contents.symbols[:, :, None] == np.arange(size)).sum(1)  # (N1, w, size) -> (N1, size)
     shown = graph.image_views @ counts  # (S, N1) @ (N1, size)
-    total = shown.sum(1, keepdims=True)
-    return np.divide(shown, total, out=np.zeros_like(shown), where=total > 0)
+    return np.asarray(shown / shown.sum(1, keepdims=True))  # every view shows a patch
 
 
 def _same_positions(graph: MaskGraph, hides_more: MaskGraph) -> tuple[bool, str]:
