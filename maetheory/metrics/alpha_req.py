@@ -92,7 +92,7 @@ def alpha_req(Z: Any, *, ranks: tuple[int, int] | None = None, convention: str |
     values = singular_values(Z, centred=True)[: row_count(Z) - 1]  # centring takes one direction from few rows
     possible, values = len(values), values[: _count_without_null_directions(values, frobenius_norm(Z), column_count(Z))]
     logs = 2 * np.log(values) - np.log(row_count(Z) - 1)  # of the covariance eigenvalues
-    log_error = -np.log1p([-relative_squaring_error(Z, centred=True, top=value) for value in values])
+    log_error = -np.log1p(np.zeros(len(values)) - relative_squaring_error(Z, centred=True, top=values))
     sweep = tuple((span, _fit_power_law(logs, log_error, *span).alpha) for span in RANGES)
     left_out = max(0, min(int(last), possible) - max(len(values), int(first) - 1))
     return replace(_fit_power_law(logs, log_error, int(first), int(last)), sweep=sweep, left_out=left_out)

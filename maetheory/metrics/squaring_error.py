@@ -22,8 +22,8 @@ def with_squaring_error(Z: Any, value: float, error: float) -> float:
     return Estimate(value, float(error) if np.isfinite(value) and not np.isnan(error) else float("inf"))
 
 
-def relative_squaring_error(Z: Any, *, normalized: bool = False, centred: bool = False, top: float = 1.0) -> float:
-    """Return ``δ / top²`` for the largest singular value `top`; 0 for arrays.
+def relative_squaring_error(Z: Any, *, normalized: bool = False, centred: bool = False, top: Any = 1.0) -> Any:
+    """Return ``δ / top²`` for the singular value `top`, or for each of an array of them; 0 for arrays of features.
 
     δ is that of unit rows if `normalized`, and that of centred rows if `centred`.
     """

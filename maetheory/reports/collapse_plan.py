@@ -13,12 +13,12 @@ from maetheory.checkpoints import LoadReport
 from maetheory.checkpoints.initialisations import initialisation_rules_of
 from maetheory.core import Progress
 from maetheory.evaluation.collapse.metric_specs import QUICK_METRICS, VIEW_METRICS
-from maetheory.evaluation.features.feature_sets import collect_features
+from maetheory.evaluation.features.feature_sets import MAX_ROWS_IN_MEMORY, collect_features
 from maetheory.evaluation.features.forward_operations import forward_operations
 from maetheory.evaluation.features.masked_views import MASK_RATIO, N_VIEWS, n_images_for_views
 
 FULL_INITIALISATIONS, QUICK_INITIALISATIONS = 5, 3
-COMPARISON_SHARE = 0.4  # of a pass over all images, which a quick comparison with untrained networks may take
+COMPARISON_SHARE = 0.36  # of a pass over all images, which a quick comparison with untrained networks may take
 COMPARISON_OPERATIONS = 2e11  # floating-point operations, a second or two of a CPU core, which it may take in any case
 OPERATIONS_FOR_ENOUGH = 2e12  # 20 seconds or less, which it may take for as many images as the next line says
 ENOUGH_COMPARED_IMAGES, MIN_COMPARED_IMAGES = 400, 40
@@ -80,18 +80,20 @@ class CollapsePlan:
         Number of images that these and the checkpoint are compared on.
     view_passes : int
         Images encoded under masks, by the checkpoint and by untrained networks of its own rule.
+    encoded_again : int, default 0
+        Images that the checkpoint itself encodes once more for the comparison, because features were not kept.
     """
 
     images: int
     networks: int
     untrained_images: int
     view_passes: int
+    encoded_again: int = 0
 
     @property
     def image_passes(self) -> int:
         """Images encoded by the checkpoint and by untrained networks, those under masks included."""
-        on_subset = self.untrained_images < self.images
-        return self.images + self.untrained_images * (self.networks + on_subset) + self.view_passes
+        return self.images + self.encoded_again + self.untrained_images * self.networks + self.view_passes
 
     def seconds(self, per_image: float) -> float:
         """Return the seconds of all passes, given those of one; under masks a quarter of the patches is encoded."""
@@ -109,7 +111,14 @@ class CollapsePlan:
         )
 
 
-def plan_collapse(report: LoadReport, n_images: int, effort: Effort, *, shared: bool = False) -> CollapsePlan:
+def plan_collapse(
+    report: LoadReport,
+    n_images: int,
+    effort: Effort,
+    *,
+    readouts: Sequence[str] | None = None,
+    shared: bool = False,
+) -> CollapsePlan:
     """Return what measuring a checkpoint takes.
 
     Parameters
@@ -117,6 +126,8 @@ def plan_collapse(report: LoadReport, n_images: int, effort: Effort, *, shared: 
     report : LoadReport
     n_images : int
     effort : Effort
+    readouts : sequence of str, optional
+        As for `collect_features`, which keeps no features of all tokens.
     shared : bool
         Whether the untrained networks were measured with another checkpoint already.
     """
@@ -127,13 +138,15 @@ def plan_collapse(report: LoadReport, n_images: int, effort: Effort, *, shared: 
     if any(name in (effort.metrics or VIEW_METRICS) for name in VIEW_METRICS):
         with_views = 1 + (effort.initialisations if untrained == n_images and not shared else 0)
         views = N_VIEWS * n_images_for_views(n_images, report.config.width) * with_views
-    return CollapsePlan(n_images, 0 if shared else networks, untrained, views)
+    kept = n_images <= MAX_ROWS_IN_MEMORY and "tokens" not in (readouts or ())
+    again = untrained if untrained < n_images and not kept else 0
+    return CollapsePlan(n_images, 0 if shared else networks, untrained, views, again)
 
 
 def compared_images(n_images: int, networks: int, operations: float) -> int:
     """Return the number of images that a checkpoint and its untrained networks are compared on in a quick report.
 
-    Together they take the largest of three amounts of work: `COMPARISON_SHARE` of a pass over all images,
+    These networks take the largest of three amounts of work: `COMPARISON_SHARE` of a pass over all images,
     `COMPARISON_OPERATIONS`, and `OPERATIONS_FOR_ENOUGH` as far as `ENOUGH_COMPARED_IMAGES` need them.
 
     Examples
@@ -141,11 +154,11 @@ def compared_images(n_images: int, networks: int, operations: float) -> int:
     >>> compared_images(1000, 9, 3.5e10), compared_images(10_000, 9, 7e8), compared_images(360, 7, 1e7)
     (40, 400, 360)
     >>> compared_images(1000, 7, 7e8), compared_images(1000, 7, 1e8)
-    (357, 400)
+    (400, 400)
     """
-    enough = min(OPERATIONS_FOR_ENOUGH / operations, ENOUGH_COMPARED_IMAGES * (networks + 1))
+    enough = min(OPERATIONS_FOR_ENOUGH / operations, ENOUGH_COMPARED_IMAGES * networks)
     passes = max(COMPARISON_SHARE * n_images, COMPARISON_OPERATIONS / operations, enough)
-    return min(n_images, max(MIN_COMPARED_IMAGES, int(passes / (networks + 1))))
+    return min(n_images, max(MIN_COMPARED_IMAGES, int(passes / networks)))
 
 
 def default_limit(reports: Sequence[LoadReport]) -> int:

@@ -151,7 +151,7 @@ def diagnose(
         with _name_file_in_errors(path):
             encoder, report = load_checkpoint(path, **load_options)
             key = (architecture_key(encoder), decoding)
-            plan = plan_collapse(report, len(chosen), effort, shared=key in untrained)
+            plan = plan_collapse(report, len(chosen), effort, readouts=options["readouts"], shared=key in untrained)
             seconds = seconds_per_image(
                 encoder,
                 chosen,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,8 +46,10 @@ def test_operations_are_those_that_torch_counts(depth: int) -> None:
 
 
 def test_the_comparison_takes_a_share_of_a_pass_or_little_in_any_case() -> None:
-    assert compared_images(10_000, 9, 1e10) * 10 == 0.4 * 10_000
-    assert compared_images(1000, 9, 1e8) == 200  # 2e11 operations
+    assert compared_images(10_000, 9, 1e10) * 9 == 0.36 * 10_000
+    assert compared_images(1000, 8, 1e9) == 2e12 / 1e9 / 8  # twenty seconds at most, for a few hundred images
+    assert compared_images(1000, 8, 1e8) == 400
+    assert compared_images(1000, 8, 2e7) == 1000  # 2e11 operations, a second or two, in any case
     assert compared_images(50, 9, 1e12) == 40
     assert compared_images(30, 9, 1e12) == 30
 
@@ -54,7 +57,8 @@ def test_the_comparison_takes_a_share_of_a_pass_or_little_in_any_case() -> None:
 def test_a_quick_report_compares_on_the_same_images_at_equal_n(
     images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collapse_plan, "COMPARISON_OPERATIONS", 0)
+    for amount in ("COMPARISON_OPERATIONS", "OPERATIONS_FOR_ENOUGH"):
+        monkeypatch.setattr(collapse_plan, amount, 0)
     said: list[str] = []
     steps: list[tuple[int, int]] = []
     (found,) = diagnose(
@@ -71,11 +75,41 @@ def test_a_quick_report_compares_on_the_same_images_at_equal_n(
     assert rank.same_images < rank.value  # fewer images, lower rank
     assert "lidar" not in set(table.metric)
     networks = 3 + 2 * 3  # timm's rule, and three others
-    assert f"90 images; {networks} untrained networks on 40 of them; {90 + 40 + 40 * networks} forward" in said[0]
+    assert f"90 images; {networks} untrained networks on 40 of them; {90 + 40 * networks} forward" in said[0]
     totals = {total for _, total in steps}
-    assert totals == {90 + 40 + 40 * networks}  # one bar over everything
+    assert totals == {90 + 40 * networks}  # one bar over everything
     assert steps[-1][0] == max(totals)
     assert [done for done, _ in steps] == sorted(done for done, _ in steps)
+
+
+def test_the_checkpoint_is_encoded_again_only_where_its_features_are_not_kept(
+    images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for amount in ("COMPARISON_OPERATIONS", "OPERATIONS_FOR_ENOUGH"):
+        monkeypatch.setattr(collapse_plan, amount, 0)
+    path, steps = save(tmp_path, 0), []
+
+    def same_images(**options: Any) -> list[float]:
+        steps.clear()
+        (found,) = diagnose(
+            [path],
+            images,
+            heads=3,
+            progress=lambda done, total, message: steps.append((done, total)),
+            effort=Effort(full=False),
+            **options,
+        )
+        assert {total for _, total in steps} == {steps[-1][0]}  # the plan is what was done
+        return found.measurements.table.same_images.dropna().tolist()
+
+    kept = same_images()
+    passes = steps[-1][0]
+    same_images(readouts=["tokens"])
+    assert steps[-1][0] == passes + 40
+    monkeypatch.setattr(untrained_comparison, "features_of_images", lambda *_: None)
+    monkeypatch.setattr(collapse_plan, "MAX_ROWS_IN_MEMORY", 0)
+    np.testing.assert_allclose(same_images(), kept, rtol=1e-5)  # other batches round differently
+    assert steps[-1][0] == passes + 40
 
 
 def test_checkpoints_of_one_architecture_share_their_untrained_networks(

@@ -37,6 +37,12 @@ def assumption_notes(values: Mapping[str, ConfigValue]) -> list[str]:
             options = " and ".join(f"{name}= (--{name})" for name in assumed)
             say = "say" if len(assumed) > 1 else "says"
             notes.append(f"nothing says {names}: {words} assumed ({sources}); {options} {say} otherwise")
+    block = values.get("block")
+    if block is not None and block.assumed:
+        notes.append(
+            f"nothing says whether blocks norm their inputs or their outputs: {block.value} assumed ({block.source}); "
+            "the name of the model in a config.json beside the file states it"
+        )
     rotary = values.get("rotary")
     if rotary is not None and rotary.assumed:
         notes.append(

@@ -244,7 +244,7 @@ def _describe_source(name: str, value: ConfigValue | None) -> str:
     """Return where a value comes from; that of a value which shapes seldom show with the basis before it."""
     if value is None:
         return "as the rest"
-    return str(value) if name in ASSUMABLE_FIELDS else value.source
+    return str(value) if name in ASSUMABLE_FIELDS or value.assumed else value.source
 
 
 def _abbreviate_names(names: list[str]) -> str:

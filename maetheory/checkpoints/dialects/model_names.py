@@ -105,8 +105,18 @@ def config_values_from_timm(contents: CheckpointContents, tensors: Tensors) -> d
         size = stated_image_size(value[-2:] if isinstance(value, list | tuple) else value)
         if size is not None:
             config_values["image_size"] = ConfigValue(size, f"config.json, {place}")
+    if "block" not in config_values and _has_post_norm_order(tensors):
+        place = "in the order of names each norm follows attention or MLP, as in timm's"
+        config_values["block"] = ConfigValue("post-norm", place, "assumed")
     heads = lookup_dotted_path(record, "model_args.num_heads")
     return config_values | ({"heads": ConfigValue(heads, "config.json")} if heads is not None else {})
+
+
+def _has_post_norm_order(tensors: Tensors) -> bool:
+    """Return whether names of the first block stand in the order of a block that norms outputs; sorted names do not."""
+    order = {name: position for position, name in enumerate(tensors)}
+    places = [order.get(f"blocks.0.{part}.weight", -1) for part in ("attn.proj", "norm1", "mlp.fc2", "norm2")]
+    return min(places) >= 0 and places == sorted(places)
 
 
 def stated_model_name(contents: CheckpointContents) -> tuple[str, str]:

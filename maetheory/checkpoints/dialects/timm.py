@@ -5,8 +5,9 @@ The blocks have the same names in all of them; they differ in tokens, norms and 
 
 from __future__ import annotations
 
-from maetheory.checkpoints.dialects.dialect import INCEPTION_MEAN_STD, Dialect
+from maetheory.checkpoints.dialects.dialect import INCEPTION_MEAN_STD, ConfigValue, Dialect, Tensors
 from maetheory.checkpoints.dialects.model_names import CLIP_MEAN_STD, config_values_from_timm
+from maetheory.checkpoints.reading.contents import CheckpointContents
 
 STATE_DICT_PATHS = ("state_dict_ema", "model_ema", "state_dict", "model", "module", "")
 VIT_KEYS = (r"patch_embed\.proj\.weight", r"blocks\.0\.attn\.qkv\.weight", r"blocks\.0\.mlp\.fc1\.weight")
@@ -24,6 +25,14 @@ HEADS_OF_OTHERS = (
     (r"(?:fc|classifier|linear|mlp_head|projector|projection_head|predictor)\..*", "layers after the encoder"),
     (r"decoder\w*[._].*", "the decoder"),
 )
+
+
+def _values_by_names(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
+    """Return the values of a stated name, and BEiT-3's ε where blocks have the further norms of its code."""
+    further_norms = {"blocks.0.attn.norm.weight", "blocks.0.mlp.norm.weight"} <= tensors.keys()
+    eps = {"eps": ConfigValue(1e-5, "BEiT-3's, whose blocks have these norms", "assumed")} if further_norms else {}
+    return eps | config_values_from_timm(contents, tensors)
+
 
 TIMM_DIALECTS: tuple[Dialect, ...] = (
     Dialect(
@@ -88,7 +97,7 @@ TIMM_DIALECTS: tuple[Dialect, ...] = (
         unused=HEADS_OF_OTHERS,
         forbidden=(*OTHER_DIALECT_KEYS, NORM_PRE, ATTENTION_POOL, DISTILLATION_TOKEN),
         state_dict_paths=STATE_DICT_PATHS,
-        config_values=config_values_from_timm,
+        config_values=_values_by_names,
         defaults={"eps": 1e-6, "activation": "gelu"},
         antialias=True,
         recompute_sincos=False,

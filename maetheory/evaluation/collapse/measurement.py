@@ -82,6 +82,7 @@ def measure_model(
     law: MaskLaw | None,
     with_baselines: bool,
     is_baseline: bool = False,
+    feature_sets: Sequence[FeatureSet] | None = None,
     seed: int,
     progress: Progress,
     **settings: Any,
@@ -98,8 +99,11 @@ def measure_model(
     is_baseline : bool
         Whether the model is itself a baseline: then shuffled columns, noise and the intervals of metrics of rows are
         left out.
+    feature_sets : sequence of FeatureSet, optional
+        What `collect_features` returns for this model and these images, if it is known already.
     """
-    feature_sets = collect_features(model, images, seed=seed, progress=progress, **settings)
+    if feature_sets is None:
+        feature_sets = collect_features(model, images, seed=seed, progress=progress, **settings)
     last = feature_sets[-1].layer
     views, notes = last_layer_view_features(
         model, images, feature_sets, metric_specs, law, seed=seed, progress=progress, **settings

@@ -18,6 +18,7 @@ from maetheory.evaluation.collapse.interval_limits import (
 from maetheory.evaluation.collapse.metric_specs import NO_ESTIMATE, MetricEstimate, MetricSpec
 from maetheory.evaluation.features.feature_sets import FeatureSet
 from maetheory.metrics.moments import leave_one_part_out, merge_moments
+from maetheory.metrics.spectrum import shared_decompositions
 from maetheory.metrics.uncertainty import jackknife_error
 
 N_HALF_SAMPLES = 12
@@ -85,9 +86,16 @@ def _estimate_moment_metrics(
     total = merge_moments(group_moments)
     from_rows = exact and feature_set.streamed_moments is None
     features = feature_set.rows.astype(np.float64) if from_rows else total
-    values = {one: _metric_value_or_reason(one, features) for one in metric_specs}
+    with shared_decompositions():
+        values = {one: _metric_value_or_reason(one, features) for one in metric_specs}
+        notes = {
+            one: value if isinstance(value, str) else _metric_note(one, features, value)
+            for one, value in values.items()
+        }
     finite = [one for one, value in values.items() if not isinstance(value, str) and np.isfinite(value)]
-    jackknives = _jackknives(finite, total, leave_one_part_out(group_moments))
+    reasons = {one: reason_without_interval(one, total) for one in finite}
+    with_interval = [one for one in finite if not reasons[one]]
+    jackknives = _jackknives(with_interval, total, leave_one_part_out(group_moments))
     if from_rows:
         hidden = [one for one, jackknife in jackknives.items() if jackknife.hidden_by_rounding]
         jackknives |= _jackknives(
@@ -95,20 +103,14 @@ def _estimate_moment_metrics(
         )
     estimates = {}
     for one, value in values.items():
-        if isinstance(value, str):
-            estimates[one] = NO_ESTIMATE._replace(note=value)
-            continue
-        note = _metric_note(one, features, value)
-        estimates[one] = NO_ESTIMATE._replace(value=float(value), note=note)
+        number, note, reason = np.nan if isinstance(value, str) else float(value), notes[one], reasons.get(one, "")
         if one in jackknives:
             squaring = 0.0 if from_rows else getattr(value, "error", 0.0)
-            reason = reason_without_interval(one, total)
-            if reason:
-                note = "; ".join(part for part in (note, f"no interval: {reason}") if part)
-                estimates[one] = NO_ESTIMATE._replace(value=float(value), note=note, no_limit=reason)
-                continue
-            estimate = _jackknife_estimate(float(value), jackknives[one], squaring, note)
-            estimates[one] = without_unreliable_extrapolation(clip_interval(estimate, one, d), one, feature_set.n, d)
+            estimate = clip_interval(_jackknife_estimate(number, jackknives[one], squaring, note), one, d)
+            estimates[one] = without_unreliable_extrapolation(estimate, one, feature_set.n, d)
+        else:
+            note = "; ".join(part for part in (note, f"no interval: {reason}" if reason else "") if part)
+            estimates[one] = NO_ESTIMATE._replace(value=number, note=note, no_limit=reason)
     return estimates
 
 

@@ -17,7 +17,7 @@ from maetheory.evaluation.collapse.tables import metric_table, sample_size_table
 from maetheory.evaluation.collapse.untrained_comparison import UntrainedMeasurements, measure_untrained
 from maetheory.evaluation.features.collapse_inputs import collapse_inputs
 from maetheory.evaluation.features.encode import Readout
-from maetheory.evaluation.features.feature_sets import GivenFeatures, Layers
+from maetheory.evaluation.features.feature_sets import GivenFeatures, Layers, collect_features
 from maetheory.evaluation.features.foreign_model import ChannelValues
 from maetheory.evaluation.features.foreign_output import OutputPart
 from maetheory.masks import MaskLaw
@@ -187,22 +187,27 @@ def measure_collapse(
         progress=progress,
     )
     encoder, images = inputs.encoder, inputs.images
-    settings: dict[str, Any] = {
+    passes: dict[str, Any] = {
         "readouts": inputs.readouts,
         "layers": layers,
         "final_norm": final_norm,
         "batch": batch,
-        "law": law,
         "seed": seed,
         "progress": progress,
     }
-    model = measure_model(encoder, images, specs, with_baselines=full, **settings, **inputs.options)
+    settings = {**passes, "law": law}
+    features = collect_features(encoder, images, **passes, **inputs.options)
+    model = measure_model(
+        encoder, images, specs, with_baselines=full, feature_sets=features, **settings, **inputs.options
+    )
     if not full:
         untrained = UntrainedMeasurements()
     elif untrained is None:
-        untrained = measure_untrained(encoder, images, specs, n_initialisations, n_images=untrained_images, **settings)
+        untrained = measure_untrained(
+            encoder, images, specs, n_initialisations, n_images=untrained_images, feature_sets=features, **settings
+        )
     else:
-        untrained = untrained.beside(encoder, images, **settings)
+        untrained = untrained.beside(encoder, images, feature_sets=features, **settings)
     without_network = isinstance(encoder, GivenFeatures)  # of which the notes of the inputs speak already
     no_baseline = full and not untrained.models and not without_network
     notes = (*inputs.notes, *model.notes, *((NO_RANDOM_INIT,) if no_baseline else ()))

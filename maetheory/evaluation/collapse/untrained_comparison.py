@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maetheory.core import generator
 from maetheory.data import ImageSet
@@ -18,6 +19,7 @@ from maetheory.evaluation.collapse.measurement import ModelMeasurements, measure
 from maetheory.evaluation.collapse.metric_specs import MetricEstimate, MetricSpec
 from maetheory.evaluation.collapse.other_initialisations import assessed_metrics, measure_other_initialisations
 from maetheory.evaluation.collapse.random_initialisation import initialisation_rules, random_init_models
+from maetheory.evaluation.features.feature_sets import FeatureSet, features_of_images
 
 
 @dataclass(frozen=True)
@@ -72,22 +74,21 @@ class UntrainedMeasurements:
             return None
         return self.same_images.measurements[readout].estimates[self.specs.index(spec)]
 
-    def beside(self, encoder: Any, images: Any, *, seed: int, **settings: Any) -> UntrainedMeasurements:
+    def beside(
+        self, encoder: Any, images: Any, *, feature_sets: Sequence[FeatureSet] = (), seed: int, **settings: Any
+    ) -> UntrainedMeasurements:
         """Return the same untrained networks beside another model of their architecture.
 
         Parameters
         ----------
-        encoder, images, seed, **settings
-            As for `measure_model`, and as for the networks.
+        encoder, images, feature_sets, seed, **settings
+            As for `measure_untrained`, and as for the networks.
         """
         if self.same_images is None:
             return self
-        return replace(
-            self,
-            same_images=_measure_baseline(
-                encoder, _random_images(images, self.n_images, seed), self.specs, seed, settings
-            ),
-        )
+        chosen = _random_indices(images, self.n_images, seed)
+        same_images = _measure_on_images(encoder, images, chosen, feature_sets, self.specs, seed, settings)
+        return replace(self, same_images=same_images)
 
 
 def measure_untrained(
@@ -97,6 +98,7 @@ def measure_untrained(
     count: int,
     *,
     n_images: int | None = None,
+    feature_sets: Sequence[FeatureSet] = (),
     seed: int,
     **settings: Any,
 ) -> UntrainedMeasurements:
@@ -111,6 +113,9 @@ def measure_untrained(
         Networks of the code base's own rule; of each other rule half as many, rounded up.
     n_images : int, optional
         Number of images, drawn at random; then only the assessed metrics are measured. All by default.
+    feature_sets : sequence of FeatureSet
+        Those of the model itself on all images, of which the comparison takes the chosen ones; where they are not kept,
+        these images are encoded again.
     """
     rules = initialisation_rules(encoder)
     if not rules:
@@ -118,8 +123,9 @@ def measure_untrained(
     specs, assessed, subset, same_images = tuple(metric_specs), assessed_metrics(metric_specs), images, None
     on_subset = n_images is not None and n_images < len(images)
     if on_subset:
-        specs, subset = assessed, _random_images(images, n_images or 0, seed)
-        same_images = _measure_baseline(encoder, subset, specs, seed, settings)
+        chosen = _random_indices(images, n_images or 0, seed)
+        specs, subset = assessed, _images_at(images, chosen)
+        same_images = _measure_on_images(encoder, images, chosen, feature_sets, specs, seed, settings)
     models = tuple(
         measure_model(model, subset, specs, with_baselines=not on_subset, is_baseline=True, seed=seed, **settings)
         for model in random_init_models(encoder, count, seed=seed)
@@ -128,14 +134,34 @@ def measure_untrained(
     return UntrainedMeasurements(rules[0].name, models, specs, others, len(subset), same_images)
 
 
-def _measure_baseline(
-    model: Any, images: Any, specs: Sequence[MetricSpec], seed: int, settings: Mapping[str, Any]
+def _measure_on_images(
+    encoder: Any,
+    images: Any,
+    chosen: NDArray[np.intp],
+    feature_sets: Sequence[FeatureSet],
+    specs: Sequence[MetricSpec],
+    seed: int,
+    settings: Mapping[str, Any],
 ) -> ModelMeasurements:
-    return measure_model(model, images, specs, with_baselines=False, is_baseline=True, seed=seed, **settings)
+    """Measure the model itself on the chosen images, from its features of all images where these are kept."""
+    kept = features_of_images(feature_sets, chosen, seed) if feature_sets else None
+    return measure_model(
+        encoder,
+        _images_at(images, chosen),
+        specs,
+        with_baselines=False,
+        is_baseline=True,
+        feature_sets=kept,
+        seed=seed,
+        **settings,
+    )
 
 
-def _random_images(images: Any, count: int, seed: int) -> Any:
-    """Return `count` of the images, drawn at random, in their order."""
-    pixels = images.images if isinstance(images, ImageSet) else images
-    chosen = np.sort(generator(seed, "collapse", "untrained").permutation(len(pixels))[:count])
-    return pixels[chosen]
+def _random_indices(images: Any, count: int, seed: int) -> NDArray[np.intp]:
+    """Return the positions of `count` of the images, drawn at random, ascending."""
+    return np.sort(generator(seed, "collapse", "untrained").permutation(len(images))[:count])
+
+
+def _images_at(images: Any, chosen: NDArray[np.intp]) -> Any:
+    """Return the images at these positions."""
+    return (images.images if isinstance(images, ImageSet) else images)[chosen]

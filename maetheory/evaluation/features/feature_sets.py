@@ -180,6 +180,25 @@ def collect_features(
     return tuple(accumulator.finalize(accumulator.readout) for accumulator in accumulators.values())
 
 
+def features_of_images(
+    feature_sets: Sequence[FeatureSet], indices: NDArray[np.intp], seed: int
+) -> tuple[FeatureSet, ...] | None:
+    """Return the features of some of the images, as `collect_features` of these alone; None if not all rows are kept.
+
+    Parameters
+    ----------
+    feature_sets : sequence of FeatureSet
+    indices : ndarray of int (n,)
+        Positions of the images, ascending.
+    seed : int
+        Seed of the random groups of images.
+    """
+    if any(one.streamed_moments is not None or one.n != one.n_images for one in feature_sets):
+        return None
+    groups = generator(seed, "collapse", "groups").permutation(np.arange(len(indices)) % min(N_GROUPS, len(indices)))
+    return tuple(FeatureSet(one.readout, one.layer, len(indices), one.rows[indices], groups) for one in feature_sets)
+
+
 def _given_feature_set(rows: Floats, seed: int) -> FeatureSet:
     """Return the rows of given features as a feature set."""
     n = len(rows)

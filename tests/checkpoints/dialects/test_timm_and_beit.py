@@ -203,6 +203,29 @@ def test_other_computations_under_timm_names_are_refused_or_named(tmp_path: Path
     assert (report.config.block, report.sources["block"]) == ("post-norm", "arch, vit_base_patch16_rpn_224")
 
 
+def test_the_order_of_names_shows_timms_post_norm_and_a_note_says_that_it_is_assumed(tmp_path: Path) -> None:
+    peers = randomized(peer(block_fn=ResPostBlock, norm_layer=SIX))
+    encoder, report = loaded(tmp_path, peers.state_dict(), heads=4, mean=0.5, std=0.5)
+    with torch.no_grad():
+        close(encoder(IMAGES), peers.forward_features(standardized(IMAGES, INCEPTION_MEAN_STD)))
+    assert report.config.block == "post-norm"
+    assert report.sources["block"].startswith("assumed")
+    assert [note for note in report.notes if "norm their inputs or their outputs" in note]
+    for order in (sorted(peers.state_dict()), peer(norm_layer=SIX).state_dict()):  # show nothing, or pre-norm
+        state = {name: peers.state_dict()[name] for name in order}
+        other = loaded(tmp_path, state, heads=4)[1]
+        assert other.config.block == "pre-norm"
+        assert not [note for note in other.notes if "norm their inputs" in note]
+
+
+def test_blocks_with_the_further_norms_of_beit3_have_its_eps(tmp_path: Path) -> None:
+    state = peer(norm_layer=FIVE, scale_attn_norm=True, scale_mlp_norm=True).state_dict()
+    report = loaded(tmp_path, state, heads=4)[1]
+    assert (report.config.eps, report.sources["eps"][:7]) == (1e-5, "assumed")
+    assert loaded(tmp_path, state, heads=4, eps=1e-6)[1].config.eps == 1e-6
+    assert loaded(tmp_path, peer().state_dict(), heads=4)[1].config.eps == 1e-6
+
+
 @pytest.mark.parametrize(
     ("options", "prefix"),
     [
