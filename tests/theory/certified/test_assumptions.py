@@ -14,7 +14,7 @@ from scipy import sparse
 from maetheory.data import worlds
 from maetheory.data.finite_world import FiniteWorld
 from maetheory.graph import MaskGraph
-from maetheory.masks import ListedMasks, UniformMasks
+from maetheory.masks import BernoulliMasks, ListedMasks, UniformMasks
 from maetheory.theory import THEOREMS, Theorem, Verdict, certify, check
 from maetheory.theory.certified.assumptions import Margin
 from maetheory.theory.certified.balls import as_stored, ball, ball_around, ball_matrix, precision
@@ -24,6 +24,7 @@ from maetheory.theory.certified.labels_and_ranks import _cost_of_nearly_leading,
 from maetheory.theory.certified.probe import independent_columns
 from maetheory.theory.certified.sides import Sides
 from maetheory.theory.certified.sides_by_slug import CERTIFIED_SIDES
+from maetheory.theory.statements.label_error_grows_with_mask_ratio import MASKS
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
 from maetheory.theory.theorem_objects import call_with_named_objects
 
@@ -190,6 +191,28 @@ def test_masks_that_are_not_uniform_refute_nothing(positions):
         found = judge(GROWS, graph, hides_more=other)
         assert found.verdict is Verdict.INAPPLICABLE
         assert "both mask laws are uniform" in found.note
+
+
+@pytest.mark.parametrize(
+    ("law", "other", "positions"),
+    [
+        (UniformMasks(4, 3), listed((0,)), "kept"),
+        (UniformMasks(4, 3), listed((0,), (1,), (2,)), "kept"),
+        (listed((0, 1, 2)), UniformMasks(4, 1), "kept"),
+        (listed((0, 1, 2), (0, 1, 3), (0, 2, 3)), UniformMasks(4, 1), "kept"),
+        (UniformMasks(4, 1), UniformMasks(4, 3), "kept"),
+        (UniformMasks(4, 1), UniformMasks(4, 3), "dropped"),
+        (UniformMasks(4, 3), listed((0, 1), (1, 2), (2, 3), (0, 3)), "dropped"),  # each patch as often as another
+        (BernoulliMasks(4, 0.5), UniformMasks(4, 1), "kept"),
+        (UniformMasks(4, 3), BernoulliMasks(4, 0.5), "kept"),
+    ],
+)
+def test_one_law_of_two_that_is_not_uniform_or_shows_more_fails_the_premise_alone(law, other, positions):
+    world = worlds.random(4, 3, 2, seed=5, n_states=9)
+    graph, hides_more = (MaskGraph.enumerate(world, each, positions) for each in (law, other))
+    for judge in (check, certify):
+        found = judge(GROWS, graph, hides_more=hides_more)
+        assert [a.name for a in found.assumptions if not a.holds] == [MASKS]
 
 
 @pytest.mark.parametrize("positions", ["kept", "dropped"])

@@ -12,6 +12,7 @@ from maetheory.theory.certified.balls import ball, precision
 from maetheory.theory.certified.certificate import _evaluate_sides, _to_balls
 from maetheory.theory.certified.sides import Sides
 from maetheory.theory.certified.sides_by_slug import CERTIFIED_SIDES
+from maetheory.theory.small_worlds import draw_world
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
 
 EPS = float(np.finfo(float).eps)
@@ -82,6 +83,24 @@ def test_the_stated_error_covers_the_distance_and_without_it_there_is_one(slug):
 def test_a_bound_that_is_trivial_in_floats_is_so_in_balls(slug):
     """Every theorem with a trivial bound has it in balls too, and a bound equal to it is vacuous in both."""
     assert CERTIFIED_SIDES[slug].trivial is not None or isinstance(THEOREMS[slug].trivial, float)
+
+
+@pytest.mark.parametrize("slug", [s for s, t in THEOREMS.items() if t.trivial is not None])
+def test_the_trivial_bound_is_the_same_in_both_modes(slug):
+    theorem, compared = THEOREMS[slug], 0
+    for seed in range(8):
+        world = draw_world(theorem, np.random.default_rng(seed)).all_objects()
+        world = dict(theorem.conform(world)) if theorem.conform else world
+        found = theorem.check(**world)
+        if found.trivial is None:
+            continue  # the sides overflow or a value is no number
+        objects = theorem.validate_objects(world.pop("graph", None), world)
+        with precision(106):
+            proved = _evaluate_sides(theorem, CERTIFIED_SIDES[slug], _to_balls(objects, objects, {}), {})
+            if proved.trivial is not None:
+                assert float(proved.trivial) == pytest.approx(found.trivial, rel=1e-9, abs=1e-12)
+                compared += 1
+    assert compared >= 4
 
 
 def test_a_bound_equal_to_the_trivial_one_is_vacuous_in_balls_too():
