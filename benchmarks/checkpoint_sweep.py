@@ -9,9 +9,9 @@ beside it, loaded, and compared with timm's own `forward_features` of the same w
 refused. Networks of other families (MaxViT, LeViT, FastViT, convolutional CLIP) have no blocks of a Vision Transformer
 and are counted apart: they are right if they are refused.
 
-"Wrong as its notes say" means that the tokens differ, that notes name heads, ε or the activation as assumed, and that
-they are right once the right values of these are passed. Any other difference is "wrong, silently", whatever notes say.
-With ``--records`` each outcome is appended to a file, and models that stand in it are not loaded again.
+"Wrong as its notes say" means that the tokens differ, that notes name heads, ε, activation or image size as assumed,
+and that they are right once the right values of these are passed. Any other difference is "wrong, silently", whatever
+notes say. With ``--records`` each outcome is appended to a file, and models that stand in it are not loaded again.
 """
 
 from __future__ import annotations
@@ -173,6 +173,8 @@ def compare(model: Any, folder: Path) -> tuple[str, str]:
 @torch.no_grad()
 def relative_difference(model: Any, encoder: Any, config: Any) -> float:
     """Return the largest difference of tokens from timm's, in the same scale of images; infinite for other shapes."""
+    if config.image_shape != image_shape(model, config.image_shape):
+        return float("inf")
     torch.manual_seed(1)
     images = torch.rand(1, config.channels, *config.image_shape)
     mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (config.mean, config.std))
@@ -180,6 +182,11 @@ def relative_difference(model: Any, encoder: Any, config: Any) -> float:
     if ours.shape != theirs.shape:
         return float("inf")
     return float((ours - theirs).abs().max() / theirs.abs().max())
+
+
+def image_shape(model: Any, other: tuple[int, int]) -> tuple[int, int]:
+    """Return height and width of the images of timm's model, `other` for a model that takes any."""
+    return getattr(model.patch_embed, "img_size", None) or other
 
 
 def wrong_as_noted(model: Any, folder: Path, report: Any) -> bool:
@@ -197,7 +204,7 @@ def wrong_as_noted(model: Any, folder: Path, report: Any) -> bool:
 
 
 def right_values(model: Any) -> dict[str, Any]:
-    """Return heads, ε and activation of the first block of timm's model."""
+    """Return heads, ε and activation of the first block of timm's model, and the size of its images."""
     block = model.blocks[0]
     attributes = [
         (name, getattr(module, name))
@@ -209,7 +216,9 @@ def right_values(model: Any) -> dict[str, Any]:
         ACTIVATIONS[type(module).__name__] for module in block.modules() if type(module).__name__ in ACTIVATIONS
     }
     found = dict(reversed(attributes)) | ({"activation": activations.pop()} if len(activations) == 1 else {})
-    return {{"num_heads": "heads"}.get(name, name): value for name, value in found.items()}
+    sides = image_shape(model, (0, 0))
+    size = {"image_size": sides[0] if sides[0] == sides[1] else sides} if any(sides) else {}
+    return {{"num_heads": "heads"}.get(name, name): value for name, value in found.items()} | size
 
 
 if __name__ == "__main__":
