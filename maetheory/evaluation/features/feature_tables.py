@@ -20,6 +20,7 @@ PARQUET_SUFFIXES = (".parquet", ".pq")
 _DELIMITERS = (",", "\t", ";", "|", " ")
 _MAX_LISTED = 8
 _MAX_HEAD_LINES = 100
+_WRITTEN_LIST = re.compile(r"\s*[\[(][^\[\]()]*[\])]\s*", re.DOTALL)
 _DECIMAL_COMMA = re.compile(r"\d,\d")
 _LABEL_NAMES = re.compile(r"labels?|targets?|class(es)?|y|ids?|index|idx|split|fold", re.IGNORECASE)
 
@@ -28,8 +29,8 @@ def read_table(path: Path, column: str | None = None) -> tuple[NDArray[np.float6
     """Return the numbers of a table (n, d), the name of the column that holds them all or "", and notes.
 
     Each floating-point column is a dimension. Columns of text, of whole numbers beside floating-point ones (labels,
-    numbers of rows), with a name such as "label", and without any value are left out and named in the notes. In Parquet
-    a column may hold one list of numbers a row, and is then all features.
+    numbers of rows), with a name such as "label", and without any value are left out and named in the notes. A column
+    may hold one list of numbers a row, in Parquet or written as ``[0.1, 0.2]``, and is then all features.
 
     Parameters
     ----------
@@ -43,17 +44,13 @@ def read_table(path: Path, column: str | None = None) -> tuple[NDArray[np.float6
     InputError
         If the file is damaged, holds no floating-point column, or is of Parquet and pyarrow is not installed.
     """
-    if path.name.lower().endswith(PARQUET_SUFFIXES):
-        frame = read_parquet(path)
-        lists = [str(name) for name in frame.columns if _holds_lists(frame[name])]
-        if lists or column is not None:
-            return _column_of_lists(path, frame, lists, column)
-    else:
-        frame = _read_delimited(path)
-        if column is not None:
-            raise InputError(
-                f"{path} is a table whose columns are the dimensions: no array {column!r} can be chosen in it"
-            )
+    is_parquet = path.name.lower().endswith(PARQUET_SUFFIXES)
+    frame = read_parquet(path) if is_parquet else _with_written_lists(path, _read_delimited(path))
+    lists = [str(name) for name in frame.columns if _holds_lists(frame[name])]
+    if lists or (is_parquet and column is not None):
+        return _column_of_lists(path, frame, lists, column)
+    if column is not None:
+        raise InputError(f"{path} is a table whose columns are the dimensions: no array {column!r} can be chosen in it")
     return _floating_columns(path, frame)
 
 
@@ -79,7 +76,7 @@ def read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _read_delimited(path: Path) -> pd.DataFrame:
-    """Return a delimited file; its first line is a line of names unless all of it are numbers."""
+    """Return a delimited file; its first line is a line of names unless it holds numbers that do not count columns."""
     compression = "gzip" if path.name.lower().endswith(".gz") else None
     try:
         with gzip.open(path, "rt", encoding="utf-8-sig") if compression else path.open(encoding="utf-8-sig") as file:
@@ -88,7 +85,8 @@ def _read_delimited(path: Path) -> pd.DataFrame:
         first = next((line for line in lines[comments:] if line), "")
         delimiter = max(_DELIMITERS, key=first.count)
         decimal = "," if delimiter == ";" and _DECIMAL_COMMA.search("\n".join(lines)) else "."
-        has_names = not all(_is_number(cell, decimal) for cell in first.split(delimiter))
+        cells = [cell.strip().strip('"') for cell in first.split(delimiter)]
+        has_names = _counts_columns(cells) or not all(_is_number(cell, decimal) for cell in cells)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # columns of mixed types are text, and are left out
             return pd.read_csv(
@@ -102,6 +100,27 @@ def _read_delimited(path: Path) -> pd.DataFrame:
             )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError, OSError, ValueError, EOFError) as error:
         raise InputError(f"{path} is no table of separated values ({first_error_line(error)})") from error
+
+
+def _with_written_lists(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with lists instead of texts such as "[0.1, 0.2]", as Python and NumPy write them."""
+    for name in frame.columns:
+        values = frame[name]
+        if not len(values) or not all(isinstance(one, str) and _WRITTEN_LIST.fullmatch(one) for one in values):
+            continue
+        if values.str.contains("...", regex=False).any():
+            raise InputError(
+                f"the lists of column {printable(str(name))} of {path} are abbreviated by '...', as NumPy prints long "
+                "arrays: their numbers are lost, save the array itself"
+            )
+        numbers = values.str.strip("[]() ").str.replace(",", " ").str.split()
+        try:
+            frame[name] = [np.array(row, np.float64) for row in numbers]
+        except ValueError as error:
+            raise InputError(
+                f"the column {printable(str(name))} of {path} holds lists of what is no number ({error})"
+            ) from error
+    return frame
 
 
 def _floating_columns(path: Path, frame: pd.DataFrame) -> tuple[NDArray[np.float64], str, tuple[str, ...]]:
@@ -158,9 +177,15 @@ def _holds_lists(column: pd.Series) -> bool:
     return isinstance(first, list | tuple | np.ndarray) and np.asarray(first).dtype.kind == "f"
 
 
+def _counts_columns(cells: list[str]) -> bool:
+    """Return whether the cells are 0, 1, 2, …, the names that pandas gives columns, with an empty one of the index."""
+    counted = cells[1:] if cells[0] == "" else cells
+    return len(counted) > 1 and any(counted == [str(start + i) for i in range(len(counted))] for start in (0, 1))
+
+
 def _is_number(cell: str, decimal: str) -> bool:
     try:
-        float(cell.strip().strip('"').replace(decimal, ".") or "nan")
+        float(cell.replace(decimal, ".") or "nan")
     except ValueError:
         return False
     return True

@@ -29,6 +29,10 @@ def csv(path: Path, **options: Any) -> None:
     frame.assign(label=LABELS, file=[f"{i}.png" for i in range(12)]).to_csv(path, **options)
 
 
+def tab_separated(rows: np.ndarray) -> str:
+    return "".join("\t".join(map(str, row)) + "\n" for row in rows.tolist())
+
+
 WRITERS: dict[str, Callable[[Path], Any]] = {
     "a.npy": lambda path: np.save(path, Z),
     "f64.npy": lambda path: np.save(path, Z.astype(np.float64)),
@@ -50,6 +54,12 @@ WRITERS: dict[str, Callable[[Path], Any]] = {
     "tabs.tsv": lambda path: csv(path, sep="\t", index=False),
     "semicolons.csv": lambda path: csv(path, sep=";", decimal=",", index=False),
     "packed.csv.gz": lambda path: csv(path, index=False),
+    "counted.csv": lambda path: pd.DataFrame(Z).to_csv(path),
+    "counted_without_index.csv": lambda path: pd.DataFrame(Z).to_csv(path, index=False),
+    "counted_from_one.tsv": lambda path: path.write_text("1\t2\t3\t4\t5\n" + tab_separated(Z)),
+    "quoted.csv": lambda path: pd.DataFrame(Z).to_csv(path, quoting=1),
+    "lists.csv": lambda path: pd.DataFrame({"id": range(12), "z": [str(z.tolist()) for z in Z]}).to_csv(path),
+    "printed.csv": lambda path: pd.DataFrame({"z": [np.array2string(z, precision=9) for z in Z]}).to_csv(path),
     "bom.csv": lambda path: csv(path, index=False, encoding="utf-8-sig"),
 }
 
@@ -79,6 +89,15 @@ def test_columns_that_are_left_out_are_named(tmp_path: Path) -> None:
         "1 columns without values were left out: empty",
     )
     assert found.features.notes == ("1 of 6 columns are constant over all rows",)
+
+
+def test_a_line_of_numbers_that_do_not_count_is_a_row(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    for first in ("0,1.5,2", "1,2,4", "0,0,1", "2,3,4", "0.0,1.0,2.0"):
+        path.write_text(f"{first}\n0.5,0.25,0.125\n0.1,0.7,0.3\n")
+        assert len(read_feature_file(path).features.rows) == 3
+    path.write_text("0,1,2\n0.5,0.25,0.125\n0.1,0.7,0.3\n0.2,0.1,0.4\n")
+    assert len(read_feature_file(path).features.rows) == 3
 
 
 def test_of_several_arrays_one_is_chosen_by_name(tmp_path: Path) -> None:
@@ -156,6 +175,12 @@ BAD: list[tuple[str, Callable[[Path], Any], str]] = [
     ("jax.npz", lambda path: np.savez(path, **{"Transformer/encoderblock_0/x": Z, "b": Z}), "a network in JAX"),
     ("text.csv", lambda path: path.write_text("a,b\nc,d\n"), "has no column of them: it holds a, b"),
     ("whole.csv", lambda path: path.write_text("1,2\n3,4\n5,6\n"), "has no column of them"),
+    (
+        "printed.csv",
+        lambda path: path.write_text("id,z\n" + '1,"[0.1 0.2 ... 0.3]"\n' * 3),
+        r"column z of .* are abbreviated by '\.\.\.'",
+    ),
+    ("words.csv", lambda path: path.write_text('z\n"[a, b]"\n"[c, d]"\n'), "holds lists of what is no number"),
     ("empty.csv", lambda path: path.write_text(""), "no table of separated values"),
     ("bytes.csv", lambda path: path.write_bytes(bytes(range(256)) * 9), "no table of separated values"),
     ("ragged.csv", lambda path: path.write_text("0.1,0.2\n0.1\n0.1,0.2,0.3,0.4\n"), "no table of separated values"),
