@@ -1,4 +1,4 @@
-"""Every scale and size is the sum of the terms that cancel, written out: each term is there, with its factor and sign."""
+"""Every scale and size is the sum of what cancels, written out: each term is there, with its factor and sign."""
 
 from __future__ import annotations
 

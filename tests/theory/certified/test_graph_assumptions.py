@@ -1,0 +1,242 @@
+"""Margins of assumptions about pairs of graphs: by how much they are missed, and at what cost, against float sums."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from math import comb
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from maetheory.data import worlds
+from maetheory.data.finite_world import FiniteWorld
+from maetheory.graph import MaskGraph
+from maetheory.masks import ListedMasks, UniformMasks
+from maetheory.theory import THEOREMS, check
+from maetheory.theory.certified import graph_assumptions
+from maetheory.theory.certified.balls import ball, ball_around, enclosure, precision
+from maetheory.theory.certified.graph import BallGraph
+from maetheory.theory.certified.graph_assumptions import (
+    _agreement_margin,
+    hides_more_uniformly,
+    images_known_exactly,
+    relative_differences,
+    same_images,
+    same_positions,
+)
+from maetheory.theory.statements.label_error_grows_with_mask_ratio import (
+    IMAGES,
+    _symbol_frequencies,
+    contents_agree,
+    symbols_per_image,
+    uniform_parts,
+)
+
+OFF = 1e-3
+WORLD = worlds.random(4, 3, 2, seed=5, n_states=9)
+THREE = UniformMasks(4, 3)
+
+
+def margin_of(function, *graphs):
+    """Margin of balls at 106 bits as floats: value, allowed shortfall and cost."""
+    with precision(106):
+        found = function(*(BallGraph(graph) for graph in graphs))
+        cost = math.nan if found.cost is None else float(found.cost)
+        return float(found.value), float(found.allowed), cost
+
+
+def kept(law, world=WORLD, positions="kept"):
+    return MaskGraph.enumerate(world, law, positions)
+
+
+def singles(weights):
+    """Masks that show one patch of four, with these weights."""
+    return ListedMasks(np.eye(4, dtype=bool), np.asarray(weights))
+
+
+def moved(world, by):
+    """World whose first two images exchange this mass."""
+    mass = world.probability.copy()
+    mass[:2] += [by, -by]
+    return FiniteWorld(world.states, mass, world.labels, world.values)
+
+
+def test_masses_differ_by_a_part_of_the_larger_and_wholly_where_one_is_missing():
+    with precision(53):
+        one, two = ({"a": ball(0.25), "b": ball(0.5)}, {"b": ball(0.4), "a": ball(0.25), "c": ball(1e-300)})
+        for pair in ((one, two), (two, one)):
+            assert sorted(map(float, relative_differences(*pair))) == pytest.approx([0.0, 0.2, 1.0])
+
+
+@pytest.mark.parametrize("cost", [None, 0.25])
+def test_laws_agree_within_their_largest_difference_and_cost_their_sum(cost):
+    with precision(53):
+        found = _agreement_margin(iter([ball(0.25), ball(0.5)]), "{}", None if cost is None else ball(cost))
+        assert (float(found.value), float(found.allowed)) == (-0.5, 1e-12)
+        assert float(found.cost) == (0.75 if cost is None else cost)
+        assert found.measured == "0.5"
+
+
+@pytest.mark.parametrize("positions", ["kept", "dropped"])
+def test_images_of_other_masses_cost_the_sum_of_the_differences(positions):
+    graph, other = kept(THREE, positions=positions), kept(UniformMasks(4, 1), moved(WORLD, OFF), positions)
+    assert margin_of(same_images, graph, other) == pytest.approx((-OFF, 1e-12, 2 * OFF))
+    assert margin_of(same_images, graph, graph) == pytest.approx((0.0, 1e-12, 0.0), abs=1e-25)
+
+
+def test_images_that_differ_in_number_labels_or_contents_are_not_the_same_in_either_mode():
+    graph, other = kept(THREE), kept(UniformMasks(4, 1))
+    fewer = kept(UniformMasks(4, 1), worlds.random(4, 3, 2, seed=5, n_states=8))
+    relabelled = replace(other, image_labels=1 - other.image_labels)
+    unlabelled = replace(other, image_labels=None)
+    elsewhere = kept(UniformMasks(4, 1), replace(WORLD, states=WORLD.states[::-1]))
+    for wrong, words in (
+        (fewer, "images"),
+        (relabelled, "labels differ"),
+        (unlabelled, "labels differ"),
+        (elsewhere, "contents differ"),
+    ):
+        holds, measured = THEOREMS["label-error-grows-with-mask-ratio"].assumptions[IMAGES](graph, wrong)
+        assert not holds
+        assert words in measured
+        assert margin_of(same_images, graph, wrong)[:2] == (-math.inf, 0.0)
+    assert THEOREMS["label-error-grows-with-mask-ratio"].assumptions[IMAGES](graph, other)[0]
+
+
+@pytest.mark.parametrize(("one", "two"), [("kept", "dropped"), ("dropped", "kept"), ("kept", "kept")])
+def test_positions_are_kept_or_dropped_in_both(one, two):
+    graphs = kept(THREE, positions=one), kept(THREE, positions=two)
+    assert margin_of(same_positions, *graphs)[0] == (0.0 if one == two else -math.inf)
+
+
+def test_a_graph_from_a_joint_law_does_not_know_its_masks():
+    bare = MaskGraph.from_joint(np.eye(9) / 9, WORLD.labels)
+    for pair in ((bare, kept(THREE)), (kept(THREE), bare)):
+        assert margin_of(hides_more_uniformly, *pair)[0] == -math.inf
+        found = check("label-error-grows-with-mask-ratio", pair[0], hides_more=pair[1])
+        assert "does not know its masks" in found.note
+
+
+def parts_by_hand(graph, hides_more):
+    """Largest and summed difference of the law of image and view from that of uniform parts of larger views."""
+    contents, others = graph.view_contents, hides_more.view_contents
+    law, wanted = hides_more.image_views.toarray().copy(), graph.image_views.toarray()
+    lost = 0.0
+    seen, fewer = int((contents.symbols[0] >= 0).sum()), int((others.symbols[0] >= 0).sum())
+    shown = {
+        (tuple(m), tuple(s)): i for i, (m, s) in enumerate(zip(others.masks.tolist(), symbols_of(others).tolist()))
+    }
+    for image, view in zip(*wanted.nonzero()):
+        for (mask, symbols), column in shown.items():
+            mine = symbols_of(contents)[view]
+            if all(contents.masks[view][p] and mine[p] == symbols[p] for p in range(4) if mask[p]):
+                law[image, column] -= wanted[image, view] / comb(seen, fewer)
+    lost += np.abs(law).sum()
+    return np.abs(law).max(), lost
+
+
+def symbols_of(contents):
+    """Symbol of each patch, −1 where hidden, shape (N, n)."""
+    found = np.full(contents.masks.shape, -1)
+    found[contents.masks] = contents.symbols[contents.symbols >= 0]
+    return found
+
+
+@pytest.mark.parametrize("which", ["the first", "the second", "both"])
+def test_masks_that_are_nearly_uniform_cost_what_parts_of_views_differ_by(which):
+    uneven = np.array([0.25 + OFF, 0.25 - OFF, 0.25, 0.25])
+    first = ListedMasks(~np.eye(4, dtype=bool), uneven if which != "the second" else np.full(4, 0.25))
+    second = singles(uneven if which != "the first" else np.full(4, 0.25))
+    graph, other = kept(first), kept(second)
+    most, total = parts_by_hand(graph, other)
+    value, allowed, cost = margin_of(hides_more_uniformly, graph, other)
+    assert (-value, allowed, cost) == pytest.approx((max(most, OFF), 1e-12, total))
+    assert margin_of(hides_more_uniformly, kept(THREE), kept(singles([0.25] * 4)))[::2] == pytest.approx(
+        (0, 0), abs=1e-15
+    )
+
+
+def test_masks_that_are_not_all_of_their_size_are_wholly_uneven():
+    assert margin_of(hides_more_uniformly, kept(THREE), kept(ListedMasks(np.eye(4, dtype=bool)[:3])))[0] == -1.0
+
+
+@pytest.mark.parametrize("enough", [True, False])
+def test_parts_of_views_are_compared_up_to_a_number_of_them(enough, monkeypatch):
+    graph, other = (kept(UniformMasks(4, k)) for k in (3, 1))
+    number = 3 * graph.shape[0]
+    module = "maetheory.theory.statements.label_error_grows_with_mask_ratio._MAX_PARTS"
+    monkeypatch.setattr(module, number if enough else number - 1)
+    assert (uniform_parts(graph, other) is not None) is enough
+
+
+def test_other_images_leave_the_masks_to_be_judged_alone():
+    """The premise about images fails and reports it; that about masks holds, as they are uniform."""
+    elsewhere = replace(WORLD, states=WORLD.states[::-1])
+    value, allowed, cost = margin_of(hides_more_uniformly, kept(THREE), kept(UniformMasks(4, 1), elsewhere))
+    assert (value, allowed, cost) == pytest.approx((0.0, 1e-12, 0.0), abs=1e-15)
+    uneven = kept(singles([0.25 + OFF, 0.25 - OFF, 0.25, 0.25]), elsewhere)
+    assert margin_of(hides_more_uniformly, kept(THREE), uneven) == pytest.approx((-OFF, 1e-12, 2 * OFF))
+
+
+def pure(law_of_targets):
+    """Two views, each of one class, and two targets whose class law is given for a joint law of a quarter each."""
+    views = sparse.csr_array(np.diag([0.5, 0.5]))
+    return MaskGraph(sparse.csr_array(np.full((2, 2), 0.25)), views, sparse.csr_array(law_of_targets), np.array([0, 1]))
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_a_law_of_images_that_nearly_fits_costs_twice_what_its_marginals_are_off(exchanged):
+    graph = pure(np.array([[0.25 + OFF, 0.25 - OFF], [0.25 - OFF, 0.25 + OFF]]))
+    graph = graph.transpose() if exchanged else graph
+    assert margin_of(images_known_exactly, graph) == pytest.approx((-4 * OFF, 1e-12, 8 * OFF))
+    assert margin_of(images_known_exactly, pure(np.full((2, 2), 0.25))) == (0.0, 1e-12, 0.0)
+
+
+@pytest.mark.parametrize("enough", [True, False])
+def test_a_law_of_images_is_searched_up_to_a_number_of_unknowns(enough, monkeypatch):
+    rng = np.random.default_rng(0)
+    law = rng.random((3, 4, 4))
+    law /= law.sum()
+    graph = MaskGraph(*(sparse.csr_array(law.sum(axis)) for axis in (0, 2, 1)), np.array([0, 1, 1]))
+    unknowns = 2 * graph.joint.nnz
+    monkeypatch.setattr(graph_assumptions, "_MAX_UNKNOWNS", unknowns if enough else unknowns - 1)
+    value, allowed, cost = margin_of(images_known_exactly, graph)
+    if enough:
+        assert -1e-12 <= value <= 0
+        assert cost == pytest.approx(-2 * value)
+    else:
+        assert (value, allowed) == (-1e-12, 1e-12)
+        assert math.isnan(cost)  # unknown, so that it carries no proof
+
+
+def test_contents_agree_in_what_both_graphs_show():
+    graph, other = kept(THREE), kept(UniformMasks(4, 1))
+    assert contents_agree(graph, other)
+    assert contents_agree(graph, MaskGraph.from_joint(np.eye(9) / 9, WORLD.labels))
+    assert contents_agree(MaskGraph.from_joint(np.eye(9) / 9, WORLD.labels), graph)
+    changed = WORLD.states.copy()
+    changed[0, 2] = (changed[0, 2] + 1) % 3
+    assert not contents_agree(graph, kept(UniformMasks(4, 1), replace(WORLD, states=changed)))
+    first_two = kept(ListedMasks(np.eye(4, dtype=bool)[:2]), replace(WORLD, states=changed))
+    assert contents_agree(graph, first_two)  # it never shows the patch that was changed
+    assert contents_agree(first_two, graph)
+    assert not contents_agree(
+        *(kept(law, w, "dropped") for law, w in ((THREE, WORLD), (THREE, replace(WORLD, states=changed))))
+    )
+
+
+def test_symbols_of_images_are_assembled_from_views():
+    assert np.array_equal(symbols_per_image(kept(UniformMasks(4, 1))), WORLD.states)
+    half = symbols_per_image(kept(ListedMasks(np.eye(4, dtype=bool)[:2])))
+    assert np.array_equal(half[:, :2], WORLD.states[:, :2])
+    assert (half[:, 2:] == -1).all()
+    frequencies = _symbol_frequencies(kept(THREE, positions="dropped"), 3)
+    assert frequencies == pytest.approx((WORLD.states[:, :, None] == np.arange(3)).mean(1))
+
+
+def test_a_ball_that_is_wide_widens_the_difference():
+    with precision(53):
+        (found,) = relative_differences({"a": ball_around(ball(0.5), ball(0.1))}, {"a": ball(0.5)})
+        assert enclosure(found).high >= 0.2
