@@ -83,8 +83,10 @@ def contents_agree(graph: MaskGraph, hides_more: MaskGraph) -> bool:
         one, two = (_symbol_frequencies(g, size) for g in (graph, hides_more))
         return bool(np.abs(one - two).max() <= ROUNDING_TOLERANCE)
     symbols, other_symbols = symbols_per_image(graph), symbols_per_image(hides_more)
+    if symbols.shape != other_symbols.shape:
+        return False
     known = np.minimum(symbols, other_symbols) >= 0
-    return symbols.shape == other_symbols.shape and bool((symbols == other_symbols)[known].all())
+    return bool((symbols == other_symbols)[known].all())
 
 
 def keeps_positions(graph: MaskGraph) -> bool:

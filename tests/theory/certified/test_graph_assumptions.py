@@ -14,7 +14,7 @@ from maetheory.data import worlds
 from maetheory.data.finite_world import FiniteWorld
 from maetheory.graph import MaskGraph
 from maetheory.masks import ListedMasks, UniformMasks
-from maetheory.theory import THEOREMS, check
+from maetheory.theory import THEOREMS, certify, check
 from maetheory.theory.certified import graph_assumptions
 from maetheory.theory.certified.balls import ball, ball_around, enclosure, precision
 from maetheory.theory.certified.graph import BallGraph
@@ -225,6 +225,17 @@ def test_contents_agree_in_what_both_graphs_show():
     assert not contents_agree(
         *(kept(law, w, "dropped") for law, w in ((THREE, WORLD), (THREE, replace(WORLD, states=changed))))
     )
+
+
+@pytest.mark.parametrize("patches", [2, 3, 5])
+def test_images_of_another_number_of_patches_have_other_contents(patches):
+    states = np.resize(WORLD.states.T, (patches, len(WORLD.states))).T
+    other = kept(UniformMasks(patches, 1), FiniteWorld(states, WORLD.probability, WORLD.labels, WORLD.values))
+    assert not contents_agree(kept(THREE), other)
+    assert not contents_agree(other, kept(THREE))
+    for judge in (check, certify):
+        found = judge("label-error-grows-with-mask-ratio", kept(THREE), hides_more=other)
+        assert "contents differ" in found.note
 
 
 def test_symbols_of_images_are_assembled_from_views():
