@@ -12,7 +12,7 @@ Read in this order:
 - `untrained_comparison`: a model beside its untrained networks, on the same images;
 - `report` and `tables`: `measure_collapse`, and the tables of its result;
 - `verdict`, with `complete_collapse`, `dimensional_collapse`, `few_directions` and `dominant_vector`: one conclusion by
-  each yardstick, as an `answer` whose sentence is written by `formatting`;
+  each yardstick, as an `answer` whose sentence is written by `formatting`; `images_to_decide`, where it is undecided;
 - `calibration`: ranges of metrics in models that were trained here; `conditions`: bounds on metrics that fail a run.
 
 Examples

@@ -17,6 +17,7 @@ from maetheory.evaluation.collapse.answer import (
     record_interval,
 )
 from maetheory.evaluation.collapse.formatting import format_interval, format_number
+from maetheory.evaluation.collapse.images_to_decide import images_sentence
 from maetheory.evaluation.features.given_features import FEATURES_READOUT
 
 ONE_DIRECTION_RANK = 1.05  # effective rank up to which the features span a single direction
@@ -91,7 +92,7 @@ def _assess_with_random_init(
             f"{sentence}, and those of untrained networks may do so too{_lowest_rule_phrase(rank)}.",
         )
     if random_init == "within":
-        return Answer.UNDECIDED, f"{sentence}."
+        return Answer.UNDECIDED, f"{sentence}{images_sentence(rank)}."
     if random_init == "above":
         low_end, high_end = (rank.get(f"random_span_{end}", np.nan) for end in ("low", "high"))
         if high < np.sqrt(low_end * high_end):

@@ -66,10 +66,11 @@ def collapse_report(encoder: Any, images: Any = None, **options: Any) -> pd.Data
         baseline (random_init, shuffled, noise), all but noise with ``_low`` and ``_high``; NaN where there is none, and
         `note` says why. The random-initialisation baseline follows the rule of the checkpoint's code base, random_rule,
         on random_images of the images; random_init_low and random_init_high are the prediction interval of a further
-        network on these images. random_span_low and random_span_high enclose it and those of the other usual rules, of
-        which random_lowest and random_highest reach furthest; same_images ± same_images_error is the model's own value
-        on these images, to compare with. The span is given for effective_rank, mean_cosine and stable_rank only, the
-        metrics that `assess_collapse` reads.
+        network on these images, and random_init_error is the part of it that is due to the number of images.
+        random_span_low and random_span_high enclose it and those of the other usual rules, of which random_lowest and
+        random_highest reach furthest; same_images ± same_images_error is the model's own value on these images, to
+        compare with. The span is given for effective_rank, mean_cosine and stable_rank only, the metrics that
+        `assess_collapse` reads.
 
         The value is that of these images, as its publication defines it; `error` is two standard errors, the change
         to expect from another sample of as many images. Ranks of few images are also biased downwards, by more than

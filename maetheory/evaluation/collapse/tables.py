@@ -52,7 +52,13 @@ def _compare_with_untrained(
 ) -> tuple[MetricEstimate, dict[str, Any]]:
     """Return the baseline of a metric, and its span with the model's own estimate on the same images."""
     own = untrained.own_rule_estimates(spec, number)
-    nothing = {**NO_SPAN, "random_images": untrained.n_images, "same_images": np.nan, "same_images_error": np.nan}
+    nothing = {
+        **NO_SPAN,
+        "random_images": untrained.n_images,
+        "random_init_error": np.nan,
+        "same_images": np.nan,
+        "same_images_error": np.nan,
+    }
     if not own or spec not in assessed_metrics(untrained.specs):
         return interval_over_initialisations(spec, own, readout.d), nothing
     by_rule = {untrained.rule: own, **untrained.other_rules_estimates(spec, number)}
@@ -66,6 +72,7 @@ def _compare_with_untrained(
     return intervals[untrained.rule], {
         **union_of_intervals(intervals),
         "random_images": untrained.n_images,
+        "random_init_error": float(np.mean([(one or NO_ESTIMATE).error for one in own])),
         "same_images": same.value,
         "same_images_error": same.error,
     }
