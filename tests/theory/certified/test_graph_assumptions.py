@@ -20,12 +20,14 @@ from maetheory.theory.certified.balls import ball, ball_around, enclosure, preci
 from maetheory.theory.certified.graph import BallGraph
 from maetheory.theory.certified.graph_assumptions import (
     _agreement_margin,
+    has_complementary_masks,
     hides_more_uniformly,
     images_known_exactly,
     relative_differences,
     same_images,
     same_positions,
 )
+from maetheory.theory.certified.sides_by_slug import CERTIFIED_SIDES
 from maetheory.theory.statements.label_error_grows_with_mask_ratio import (
     IMAGES,
     _symbol_frequencies,
@@ -251,3 +253,76 @@ def test_a_ball_that_is_wide_widens_the_difference():
     with precision(53):
         (found,) = relative_differences({"a": ball_around(ball(0.5), ball(0.1))}, {"a": ball(0.5)})
         assert enclosure(found).high >= 0.2
+
+
+def normalised_by_hand(joint):
+    return joint / np.sqrt(np.outer(joint.sum(1), joint.sum(0)))
+
+
+JOINT = np.array([[0.2, 0.1, 0.05], [0.05, 0.1, 0.5]])
+
+
+@pytest.mark.parametrize("labels", [None, [0, 1], "of the first alone"])
+@pytest.mark.parametrize("off", [1e-3, 1e-2])
+def test_a_graph_that_is_nearly_transposed_costs_what_values_classes_and_masses_differ_by(labels, off):
+    moved_joint = JOINT.copy()
+    moved_joint[0, 0] += off
+    moved_joint[1, 2] -= off
+    alone = labels == "of the first alone"
+    graph = MaskGraph.from_joint(JOINT, [0, 1] if alone else labels)
+    complement = MaskGraph.from_joint(moved_joint, None if alone else labels).transpose()
+    gaps = [np.abs(JOINT - moved_joint)]
+    of_classes = 0.0
+    if labels is not None and not alone:
+        for axis in (1, 0):
+            mine, other = (law.sum(axis) if axis else law.T for law in (JOINT, moved_joint))
+            laws = [np.diag(value) if axis else value for value in (mine, other)]
+            gaps.append(np.abs(laws[0] - laws[1]))
+            of_classes += gaps[-1].sum()
+    of_values = np.linalg.norm(normalised_by_hand(JOINT) - normalised_by_hand(moved_joint)) + of_classes
+    relative = (np.abs(JOINT - moved_joint) / np.maximum(JOINT, moved_joint)).max()
+    value, allowed, cost = margin_of(has_complementary_masks, graph, complement)
+    assert (-value, allowed) == pytest.approx((max(gap.max() for gap in gaps), 1e-12))
+    assert cost == pytest.approx(max(of_values, relative))
+
+
+def test_a_large_difference_of_class_laws_alone_is_missed_and_costs_its_sum():
+    views = np.array([[0.35, 0.05], [0.0, 0.6]])
+    graphs = [
+        MaskGraph(sparse.csr_array(JOINT), sparse.csr_array(views), sparse.csr_array(JOINT), np.array([0, 1])),
+        MaskGraph.from_joint(JOINT, [0, 1]).transpose(),
+    ]
+    value, _, cost = margin_of(has_complementary_masks, *graphs)
+    law = views / views.sum(0) * JOINT.sum(1)
+    gaps = np.abs(law - np.diag(JOINT.sum(1)))
+    assert (-value, cost) == pytest.approx((gaps.max(), gaps.sum()))
+
+
+def test_pairs_of_one_graph_alone_cost_as_much_as_there_are_nodes():
+    joint = JOINT.copy()
+    joint[0, 2], joint[0, 1] = 0.0, 0.15
+    assert margin_of(has_complementary_masks, MaskGraph.from_joint(JOINT), MaskGraph.from_joint(joint.T))[2] == 3.0
+
+
+def test_graphs_of_other_shapes_or_numbers_of_classes_are_not_transposed_in_either_mode():
+    graph = MaskGraph.from_joint(JOINT, [0, 1])
+    three = MaskGraph.from_joint(JOINT, [0, 2])
+    for wrong, words in (
+        (graph, "the graphs are"),
+        (three.transpose(), "classes"),
+        (kept(THREE), "the graphs are"),
+    ):
+        assert margin_of(has_complementary_masks, graph, wrong)[0] == -math.inf
+        assert words in check("mask-ratio-duality", graph, complement=wrong).note
+
+
+@pytest.mark.parametrize("draws", [2, 3, 7])
+def test_views_and_targets_that_are_nearly_independent_cost_as_many_laws_as_draws(draws):
+    joint = np.outer([0.25, 0.75], [0.2, 0.3, 0.5]) + OFF * np.array([[1, 0, -1], [-1, 0, 1]])
+    roots = np.sqrt(np.outer(joint.sum(1), joint.sum(0)))
+    gaps = np.abs(joint / roots - roots)
+    with precision(106):
+        premise = CERTIFIED_SIDES["sampled-spectrum-is-biased-upward"].assumptions["view and target are independent"]
+        found = premise(BallGraph(MaskGraph.from_joint(joint)), draws)
+        assert float(-found.value) == pytest.approx(gaps.max())
+        assert float(found.cost) == pytest.approx(draws * min(draws, 2) * (roots * gaps).sum() + (gaps**2).sum())
