@@ -7,7 +7,8 @@ the loaders it calls:
 - `known_layouts`, official files: `cifar10` (with `cifar10_download` and `cifar10_archive`), `cifar100`,
   `cifar_dictionaries` (by `plain_pickles`), `idx_files` (MNIST and its kin) and `array_files` (NumPy);
 - `folder`, image files: `folder_layouts` and `image_files` find them, `decode` reads them, `pixel_range` scales more
-  than eight bits, `stream` reads large folders in batches; `pillow_images` takes images that are open already.
+  than eight bits, `stream` reads large folders in batches; `pillow_images` takes images that are open already;
+- `unknown_sources`, what a path holds that is no source of images.
 
 `finite_world` and `worlds` are explicit distributions over images whose spectra or label errors are known;
 `world_images` samples image sets from them. `paper` holds the published numbers, `wordnet_names` English class names.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ CROP_ASPECT_RANGE = (3 / 4, 4 / 3)
 MAX_ASPECT_RATIO = 100  # the central square of a longer image shows less than a hundredth of it
 MAX_RESIZED_ASPECT_RATIO = 8  # of a longer image only the middle is resized, so that the output bounds the memory
 GRAY_MODES = ("1", "L", "LA", "I", "F")
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # it logs to standard error what it raises as well
 _OTHER_BYTE_ORDER = {"RGB;16B": "RGB;16L", "RGB;16L": "RGB;16B", "RGBA;16B": "RGBA;16L", "RGBA;16L": "RGBA;16B"}
 
 
@@ -41,6 +43,8 @@ class ImageHeader:
         Whether a channel has more than eight bits, all of which are read.
     is_truncated : bool
         Whether a channel has sixteen bits in a format of which Pillow gives the upper eight only.
+    has_more_pages : bool
+        Whether the file holds pages or frames after the first, which is the one that is read.
     """
 
     height: int
@@ -48,6 +52,7 @@ class ImageHeader:
     is_gray: bool
     is_deep: bool
     is_truncated: bool = False
+    has_more_pages: bool = False
 
 
 def read_rgb(path: str | os.PathLike[str]) -> Image.Image:
@@ -115,7 +120,9 @@ def read_header(path: str | os.PathLike[str]) -> ImageHeader:
     with _open_image(path) as (image, _):
         is_gray = image.mode.split(";")[0] in GRAY_MODES
         is_deep = _is_deep(image)
-        return ImageHeader(image.height, image.width, is_gray, is_deep, not is_deep and _has_sixteen_bits(image))
+        is_truncated = not is_deep and _has_sixteen_bits(image)
+        has_more_pages = bool(getattr(image, "is_animated", False))  # Pillow's word for TIFF, GIF, WebP and PNG
+        return ImageHeader(image.height, image.width, is_gray, is_deep, is_truncated, has_more_pages)
 
 
 def read_deep_extremes(path: str | os.PathLike[str]) -> tuple[np.generic, np.generic]:
@@ -214,9 +221,19 @@ def _open_image(path: str | os.PathLike[str] | IO[bytes]) -> Iterator[tuple[Imag
     except UndecodableError:
         raise
     except UnidentifiedImageError as error:
-        raise UndecodableError("cannot identify the format of the image") from error
+        raise UndecodableError(_unidentified(path)) from error
     except Exception as error:  # decoders raise errors of many types on a damaged file
         raise UndecodableError(f"{type(error).__name__}: {error}") from error
+
+
+def _unidentified(path: str | os.PathLike[str] | IO[bytes]) -> str:
+    """Return the sentence for a file of which Pillow does not know the format."""
+    if isinstance(path, str | os.PathLike) and os.fspath(path).lower().endswith((".tif", ".tiff")):
+        return (
+            "it is no TIFF that Pillow decodes; those of more than four bands have to be saved as one .npy array, "
+            "(N, C, H, W)"
+        )
+    return "cannot identify the format of the image"
 
 
 def _open_regular_file(path: str | os.PathLike[str]) -> IO[bytes]:

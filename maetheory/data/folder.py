@@ -310,6 +310,8 @@ def _size_notes(headers: Sequence[ImageHeader], size: tuple[int, int]) -> tuple[
 
 def _pixel_notes(headers: Sequence[ImageHeader], pixel_ranges: PixelRanges, channels: int) -> tuple[str, ...]:
     notes = []
+    if n_more := sum(header.has_more_pages for header in headers):
+        notes.append(f"{n_more} of {len(headers)} files hold several pages or frames, of which the first was read")
     if n_deep := sum(header.is_deep for header in headers):
         notes.append(f"{n_deep} of {len(headers)} images have more than eight bits: {pixel_ranges}")
     if n_truncated := sum(header.is_truncated for header in headers):

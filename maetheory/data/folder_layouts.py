@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from maetheory.core import InputError
-from maetheory.data.image_files import IMAGE_SUFFIXES, ImageFileList, image_files_below, subfolders
+from maetheory.data.image_files import IMAGE_SUFFIXES, ImageFileList, abbreviate_names, image_files_below, subfolders
 
 SPLIT_FOLDERS = ("test", "val", "train")
 """Names of split folders, in the order in which a measurement without labels prefers them."""
@@ -55,7 +56,11 @@ def list_unsplit_image_files(root: Path) -> ImageFileList:
     """
     if not _has_images(root):
         raise InputError(f"{root} holds no image ({', '.join(IMAGE_SUFFIXES)}), neither directly nor in class folders")
-    return _list_below(root, (f"{root} has no train/, val/ or test/; all images in it were read",), with_direct=True)
+    listed = _list_below(root, (), with_direct=True)
+    note = f"{root} has no train/, val/ or test/; all images in it were read"
+    if len(listed.class_names) > 1:
+        note += f", from {len(listed.class_names)} folders: {abbreviate_names(listed.class_names, 5)}"
+    return replace(listed, notes=(note,))
 
 
 def _list_below(folder: Path, notes: tuple[str, ...], *, with_direct: bool) -> ImageFileList:

@@ -20,6 +20,7 @@ from maetheory.data.image_files import is_image_folder
 from maetheory.data.images import ImageSet, check_split
 from maetheory.data.known_layouts import load_known_layout
 from maetheory.data.stream import FolderStream
+from maetheory.data.unknown_sources import unknown_source_error
 
 MAX_IN_MEMORY_BYTES = 2 << 30
 
@@ -115,7 +116,7 @@ def load_images(
                 "beside train/CLASS/*.jpg"
             )
         return load_unsplit_folder(folder, limit, options, progress)
-    raise _unknown_source(source, folder)
+    raise unknown_source_error(source, folder, list(DATASETS))
 
 
 def load_unlabelled_images(
@@ -156,14 +157,6 @@ def load_unlabelled_images(
         if holds_images(folder):
             return load_unlabelled_folder(folder, limit, options or DecodeOptions(), progress)
     return load_images(source, split="test", limit=limit, progress=progress, options=options)
-
-
-def _unknown_source(source: str | os.PathLike[str], folder: Path) -> InputError:
-    what = "holds neither" if folder.is_dir() else "is none of these"
-    return InputError(
-        f"images come from {', '.join(DATASETS)}, a .npy or .npz file, or a folder with images, train/CLASS/*.jpg, the "
-        f"official files of CIFAR-10 or CIFAR-100, or the IDX files of MNIST, but {source!s} {what}"
-    )
 
 
 def load_or_stream(

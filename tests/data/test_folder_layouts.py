@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -87,10 +88,50 @@ def test_labels_need_a_split_of_their_own(tmp_path: Path) -> None:
 
 def test_folders_without_images_are_named(tmp_path: Path) -> None:
     (tmp_path / "empty" / "val").mkdir(parents=True)
-    _put(tmp_path / "nested", "data/train/a/0.png")  # the folder to name is nested/data
-    for name in ("empty", "nested", "nowhere"):
-        with pytest.raises(InputError, match=r"but .* (holds neither|is none of these)"):
+    _put(tmp_path / "nested", "data/train/a/0.png")
+    (tmp_path / "scans").mkdir()
+    for i in range(3):
+        (tmp_path / "scans" / f"{i}.dcm").write_bytes(b"DICM")
+    (tmp_path / "shard.tar").write_bytes(b"ustar")
+    Image.new("L", (6, 5)).save(tmp_path / "one.png")
+    for name, sentence in {
+        "empty": "holds neither, and no files at all",
+        "nested": "holds neither, only images further down: give a folder nearer to them, as .*nested/data/train/a",
+        "scans": r"holds neither, only 3 files of \.dcm: convert them to PNG",
+        "shard.tar": "is none of these, but an archive: unpack it into a folder",
+        "one.png": "is none of these, but one image: give the folder that holds several",
+        "nowhere": "there is no file or folder .*nowhere",
+    }.items():
+        with pytest.raises(InputError, match=sentence):
             load_unlabelled_images(tmp_path / name)
+
+
+def test_folders_that_are_read_together_are_named(tmp_path: Path) -> None:
+    """Masks beside images, or both splits of COCO, would otherwise be measured unseen."""
+    _put(tmp_path, "images/0.png", "masks/0.png", "masks/1.png")
+    (note, *_) = load_unlabelled_images(tmp_path).notes
+    assert note.endswith("all images in it were read, from 2 folders: images, masks")
+
+
+def test_further_pages_and_frames_are_not_dropped_unseen(tmp_path: Path) -> None:
+    pages = [Image.new("L", (6, 5), 40 * i) for i in range(3)]
+    pages[0].save(tmp_path / "0.tif", save_all=True, append_images=pages[1:])
+    pages[0].save(tmp_path / "1.gif", save_all=True, append_images=pages[1:], duration=10)
+    pages[2].save(tmp_path / "2.gif")
+    pages[2].save(tmp_path / "3.tif")
+    images = load_unlabelled_images(tmp_path)
+    assert images.images[:, 0, 0, 0].tolist() == [0, 0, 80, 80]
+    assert "2 of 4 files hold several pages or frames, of which the first was read" in images.notes
+
+
+def test_what_pillow_logs_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tags = [(256, 4, 8), (257, 4, 8), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 134), (277, 3, 13), (279, 4, 832)]
+    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    header = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 0)
+    (tmp_path / "bands.tif").write_bytes(header.ljust(134, b"\0") + bytes(832))
+    with pytest.raises(InputError, match=r"none of the 1 files .* more than four bands .* one \.npy array"):
+        load_unlabelled_images(tmp_path)
+    assert capsys.readouterr() == ("", "")
 
 
 def test_images_of_several_sizes_are_decoded_at_the_encoders_size(tmp_path: Path) -> None:
