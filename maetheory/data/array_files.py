@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from maetheory.core import InputError, printable
 from maetheory.core.memory import check_memory
 from maetheory.data.images import ImageSet, class_balanced_indices
+from maetheory.data.npy_headers import NpyHeader, map_npy, read_npy_header
 from maetheory.data.pixel_range import PixelRanges
 
 SUFFIXES = (".npy", ".npz")
@@ -20,10 +20,6 @@ MAX_ARRAY_BYTES = 8 << 30
 MAX_CHANNELS = 4
 _UNSPLIT_IMAGES = ("images", "x", "X", "data", "arr_0")
 _UNSPLIT_LABELS = ("labels", "y", "targets", "label")
-_READ_HEADER: dict[tuple[int, int], Callable[[IO[bytes]], tuple[tuple[int, ...], bool, np.dtype]]] = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
 
 
 def is_array_file(path: Path) -> bool:
@@ -59,7 +55,7 @@ def load_array_file(path: Path, splits: Collection[str], limit: int | None = Non
     """
     if path.suffix.lower() == ".npy":
         with _damage_as_input_error(path):
-            images, labels = np.load(path, mmap_mode="r", allow_pickle=False), None
+            images, labels = map_npy(path), None
         split, _, _ = _choose_array_names(path, ["images"], splits)
     else:
         with _damage_as_input_error(path), zipfile.ZipFile(path) as archive:
@@ -108,12 +104,25 @@ def _first_present_name(names: Collection[str], wanted: Collection[str]) -> str 
     return next((name for name in wanted if name in names), None)
 
 
+def read_npz_header(archive: zipfile.ZipFile, name: str) -> NpyHeader:
+    """Return shape and type of one array of a .npz file, of which no more than the header is unpacked.
+
+    Raises
+    ------
+    InputError
+        If the member is packed in a way that NumPy does not use.
+    ValueError
+        If it is no array of plain numbers.
+    """
+    if archive.getinfo(f"{name}.npy").compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise InputError(f"the array {printable(name)} is packed in a way that NumPy does not use")
+    with archive.open(f"{name}.npy") as member:
+        return read_npy_header(member)
+
+
 def read_npz_member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     """Return one array of a .npz file, whose size is checked before it is unpacked."""
-    with archive.open(f"{name}.npy") as member:
-        version = np.lib.format.read_magic(member)
-        shape, _, dtype = _READ_HEADER[version](member)
-    n_bytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    shape, n_bytes = (header := read_npz_header(archive, name)).shape, header.nbytes
     if n_bytes > MAX_ARRAY_BYTES:
         raise InputError(f"the array {printable(name)} of shape {shape} passes {MAX_ARRAY_BYTES >> 30} GiB")
     check_memory(n_bytes, f"the array {printable(name)} of shape {shape}", "store it as a .npy file, which is mapped")

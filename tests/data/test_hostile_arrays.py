@@ -36,26 +36,35 @@ def header(shape: str = "(6, 8, 8)", kind: str = "'|u1'") -> str:
     return f"{{'descr': {kind}, 'fortran_order': False, 'shape': {shape}, }}"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        header("(99999999999, 99999999999)"),
-        header("(-6, 8, 8)"),
-        header("(6, 8, 8), 1"),
-        header("(True, 8, 8)"),
-        header("(1e9,)"),
-        header(kind="'|O'"),
-        header(kind="5"),
-        "(" * 150 + ")" * 150,
-        "(" * 9000 + ")" * 9000,
-        "-" * 9000 + "1",
-        "not " * 2000 + "1",
-        "{" * 9000,
-        "'" + "a" * 9000,
-        "9" * 9000,
-    ],
-    ids=lambda text: text[:30],
-)
+LYING_HEADERS = [
+    header("(99999999999, 99999999999)"),
+    header("(-6, 8, 8)"),
+    header("(6, 8, 8), 1"),
+    header("(True, 8, 8)"),
+    header("(1e9,)"),
+    header("(-1, -384)"),
+    header(f"({10**23}, 3)"),
+    header("(10**18,)"),
+    header(f"({10**18},)", "'|V0'"),
+    header(f"({10**18},)", "'|S0'"),
+    header(kind="()"),
+    header(kind="('<f8', (-1,))"),
+    header()[:-20],
+    "{'descr'\x00",
+    "1" + "+1" * 4000,
+    header(kind="'|O'"),
+    header(kind="5"),
+    "(" * 150 + ")" * 150,
+    "(" * 9000 + ")" * 9000,
+    "-" * 9000 + "1",
+    "not " * 2000 + "1",
+    "{" * 9000,
+    "'" + "a" * 9000,
+    "9" * 9000,
+]
+
+
+@pytest.mark.parametrize("text", LYING_HEADERS, ids=lambda text: text[:30])
 def test_a_header_that_lies_is_one_sentence(text: str, tmp_path: Path) -> None:
     for name, content in (("a.npy", npy(text)), ("a.npz", npz(images=npy(text)))):
         (tmp_path / name).write_bytes(content)
@@ -145,3 +154,29 @@ def test_a_pipe_is_no_pickle(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "data_batch_1")
     with pytest.raises(InputError, match="not an ordinary file"):
         read_plain_pickle(tmp_path / "data_batch_1")
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_a_header_is_no_longer_than_numpy_writes_it(suffix: str, tmp_path: Path) -> None:
+    declared = b"\x93NUMPY\x02\x00" + struct.pack("<I", 2**32 - 1) + b" " * 2**20
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(declared if suffix == ".npy" else npz(images=declared))
+    with pytest.raises(InputError, match="header of 4294967295 bytes is longer than 10000"):
+        load_images(path)
+
+
+def test_only_what_numpy_packs_is_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("images.npy", npy(header()))
+    with pytest.raises(InputError, match="packed in a way that NumPy does not use"):
+        load_images(tmp_path / "a.npz")
+
+
+def test_headers_of_every_version_are_read(tmp_path: Path) -> None:
+    pixels = np.arange(6 * 8 * 8, dtype=np.uint8).reshape(6, 8, 8)
+    for version in ((1, 0), (2, 0), (3, 0)):
+        with (tmp_path / "a.npy").open("wb") as file:
+            np.lib.format.write_array(file, pixels, version)
+        np.savez(tmp_path / "a.npz", images=pixels)
+        for name in ("a.npy", "a.npz"):
+            np.testing.assert_array_equal(load_images(tmp_path / name).images[:, 0], pixels)

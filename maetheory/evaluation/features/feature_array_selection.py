@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from maetheory.core import InputError, printable
+from maetheory.data.npy_headers import NpyHeader
 
 FEATURE_NAMES = re.compile(
     r"(.*[._/])?(\w*features?|feats?|\w*embeddings?|\w*embeds?|emb|embs|z|zs|reps?|representations?|latents?|hidden"
@@ -79,7 +79,7 @@ def arrays_of_tree(tree: Any, named: str | None = None) -> dict[str, NDArray[Any
     return {}
 
 
-def choose_array(path: Path, arrays: Mapping[str, NDArray[Any]], array: str | None) -> str:
+def choose_array(path: Path, arrays: Mapping[str, NDArray[Any] | NpyHeader], array: str | None) -> str:
     """Return the name of the features among the arrays of a file.
 
     Raises
@@ -134,5 +134,5 @@ def _is_floating(value: Any) -> bool:
 def _as_array(value: Any) -> NDArray[Any]:
     if isinstance(value, Tensor):
         value = value.detach().cpu()
-        return (value.float() if value.dtype in (torch.bfloat16, torch.float16) else value).numpy()
+        return (value.float() if value.is_floating_point() and value.element_size() < 4 else value).numpy()
     return np.asarray(value)

@@ -17,7 +17,8 @@ from maetheory.checkpoints.reading import CheckpointContents, read_checkpoint
 from maetheory.checkpoints.reading.files import check_regular_file, sha256
 from maetheory.core import InputError, printable
 from maetheory.core.memory import check_memory
-from maetheory.data.array_files import MAX_ARRAY_BYTES, read_npz_member
+from maetheory.data.array_files import MAX_ARRAY_BYTES, read_npz_header, read_npz_member
+from maetheory.data.npy_headers import map_npy
 from maetheory.evaluation.features.feature_array_selection import arrays_of_tree, choose_array
 from maetheory.evaluation.features.feature_sets import GivenFeatures
 from maetheory.evaluation.features.feature_tables import DELIMITED_SUFFIXES, PARQUET_SUFFIXES, read_table
@@ -173,8 +174,8 @@ def _read_array(path: Path, array: str | None) -> tuple[NDArray[Any], str, str, 
 
 def _read_npy(path: Path) -> NDArray[Any]:
     try:
-        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError, MemoryError) as error:
+        mapped = map_npy(path)
+    except (ValueError, OSError) as error:
         raise InputError(f"{path} is no whole .npy file of plain numbers ({error})") from error
     if mapped.nbytes > MAX_ARRAY_BYTES:
         raise InputError(f"{path} holds {mapped.nbytes >> 30} GiB, more than the {MAX_ARRAY_BYTES >> 30} that are read")
@@ -197,9 +198,9 @@ def _read_npz(path: Path, array: str | None) -> tuple[NDArray[Any], str]:
                 array = names[0]
             if array in names:
                 return read_npz_member(archive, array), array
-            arrays = {name: read_npz_member(archive, name) for name in names}
-            chosen = choose_array(path, arrays, array)
-            return arrays[chosen], chosen
+            headers = {name: read_npz_header(archive, name) for name in names}
+            chosen = choose_array(path, headers, array)
+            return read_npz_member(archive, chosen), chosen
     except InputError:
         raise
     except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
