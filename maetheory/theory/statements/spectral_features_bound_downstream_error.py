@@ -77,16 +77,17 @@ def spectral_bound(graph: MaskGraph, k: int) -> Estimate:
 
 
 def _rhs(graph: MaskGraph, features: np.ndarray) -> Estimate:
-    """Bound for nearly leading eigenvectors: φ ≥ (gap − missed) r − 2δ√r for the residual r, solved for r."""
+    """Bound for nearly leading eigenvectors: φ ≥ (gap − short) r − 2 leak √r for the residual r, solved for r."""
     bound = spectral_bound(graph, features.shape[1])
     if not (math.isfinite(bound) and math.isfinite(bound.error)):
         return bound
     leak, short = _deviation_from_leading(graph, features)
-    rounding = eigenvalue_error(graph)
-    gap = _gap_after(graph, features.shape[1]) - rounding
-    delta, size = (leak + rounding) / gap, float(bound)  # the leak has the rounding error of a product with Ā
-    slop = 2 * delta * np.sqrt(size) + 4 * delta**2 + max(short, 0.0) / gap * size
-    return Estimate(size, bound.error + slop)
+    gap, rounding = _gap_after(graph, features.shape[1]), eigenvalue_error(graph)
+    left = gap - rounding - max(short, 0.0)
+    if left <= 0:
+        return Estimate(bound.value, math.inf)
+    delta, largest = (leak + rounding) / left, bound * gap / left  # the leak has the rounding error of a product with Ā
+    return Estimate(bound.value, bound.error + largest - bound + 2 * delta * math.sqrt(largest) + 4 * delta**2)
 
 
 def _terms(graph: MaskGraph, features: np.ndarray) -> dict[str, float]:

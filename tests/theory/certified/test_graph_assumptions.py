@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import combinations
 from math import comb
 
 import numpy as np
@@ -30,6 +31,8 @@ from maetheory.theory.certified.graph_assumptions import (
 from maetheory.theory.certified.sides_by_slug import CERTIFIED_SIDES
 from maetheory.theory.statements.label_error_grows_with_mask_ratio import (
     IMAGES,
+    MASKS,
+    _hides_more_uniformly,
     _symbol_frequencies,
     contents_agree,
     symbols_per_image,
@@ -326,3 +329,63 @@ def test_views_and_targets_that_are_nearly_independent_cost_as_many_laws_as_draw
         found = premise(BallGraph(MaskGraph.from_joint(joint)), draws)
         assert float(-found.value) == pytest.approx(gaps.max())
         assert float(found.cost) == pytest.approx(draws * min(draws, 2) * (roots * gaps).sum() + (gaps**2).sum())
+
+
+PAIRS = list(combinations(range(4), 2))
+
+
+def uneven_pairs(off):
+    """Masks of two patches of four, some more likely than others, each patch as likely as another."""
+    shift = {(0, 1): off, (2, 3): off, (0, 2): -off, (1, 3): -off}
+    weights = np.array([1 / 6 + shift.get(pair, 0.0) for pair in PAIRS])
+    return ListedMasks(np.array([[p in pair for p in range(4)] for pair in PAIRS]), weights)
+
+
+def lost_parts(off):
+    """Largest and summed difference of the masses of image and sequence of two symbols under uneven masks."""
+    most = total = 0.0
+    for state, mass in zip(WORLD.states, WORLD.probability, strict=True):
+        shown = {}
+        for pair, weight in zip(PAIRS, uneven_pairs(off).weights, strict=True):
+            sequence = tuple(state[list(pair)])
+            shown[sequence] = shown.get(sequence, 0.0) + mass * (weight - 1 / 6)
+        most, total = max(most, *map(abs, shown.values())), total + sum(map(abs, shown.values()))
+    return most, total
+
+
+def test_uneven_masks_without_positions_cost_what_sequences_differ_by():
+    graph, other = kept(THREE, positions="dropped"), kept(uneven_pairs(OFF), positions="dropped")
+    most, total = lost_parts(OFF)
+    assert margin_of(hides_more_uniformly, graph, other) == pytest.approx((-most, 1e-12, total))
+    holds, measured = _hides_more_uniformly(graph, other)
+    assert not holds
+    assert float(measured.split()[-1]) == pytest.approx(most, rel=0.01)
+
+
+@pytest.mark.parametrize(("share", "holds"), [(0.0, True), (0.9, True), (1.1, False)])
+def test_uneven_masks_without_positions_are_uniform_within_rounding(share, holds):
+    off = share * OFF * 1e-12 / lost_parts(OFF)[0]
+    graph, other = kept(THREE, positions="dropped"), kept(uneven_pairs(off), positions="dropped")
+    assert _hides_more_uniformly(graph, other)[0] is holds
+    value, allowed, _ = margin_of(hides_more_uniformly, graph, other)
+    assert (value >= -allowed) is holds
+
+
+@pytest.mark.parametrize(("share", "holds"), [(0.0, True), (0.9, True), (1.1, False)])
+def test_uneven_masks_with_positions_are_uniform_within_rounding(share, holds):
+    """The largest mass of a mask less the smallest, in floats; the largest distance from uniform, in balls."""
+    for off, judge in ((share * 0.5e-12, check), (share * 1e-12, certify)):
+        other = kept(singles([0.25 + off, 0.25 - off, 0.25, 0.25]))
+        found = judge("label-error-grows-with-mask-ratio", kept(THREE), hides_more=other)
+        assert {a.name: a.holds for a in found.assumptions}[MASKS] is holds
+
+
+def test_parts_that_the_other_graph_lacks_are_counted_apart():
+    graph, other = kept(THREE, positions="dropped"), kept(ListedMasks(np.eye(4, dtype=bool)[:1]), positions="dropped")
+    parts = uniform_parts(graph, other).toarray()
+    shown = {tuple(symbols): index for index, symbols in enumerate(other.view_contents.symbols)}
+    for row, symbols in zip(parts, graph.view_contents.symbols, strict=True):
+        wanted = np.zeros(len(shown) + 1, int)
+        for symbol in symbols:
+            wanted[shown.get((symbol,), -1)] += 1
+        assert row.tolist() == wanted.tolist()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,6 +20,7 @@ from maetheory.theory.statements.certificate_bounds_downstream_error import cert
 from maetheory.theory.statements.excess_loss_bounds_downstream_error import excess_bound, excess_contrast
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
 from maetheory.theory.statements.spectral_features_bound_downstream_error import spectral_bound
+from maetheory.theory.theorem_quantities import eigenvalues
 
 SPECTRAL, EXCESS, CERTIFICATE = (
     f"{name}-bound{s}-downstream-error"
@@ -117,6 +120,38 @@ def test_features_that_take_the_wrong_one_of_two_close_eigenvectors_violate_noth
     assert found.verdict is Verdict.UNDECIDED
     right = check(SPECTRAL, graph, features=np.hstack([one, other[::-1]]))
     assert right.verdict is Verdict.HOLDS
+
+
+@pytest.mark.parametrize("lean", [0.2, 0.5, 0.9])
+def test_features_that_miss_a_large_part_of_the_gap_violate_nothing(lean):
+    """As before with λ₃ − λ₄ that part of a gap of 1.05e-11: the residual exceeds the bound by 1 / (1 − part)."""
+    share = np.array([2.6e-12 * (1 - lean), 2.6e-12])
+    graph = MaskGraph.from_joint(block_diag(*(np.array([[1 - s, s], [s, 1 - s]]) / 4 for s in share)), [0, 1, 2, 2])
+    features = np.array([[1.0, 0, 0], [1, 0, 0], [0, 1, 1], [0, 1, -1]])
+    found = check(SPECTRAL, graph, features=features)
+    assert all(a.holds for a in found.assumptions)
+    assert found.lhs == pytest.approx(found.rhs / (1 - lean), rel=1e-3)
+    assert found.verdict is Verdict.UNDECIDED
+    assert found.rhs.error == pytest.approx(float(found.rhs) * lean / (1 - lean), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("leak", "short"), [(0.0, 0.0), (0.02, 0.0), (0.0, 0.1), (0.01, 0.1), (0.03, -0.1), (0.0, 0.7)]
+)
+def test_the_error_of_the_bound_covers_the_largest_residual_and_no_more_than_twice_that(leak, short, monkeypatch):
+    module = sys.modules[spectral_bound.__module__]
+    monkeypatch.setattr(module, "_deviation_from_leading", lambda *_: (leak, short))
+    graph = MaskGraph.from_joint([[0.2, 0.05, 0.0], [0.1, 0.15, 0.05], [0.0, 0.1, 0.15], [0.1, 0.0, 0.1]], [0, 1, 0, 1])
+    gap, phi = 1 - eigenvalues(graph, 3)[2], float(graph.pair_label_error())
+    found = module.THEOREM.rhs(graph, np.ones((4, 2)))
+    left = gap - max(short, 0.0)
+    root = (leak + np.sqrt(leak**2 + left * phi)) / left  # of left r − 2 leak √r = φ
+    assert left * root**2 - 2 * leak * root == pytest.approx(phi)
+    missed = root**2 - phi / gap
+    assert found.value == pytest.approx(phi / gap)
+    assert missed - 1e-12 <= found.error <= 1.5 * missed + 1e-12
+    monkeypatch.setattr(module, "_deviation_from_leading", lambda *_: (0.0, gap))
+    assert module.THEOREM.rhs(graph, np.ones((4, 2))).error == np.inf
 
 
 def test_the_spectral_bound_is_infinite_without_a_gap_and_unknown_within_its_rounding_error():
