@@ -38,7 +38,7 @@ def as_float64(value: Any, name: str) -> NDArray[np.float64]:
     array = as_numpy(value, name)
     if array.dtype.kind == "c" or (array.dtype.kind == "O" and any(isinstance(x, complex) for x in array.flat)):
         raise InputError(f"{name} must hold real numbers, but it is complex")
-    if array.dtype.kind in "SUMm":
+    if array.dtype.kind in "SUMm" or (array.dtype.kind == "O" and any(x is None for x in array.flat)):
         raise _not_numbers_error(name, value)
     try:
         with np.errstate(over="ignore"):

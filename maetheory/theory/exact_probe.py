@@ -60,10 +60,25 @@ def view_error(graph: MaskGraph, features: np.ndarray) -> float:
 
 def image_error(graph: MaskGraph, features: np.ndarray) -> float:
     """Probability that the vote of an image's views is wrong, Pr[p_f(x̄) ≠ y(x̄)]; InputError without labels."""
+    mass, shares = _vote_shares(graph, features)
+    return float(mass[_winning_class(shares) != graph.image_labels].sum())
+
+
+def measured_image_error(graph: MaskGraph, features: np.ndarray) -> Estimate:
+    """Image error, whose error covers the votes that are ties within 1e-12, but not within rounding error."""
+    mass, shares = _vote_shares(graph, features)
+    second, first = np.partition(shares, -2, axis=1)[:, -2:].T  # (S,), of the two largest shares
+    rounding = 4 * float(np.finfo(float).eps) * graph.image_views.nnz
+    nearly_tied = (first - second > rounding) & (first - second <= _TIE)
+    return Estimate(image_error(graph, features), float(mass[nearly_tied].sum()))
+
+
+def _vote_shares(graph: MaskGraph, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mass of each image, shape (S,), and the shares of its views that each class and no class get, (S, r + 1)."""
     ballots = np.eye(graph.n_classes + 1)[predicted_labels(graph, features)]  # the last column is for no class
     votes = graph.image_views @ ballots  # (S, N1) @ (N1, r + 1) -> (S, r + 1)
-    mass = np.asarray(graph.image_views.sum(1))  # (S,)
-    return float(mass[_winning_class(votes / mass[:, None]) != graph.image_labels].sum())
+    mass = np.asarray(graph.image_views.sum(1))
+    return mass, votes / mass[:, None]
 
 
 def predicted_labels(graph: MaskGraph, features: np.ndarray) -> np.ndarray:

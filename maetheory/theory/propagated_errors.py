@@ -13,6 +13,7 @@ import numpy as np
 
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
+from maetheory.theory.theorem_quantities import scale_columns_alike
 
 _EPS = float(np.finfo(float).eps)
 
@@ -64,7 +65,7 @@ def eigenvalue_error(graph: MaskGraph) -> float:
 
 def projector_error(rows: np.ndarray) -> float:
     """Rounding error of the projector on the columns of `rows` (N, k): ε N over their inverse condition number."""
-    size = np.linalg.svd(rows, compute_uv=False)
+    size = np.linalg.svd(scale_columns_alike(rows), compute_uv=False)
     used = size[size > size.max(initial=0.0) * max(rows.shape) * _EPS]
     return float(_EPS * max(rows.shape) * used[0] / used[-1]) if used.size else 0.0
 

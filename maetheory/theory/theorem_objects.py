@@ -46,6 +46,8 @@ def as_array_of_shape(name: str, value: Any, shape: tuple[str, ...], sizes: dict
     Integers and booleans that name classes or masks keep their type, because they are compared and never squared.
     """
     array = as_numpy(value, name)
+    if name in NAMES_OF_CLASSES_AND_MASKS and array.dtype.kind == "O" and all(type(x) is int for x in array.ravel()):
+        array = _as_int64(array, name)
     if name not in NAMES_OF_CLASSES_AND_MASKS or array.dtype.kind not in "iub":
         array = as_float64(value, name)
     if not shape:
@@ -60,10 +62,19 @@ def as_array_of_shape(name: str, value: Any, shape: tuple[str, ...], sizes: dict
     return array
 
 
-def _positive(name: str, array: np.ndarray) -> float:
+def _as_int64(whole: np.ndarray, name: str) -> np.ndarray:
+    """Python integers as int64, because rounding to float64 could make two labels equal."""
+    try:
+        return whole.astype(np.int64)
+    except OverflowError:
+        raise InputError(f"{name} must hold integers of at most 64 bits, but one is larger") from None
+
+
+def _positive(name: str, array: np.ndarray) -> np.float64:
+    """Return the number as NumPy's, which says where its products leave the range of float64."""
     if array.ndim or not (np.isfinite(array) and array > 0):
         raise InputError(f"{name} must be a positive number, but {array} was given")
-    return float(array)
+    return np.float64(array)
 
 
 def call_with_named_objects(function: Callable[..., Any], world: Objects) -> Any:

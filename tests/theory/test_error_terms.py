@@ -21,6 +21,7 @@ from maetheory.theory.propagated_errors import (
     square_root,
     squared_sum,
 )
+from maetheory.theory.theorem_quantities import column_basis
 from maetheory.theory.verdicts import Comparison
 
 EPS = float(np.finfo(float).eps)
@@ -247,14 +248,26 @@ def test_eigenvalues_have_the_rounding_error_of_the_longer_side():
 @pytest.mark.parametrize("condition", [1.0, 1e3, 1e9])
 @pytest.mark.parametrize("shape", [(40, 2), (2, 40)])
 def test_a_projector_has_the_rounding_error_of_its_condition(condition, shape):
-    rows = np.zeros(shape)
-    rows[0, 0], rows[1, 1] = 5.0, 5.0 / condition
-    assert projector_error(rows) == pytest.approx(40 * EPS * condition, rel=1e-9)
-    rows[1, 1] = 5.0 * 39 * EPS  # counts as dependent: a direction of rounding error alone
-    assert projector_error(rows) == pytest.approx(40 * EPS)
-    rows[1, 1] = 5.0 * 41 * EPS
-    assert projector_error(rows) == pytest.approx(40 / 41)
+    def rows_of_condition(condition):
+        """Two columns (or rows) of equal size, with singular values 5 and 5 / condition."""
+        rows = np.zeros(shape)
+        rows[0, 0], rows[1, 1] = 5.0, 5.0 / condition
+        half = np.array([[1.0, 1.0], [1.0, -1.0]]) / math.sqrt(2)
+        rows[:2, :2] = rows[:2, :2] @ half
+        return rows
+
+    assert projector_error(rows_of_condition(condition)) == pytest.approx(40 * EPS * condition, rel=1e-6)
+    # Below the floor a direction is rounding error alone, and counts as dependent.
+    assert projector_error(rows_of_condition(1 / (35 * EPS))) == pytest.approx(40 * EPS)
+    assert projector_error(rows_of_condition(1 / (45 * EPS))) == pytest.approx(40 / 45, rel=0.05)
     assert projector_error(np.zeros(shape)) == 0.0
+
+
+@pytest.mark.parametrize("size", [2.0**-19, 2.0**-21, 1e-20, 1e-160])
+def test_a_small_column_is_a_direction_and_no_rounding_error(size):
+    rows = np.array([[1.0, 1.0], [1.0, -1.0]]) * [1.0, size]
+    assert column_basis(rows).shape == (2, 2)
+    assert projector_error(rows) <= 2**20 * 2 * EPS
 
 
 @pytest.mark.parametrize(("times", "removed"), [(99.0, False), (101.0, True)])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from maetheory.core import SquaresOverflowError
 from maetheory.graph import MaskGraph
 from maetheory.theory import THEOREMS, Verdict, certify, check
 from maetheory.theory.exact_probe import predicted_labels
@@ -263,11 +264,25 @@ def test_scores_within_a_tolerance_are_tied(apart, predicted):
     assert predicted_labels(graph, ONE).tolist() == [predicted, predicted]
 
 
-@pytest.mark.parametrize(("off", "least"), [(0.9e-12, 0.0), (1.1e-12, 1.0)])
+@pytest.mark.parametrize(("off", "least"), [(0.9e-12, 1.0), (1.1e-12, math.inf)])
 def test_features_that_differ_by_rounding_alone_are_equal_to_a_decoder(off, least):
-    graph = MaskGraph.from_joint(np.full((2, 1), 0.5))
-    rows = 8 * ONE * [[1.0], [1 - off]]
-    assert pair_lipschitz(graph, rows, rows) == pytest.approx(least)
-    assert pair_lipschitz(graph, COLUMN, rows) == (
-        math.inf if least == 0 else pytest.approx(1 / (8 * off) ** 2, rel=0.01)
-    )
+    graph = MaskGraph.from_joint(np.full((4, 1), 0.25))
+    rows, merged = (8 * np.array([[-1.0], [-1.0], [1.0], [1 - part]]) for part in (off, 0.0))
+    assert pair_lipschitz(graph, rows, merged) == pytest.approx(least)
+
+
+@pytest.mark.parametrize("offset", [1e11, 1e13, 1e15])
+def test_rounding_of_features_is_measured_from_the_mean_of_their_component(offset):
+    graph = MaskGraph.from_joint([[0.25, 0.0], [0.25, 0.0], [0.0, 0.5]])
+    rows = np.array([[0.0], [1.0], [-5.0]])
+    assert pair_lipschitz(graph, offset + rows, rows / 1000) == pytest.approx(1e6)
+    assert pair_lipschitz(graph, rows, offset + 4 * rows) == pytest.approx(1 / 16)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-160, 1e160])
+def test_the_constant_of_a_decoder_does_not_underflow_or_overflow(size):
+    graph = MaskGraph.from_joint([[0.5], [0.5]])
+    assert pair_lipschitz(graph, size * COLUMN, 2 * size * COLUMN) == pytest.approx(0.25)
+    assert pair_lipschitz(graph, size * COLUMN, 0 * COLUMN) == math.inf
+    with pytest.raises(SquaresOverflowError, match="Lipschitz"):
+        pair_lipschitz(graph, 1e160 * COLUMN, 1e-160 * COLUMN)

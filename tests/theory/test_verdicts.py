@@ -25,7 +25,7 @@ SHIFTED = [slug for slug, theorem in THEOREMS.items() if theorem.offsets]
 def test_a_common_offset_of_each_component_changes_no_verdict(slug, offset):
     rng = np.random.default_rng(0)
     sizes = {"h": 3, "h_g": 3, "targets": 3, "features": 3}
-    world = {n: rng.integers(-4, 5, (sizes[n], 1)) / 4 for n in THEOREMS[slug].objects}
+    world = {n: rng.integers(-4, 5, (sizes[n], 1)) / 4 if n in sizes else 0.5 for n in THEOREMS[slug].objects}
     if "features" in world and "h" in world:
         world["h"] = 2 * world["features"]  # a decoder with a finite constant
     shift = offset * np.array([[1.0], [1.0], [-1.0]])  # views and targets 0, 1 are one component, 2 the other

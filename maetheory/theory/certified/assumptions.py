@@ -19,13 +19,14 @@ from maetheory.theory.certified.balls import (
     Ball,
     BallMatrix,
     ball,
+    ball_matrix,
     ball_max,
     ball_sum,
     enclosure,
     nonnegative_sqrt,
     power,
 )
-from maetheory.theory.certified.graph import BallGraph, mean_square
+from maetheory.theory.certified.graph import BallGraph, component_means, mean_square, number_labels
 from maetheory.theory.certified.probe import BallProbe, project_on_features
 
 ROUNDING_TOLERANCE = 1e-12
@@ -47,14 +48,17 @@ class Margin:
     measured : str
         What was measured, in words.
     cost : arb, optional
-        If the assumption is met only up to rounding error, the claim is true up to this part of the scale. Without a
-        cost the effect is unknown, and only an assumption that is met exactly supports a proof.
+        If the assumption is met only up to rounding error, the claim is true up to this part of the size, or of the
+        scale. Without a cost the effect is unknown, and only an assumption that is met exactly supports a proof.
+    of_scale : bool
+        Whether the cost is a part of the scale, which common offsets do not increase.
     """
 
     value: Ball
     allowed: Ball
     measured: str
     cost: Ball | None = None
+    of_scale: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class LeastLipschitz:
     value : arb
         Infinite if h merges a pair that f separates; 0 if f is aligned on every pair.
     n_ignored_pairs : int
-        Number of pairs whose features differ, but by less than 1e-12 of their norm.
+        Number of pairs whose features differ, but by less than 1e-12 of their distance from the component's mean.
     """
 
     value: Ball
@@ -75,18 +79,25 @@ class LeastLipschitz:
 
 def least_lipschitz(graph: BallGraph, floats: dict[str, np.ndarray]) -> LeastLipschitz:
     """Return the smallest L on the positive pairs; ``floats`` holds ``features`` and ``h``."""
-    f, h = ([[ball(x) for x in row] for row in floats[name]] for name in ("features", "h"))
-    long_f, long_h = ([_EQUAL_ROWS_TOLERANCE * ball_sum(x * x for x in row) for row in rows] for rows in (f, h))
+    f, h = (ball_matrix(floats[name]) for name in ("features", "h"))
+    long_f, long_h = (_equal_rows_tolerances(graph, rows) for rows in (f, h))
+    f, h = f.tolist(), h.tolist()
     ratios, n_ignored_pairs = [], 0
     for i, j in _positive_pairs(graph):
         far, near = _distance(f[i], f[j]), _distance(h[i], h[j])
-        if far <= ball_max((long_f[i], long_f[j])):
+        if far.is_zero() or far <= ball_max((long_f[i], long_f[j])):
             n_ignored_pairs += not far.is_zero()
-        elif near <= ball_max((long_h[i], long_h[j])):
+        elif near.is_zero() or near <= ball_max((long_h[i], long_h[j])):
             return LeastLipschitz(ball(float("inf")), n_ignored_pairs)
         else:
             ratios.append(far / near)
     return LeastLipschitz(ball_max(ratios), n_ignored_pairs)
+
+
+def _equal_rows_tolerances(graph: BallGraph, rows: BallMatrix) -> list[Ball]:
+    """Squared distance below which a row counts as equal to another, relative to that from the component's mean."""
+    deviations = rows - component_means(graph, rows)
+    return [_EQUAL_ROWS_TOLERANCE * ball_sum(x * x for x in row) for row in deviations.tolist()]
 
 
 def _positive_pairs(graph: BallGraph) -> Iterable[tuple[int, int]]:
@@ -102,17 +113,19 @@ def bi_lipschitz(least: LeastLipschitz, lipschitz: Ball) -> Margin:
     """Margin of the bi-Lipschitz decoder: ‖f − f⁺‖² ≤ L ‖h − h⁺‖² on every positive pair, with a finite L.
 
     All claims bound E‖f − f⁺‖²/L ≤ 4 E‖f‖²/L, which is part of their scale up to a factor that grows with the root of
-    the number k of features; the shortfall is relative to L, and the ignored pairs differ by less.
+    the number k of features; the shortfall is relative to L, and the ignored pairs differ by less. However large L is,
+    ignored pairs leave the assumption unverified.
     """
     if not least.value.is_finite():
         infinite = ball(float("-inf"))
         return Margin(infinite, ball(0), "L = ∞: the decoder merges two views of one target that the encoder separates")
     allowed = ROUNDING_TOLERANCE * lipschitz
-    shortfall = -allowed if least.n_ignored_pairs else ball(0)
-    value = shortfall if least.value is lipschitz else lipschitz - least.value + shortfall
+    value = ball(0) if least.value is lipschitz else lipschitz - least.value
+    if least.n_ignored_pairs:
+        value = value.min(ball(0)) - allowed
     measured = f"L = {enclosure(lipschitz)}, at least {enclosure(least.value)} is needed"
     most = 2 * allowed if least.n_ignored_pairs else allowed
-    return Margin(value, most, measured, _LIPSCHITZ_COST_FACTOR * most / lipschitz)
+    return Margin(value, most, measured, _LIPSCHITZ_COST_FACTOR * most / lipschitz, of_scale=True)
 
 
 def norms_at_least_one(graph: BallGraph, h: BallMatrix, h_g: BallMatrix) -> Margin:
@@ -153,8 +166,8 @@ def position_blind(floats: dict[str, np.ndarray]) -> Margin:
 
 def depends_on_mask_alone(graph: BallGraph, floats: dict[str, np.ndarray], masks: np.ndarray | None = None) -> Margin:
     """Margin of the decoder that depends on the mask alone: h is the same for views of equal features and mask."""
-    names = graph.float_graph.target_masks if masks is None else masks
-    shown = sorted({(i, float(names[j])) for i, j, _ in graph.pairs})
+    names = number_labels(graph.float_graph.target_masks if masks is None else masks)
+    shown = sorted({(i, int(names[j])) for i, j, _ in graph.pairs})
     groups = _feature_groups(floats)
     seen = [(groups[i], mask) for i, mask in shown]
     rows = floats["h"][[i for i, _ in shown]]
@@ -193,18 +206,21 @@ def linear_decoder(graph: BallGraph, h: BallMatrix, floats: dict[str, np.ndarray
 
 def no_tied_views(probe: BallProbe) -> Margin:
     """Margin of no tie between classes in any view; scores within 1e-12 are tied."""
-    return _no_ties(probe.count_ties(include_images=False), "views")
+    return _no_ties(*probe.count_ties(include_images=False), "views")
 
 
 def no_tied_images(probe: BallProbe) -> Margin:
     """Margin of no tie between classes in any view or image."""
-    return _no_ties(probe.count_ties(include_images=True), "views and images")
+    return _no_ties(*probe.count_ties(include_images=True), "views and images")
 
 
-def _no_ties(ties: int, what: str) -> Margin:
-    """Margin of no ties; a tied view has a residual of ½ up to 1e-12, so that the bounds still count it as an error."""
+def _no_ties(ties: int, mass: Ball, what: str) -> Margin:
+    """Margin of no ties; a tied view has a residual of ½ up to 1e-12, so that the bounds still count it as an error.
+
+    The claim may be off by that part of the mass of what is tied.
+    """
     words = f"{ties} {what} tied within 1e-12 count as errors"
-    return Margin(ball(-ROUNDING_TOLERANCE if ties else 0.0), ball(ROUNDING_TOLERANCE), words, ball(_TIED_COST))
+    return Margin(ball(-ROUNDING_TOLERANCE if ties else 0.0), ball(ROUNDING_TOLERANCE), words, _TIED_COST * mass)
 
 
 def targets_are_sent_by_a_law(channel: BallMatrix) -> Margin:

@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -106,6 +107,8 @@ def ball(value: Any) -> Ball:
         return arb_library().arb((numerator, 1 - denominator.bit_length()))
     if isinstance(value, np.integer | np.bool_):
         value = int(value)
+    if isinstance(value, Fraction):
+        return arb_library().arb(value.numerator) / value.denominator  # of radius zero where it is a dyadic number
     return arb_library().arb(float(value) if isinstance(value, np.floating) else value)
 
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 import math
 import numbers
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ from maetheory.core import InputError, as_numpy
 from maetheory.graph import MaskGraph
 from maetheory.theory.certified.assumptions import ROUNDING_TOLERANCE, Margin
 from maetheory.theory.certified.balls import (
+    Ball,
     UndecidedError,
     as_stored,
     ball,
@@ -118,8 +119,9 @@ def certify(
     world = {name: _restore_exact_values(value, objects.get(name)) for name, value in rounded.items()}
     for name, value in world.items():
         _refuse_if_large(name, value)
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
-            return violated_by_non_finite(theorem, f"{name} holds a value that is not a finite number")
+        for array in (value, rounded[name]):
+            if isinstance(array, np.ndarray) and array.dtype.kind == "f" and not np.isfinite(array).all():
+                return violated_by_non_finite(theorem, f"{name} holds a value that is not a finite number")
     unverified = _evaluate_in_floats(theorem, sides, rounded)
     eigenvector_cache: dict[str, Any] = {}
     bits = FIRST_BITS
@@ -162,7 +164,9 @@ def _clip_to_float_range(value: Any) -> Any:
     if isinstance(value, int) and abs(value) > _MAX_FLOAT:
         return math.copysign(_MAX_FLOAT, value)
     if isinstance(value, np.ndarray) and value.dtype == object:
-        return np.array([max(-_MAX_FLOAT, min(_MAX_FLOAT, x)) for x in value.ravel()]).reshape(value.shape)
+        real = all(isinstance(x, numbers.Real) for x in value.ravel())
+        clipped = [x if x != x else max(-_MAX_FLOAT, min(_MAX_FLOAT, x)) for x in value.ravel()] if real else value
+        return np.array(clipped, object).reshape(value.shape)
     if isinstance(value, np.ndarray | np.longdouble) and value.dtype == np.longdouble:
         return np.clip(value, -_MAX_FLOAT, _MAX_FLOAT)
     return value
@@ -210,15 +214,18 @@ def _evaluate_sides(
         for name, assumption in sides.assumptions.items():
             margins[name] = call_with_named_objects(assumption, world)
         lhs, rhs = call_with_named_objects(sides.lhs, world), call_with_named_objects(sides.rhs, world)
-        scale = ball_max(
-            [abs(lhs), abs(rhs), *([] if sides.scale is None else [abs(call_with_named_objects(sides.scale, world))])]
-        )
+        scale = _largest_size(sides.scale, world, [abs(lhs), abs(rhs)])
+        size = _largest_size(sides.size, world, [scale])
         if sides.trivial is not None:
-            return BallEvaluation(margins, lhs, rhs, scale, call_with_named_objects(sides.trivial, world))
+            return BallEvaluation(margins, lhs, rhs, scale, size, call_with_named_objects(sides.trivial, world))
         known = theorem.trivial if isinstance(theorem.trivial, float) else None
-        return BallEvaluation(margins, lhs, rhs, scale, None if known is None else ball(known))
+        return BallEvaluation(margins, lhs, rhs, scale, size, None if known is None else ball(known))
     except UndecidedError as error:
         return BallEvaluation(margins, failure_reason=str(error))
+
+
+def _largest_size(function: Callable[..., Ball] | None, world: Mapping[str, Any], known: list[Ball]) -> Ball:
+    return ball_max([*known, *([] if function is None else [abs(call_with_named_objects(function, world))])])
 
 
 def _evaluate_in_floats(theorem: Theorem, sides: Sides, rounded: Mapping[str, Any]) -> dict[str, tuple[bool, str]]:

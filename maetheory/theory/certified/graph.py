@@ -153,7 +153,7 @@ class BallGraph:
 
     def pair_label_error(self, labels: np.ndarray | None = None) -> Ball:
         """Pair label error φ, of the Bayes labels or of given labels: probability that a positive pair disagrees."""
-        names = self.float_graph.view_labels if labels is None else labels
+        names = self.float_graph.view_labels if labels is None else number_labels(labels)
         masses: list[dict[int, Ball]] = [{} for _ in range(self.shape[1])]
         for i, j, w in self.pairs:
             label = int(names[i])
@@ -170,11 +170,16 @@ class BallGraph:
 
     def class_masses(self, labels: np.ndarray | None = None) -> list[Ball]:
         """Mass of the views of each label, for the Bayes labels or for given labels."""
-        names = self.float_graph.view_labels if labels is None else np.unique(labels, return_inverse=True)[1].ravel()
+        names = self.float_graph.view_labels if labels is None else number_labels(labels)
         masses = [ball(0)] * (int(names.max()) + 1)
         for label, d in zip(names, self.degrees[0]):
             masses[int(label)] += d
         return masses
+
+
+def number_labels(labels: np.ndarray) -> np.ndarray:
+    """Number the distinct labels from 0; two labels are the same only if they are equal as given."""
+    return np.unique(labels, return_inverse=True)[1].ravel()
 
 
 def gram(law: BallMatrix, d1: list[Ball], d2: list[Ball]) -> BallMatrix:
@@ -265,7 +270,7 @@ def best_prediction(graph: BallGraph, targets: BallMatrix) -> BallMatrix:
 def target_variance(graph: BallGraph, targets: BallMatrix, masks: np.ndarray | None = None) -> Ball:
     """Variance Var(x₂) of the targets, or its mean given the mask if masks are given."""
     d2 = graph.degrees[1]
-    groups = np.zeros(len(d2), int) if masks is None else np.unique(masks, return_inverse=True)[1].ravel()
+    groups = np.zeros(len(d2), int) if masks is None else number_labels(masks)
     rows = targets.tolist()
     spread = ball(0)
     for group in range(int(groups.max()) + 1):
@@ -278,10 +283,26 @@ def target_variance(graph: BallGraph, targets: BallMatrix, masks: np.ndarray | N
 
 def component_means(graph: BallGraph, h: BallMatrix) -> BallMatrix:
     """Mean of h over the connected component of each view, shape (N1, d)."""
-    member, d1, rows = graph.float_graph.components[0], graph.degrees[0], h.tolist()
+    means = _means_by_component(graph, h, 0)
+    return from_rows([means[c] for c in graph.float_graph.components[0]], graph.shape[0], h.ncols())
+
+
+def component_means_of_targets(graph: BallGraph, targets: BallMatrix) -> tuple[BallMatrix, BallMatrix]:
+    """Mean target of the component of each view, shape (N1, d), and of each target, shape (N2, d)."""
+    means, (views, others) = _means_by_component(graph, targets, 1), graph.float_graph.components
+    n1, n2 = graph.shape
+    return (
+        from_rows([means[c] for c in views], n1, targets.ncols()),
+        from_rows([means[c] for c in others], n2, targets.ncols()),
+    )
+
+
+def _means_by_component(graph: BallGraph, rows: BallMatrix, side: int) -> list[list[Ball]]:
+    """Mean of rows of views (side 0) or targets (side 1) over each component."""
+    member, degrees, values = graph.float_graph.components[side], graph.degrees[side], rows.tolist()
     means = []
     for component in range(graph.float_graph.n_components):
         inside = np.flatnonzero(member == component)
-        mass = ball_sum(d1[i] for i in inside)
-        means.append([ball_sum(d1[i] * rows[i][c] for i in inside) / mass for c in range(h.ncols())])
-    return from_rows([means[c] for c in member], h.nrows(), h.ncols())
+        mass = ball_sum(degrees[i] for i in inside)
+        means.append([ball_sum(degrees[i] * values[i][c] for i in inside) / mass for c in range(rows.ncols())])
+    return means

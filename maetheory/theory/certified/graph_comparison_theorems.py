@@ -126,13 +126,13 @@ GRAPH_COMPARISON_SIDES: Mapping[str, Sides] = {
         scale=unit_scale,
     ),
     "data-processing-raises-pair-error": Sides(
-        lhs=lambda graph: graph.pair_label_error(), rhs=_pair_error_after, assumptions=_TARGETS, scale=unit_scale
+        lhs=lambda graph: graph.pair_label_error(), rhs=_pair_error_after, assumptions=_TARGETS, size=unit_scale
     ),
     "label-error-grows-with-mask-ratio": Sides(
         lhs=_label_error,
         rhs=_label_error_hiding_more,
         assumptions={IMAGES: same_images, POSITIONS: same_positions, MASKS: hides_more_uniformly},
-        scale=unit_scale,
+        size=unit_scale,
     ),
     "mask-ratio-duality": Sides(
         lhs=_largest_difference,

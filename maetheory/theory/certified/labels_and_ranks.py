@@ -32,6 +32,7 @@ from maetheory.theory.certified.sides import (
     mean_squared_feature_norm,
     pair_label_error,
     prediction_and_feature_scale,
+    prediction_and_feature_size,
     umae_loss,
     unit_scale,
 )
@@ -161,14 +162,14 @@ LABEL_AND_RANK_SIDES: Mapping[str, Sides] = {
         rhs=_pair_error_over_gap,
         assumptions={"leading eigenvectors": _spans_leading_eigenvectors, "spectral gap": _has_gap},
         derived={"probe": linear_probe},
-        scale=unit_scale,
+        size=unit_scale,
     ),
     "votes-beat-views-when-errors-scatter": Sides(
         lhs=lambda probe: probe.image_error(),
         rhs=_cantelli_bound,
         assumptions={"views err less than half the time": _view_error_below_half, "ties": _ties_at_half},
         derived={"probe": linear_probe},
-        scale=unit_scale,
+        size=unit_scale,
         trivial=_markov_bound,
     ),
     "effective-rank-grows-with-uniformity": Sides(
@@ -177,6 +178,7 @@ LABEL_AND_RANK_SIDES: Mapping[str, Sides] = {
         assumptions=BI_LIPSCHITZ,
         derived=DECODER_CONSTANT,
         scale=prediction_and_feature_scale,
+        size=prediction_and_feature_size,
         trivial=_trivial_bound,
     ),
 }

@@ -27,7 +27,9 @@ from maetheory.theory.certified.sides import (
     Sides,
     mean_squared_feature_norm,
     prediction_and_feature_scale,
+    prediction_and_feature_size,
     prediction_scale,
+    prediction_size,
     reconstruction_loss,
     umae_loss,
 )
@@ -72,9 +74,15 @@ def _excess_scale(
 ) -> Ball:
     stretched = 2 * lipschitz * weight
     pull = stretched * mean_squared_feature_norm(graph, features)
-    return (
-        graph.frobenius_square() + 2 * lipschitz * stretched * prediction_scale(graph, h, targets) + 2 * pull + pull**2
-    )
+    rebuilt = 2 * lipschitz * stretched * prediction_scale(graph, h, targets)
+    return graph.frobenius_square() + rebuilt + 2 * pull + pull**2
+
+
+def _excess_size(
+    graph: BallGraph, features: BallMatrix, h: BallMatrix, targets: BallMatrix, lipschitz: Ball, weight: Ball
+) -> Ball:
+    rebuilt = 4 * lipschitz**2 * weight * prediction_size(graph, h, targets)
+    return _excess_scale(graph, features, h, targets, lipschitz, weight) + rebuilt
 
 
 def _within_component_variance(graph: BallGraph, h: BallMatrix) -> Ball:
@@ -135,39 +143,49 @@ def _third_order(graph: BallGraph, features: BallMatrix, distortion: Ball) -> Ba
 
 
 OWN_SIDES: Mapping[str, Sides] = {
-    "alignment-split": Sides(lhs=reconstruction_loss, rhs=_alignment_plus_bias, scale=prediction_scale),
-    "irreducible-split": Sides(lhs=reconstruction_loss, rhs=_irreducible_plus_excess, scale=prediction_scale),
+    "alignment-split": Sides(
+        lhs=reconstruction_loss, rhs=_alignment_plus_bias, scale=prediction_scale, size=prediction_size
+    ),
+    "irreducible-split": Sides(
+        lhs=reconstruction_loss, rhs=_irreducible_plus_excess, scale=prediction_scale, size=prediction_size
+    ),
     "reconstruction-bounds-encoder-alignment-sharply": Sides(
         lhs=reconstruction_loss,
         rhs=_sharp_distance,
         assumptions=BI_LIPSCHITZ,
         derived=DECODER_CONSTANT,
         scale=prediction_and_feature_scale,
+        size=prediction_and_feature_size,
     ),
     "excess-factorisation-bounded-by-umae": Sides(
-        lhs=_excess_factorisation, rhs=_excess_bound, assumptions=BI_LIPSCHITZ, derived=_UMAE, scale=_excess_scale
+        lhs=_excess_factorisation,
+        rhs=_excess_bound,
+        assumptions=BI_LIPSCHITZ,
+        derived=_UMAE,
+        scale=_excess_scale,
+        size=_excess_size,
     ),
     "perfect-alignment-is-constant-on-components": Sides(
-        lhs=pair_distance, rhs=_mixing_lower_bound, scale=lambda graph, h: mean_square(graph.degrees[0], h)
+        lhs=pair_distance, rhs=_mixing_lower_bound, size=lambda graph, h: mean_square(graph.degrees[0], h)
     ),
     "constant-on-components-is-perfect-alignment": Sides(
         lhs=pair_distance,
         rhs=lambda graph, h: 2 * _within_component_variance(graph, h),
-        scale=lambda graph, h: mean_square(graph.degrees[0], h),
+        size=lambda graph, h: mean_square(graph.degrees[0], h),
     ),
     "linear-decoder-optimum": Sides(
         lhs=reconstruction_loss,
         rhs=_optimum_at_rank,
         assumptions={"linear decoder": linear_decoder},
-        scale=prediction_scale,
+        size=prediction_size,
     ),
     "linear-decoder-optimum-given-features": Sides(
         lhs=reconstruction_loss,
         rhs=_optimum_for_features,
         assumptions={"linear decoder": linear_decoder},
-        scale=prediction_scale,
+        size=prediction_size,
     ),
-    "linear-decoder-loss": Sides(lhs=reconstruction_loss, rhs=_linear_decoder_loss, scale=prediction_scale),
+    "linear-decoder-loss": Sides(lhs=reconstruction_loss, rhs=_linear_decoder_loss, scale=prediction_size),
     "uniformity-approximates-coding-rate": Sides(lhs=_coding_rate, rhs=_second_order, scale=_first_order),
     "uniformity-approximates-coding-rate-from-above": Sides(
         lhs=_coding_rate, rhs=_third_order, scale=_first_order, trivial=_first_order

@@ -32,10 +32,12 @@ from maetheory.theory.certified.sides import (
     DECODER_CONSTANT,
     Sides,
     autoencoding_error,
+    feature_variance,
     linear_probe,
     mean_squared_feature_norm,
     pair_label_error,
     prediction_scale,
+    prediction_size,
     reconstruction_loss,
     umae_loss,
     uniformity_penalty,
@@ -71,11 +73,17 @@ def _encoder_alignment_bound(
 def _encoder_scale(
     graph: BallGraph, features: BallMatrix, h: BallMatrix, h_g: BallMatrix, targets: BallMatrix, lipschitz: Ball
 ) -> Ball:
-    return prediction_scale(graph, h, targets, h_g) + mean_squared_feature_norm(graph, features) / lipschitz
+    return prediction_scale(graph, h, targets, h_g) + feature_variance(graph, features) / lipschitz
 
 
-def _scale_without_h_g(graph: BallGraph, h: BallMatrix, targets: BallMatrix) -> Ball:
-    return prediction_scale(graph, h, targets)
+def _encoder_size(
+    graph: BallGraph, features: BallMatrix, h: BallMatrix, h_g: BallMatrix, targets: BallMatrix, lipschitz: Ball
+) -> Ball:
+    return prediction_size(graph, h, targets, h_g) + mean_squared_feature_norm(graph, features) / lipschitz
+
+
+def _size_without_h_g(graph: BallGraph, h: BallMatrix, targets: BallMatrix) -> Ball:
+    return prediction_size(graph, h, targets)
 
 
 def _variance_of_targets(graph: BallGraph, targets: BallMatrix) -> Ball:
@@ -98,7 +106,7 @@ def _contrast_scale(graph: BallGraph, features: BallMatrix) -> Ball:
 def _umae_scale(
     graph: BallGraph, features: BallMatrix, h: BallMatrix, h_g: BallMatrix, targets: BallMatrix, lipschitz: Ball
 ) -> Ball:
-    return prediction_scale(graph, h, targets, h_g) + mean_squared_feature_norm(graph, features) / (2 * lipschitz)
+    return prediction_scale(graph, h, targets, h_g) + feature_variance(graph, features) / (2 * lipschitz)
 
 
 def _contrast_bound(
@@ -150,28 +158,31 @@ PAPER_SIDES: Mapping[str, Sides] = {
         lhs=reconstruction_loss,
         rhs=_asymmetric_bound,
         assumptions={"unit norms": norms_at_least_one},
-        scale=lambda graph, h, targets, h_g: 1 + prediction_scale(graph, h, targets, h_g),
+        scale=lambda graph, h, targets, h_g: 1 + prediction_size(graph, h, targets, h_g),
     ),
     "asymmetric-alignment-bounds-alignment": Sides(
         lhs=asymmetric_alignment,
         rhs=_halved_alignment,
         assumptions={"unit norms": norm_at_most_one},
-        scale=lambda graph, h, h_g: 1 + prediction_scale(graph, h, h_g),
+        scale=lambda graph, h, h_g: 1 + prediction_size(graph, h, h_g),
         trivial=_cauchy_schwarz,
     ),
-    "reconstruction-bounds-alignment": Sides(lhs=reconstruction_loss, rhs=_alignment_bound, scale=prediction_scale),
+    "reconstruction-bounds-alignment": Sides(
+        lhs=reconstruction_loss, rhs=_alignment_bound, scale=prediction_scale, size=prediction_size
+    ),
     "reconstruction-bounds-encoder-alignment": Sides(
         lhs=reconstruction_loss,
         rhs=_encoder_alignment_bound,
         assumptions=BI_LIPSCHITZ,
         derived=DECODER_CONSTANT,
         scale=_encoder_scale,
+        size=_encoder_size,
     ),
     "full-collapse-costs-variance": Sides(
         lhs=reconstruction_loss,
         rhs=_variance_of_targets,
         assumptions={"features are collapsed": features_collapsed, "position-blind decoder": position_blind},
-        scale=_scale_without_h_g,
+        size=_size_without_h_g,
     ),
     "full-collapse-costs-variance-given-the-mask": Sides(
         lhs=reconstruction_loss,
@@ -180,7 +191,7 @@ PAPER_SIDES: Mapping[str, Sides] = {
             "features are collapsed": features_collapsed,
             "decoder sees the mask alone": depends_on_mask_alone,
         },
-        scale=_scale_without_h_g,
+        size=_size_without_h_g,
     ),
     "spectral-contrast-is-factorisation": Sides(lhs=spectral_loss, rhs=_factorisation_side, scale=_contrast_scale),
     "spectral-contrast-is-bounded-by-eigenvalues": Sides(
@@ -195,27 +206,33 @@ PAPER_SIDES: Mapping[str, Sides] = {
         assumptions=BI_LIPSCHITZ,
         derived=_UMAE,
         scale=_umae_scale,
+        size=_encoder_size,
         trivial=uniformity_penalty,
     ),
     "umae-bounded-by-graph-tail": Sides(
-        lhs=umae_loss, rhs=_graph_tail_bound, assumptions=BI_LIPSCHITZ, derived=_UMAE, scale=_umae_scale
+        lhs=umae_loss,
+        rhs=_graph_tail_bound,
+        assumptions=BI_LIPSCHITZ,
+        derived=_UMAE,
+        scale=_umae_scale,
+        size=_encoder_size,
     ),
     "factorisation-bounds-probe-residual": Sides(
-        lhs=lambda probe: probe.residual(), rhs=_residual_bound, derived={"probe": linear_probe}, scale=unit_scale
+        lhs=lambda probe: probe.residual(), rhs=_residual_bound, derived={"probe": linear_probe}, size=unit_scale
     ),
     "probe-residual-bounds-view-error": Sides(
         lhs=lambda probe: probe.view_error(),
         rhs=lambda probe: 2 * probe.residual(),
         assumptions={"ties": no_tied_views},
         derived={"probe": linear_probe},
-        scale=unit_scale,
+        size=unit_scale,
     ),
     "probe-residual-bounds-image-error": Sides(
         lhs=lambda probe: probe.image_error(),
         rhs=lambda probe, graph: 4 * probe.residual() + 2 * graph.label_error(),
         assumptions={"ties": no_tied_images},
         derived={"probe": linear_probe},
-        scale=unit_scale,
+        size=unit_scale,
     ),
     "umae-bounds-downstream-error": Sides(
         lhs=lambda probe: probe.image_error(),
@@ -228,6 +245,6 @@ PAPER_SIDES: Mapping[str, Sides] = {
         lhs=pair_label_error,
         rhs=_label_errors,
         assumptions={"law of the images": images_known_exactly},
-        scale=unit_scale,
+        size=unit_scale,
     ),
 }

@@ -129,10 +129,11 @@ class BallProbe:
             wrong[image] += _error_mass([(w, self.predicted[view])], labels[image : image + 1])
         return [(mass, lost / mass) for mass, lost in zip(masses, wrong)]
 
-    def count_ties(self, include_images: bool) -> int:
-        """Number of views (and of images, on request) without a unique class."""
-        found = [*self.predicted, *(choice for _, choice in self.image_votes)] if include_images else self.predicted
-        return sum(choice < 0 for choice in found)
+    def count_ties(self, include_images: bool) -> tuple[int, Ball]:
+        """Number of views (and of images, on request) without a unique class, and their mass."""
+        found = [*zip(self.graph.degrees[0], self.predicted), *(self.image_votes if include_images else [])]
+        tied = [mass for mass, choice in found if choice < 0]
+        return len(tied), ball_sum(tied)
 
 
 def project_on_features(graph: BallGraph, features: np.ndarray, rows: BallMatrix) -> BallMatrix:

@@ -220,10 +220,10 @@ PROBE_BOUND_SIDES: Mapping[str, Sides] = {
         rhs=_excess_bound,
         assumptions={"admissible split": _admissible_margin},
         derived={"probe": linear_probe},
-        scale=unit_scale,
+        size=unit_scale,
     ),
     "certificate-bounds-downstream-error": Sides(
-        lhs=lambda probe: probe.residual(), rhs=_certificate_bound, derived={"probe": linear_probe}, scale=unit_scale
+        lhs=lambda probe: probe.residual(), rhs=_certificate_bound, derived={"probe": linear_probe}, size=unit_scale
     ),
     "label-error-alone-is-not-enough": Sides(
         lhs=_residual_difference, rhs=lambda classes: 1 - 1 / ball(int(classes)), scale=lambda: ball(1)

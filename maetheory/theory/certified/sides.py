@@ -17,7 +17,14 @@ import numpy as np
 
 from maetheory.theory.certified.assumptions import LeastLipschitz, Margin, bi_lipschitz, least_lipschitz
 from maetheory.theory.certified.balls import Ball, BallMatrix, ball
-from maetheory.theory.certified.graph import BallGraph, mean_square, mean_squared_difference, uniformity_loss
+from maetheory.theory.certified.graph import (
+    BallGraph,
+    component_means,
+    component_means_of_targets,
+    mean_square,
+    mean_squared_difference,
+    uniformity_loss,
+)
 from maetheory.theory.certified.probe import BallProbe
 
 Side = Callable[..., Ball]
@@ -37,7 +44,10 @@ class Sides:
     derived : mapping of str to callable
         Objects computed from the others, in order, where they are not given.
     scale : callable, optional
-        Size of the terms that cancel.
+        Size of the terms that cancel, without common offsets: what counts as equality is relative to it.
+    size : callable, optional
+        Mean square of the numbers that are subtracted before they are squared, with common offsets; the scale where it
+        is absent. The cost of an assumption that is met only up to rounding error is relative to it.
     trivial : callable, optional
         Bound that is known without the theorem, if the theorem does not give it as a number.
     """
@@ -47,6 +57,7 @@ class Sides:
     assumptions: Mapping[str, Callable[..., Margin]] = field(default_factory=dict)
     derived: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     scale: Side | None = None
+    size: Side | None = None
     trivial: Side | None = None
 
 
@@ -65,22 +76,40 @@ def autoencoding_error(graph: BallGraph, h_g: BallMatrix, targets: BallMatrix) -
     return mean_square(graph.degrees[1], h_g - targets)
 
 
-def prediction_scale(graph: BallGraph, h: BallMatrix, targets: BallMatrix, h_g: BallMatrix | None = None) -> Ball:
-    """Scale E‖h‖² + E‖x₂‖², plus E‖h_g‖² if there is an h_g."""
+def prediction_size(graph: BallGraph, h: BallMatrix, targets: BallMatrix, h_g: BallMatrix | None = None) -> Ball:
+    """Mean squares E‖h‖² + E‖x₂‖², plus E‖h_g‖² if there is an h_g."""
     d1, d2 = graph.degrees
     return mean_square(d1, h) + mean_square(d2, targets) + (0 if h_g is None else mean_square(d2, h_g))
+
+
+def prediction_scale(graph: BallGraph, h: BallMatrix, targets: BallMatrix, h_g: BallMatrix | None = None) -> Ball:
+    """Mean squares of predictions and targets after subtracting the mean target of each component from all of them."""
+    views, others = component_means_of_targets(graph, targets)
+    return prediction_size(graph, h - views, targets - others, None if h_g is None else h_g - others)
 
 
 def prediction_and_feature_scale(
     graph: BallGraph, features: BallMatrix, h: BallMatrix, targets: BallMatrix, lipschitz: Ball
 ) -> Ball:
-    """Scale E‖h‖² + E‖x₂‖² + E‖f‖²/L."""
-    return prediction_scale(graph, h, targets) + mean_squared_feature_norm(graph, features) / lipschitz
+    """Scale of predictions and targets, plus that of the features over L."""
+    return prediction_scale(graph, h, targets) + feature_variance(graph, features) / lipschitz
+
+
+def prediction_and_feature_size(
+    graph: BallGraph, features: BallMatrix, h: BallMatrix, targets: BallMatrix, lipschitz: Ball
+) -> Ball:
+    """Mean squares E‖h‖² + E‖x₂‖² + E‖f‖²/L."""
+    return prediction_size(graph, h, targets) + mean_squared_feature_norm(graph, features) / lipschitz
 
 
 def mean_squared_feature_norm(graph: BallGraph, features: BallMatrix) -> Ball:
     """Mean squared norm E‖f‖² of the features."""
     return mean_square(graph.degrees[0], features)
+
+
+def feature_variance(graph: BallGraph, features: BallMatrix) -> Ball:
+    """Variance E‖f − f̄‖² of the features within components."""
+    return mean_square(graph.degrees[0], features - component_means(graph, features))
 
 
 def _lipschitz(least: LeastLipschitz) -> Ball:

@@ -12,6 +12,8 @@ from maetheory.theory.theorem import TIGHT_TOLERANCE, Assumption, Theorem, Verdi
 
 FIRST_BITS = 53
 """Precision of the first attempt."""
+_NOTHING = 2.0**-300
+"""Part of the size below which a difference is no difference of stored numbers, whatever their masses."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class BallEvaluation:
     lhs: Ball | None = None
     rhs: Ball | None = None
     scale: Ball | None = None
+    size: Ball | None = None
     trivial: Ball | None = None
     failure_reason: str = ""
 
@@ -118,7 +121,7 @@ def _verdict(theorem: Theorem, evaluation: BallEvaluation, bits: int, is_last: b
     if unverified:
         never = any(m.value < 0 and m.cost is None for m in evaluation.margins.values())
         return Verdict.UNDECIDED if never else fallback, f"not verified in ball arithmetic: {'; '.join(unverified)}"
-    tolerance = TIGHT_TOLERANCE * evaluation.scale.abs_lower() if evaluation.scale is not None else ball(0)
+    tolerance = _equality_tolerance(evaluation)
     cost = _total_cost(evaluation)
     if not cost <= tolerance and not abs(slack) > cost:
         most = math.inf if not cost.is_finite() else enclosure(cost).high
@@ -130,6 +133,13 @@ def _verdict(theorem: Theorem, evaluation: BallEvaluation, bits: int, is_last: b
     if theorem.direction == "==":
         return _identity_verdict(slack, tolerance, bits, fallback)
     return _inequality_verdict(theorem, evaluation, slack, tolerance, bits, fallback)
+
+
+def _equality_tolerance(evaluation: BallEvaluation) -> Ball:
+    """Slack that counts as equality: relative to what cancels, or next to nothing of the numbers subtracted."""
+    if evaluation.scale is None or evaluation.size is None:
+        return ball(0)
+    return (TIGHT_TOLERANCE * evaluation.scale.abs_lower()).max(_NOTHING * evaluation.size.abs_lower())
 
 
 def _identity_verdict(slack: Ball, tolerance: Ball, bits: int, fallback: Verdict | None) -> tuple[Verdict | None, str]:
@@ -172,8 +182,11 @@ def _holds_or_vacuous(theorem: Theorem, evaluation: BallEvaluation, tolerance: B
 
 def _total_cost(evaluation: BallEvaluation) -> Ball:
     """Bound on how far the claim may be from true because assumptions are met only up to rounding error."""
-    parts = ball_sum(abs(m.cost) for m in evaluation.margins.values() if m.cost is not None and not m.value >= 0)
-    return ball(0) if parts.is_zero() or evaluation.scale is None else (parts * evaluation.scale).abs_upper()
+    if evaluation.scale is None or evaluation.size is None:
+        return ball(0)
+    inexact = [(m.cost, m.of_scale) for m in evaluation.margins.values() if m.cost is not None and not m.value >= 0]
+    costs = (abs(cost) * (evaluation.scale if of_scale else evaluation.size) for cost, of_scale in inexact)
+    return ball_sum(ball(0) if cost.is_zero() else cost.abs_upper() for cost in costs)
 
 
 def _inexact_assumptions(evaluation: BallEvaluation) -> str:

@@ -42,15 +42,18 @@ from typing import Any
 
 import numpy as np
 
-from maetheory.core import InputError
+from maetheory.core import Estimate, InputError
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square
 from maetheory.theory.example_graphs import four_view_graph
+from maetheory.theory.propagated_errors import eigenvalue_error, estimate_between
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import DECODER_CONSTANT, bi_lipschitz
 from maetheory.theory.statements.reconstruction_bounds_encoder_alignment import broken as merged
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
-from maetheory.theory.theorem_quantities import eigenvalues, umae_loss
+from maetheory.theory.theorem_quantities import eigenvalues, reconstruction_scale, umae_loss
+
+_EPS = float(np.finfo(float).eps)
 
 
 def predicted_spectrum(lam: np.ndarray, *, weight: float, lipschitz: float, energy: float) -> np.ndarray:
@@ -124,19 +127,43 @@ def _water_filling_spectrum(
     return lam, predicted_spectrum(lam, weight=weight, lipschitz=lipschitz, energy=energy)
 
 
-def _rhs(graph: MaskGraph, features: np.ndarray, weight: float, lipschitz: float) -> float:
+def _rhs(graph: MaskGraph, features: np.ndarray, weight: float, lipschitz: float) -> Estimate:
+    """Least value over s, in which an error of the eigenvalues counts at most as often as Σ s_i = τ."""
     lam, size = _water_filling_spectrum(graph, features, weight, lipschitz)
-    return weight * float(size @ size) + float(size @ (1 - lam)) / lipschitz
+    value = weight * float(size @ size) + float(size @ (1 - lam)) / lipschitz
+    return Estimate(value, eigenvalue_error(graph) * float(size.sum()) / lipschitz + 4 * _EPS * len(size) * value)
+
+
+def _error_of_shares(graph: MaskGraph, size: np.ndarray, weight: float, lipschitz: float) -> float:
+    """Bound on Σ |error of s_i/τ|: an error η of all heights λ_i/(2λL) moves each s_i by at most 2η."""
+    height_error = eigenvalue_error(graph) / (2 * weight * lipschitz)
+    total = float(size.sum())
+    return len(size) * (2 * height_error / total + 4 * _EPS) if total > 0 else 0.0
+
+
+def _with_error_of_shares(name: str, size: np.ndarray, error: float) -> Estimate:
+    """Rank measure of a spectrum whose shares have this error in sum."""
+    value, k, total = rank_measures(size)[name], len(size), float(np.sum(size))
+    if total == 0.0 or error == 0.0:
+        return Estimate(value)
+    top, squares = float(size.max()) / total, float((size / total) @ (size / total))
+    if name == "effective rank":
+        return estimate_between(value, *(value * math.exp(sign * _entropy_change(error / 2, k)) for sign in (-1, 1)))
+    middle, change = (top, error) if name == "stable rank" else (squares, error * (2 * top + error))
+    return estimate_between(value, 1 / (middle + change), 1 / max(middle - change, 1 / k))
+
+
+def _entropy_change(variation: float, k: int) -> float:
+    """Largest change of the entropy of k shares at this distance in total variation (Audenaert 2007)."""
+    if variation >= 1 - 1 / k:
+        return math.log(k)
+    binary = -variation * math.log(variation) - (1 - variation) * math.log1p(-variation)
+    return min(variation * math.log(max(k - 1, 1)) + binary, math.log(k))
 
 
 def _trivial_bound(graph: MaskGraph, features: np.ndarray, weight: float) -> float:
     """Bound without the theorem, from L_MAE ≥ 0 and L_unif ≥ τ²/min(k, N₁), as F has at most that rank."""
     return weight * mean_square(graph.degrees[0], features) ** 2 / min(features.shape)
-
-
-def _scale(graph: MaskGraph, features: np.ndarray, h: np.ndarray, targets: np.ndarray, lipschitz: float) -> float:
-    d1, d2 = graph.degrees
-    return mean_square(d1, h) + mean_square(d2, targets) + mean_square(d1, features) / lipschitz
 
 
 def _terms(graph: MaskGraph, features: np.ndarray, weight: float, lipschitz: float) -> dict[str, float]:
@@ -168,7 +195,8 @@ THEOREM = Theorem(
     lhs=umae_loss,
     rhs=_rhs,
     assumptions={"bi-Lipschitz decoder": bi_lipschitz},
-    scale=_scale,
+    size=reconstruction_scale,
+    offsets=(("targets", "h"),),
     trivial=_trivial_bound,
     terms=_terms,
     tight=tight,
@@ -192,9 +220,10 @@ def _world_with_stable_order() -> Objects:
 
 
 def _monotone_theorem(name: str) -> Theorem:
-    def minimiser_rank_at(weight: str) -> Callable[..., float]:
-        def minimiser_rank(graph: MaskGraph, features: np.ndarray, lipschitz: float, **world: Any) -> float:
-            return rank_measures(_water_filling_spectrum(graph, features, world[weight], lipschitz)[1])[name]
+    def minimiser_rank_at(weight: str) -> Callable[..., Estimate]:
+        def minimiser_rank(graph: MaskGraph, features: np.ndarray, lipschitz: float, **world: Any) -> Estimate:
+            size = _water_filling_spectrum(graph, features, world[weight], lipschitz)[1]
+            return _with_error_of_shares(name, size, _error_of_shares(graph, size, world[weight], lipschitz))
 
         return minimiser_rank
 

@@ -34,6 +34,7 @@ Zhang, Wang and Wang 2022, theorem 3.6 and equation 9: printed. The position-awa
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -41,17 +42,24 @@ from scipy import sparse
 from scipy.linalg import block_diag
 from scipy.sparse.csgraph import connected_components
 
+from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import reconstruction_loss, target_variance, target_variance_given_mask
+from maetheory.theory.propagated_errors import square_error
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 from maetheory.theory.theorem_objects import Objects
 from maetheory.theory.theorem_quantities import reconstruction_scale
 
 
+def _first_of_group(rows: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """First row of the group of each row."""
+    _, first, member = np.unique(group, return_index=True, return_inverse=True)
+    return rows[first[member.ravel()]]
+
+
 def _equal_within_groups(rows: np.ndarray, group: np.ndarray) -> tuple[bool, float]:
     """Whether rows equal the first row of their group up to its rounding error, and their largest difference."""
-    _, first, member = np.unique(group, return_index=True, return_inverse=True)
-    reference = rows[first[member]]
+    reference = _first_of_group(rows, group)
     off, size = (np.abs(values).max(1, initial=0.0) for values in (rows - reference, reference))
     return bool((off <= ROUNDING_TOLERANCE * size).all()), float(off.max(initial=0.0))
 
@@ -80,13 +88,39 @@ def _target_masks(graph: MaskGraph, masks: np.ndarray | None) -> np.ndarray:
     return graph.target_masks if masks is None else masks
 
 
+def _groups_given_the_mask(graph: MaskGraph, features: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
+    """Index of features and mask of each pair of view and target, shape (pairs,)."""
+    x1, x2 = graph.joint.tocoo().coords
+    seen = np.column_stack([_feature_groups(features)[x1], _target_masks(graph, masks)[x2]])  # (pairs, 2)
+    return np.unique(seen, axis=0, return_inverse=True)[1].ravel()
+
+
 def _depends_on_mask_alone(
     graph: MaskGraph, features: np.ndarray, h: np.ndarray, masks: np.ndarray | None = None
 ) -> tuple[bool, str]:
-    x1, x2 = graph.joint.tocoo().coords
-    seen = np.column_stack([_feature_groups(features)[x1], _target_masks(graph, masks)[x2]])  # (pairs, 2)
-    holds, spread = _equal_within_groups(h[x1], np.unique(seen, axis=0, return_inverse=True)[1].ravel())
+    shown = h[graph.joint.tocoo().coords[0]]
+    holds, spread = _equal_within_groups(shown, _groups_given_the_mask(graph, features, masks))
     return holds, f"views of equal features and mask get predictions that differ by up to {spread:.3g}, 0 is needed"
+
+
+def _loss(graph: MaskGraph, features: np.ndarray, h: np.ndarray, targets: np.ndarray) -> Estimate:
+    """L_MAE, whose error covers the loss of the decoder that is position-blind exactly."""
+    away = ((h - _first_of_group(h, _feature_groups(features))) ** 2).sum(1)  # (N1,)
+    return _with_distance(reconstruction_loss(graph, h, targets), float(graph.degrees[0] @ away))
+
+
+def _loss_given_the_mask(
+    graph: MaskGraph, features: np.ndarray, h: np.ndarray, targets: np.ndarray, masks: np.ndarray | None = None
+) -> Estimate:
+    """L_MAE, whose error covers the loss of the decoder that depends on the mask alone exactly."""
+    pairs = graph.joint.tocoo()
+    shown = h[pairs.coords[0]]
+    away = ((shown - _first_of_group(shown, _groups_given_the_mask(graph, features, masks))) ** 2).sum(1)  # (pairs,)
+    return _with_distance(reconstruction_loss(graph, h, targets), float(pairs.data @ away))
+
+
+def _with_distance(loss: float, square: float) -> Estimate:
+    return Estimate(loss, square_error(loss, math.sqrt(square)))
 
 
 def _conform(world: dict[str, Any]) -> Objects:
@@ -167,7 +201,7 @@ THEOREM = Theorem(
     statement="f ≡ c implies L_MAE(h) >= Var(x₂)",
     reference="Zhang, Wang and Wang 2022, theorem 3.6, equation 9 (printed)",
     objects=("features", "h", "targets"),
-    lhs=reconstruction_loss,
+    lhs=_loss,
     rhs=target_variance,
     assumptions={"features are collapsed": _is_collapsed, "position-blind decoder": _is_position_blind},
     size=reconstruction_scale,
@@ -183,7 +217,7 @@ GIVEN_THE_MASK = Theorem(
     reference="The position-aware form of Zhang, Wang and Wang 2022, theorem 3.6 (ours)",
     objects=("features", "h", "targets"),
     optional=("masks",),
-    lhs=reconstruction_loss,
+    lhs=_loss_given_the_mask,
     rhs=target_variance_given_mask,
     assumptions={"features are collapsed": _is_collapsed, "decoder sees the mask alone": _depends_on_mask_alone},
     size=reconstruction_scale,

@@ -36,10 +36,11 @@ from typing import Any
 
 import numpy as np
 
-from maetheory.core import InputError
+from maetheory.core import Estimate, InputError
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import best_prediction, irreducible_loss, mean_square, reconstruction_loss
 from maetheory.theory.example_graphs import four_view_graph
+from maetheory.theory.propagated_errors import square_error
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 from maetheory.theory.theorem_objects import Objects
 from maetheory.theory.theorem_quantities import column_basis, reconstruction_scale, weighted_rows
@@ -120,10 +121,20 @@ def _optimum_for_features(graph: MaskGraph, features: np.ndarray, targets: np.nd
     return irreducible_loss(graph, targets) + float(((aim - basis @ (basis.T @ aim)) ** 2).sum())
 
 
-def _is_linear_decoder(graph: MaskGraph, features: np.ndarray, h: np.ndarray) -> tuple[bool, str]:
+def _part_outside_features(graph: MaskGraph, features: np.ndarray, h: np.ndarray) -> float:
+    """Norm ‖H − P_F H‖_F."""
     rows, basis = weighted_rows(graph, h), column_basis(weighted_rows(graph, features))
-    outside = float(np.linalg.norm(rows - basis @ (basis.T @ rows)))
-    size = float(np.linalg.norm(rows))
+    return float(np.linalg.norm(rows - basis @ (basis.T @ rows)))
+
+
+def _loss(graph: MaskGraph, features: np.ndarray, h: np.ndarray, targets: np.ndarray) -> Estimate:
+    """L_MAE, whose error covers the loss of the nearest h that is linear in the features exactly."""
+    loss = reconstruction_loss(graph, h, targets)
+    return Estimate(loss, square_error(loss, _part_outside_features(graph, features, h)))
+
+
+def _is_linear_decoder(graph: MaskGraph, features: np.ndarray, h: np.ndarray) -> tuple[bool, str]:
+    outside, size = _part_outside_features(graph, features, h), float(np.linalg.norm(weighted_rows(graph, h)))
     return outside <= ROUNDING_TOLERANCE * size, f"‖H - P_F H‖_F = {outside:.3g} of ‖H‖_F = {size:.3g}, 0 is needed"
 
 
@@ -172,7 +183,7 @@ THEOREM = Theorem(
     statement="L_MAE(fW) >= ‖X₂‖_F² - Σ_{i<=k} s_i(Ā_M X₂)²",
     reference="Ours, after Eckart and Young 1936",
     objects=("features", "h", "targets"),
-    lhs=reconstruction_loss,
+    lhs=_loss,
     rhs=_optimum_at_rank,
     assumptions={"linear decoder": _is_linear_decoder},
     size=reconstruction_scale,
@@ -187,7 +198,7 @@ GIVEN_FEATURES = Theorem(
     statement="L_MAE(fW) >= ‖X₂‖_F² - ‖P_F Ā_M X₂‖_F²",
     reference="Ours; least squares",
     objects=("features", "h", "targets"),
-    lhs=reconstruction_loss,
+    lhs=_loss,
     rhs=_optimum_for_features,
     assumptions={"linear decoder": _is_linear_decoder},
     size=reconstruction_scale,

@@ -43,22 +43,7 @@ from maetheory.graph.functionals import mean_square, positive_pair_distance
 from maetheory.theory.propagated_errors import eigenvalue_error
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 from maetheory.theory.theorem_objects import Objects
-from maetheory.theory.theorem_quantities import eigenvalues
-
-
-def component_means(graph: MaskGraph, h: np.ndarray) -> np.ndarray:
-    """Mean h̄ of `h` (N1, d) over the connected component of each view, shape (N1, d).
-
-    Examples
-    --------
-    >>> graph = MaskGraph.from_joint([[0.25, 0.0], [0.25, 0.0], [0.0, 0.5]])
-    >>> component_means(graph, np.array([[1.0], [3.0], [7.0]])).ravel().tolist()
-    [2.0, 2.0, 7.0]
-    """
-    d1, (member, _) = graph.degrees[0], graph.components
-    sums = np.zeros((graph.n_components, h.shape[1]))
-    np.add.at(sums, member, d1[:, None] * h)
-    return (sums / np.bincount(member, d1)[:, None])[member]  # (c, d) -> (N1, d)
+from maetheory.theory.theorem_quantities import component_means, eigenvalues
 
 
 def within_component_variance(graph: MaskGraph, h: np.ndarray) -> float:

@@ -39,7 +39,7 @@ from scipy import sparse
 
 from maetheory.core import Estimate
 from maetheory.graph import MaskGraph
-from maetheory.theory.exact_probe import image_error, predicted_labels
+from maetheory.theory.exact_probe import measured_image_error, predicted_labels
 from maetheory.theory.propagated_errors import apply_increasing, quotient, square_error, square_root
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
@@ -123,7 +123,7 @@ THEOREM = Theorem(
     statement="Pr[vote != y(x̄)] <= (e₂ - e²) / (e₂ - e + ¼)",
     reference="Ours, by Cantelli's inequality",
     objects=("features",),
-    lhs=image_error,
+    lhs=measured_image_error,
     rhs=_rhs,
     direction="<=",
     assumptions={"views err less than half the time": _fewer_than_half},
