@@ -1,4 +1,4 @@
-"""The maps of the tree: CONTRIBUTING, README and the essays of the rooms name what exists, and the whole of it."""
+"""The maps of the tree: CONTRIBUTING and the essays of the rooms name what exists, and the whole of it."""
 
 from __future__ import annotations
 
@@ -50,20 +50,8 @@ def top_level_names() -> list[str]:
     return sorted(files + [path.name for path in ROOMS if path.parent == SOURCE])
 
 
-def test_the_map_of_the_readme_has_every_package_once() -> None:
-    packages = [
-        name for package, _ in map_rows("README.md", "| package | what lives there |") for name in packages_of(package)
-    ]
-    assert sorted(packages) == top_level_names()
-
-
-@pytest.mark.parametrize("document", ["CONTRIBUTING.md", "README.md"])
-def test_paths_in_the_maps_exist(document: str) -> None:
-    heading = {
-        "CONTRIBUTING.md": "| floor | package | what lives there |",
-        "README.md": "| package | what lives there |",
-    }[document]
-    for *_, package, description in map_rows(document, heading):
+def test_paths_in_the_map_exist() -> None:
+    for *_, package, description in map_rows("CONTRIBUTING.md", "| floor | package | what lives there |"):
         for name in re.findall(r"`([\w/]+(?:/|\.py))`", description):
             assert any((SOURCE / room / name).exists() for room in packages_of(package)), (package, name)
 

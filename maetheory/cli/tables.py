@@ -24,7 +24,7 @@ def table(
         "figures"
     ),
     into: Annotated[
-        Path | None, typer.Option(help="Document, such as README.md, whose text between the two marks is replaced.")
+        Path | None, typer.Option(help="Document, such as docs/paper.md, whose text between the two marks is replaced.")
     ] = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="Print instead how many more seeds each claim about accuracy needs.")

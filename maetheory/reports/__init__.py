@@ -1,7 +1,7 @@
 """Results as ledgers, tables, text, JSON documents and HTML pages, with their provenance.
 
 Every measured number is one record of a JSON-lines ledger (`ledger`). Compact copies of ledgers are published beside
-the figures (`published_ledgers`); the tables of the README are computed from them. Read in this order:
+the figures (`published_ledgers`); the tables of docs/paper.md are computed from them. Read in this order:
 
 1. `ledger`, `published_ledgers`: write and read records.
 2. `tables`, `paper_tables`, `claims`, `seed_plan`, `markdown_block`: accuracies beside the paper's, verdicts

@@ -55,7 +55,7 @@ LEGEND = (
     "spectrum is that of Marchenko and Pastur. Ranks grow with the number of images: compare them at equal n."
 )
 MAX_PATH_LENGTH = 4096
-_MIN_WIDTH = 110
+_MIN_WIDTH = 60
 
 
 def collapse_text(
@@ -71,7 +71,7 @@ def collapse_text(
     colour : bool
         Whether the text holds the colour codes of a terminal.
     width : int
-        Columns of the terminal; the text uses at least 110.
+        Columns of the terminal; the text uses at least 60.
     """
     from rich.text import Text
 
@@ -184,7 +184,12 @@ def _rich_table(frame: pd.DataFrame) -> Table:
     from rich.table import Column
 
     columns = [
-        Column(name, justify="left" if name in ("readout", "metric", "layer") else "right", no_wrap=True)
+        Column(
+            name,
+            justify="left" if name in ("readout", "metric", "layer") else "right",
+            no_wrap=name in ("readout", "metric", "answer", "images", "layer"),
+            overflow="fold",
+        )
         for name in frame.columns
     ]
     return borderless_table(columns, [tuple(map(str, row)) for row in frame.itertuples(index=False)])

@@ -38,6 +38,16 @@ def test_resized_images_are_reported(found: list[Diagnosis]) -> None:
     assert "note: images of 12 x 10" in collapse_text(found)
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_text_fits_the_terminal(found: list[Diagnosis], width: int) -> None:
+    lines = collapse_text(found, width=width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert not any("…" in line for line in lines[1:])  # nothing is cut off
+    wide = " ".join(collapse_text(found, width=300).split())
+    for question in ("complete collapse", "dimensional collapse", "few directions", "one vector dominates"):
+        assert question in wide
+
+
 def test_numbers_that_are_not_finite_are_null(found: list[Diagnosis]) -> None:
     assert json_ready({"a": np.float64("nan"), "b": [np.int64(3), float("inf")], "c": (Path("x"), None, True)}) == {
         "a": None,

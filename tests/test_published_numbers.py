@@ -1,0 +1,247 @@
+"""The pages on what was measured: their numbers are those of the published ledgers and tables."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import spearmanr
+
+from maetheory.experiments.mask_law_scores import seed_agreement
+from maetheory.reports import compare_objectives, markdown_block, read_published_ledgers, replace_marked_block
+
+FIGURES = Path(__file__).resolve().parents[1] / "figures"
+DOCS = FIGURES.parent / "docs"
+PAPER, RATIO, LAWS, CLAIMS = (
+    (DOCS / f"{name}.md").read_text() for name in ("paper", "mask_ratio", "mask_laws", "claims")
+)
+FOUND = {
+    "effective rank, cls": ("cls", "effective_rank"),
+    "mean squared cosine of two images, cls": ("cls", "umae_uniformity"),
+    "linear probe, cls, %": ("cls", "linear_probe"),
+    "linear probe, mean of patches, %": ("mean", "linear_probe"),
+    "20-NN, cls, %": ("cls", "knn_probe"),
+    "fine-tuned, mean of patches, %": ("mean", "fine_tuning"),
+}  # rows of the first tables of paper.md: readout and metric
+
+
+GRAPH_SCORES = {
+    "φ": "pair_label_error",
+    "α": "view_label_error",
+    "λ_{k+1}": "next_eigenvalue",
+    "connectivity": "connectivity",
+    "φ/(1 − λ)": "residual_bound",
+    "certificate": "certificate",
+    "4φ/(1 − λ) + 2α": "image_bound",
+}
+SCORE_NAMES = {
+    f"{name}, {source} graphs": f"{'tokens' if source == 'token' else source} {score}"
+    for source in ("token", "kernel")
+    for name, score in GRAPH_SCORES.items()
+} | {
+    "mask ratio": "mask_ratio",
+    "relative distance (the paper's)": "relative_distance",
+    "reconstruction loss, after training": "reconstruction_loss",
+}
+
+
+def find(pattern: str, flags: int = 0, *, text: str = PAPER) -> re.Match[str]:
+    """Return the first match, which must exist."""
+    match = re.search(pattern, text, flags)
+    assert match is not None, pattern
+    return match
+
+
+def test_the_tables_are_those_of_the_published_ledgers(tmp_path: Path) -> None:
+    again = tmp_path / "paper.md"
+    again.write_text(PAPER)
+    assert not replace_marked_block(again, markdown_block(read_published_ledgers(FIGURES)))
+
+
+def test_correlations_of_mask_laws_are_those_of_the_figures() -> None:
+    rows = find(r"\| score \| digits, cls \| .*\n\|[-|]+\n((?:\|.*\n)+)", text=LAWS).group(1)
+    shown = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows.splitlines()]
+    assert len(shown) == len(SCORE_NAMES) == 17
+    for place, folder in ((1, "digits"), (3, "cifar10-small")):
+        found = pd.read_csv(FIGURES / folder / "score_correlations.csv").set_index(["score", "readout"])
+        for name, *cells in shown:
+            for readout, cell in zip(("cls", "mean"), cells[place - 1 : place + 1], strict=True):
+                row = found.loc[SCORE_NAMES[name], readout]
+                text = f"{row.rho:.2f} [{row.low:.2f}, {row.high:.2f}]" + "*" * int(row.p_adjusted < 0.05)
+                assert cell == (text if np.isfinite(row.rho) else "–"), (folder, name, readout)
+
+
+def test_seeds_order_mask_laws_as_alike_as_is_said() -> None:
+    ledger, words = read_published_ledgers(FIGURES), " ".join(LAWS.split())
+    digits, cifar10 = (
+        [f"{seed_agreement(ledger[ledger.experiment == name], readout):.2f}" for readout in ("cls", "mean")]
+        for name in ("mask-laws-digits", "mask-laws-cifar10")
+    )
+    assert (
+        f"ρ = {digits[0]} on cls and {digits[1]} on the mean of patches, and with {cifar10[0]} and {cifar10[1]}"
+        in words
+    )
+
+
+def test_phi_of_token_graphs_predicts_among_laws_of_one_patch_as_is_said() -> None:
+    said = []
+    for folder, patch in (("digits", "patch 2"), ("cifar10-small", "patch 4")):
+        frame = pd.read_csv(FIGURES / folder / "score_against_accuracy.csv")
+        frame = frame[(frame.score == "tokens pair_label_error") & frame.law.str.endswith(patch)]
+        for readout in ("cls", "mean"):
+            here = frame[frame.readout == readout]
+            assert len(here) == 10
+            said.append(f"{spearmanr(-here.value, here.accuracy).statistic:.2f}")
+    assert f"alone φ has {said[0]}, {said[1]}, {said[2]} and {said[3]}" in " ".join(LAWS.split())
+
+
+def test_the_mask_ratio_table_is_that_of_the_figure() -> None:
+    frame = pd.read_csv(FIGURES / "cifar10-small" / "image_mask_ratio.csv")
+    number = frame.set_index(["source", "number", "asked"]).value.sort_index()
+    rows = re.findall(r"^\| (0\.\d) \| (.*) \|$", RATIO, re.M)
+    assert len(rows) >= 7
+    assert "| intra / inter | change from 0.7, 10⁻³ |" in RATIO
+    for ratio, cells in rows:
+        intra, inter, relative, _, paper, features, *graphs = (cell.strip(" *") for cell in cells.split("|"))
+        shown = {
+            ("pixels, one mask", "intra"): intra,
+            ("pixels, one mask", "inter"): inter,
+            ("pixels, one mask", "relative"): relative,
+            ("paper", "relative"): paper,
+            ("features, one mask", "relative"): features,
+        }
+        names = ("alpha", "phi", "next", "bound")
+        shown |= {("token graphs", name): cell for name, cell in zip(names, graphs[:4], strict=True)}
+        shown |= {("kernel graphs", name): cell for name, cell in zip(names, graphs[4:], strict=True)}
+        for (source, name), cell in shown.items():
+            value = find(r"^[\d.]+", text=cell).group()
+            digits = len(value.partition(".")[2])
+            assert value == f"{number[source, name, float(ratio)]:.{digits}f}", (ratio, source, name)
+
+
+@pytest.mark.parametrize("experiment", ["digits", "cifar10-small"])
+def test_what_it_found_is_what_the_ledger_holds(experiment: str) -> None:
+    ledger = read_published_ledgers(FIGURES)
+    ledger = ledger[ledger.experiment == experiment]
+    head, rows = find(rf"\| [^|\n]*`[^|\n`]*{experiment}`[^|\n]* \| (random .*) \|\n\|[-|]+\n((?:\|.*\n)+)").groups()
+    cells, known = head.split(" | "), FOUND
+    assert set(cells) == set(ledger.cell)
+    checked = 0
+    for row in rows.splitlines():
+        name, *texts = (text.strip() for text in row.split("|")[1:-1])
+        if name.startswith("*"):
+            continue
+        readout, metric = known[name]
+        for cell, text in zip(cells, texts, strict=True):
+            values = ledger[(ledger.cell == cell) & (ledger.readout == readout) & (ledger.metric == metric)].value
+            digits = len(text.split(" ± ")[0].partition(".")[2])
+            scale = 100 if name.endswith("%") else 1
+            assert text == f"{scale * values.mean():.{digits}f} ± {scale * values.std():.{digits}f}", (name, cell)
+            checked += 1
+    assert checked >= 5 * len(cells)
+
+
+@pytest.mark.parametrize(("experiment", "seeds"), [("digits-20", 20), ("tin20-10", 10)])
+def test_many_seeds_differ_as_is_said(experiment: str, seeds: int) -> None:
+    ledger = read_published_ledgers(FIGURES)
+    ledger = ledger[ledger.experiment == experiment]
+    said = []
+    for readout in ("cls", "mean"):
+        found = compare_objectives(ledger, "MAE", "U-MAE", metric="linear_probe", readout=readout)
+        assert found.seeds == seeds
+        said.append(f"{100 * found.difference:+.2f} ± {100 * found.error:.2f}")
+    find(
+        rf"{re.escape(said[0])}\s+points\s+on\s+cls\s+and(\s+by)?\s+{re.escape(said[1])}\s+on\s+the\s+mean\s+of\s+patches"
+    )
+
+
+def test_ranks_of_tin20_are_those_of_its_ledger() -> None:
+    ledger = read_published_ledgers(FIGURES)
+    ledger = ledger[(ledger.experiment == "tin20") & (ledger.readout == "cls") & (ledger.metric == "effective_rank")]
+    random, mae, umae, simmim, usimmim = (
+        f"{values.mean():.1f} ± {values.std():.1f}"
+        for values in (ledger[ledger.cell == cell].value for cell in ("random", "MAE", "U-MAE", "SimMIM", "U-SimMIM"))
+    )
+    sentence = (
+        f"ranks are {random} untrained, {mae} for MAE, {umae} for U-MAE, {simmim} for SimMIM and {usimmim} for U-SimM"
+    )
+    assert sentence in " ".join(PAPER.split())
+
+
+def test_ranks_of_another_initialisation_are_those_of_its_ledger() -> None:
+    ledger, words = read_published_ledgers(FIGURES), " ".join(PAPER.split())
+    ledger = ledger[(ledger.readout == "cls") & (ledger.metric == "effective_rank")]
+    normal = ledger[ledger.experiment == "cifar10-small-untrained"]
+    mae = ledger[(ledger.experiment == "cifar10-small") & (ledger.cell == "MAE")].value
+    assert set(normal.cell) == {"Hugging Face's normal (0.02)"}
+    assert len(normal) == 3
+    assert set(normal.test_images) == {10000}
+    said = f"0.02 it has {normal.value.mean():.1f} ± {normal.value.std():.1f} (three seeds,"
+    assert said in words
+    assert f"and MAE {mae.mean():.1f}." in words
+    assert normal.value.max() < mae.min()
+    drawn = pd.read_csv(FIGURES / "cifar10-small" / "effective_rank.csv")
+    bars = drawn[drawn.objective == "random, normal (0.02)"].effective_rank
+    np.testing.assert_allclose(bars, normal.sort_values("seed").value, rtol=1e-7)
+
+
+def test_sweeps_of_digits_are_those_of_their_ledgers() -> None:
+    ledger, words = read_published_ledgers(FIGURES), " ".join(PAPER.split())
+
+    def shown(experiment: str, cell: str, readout: str, metric: str, scale: float, digits: int) -> str:
+        here = ledger[(ledger.experiment == experiment) & (ledger.cell == cell) & (ledger.readout == readout)]
+        values = scale * here[here.metric == metric].value
+        assert len(values) == 3
+        return f"{values.mean():.{digits}f} ± {values.std():.{digits}f}"
+
+    weights = ("MAE", "squares 0.001", "squares 0.1", "squares 1", "gaussian 0.1", "coding-rate 0.2")
+    none, least, tenth, one, gaussian, coding = (
+        {
+            (readout, metric): shown("digits-uniformity", cell, readout, metric, scale, digits)
+            for readout, metric, scale, digits in (
+                ("cls", "effective_rank", 1, 1),
+                ("cls", "linear_probe", 100, 1),
+                ("mean", "linear_probe", 100, 1),
+                ("hidden pixels", "reconstruction_loss", 1, 3),
+            )
+        }
+        for cell in weights
+    )
+    rank, cls, mean, pixels = none
+    assert f"effective rank of cls rises from {none[rank]} to {one[rank]}" in words
+    assert f"probe on cls is {none[cls]} % without, {least[cls]} at 0.001 and {one[cls]} at 1" in words
+    assert f"on the mean of patches {none[mean]} and {one[mean]}" in words
+    assert f"(squared error {none[pixels]} without, {tenth[pixels]} at 0.1, {one[pixels]} at 1)" in words
+    assert f"lowers the probe on cls to {gaussian[cls]} %" in words
+    assert f"({coding[rank]}), with {coding[cls]} % on cls" in words
+    ratios = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9)
+    each = [shown("mask-ratio-digits", f"mask ratio {ratio:g}", "cls", "linear_probe", 100, 1) for ratio in ratios]
+    assert f"{', '.join(each)} % at {', '.join(map(str, ratios))}" in " ".join(RATIO.split())
+
+
+def test_the_trained_network_is_as_far_from_the_closed_form_as_is_said() -> None:
+    frame, words = pd.read_csv(FIGURES / "trained_spectrum.csv"), " ".join(CLAIMS.split())
+    ranks = frame.groupby(["kind", "weight"])[["rank", "predicted_rank", "loss", "bound"]].first()
+    trained, free = ranks.loc["U-MAE, cls"], ranks.loc["free f, targets follow"]
+    first, second, third = (f"{value:.1f}" for value in trained["rank"])
+    assert f"effective ranks are {first}, {second} and {third} at the three weights" in words
+    assert set(trained.predicted_rank.round(1)) == {16.0}
+    assert f"({free.loss[1.0]:.5f} against {free.bound[1.0]:.5f} at λ = 1)" in words
+    assert f"grows from {free['rank'].iloc[0]:.0f} to {free['rank'].iloc[-1]:.0f} with the weight" in words
+    np.testing.assert_allclose(free["rank"], free.predicted_rank, rtol=0.02)
+
+
+def test_bounds_of_the_trained_network_are_those_of_the_figure() -> None:
+    frame, words = pd.read_csv(FIGURES / "bounds_through_training.csv"), " ".join(CLAIMS.split())
+    assert f"At {frame.step.nunique()} steps of training" in words
+    assert (frame.slug.nunique(), set(frame.verdict)) == (12, {"HOLDS", "VACUOUS", "TIGHT"})
+    assert set(frame[frame.slug == "alignment-split"].verdict) == {"TIGHT"}
+    end = frame[(frame.objective == "MAE") & (frame.step == frame.step.max())].set_index("slug")
+    split, main = end.loc["alignment-split"], end.loc["reconstruction-bounds-alignment"]
+    assert f"{split.lhs:.3f} = {split.alignment:.3f} + {split.bias:.3f}" in words
+    assert f"theorem 3.4 gives {main.rhs:.3f} of that {main.lhs:.3f}" in words
+    vacuous = {"reconstruction-bounds-encoder-alignment", "umae-bounded-by-graph-tail", "umae-bounds-downstream-error"}
+    assert set(frame[frame.slug.isin(vacuous)].verdict) == {"VACUOUS"}
