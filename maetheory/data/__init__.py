@@ -6,6 +6,7 @@ the loaders it calls:
 - `digits`, built in;
 - `known_layouts`, official files: `cifar10` (with `cifar10_download` and `cifar10_archive`), `cifar100`,
   `cifar_dictionaries` (by `plain_pickles`), `idx_files` (MNIST and its kin) and `array_files` (NumPy);
+- `parquet_images`, encoded images in tables, as the Hugging Face hub stores them;
 - `folder`, image files: `folder_layouts` and `image_files` find them, `decode` reads them, `pixel_range` scales more
   than eight bits, `stream` reads large folders in batches; `pillow_images` takes images that are open already;
 - `unknown_sources`, what a path holds that is no source of images.

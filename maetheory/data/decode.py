@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import math
 import os
@@ -61,7 +62,7 @@ def read_rgb(path: str | os.PathLike[str]) -> Image.Image:
 
 
 def read_image(
-    path: str | os.PathLike[str], channels: int = 3, pixel_ranges: PixelRanges = DEFAULT_RANGES
+    path: str | os.PathLike[str] | bytes, channels: int = 3, pixel_ranges: PixelRanges = DEFAULT_RANGES
 ) -> Image.Image:
     """Return the image in a file as 8-bit gray (one channel) or RGB (three channels).
 
@@ -71,7 +72,8 @@ def read_image(
 
     Parameters
     ----------
-    path : path
+    path : path, or bytes
+        The file, or its content.
     channels : 1 or 3
     pixel_ranges : PixelRanges
         What is black and white among pixels of more than eight bits; by default 16-bit pixels keep their upper eight,
@@ -109,7 +111,7 @@ def eight_bit_image(
     return image.convert("L" if channels == 1 else "RGB")
 
 
-def read_header(path: str | os.PathLike[str]) -> ImageHeader:
+def read_header(path: str | os.PathLike[str] | bytes) -> ImageHeader:
     """Return the size and pixel format of an image file without decoding its pixels.
 
     Raises
@@ -125,7 +127,7 @@ def read_header(path: str | os.PathLike[str]) -> ImageHeader:
         return ImageHeader(image.height, image.width, is_gray, is_deep, is_truncated, has_more_pages)
 
 
-def read_deep_extremes(path: str | os.PathLike[str]) -> tuple[np.generic, np.generic]:
+def read_deep_extremes(path: str | os.PathLike[str] | bytes) -> tuple[np.generic, np.generic]:
     """Return the least and the largest pixel of a file of more than eight bits per channel, as they are stored.
 
     Raises
@@ -205,9 +207,11 @@ def to_chw(image: Image.Image) -> np.ndarray:
 
 
 @contextmanager
-def _open_image(path: str | os.PathLike[str] | IO[bytes]) -> Iterator[tuple[Image.Image, IO[bytes]]]:
-    """Open a regular file as an image and as bytes; every error on the way is an `UndecodableError`."""
+def _open_image(path: str | os.PathLike[str] | bytes | IO[bytes]) -> Iterator[tuple[Image.Image, IO[bytes]]]:
+    """Open a regular file, or its content, as an image and as bytes; each error is an `UndecodableError`."""
     try:
+        if isinstance(path, bytes):
+            path = io.BytesIO(path)
         with (
             _open_regular_file(path) if isinstance(path, str | os.PathLike) else path as file,
             Image.open(file) as image,

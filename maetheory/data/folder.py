@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -144,9 +144,15 @@ def load_unsplit_folder(
 
 
 def decode_files(
-    image_files: ImageFileList, name: str, split: str, options: DecodeOptions, progress: Progress = no_progress
+    image_files: ImageFileList,
+    name: str,
+    split: str,
+    options: DecodeOptions,
+    progress: Progress = no_progress,
+    *,
+    contents: Sequence[bytes] | None = None,
 ) -> ImageSet:
-    """Decode the files into one array of uint8 images (N, C, H, W).
+    """Decode the files, or their `contents` if given, into one array of uint8 images (N, C, H, W).
 
     Images are resized and cropped to their centre (`resize_and_center_crop`). Files that cannot be decoded are left
     out, and named in ``skipped`` and in one `SkippedFilesWarning`. How sizes, pixels of more than eight bits, and
@@ -157,7 +163,7 @@ def decode_files(
     InputError
         If no file can be decoded, or the array would pass 8 GiB.
     """
-    paths = [str(image_files.folder / file) for file in image_files.files]
+    paths: Sequence[str | bytes] = contents or [str(image_files.folder / file) for file in image_files.files]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")  # on damaged or unusually large files, which are dealt with
         headers = _map_in_threads(read_header, paths)
@@ -193,14 +199,14 @@ def decode_files(
     )
 
 
-def _map_in_threads(function: Callable[[str], T], paths: Sequence[str]) -> list[T | str]:
+def _map_in_threads(function: Callable[[Any], T], paths: Sequence[str | bytes]) -> list[T | str]:
     """Return the result of the function for each path, or the reason why the file cannot be decoded.
 
     Threads suffice, because Pillow releases the global interpreter lock while it decodes. Unlike processes they need
     no guarded main module, so `load_images` works in any script.
     """
 
-    def call(path: str) -> T | str:
+    def call(path: str | bytes) -> T | str:
         try:
             return function(path)
         except UndecodableError as error:
@@ -214,7 +220,7 @@ def _is_deep(header: ImageHeader | str) -> bool:
     return isinstance(header, ImageHeader) and header.is_deep
 
 
-def _find_pixel_ranges(paths: Sequence[str]) -> PixelRanges:
+def _find_pixel_ranges(paths: Sequence[str | bytes]) -> PixelRanges:
     return PixelRanges.of_extremes(
         pair for pair in _map_in_threads(read_deep_extremes, paths) if not isinstance(pair, str)
     )
@@ -271,7 +277,7 @@ def _array_size(headers: Sequence[ImageHeader], options: DecodeOptions) -> tuple
 
 def _decode_into(
     images: np.ndarray,
-    paths: Sequence[str],
+    paths: Sequence[str | bytes],
     headers: Sequence[ImageHeader | str],
     pixel_ranges: PixelRanges,
     progress: Progress,

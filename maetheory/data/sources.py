@@ -19,6 +19,7 @@ from maetheory.data.folder_layouts import has_split_folders, holds_images
 from maetheory.data.image_files import is_image_folder
 from maetheory.data.images import ImageSet, check_split
 from maetheory.data.known_layouts import load_known_layout
+from maetheory.data.parquet_images import find_parquet_files, load_parquet_images
 from maetheory.data.stream import FolderStream
 from maetheory.data.unknown_sources import unknown_source_error
 
@@ -70,6 +71,8 @@ def load_images(
           `pickle`; or the folder that holds it, such as ``cifar-10-batches-bin/`` or ``cifar-100-python/``;
         - a folder with the IDX files of MNIST, Fashion-MNIST, KMNIST or EMNIST, packed or not, or with ``raw/``;
         - a ``.npy`` or ``.npz`` file of images (see `load_array_file`);
+        - a file of Parquet, or a folder of them, in which the Hugging Face hub stores images (see
+          `load_parquet_images`; extra ``parquet``);
         - an image folder with ``train/CLASS/*.jpg`` and ``val/`` or ``test/`` (see `load_image_folder`). One without
           these three, with ``CLASS/*.jpg`` or ``*.jpg``, has all its images in the training split.
     split : {"train", "test", "val"}
@@ -109,6 +112,9 @@ def load_images(
         return known
     if is_image_folder(folder):
         return load_image_folder(folder, split, limit=limit, progress=progress, options=options)
+    if not holds_images(folder) and find_parquet_files(folder):
+        splits = {"train": ("train",), "val": ("val", "test"), "test": ("test", "val")}[split]
+        return load_parquet_images(folder, splits, limit, options, progress)
     if holds_images(folder) and not has_split_folders(folder):
         if split != "train":
             raise InputError(
@@ -156,6 +162,8 @@ def load_unlabelled_images(
             return known
         if holds_images(folder):
             return load_unlabelled_folder(folder, limit, options or DecodeOptions(), progress)
+        if find_parquet_files(folder):
+            return load_parquet_images(folder, ("test", "val", "train"), limit, options, progress)
     return load_images(source, split="test", limit=limit, progress=progress, options=options)
 
 
