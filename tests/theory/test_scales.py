@@ -9,15 +9,18 @@ import pytest
 
 from maetheory.graph import MaskGraph
 from maetheory.theory import THEOREMS
+from maetheory.theory.certified.balls import precision
+from maetheory.theory.certified.certificate import _to_balls
+from maetheory.theory.certified.sides_by_slug import CERTIFIED_SIDES
 from maetheory.theory.theorem_objects import call_with_named_objects
 
 LIPSCHITZ, WEIGHT, DISTORTION = 1.7, 0.6, 0.35
 
 
 def world():
-    """Objects of one connected graph of four views and three targets, each with a size of its own."""
+    """Objects of a graph of two components, four views and three targets, each with a size of its own."""
     rng = np.random.default_rng(4)
-    joint = np.array([[0.2, 0.05, 0.0], [0.1, 0.15, 0.05], [0.0, 0.1, 0.15], [0.1, 0.0, 0.1]])
+    joint = np.array([[0.2, 0.05, 0.0], [0.1, 0.15, 0.0], [0.0, 0.0, 0.3], [0.0, 0.0, 0.2]])
     images = rng.normal(size=(6, 3)) + 1
     return {
         "graph": MaskGraph.from_joint(joint, [0, 1, 0, 1]),
@@ -46,7 +49,14 @@ def energies(w):
     n1, n2 = range(len(d1)), range(len(d2))
     f, h, g, x = w["features"], w["h"], w["h_g"], w["targets"]
     images, masks = w["images"], np.array([[True, False, True], [False, True, True]])
+    parts = [([0, 1], [0, 1]), ([2, 3], [2])]  # views and targets of each component
+    means = [np.average(x[targets], axis=0, weights=d2[targets]) for _, targets in parts]
+    own_means = [np.average(f[views], axis=0, weights=d1[views]) for views, _ in parts]
     return SimpleNamespace(
+        near_h=sum(d1[i] * ((h[i] - mean) ** 2).sum() for (views, _), mean in zip(parts, means) for i in views),
+        near_x=sum(d2[j] * ((x[j] - mean) ** 2).sum() for (_, targets), mean in zip(parts, means) for j in targets),
+        near_g=sum(d2[j] * ((g[j] - mean) ** 2).sum() for (_, targets), mean in zip(parts, means) for j in targets),
+        near_f=sum(d1[i] * ((f[i] - mean) ** 2).sum() for (views, _), mean in zip(parts, own_means) for i in views),
         f=sum(d1[i] * (f[i] ** 2).sum() for i in n1),
         h=sum(d1[i] * (h[i] ** 2).sum() for i in n1),
         g=sum(d2[j] * (g[j] ** 2).sum() for j in n2),
@@ -140,12 +150,118 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("slug", EXPECTED)
-def test_what_cancels_is_measured_by_its_terms(slug):
+RATE_OF_BALLS = (lambda e: e.f / DISTORTION, None)
+SPLIT = (lambda e: e.near_h + e.near_x, lambda e: e.h + e.x)
+SPLIT_BY_FEATURES = (
+    lambda e: e.near_h + e.near_x + e.near_f / LIPSCHITZ,
+    lambda e: e.h + e.x + e.f / LIPSCHITZ,
+)
+UMAE = (
+    lambda e: e.near_h + e.near_x + e.near_g + e.near_f / (2 * LIPSCHITZ),
+    lambda e: e.h + e.x + e.g + e.f / LIPSCHITZ,
+)
+
+
+def excess(e):
+    """Terms of the excess, rebuilt from predictions without their offsets."""
+    rebuilt = 2 * LIPSCHITZ * STRETCH * (e.near_h + e.near_x)
+    return e.frobenius + rebuilt + 2 * STRETCH * e.f + (STRETCH * e.f) ** 2
+
+
+SHARE, PART = (None, lambda e: 1.0), (lambda e: 1.0, None)
+
+# Scale and size of each theorem in balls: equality is relative to the one, the cost of an assumption to the other.
+OF_BALLS = {
+    "reconstruction-bounds-asymmetric-alignment": (lambda e: 1 + e.h + e.x + e.g, None),
+    "asymmetric-alignment-bounds-alignment": (lambda e: 1 + e.h + e.g, None),
+    "reconstruction-bounds-alignment": (
+        lambda e: e.near_h + e.near_x + e.near_g,
+        lambda e: e.h + e.x + e.g,
+    ),
+    "reconstruction-bounds-encoder-alignment": (
+        lambda e: e.near_h + e.near_x + e.near_g + e.near_f / LIPSCHITZ,
+        UMAE[1],
+    ),
+    "full-collapse-costs-variance": (None, lambda e: e.h + e.x),
+    "full-collapse-costs-variance-given-the-mask": (None, lambda e: e.h + e.x),
+    "spectral-contrast-is-factorisation": CONTRAST[:2],
+    "spectral-contrast-is-bounded-by-eigenvalues": CONTRAST[:2],
+    "umae-bounds-spectral-contrast": UMAE,
+    "umae-bounded-by-graph-tail": UMAE,
+    "umae-bounds-downstream-error": (None, None),
+    "umae-downstream-bound-exceeds-six": (None, None),
+    "factorisation-bounds-probe-residual": SHARE,
+    "probe-residual-bounds-view-error": SHARE,
+    "probe-residual-bounds-image-error": SHARE,
+    "pair-error-bounded-by-label-errors": SHARE,
+    "alignment-split": SPLIT,
+    "irreducible-split": SPLIT,
+    "reconstruction-bounds-encoder-alignment-sharply": SPLIT_BY_FEATURES,
+    "effective-rank-grows-with-uniformity": SPLIT_BY_FEATURES,
+    "excess-factorisation-bounded-by-umae": (
+        excess,
+        lambda e: excess(e) + 4 * LIPSCHITZ**2 * WEIGHT * (e.h + e.x),
+    ),
+    "perfect-alignment-is-constant-on-components": (None, lambda e: e.h),
+    "constant-on-components-is-perfect-alignment": (None, lambda e: e.h),
+    "aligned-features-have-rank-of-components": (None, None),
+    "spectral-features-bound-downstream-error": SHARE,
+    "excess-loss-bounds-downstream-error": SHARE,
+    "certificate-bounds-downstream-error": SHARE,
+    "votes-beat-views-when-errors-scatter": SHARE,
+    "label-error-alone-is-not-enough": PART,
+    "pair-error-lower-bound": PART,
+    "data-processing-shrinks-spectrum": PART,
+    "channels-on-both-sides-shrink-singular-values": PART,
+    "data-processing-raises-pair-error": SHARE,
+    "linear-decoder-optimum": (None, lambda e: e.h + e.x),
+    "linear-decoder-optimum-given-features": (None, lambda e: e.h + e.x),
+    "linear-decoder-loss": (lambda e: e.h + e.x, None),
+    "linear-mae-optimum": (lambda e: e.images + e.rebuilt, None),
+    "shared-linear-mae-optimum": (lambda e: e.images + e.shared[0], None),
+    "shared-linear-mae-bounded-mask-by-mask": (lambda e: e.images + e.shared[1], None),
+    "uniformity-approximates-coding-rate": RATE_OF_BALLS,
+    "uniformity-approximates-coding-rate-from-above": RATE_OF_BALLS,
+    "mask-ratio-duality": PART,
+    "label-error-grows-with-mask-ratio": SHARE,
+    "sampled-spectrum-concentrates": PART,
+    "unseen-component-costs-one": PART,
+    "sampled-spectrum-is-biased-upward": PART,
+}
+
+
+def objects_of(slug):
+    """Objects that the theorem takes, with its two masks where it takes a law of masks."""
     theorem, objects = THEOREMS[slug], world()
-    terms = energies(objects)
     if "mask_law" in theorem.objects:
         objects["visible"] = np.array([[True, False, True], [False, True, True]])
+    taken = ("graph", *theorem.objects, *theorem.optional)
+    return {name: value for name, value in objects.items() if name in taken}
+
+
+@pytest.mark.parametrize("slug", OF_BALLS)
+def test_what_cancels_is_measured_by_its_terms_in_balls(slug):
+    objects, terms, sides = objects_of(slug), energies(world()), CERTIFIED_SIDES[slug]
+    with precision(106):
+        balls = _to_balls(objects, objects, {})
+        if "weights" not in balls and "encoder" in balls:
+            balls["weights"] = balls["decoder"] * balls["encoder"]
+        for function, expected in zip((sides.scale, sides.size), OF_BALLS[slug], strict=True):
+            assert (function is None) == (expected is None)
+            if function is not None:
+                assert float(call_with_named_objects(function, balls)) == pytest.approx(expected(terms), rel=1e-12)
+
+
+def test_every_theorem_with_a_scale_is_in_a_table():
+    assert {slug for slug, theorem in THEOREMS.items() if theorem.scale or theorem.size} <= set(EXPECTED) | {
+        "effective-rank-grows-with-uniformity"
+    }
+    assert {slug for slug, sides in CERTIFIED_SIDES.items() if sides.scale or sides.size} <= set(OF_BALLS)
+
+
+@pytest.mark.parametrize("slug", EXPECTED)
+def test_what_cancels_is_measured_by_its_terms(slug):
+    theorem, objects, terms = THEOREMS[slug], objects_of(slug), energies(world())
     for function, expected in zip((theorem.scale, theorem.size, theorem.common), EXPECTED[slug], strict=True):
         assert (function is None) == (expected is None)
         if function is not None:
