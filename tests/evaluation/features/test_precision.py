@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from maetheory.checkpoints import Encoder, EncoderConfig
+from maetheory.checkpoints import Encoder, EncoderConfig, load_checkpoint
 from maetheory.core import InputError
+from maetheory.data import load_images
 from maetheory.evaluation import collapse_report, encode
 from maetheory.evaluation.features import precision
 from maetheory.evaluation.features.precision import autocast, resolve_precision
@@ -56,3 +57,25 @@ def test_bfloat16_moves_metrics_less_than_their_error() -> None:
         assert encode(encoder, images[:3]).dtype == torch.float32
     assert (exact.value != rounded.value).all()  # the products are in bfloat16
     assert ((exact.value - rounded.value).abs() < exact.error).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["vit-t-classifier-mae_284_epochs.pt", "vit-t-classifier-from_scratch.pt"])
+def test_bfloat16_moves_the_ranks_of_a_real_checkpoint_less_than_their_error(name: str, real_data: Path) -> None:
+    """Two trained Vision Transformers, every layer and readout, on 300 test images of CIFAR-10."""
+    path = real_data / "checkpoints" / "cifar10-vit-tiny" / name
+    if not path.is_file():
+        pytest.skip(f"{path.name} is not among the real checkpoints")
+    encoder, _ = load_checkpoint(path)
+    images = load_images("cifar10", split="test", limit=300, root=real_data)
+    options = {"metrics": ["effective_rank", "rankme", "stable_rank", "participation_ratio"], "layers": "all"}
+    exact = collapse_report(encoder, images, **options)
+    with autocast("bf16", "cpu"):
+        rounded = collapse_report(encoder, images, **options)
+    exact = exact[exact.layer > 0].reset_index()  # cls has no rank above 1 before the first block
+    moved = (exact.value - rounded[rounded.layer > 0].reset_index().value).abs()
+    print(f"{name}: largest change of a rank {moved.max():.2g}, {(moved / exact.error).max():.2g} of its error")
+    known = exact.error.notna()  # a stable rank has no error where the largest eigenvalues are close
+    assert known[exact.metric != "stable_rank"].all()
+    assert (moved > 0).all()
+    assert (moved < exact.error)[known].all()
