@@ -14,7 +14,7 @@ from maetheory.checkpoints.dialects.dialect import ConfigValue, Dialect
 from maetheory.checkpoints.dialects.infer import infer_config
 from maetheory.checkpoints.dialects.match import DialectMatch, match_dialects, search_matches, to_canonical_names
 from maetheory.checkpoints.dialects.model_names import stated_model_name
-from maetheory.checkpoints.dialects.other_contents import other_contents_error
+from maetheory.checkpoints.dialects.other_contents import other_contents_error, unseen_computation_error
 from maetheory.checkpoints.dialects.rotary import refuse_possible_rotary
 from maetheory.checkpoints.dialects.rotary_encoders import EVA_DIALECTS
 from maetheory.checkpoints.dialects.stated_values import pickled_module_values, stored_configuration_values
@@ -83,8 +83,11 @@ def complete_match(
     Raises
     ------
     InputError
-        If no dialect does, or a later one explains the same state dict as other tensors.
+        If no dialect does, a later one explains the same state dict as other tensors, or names show that the file's
+        own code computes more than its tensors show.
     """
+    if unseen := unseen_computation_error(contents):
+        raise unseen
     complete, errors = _translate_matches(
         match_dialects(contents, dialects, weights), contents, arguments, dialect_given
     )

@@ -66,6 +66,48 @@ TREES: dict[str, tuple[Any, str]] = {
         {"blocks.0.norm1.weight": torch.zeros(8), "blocks.1.norm1.weight": torch.zeros(16)},
         r"stages of several widths \(ConvMAE, Hiera",
     ),
+    "Hiera of Hugging Face": (
+        {f"hiera.encoder.stages.{i}.layers.0.layernorm_before.weight": torch.zeros(8 + 8 * i) for i in range(2)},
+        "stages of several widths",
+    ),
+    "MViT": (
+        {
+            **{f"blocks.{i}.norm1.weight": torch.zeros(8 + 8 * i) for i in range(2)},
+            "blocks.0.attn.rel_pos_h": torch.zeros(5, 8),
+        },
+        "stages of several widths",
+    ),
+    "VideoMAE's code for images": (
+        {
+            **prefixed(without("pos_embed", "cls_token"), "encoder."),
+            "decoder.blocks.0.norm1.weight": torch.ones(12),
+        },
+        "neither a position table nor relative positions",
+    ),
+    "volumes": (
+        {
+            "patch_embedding.patch_embeddings.weight": torch.zeros(24, 1, 2, 2, 2),
+            "blocks.0.norm1.weight": torch.ones(8),
+        },
+        "or of volumes, whose patches have a depth",
+    ),
+    "prompts": ({**STATE, "prompt_embeddings": torch.zeros(1, 9, 24)}, "prompt tokens or bottlenecks"),
+    "AdaptFormer": ({**STATE, "blocks.0.adaptmlp.up_proj.weight": torch.zeros(24, 4)}, "prompt tokens or bottlenecks"),
+    "LoRA of queries": ({**STATE, "blocks.0.attn.qkv.linear_a_q.weight": torch.zeros(4, 24)}, r"adapters \(LoRA"),
+    "float8 with factors": ({**STATE, "blocks.0.attn.qkv.weight_scale_inv": torch.ones(1)}, "factors of their own"),
+    "MAGE": ({**without("patch_embed.proj.weight"), "token_emb.word_embeddings.weight": torch.zeros(9, 24)}, "MAGE"),
+    "BEiT-3": ({f"beit3.encoder.layers.{i}.self_attn.q_proj.A.weight": torch.ones(8, 8) for i in range(9)}, "BEiT-3"),
+    "CroCo": ({f"enc_blocks.{i}.norm1.weight": torch.ones(8) for i in range(9)}, "CroCo, DUSt3R or MASt3R"),
+    "RADIO": ({**without("pos_embed"), "patch_generator.pos_embed": torch.zeros(1, 9, 24)}, "a generator of its own"),
+    "Scale-MAE": ({"model": {**STATE, "fcn_high.layers.0.weight": torch.zeros(8, 8, 1, 1)}}, "Scale-MAE, whose pos"),
+    "ViTDet": (
+        {"model": {**prefixed(STATE, "backbone.net."), "backbone.simfp_2.0.weight": torch.zeros(24, 12, 2, 2)}},
+        "attend within windows that no tensor shows",
+    ),
+    "AST": (
+        {**prefixed(STATE, "module.v."), "module.mlp_head.0.weight": torch.ones(24)},
+        "patches overlap by a stride that no tensor shows",
+    ),
     "SAM": ({**STATE, "blocks.0.attn.rel_pos_h": torch.zeros(5, 8)}, "Segment Anything"),
     "differential": ({**STATE, "blocks.0.attn.lambda_q1": torch.zeros(8)}, "differential attention"),
     "optimiser": ({"state": {0: {"step": 1}}, "param_groups": []}, "state of an optimiser and no weights"),

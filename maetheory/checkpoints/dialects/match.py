@@ -16,7 +16,8 @@ from maetheory.core import InputError
 OUTER_WRAPPERS = ("module.", "_forward_module.")
 INNER_WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
 MIN_ENCODER_TENSORS = 10  # of one block and the patch embedding
-COMMONLY_UNUSED = ((r"mask_token", "the mask token"), (r"n_averaged", "the count of an average"))
+MAX_LISTED_STATE_DICTS = 32
+COMMONLY_UNUSED = ((r"mask_token|masked_embed", "the mask token"), (r"n_averaged", "the count of an average"))
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,8 @@ def to_canonical_names(match: DialectMatch) -> tuple[dict[str, Tensor], dict[str
 
 def find_state_dicts(tree: Any, path: str = "", depth: int = 4) -> Iterator[tuple[str, dict[str, Tensor]]]:
     """Iterate over the dicts of named tensors in a tree, with dotted paths; optimiser states have integer keys."""
+    if isinstance(tree, list | tuple) and len(tree) <= MAX_LISTED_STATE_DICTS:
+        tree = {str(i): value for i, value in enumerate(tree) if not isinstance(value, Tensor)}
     if not isinstance(tree, Mapping) or depth < 0:
         return
     own = {name: value for name, value in tree.items() if isinstance(name, str) and isinstance(value, Tensor)}

@@ -6,7 +6,7 @@ Each kind is known by names or types of its tensors, and its sentence says what 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -19,13 +19,21 @@ from maetheory.core import InputError, printable
 State = Mapping[str, Tensor]
 OPTIMISER_KEYS = ({"state", "param_groups"}, {"optimizer_state_dict"}, {"base_optimizer_state"}, {"optimizer"})
 
+FIRST_NORM = re.compile(
+    r"((?:[a-z_]+\.)*?)(?:(?:stages|layers?|blocks?|levels)\.(?:\d+\.)+)+(?:norm1|ln1|layernorm_before)\.weight"
+)
+
 
 class ContentKind(NamedTuple):
-    """What a state dict holds, what to do, and the test that tells it."""
+    """What a state dict holds, what to do, and the test that tells it.
+
+    `computes_unseen` says that the tensors would also make a whole encoder, which computes something else.
+    """
 
     holds: str
     remedy: str
     fits: Callable[[State], Any]
+    computes_unseen: bool = False
 
 
 def _has_name_matching(pattern: str) -> Callable[[State], Any]:
@@ -35,11 +43,12 @@ def _has_name_matching(pattern: str) -> Callable[[State], Any]:
 
 
 def _widths_vary(state: State) -> bool:
-    """Return whether the first norms of the blocks have several widths, as in networks that merge patches."""
-    widths = {
-        value.shape for name, value in state.items() if re.fullmatch(r"(?:[a-z_]+\.)*blocks\.\d+\.norm1\.weight", name)
-    }
-    return len(widths) > 1
+    """Return whether the first norms of one stack of blocks have several widths, as in networks that merge patches."""
+    widths: dict[str, set[torch.Size]] = {}
+    for name, value in state.items():
+        if found := FIRST_NORM.fullmatch(name):
+            widths.setdefault(found[1], set()).add(value.shape)
+    return any(len(shapes) > 1 for shapes in widths.values())
 
 
 def _has_integer_matrices(state: State) -> bool:
@@ -61,7 +70,16 @@ KINDS: tuple[ContentKind, ...] = (
     ContentKind(
         "adapters (LoRA or another of peft) that are not merged with the weights they change",
         "merge them with merge_and_unload() and save the model",
-        _has_name_matching(r"(?:.*\.)?(?:lora_\w+|adapter_\w+|ia3_l|hada_\w+|lokr_\w+|oft_\w+)(?:\..*)?"),
+        _has_name_matching(
+            r"(?:.*\.)?(?:lora_\w+|linear_[ab]_[qkv]|adapter_\w+|ia3_l|hada_\w+|lokr_\w+|oft_\w+)(?:\..*)?"
+        ),
+    ),
+    ContentKind(
+        "prompt tokens or bottlenecks that were trained beside an encoder",
+        "they change what it computes, and no encoder here has them",
+        _has_name_matching(
+            r"(?:.*\.)?(?:(?:deep_)?prompt_(?:embeddings|tokens?)|\d+\.(?:.*\.)?adapt(?:er|mlp)\d?\..*)"
+        ),
     ),
     ContentKind(
         "weights quantised to integers",
@@ -74,6 +92,11 @@ KINDS: tuple[ContentKind, ...] = (
         ),
     ),
     ContentKind(
+        "weights of eight bits with factors of their own",
+        "save the model in floating point of 16 or 32 bits",
+        _has_name_matching(r"(?:.*\.)?(?:weight_scale_inv|scale_weight|input_scale)"),
+    ),
+    ContentKind(
         "fairseq's data2vec 2.0, with an encoder for each modality",
         "convert it to transformers' Data2VecVision, which is read",
         _has_name_matching(r"(?:.*\.)?modality_encoders\..*"),
@@ -84,7 +107,7 @@ KINDS: tuple[ContentKind, ...] = (
         _has_name_matching(r"(?:.*\.)?input_adapters\..*"),
     ),
     ContentKind(
-        "a network of videos, whose patches have a length in time",
+        "a network of videos, whose patches have a length in time, or of volumes, whose patches have a depth",
         "only encoders of images are read",
         lambda state: any(value.ndim == 5 and "patch" in name for name, value in state.items()),
     ),
@@ -94,7 +117,48 @@ KINDS: tuple[ContentKind, ...] = (
         _has_name_matching(r"(?:.*\.)?(?:patch_embed\.\d+\.proj\..*|channel_embed)"),
     ),
     ContentKind(
-        "a hierarchical transformer with stages of several widths (ConvMAE, Hiera, MViT)",
+        "a MAGE, whose encoder reads the tokens of a VQGAN",
+        "only encoders of images are read",
+        _has_name_matching(r"(?:.*\.)?token_emb\.word_embeddings\..*|(?:.*\.)?vqgan\..*"),
+    ),
+    ContentKind(
+        "an encoder of images and texts with weights of their own for each (BEiT-3)",
+        "only encoders of images are read",
+        _has_name_matching(r"(?:.*\.)?self_attn\.q_proj\.[AB]\.weight"),
+    ),
+    ContentKind(
+        "a Scale-MAE, whose positions depend on the ground that a pixel covers",
+        "only positions of a fixed table are read",
+        _has_name_matching(r"(?:.*\.)?fcn_(?:high|low)\..*"),
+        computes_unseen=True,
+    ),
+    ContentKind(
+        "a CroCo, DUSt3R or MASt3R, whose positions are computed and no part of the file",
+        "no encoder here computes them",
+        _has_name_matching(r"(?:.*\.)?enc_blocks\.\d+\..*"),
+    ),
+    ContentKind(
+        "a RADIO, whose patches and positions come from a generator of its own",
+        "no encoder here computes them",
+        _has_name_matching(r"(?:.*\.)?patch_generator\..*"),
+    ),
+    ContentKind(
+        "a detector on a ViTDet, most of whose blocks attend within windows that no tensor shows",
+        "pass the checkpoint that it was initialised from",
+        _has_name_matching(r"(?:.*\.)?backbone\.simfp_\d\..*"),
+        computes_unseen=True,
+    ),
+    ContentKind(
+        "an Audio Spectrogram Transformer, whose patches overlap by a stride that no tensor shows",
+        "no encoder here computes them",
+        lambda state: (
+            _has_name_matching(r"(?:.*\.)?v\.patch_embed\.proj\.weight")(state)
+            and _has_name_matching(r"(?:.*\.)?(?:mlp_head\.\d+|p_input_fdim|cpredlayer.*)(?:\..*)?")(state)
+        ),
+        computes_unseen=True,
+    ),
+    ContentKind(
+        "a hierarchical transformer with stages of several widths (ConvMAE, Hiera, MViT, Swin)",
         "only encoders of one width are read",
         lambda state: (
             _has_name_matching(r"(?:.*\.)?(?:patch_embed[1-4]\.proj|blocks[1-4]\.\d+)\..*")(state)
@@ -107,7 +171,7 @@ KINDS: tuple[ContentKind, ...] = (
         _has_name_matching(r"(?:.*\.)?patch_embed\.backbone\..*"),
     ),
     ContentKind(
-        "a Segment Anything encoder, with attention in windows and its own relative positions",
+        "an encoder such as Segment Anything's, with attention in windows and its own relative positions",
         "it computes something else than the encoders here",
         _has_name_matching(r"(?:.*\.)?attn\.rel_pos_[hw]"),
     ),
@@ -124,13 +188,17 @@ KINDS: tuple[ContentKind, ...] = (
 )
 
 
+def unseen_computation_error(contents: CheckpointContents) -> InputError | None:
+    """Return an error if names show an encoder that computes what none of its tensors shows; None if none does."""
+    kinds = [kind for kind in KINDS if kind.computes_unseen]
+    return _first_kind_error(contents, [state for _, state in find_state_dicts(contents.tree)], kinds)
+
+
 def other_contents_error(contents: CheckpointContents) -> InputError | None:
     """Return an error that names what a file holds instead of an encoder; None if it is of no known kind."""
     states = list(dict(find_state_dicts(contents.tree)).values())
-    for state in sorted(states, key=len, reverse=True):
-        kind = next((kind for kind in KINDS if kind.fits(state)), None)
-        if kind is not None:
-            return InputError(f"{contents.path} holds {kind.holds}{_base_model(contents)}; {kind.remedy}")
+    if known := _first_kind_error(contents, sorted(states, key=len, reverse=True), KINDS):
+        return known
     keys = set(contents.tree) if isinstance(contents.tree, Mapping) else set()
     if not states and any(names <= keys for names in OPTIMISER_KEYS):
         return InputError(f"{contents.path} holds the state of an optimiser and no weights; pass the file of the model")
@@ -139,6 +207,16 @@ def other_contents_error(contents: CheckpointContents) -> InputError | None:
             f"{contents.path} holds averaged weights without names (torch-ema); copy them into the model and save its "
             "state_dict"
         )
+    return None
+
+
+def _first_kind_error(
+    contents: CheckpointContents, states: Sequence[State], kinds: Sequence[ContentKind]
+) -> InputError | None:
+    """Return the error of the first state dict that is of one of the kinds."""
+    found = (kind for state in states for kind in kinds if kind.fits(state))
+    for kind in found:
+        return InputError(f"{contents.path} holds {kind.holds}{_base_model(contents)}; {kind.remedy}")
     return None
 
 
