@@ -8,6 +8,7 @@ from pathlib import Path
 from generators.api import api_pages
 from generators.checkpoints import code_base_page
 from generators.commands import command_page
+from generators.explorer import explorer_data
 from generators.included import included_pages
 from generators.metrics import metric_pages
 from generators.statements import statement_pages
@@ -20,6 +21,15 @@ def write_generated_pages(docs: Path) -> None:
     """Write all generated pages below ``docs/generated``, replacing those of an earlier build."""
     folder = docs / GENERATED
     shutil.rmtree(folder, ignore_errors=True)
-    pages = (statement_pages, metric_pages, command_page, code_base_page, api_pages, included_pages, verdict_page)
+    pages = (
+        statement_pages,
+        metric_pages,
+        command_page,
+        code_base_page,
+        api_pages,
+        included_pages,
+        verdict_page,
+        explorer_data,
+    )
     for write in pages:
         write(folder, docs.parent)
