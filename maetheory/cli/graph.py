@@ -9,6 +9,7 @@ import typer
 
 from maetheory.cli.options import Data, Device, Json, MaskRatio, Seed
 from maetheory.cli.output_folder import hold_output_folder
+from maetheory.cli.patch_size import check_patch_sizes
 from maetheory.cli.program import app
 from maetheory.cli.terminal import print_note, print_result, show_progress, terminal_options, warn_of_image_assumptions
 
@@ -96,6 +97,7 @@ def graph(
     fabric = make_fabric("cpu")
     fabric.launch()
     with hold_on_root(lambda: hold_output_folder(out), fabric), show_progress() as progress:
+        check_patch_sizes(data, [patch])
         images = load_images(data, limit=limit, progress=progress)
         warn_of_image_assumptions(images)
         process_group = ProcessGroup.from_torch() if fabric.world_size > 1 else None

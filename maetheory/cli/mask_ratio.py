@@ -10,6 +10,7 @@ import typer
 
 from maetheory.cli.options import Data, Json, Seed
 from maetheory.cli.output_folder import hold_output_folder
+from maetheory.cli.patch_size import check_patch_sizes
 from maetheory.cli.program import app
 from maetheory.cli.terminal import print_result, printable_path, show_progress, warn_of_image_assumptions
 from maetheory.core import InputError
@@ -43,10 +44,14 @@ def mask_ratio(
     from maetheory.data import load_images
     from maetheory.figures import image_statistics_by_mask_ratio, masked_pair
     from maetheory.figures.image_mask_ratio import RATIOS, coarse_patch_size, encoder_patch_size
+    from maetheory.masks.law import check_mask_ratio
     from maetheory.reports.mask_ratio import mask_ratio_summary, write_mask_ratio_figures
 
     if checkpoint is None and readout is not None:
         raise InputError("--readout is of a checkpoint's features; name one with --checkpoint, or leave it out")
+    for one in ratio or ():
+        check_mask_ratio(one)
+    check_patch_sizes(data, [patch, graph_patch])
     encoder = None if checkpoint is None else load_checkpoint(checkpoint)[0]
     with hold_output_folder(out), show_progress() as progress:
         images, test = (load_images(data, split=split, limit=limit, progress=progress) for split in ("train", "test"))

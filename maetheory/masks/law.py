@@ -79,8 +79,7 @@ def visible_count(n_patches: int, mask_ratio: float) -> int:
     >>> visible_count(16, 0.75)
     4
     """
-    if not 0.0 < mask_ratio < 1.0:
-        raise InputError(f"the mask ratio must lie strictly between 0 and 1, but it is {mask_ratio}")
+    check_mask_ratio(mask_ratio)
     visible = int(n_patches * (1.0 - mask_ratio) + 1e-9)
     if not 1 <= visible < n_patches:
         left = "nothing visible" if visible < 1 else "nothing hidden"
@@ -89,6 +88,12 @@ def visible_count(n_patches: int, mask_ratio: float) -> int:
             f"{1 / n_patches:.3g} and {1 - 1 / n_patches:.3g}"
         )
     return visible
+
+
+def check_mask_ratio(mask_ratio: float) -> None:
+    """Raise InputError if a mask ratio is right for no number of patches: not strictly between 0 and 1."""
+    if not 0.0 < mask_ratio < 1.0:
+        raise InputError(f"the mask ratio must lie strictly between 0 and 1, but it is {mask_ratio}")
 
 
 def check_masks(masks: np.ndarray, n_patches: int) -> np.ndarray:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from maetheory.core import InputError
+from maetheory.masks.factory import MASK_LAWS
+from maetheory.masks.law import check_mask_ratio
 from maetheory.masks.views import POSITION_MODES
 
 KINDS = ("exact", "tokens", "kernel")
@@ -38,6 +40,11 @@ class GraphConfig:
     device : str, optional
         Device of the kernel computations; by default the CPU.
     seed : int
+
+    Raises
+    ------
+    InputError
+        If a value is right for no images, so that none need be loaded to refuse it.
     """
 
     kind: str = "tokens"
@@ -74,3 +81,27 @@ class GraphConfig:
             raise InputError(f"pooled views and targets are for kind tokens, not for {self.kind}")
         if self.kind == "kernel" and self.positions == "dropped":
             raise InputError("a kernel graph is of one mask at a time, so its positions are kept; leave positions out")
+        if self.law not in MASK_LAWS:
+            raise InputError(f"the mask law must be 'uniform', 'bernoulli' or 'block', but it is {self.law!r}")
+        check_mask_ratio(self.mask_ratio)
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        if self.patch is not None and self.patch < 1:
+            raise InputError(f"the patch size must divide the image sides, but {self.patch} divides none")
+        if self.k is not None and self.k < 1:
+            raise InputError(
+                f"k must be at least 1 and below the number of distinct views and targets, but it is {self.k}"
+            )
+        if self.codes is not None and self.codes < 2:
+            raise InputError(
+                f"size must lie between 2 and the number of distinct patches there are, but codes is {self.codes}"
+            )
+        if self.masks is not None and self.kind == "kernel" and self.masks < 2:
+            raise InputError(
+                f"an average over masks needs at least 2 of them to know its error, but masks is {self.masks}"
+            )
+        if self.masks is not None and self.masks < 1:
+            raise InputError(f"n_masks must be at least 1, but it is {self.masks}")
+        if self.bandwidth is not None and not self.bandwidth >= 0:
+            raise InputError(f"the bandwidth must not be negative, but it is {self.bandwidth}")
