@@ -24,6 +24,9 @@ from cosmic_ray.operators.unary_operator_replacement import operators as unary_o
 from parso.python.tree import Name
 
 _TOLERANCE_NAME = re.compile(r"(^|_)(eps|tolerance|epsilon)($|_)", re.IGNORECASE)
+_ROUNDING_NAME = re.compile(
+    _TOLERANCE_NAME.pattern + r"|(^|_)rounding($|_)|^(eigenvalue|projector)_error$", re.IGNORECASE
+)
 _LARGEST_TOLERANCE = 1e-3
 _EXTREMES = {"max", "min", "maximum", "minimum"}
 _WITH_ERROR = {"Estimate": 1, "Margin": 3}
@@ -250,7 +253,7 @@ def _is_in_rounding_error(node: Any) -> bool:
     inside = ("arith_expr", "term", "factor", "power", "atom_expr", "trailer", "atom")
     while product.parent is not None and product.parent.type in inside:
         product = product.parent
-    return any(leaf.type == "name" and _TOLERANCE_NAME.search(leaf.value) for leaf in _leaves(product))
+    return any(leaf.type == "name" and _ROUNDING_NAME.search(leaf.value) for leaf in _leaves(product))
 
 
 def _leaves_the_flow(suite: Any) -> bool:

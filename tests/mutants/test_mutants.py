@@ -58,8 +58,18 @@ def test_messages_annotations_and_worlds_are_left_alone():
     assert touched == {2, 3, 4, 7, 8}
 
 
-def test_a_constant_of_a_rounding_error_is_no_number_to_change():
-    assert not [m for m in mutants_of(PATH, "x = 4 * _EPS * n[1]\n") if m.operator == "NumberReplacer"]
+@pytest.mark.parametrize(
+    ("code", "numbers"),
+    [
+        ("x = 4 * _EPS * n[1]", 0),
+        ("x = 4 * rounding + 2 * y", 0),
+        ("x = 3 * eigenvalue_error(graph)", 0),
+        ("x = 3 * label_error(graph)", 2),
+        ("x = f(4 * _EPS, 3)", 2),
+    ],
+)
+def test_a_constant_of_a_rounding_error_is_no_number_to_change(code: str, numbers: int):
+    assert sum(m.operator == "NumberReplacer" for m in mutants_of(PATH, code + "\n")) == numbers
 
 
 def test_the_seed_alone_draws_the_sample(root: Path):

@@ -15,7 +15,8 @@ from maetheory.data import worlds
 from maetheory.graph import MaskGraph
 from maetheory.masks import UniformMasks
 from maetheory.theory import THEOREMS, Verdict, check
-from maetheory.theory.exact_probe import image_error, view_error
+from maetheory.theory.exact_probe import class_masses, image_error, view_error
+from maetheory.theory.propagated_errors import eigenvalue_error, projector_error
 from maetheory.theory.statements.certificate_bounds_downstream_error import certificate_bound
 from maetheory.theory.statements.excess_loss_bounds_downstream_error import excess_bound, excess_contrast
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
@@ -152,6 +153,29 @@ def test_the_error_of_the_bound_covers_the_largest_residual_and_no_more_than_twi
     assert missed - 1e-12 <= found.error <= 1.5 * missed + 1e-12
     monkeypatch.setattr(module, "_deviation_from_leading", lambda *_: (0.0, gap))
     assert module.THEOREM.rhs(graph, np.ones((4, 2))).error == np.inf
+
+
+@pytest.mark.parametrize("k", [1, 2])
+@pytest.mark.parametrize("lean", [1.0, 1e-4, 1e-7])
+def test_the_error_of_the_excess_bound_is_that_of_both_quotients(k, lean):
+    """The excess has the rounding error of Ā and of the projector for each feature, times the largest class mass."""
+    graph = MaskGraph.from_joint([[0.2, 0.05, 0.0], [0.1, 0.15, 0.05], [0.0, 0.1, 0.15], [0.1, 0.0, 0.1]], [0, 1, 0, 1])
+    column, other = np.array([[1.0], [0.3], [-0.5], [2.0]]), np.array([[0.2], [-1.0], [0.7], [0.4]])
+    features = np.hstack([column, column + lean * other])[:, :k]
+    rounding, projector = eigenvalue_error(graph), projector_error(np.sqrt(graph.degrees[0])[:, None] * features)
+    heaviest, phi = class_masses(graph)[0], graph.pair_label_error()
+    lost, off = excess_contrast(graph, features), k * (2 * rounding + 4 * projector)
+    lam = np.pad(np.linalg.eigvalsh(graph.augmentation.toarray())[::-1], (0, 2))
+    highest = []
+    for split in range(1, k + 1):
+        gap, drop = 1 - lam[split], lam[split - 1] ** 2 - lam[k] ** 2
+        spread, missed = phi.high / (gap - rounding), heaviest * (lost + off) / (drop - 4 * rounding)
+        highest.append((np.sqrt(spread) + np.sqrt(missed)) ** 2)
+    found = excess_bound(graph, features)
+    assert found.value + found.error == pytest.approx(min(highest), rel=1e-12)
+    if lean == 1e-7 and k == 2:
+        assert found.error > 1e-10
+        assert found.error == pytest.approx(min(highest) - found.value, rel=1e-4)
 
 
 def test_the_spectral_bound_is_infinite_without_a_gap_and_unknown_within_its_rounding_error():
