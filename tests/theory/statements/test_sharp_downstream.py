@@ -17,12 +17,13 @@ from maetheory.masks import UniformMasks
 from maetheory.theory import THEOREMS, Verdict, check
 from maetheory.theory.exact_probe import class_masses, image_error, view_error
 from maetheory.theory.propagated_errors import eigenvalue_error, projector_error
-from maetheory.theory.statements.certificate_bounds_downstream_error import certificate_bound
+from maetheory.theory.statements.certificate_bounds_downstream_error import bound_at_multiplier, certificate_bound
 from maetheory.theory.statements.excess_loss_bounds_downstream_error import excess_bound, excess_contrast
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
 from maetheory.theory.statements.spectral_features_bound_downstream_error import spectral_bound
 from maetheory.theory.theorem_quantities import eigenvalues
 
+EPS = float(np.finfo(float).eps)
 SPECTRAL, EXCESS, CERTIFICATE = (
     f"{name}-bound{s}-downstream-error"
     for name, s in (("spectral-features", ""), ("excess-loss", "s"), ("certificate", "s"))
@@ -176,6 +177,31 @@ def test_the_error_of_the_excess_bound_is_that_of_both_quotients(k, lean):
     if lean == 1e-7 and k == 2:
         assert found.error > 1e-10
         assert found.error == pytest.approx(min(highest) - found.value, rel=1e-4)
+
+
+@pytest.mark.parametrize("lean", [1.0, 1e-6])
+@pytest.mark.parametrize("gap", [1.0, 0.3])
+def test_the_error_of_the_multiplier_bound_grows_with_its_multiplier_and_the_projector(gap, lean):
+    """The multiplier that the error tells is the one at which the bound is attained."""
+    joint = np.array([[0.3, 0.2, gap * 0.1], [0.1, 0.3, gap * 0.2], [gap * 0.1, 0.0, 0.1]])
+    graph = MaskGraph.from_joint(joint / joint.sum(), [0, 1, 0])
+    column, other = np.array([[1.0], [0.3], [-0.5]]), np.array([[0.2], [-1.0], [0.7]])
+    features = np.hstack([column, column + lean * other])
+    found, phi = certificate_bound(graph, features), graph.pair_label_error()
+    assert phi.error > 0
+    rest = found.error - projector_error(np.sqrt(graph.degrees[0])[:, None] * features)
+    mu = (rest - 12 * EPS) / (12 * EPS + phi.error)
+    assert mu > 0.1
+    assert bound_at_multiplier(graph, features, mu) == pytest.approx(found.value, rel=1e-6)
+    assert bound_at_multiplier(graph, features, 0.9 * mu) > found.value
+
+
+def test_the_multiplier_bound_without_disagreement_has_the_error_of_the_projector():
+    graph = MaskGraph.from_joint([[0.3, 0.1, 0.0], [0.1, 0.2, 0.0], [0.0, 0.0, 0.3]], [0, 0, 1])
+    for lean in (1.0, 1e-6):
+        features = np.array([[1.0, 1.0], [0.3, 0.3 + lean], [-0.5, -0.5]])
+        projector = projector_error(np.sqrt(graph.degrees[0])[:, None] * features)
+        assert certificate_bound(graph, features).error == pytest.approx(48 * EPS + projector)
 
 
 def test_the_spectral_bound_is_infinite_without_a_gap_and_unknown_within_its_rounding_error():
