@@ -11,7 +11,11 @@ from maetheory.checkpoints.dialects.dialect import ConfigValue
 from maetheory.checkpoints.dialects.infer_positions import FIRST_RELATIVE_TABLE_NAME, SHARED_RELATIVE_TABLE_NAME
 from maetheory.core import InputError
 
-HEADS_BY_WIDTH = {192: 3, 384: 6, 512: 8, 768: 12, 1024: 16, 1152: 16, 1280: 16, 1408: 16, 1536: 24}
+HEADS_BY_WIDTH = {
+    **{192: 3, 384: 6, 512: 8, 768: 12, 1024: 16, 1152: 16, 1280: 16, 1408: 16, 1536: 24},
+    **{1664: 16, 1792: 16},  # ViT-G of OpenCLIP and EVA-02-E
+}
+WIDTH_OF_TWO_GIANTS, HEADS_WITHOUT_LAYER_SCALE = 1536, 16  # SigLIP 2's has no LayerScale, DINOv2's and RADIO's do
 
 
 def infer_heads(
@@ -33,6 +37,10 @@ def infer_heads(
         return shape, ()
     if "heads" in known:
         return known["heads"], ()
+    layer_scale = known.get("layer_scale")
+    if width == inner == WIDTH_OF_TWO_GIANTS and layer_scale is not None and not layer_scale.value:
+        place = "the table of widths, without LayerScale"
+        return ConfigValue(HEADS_WITHOUT_LAYER_SCALE, place, "assumed"), ()
     if width in HEADS_BY_WIDTH and inner % HEADS_BY_WIDTH[width] == 0:
         return ConfigValue(HEADS_BY_WIDTH[width], "the table of widths", "assumed"), ()
     if inner % 64 == 0:

@@ -48,7 +48,8 @@ def timm_definition_values(name: str, arguments: Any, source: str) -> dict[str, 
     with torch.device("meta"):
         model = timm_model(name, arguments)
     blocks = getattr(model, "blocks", None)
-    if not isinstance(blocks, nn.ModuleList | nn.Sequential) or not len(blocks) or not hasattr(model, "patch_embed"):
+    patches = getattr(model, "patch_embed", getattr(model, "embeds", None))  # of NaFlexVit
+    if not isinstance(blocks, nn.ModuleList | nn.Sequential) or not len(blocks) or patches is None:
         return {}
     block = blocks[0]
     found: dict[str, Any] = {
@@ -62,7 +63,7 @@ def timm_definition_values(name: str, arguments: Any, source: str) -> dict[str, 
         else "layer",
     }
     values = {field: ConfigValue(value, source) for field, value in found.items() if value is not None}
-    size = stated_image_size(getattr(model.patch_embed, "img_size", None))
+    size = stated_image_size(getattr(patches, "img_size", None))
     if size is not None:  # a model of that name may have been trained at any size
         values["image_size"] = ConfigValue(size, source, "assumed")
     if _has_convolutional_stem(model):
@@ -96,7 +97,9 @@ def _rotary_attributes(model: nn.Module) -> tuple[dict[str, Any], dict[str, str]
 
 def _has_convolutional_stem(model: Any) -> bool:
     """Return whether patches come from a convolutional network."""
-    return any(name.startswith("backbone.") for name, _ in model.patch_embed.named_parameters())
+    return hasattr(model, "patch_embed") and any(
+        name.startswith("backbone.") for name, _ in model.patch_embed.named_parameters()
+    )
 
 
 def _stem_values(model: Any, name: str, source: str) -> dict[str, ConfigValue]:

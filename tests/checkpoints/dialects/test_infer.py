@@ -107,6 +107,10 @@ def test_sources_of_the_heads() -> None:
     assert (wide.config.heads, wide.sources["heads"]) == (2, "assumed: 64 features a head")
     assert any(note.startswith("nothing says the number of heads: 2 assumed") for note in wide.notes)
     assert inferred(tensors_of(replace(PLAIN, width=192, inner=192))).sources["heads"] == "assumed: the table of widths"
+    for width, layer_scale, heads in ((1536, True, 24), (1536, False, 16), (1664, False, 16), (1792, False, 16)):
+        with torch.device("meta"):  # giants that differ in heads, of which LayerScale tells two apart
+            giant = tensors_of(replace(PLAIN, width=width, depth=1, heads=8, inner=width, layer_scale=layer_scale))
+        assert inferred(giant).config.heads == heads
     relative = tensors_of(replace(PLAIN, positions="relative", position_prefix=0))
     assert inferred(relative).sources["heads"] == "inferred from shapes: columns of the relative table"
     with pytest.raises(InputError, match="must be 3, as the columns of the relative table say, but it is 4"):

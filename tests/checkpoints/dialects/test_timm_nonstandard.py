@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from maetheory.checkpoints import load_checkpoint
+from maetheory.checkpoints.dialects.timm_definition import timm_definition_values
 from maetheory.core import InputError
 
 pytest.importorskip("timm", reason="needs timm: pip install maetheory[timm]")
@@ -59,6 +60,17 @@ def test_naflex_is_read_at_the_grid_of_its_table(tmp_path: Path) -> None:
     with torch.no_grad():
         close(encoder(images), model.forward_features(standardized(images, HALF)))
     assert (report.config.patch, report.config.registers, report.config.image_size) == (4, 4, 16)
+
+
+def test_a_stated_name_of_naflex_gives_what_timm_defines() -> None:
+    found = timm_definition_values("naflexvit_base_patch16_siglip", None, "config.json")
+    assert {name: found[name].value for name in ("heads", "eps", "activation", "block")} == {
+        "heads": 12,
+        "eps": 1e-6,
+        "activation": "gelu-tanh",
+        "block": "pre-norm",
+    }
+    assert not found["activation"].assumed
 
 
 @pytest.mark.parametrize("name", ["vit_tiny_r_s16_p8_224", "vitamin_small_224"])
