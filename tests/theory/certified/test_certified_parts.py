@@ -17,7 +17,7 @@ from maetheory.theory.certified import feature_ranks
 from maetheory.theory.certified.balls import UndecidedError, ball, ball_around, enclosure, from_rows, precision
 from maetheory.theory.certified.feature_ranks import _effective_rank, _spectrum_shares, _x_log_x
 from maetheory.theory.certified.graph import BallGraph
-from maetheory.theory.certified.labels_and_ranks import water_level
+from maetheory.theory.certified.labels_and_ranks import _water_filling, water_level
 from maetheory.theory.certified.linear_maes import LINEAR_MAE_SIDES
 from maetheory.theory.certified.probe_bounds import (
     _enclose_minimum,
@@ -83,6 +83,32 @@ def test_shares_are_what_water_filling_pours(graph, energy):
         assert [float(s) for s in shares] == pytest.approx(np.maximum(height - low, 0) / energy, abs=1e-12 / energy)
         assert sum(shares, ball(0)).contains(ball(1))
         assert max(float(s.rad()) for s in shares) < 1e-26 / energy
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-12, 1e-7, 1.0])
+def test_what_is_poured_is_enclosed_however_little_it_is(graph, size):
+    """At 53 bits the level of little energy cannot be told from the lowest cost."""
+    features = size * np.array([[1.0, 0.5], [0.2, -1.0], [0.0, 2.0], [0.3, 0.3]])
+    found = []
+    for bits in (53, 106, 424):
+        with precision(bits):
+            rows = from_rows(features.tolist(), 4, 2)
+            found.append(_water_filling(BallGraph(graph), rows, ball(0.3), ball(0.7)))
+    coarse, fine, exact = found
+    with precision(424):
+        energy = ball(float(graph.degrees[0] @ (features**2).sum(1)))
+        assert coarse.overlaps(exact)
+        assert fine.overlaps(exact)
+        assert float(exact.rad() / exact.mid()) < 1e-50
+        assert float(coarse.rad()) < 1e-27 + 1e-12 * float(energy)
+        spread = exact / energy**2 / 0.3
+        assert spread > 0.5
+        assert size == 1.0 or spread < 1 + 1e-20  # all of it in the first direction, whose cost is zero
+
+
+def test_nothing_poured_costs_nothing(graph):
+    with precision(53):
+        assert _water_filling(BallGraph(graph), from_rows([[0.0]] * 4, 4, 1), ball(0.3), ball(0.7)) == 0
 
 
 def test_a_bad_level_widens_the_shares(graph, monkeypatch):
