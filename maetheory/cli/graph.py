@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from maetheory.cli.options import Data, Device, Json, MaskRatio, Seed
+from maetheory.cli.options import Data, Device, Json, MaskLaw, MaskRatio, Seed
 from maetheory.cli.output_folder import hold_output_folder
 from maetheory.cli.patch_size import check_patch_sizes
 from maetheory.cli.program import app
@@ -19,7 +19,7 @@ def graph(
     data: Data = "digits",
     kind: Annotated[str, typer.Option(help="exact, tokens or kernel.")] = "tokens",
     mask_ratio: MaskRatio = 0.75,
-    law: Annotated[str, typer.Option("--law", help="Mask law: uniform, bernoulli or block.")] = "uniform",
+    mask_law: MaskLaw = "uniform",
     patch: Annotated[
         int | None, typer.Option(help="Side of a patch in pixels; by default a quarter of the image side.")
     ] = None,
@@ -27,18 +27,27 @@ def graph(
         int | None, typer.Option("--k", help="Number of spectral features; by default the number of classes.")
     ] = None,
     positions: Annotated[
-        str, typer.Option(help="kept or dropped: whether a view includes the positions of its patches.")
-    ] = "kept",
+        str | None,
+        typer.Option(
+            help="kept or dropped: whether a view includes the positions of its patches; by default dropped, and kept "
+            "for kernel."
+        ),
+    ] = None,
     codes: Annotated[
-        int | None, typer.Option(help="Number of distinct patches; by default 2 for exact, 64 for tokens.")
+        int | None,
+        typer.Option(
+            help="Number of distinct patches, or of mean patches where both are pooled; by default 2 for exact, 64 for "
+            "tokens."
+        ),
     ] = None,
     views: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="patches or pooled: a view is the codes of its patches, or the code of their mean; tokens only."
+            help="patches or pooled: a view is the codes of its patches, or the code of their mean; by default pooled "
+            "for tokens, which alone can be."
         ),
-    ] = "patches",
-    targets: Annotated[str, typer.Option(help="patches or pooled, as for --views.")] = "patches",
+    ] = None,
+    targets: Annotated[str | None, typer.Option(help="patches or pooled, as for --views.")] = None,
     masks: Annotated[
         int | None, typer.Option(help="Number of masks drawn; by default 16 for tokens, 4 for kernel.")
     ] = None,
@@ -60,8 +69,11 @@ def graph(
     codes, masks are drawn, and every statistic has an interval or is UNDECIDED. kernel: a Gaussian kernel compares
     targets, and the statistics are means over the drawn masks.
 
-    Examples: maetheory graph --kind exact --limit 300 --positions dropped; maetheory graph --data cifar10 --kind tokens
-    --targets pooled --codes 16.
+    Examples: maetheory graph; maetheory graph --kind exact --limit 300 --positions kept; maetheory graph --data cifar10
+    --views patches --codes 16.
+
+    By default views and targets are the codes of their mean patch, without positions, so that many images share them;
+    finer ones need more images to decide anything.
 
     tokens and kernel run on several processes: torchrun --nproc_per_node=2 -m maetheory graph --data DIR; for tokens
     the statistics are then those of the given images, without intervals.
@@ -82,7 +94,7 @@ def graph(
     config = GraphConfig(
         kind=kind,
         mask_ratio=mask_ratio,
-        law=law,
+        law=mask_law,
         patch=patch,
         k=k,
         positions=positions,

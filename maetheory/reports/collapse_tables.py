@@ -33,7 +33,9 @@ def yardstick_table(findings: Sequence[Finding]) -> pd.DataFrame:
                 "readout": one.readout,
                 "question": one.question,
                 "number": one.number,
-                "compared with": one.yardstick.partition(", against ")[2].replace(" on the same images", ", same images"),
+                "compared with": one.yardstick.partition(", against ")[2].replace(
+                    " on the same images", ", same images"
+                ),
                 "answer": str(one.answer),
             }
             for one in findings

@@ -26,11 +26,12 @@ ROW_LABELS = {
     "bound": "4φ/(1 − λ_{k+1}) + 2α",
 }
 """Statistic -> its row in the table, where they differ."""
-_MIN_WIDTH = 100
+_MIN_WIDTH = 60
+_FILE_WIDTH = 100
 
 
 def graph_text(study: GraphStudy, *, colour: bool = False, width: int = 0) -> str:
-    """Return the settings, the table of statistics and the summary as text.
+    """Return the settings, the summary and the table of statistics as text.
 
     Parameters
     ----------
@@ -38,7 +39,8 @@ def graph_text(study: GraphStudy, *, colour: bool = False, width: int = 0) -> st
     colour : bool
         Whether the text holds the colour codes of a terminal.
     width : int
-        Columns of the terminal; the text uses at least 100.
+        Columns of the terminal; the text uses at least 60. The summary comes first; statistics that the sample leaves
+        undecided are one line below the table.
     """
     from rich.text import Text
 
@@ -47,18 +49,22 @@ def graph_text(study: GraphStudy, *, colour: bool = False, width: int = 0) -> st
     with console.capture() as captured:
         console.print(Text(f"{study.config.kind} mask graph of {study.dataset}", style="bold"))
         console.print(_settings_line(study), markup=False)
-        console.print(f"{statistics.nodes[0]:,} views, {statistics.nodes[1]:,} targets, {statistics.edges:,} edges")
-        console.print(_statistics_table(study))
-        console.print(statistics.certificate, markup=False)
-        console.print(f"The statistics are {statistics.description}.\n", markup=False)
+        console.print(f"{statistics.nodes[0]:,} views, {statistics.nodes[1]:,} targets, {statistics.edges:,} edges\n")
         for line in graph_summary_sentences(study):
             console.print(line, markup=False)
+        console.print()
+        console.print(_statistics_table(study))
+        undecided = _undecided_line(study)
+        if undecided:
+            console.print(undecided, markup=False)
+        console.print(f"\n{statistics.certificate}", markup=False)
+        console.print(f"The statistics are {statistics.description}.", markup=False)
     return captured.get().rstrip()
 
 
 def graph_summary_sentences(study: GraphStudy) -> list[str]:
     """Return sentences on the components, the bound, and the statistics that the sample leaves undecided."""
-    sentences = [*_components_sentences(study), _bound_sentence(study)]
+    sentences = [*_label_sentences(study), *_components_sentences(study), _bound_sentence(study)]
     statistics = study.statistics.by_name
     undecided = [name for name, interval in statistics.items() if not interval.decided and name != "bound"]
     if undecided:
@@ -106,7 +112,10 @@ def write_graph_report(folder: Path, study: GraphStudy) -> None:
         If the folder cannot be created or written.
     """
     make_folder(folder)
-    files = {"graph.json": json.dumps(graph_document(study), indent=1), "graph.txt": graph_text(study)}
+    files = {
+        "graph.json": json.dumps(graph_document(study), indent=1),
+        "graph.txt": graph_text(study, width=_FILE_WIDTH),
+    }
     for name, content in files.items():
         with atomic_write(folder / name) as part:
             part.write_text(content + "\n")
@@ -145,6 +154,8 @@ def _settings_line(study: GraphStudy) -> str:
     masks = f", {config.masks} drawn" if config.masks is not None else ""
     codes = f", {config.codes} codes" if config.codes is not None else ""
     pooled = "".join(f", {side} pooled" for side in ("views", "targets") if getattr(config, side) == "pooled")
+    if (config.views, config.targets) == ("pooled", "pooled"):
+        codes, pooled = "", f", views and targets pooled to {config.codes} codes"
     return (
         f"{study.n_images:,} images in {study.n_classes} classes, {rows}x{columns} patches of {config.patch}x"
         f"{config.patch}, {config.law} masks at ratio {config.mask_ratio:g}{masks}, positions {config.positions}{codes}"
@@ -164,11 +175,34 @@ def _statistics_table(study: GraphStudy) -> Table:
         (
             ROW_LABELS.get(name, name),
             format_interval_estimate(estimate),
-            study.statistics.verdict if estimate.decided else "UNDECIDED",
+            study.statistics.verdict,
         )
         for name, estimate in study.statistics.by_name.items()
+        if estimate.decided
     ]
     return borderless_table(columns, rows)
+
+
+def _undecided_line(study: GraphStudy) -> str:
+    """Return the intervals that decide nothing, with the eigenvalues among them as a range."""
+    undecided = {name: one for name, one in study.statistics.by_name.items() if not one.decided}
+    eigenvalues = [name for name in undecided if name.startswith("λ_")]
+    parts = [f"{name} {format_interval_estimate(one)}" for name, one in undecided.items() if name not in eigenvalues]
+    if eigenvalues:
+        parts.insert(0, eigenvalues[0] if len(eigenvalues) == 1 else f"{eigenvalues[0]} to {eigenvalues[-1]}")
+    return f"UNDECIDED: {'; '.join(parts)}" if parts else ""
+
+
+def _label_sentences(study: GraphStudy) -> list[str]:
+    """Say how well a view tells the label, if it is decided."""
+    alpha = study.statistics.alpha
+    if not alpha.decided:
+        return []
+    trivial = 1 - study.majority_share
+    return [
+        f"The best guess of the label from a view errs with probability {format_interval_estimate(alpha)}; always "
+        f"guessing the largest class errs with {trivial:.3g}."
+    ]
 
 
 def _components_sentences(study: GraphStudy) -> list[str]:

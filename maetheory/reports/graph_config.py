@@ -12,6 +12,9 @@ from maetheory.masks.views import POSITION_MODES
 KINDS = ("exact", "tokens", "kernel")
 DEFAULT_CODES = {"exact": 2, "tokens": 64}
 DEFAULT_MASKS = {"tokens": 16, "kernel": 4}
+DEFAULT_POSITIONS = {"exact": "dropped", "tokens": "dropped", "kernel": "kept"}
+DEFAULT_CONTENTS = {"exact": "patches", "tokens": "pooled", "kernel": "patches"}
+"""Kind -> what identifies a view or a target by default; pooled so that many images share it, and numbers decide."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +30,16 @@ class GraphConfig:
         Side of a patch in pixels; by default a quarter of the image side.
     k : int, optional
         Number of spectral features; by default the number of classes.
-    positions : {"kept", "dropped"}
-        Whether a view includes the positions of its patches.
+    positions : {"kept", "dropped"}, optional
+        Whether a view includes the positions of its patches; by default kept for kernel and otherwise dropped.
     codes : int, optional
-        Number of distinct patches; by default 2 for exact and 64 for tokens.
+        Number of distinct patches; or of mean patches where both are pooled; by default 2 for
+        exact and 64 for tokens.
     masks : int, optional
         Number of masks drawn; by default 16 for tokens and 4 for kernel.
-    views, targets : {"patches", "pooled"}
-        Whether the codes of all patches identify a view (target), or the code of their mean; for tokens.
+    views, targets : {"patches", "pooled"}, optional
+        Whether the codes of all patches identify a view (target), or the code of their mean; pooled is for tokens, and
+        is their default.
     bandwidth : float, optional
         Bandwidth of the kernel; by default a quarter of the median distance between targets.
     device : str, optional
@@ -52,11 +57,11 @@ class GraphConfig:
     law: str = "uniform"
     patch: int | None = None
     k: int | None = None
-    positions: str = "kept"
+    positions: str | None = None
     codes: int | None = None
     masks: int | None = None
-    views: str = "patches"
-    targets: str = "patches"
+    views: str | None = None
+    targets: str | None = None
     bandwidth: float | None = None
     device: str | None = None
     seed: int = 0
@@ -64,7 +69,7 @@ class GraphConfig:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise InputError(f"the kind must be 'exact', 'tokens' or 'kernel', but it is {self.kind!r}")
-        if self.positions not in POSITION_MODES:
+        if self.positions not in (None, *POSITION_MODES):
             raise InputError(f"positions must be 'kept' or 'dropped', but it is {self.positions!r}")
         kinds_of_option = {
             "codes": tuple(DEFAULT_CODES),
@@ -77,7 +82,10 @@ class GraphConfig:
                 raise InputError(
                     f"{name} must be left out for a graph of kind {self.kind}: it is for kind {' or '.join(kinds)}"
                 )
-        if self.kind != "tokens" and (self.views, self.targets) != ("patches", "patches"):
+        for name in ("views", "targets"):
+            if getattr(self, name) not in (None, "patches", "pooled"):
+                raise InputError(f"{name} must be 'patches' or 'pooled', but they are {getattr(self, name)!r}")
+        if self.kind != "tokens" and "pooled" in (self.views, self.targets):
             raise InputError(f"pooled views and targets are for kind tokens, not for {self.kind}")
         if self.kind == "kernel" and self.positions == "dropped":
             raise InputError("a kernel graph is of one mask at a time, so its positions are kept; leave positions out")

@@ -16,7 +16,7 @@ from maetheory.empirical.tokens.codebook import Codebook
 from maetheory.graph import MaskGraph
 from maetheory.graph.enumerate import MAX_PAIRS
 from maetheory.masks import MaskLaw
-from maetheory.reports.graph_config import GraphConfig
+from maetheory.reports.graph_config import DEFAULT_POSITIONS, GraphConfig
 from maetheory.reports.graph_plan import (
     EXACT_SORTS_PER_PAIR,
     SORTS_PER_PAIR_AND_VALUE,
@@ -94,7 +94,7 @@ def _exact_graph_statistics(
     progress(0, 3, "quantising patches")
     world = worlds.from_images(images, _require_number(config.patch), codes, config.seed)
     progress(1, 3, "enumerating views and targets")
-    graph = MaskGraph.enumerate(world, law, config.positions)
+    graph = MaskGraph.enumerate(world, law, config.positions or DEFAULT_POSITIONS[config.kind])
     _check_k(config, graph.shape)
     progress(2, 3, "computing singular values")
     description = (
@@ -148,6 +148,7 @@ def _token_options(config: GraphConfig) -> dict[str, Any]:
         "positions": config.positions,
         "views": config.views,
         "targets": config.targets,
+        **({"pooled_codes": config.codes} if (config.views, config.targets) == ("pooled", "pooled") else {}),
     }
 
 

@@ -11,7 +11,13 @@ from maetheory.core import InputError, Progress, no_progress
 from maetheory.data import ImageSet
 from maetheory.empirical import ProcessGroup
 from maetheory.masks import make_mask_law
-from maetheory.reports.graph_config import DEFAULT_CODES, DEFAULT_MASKS, GraphConfig
+from maetheory.reports.graph_config import (
+    DEFAULT_CODES,
+    DEFAULT_CONTENTS,
+    DEFAULT_MASKS,
+    DEFAULT_POSITIONS,
+    GraphConfig,
+)
 from maetheory.reports.graph_kinds import compute_graph_statistics
 from maetheory.reports.graph_statistics import GraphStatistics
 
@@ -84,6 +90,9 @@ def study_graph(
         config,
         patch=patch,
         k=images.n_classes if config.k is None else config.k,
+        positions=config.positions or DEFAULT_POSITIONS[config.kind],
+        views=config.views or DEFAULT_CONTENTS[config.kind],
+        targets=config.targets or DEFAULT_CONTENTS[config.kind],
         codes=DEFAULT_CODES.get(config.kind) if config.codes is None else config.codes,
         masks=DEFAULT_MASKS.get(config.kind) if config.masks is None else config.masks,
     )

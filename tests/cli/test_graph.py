@@ -19,7 +19,10 @@ from maetheory.masks import BlockMasks, UniformMasks
 from maetheory.reports.graph_plan import announce_kernel_plan, announce_pair_plan
 
 EXACT = ["--kind", "exact", "--limit", "60", "--patch", "4", "--codes", "3", "--mask-ratio", "0.5"]
+EXACT += ["--positions", "kept"]
 TOKENS = ["--kind", "tokens", "--limit", "80", "--patch", "4", "--codes", "3", "--mask-ratio", "0.5", "--masks", "5"]
+TOKENS += ["--positions", "kept", "--views", "patches", "--targets", "patches"]
+FINE = ["--positions", "kept", "--views", "patches", "--targets", "patches", "--codes", "64"]
 KERNEL = ["--kind", "kernel", "--limit", "40", "--masks", "2", "--k", "3"]
 NAMES = ["label_error", "target_label_error", "pair_label_error"]
 
@@ -87,18 +90,52 @@ def test_kernel_statistics_are_means_over_masks(capsys: pytest.CaptureFixture[st
 
 
 def test_the_text_fits_a_terminal_and_says_what_is_undecided(capsys: pytest.CaptureFixture[str]) -> None:
-    text = answer(capsys, "--limit", "60", "--masks", "3", "--k", "2")
-    assert text.index("λ_3") < text.index("α, label error of views") < text.index("4φ/(1 − λ_{k+1}) + 2α")
+    text = answer(capsys, "--limit", "60", "--masks", "3", "--k", "2", *FINE)
     assert "UNDECIDED: components" in text
+    assert (
+        text.index("The bound on the error")
+        < text.index("statistic  ")
+        < text.index("UNDECIDED: λ_2 to λ_3; components")
+    )
     assert "The bound on the error of 2 spectral features is UNDECIDED" in text
     assert "pooled targets or positions dropped" in " ".join(text.split())
     assert "\x1b" not in text
     assert max(map(len, text.splitlines())) <= 100
 
 
+def test_without_options_most_numbers_are_decided(capsys: pytest.CaptureFixture[str]) -> None:
+    found = parse_json(answer(capsys, "--json"))
+    decided = [one["decided"] for one in found["eigenvalues"]]
+    assert decided == [True] * 11
+    assert found["label_error"]["decided"]
+    assert found["target_label_error"]["decided"]
+    assert "The best guess of the label from a view errs with probability 0.77" in found["reading"][0]
+    plan = found["plan"]
+    assert (plan["positions"], plan["views"], plan["targets"], plan["codes"]) == ("dropped", "pooled", "pooled", 64)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_text_is_no_wider_than_the_terminal(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    for words in ([*TOKENS, "--k", "2"], [*EXACT, "--k", "2"], ["--limit", "60", *FINE]):
+        lines = answer(capsys, *words).splitlines()
+        assert max(map(len, lines)) <= width
+        rows = [line for line in lines if line.endswith(" UNDECIDED")]
+        assert not rows  # folded into one line
+
+
+def test_law_is_the_old_name_of_mask_law(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*EXACT, "--k", "2", "--json"]
+    new, old = (parse_json(answer(capsys, *words, name, "block")) for name in ("--mask-law", "--law"))
+    assert new["plan"]["law"] == old["plan"]["law"] == "block"
+    assert new["eigenvalues"] == old["eigenvalues"]
+
+
 def test_out_leaves_the_document_and_the_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = answer(capsys, *EXACT, "--k", "2", "--out", str(tmp_path / "new"))
-    assert (tmp_path / "new" / "graph.txt").read_text() == text
+    assert (tmp_path / "new" / "graph.txt").read_text().split() == text.split()  # lines of 100 columns
     document = parse_json((tmp_path / "new" / "graph.json").read_text())
     assert document["plan"]["patch"] == 4
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"graph.json", "graph.txt"}
@@ -144,7 +181,7 @@ def test_memory_that_is_not_there_is_refused_before_it_is_taken(
         ([*TOKENS, "--mask-ratio", "0.9"], "leaves nothing visible"),
         ([*TOKENS, "--law", "stripes"], "the mask law must be 'uniform', 'bernoulli' or 'block'"),
         ([*TOKENS, "--positions", "lost"], "positions must be 'kept' or 'dropped', but it is 'lost'"),
-        ([*TOKENS, "--targets", "all"], 'targets must be "patches" or "pooled"'),
+        ([*TOKENS, "--targets", "all"], "targets must be 'patches' or 'pooled'"),
         ([*TOKENS, "--patch", "3"], "the patch size must divide the image sides, but 3 does not divide 8x8"),
         ([*TOKENS, "--patch", "0"], "the patch size must divide the image sides"),
         ([*TOKENS, "--masks", "0"], "n_masks must be at least 1"),
