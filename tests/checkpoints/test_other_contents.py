@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from maetheory.checkpoints import Encoder, EncoderConfig, inspect_checkpoint
+from maetheory.checkpoints import Encoder, EncoderConfig, inspect_checkpoint, load_checkpoint
+from maetheory.checkpoints.reading import read_checkpoint
 from maetheory.core import InputError
 
 STATE = Encoder(EncoderConfig(8, 2, 3, 24, 2, 3, 24, 48)).state_dict()
@@ -81,8 +83,9 @@ TREES: dict[str, tuple[Any, str]] = {
         {
             **prefixed(without("pos_embed", "cls_token"), "encoder."),
             "decoder.blocks.0.norm1.weight": torch.ones(12),
+            "encoder_to_decoder.weight": torch.zeros(12, 24),
         },
-        "neither a position table nor relative positions",
+        r"fixed positions are no part of the file .* add the table to the state dict as encoder\.pos_embed",
     ),
     "volumes": (
         {
@@ -206,6 +209,50 @@ def test_the_state_of_the_training_beside_the_weights_is_passed_over(tmp_path: P
     (tmp_path / "deepspeed" / "latest").write_text("../elsewhere")
     with pytest.raises(InputError, match="the folder holds no checkpoint"):
         inspect_checkpoint(tmp_path / "deepspeed", heads=3)
+
+
+def test_folders_of_a_training_name_its_steps(tmp_path: Path) -> None:
+    for step in (500, 1000):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        save_file(dict(STATE), tmp_path / f"checkpoint-{step}" / "model.safetensors")
+    with pytest.raises(InputError, match=r"2 folders with a checkpoint each \(checkpoint-1000, checkpoint-500\); name"):
+        inspect_checkpoint(tmp_path, heads=3)
+    assert inspect_checkpoint(tmp_path / "checkpoint-500", heads=3).config.depth == 2
+
+
+@pytest.mark.parametrize("nest", [lambda state: ({"lr": 1}, state), lambda state: {"models": [state], "epoch": 3}])
+def test_state_dicts_in_lists_are_found(nest: Callable[[Any], Any], tmp_path: Path) -> None:
+    torch.save(nest(dict(STATE)), tmp_path / "a.pt")
+    encoder, report = load_checkpoint(tmp_path / "a.pt", heads=3)
+    assert report.weights in ("1", "models.0")
+    assert all(torch.equal(value, STATE[name]) for name, value in encoder.state_dict().items())
+
+
+def test_state_dicts_of_arrays_are_read(tmp_path: Path) -> None:
+    """What pickle.dump writes of NumPy arrays, and detectron2's model zoo."""
+    arrays = {name: value.numpy().astype(value.numpy().dtype.newbyteorder(">")) for name, value in STATE.items()}
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps({"model": arrays, "matching_heuristics": True}))
+    encoder, _ = load_checkpoint(tmp_path / "a.pkl", heads=3)
+    assert all(torch.equal(value, STATE[name]) for name, value in encoder.state_dict().items())
+    (tmp_path / "features.pkl").write_bytes(pickle.dumps({f"{i}.png": np.ones(8, np.float32) for i in range(20)}))
+    assert isinstance(read_checkpoint(tmp_path / "features.pkl").tree["3.png"], np.ndarray)
+
+
+def test_metadata_of_safetensors_are_stated(tmp_path: Path) -> None:
+    metadata = {
+        "format": "pt",
+        "num_heads": "6",
+        "mean": "[0.1, 0.2, 0.3]",
+        "note": "{",
+        "config": '{"std": [1, 1, 1]}',
+    }
+    save_file(dict(STATE), tmp_path / "a.safetensors", metadata=metadata)
+    report = inspect_checkpoint(tmp_path / "a.safetensors")
+    assert report.config.heads == 6
+    assert report.sources["heads"] == "stated in the file: safetensors metadata.num_heads"
+    assert report.config.mean == (0.1, 0.2, 0.3)
+    assert report.config.std == (1, 1, 1)
+    assert "stated in the file" in report.sources["std"]
 
 
 def test_adapters_name_their_model(tmp_path: Path) -> None:

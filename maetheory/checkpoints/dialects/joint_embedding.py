@@ -1,4 +1,4 @@
-"""Dialects of MoCo-v3, DINO, DINOv2, MSN and I-JEPA.
+"""Dialects of MoCo-v3, DINO, iBOT, DINOv2, MSN and I-JEPA.
 
 Joint-embedding methods keep two encoders; all but MoCo-v3 evaluate the one with averaged weights.
 """
@@ -95,6 +95,16 @@ JOINT_EMBEDDING_DIALECTS: tuple[Dialect, ...] = (
         state_dict_paths=("teacher", "student"),
         evidence=_requires_state_dicts("teacher", "student"),
         prefixes=("backbone.", ""),
+        unused=((r"head\d*\..*", "the projection head"), (r"masked_embed", "the mask token")),
+        config_values=config_values_from_name,
+        defaults=COMMON_DEFAULTS,
+    ),
+    Dialect(
+        "iBOT",
+        "PyTorch code of Zhou et al. 2022, the encoder alone, with its mask token",
+        required=(*VIT_KEYS, CLS, r"masked_embed"),
+        forbidden=(REGISTERS, DINOV2_ONLY_KEYS),
+        state_dict_paths=("state_dict", "model", ""),
         unused=((r"head\d*\..*", "the projection head"), (r"masked_embed", "the mask token")),
         config_values=config_values_from_name,
         defaults=COMMON_DEFAULTS,

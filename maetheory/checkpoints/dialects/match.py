@@ -17,7 +17,7 @@ OUTER_WRAPPERS = ("module.", "_forward_module.")
 INNER_WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
 MIN_ENCODER_TENSORS = 10  # of one block and the patch embedding
 MAX_LISTED_STATE_DICTS = 32
-COMMONLY_UNUSED = ((r"mask_token|masked_embed", "the mask token"), (r"n_averaged", "the count of an average"))
+COMMONLY_UNUSED = ((r"mask_token", "the mask token"), (r"n_averaged", "the count of an average"))
 
 
 @dataclass(frozen=True)

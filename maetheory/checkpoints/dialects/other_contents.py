@@ -133,6 +133,14 @@ KINDS: tuple[ContentKind, ...] = (
         computes_unseen=True,
     ),
     ContentKind(
+        "an MAE whose fixed positions are no part of the file (VideoMAE's code, MAE-pytorch)",
+        "add the table to the state dict as encoder.pos_embed, (1, patches, features)",
+        lambda state: (
+            _has_name_matching(r"(?:.*\.)?encoder_to_decoder\.weight")(state)
+            and not _has_name_matching(r"(?:.*\.)?pos_embed")(state)
+        ),
+    ),
+    ContentKind(
         "a CroCo, DUSt3R or MASt3R, whose positions are computed and no part of the file",
         "no encoder here computes them",
         _has_name_matching(r"(?:.*\.)?enc_blocks\.\d+\..*"),

@@ -16,6 +16,7 @@ from maetheory.checkpoints.dialects.pickled_modules import SOURCE
 from maetheory.checkpoints.dialects.rotary import rotary_positions_of_module
 from maetheory.checkpoints.encoder_config import Size, one_size
 from maetheory.checkpoints.reading.contents import CheckpointContents
+from maetheory.checkpoints.reading.safetensors_metadata import METADATA_SIDECAR
 
 CONFIGURATION_PATHS = ("", "args", "config", "hyper_parameters", "hparams", "cfg", "opt", "model_args", "model_config")
 NAMES_BY_FIELD: Mapping[str, tuple[str, ...]] = {
@@ -135,7 +136,7 @@ def _iter_configurations(contents: CheckpointContents) -> Iterator[tuple[str, Ma
     """Iterate over stored configurations and the records in them that belong to no other network."""
     tree = contents.tree if isinstance(contents.tree, Mapping) else {}
     records = [(path, tree.get(path) if path else tree) for path in CONFIGURATION_PATHS]
-    records += [(name, contents.sidecars.get(name)) for name in ("config.json", "args.json")]
+    records += [(name, contents.sidecars.get(name)) for name in ("config.json", "args.json", METADATA_SIDECAR)]
     for source, record in records:
         if not isinstance(record, Mapping):
             continue

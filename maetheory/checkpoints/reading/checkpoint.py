@@ -14,7 +14,9 @@ from safetensors.torch import load_file
 
 from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.checkpoints.reading.files import check_regular_file, read_magic_bytes, read_sidecars, sha256
+from maetheory.checkpoints.reading.numpy_arrays import with_tensors_of_arrays
 from maetheory.checkpoints.reading.remote_names import local_path
+from maetheory.checkpoints.reading.safetensors_metadata import METADATA_SIDECAR, read_safetensors_metadata
 from maetheory.checkpoints.reading.shards import check_shard_complete, find_weights_file, read_shard_index
 from maetheory.checkpoints.reading.tensor_names import check_listed_names, check_safetensors_header, check_tensor_names
 from maetheory.checkpoints.reading.torch_files import FileContents, read_torch_legacy, read_torch_zip
@@ -84,12 +86,14 @@ def _read_file(path: Path, max_bytes: int | None) -> CheckpointContents:
         return _read_shards(path, max_bytes, sidecars)
     found = _read_weights(path, max_bytes)
     check_tensor_names(found.tree)
+    if found.container == "safetensors" and (metadata := read_safetensors_metadata(path)):
+        sidecars[METADATA_SIDECAR] = metadata
     return CheckpointContents(
         path,
         found.container,
         sha256([path]),
         found.globals,
-        found.tree,
+        with_tensors_of_arrays(found.tree),
         found.module_attributes,
         found.module_classes,
         sidecars,

@@ -7,11 +7,13 @@ import re
 from typing import Any
 
 import numpy as np
+import torch
 
 from maetheory.checkpoints.reading.pickle_values import PickledObject
 from maetheory.checkpoints.reading.storages import is_shape
 from maetheory.core import InputError, printable_value
 
+MIN_ARRAYS = 10  # of the state dict of an encoder; fewer are values or features
 DTYPE_CODE = re.compile(r"[<>|=]?([biufcSU]\d{1,9})")
 
 
@@ -61,3 +63,20 @@ def numpy_array(dtype: Any, shape: Any, data: Any, fortran: Any) -> np.ndarray:
             f"its pickle holds a NumPy array of shape {printable_value(shape)} whose bytes are not as many"
         )
     return np.frombuffer(data, numbers).reshape(shape, order="F" if fortran in (True, 1, "F") else "C").copy()
+
+
+def with_tensors_of_arrays(tree: Any) -> Any:
+    """Return a tree in which the arrays of state dicts are tensors, as in detectron2's ``.pkl`` files.
+
+    A dict is a state dict if it holds many arrays of numbers, of several numbers of axes, under dotted names.
+    """
+    if not isinstance(tree, dict):
+        return tree
+    arrays = {
+        name: value for name, value in tree.items() if isinstance(value, np.ndarray) and value.dtype.kind in "fiu"
+    }
+    dotted = sum(isinstance(name, str) and "." in name for name in arrays)
+    if len(arrays) >= MIN_ARRAYS and 2 * dotted > len(arrays) and len({value.ndim for value in arrays.values()}) > 1:
+        native = {name: value.astype(value.dtype.newbyteorder("="), copy=False) for name, value in arrays.items()}
+        return {**tree, **{name: torch.from_numpy(value) for name, value in native.items()}}
+    return {name: with_tensors_of_arrays(value) for name, value in tree.items()}

@@ -49,11 +49,21 @@ def find_weights_file(folder: Path) -> Path:
         )
     if not files and (kind := describe_other_folder(folder)):
         raise InputError(f"it {kind}")
+    if not files and (inner := sorted(path.name for path in folder.iterdir() if _is_weights_folder(path))):
+        raise InputError(
+            f"the folder holds {len(inner)} folders with a checkpoint each ({printable(', '.join(inner[-10:]))}); name "
+            "one"
+        )
     if not files:
         raise InputError(
             f"the folder holds no checkpoint; expected {', '.join(WEIGHT_FILE_NAMES)}, or folders step-* of a run"
         )
     return files[0]
+
+
+def _is_weights_folder(folder: Path) -> bool:
+    """Return whether a folder holds weights, as each step of a training of Hugging Face's Trainer does."""
+    return folder.is_dir() and any((folder / name).is_file() for name in WEIGHT_FILE_NAMES)
 
 
 def read_shard_index(index: Path) -> dict[str, list[str]]:

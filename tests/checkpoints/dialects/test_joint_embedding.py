@@ -195,3 +195,11 @@ def test_msn_and_ijepa(name: str, options: dict[str, Any], tmp_path: Path) -> No
     assert report.dialect == name
     assert report.weights == "target_encoder, a running average of the trained weights"
     same_states(load_checkpoint(tmp_path / "checkpoint.pth", heads=4, weights="encoder")[0], trained)
+
+
+def test_ibot_backbone(tmp_path: Path) -> None:
+    model = peer(norm_layer=SIX)
+    tree = {"state_dict": {**model.state_dict(), "masked_embed": torch.zeros(1, 48)}}
+    encoder, report = loaded(tmp_path, tree, heads=4)
+    same_states(encoder, model)
+    assert (report.dialect, report.left) == ("iBOT", {"the mask token": 1})
