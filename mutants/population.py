@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,8 @@ from mutants.operators import KINDS, OPERATORS
 ROOMS = ("theory", "graph", "spectra", "metrics", "empirical")
 """Packages whose numbers are claims."""
 
-_WORLDS = {"small_worlds.py", "hard_worlds.py", "standard_worlds.py"}
-_DRAWS_WORLDS = {"tight", "broken", "sample", "_tight", "_broken", "_sample"}
+_WORLDS = {"small_worlds.py", "hard_worlds.py", "standard_worlds.py", "example_graphs.py"}
+_DRAWS_WORLDS = re.compile(r"_?(tight|broken|sample)(_|$)|_([a-z_]+_)?(graphs?|example)$|_(world|graphs)_")
 _NEVER_DECIDES = {"raise_stmt", "assert_stmt", "fstring", "decorator", "import_from", "import_name", "tfpdef"}
 
 
@@ -104,7 +105,7 @@ def mutants_of(path: str, source: str) -> list[Mutant]:
         positions = ((node, position) for node in ast_nodes(tree) for position in operator.mutation_positions(node))
         for occurrence, (node, ((line, column), _)) in enumerate(positions):
             definition = ASTQuery(node).get_definition_name() or ""
-            if definition not in _DRAWS_WORLDS and not _never_decides(node):
+            if not _DRAWS_WORLDS.match(definition) and not _never_decides(node):
                 found.append(Mutant(path, name, occurrence, line, column, definition, _statement(node)))
     return found
 

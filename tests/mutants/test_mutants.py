@@ -59,6 +59,19 @@ def test_messages_annotations_and_worlds_are_left_alone():
 
 
 @pytest.mark.parametrize(
+    ("name", "world"),
+    [
+        *((name, True) for name in ("tight", "_tight", "tight_rank", "_broken_bias", "sample", "_sample_at_rank")),
+        *((name, True) for name in ("_graph", "_two_component_graph", "_graphs_at_two_ratios", "_example")),
+        *((name, False) for name in ("tightness", "_sampled_bias", "sampled", "is_tight", "minimiser", "token_graph")),
+        *((name, False) for name in ("_graph_tail_bound", "_world", "mask_graph")),
+    ],
+)
+def test_functions_that_build_worlds_of_any_kind_are_left_alone(name: str, world: bool):
+    assert bool(mutants_of(PATH, f"def {name}():\n    return 3 + x\n")) is not world
+
+
+@pytest.mark.parametrize(
     ("code", "numbers"),
     [
         ("x = 4 * _EPS * n[1]", 0),
