@@ -13,9 +13,10 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from maetheory.core import Estimate, InputError
+from maetheory.core.summaries import summary_html, summary_text
 from maetheory.data.finite_world import FiniteWorld
 from maetheory.graph.enumerate import enumerate_pairs
-from maetheory.graph.joint_law import check_joint
+from maetheory.graph.joint_law import check_joint, check_laws
 from maetheory.graph.labels import bayes_labels, check_labels, class_law, label_disagreement, pair_label_disagreement
 from maetheory.graph.node_contents import NodeContents
 from maetheory.masks import MaskLaw
@@ -29,7 +30,8 @@ MAX_PAIR_ENTRIES = 50_000_000
 class MaskGraph:
     """Joint law M of the visible view x₁ and the hidden target x₂ of an image, with the labels of the images.
 
-    Build it with `MaskGraph.enumerate` or `MaskGraph.from_joint`.
+    Build it with `MaskGraph.enumerate` or `MaskGraph.from_joint`; `check_parts` says whether one that was built from
+    its parts is a graph of images.
 
     Attributes
     ----------
@@ -64,6 +66,30 @@ class MaskGraph:
     view_contents: NodeContents | None = None
     target_contents: NodeContents | None = None
     n_pairs: int | None = None
+
+    def _facts(self) -> tuple[str, dict[str, str]]:
+        views, targets = self.joint.shape
+        title = f"MaskGraph: {views:,} views, {targets:,} targets, {self.joint.nnz:,} edges"
+        labels = self.image_labels
+        classes = "no labels" if labels is None else f"labels of {int(labels.max()) + 1} classes"
+        images = f"{self.image_views.shape[0]:,}, {classes}"
+        methods = "spectrum(k), n_components, label_error(), target_label_error(), pair_label_error()"
+        return title, {"images": images, "gives": methods}
+
+    def __repr__(self) -> str:
+        return summary_text(*self._facts())
+
+    def _repr_html_(self) -> str:
+        return summary_html(*self._facts())
+
+    def check_parts(self) -> None:
+        """Raise InputError unless the parts are laws that agree, which a graph built by hand need not be.
+
+        They are finite, non-negative and sum to one; views and targets have mass, the same in all laws up to 1e-9; and
+        labels are classes counted from 0.
+        """
+        check_laws(self.joint, self.image_views, self.image_targets)
+        check_labels(self.image_labels, self.image_views.shape[0], "image")
 
     @classmethod
     def enumerate(cls, world: FiniteWorld, law: MaskLaw, positions: str = "kept") -> MaskGraph:

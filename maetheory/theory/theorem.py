@@ -247,7 +247,7 @@ class Theorem:
                 value = call_with_named_objects(derive, world)
                 world[name] = np.float64(value) if isinstance(value, float) else value
         assumptions = tuple(
-            Assumption(name, bool(holds), measured)
+            Assumption(name, _as_bool(holds, name), measured)
             for name, assumption in self.assumptions.items()
             for holds, measured in [call_with_named_objects(assumption, world)]
         )
@@ -299,6 +299,8 @@ class Theorem:
         if graph is not None:
             world["graph"] = graph
             n1, n2 = graph_shape(graph)
+            if hasattr(graph, "check_parts"):
+                graph.check_parts()
             sizes = {"N1": (n1, "the graph"), "N2": (n2, "the graph")}
         elif self.needs_graph:
             raise InputError(f"{self.slug} needs graph=, a MaskGraph, but none was given")
@@ -347,7 +349,15 @@ def _mark_inapplicable_if_squares_overflow_or_underflow(found: Check, flags: set
 
 
 def _as_estimate(value: float) -> Estimate:
+    if isinstance(value, str):
+        raise TypeError(f"a side must be a number, but {value!r} was returned")
     return value if isinstance(value, Estimate) else Estimate(float(value))
+
+
+def _as_bool(holds: Any, name: str) -> bool:
+    if isinstance(holds, str):
+        raise TypeError(f"the assumption {name!r} must return whether it holds as a boolean, but returned {holds!r}")
+    return bool(holds)
 
 
 def combine(*terms: tuple[float, float], constant: float = 0.0) -> Estimate:

@@ -68,9 +68,10 @@ class Comparison:
 
     @property
     def error(self) -> float:
-        """Bound on the error of the slack."""
+        """Bound on the error of the slack; infinite where an error of a side is not a number."""
         squares = 2 * math.sqrt(self._squared_error * self.scale) + self._squared_error
-        return self.lhs.error + self.rhs.error + squares + 4 * _EPS * self.common
+        total = self.lhs.error + self.rhs.error + squares + 4 * _EPS * self.common
+        return math.inf if math.isnan(total) else total
 
     @property
     def _squared_error(self) -> float:
@@ -78,6 +79,8 @@ class Comparison:
         return (_EPS * self.terms) ** 2 * self.size
 
     def _is_rounding_error(self, slack: float) -> bool:
+        if math.isinf(self.error):
+            return False
         both_zero = max(self.scale, self.error) <= _ZERO * self._squared_error and abs(slack) <= self.error
         only_common = self.scale == 0 and slack == 0 and self.error <= _ZERO * _EPS * self.common
         return (

@@ -7,10 +7,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from scipy import sparse
 
-from maetheory.core import InputError
+from maetheory.core import Estimate, InputError
 from maetheory.graph import MaskGraph
-from maetheory.theory import THEOREMS, Verdict, certify, check
+from maetheory.theory import THEOREMS, Theorem, Verdict, certify, check
 from maetheory.theory.exact_probe import measured_residual
 from maetheory.theory.statements import votes_beat_views_when_errors_scatter as votes
 from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
@@ -204,3 +205,73 @@ def test_what_is_no_number_is_refused_and_what_is_not_finite_is_never_passed(jud
             found = judge("alignment-split", PAIR, h=np.array([[wrong], [1]], dtype), targets=column(0.0))
             assert found.verdict is Verdict.VIOLATED
             assert "finite" in found.note
+
+
+JOINT = np.array([[0.3, 0.2], [0.1, 0.4]])
+BY_HAND = {
+    "joint": (3 * JOINT, np.diag([0.5, 0.5]), JOINT, [0, 1]),
+    "image_views": (JOINT, np.diag([1.0, 1.0]), JOINT, [0, 1]),
+    "least entry": (np.array([[0.7, -0.2], [0.1, 0.4]]), np.diag([0.5, 0.5]), JOINT, [0, 1]),
+    "nan": (np.array([[math.nan, 0.2], [0.1, 0.4]]), np.diag([0.5, 0.5]), JOINT, [0, 1]),
+    "masses of views": (JOINT, np.diag([0.6, 0.4]), JOINT, [0, 1]),
+    "masses of targets": (JOINT, np.diag([0.5, 0.5]), JOINT[:, ::-1], [0, 1]),
+    "must have mass": (np.array([[0, 0], [0.4, 0.6]]), np.diag([0.0, 1.0]), np.array([[0, 0], [0.4, 0.6]]), [0, 1]),
+    "integers from 0": (JOINT, np.diag([0.5, 0.5]), JOINT, [-1, 1]),
+    "2 integers": (JOINT, np.diag([0.5, 0.5]), JOINT, [0]),
+}
+
+
+@pytest.mark.parametrize("words", BY_HAND)
+def test_a_graph_built_by_hand_must_be_one_of_images(words):
+    *laws, labels = BY_HAND[words]
+    graph = MaskGraph(*map(sparse.csr_array, laws), np.array(labels))
+    for judge in (check, certify):
+        with pytest.raises(InputError, match=words):
+            judge("pair-error-lower-bound", graph)
+    with pytest.raises(InputError, match="sparse array"):
+        check("pair-error-lower-bound", MaskGraph(JOINT, np.diag([0.5, 0.5]), JOINT, np.array([0, 1])))
+
+
+def claim(**functions):
+    """Claim 1 ≥ 2, with other functions on request."""
+    sides = {"lhs": lambda h: 1.0, "rhs": lambda h: 2.0}
+    return Theorem("own", "a >= b", "nobody", ("h",), **{**sides, **functions})
+
+
+@pytest.mark.parametrize(
+    "functions",
+    [
+        {"lhs": lambda h: Estimate(3.0, math.nan)},
+        {"lhs": lambda h: Estimate(3.0, math.inf)},
+        {"size": lambda h: math.inf},
+        {"size": lambda h: math.nan},
+        {"common": lambda h: math.inf},
+    ],
+)
+def test_an_error_that_is_unknown_decides_nothing(functions):
+    found = claim(**functions).check(PAIR, h=column(1.0, 2.0))
+    assert found.verdict in {Verdict.UNDECIDED, Verdict.INAPPLICABLE}
+
+
+@pytest.mark.parametrize(
+    "functions", [{"lhs": lambda h: "3"}, {"assumptions": {"met": lambda h: ("no", "not met at all")}}]
+)
+def test_text_is_neither_a_number_nor_a_truth_value(functions):
+    with pytest.raises(TypeError, match=r"must be a number|as a boolean"):
+        claim(**functions).check(PAIR, h=column(1.0, 2.0))
+
+
+def test_a_projection_on_nearly_dependent_features_has_an_error():
+    """Both features are one up to 1e-10, so that what of h lies outside of them is known to 1e-6 only."""
+    rng = np.random.default_rng(0)
+    joint = rng.random((5, 4))
+    graph = MaskGraph.from_joint(joint / joint.sum())
+    base, tilt = rng.normal(size=(2, 5, 1))
+    features = np.hstack([base, base + 1e-10 * tilt])
+    theorem = THEOREMS["linear-decoder-optimum-given-features"]
+    world = theorem.conform({"graph": graph, "features": features, "h": tilt})
+    objects = {"features": features, "h": world["h"], "targets": rng.normal(size=(4, 1))}
+    found, proved = theorem.check(graph, **objects), certify(theorem, graph, **objects)
+    assert 0 < found.rhs.error < 1e-3
+    assert found.rhs.low <= proved.rhs.high
+    assert proved.rhs.low <= found.rhs.high

@@ -40,7 +40,7 @@ from maetheory.core import Estimate, InputError
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import best_prediction, irreducible_loss, mean_square, reconstruction_loss
 from maetheory.theory.example_graphs import four_view_graph
-from maetheory.theory.propagated_errors import square_error
+from maetheory.theory.propagated_errors import projector_error, square_error
 from maetheory.theory.theorem import ROUNDING_TOLERANCE, Theorem
 from maetheory.theory.theorem_objects import Objects
 from maetheory.theory.theorem_quantities import column_basis, reconstruction_scale, weighted_rows
@@ -116,9 +116,17 @@ def _optimum_at_rank(graph: MaskGraph, features: np.ndarray, targets: np.ndarray
     return _residual_energy(graph, targets, size[features.shape[1] :])
 
 
-def _optimum_for_features(graph: MaskGraph, features: np.ndarray, targets: np.ndarray) -> float:
+def _optimum_for_features(graph: MaskGraph, features: np.ndarray, targets: np.ndarray) -> Estimate:
     aim, basis = _weighted_best_prediction(graph, targets), column_basis(weighted_rows(graph, features))
-    return irreducible_loss(graph, targets) + float(((aim - basis @ (basis.T @ aim)) ** 2).sum())
+    left = float(((aim - basis @ (basis.T @ aim)) ** 2).sum())
+    return Estimate(
+        irreducible_loss(graph, targets) + left, square_error(left, _projection_error(graph, features, aim))
+    )
+
+
+def _projection_error(graph: MaskGraph, features: np.ndarray, rows: np.ndarray) -> float:
+    """Rounding error of P_F applied to rows, which grows as the features become dependent."""
+    return projector_error(weighted_rows(graph, features)) * float(np.linalg.norm(rows))
 
 
 def _part_outside_features(graph: MaskGraph, features: np.ndarray, h: np.ndarray) -> float:
@@ -129,8 +137,8 @@ def _part_outside_features(graph: MaskGraph, features: np.ndarray, h: np.ndarray
 
 def _loss(graph: MaskGraph, features: np.ndarray, h: np.ndarray, targets: np.ndarray) -> Estimate:
     """L_MAE, whose error covers the loss of the nearest h that is linear in the features exactly."""
-    loss = reconstruction_loss(graph, h, targets)
-    return Estimate(loss, square_error(loss, _part_outside_features(graph, features, h)))
+    loss, rounding = reconstruction_loss(graph, h, targets), _projection_error(graph, features, weighted_rows(graph, h))
+    return Estimate(loss, square_error(loss, _part_outside_features(graph, features, h) + rounding))
 
 
 def _is_linear_decoder(graph: MaskGraph, features: np.ndarray, h: np.ndarray) -> tuple[bool, str]:

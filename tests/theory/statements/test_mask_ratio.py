@@ -160,8 +160,14 @@ def masks_by_image(world, masks_of_image):
             joint[i, j] += mass
             of_views[image, i] += mass
             of_targets[image, j] += mass
-    joint, of_views, of_targets = (sparse.csr_array(a) for a in (joint, of_views, of_targets))
-    return replace(graph, joint=joint, image_views=of_views, image_targets=of_targets)
+    shown, hidden = joint.sum(1) > 0, joint.sum(0) > 0  # the other nodes of the graph never occur
+    laws = joint[shown][:, hidden], of_views[:, shown], of_targets[:, hidden]
+    joint, of_views, of_targets = (sparse.csr_array(law) for law in laws)
+    contents = (
+        replace(c, symbols=c.symbols[kept], masks=c.masks[kept])
+        for c, kept in ((graph.view_contents, shown), (graph.target_contents, hidden))
+    )
+    return MaskGraph(joint, of_views, of_targets, graph.image_labels, *contents, graph.n_pairs)
 
 
 def test_a_law_that_chooses_its_masks_by_the_image_violates_duality():
