@@ -90,7 +90,7 @@ def _pair_error(graph: MaskGraph) -> Estimate:
 
 def _pair_error_after(graph: MaskGraph, channel: np.ndarray) -> Estimate:
     """Pair error φ = Σ_t (1 − Σ_c P(c|t)²) P(t) of the processed graph, with the view labels unchanged."""
-    law = graph.joint @ channel  # (N1, T)
+    law = graph.joint @ np.maximum(channel, 0.0)  # (N1, T)
     return pair_label_disagreement(sparse.csr_array(law[:, law.sum(0) > 0]), graph.view_labels)
 
 

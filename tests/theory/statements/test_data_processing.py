@@ -71,3 +71,13 @@ def test_rows_that_sum_to_one_only_nearly_are_no_law(size):
         if any(signs):
             found = THEOREMS[ERROR].check(**{**objects, "channel": np.diag(1 + size * np.array(signs))})
             assert found.verdict is Verdict.INAPPLICABLE
+
+
+def test_a_channel_of_negative_entries_is_no_law_and_no_crash():
+    joint = np.array([[0.2, 0.1], [0.1, 0.6]])
+    graph = MaskGraph.from_joint(joint, [0, 1])
+    for slug in (slug for slug in THEOREMS if "channel" in THEOREMS[slug].objects):
+        world = {"channel": np.array([[0.5, -3.0], [2.0, -1.0]]), "view_channel": np.eye(2)}
+        found = THEOREMS[slug].check(graph, **{name: world[name] for name in THEOREMS[slug].objects})
+        assert found.verdict is Verdict.INAPPLICABLE
+        assert "least entry -3" in found.note
