@@ -14,6 +14,8 @@ from typing import IO
 from maetheory.core.advisory_lock import hold_lock, lock_if_abandoned, wait_for_lock
 from maetheory.core.errors import InputError
 
+_SPARE_BYTES = 2**16  # a file may grow, and those of /proc have a size of 0
+
 
 def expand_user(path: str | os.PathLike[str]) -> Path:
     """Return a path with ``~`` or ``~name`` at its start replaced by that home folder.
@@ -65,9 +67,10 @@ def read_regular_file(path: Path, max_bytes: int) -> bytes:
     """
     try:
         with open_regular_file(path) as file:
-            content = file.read(max_bytes + 1) or b""  # None of a file that would wait
-            if len(content) > max_bytes:
-                size = max(os.fstat(file.fileno()).st_size, len(content))
+            size = os.fstat(file.fileno()).st_size
+            content = b"" if size > max_bytes else _read_at_most(file, size, max_bytes + 1)
+            size = max(size, len(content))
+            if size > max_bytes:
                 raise InputError(f"{path} has {size} bytes, more than the {max_bytes} that are read at most")
             return content
     except FileNotFoundError:
@@ -76,6 +79,17 @@ def read_regular_file(path: Path, max_bytes: int) -> bytes:
         raise FileNotFoundError(error.errno, error.strerror, str(path)) from error
     except (OSError, ValueError) as error:
         raise error if isinstance(error, InputError) else InputError(f"{path} cannot be read: {error}") from error
+
+
+def _read_at_most(file: IO[bytes], size: int, max_bytes: int) -> bytes:
+    """Return the bytes of an open file of about `size`, in pieces, because a read takes memory for all it asks for."""
+    pieces, length = [], 0
+    while length < max_bytes and (
+        piece := file.read(min(max(size - length, 0) + _SPARE_BYTES, max_bytes - length)) or b""
+    ):  # the end, or None of a file that would wait
+        pieces.append(piece)
+        length += len(piece)
+    return b"".join(pieces)
 
 
 @contextmanager

@@ -12,24 +12,8 @@ import numpy as np
 from maetheory.core import InputError
 from maetheory.data.cifar10 import CLASSES
 from maetheory.data.images import ImageSet, class_balanced_indices
+from maetheory.data.matlab_files import read_matlab
 from maetheory.data.plain_pickles import read_plain_pickle
-
-
-def read_matlab(path: Path) -> dict[str, Any]:
-    """Return the arrays of a MATLAB file; files of this version hold no code.
-
-    Raises
-    ------
-    InputError
-        If the file is damaged.
-    """
-    from scipy.io import loadmat
-
-    try:
-        content: dict[str, Any] = loadmat(path)
-    except Exception as error:  # SciPy raises errors of many types on a damaged file
-        raise InputError(f"{path} is no whole MATLAB file ({error})") from error
-    return content
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,25 @@ def test_only_ordinary_files_are_read(tmp_path: Path, monkeypatch: pytest.Monkey
     for missing in (tmp_path / "none", path / "below"):
         with pytest.raises(FileNotFoundError):
             read_regular_file(missing, 5)
+
+
+def test_reading_takes_memory_for_the_file_and_not_for_the_bound(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    for size in (0, 10, 2**16, 2**16 + 1, 10**6):
+        path.write_bytes(os.urandom(size))
+        tracemalloc.start()
+        try:
+            assert read_regular_file(path, 2**30) == path.read_bytes()
+            assert tracemalloc.get_traced_memory()[1] < 4 * size + 2**20
+        finally:
+            tracemalloc.stop()
+        if size:
+            with pytest.raises(InputError, match=f"has {size} bytes, more than the {size - 1}"):
+                read_regular_file(path, size - 1)
+    if Path("/proc/self/status").exists():  # its size is 0
+        assert read_regular_file(Path("/proc/self/status"), 2**20).startswith(b"Name:")
+        with pytest.raises(InputError, match="has 11 bytes, more than the 10"):
+            read_regular_file(Path("/proc/self/status"), 10)
 
 
 @pytest.mark.timeout(20)
