@@ -178,8 +178,6 @@ def _restore_exact_values(read: Any, given: Any) -> Any:
         isinstance(read, np.ndarray) and read.ndim == 1 and read.dtype.kind in "iub"
     ):
         return read
-    if given is None:
-        return read
     array = as_numpy(given, "the object")
     if array.dtype.kind == "O" and not all(isinstance(x, numbers.Real) for x in array.ravel()):
         return read

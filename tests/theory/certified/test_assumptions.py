@@ -16,7 +16,7 @@ from maetheory.data.finite_world import FiniteWorld
 from maetheory.graph import MaskGraph
 from maetheory.masks import BernoulliMasks, ListedMasks, UniformMasks
 from maetheory.theory import THEOREMS, Theorem, Verdict, certify, check
-from maetheory.theory.certified.assumptions import Margin
+from maetheory.theory.certified.assumptions import LeastLipschitz, Margin, least_lipschitz
 from maetheory.theory.certified.balls import as_stored, ball, ball_around, ball_matrix, precision
 from maetheory.theory.certified.graph import BallGraph
 from maetheory.theory.certified.graph_assumptions import images_known_exactly
@@ -444,6 +444,15 @@ def test_rounding_error_in_an_assumption_neither_refutes_nor_hides_what_is_false
     assert certify(slug, **{**world, name: moved}).verdict in TRUE
     sides = planted(slug, 0.01)
     assert certify(THEOREMS[slug], sides=sides, **{**world, name: moved}).verdict is Verdict.VIOLATED
+
+
+def test_predictions_that_are_equal_in_every_digit_are_merged_whatever_their_mean_rounds_to():
+    graph = MaskGraph.from_joint([[0.1], [0.2], [0.7]])
+    features, h = np.array([[1.0], [2.0], [4.0]]), np.full((3, 1), 0.1)
+    with precision(53):
+        assert float(least_lipschitz(BallGraph(graph), {"features": features, "h": h}).value) == math.inf
+        assert least_lipschitz(BallGraph(graph), {"features": h, "h": h}) == LeastLipschitz(ball(0), 0)
+        assert least_lipschitz(BallGraph(graph), {"features": 2 * features, "h": features}).value == 4
 
 
 def test_as_stored_rounds_nothing():

@@ -171,6 +171,16 @@ def test_a_kink_beside_the_guess_is_enclosed(guess, off):
         assert contains(_enclose_minimum(lambda x: (x - kink).max((kink - x) * 3), guess), 0, 1e-3)
 
 
+@pytest.mark.parametrize("steps", [0.0, 0.5, 1.0, 1.5, 1.99, 2.0, 2.5])
+def test_a_function_is_asked_for_no_negative_number(steps):
+    def root(x):
+        assert x >= 0
+        return (x - 1e-9).max((1e-9 - x) * 3) + 2
+
+    with precision(106):
+        assert contains(_enclose_minimum(root, steps * 2.0**-24), 2, 1e-6)
+
+
 @pytest.mark.parametrize("bits", [53, 106])
 @pytest.mark.parametrize("at", [0.0, -1.0, 0.75, 1.0])
 def test_two_secants_that_meet_between_two_points_bound_from_below_where_they_meet(at, bits):
