@@ -271,5 +271,5 @@ def test_what_cancels_is_measured_by_its_terms(slug):
 
 @pytest.mark.parametrize("slug", [s for s, t in THEOREMS.items() if isinstance(t.trivial, float)])
 def test_a_trivial_bound_that_is_a_number_is_that_of_a_loss_or_of_a_share(slug):
-    """Losses, errors and slacks are not negative; shares, errors of labels and differences of values are at most one."""
+    """Losses and errors are not negative; shares, label errors and differences of singular values are at most one."""
     assert THEOREMS[slug].trivial == {">=": 0.0, "<=": 1.0}[THEOREMS[slug].direction]
