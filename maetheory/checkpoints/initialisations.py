@@ -104,6 +104,7 @@ JAX = Initialisation(
 PYTORCH = Initialisation(
     "PyTorch's default", _fill_linear_default, _fill_linear_default, linear_bias=True, patch_bias=True
 )
+MONAI = replace(PYTORCH, name="MONAI's, PyTorch's default", cls=0.0)
 VIT_PYTORCH = Initialisation(
     "vit-pytorch's, PyTorch's default with tokens of deviation 1",
     _fill_linear_default,
@@ -160,6 +161,9 @@ RULES_BY_DIALECT: Mapping[str, tuple[Initialisation, ...]] = {
     "torchvision": (JAX,),
     "torch.nn.TransformerEncoder": (TRANSFORMER, VIT_PYTORCH),
     "vit-pytorch": (VIT_PYTORCH,),
+    "MONAI": (MONAI,),
+    "Hugging Face BLIP": (HUGGING_FACE,),
+    "iBOT": (DINO,),
 }
 
 

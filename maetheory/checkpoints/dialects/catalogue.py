@@ -9,6 +9,7 @@ from maetheory.checkpoints.dialects.hugging_face_towers import HUGGING_FACE_TOWE
 from maetheory.checkpoints.dialects.joint_embedding import JOINT_EMBEDDING_DIALECTS
 from maetheory.checkpoints.dialects.lightning_libraries import LIGHTNING_DIALECTS
 from maetheory.checkpoints.dialects.mae import MAE_DIALECTS
+from maetheory.checkpoints.dialects.monai import MONAI_DIALECTS
 from maetheory.checkpoints.dialects.open_clip import OPEN_CLIP_DIALECTS
 from maetheory.checkpoints.dialects.openmmlab import OPENMMLAB_DIALECTS
 from maetheory.checkpoints.dialects.rotary_encoders import EVA_DIALECTS
@@ -23,6 +24,7 @@ FRAMEWORK_DIALECTS: tuple[Dialect, ...] = (
     *OPEN_CLIP_DIALECTS,
     *VIT_PYTORCH_DIALECTS,
     *TORCHVISION_DIALECTS,
+    *MONAI_DIALECTS,
 )
 TIMM_FAMILY_DIALECTS: tuple[Dialect, ...] = (
     *TIMM_VARIANT_DIALECTS,

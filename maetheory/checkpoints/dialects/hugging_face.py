@@ -26,7 +26,7 @@ from maetheory.checkpoints.dialects.model_names import CLIP_MEAN_STD
 from maetheory.checkpoints.dialects.rotary import DINOV3
 from maetheory.checkpoints.dialects.stated_values import stated_image_size
 from maetheory.checkpoints.reading.contents import CheckpointContents
-from maetheory.core import InputError
+from maetheory.core import InputError, printable
 
 MODEL = r"(?:(?:vit|deit|dinov2|dinov2_with_registers|dinov3_vit|ijepa)\.)?"
 LAYER = MODEL + r"(?:encoder\.)?layers?\.(\d+)\."
@@ -43,7 +43,7 @@ MEAN_STD_BY_MODEL_TYPE = {
     "vit": INCEPTION_MEAN_STD,
     "deit": INCEPTION_MEAN_STD,
     "vit_mae": IMAGENET_MEAN_STD,
-    "vit_msn": INCEPTION_MEAN_STD,
+    "vit_msn": IMAGENET_MEAN_STD,
     "ijepa": INCEPTION_MEAN_STD,
     "dinov2": IMAGENET_MEAN_STD,
     "dinov2_with_registers": IMAGENET_MEAN_STD,
@@ -52,6 +52,12 @@ MEAN_STD_BY_MODEL_TYPE = {
     "data2vec-vision": INCEPTION_MEAN_STD,
     "clip_vision_model": CLIP_MEAN_STD,
     "siglip_vision_model": INCEPTION_MEAN_STD,
+    "blip_vision_model": CLIP_MEAN_STD,
+    "blip_2_vision_model": CLIP_MEAN_STD,
+    "owlvit_vision_model": CLIP_MEAN_STD,
+    "owlv2_vision_model": CLIP_MEAN_STD,
+    "chinese_clip_vision_model": CLIP_MEAN_STD,
+    "altclip_vision_model": CLIP_MEAN_STD,
 }
 
 EMBEDDINGS = (
@@ -135,6 +141,19 @@ def _config_values_from_config_json(config: Mapping[str, Any]) -> dict[str, Conf
     return config_values
 
 
+def unknown_model_type_notes(contents: CheckpointContents, tensors: Tensors) -> tuple[str, ...]:
+    """Return a note if the model type that config.json states is none of those whose computation is known."""
+    config = sidecar_json(contents, "config.json")
+    parts = [config.get(name) for name in ("vision_config", "backbone_config", "encoder")]
+    kind = next((part for part in parts if isinstance(part, Mapping)), config).get("model_type")
+    if not isinstance(kind, str) or kind in MEAN_STD_BY_MODEL_TYPE:
+        return ()
+    return (
+        f"config.json says model_type {printable(kind)!r}, whose tensors have the names of this dialect; that it "
+        "computes the same was not compared",
+    )
+
+
 def _config_values_from_preprocessor(preprocessor: Mapping[str, Any]) -> dict[str, ConfigValue]:
     """Return mean and std for images in [0, 1]; the file's are for 0..255 times rescale_factor."""
     source = "preprocessor_config.json"
@@ -184,6 +203,7 @@ HUGGING_FACE_VIT = Dialect(
     config_values=_config_values,
     defaults={"eps": 1e-12, "activation": "gelu"},
     recompute_sincos=False,
+    notes=unknown_model_type_notes,
 )
 
 HUGGING_FACE_DIALECTS: tuple[Dialect, ...] = (

@@ -1,4 +1,4 @@
-"""Dialects of Hugging Face transformers for BEiT and data2vec, and for the vision towers of CLIP and SigLIP."""
+"""Dialects of Hugging Face transformers for BEiT and data2vec, and for the vision towers of CLIP, SigLIP and BLIP."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from maetheory.checkpoints.dialects.dialect import (
     Tensors,
     fuse_qkv,
 )
-from maetheory.checkpoints.dialects.hugging_face import HUGGING_FACE_VIT, config_values_from_hugging_face, sidecar_json
+from maetheory.checkpoints.dialects.hugging_face import (
+    HUGGING_FACE_VIT,
+    config_values_from_hugging_face,
+    sidecar_json,
+    unknown_model_type_notes,
+)
 from maetheory.checkpoints.dialects.model_names import CLIP_MEAN_STD
 from maetheory.checkpoints.reading.contents import CheckpointContents
 
@@ -49,11 +54,18 @@ TOWER_RENAME = (
     (r"embeddings\.patch_embedding\." + WEIGHT_OR_BIAS, r"patch_embed.proj.\1"),
     (r"embeddings\.class_embedding", "cls_token"),
     (r"embeddings\.position_embedding\.weight", "pos_embed"),
-    (r"pre_layrnorm\." + WEIGHT_OR_BIAS, r"norm_pre.\1"),
+    (r"pre_laye?rnorm\." + WEIGHT_OR_BIAS, r"norm_pre.\1"),
     (TOWER_LAYER + r"self_attn\.([qkv])_proj\." + WEIGHT_OR_BIAS, r"blocks.\1.attn.\2.\3"),
     (TOWER_LAYER + r"self_attn\.out_proj\." + WEIGHT_OR_BIAS, r"blocks.\1.attn.proj.\2"),
     (TOWER_LAYER + r"layer_norm([12])\." + WEIGHT_OR_BIAS, r"blocks.\1.norm\2.\3"),
     (TOWER_LAYER + r"mlp\.fc([12])\." + WEIGHT_OR_BIAS, r"blocks.\1.mlp.fc\2.\3"),
+)
+BLIP_RENAME = (
+    *(rule for rule in TOWER_RENAME if "self_attn" not in rule[0] and "pre_lay" not in rule[0]),
+    (r"embeddings\.position_embedding", "pos_embed"),
+    (TOWER_LAYER + r"self_attn\.qkv\." + WEIGHT_OR_BIAS, r"blocks.\1.attn.qkv.\2"),
+    (TOWER_LAYER + r"self_attn\.projection\." + WEIGHT_OR_BIAS, r"blocks.\1.attn.proj.\2"),
+    (r"post_layernorm\." + WEIGHT_OR_BIAS, r"norm.\1"),
 )
 TOWER_KEYS = (
     r"embeddings\.patch_embedding\.weight",
@@ -71,6 +83,7 @@ TOWER_FIELDS: Mapping[str, Any] = {
     "unused": TOWER_UNUSED,
     "convert": fuse_qkv,
     "recompute_sincos": False,
+    "notes": unknown_model_type_notes,
 }
 
 
@@ -110,7 +123,7 @@ HUGGING_FACE_TOWER_DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         "Hugging Face CLIP",
         "transformers, the vision tower of a CLIP, whose last norm is of the readout",
-        required=(*TOWER_KEYS, r"embeddings\.class_embedding", r"pre_layrnorm\.weight"),
+        required=(*TOWER_KEYS, r"embeddings\.class_embedding", r"pre_laye?rnorm\.weight"),
         rename=(*TOWER_RENAME, (r"post_layernorm\." + WEIGHT_OR_BIAS, r"fc_norm.\1")),
         config_values=_config_values_from_vision_config,
         defaults={
@@ -125,7 +138,7 @@ HUGGING_FACE_TOWER_DIALECTS: tuple[Dialect, ...] = (
         "Hugging Face SigLIP",
         "transformers, the vision tower of a SigLIP without its attention pool",
         required=(*TOWER_KEYS, r"post_layernorm\.weight"),
-        forbidden=(r"embeddings\.class_embedding", r"pre_layrnorm\.weight"),
+        forbidden=(r"embeddings\.class_embedding", r"pre_laye?rnorm\.weight"),
         rename=(*TOWER_RENAME, (r"post_layernorm\." + WEIGHT_OR_BIAS, r"norm.\1")),
         config_values=_config_values_from_vision_config,
         defaults={
@@ -133,6 +146,26 @@ HUGGING_FACE_TOWER_DIALECTS: tuple[Dialect, ...] = (
             "activation": "gelu-tanh",
             "mean": INCEPTION_MEAN_STD[0],
             "std": INCEPTION_MEAN_STD[1],
+        },
+        **TOWER_FIELDS,
+    ),
+    Dialect(
+        "Hugging Face BLIP",
+        "transformers, the vision tower of a BLIP, BLIP-2 or InstructBLIP",
+        required=(
+            r"embeddings\.patch_embedding\.weight",
+            r"embeddings\.class_embedding",
+            r"embeddings\.position_embedding",
+            TOWER_LAYER + r"self_attn\.qkv\.weight",
+            r"post_layernorm\.weight",
+        ),
+        rename=BLIP_RENAME,
+        config_values=_config_values_from_vision_config,
+        defaults={
+            "eps": 1e-5,
+            "activation": "gelu",
+            "mean": CLIP_MEAN_STD[0],
+            "std": CLIP_MEAN_STD[1],
         },
         **TOWER_FIELDS,
     ),

@@ -65,6 +65,9 @@ MODELS: dict[str, tuple[str, str, dict[str, Any], str]] = {
         {**SHAPE, "use_gated_mlp": True, "hidden_act": "silu", "key_bias": True},
         "",
     ),
+    "BLIP tower": ("BlipVisionModel", "BlipVisionConfig", SHAPE, ""),
+    "BLIP-2 tower": ("Blip2VisionModel", "Blip2VisionConfig", SHAPE, ""),
+    "OWL-ViT tower": ("OwlViTVisionModel", "OwlViTVisionConfig", SHAPE, ""),
     "BEiT, table": ("BeitModel", "BeitConfig", {**SHAPE, "use_absolute_position_embeddings": True}, ""),
     "data2vec": ("Data2VecVisionModel", "Data2VecVisionConfig", {**SHAPE, "use_relative_position_bias": True}, ""),
 }
@@ -87,9 +90,22 @@ def test_last_hidden_states_and_poolers(kind: str, tmp_path: Path) -> None:
             torch.testing.assert_close(encoder.fc_norm(ours[:, 0]), theirs.pooler_output, rtol=0, atol=bound)
     assert report.config.heads == 4
     assert any(note.startswith("nothing says mean and std") for note in report.notes)
-    means = {"CLIP": CLIP_MEAN_STD[0], "CLIP tower": CLIP_MEAN_STD[0]}
+    assert not any(note.startswith("config.json says") for note in report.notes)
+    means = dict.fromkeys(("CLIP", "CLIP tower", "BLIP tower", "BLIP-2 tower", "OWL-ViT tower"), CLIP_MEAN_STD[0])
     means |= dict.fromkeys(("DINOv3", "DINOv3, gated"), IMAGENET_MEAN_STD[0])
     assert report.config.mean == means.get(kind, (0.5, 0.5, 0.5))
+
+
+def test_an_unknown_model_type_is_noted(tmp_path: Path) -> None:
+    """GIT's tower has CLIP's names and norms all its tokens at the end."""
+    randomized(transformers.GitVisionModel(transformers.GitVisionConfig(**SHAPE))).save_pretrained(tmp_path)
+    notes = load_checkpoint(tmp_path)[1].notes
+    assert any(note.startswith("config.json says model_type 'git_vision_model', whose tensors") for note in notes)
+
+
+def test_the_scale_of_an_msn(tmp_path: Path) -> None:
+    randomized(transformers.ViTMSNModel(transformers.ViTMSNConfig(**SHAPE))).save_pretrained(tmp_path)
+    assert load_checkpoint(tmp_path)[1].config.mean == IMAGENET_MEAN_STD[0]
 
 
 def test_a_preprocessor_states_the_scale_of_images(tmp_path: Path) -> None:
