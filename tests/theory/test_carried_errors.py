@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -225,3 +226,29 @@ def test_a_size_is_at_least_the_scale():
             "bare", "a >= b", "nobody", (), lhs=lambda: 0.0, rhs=lambda: 0.0, assumptions={"p": lambda: (True, "")}
         )
         assert certify(theorem, GRAPH, sides=sides).verdict is verdict
+
+
+@pytest.mark.parametrize("below", [1e-3, 1e-7, 1e-12])
+@pytest.mark.parametrize("variance", [0.04, 1e-20, 0.0])
+def test_the_bound_on_votes_has_the_error_of_the_mean_and_of_the_spread(below, variance, monkeypatch):
+    """Near one half the rounding of the mean, of as many terms as images have views, is most of what is left."""
+    theorem = THEOREMS["votes-beat-views-when-errors-scatter"]
+    module = sys.modules[theorem.rhs.__module__]
+    mean = 0.5 - below
+    monkeypatch.setattr(module, "_error_share_moments", lambda *_: (mean, variance))
+    graph = shared(0.1)
+    rounding, left = 4 * EPS * 3, 0.5 - mean
+    value, *ends = (
+        odds**2 / (1 + odds**2)
+        for odds in (
+            math.sqrt(variance) / left,
+            (math.sqrt(variance) + rounding) / (left - rounding),
+            max(math.sqrt(max(variance - 2 * math.sqrt(variance) * rounding, 0.0)), 0.0) / (left + rounding),
+        )
+    )
+    found = theorem.rhs(graph, np.ones((3, 1)))
+    assert found.value == pytest.approx(value, rel=1e-12)
+    farthest = max(abs(end - value) for end in ends)
+    assert farthest * (1 - 1e-6) <= found.error <= 1.01 * farthest + 20 * EPS * value
+    monkeypatch.setattr(module, "_error_share_moments", lambda *_: (0.5, variance))
+    assert (theorem.rhs(graph, np.ones((3, 1))).value, theorem.rhs(graph, np.ones((3, 1))).error) == (1.0, 0.0)
