@@ -14,6 +14,8 @@ from maetheory.metrics.uncertainty import jackknife_error
 from maetheory.metrics.validation import as_array
 
 _TILE = 1024
+_NARROW = 2.0**-20
+"""Variance of a class, as a part of its mean squared distance from all rows, below which distances lose digits."""
 
 
 @final
@@ -167,25 +169,40 @@ def _renumber_labels(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _distance_sums(Z: Any, labels: np.ndarray) -> np.ndarray:
     """Return the sum of each image's distances to the images of its class, and of other classes; (N, d) -> (2, N).
 
-    Distances come from inner products of centred rows, with an error of at most about √ε times the length of a row.
+    Distances come from inner products of centred rows, with an error of at most about √ε times the length of a row. The
+    rows of a class that is far narrower than all rows together are centred once more for the distances within it.
     """
     rows = as_array(Z)
     if rows.ndim != 2 or len(rows) != len(labels):
         raise InputError(f"each view must have shape ({len(labels)}, d), a row per label, but one has {rows.shape}")
     rows = rows.astype(np.float64)
+    scale = int(np.frexp(np.abs(rows).max(initial=0.0))[1])
+    rows = np.ldexp(rows, -scale)  # by a power of two, so that no square overflows or underflows
     rows -= rows.mean(0)
-    squares = (rows**2).sum(1)  # (N,)
     one_hot = (labels[:, None] == np.arange(labels.max() + 1)).astype(np.float64)  # (N, r)
-    by_class = np.empty_like(one_hot)
-    for start in range(0, len(rows), _TILE):
-        here = slice(start, start + _TILE)
-        distances = squares[here, None] + squares - 2 * rows[here] @ rows.T  # (b, d) @ (d, N) -> (b, N)
-        np.sqrt(distances.clip(0, out=distances), out=distances)
-        distances[np.arange(len(distances)), np.arange(start, start + len(distances))] = 0.0
-        by_class[here] = distances @ one_hot  # (b, N) @ (N, r) -> (b, r)
+    by_class = _sums_of_distances(rows, one_hot)
     if not np.isfinite(by_class).all():
         raise InputError(
             "views hold NaN or infinity, or values whose squares overflow; distances are of finite numbers"
         )
     within = by_class[np.arange(len(labels)), labels]
-    return np.array([within, by_class.sum(1) - within])
+    between = by_class.sum(1) - within
+    for label in range(labels.max() + 1):
+        members = labels == label
+        own = rows[members] - rows[members].mean(0)
+        if (own**2).sum() < _NARROW * (rows[members] ** 2).sum():
+            within[members] = _sums_of_distances(own, np.ones((len(own), 1)))[:, 0]
+    return np.ldexp(np.array([within, between]), scale)
+
+
+def _sums_of_distances(rows: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return the sum of the distances of each row (N, d) to the rows of each group, one-hot (N, r) -> (N, r)."""
+    squares = (rows**2).sum(1)  # (N,)
+    sums = np.empty_like(groups)
+    for start in range(0, len(rows), _TILE):
+        here = slice(start, start + _TILE)
+        distances = squares[here, None] + squares - 2 * rows[here] @ rows.T  # (b, d) @ (d, N) -> (b, N)
+        np.sqrt(distances.clip(0, out=distances), out=distances)
+        distances[np.arange(len(distances)), np.arange(start, start + len(distances))] = 0.0
+        sums[here] = distances @ groups  # (b, N) @ (N, r) -> (b, r)
+    return sums

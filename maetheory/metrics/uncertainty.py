@@ -76,7 +76,9 @@ def jackknife(metric: Metric, parts: Sequence[Moments], *, corrected: bool = Fal
 def jackknife_error(leave_one_out: Any) -> float:
     """Return one standard error from the values (g,) without each of g parts in turn."""
     leave_one_out, g = np.asarray(leave_one_out, np.float64), len(leave_one_out)
-    return float(np.sqrt((g - 1) / g * np.square(leave_one_out - leave_one_out.mean()).sum()))
+    deviations = leave_one_out - leave_one_out.mean()
+    scale = np.frexp(np.abs(deviations).max(initial=0.0))[1]  # a power of two, so that no square leaves float64
+    return float(np.ldexp(np.sqrt((g - 1) / g * np.square(np.ldexp(deviations, -scale)).sum()), scale))
 
 
 def bootstrap(metric: Metric, Z: Any, rng: np.random.Generator, *, draws: int = 100) -> Estimate:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -142,3 +144,26 @@ def _images():
 
 def _masks():
     return [lambda views, t=t: by_pairs(views[:t] + views[t + 1 :], LABELS) for t in range(3)]
+
+
+@pytest.mark.parametrize("width", [1e-3, 1e-7, 1e-10, 1e-13])
+def test_distances_within_classes_that_are_nearly_points_keep_their_digits(width):
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 8)
+    centres = np.array([[1.0, 1.0], [-1.0, -1.0], [-1.0, -1.0]])  # two classes at one place, the third far away
+    rows = centres[labels] + np.where(labels == 2, 1.0, width)[:, None] * rng.normal(size=(24, 2))
+    found = class_distances([rows], labels)
+    pairs = [(i, j) for i in range(24) for j in range(i) if labels[i] == labels[j] < 2]
+    narrow = class_distances([rows[labels < 2]], labels[labels < 2])
+    exact = np.mean([math.dist(rows[i], rows[j]) for i, j in pairs])
+    assert narrow.intra.value == pytest.approx(exact, rel=1e-5)
+    assert narrow.ratio.error < narrow.ratio.value
+    assert found.inter.value > 1
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-160, 1e160, 1e200])
+def test_distances_scale_with_features_of_any_size(size):
+    rows, labels = np.random.default_rng(1).normal(size=(10, 3)), np.repeat([0, 1], 5)
+    plain, scaled = (class_distances([one], labels) for one in (rows, size * rows))
+    assert scaled.intra.value == pytest.approx(size * plain.intra.value, rel=1e-12)
+    assert scaled.ratio.value == pytest.approx(plain.ratio.value, rel=1e-12)

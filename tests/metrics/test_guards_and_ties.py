@@ -344,7 +344,7 @@ def test_the_largest_ratio_of_neighbours_is_never_used() -> None:
 def test_class_distances_refuse_what_overflows_and_what_is_not_there() -> None:
     labels = np.array([0, 0, 1, 1])
     with pytest.raises(InputError, match="squares overflow"), np.errstate(all="ignore"):
-        class_distances([gaussian(4, 2) * 1e200], labels)
+        class_distances([gaussian(4, 2) * 1e308], labels)
     with pytest.raises(InputError, match="there are none"):
         class_distances([np.empty((0, 2))], np.empty(0, int))
     with pytest.raises(InputError, match="a row per label"):
