@@ -204,3 +204,27 @@ def test_intervals_are_rounded_outward():
     assert rational(found.high) <= rational(found.mid) + rational(found.radius)
     assert str(Enclosure(0.5, 0.5)) == "0.5"
     assert str(Enclosure(-math.inf, math.inf)) == "anything"
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.1, 0.3), (1.0, math.nextafter(1.0, 2.0)), (-1.0, 1e300), (5e-324, 1.5e-323), (-0.3, -0.1)]
+)
+def test_an_interval_lies_within_its_radius_of_its_centre_and_is_no_longer_than_its_width(low, high):
+    found = Enclosure(low, high)
+    mid, radius, width = (rational(x) for x in (found.mid, found.radius, found.width))
+    assert mid - radius <= rational(low) < rational(high) <= mid + radius
+    assert rational(high) - rational(low) <= width
+    assert found.radius <= math.nextafter(max(high - found.mid, found.mid - low), math.inf)
+    assert found.width <= math.nextafter(high - low, math.inf)
+    assert low in found
+    assert high in found
+    assert math.nextafter(low, -math.inf) not in found
+    assert math.nextafter(high, math.inf) not in found
+
+
+def test_a_point_is_an_interval_of_no_length():
+    point = Enclosure(0.1, 0.1)
+    assert (point.mid, point.radius, point.width) == (0.1, 0.0, 0.0)
+    assert str(Enclosure(0.25, 0.75)) == "0.5 ± 0.25"
+    for low, high in ((-math.inf, 1.0), (1.0, math.inf)):
+        assert str(Enclosure(low, high)) == "anything"
