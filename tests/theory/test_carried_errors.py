@@ -13,7 +13,7 @@ from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import reconstruction_loss
 from maetheory.theory import THEOREMS, Theorem, Verdict, certify
 from maetheory.theory.certified.assumptions import Margin
-from maetheory.theory.certified.balls import ball, precision
+from maetheory.theory.certified.balls import ball, ball_around, precision
 from maetheory.theory.certified.sides import Sides
 from maetheory.theory.certified.verdicts import BallEvaluation, certificate_if_decided
 from maetheory.theory.exact_probe import measured_image_error
@@ -252,3 +252,16 @@ def test_the_bound_on_votes_has_the_error_of_the_mean_and_of_the_spread(below, v
     assert farthest * (1 - 1e-6) <= found.error <= 1.01 * farthest + 20 * EPS * value
     monkeypatch.setattr(module, "_error_share_moments", lambda *_: (0.5, variance))
     assert (theorem.rhs(graph, np.ones((3, 1))).value, theorem.rhs(graph, np.ones((3, 1))).error) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize(("value", "stops"), [((-1e-13, 0.0), True), ((0.0, 1e-13), False)])
+def test_what_no_precision_verifies_is_undecided_at_once_and_what_one_may_is_tried_again(value, stops):
+    """An assumption that fails by rounding error and has no cost, or whose sign the balls leave open."""
+    with precision(53):
+        margin = Margin(ball_around(*map(ball, value)), ball(1e-12), "nearly")
+        evaluation = BallEvaluation({"p": margin}, ball(1.0), ball(0), ball(1.0), ball(1.0))
+        found = certificate_if_decided(BARE, evaluation, 53, False)
+        assert (found is not None) is stops
+        last = certificate_if_decided(BARE, evaluation, 53, True)
+        assert last.verdict is Verdict.UNDECIDED
+        assert "not verified in ball arithmetic: p: nearly" in last.note

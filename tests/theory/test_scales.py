@@ -6,12 +6,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from maetheory.graph import MaskGraph
 from maetheory.theory import THEOREMS
 from maetheory.theory.certified.balls import precision
 from maetheory.theory.certified.certificate import _to_balls
 from maetheory.theory.certified.sides_by_slug import CERTIFIED_SIDES
+from maetheory.theory.statements.spectral_contrast_is_factorisation import minimiser
 from maetheory.theory.theorem_objects import call_with_named_objects
 
 LIPSCHITZ, WEIGHT, DISTORTION = 1.7, 0.6, 0.35
@@ -273,3 +275,63 @@ def test_what_cancels_is_measured_by_its_terms(slug):
 def test_a_trivial_bound_that_is_a_number_is_that_of_a_loss_or_of_a_share(slug):
     """Losses and errors are not negative; shares, label errors and differences of singular values are at most one."""
     assert THEOREMS[slug].trivial == {">=": 0.0, "<=": 1.0}[THEOREMS[slug].direction]
+
+
+def labelled():
+    """Graph of three images of two classes that share views and targets, so that no label error is zero."""
+    rng = np.random.default_rng(8)
+    law = rng.random((3, 4, 3)) ** 2 + 1e-3
+    law /= law.sum()
+    return MaskGraph(*(sparse.csr_array(law.sum(axis)) for axis in (0, 2, 1)), np.array([0, 1, 1])), law
+
+
+def test_bounds_on_errors_are_two_and_four_times_that_on_the_residual():
+    graph, law = labelled()
+    views = law.sum(2)
+    mislabelled = sum(min(views[0, i], views[1:, i].sum()) for i in range(4))
+    for slug in ("spectral-features", "excess-loss", "certificate"):
+        theorem = next(t for name, t in THEOREMS.items() if name.startswith(f"{slug}-bound"))
+        features = minimiser(graph, 2) if slug == "spectral-features" else world()["features"]
+        found = theorem.check(graph, features=features)
+        terms = {name: value for name, value in found.terms.items() if name != "excess"}
+        bound = float(found.rhs)
+        assert terms == pytest.approx(
+            {
+                "residual bound": bound,
+                "view error bound": 2 * bound,
+                "image error bound": 4 * bound + 2 * mislabelled,
+            }
+        )
+
+
+def test_terms_of_label_errors_are_those_of_the_law():
+    graph, law = labelled()
+    views, targets = law.sum(2), law.sum(1)
+    alpha, alpha2 = (sum(min(side[0, i], side[1:, i].sum()) for i in range(side.shape[1])) for side in (views, targets))
+    labels, joint = (views[1:].sum(0) > views[0]).astype(int), law.sum(0)
+    phi = sum(
+        joint[i, j] * joint[k, j] / joint[:, j].sum()
+        for i in range(4)
+        for k in range(4)
+        for j in range(3)
+        if labels[i] != labels[k]
+    )
+    found = THEOREMS["pair-error-bounded-by-label-errors"].check(graph)
+    assert found.terms == pytest.approx({"phi": phi, "alpha": alpha, "alpha2": alpha2})
+    assert float(found.rhs) == pytest.approx(2 * alpha + 2 * alpha2)
+
+
+def test_terms_of_the_tail_are_parts_of_its_two_sides():
+    graph, objects = world()["graph"], objects_of("umae-bounded-by-graph-tail")
+    found = THEOREMS["umae-bounded-by-graph-tail"].check(**objects)
+    e, per_square = energies(world()), 1 / (16 * LIPSCHITZ**2 * WEIGHT)
+    head = (np.linalg.eigvalsh(graph.augmentation.toarray())[::-1][:2] ** 2).sum()
+    assert found.terms == pytest.approx(
+        {
+            "printed tail": per_square * (e.frobenius - head),
+            "constant": -per_square * e.frobenius,
+            "epsilon": e.miss,
+            "head": per_square * head,
+        }
+    )
+    assert float(found.rhs) == pytest.approx(-per_square * head - e.miss)
