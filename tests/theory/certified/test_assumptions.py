@@ -382,7 +382,9 @@ def test_numbers_are_read_as_they_were_given(h, aim):
 def test_integers_beyond_the_range_of_floats_are_read():
     theorem, sides = of_h(0)
     assert certify(theorem, h=np.array([[10**400, -5]], object), sides=sides).verdict is Verdict.HOLDS
-    assert certify(theorem, h=np.array([[-(10**400), 5]], object), sides=sides).verdict is Verdict.VIOLATED
+    found = certify(theorem, h=np.array([[-(10**400), 5]], object), sides=sides)
+    assert found.verdict is Verdict.VIOLATED
+    assert "the claim fails by at least" in found.note
 
 
 def test_a_positive_number_is_read_as_it_was_given():
