@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import os
+import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -83,6 +86,55 @@ def test_the_wheel_ships_the_type_marker() -> None:
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert wheel == {"packages": ["maetheory"]}  # the whole folder, nothing excluded
     assert (ROOT / "maetheory" / "py.typed").read_bytes() == b""
+
+
+def test_the_metadata_names_who_what_and_where() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["authors"] == [{"name": "maetheory contributors"}]
+    assert "masked autoencoder" in project["keywords"]
+    assert "Typing :: Typed" in project["classifiers"]
+    assert "https://arxiv.org/abs/2210.08344" in project["urls"].values()
+    assert project["readme"] == "README.md"
+
+
+@pytest.mark.slow
+def test_sdist_and_wheel_work_where_they_are_installed(tmp_path: Path) -> None:
+    """Both hold the data files; the wheel, installed alone, finds the paper's numbers and checks a theorem."""
+    tools, tree, built, site = (tmp_path / name for name in ("tools", "tree", "built", "site"))
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--target"]
+    if subprocess.run([*pip, str(tools), "hatchling"], capture_output=True, timeout=300, check=False).returncode:
+        pytest.skip("hatchling cannot be installed here: no package index is reached")
+    shutil.copytree(SOURCE.parent, tree / "maetheory", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff", "constraints.txt"):
+        shutil.copyfile(ROOT / name, tree / name)
+    build = [sys.executable, "-m", "hatchling", "build", "-d", str(built)]
+    subprocess.run(build, cwd=tree, env=os.environ | {"PYTHONPATH": str(tools)}, check=True, capture_output=True)
+    (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"maetheory/py.typed", "README.md", "LICENSE", "pyproject.toml"} <= held
+    data = {str(path.relative_to(ROOT)) for path in SOURCE.parent.rglob("*.csv")}
+    assert data
+    assert data <= held
+    subprocess.run([*pip, str(site), "--no-deps", str(wheel)], check=True, capture_output=True)
+    code = (
+        "import maetheory; from maetheory.cli import run_command; from maetheory.data.paper import paper_numbers; "
+        "print(maetheory.__file__, len(paper_numbers('table1')), run_command(['check', '3.4', '--worlds', '0']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    file, rows, code_of_check = done.stdout.splitlines()[-1].split()
+    assert Path(file).is_relative_to(site)
+    assert (int(rows) > 10, code_of_check) == (True, "0")
+    metadata = next(site.glob("*.dist-info/METADATA")).read_text()
+    assert "Author: maetheory contributors" in metadata
+    assert "## What do you want to do?" in metadata  # the long description
 
 
 def test_version_is_that_of_the_project() -> None:

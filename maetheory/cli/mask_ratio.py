@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from maetheory.cli.options import Data, Json, Seed
+from maetheory.cli.options import Data, Device, Json, Seed
 from maetheory.cli.output_folder import hold_output_folder
 from maetheory.cli.patch_size import check_patch_sizes
 from maetheory.cli.program import app
@@ -29,17 +29,23 @@ def mask_ratio(
     graph_patch: Annotated[
         int | None, typer.Option(help="Side of a patch in graphs; by default a quarter of the image side.")
     ] = None,
-    ratio: Annotated[list[float] | None, typer.Option(help="Mask ratio; may be repeated.")] = None,
+    ratio: Annotated[
+        list[float] | None, typer.Option("--mask-ratio", "--ratio", help="Fraction of hidden patches; may be repeated.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="Number of images of each split; all by default.")] = None,
+    device: Device = None,
     seed: Seed = 0,
-    out: Annotated[Path, typer.Option(help="Folder of the figures.")] = Path("figures"),
+    out: Annotated[
+        Path | None, typer.Option(help="Also write the figures, an SVG, a PNG and a CSV each, to this folder.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Draw distances within and between classes, and statistics of mask graphs, against the mask ratio.
+    """Compute distances within and between classes, and statistics of mask graphs, against the mask ratio.
 
-    To train a model at every ratio: maetheory reproduce --preset mask-ratio-digits.
+    With --out also draw them. To train a model at every ratio: maetheory reproduce --preset mask-ratio-digits.
     """
     from maetheory.checkpoints import load_checkpoint
+    from maetheory.checkpoints.device import usable_device
     from maetheory.core import generator
     from maetheory.data import load_images
     from maetheory.figures import image_statistics_by_mask_ratio, masked_pair
@@ -49,10 +55,12 @@ def mask_ratio(
 
     if checkpoint is None and readout is not None:
         raise InputError("--readout is of a checkpoint's features; name one with --checkpoint, or leave it out")
+    if checkpoint is None and device is not None:
+        raise InputError("--device is of a checkpoint's features; name one with --checkpoint, or leave it out")
     for one in ratio or ():
         check_mask_ratio(one)
     check_patch_sizes(data, [patch, graph_patch])
-    encoder = None if checkpoint is None else load_checkpoint(checkpoint)[0]
+    encoder = None if checkpoint is None else load_checkpoint(checkpoint, device=usable_device(device or "cpu"))[0]
     with hold_output_folder(out), show_progress() as progress:
         images, test = (load_images(data, split=split, limit=limit, progress=progress) for split in ("train", "test"))
         warn_of_image_assumptions(images, test)
@@ -68,7 +76,9 @@ def mask_ratio(
             seed=seed,
             progress=progress,
         )
-        written = write_mask_ratio_figures(out, frame, masked_pair(test, side, generator(seed, "masked pair")))
+        written: list[Path] = []
+        if out is not None:
+            written = write_mask_ratio_figures(out, frame, masked_pair(test, side, generator(seed, "masked pair")))
     summary = mask_ratio_summary(frame)
     document = {
         "reading": summary,

@@ -31,6 +31,8 @@ OptionalData = Annotated[str | None, typer.Option("--data", help=f"{_DATA_HELP} 
 Seed = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help=_SEED_HELP)]
 OptionalSeed = Annotated[int | None, typer.Option("--seed", min=0, max=MAX_SEED, help=_SEED_HELP)]
 MaskLaw = Annotated[str, typer.Option("--mask-law", "--law", help="Mask law: uniform, bernoulli or block.")]
+BATCH_SIZE = ("--batch-size", "--batch")
+"""Name of the option in the ecosystem, and its old name here."""
 MaskRatio = Annotated[float, typer.Option("--mask-ratio", help="Fraction of hidden patches.")]
 Device = Annotated[str | None, typer.Option("--device", help="Device of the computation: cpu (default), cuda, …")]
 

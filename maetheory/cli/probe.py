@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from maetheory.cli.options import Checkpoint, Data, Device, Json, OptionalSeed, with_loading_options
+from maetheory.cli.options import BATCH_SIZE, Checkpoint, Data, Device, Json, OptionalSeed, with_loading_options
 from maetheory.cli.output_folder import hold_output_folder
 from maetheory.cli.probe_modes import fine_tune, mode_options, probe_frozen
 from maetheory.cli.program import app
@@ -34,7 +34,7 @@ def probe(
     readout: Annotated[str | None, typer.Option(help="cls or mean; by default cls, and mean for fine-tuning.")] = None,
     limit: Annotated[int | None, typer.Option(help="Number of images of each split; all by default.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of sgd, lars and finetune.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Global batch size of sgd, lars and finetune.")] = None,
+    batch: Annotated[int | None, typer.Option(*BATCH_SIZE, help="Global batch size of sgd, lars and finetune.")] = None,
     base_lr: Annotated[
         float | None, typer.Option(help="Peak learning rate per 256 images of sgd, lars and finetune.")
     ] = None,
@@ -48,7 +48,11 @@ def probe(
     crop: Annotated[int | None, typer.Option(help="finetune: largest random shift in pixels.")] = None,
     flip: Annotated[bool | None, typer.Option("--flip", help="finetune: mirror half of the images.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Also write probe.json to this folder; it is the folder of a fine-tuning run.")
+        Path | None,
+        typer.Option(
+            help="Also write probe.json to this folder; it is the folder of a fine-tuning run, by default "
+            "runs/finetune below the working directory."
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="finetune: resume from the newest checkpoint.")] = False,
     loading: Mapping[str, Any],

@@ -42,7 +42,7 @@ def mode_options(mode: str, options: Mapping[str, Any]) -> dict[str, Any]:
     specified = {name: value for name, value in options.items() if value is not None}
     unsupported = [name for name in specified if name not in (*MODE_OPTIONS[mode], "seed")]
     if unsupported:
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in unsupported)
+        names = ", ".join("--batch-size" if name == "batch" else f"--{name.replace('_', '-')}" for name in unsupported)
         raise InputError(f"the mode {mode!r} has no {names}; leave it out, or choose another mode")
     return {name: value for name, value in specified.items() if name in MODE_OPTIONS[mode]}
 

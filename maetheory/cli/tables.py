@@ -11,7 +11,7 @@ import typer
 from maetheory.cli.options import Json
 from maetheory.cli.output_folder import hold_output_folder
 from maetheory.cli.program import app
-from maetheory.cli.terminal import print_result
+from maetheory.cli.terminal import print_result, terminal_options
 from maetheory.core import InputError
 
 
@@ -32,6 +32,9 @@ def table(
     points: Annotated[
         float, typer.Option(help="With --plan: half the width of the intervals wanted, in percentage points.")
     ] = 1.0,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown, as --into writes it, instead of tables for a terminal.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Print Tables 1 and 2 of the paper beside our accuracies, and which claims are confirmed, refuted or undecided."""
@@ -47,6 +50,7 @@ def table(
         seed_plan,
         seed_plan_text,
     )
+    from maetheory.reports.results_text import results_text
 
     with hold_output_folder(published if add else None):
         for run in add or ():
@@ -67,4 +71,6 @@ def table(
     frames = {name: paper_table(ledger, name) for name in TABLES}
     frames |= {"ours": own_results_table(ledger), "verdicts": claim_verdicts(ledger)}
     document = {name: json.loads(frame.to_json(orient="records")) for name, frame in frames.items()}
-    print_result(document, as_json, lambda: block)
+    if as_markdown or into is not None:
+        return print_result(document, as_json, lambda: block)
+    return print_result(document, as_json, lambda: results_text(ledger, **terminal_options()))

@@ -11,6 +11,7 @@ from maetheory.cli.options import Json, Seed
 from maetheory.cli.output_folder import hold_output_folder
 from maetheory.cli.program import DONE, VIOLATED, app
 from maetheory.cli.terminal import print_result, printable_path, show_progress, terminal_options
+from maetheory.core import InputError
 
 
 @app.command()
@@ -68,12 +69,21 @@ def check(
 @app.command()
 def figure(
     names: Annotated[list[str] | None, typer.Argument(help="Names of figures; all by default.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the figures: an SVG, a PNG and a CSV each.")] = Path("figures"),
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the figures: an SVG, a PNG and a CSV each. Needed to draw.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Draw the figures of the theory."""
-    from maetheory.figures.theory_figures import draw_theory_figures
+    """Draw the figures of the theory into the folder --out; without any option list their names."""
+    from maetheory.figures.theory_figures import THEORY_FIGURES, check_figure_names, draw_theory_figures
+
+    if out is None and names:
+        check_figure_names(names)
+        raise InputError("figures are written to a folder; say which with --out, such as --out figures")
+    if out is None:
+        listed = "\n".join([*THEORY_FIGURES, "draw them with: maetheory figure [NAME…] --out FOLDER"])
+        return print_result({"figures": [], "names": list(THEORY_FIGURES)}, as_json, lambda: listed)
 
     with hold_output_folder(out), show_progress() as progress:
         written = [str(path) for path in draw_theory_figures(names or (), out, progress=progress)]
-    print_result({"figures": written}, as_json, lambda: "\n".join(map(printable_path, written)))
+    return print_result({"figures": written}, as_json, lambda: "\n".join(map(printable_path, written)))

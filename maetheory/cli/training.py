@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from maetheory.cli.options import Data, Json, MaskRatio, OptionalData, OptionalSeed, Seed
+from maetheory.cli.options import BATCH_SIZE, Data, Json, MaskLaw, MaskRatio, OptionalData, OptionalSeed, Seed
 from maetheory.cli.program import app
 from maetheory.cli.terminal import print_result, printable_path, show_progress, warn_of_image_assumptions
 
@@ -29,7 +29,13 @@ def reproduce(
     epochs: Annotated[int | None, typer.Option(help="Number of epochs, in place of the preset's.")] = None,
     seed: OptionalSeed = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Number of parallel runs; by default one per core, or one on a GPU.")
+        int | None,
+        typer.Option(
+            "--num-workers",
+            "--workers",
+            min=1,
+            help="Number of parallel runs; by default one per core, or one on a GPU.",
+        ),
     ] = None,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile models before training.")] = False,
     precision: Annotated[str, typer.Option(help="Training precision: 32-true, bf16-mixed, …")] = "32-true",
@@ -38,7 +44,8 @@ def reproduce(
 ) -> None:
     """Train and measure all models of an experiment, draw figures and write a report page.
 
-    A run that was interrupted is resumed.
+    A run that was interrupted is resumed. Everything is written to OUT: without --out that is the folder runs/PRESET
+    below the working directory.
     """
     from maetheory.experiments import experiment
     from maetheory.experiments import reproduce as run_experiment
@@ -75,15 +82,17 @@ def train(
     preset: Annotated[str, typer.Option(help="Name of an architecture: digits, cifar10-small, cifar10, …")] = "digits",
     data: Data = "digits",
     patch: Annotated[int | None, typer.Option(help="Side of a patch in pixels; by default the architecture's.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/train"),
+    out: Annotated[Path, typer.Option(help="Folder of the run, by default below the working directory.")] = Path(
+        "runs/train"
+    ),
     objective: Annotated[str, typer.Option(help="mae or simmim.")] = "mae",
     uniformity_weight: Annotated[
         float, typer.Option(help="Weight λ of U-MAE's uniformity term; 0 trains without it.")
     ] = 0.0,
     mask_ratio: MaskRatio = 0.75,
-    mask_law: Annotated[str, typer.Option(help="Mask law: uniform, bernoulli or block.")] = "uniform",
+    mask_law: MaskLaw = "uniform",
     epochs: Annotated[int, typer.Option(help="Number of epochs.")] = 100,
-    batch: Annotated[int, typer.Option(help="Global batch size, over all processes.")] = 256,
+    batch: Annotated[int, typer.Option(*BATCH_SIZE, help="Global batch size, over all processes.")] = 256,
     base_lr: Annotated[float, typer.Option(help="Peak learning rate per 256 images.")] = 1.5e-4,
     warmup_epochs: Annotated[float, typer.Option(help="Epochs of linear learning-rate warm-up.")] = 10.0,
     limit: Annotated[int | None, typer.Option(help="Number of training images; all by default.")] = None,
@@ -98,7 +107,9 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Resume from the newest checkpoint in OUT.")] = False,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile the model before training.")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log to TensorBoard.")] = False,
-    accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    accelerator: Annotated[
+        str, typer.Option("--device", "--accelerator", help="Kind of device: auto, cpu, cuda or mps.")
+    ] = "auto",
     devices: Annotated[
         int | None, typer.Option(help="Processes per node; by default torchrun's setting, or 1.")
     ] = None,
@@ -113,8 +124,8 @@ def train(
     """Train one model, on one or several devices.
 
     On several devices start the command with torchrun, for two of them: torchrun --nproc_per_node=2 -m maetheory train.
-    The processes share --batch, and the result depends neither on their number nor on --strategy. fsdp is for models
-    that do not fit on one device.
+    The processes share --batch-size, and the result depends neither on their number nor on --strategy. fsdp is for
+    models that do not fit on one device.
     """
     from maetheory.data import load_or_stream
     from maetheory.models import preset as architecture

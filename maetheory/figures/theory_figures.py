@@ -74,6 +74,13 @@ THEORY_FIGURES: Mapping[str, FigureSpec] = MappingProxyType(
 """Figures by name, in the order in which they are drawn."""
 
 
+def check_figure_names(names: Iterable[str]) -> None:
+    """Raise InputError, which lists the known names, if one of these is unknown."""
+    for name in names:
+        if name not in THEORY_FIGURES:
+            raise InputError(f"there is no figure {name!r}; the figures are: {', '.join(THEORY_FIGURES)}")
+
+
 def draw_theory_figures(names: Iterable[str], folder: Path, *, progress: Progress = no_progress) -> list[Path]:
     """Compute and draw figures by name, by default all; write an SVG, a PNG and a CSV file of each.
 
@@ -83,9 +90,7 @@ def draw_theory_figures(names: Iterable[str], folder: Path, *, progress: Progres
         If a name is unknown; the message lists the known names.
     """
     named = tuple(dict.fromkeys(names)) or tuple(THEORY_FIGURES)
-    for name in named:
-        if name not in THEORY_FIGURES:
-            raise InputError(f"there is no figure {name!r}; the figures are: {', '.join(THEORY_FIGURES)}")
+    check_figure_names(named)
     written: list[Path] = []
     for done, name in enumerate(named, 1):
         written += _compute_and_draw(name, THEORY_FIGURES[name], folder)

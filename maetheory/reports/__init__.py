@@ -4,8 +4,8 @@ Every measured number is one record of a JSON-lines ledger (`ledger`). Compact c
 the figures (`published_ledgers`); the tables of docs/paper.md are computed from them. Read in this order:
 
 1. `ledger`, `published_ledgers`: write and read records.
-2. `tables`, `paper_tables`, `claims`, `seed_plan`, `markdown_block`: accuracies beside the paper's, verdicts
-   on its claims, and the seeds that would decide them.
+2. `tables`, `paper_tables`, `claims`, `seed_plan`, `markdown_block`, `results_text`: accuracies beside the paper's,
+   verdicts on its claims, and the seeds that would decide them.
 3. `theorem_checks` and `theorem_check_records`, `collapse` (with `collapse_tables` and `collapse_files`), `graph`,
    `mask_ratio`: text, JSON and files of the commands with these names; `page` for HTML, `console` for tables in a
    terminal.

@@ -42,7 +42,7 @@ def markdown_block(ledger: pd.DataFrame) -> str:
     """
     own, verdicts = own_results_table(ledger), claim_verdicts(ledger)
     paper = pd.concat([paper_table(ledger, table) for table in TABLES])
-    parts = [markdown_table(_paired_objective_table(ledger)), _missing_presets_sentence(ledger)]
+    parts = [markdown_table(paired_objective_table(ledger)), missing_presets_sentence(ledger)]
     if len(own):
         parts += [f"Our other experiments, %; {_SPREAD_SENTENCE}.", markdown_table(_own_results_table(own))]
     every = pd.concat([own, paper])
@@ -101,7 +101,7 @@ def escape_markdown(text: str) -> str:
     return _MARKDOWN_SIGNS.sub(r"\\\g<0>", shown)
 
 
-def _paired_objective_table(ledger: pd.DataFrame) -> pd.DataFrame:
+def paired_objective_table(ledger: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the paper's tables per readout, each objective beside its U- form."""
     keys = ["task", "dataset", "backbone"]
     return pd.DataFrame(
@@ -136,7 +136,7 @@ def _paired_cells(rows: pd.DataFrame) -> list[dict[str, str]]:
     return cells
 
 
-def _missing_presets_sentence(ledger: pd.DataFrame) -> str:
+def missing_presets_sentence(ledger: pd.DataFrame) -> str:
     """Say which command runs the rows, and which presets have not been run."""
     missing = [name for table in TABLES for name in experiment_names(table) if not (ledger.experiment == name).any()]
     sentence = "Each row is a preset of `maetheory reproduce`; rows of fine-tuning need `--finetune`."

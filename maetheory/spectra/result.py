@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass, replace
 
 from maetheory.core import Estimate
+from maetheory.core.summaries import summary_html, summary_text
 from maetheory.spectra.counting_operator import Array
 
 
@@ -64,6 +65,17 @@ class Spectrum:
     missed_above: float
     failure_probability: float
     coupling_bound: float
+
+    def _facts(self) -> tuple[str, dict[str, str]]:
+        shown = ", ".join(f"{value:.4g}" for value in self.values[:8]) + (", …" if len(self.values) > 8 else "")
+        title = f"Spectrum: {len(self.values)} largest singular values of a {len(self.left)} x {len(self.right)} matrix"
+        return title, {"values": f"{shown}, each ± {self.enclosure_radius:.2g}", "certificate": self.summary}
+
+    def __repr__(self) -> str:
+        return summary_text(*self._facts())
+
+    def _repr_html_(self) -> str:
+        return summary_html(*self._facts())
 
     def first(self, k: int) -> Spectrum:
         """Return the k largest of these triplets; the other values then bound what is not returned.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch.distributed as dist
+import typer
 from safetensors import SafetensorError
 
-from maetheory.cli import main, run_command
+from maetheory.cli import app, main, run_command
 
 TINY = ["--epochs", "1", "--batch", "64", "--limit", "128", "--warmup-epochs", "0"]
 
@@ -240,3 +242,78 @@ def test_a_package_that_is_missing_is_named(
     monkeypatch.setattr("maetheory.reports.read_published_ledgers", missing("maetheory.reports.lost"))
     assert run_command(["table"]) == 70  # a module of ours: our fault
     assert "this is our fault" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["figure"], ["mask-ratio", "--limit", "60", "--mask-ratio", "0.5"]])
+def test_nothing_is_written_that_was_not_asked_for(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_command([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["figures"] == []
+    assert not list(tmp_path.iterdir())
+
+
+def test_figures_by_name_need_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["figure"]) == 0
+    assert "mask_graph\n" in capsys.readouterr().out
+    assert run_command(["figure", "mask_graph"]) == 2
+    assert "say which with --out" in capsys.readouterr().err
+    assert run_command(["figure", "nope"]) == 2
+    assert "there is no figure 'nope'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+OPTIONS = [
+    ("train", "--batch-size", "--batch"),
+    ("train", "--device", "--accelerator"),
+    ("train", "--mask-law", "--law"),
+    ("probe", "--batch-size", "--batch"),
+    ("reproduce", "--num-workers", "--workers"),
+    ("graph", "--mask-law", "--law"),
+    ("mask-ratio", "--mask-ratio", "--ratio"),
+]
+
+
+@pytest.mark.parametrize(("command", "name", "old"), OPTIONS)
+def test_options_have_the_names_of_the_ecosystem_and_their_old_ones(command: str, name: str, old: str) -> None:
+    parameters = typer.main.get_command(app).commands[command].params  # type: ignore[attr-defined]  # it is a group
+    (found,) = [one for one in parameters if name in one.opts]
+    assert found.opts[0] == name
+    assert old in found.opts
+
+
+@pytest.mark.parametrize("command", ["graph", "collapse", "probe", "train", "mask-ratio"])
+def test_device_is_an_option_of_every_command_that_computes_features(command: str) -> None:
+    parameters = typer.main.get_command(app).commands[command].params  # type: ignore[attr-defined]  # it is a group
+    assert any("--device" in one.opts for one in parameters)
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_h_is_short_for_help(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([], ["check"], ["data", "list"]):
+        assert run_command([*words, flag]) == 0
+        assert "Usage: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_tables_fit_the_terminal_and_lose_nothing(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    published = str(Path(__file__).parents[2] / "figures")
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert run_command(["table", "--published", published]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= width
+    assert run_command(["table", "--published", published, "--markdown"]) == 0
+    markdown = capsys.readouterr().out
+    assert markdown.startswith("| table | task |")
+    assert "| --- |" not in text
+    ours = [row for row in markdown.splitlines() if row.startswith("| linear probing | ")]
+    for row in ours:
+        for cell in re.findall(r"\d+\.\d ± \d+\.\d", row):
+            assert cell in text
+    assert "-3.96 ± 2 points" in text

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from maetheory.core import InputError, Progress, no_progress
+from maetheory.core.summaries import summary_html, summary_text
 from maetheory.evaluation.collapse.measurement import measure_model
 from maetheory.evaluation.collapse.metric_specs import DEFAULT_METRICS, select_metrics
 from maetheory.evaluation.collapse.random_initialisation import NO_RANDOM_INIT
@@ -47,6 +48,23 @@ class CollapseMeasurements:
     growth: pd.DataFrame
     notes: tuple[str, ...]
     untrained: UntrainedMeasurements = field(default_factory=UntrainedMeasurements, repr=False)
+
+    def _facts(self) -> tuple[str, dict[str, str]]:
+        table = self.table
+        readouts = ", ".join(map(str, table.readout.unique()))
+        title = (
+            f"CollapseMeasurements: {table.metric.nunique()} metrics of {readouts}, {int(table.images.max()):,} images"
+        )
+        last = table[(table.layer == table.layer.iloc[-1]) & (table.metric == "effective_rank")]
+        ranks = [f"{one.readout} {one.value:.4g} of {one.d}" for one in last.drop_duplicates("readout").itertuples()]
+        facts = {"effective rank": "; ".join(ranks)} if ranks else {}
+        return title, facts | {"tables": f"table ({len(table)} rows), spectra, growth; notes ({len(self.notes)})"}
+
+    def __repr__(self) -> str:
+        return summary_text(*self._facts())
+
+    def _repr_html_(self) -> str:
+        return summary_html(*self._facts())
 
 
 def collapse_report(encoder: Any, images: Any = None, **options: Any) -> pd.DataFrame:
