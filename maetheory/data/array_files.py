@@ -18,7 +18,8 @@ from maetheory.data.pixel_range import PixelRanges
 SUFFIXES = (".npy", ".npz")
 MAX_ARRAY_BYTES = 8 << 30
 MAX_CHANNELS = 4
-_UNSPLIT_IMAGES = ("images", "x", "X", "data", "arr_0")
+BANDS = range(5, 33)  # channels of images of several spectral bands
+_UNSPLIT_IMAGES = ("images", "imgs", "x", "X", "data", "arr_0")
 _UNSPLIT_LABELS = ("labels", "y", "targets", "label")
 
 
@@ -34,8 +35,9 @@ def load_array_file(path: Path, splits: Collection[str], limit: int | None = Non
     ----------
     path : Path
         A .npy file holds images of shape (N, H, W), (N, C, H, W) or (N, H, W, C) with C = 1, 3 or 4, of which the
-        fourth, transparency, is dropped. A .npz file holds such an array as ``images``, ``x`` or ``data``, or one for
-        each split as ``x_train`` or ``train_images``; labels as ``labels``, ``y``, ``y_train`` or ``train_labels``.
+        fourth, transparency, is dropped, or with 5 to 32 spectral bands if the images are wider and higher. A .npz file
+        holds such an array as ``images``, ``x`` or ``data``, or one for each split as ``x_train`` or ``train_images``;
+        labels as ``labels``, ``y``, ``y_train`` or ``train_labels``.
     splits : collection of str
         Which of "train", "val" and "test" to look for, in this order. Images without a split are taken for "train".
     limit : int, optional
@@ -133,13 +135,16 @@ def read_npz_member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
 def _make_image_set(
     path: Path, split: str, found: np.ndarray, labels: np.ndarray | None, limit: int | None
 ) -> ImageSet:
-    images = _channels_first(path, found)
+    images, about_channels = _channels_first(path, found)
     if not len(images):
         raise InputError(f"{path} holds no images")
     notes: tuple[str, ...] = () if split else (f"{path} has no splits; all images in it were read",)
+    notes += about_channels
     if labels is None:
         labels = np.zeros(len(images), np.int64)
     labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels  # (N, 1) -> (N,), as in MedMNIST
+    if labels.dtype.kind == "f" and np.array_equal(labels, np.rint(labels)):
+        labels = labels.astype(np.int64)
     if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
         raise InputError(
             f"{path} needs one whole-number label for each of its {len(images)} images, but its labels have shape "
@@ -154,20 +159,25 @@ def _make_image_set(
     return ImageSet(pixels, labels[kept].astype(np.int64), path.stem, split, notes=notes, pixel_ranges=ranges)
 
 
-def _channels_first(path: Path, images: np.ndarray) -> np.ndarray:
-    """Return images as (N, C, H, W)."""
+def _channels_first(path: Path, images: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return images as (N, C, H, W), and a note on a channel that was left out."""
     shape = images.shape
     if images.ndim == 3 and shape[-1] > MAX_CHANNELS:
-        return images[:, None]  # (N, H, W) -> (N, 1, H, W)
+        return images[:, None], ()  # (N, H, W) -> (N, 1, H, W)
     first, last = images.ndim == 4 and shape[1] in (1, 3, 4), images.ndim == 4 and shape[3] in (1, 3, 4)
+    if images.ndim == 4 and not first and not last:
+        first = shape[1] in BANDS and shape[1] < min(shape[2:])
+        last = shape[3] in BANDS and shape[3] < min(shape[1:3])
     if first == last:
         which = "which of them is C is not clear" if first else "which is none of these"
         raise InputError(
-            f"images need shape (N, H, W), (N, C, H, W) or (N, H, W, C) with C = 1, 3 or 4, but {path} holds {shape}, "
-            + which
+            f"images need shape (N, H, W), (N, C, H, W) or (N, H, W, C) with C = 1, 3 or 4, or 5 to 32 bands below "
+            f"height and width, but {path} holds {shape}, {which}"
         )
     ordered = images if first else images.transpose(0, 3, 1, 2)  # (N, H, W, C) -> (N, C, H, W)
-    return ordered[:, :3] if ordered.shape[1] == MAX_CHANNELS else ordered
+    if ordered.shape[1] != MAX_CHANNELS:
+        return ordered, ()
+    return ordered[:, :3], ("the fourth channel was taken for transparency and left out",)
 
 
 def _scale_to_image_set_pixels(images: np.ndarray) -> tuple[np.ndarray, PixelRanges]:

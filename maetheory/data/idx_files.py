@@ -14,23 +14,39 @@ from maetheory.core import InputError
 from maetheory.data.images import ImageSet, class_balanced_indices
 
 _SPLIT_WORDS = {"train": ("train",), "test": ("t10k", "test"), "val": ("t10k", "test")}
+_TORCHVISION_FOLDERS = ("MNIST", "FashionMNIST", "KMNIST", "QMNIST", "EMNIST")
 _UNSIGNED_BYTE = 0x08
 MAX_BYTES = 8 << 30
 MAX_AXES = 4
 
 
 def find_idx_file(folder: Path, split: str, kind: str = "images") -> Path | None:
-    """Return the IDX file of a split, such as ``t10k-images-idx3-ubyte.gz``, in a folder or its ``raw/``, or None."""
+    """Return the IDX file of a split, such as ``t10k-images-idx3-ubyte.gz``, in a folder or its ``raw/``, or None.
+
+    The folder may also be torchvision's ``root``, if it holds one such data set.
+
+    Raises
+    ------
+    InputError
+        If files of several data sets lie there, as of EMNIST.
+    """
     dimensions = 3 if kind == "images" else 1
-    for candidate in (folder, folder / "raw"):
+    below = [folder / name / "raw" for name in _TORCHVISION_FOLDERS if (folder / name / "raw").is_dir()]
+    for candidate in (folder, folder / "raw", *(below if len(below) == 1 else ())):
         if not candidate.is_dir():
             continue
         names = sorted(path.name for path in candidate.iterdir() if path.is_file())
         for word in _SPLIT_WORDS[split]:
             for dot in "-.":  # as published, and as some tools unpack it
                 ending = f"{word}-{kind}{dot}idx{dimensions}-ubyte"
-                if found := next((name for name in names if name.removesuffix(".gz").endswith(ending)), None):
-                    return candidate / found
+                found = [name for name in names if name.removesuffix(".gz").endswith(ending)]
+                if len({name.removesuffix(".gz") for name in found}) > 1:
+                    raise InputError(
+                        f"{candidate} holds several data sets, such as {found[0]} and {found[-1]}: put the files of "
+                        "one into a folder of their own"
+                    )
+                if found:
+                    return candidate / found[0]
     return None
 
 
@@ -79,7 +95,7 @@ def load_idx_folder(folder: Path, split: str, limit: int | None = None) -> Image
             f"{labels.shape}"
         )
     kept = class_balanced_indices(labels, limit)
-    resolved = folder.resolve()
+    resolved = path.parent.resolve()
     name = resolved.parent.name if resolved.name == "raw" else resolved.name
     return ImageSet(images[kept, None], labels[kept].astype(np.int64), name, split)  # (N, H, W) -> (N, 1, H, W)
 

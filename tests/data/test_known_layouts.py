@@ -37,6 +37,32 @@ def test_channels_may_come_first_or_last(tmp_path: Path) -> None:
     np.testing.assert_array_equal(load_images(_npy(tmp_path, alpha)).images, BYTES)
 
 
+def test_spectral_bands_are_channels(tmp_path: Path) -> None:
+    bands = RNG.integers(0, 10_000, (5, 13, 16, 20), dtype=np.uint16)
+    for images in (bands, bands.transpose(0, 2, 3, 1)):
+        found = load_unlabelled_images(_npy(tmp_path, images))
+        assert found.images.shape == (5, 13, 16, 20)
+        assert int(found.images[0, 3, 5, 7]) == round(int(bands[0, 3, 5, 7]) * 255 / 16383)
+    for unclear in (bands[:, :, :13, :13], bands[:, :, :, :12], np.zeros((2, 40, 64, 64), np.uint8)):
+        with pytest.raises(InputError, match="which is none of these"):
+            load_unlabelled_images(_npy(tmp_path, unclear))
+
+
+def test_a_channel_that_is_left_out_is_noted(tmp_path: Path) -> None:
+    alpha = np.concatenate([BYTES, BYTES[:, :1]], axis=1)
+    assert "the fourth channel was taken for transparency and left out" in load_images(_npy(tmp_path, alpha)).notes
+    assert len(load_images(_npy(tmp_path, BYTES)).notes) == 1
+
+
+def test_labels_may_be_whole_numbers_of_floating_point(tmp_path: Path) -> None:
+    path = tmp_path / "set.npz"
+    np.savez(path, x_train=BYTES, y_train=np.array([0.0, 2, 1, 0, 1, 2]))
+    assert load_images(path).labels.tolist() == [0, 2, 1, 0, 1, 2]
+    np.savez(path, x_train=BYTES, y_train=np.array([0.5, 2, 1, 0, 1, 2]))
+    with pytest.raises(InputError, match="one whole-number label"):
+        load_images(path)
+
+
 @pytest.mark.parametrize(
     ("images", "sentence"),
     [
@@ -144,6 +170,23 @@ def test_idx_folders(tmp_path: Path, packed: bool, prefix: str) -> None:
         np.testing.assert_array_equal(train.images, BYTES[:4, :1])
         np.testing.assert_array_equal(test.images, BYTES[4:, :1])
         assert (train.name, train.labels.tolist(), test.labels.tolist()) == ("FashionMNIST", [0, 1, 2, 3], [4, 5])
+
+
+def test_the_root_of_torchvision_holds_one_data_set(tmp_path: Path) -> None:
+    _put_idx(tmp_path / "MNIST" / "raw", packed=True)
+    images = load_images(tmp_path)
+    assert (images.name, len(images)) == ("MNIST", 4)
+    _put_idx(tmp_path / "KMNIST" / "raw", packed=True)
+    with pytest.raises(InputError, match="holds neither, only"):
+        load_images(tmp_path)
+
+
+def test_files_of_several_data_sets_are_not_mixed(tmp_path: Path) -> None:
+    folder = _put_idx(tmp_path / "EMNIST", packed=True, prefix="emnist-balanced-")
+    for path in list(folder.iterdir()):
+        path.with_name(path.name.replace("balanced", "letters")).write_bytes(path.read_bytes())
+    with pytest.raises(InputError, match=r"several data sets, such as emnist-balanced-.* and emnist-letters-"):
+        load_images(folder)
 
 
 def test_damaged_idx_files_are_named(tmp_path: Path) -> None:
