@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from maetheory.evaluation.collapse.metric_specs import RANK_METRICS, MetricEstimate, MetricSpec
-from maetheory.metrics import CONVENTIONS, Moments, singular_values
+from maetheory.metrics import CONVENTIONS, Moments, participation_ratio, singular_values
 
 SEPARATION = 4  # standard errors between the two largest eigenvalues, above which the largest has a bias of order 1/n
 MIN_ROWS_PER_DIMENSION = 8  # rows per dimension from which intervals of ranks contain the n → ∞ value
@@ -16,15 +18,35 @@ WITHOUT_INTERVAL = {
     "condition_number": "the smallest singular value of finitely many images has a bias of larger order than 1/n",
     "alpha_req": "the exponent of finitely many images has a bias of larger order than 1/n",
 }
+SQUARED_SPECTRUM_METRICS = ("participation_ratio", "iso_score", *LARGEST_VALUE_METRICS)
+MIN_GROUPS_FOR_TAILS = 8  # groups of rows from which the variation of their variances is known
+LARGEST_BIAS = 0.2  # of a participation ratio, beyond which heavy tails leave its interval no coverage
+HEAVY_TAILS = "a few images carry most of the variance, so that others could change it by any amount"
 CLOSE_LARGEST_VALUES = "the largest singular values are too close, so that their bias is of larger order than 1/n"
 
 
-def reason_without_interval(metric_spec: MetricSpec, moments: Moments) -> str:
+def reason_without_interval(metric_spec: MetricSpec, moments: Moments, groups: Sequence[Moments] = ()) -> str:
     """Return why the interval of a metric would not cover its n → ∞ value, or an empty string.
 
     The largest of nearly equal eigenvalues is biased upwards by more than the jackknife corrects. The estimated
-    eigenvalue l has a standard error of about ``l √(2/n)`` for Gaussian rows.
+    eigenvalue l has a standard error of about ``l √(2/n)`` for Gaussian rows. Metrics of squared eigenvalues have a
+    relative bias of about ``PR (1 + c²) / n``, with c the coefficient of variation of the squared norm of centred rows.
+    That is small for features as networks make them; with tails so heavy that c exceeds one, the images that would show
+    the bias are not among these.
+
+    Parameters
+    ----------
+    metric_spec : MetricSpec
+    moments : Moments
+        Of all rows.
+    groups : sequence of Moments
+        Of about equal parts of them, from which c is estimated.
     """
+    if metric_spec.metric in SQUARED_SPECTRUM_METRICS and len(groups) >= MIN_GROUPS_FOR_TAILS:
+        variation = _squared_variation_of_norms(groups)
+        bias = float(participation_ratio(moments)) * (1 + variation) / moments.count
+        if variation > 1 and bias > LARGEST_BIAS:
+            return HEAVY_TAILS
     if metric_spec.metric in LARGEST_VALUE_METRICS:
         conventions = {one.name: one.centred for one in CONVENTIONS[metric_spec.metric]}
         squares = np.square(singular_values(moments, centred=conventions[metric_spec.convention]))
@@ -32,6 +54,14 @@ def reason_without_interval(metric_spec: MetricSpec, moments: Moments) -> str:
         if len(squares) > 1 and squares[0] > 0 and squares[0] - squares[1] < SEPARATION * standard_error:
             return CLOSE_LARGEST_VALUES
     return WITHOUT_INTERVAL.get(metric_spec.metric, "")
+
+
+def _squared_variation_of_norms(groups: Sequence[Moments]) -> float:
+    """Estimate c², the variance of ‖z − z̄‖² over its squared mean, from its mean in each group of rows."""
+    counts = np.array([group.count for group in groups], float)
+    variances = np.array([np.trace(group.scatter()) for group in groups]) / counts
+    mean = float(counts @ variances) / float(counts.sum())
+    return float(counts.mean() * variances.var(ddof=1)) / mean**2 if mean > 0 else 0.0
 
 
 def without_unreliable_extrapolation(

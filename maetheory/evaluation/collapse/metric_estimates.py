@@ -93,7 +93,7 @@ def _estimate_moment_metrics(
             for one, value in values.items()
         }
     finite = [one for one, value in values.items() if not isinstance(value, str) and np.isfinite(value)]
-    reasons = {one: reason_without_interval(one, total) for one in finite}
+    reasons = {one: reason_without_interval(one, total, group_moments) for one in finite}
     with_interval = [one for one in finite if not reasons[one]]
     jackknives = _jackknives(with_interval, total, leave_one_part_out(group_moments))
     if from_rows:

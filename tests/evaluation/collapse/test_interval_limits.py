@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from maetheory import metrics
-from maetheory.evaluation.collapse.interval_limits import CLOSE_LARGEST_VALUES, clip_interval, metric_range
+from maetheory.evaluation.collapse.interval_limits import (
+    CLOSE_LARGEST_VALUES,
+    HEAVY_TAILS,
+    clip_interval,
+    metric_range,
+)
 from maetheory.evaluation.collapse.metric_estimates import HALF_SAMPLE_METHOD, JACKKNIFE_METHOD, estimate_metrics
 from maetheory.evaluation.collapse.metric_specs import MetricEstimate, MetricSpec, select_metrics
 from maetheory.evaluation.features.feature_sets import FeatureSet
@@ -207,3 +212,18 @@ def test_the_power_law_leaves_out_the_null_direction_of_a_layer_norm_and_says_so
     fit = metrics.alpha_req(np.concatenate([steep, -steep]))
     assert (fit.left_out, fit.alpha) == (0, pytest.approx(10))  # a power law below the rounding error of float32
     assert metrics.alpha_req(rows[:20]).left_out == 0  # centring takes a direction from few rows
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.3, 1.5])
+def test_metrics_of_squared_spectra_have_no_interval_where_a_few_rows_carry_the_variance(spread: float) -> None:
+    """Isotropic rows times a log-normal factor: c² is 0.4 at a spread of 0.3, and 8000 at 1.5."""
+    specs = select_metrics(["participation_ratio", "iso_score", "stable_rank", "nesum", "effective_rank"])
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        rows = rng.normal(size=(16 * D, D)) * np.exp(spread * rng.normal(size=(16 * D, 1)))
+        found = dict(zip(specs, estimate_metrics(specs, feature_set(rows), exact=False), strict=True))
+        for spec, estimate in found.items():
+            assert estimate is not None
+            heavy = spread == 1.5 and spec.metric != "effective_rank"
+            assert (HEAVY_TAILS in estimate.note) == heavy, spec
+            assert not (heavy and np.isfinite(estimate.low))
