@@ -2,7 +2,8 @@
 
 Cell ids are their positions and no volatile metadata is kept, so two renderings in one place are byte-identical. With
 MAETHEORY_FAST=1 the notebooks run at a small size into a temporary folder, which leaves the committed ones alone.
-MAETHEORY_DATA is not passed on: what is committed comes out where no such data is.
+MAETHEORY_DATA is passed on to the notebooks in `WITH_DATA` only, so that the others come out where no such data is.
+Those are committed as they come out with it. Without it they run on other data, and the committed one is left alone.
 """
 
 from __future__ import annotations
@@ -18,18 +19,20 @@ import nbformat
 from nbclient import NotebookClient
 
 HERE = Path(__file__).resolve().parent
+WITH_DATA = {"06_your_own_checkpoint": Path("checkpoints", "cifar10-vit-tiny")}  # stem -> folder in $MAETHEORY_DATA
 
 
 def render(script: Path, folder: Path, added: Mapping[str, str] | None = None) -> Path:
-    """Execute one script, in this environment without MAETHEORY_DATA and with what is added; write it to `folder`."""
-    environment = {name: value for name, value in os.environ.items() if name != "MAETHEORY_DATA"} | dict(added or {})
+    """Execute one script in this environment, with what is added, and write it to `folder`."""
+    hidden = () if script.stem in WITH_DATA else ("MAETHEORY_DATA",)
+    environment = {name: value for name, value in os.environ.items() if name not in hidden} | dict(added or {})
     notebook = jupytext.read(script)
     notebook.metadata = nbformat.from_dict(
         {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     )
     place = {"metadata": {"path": str(HERE)}}
     # one print may arrive as several streams, split by chance
-    client = NotebookClient(notebook, timeout=600, kernel_name="python3", coalesce_streams=True, resources=place)
+    client = NotebookClient(notebook, timeout=1500, kernel_name="python3", coalesce_streams=True, resources=place)
     client.execute(env=environment)
     for position, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{position:02d}"
@@ -45,13 +48,23 @@ def render(script: Path, folder: Path, added: Mapping[str, str] | None = None) -
     return out
 
 
+def missing_data(script: Path) -> str:
+    """Return the folder in $MAETHEORY_DATA that a committed notebook needs and this machine lacks, else ""."""
+    needed = WITH_DATA.get(script.stem)
+    here = needed is None or Path(os.environ.get("MAETHEORY_DATA", "nowhere"), needed).is_dir()
+    return "" if here else f"$MAETHEORY_DATA/{needed}"
+
+
 def main() -> None:
     """Render the notebooks named on the command line, or all of them."""
     scripts = [Path(name) for name in sys.argv[1:]] or sorted(HERE.glob("[0-9][0-9]_*.py"))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) if os.environ.get("MAETHEORY_FAST") else HERE
         for script in scripts:
-            print(render(script, folder), file=sys.stderr)
+            if folder == HERE and (missing := missing_data(script)):
+                print(f"{script.stem}.ipynb is left as it is: it needs {missing}", file=sys.stderr)
+            else:
+                print(render(script, folder), file=sys.stderr)
 
 
 if __name__ == "__main__":
