@@ -35,9 +35,9 @@ def load_array_file(path: Path, splits: Collection[str], limit: int | None = Non
     ----------
     path : Path
         A .npy file holds images of shape (N, H, W), (N, C, H, W) or (N, H, W, C) with C = 1, 3 or 4, of which the
-        fourth, transparency, is dropped, or with 5 to 32 spectral bands if the images are wider and higher. A .npz file
-        holds such an array as ``images``, ``x`` or ``data``, or one for each split as ``x_train`` or ``train_images``;
-        labels as ``labels``, ``y``, ``y_train`` or ``train_labels``.
+        fourth, transparency, is dropped, or C = 5 to 32 spectral bands if the images have twice as many rows and
+        columns. A .npz file holds such an array as ``images``, ``x`` or ``data``, or one for each split as ``x_train``
+        or ``train_images``; labels as ``labels``, ``y``, ``y_train`` or ``train_labels``.
     splits : collection of str
         Which of "train", "val" and "test" to look for, in this order. Images without a split are taken for "train".
     limit : int, optional
@@ -166,13 +166,13 @@ def _channels_first(path: Path, images: np.ndarray) -> tuple[np.ndarray, tuple[s
         return images[:, None], ()  # (N, H, W) -> (N, 1, H, W)
     first, last = images.ndim == 4 and shape[1] in (1, 3, 4), images.ndim == 4 and shape[3] in (1, 3, 4)
     if images.ndim == 4 and not first and not last:
-        first = shape[1] in BANDS and shape[1] < min(shape[2:])
-        last = shape[3] in BANDS and shape[3] < min(shape[1:3])
+        first = shape[1] in BANDS and 2 * shape[1] <= min(shape[2:])
+        last = shape[3] in BANDS and 2 * shape[3] <= min(shape[1:3])
     if first == last:
         which = "which of them is C is not clear" if first else "which is none of these"
         raise InputError(
-            f"images need shape (N, H, W), (N, C, H, W) or (N, H, W, C) with C = 1, 3 or 4, or 5 to 32 bands below "
-            f"height and width, but {path} holds {shape}, {which}"
+            f"images need shape (N, H, W), (N, C, H, W) or (N, H, W, C) with C = 1, 3 or 4, or 5 to 32 bands and "
+            f"twice as many rows and columns, but {path} holds {shape}, {which}"
         )
     ordered = images if first else images.transpose(0, 3, 1, 2)  # (N, H, W, C) -> (N, C, H, W)
     if ordered.shape[1] != MAX_CHANNELS:

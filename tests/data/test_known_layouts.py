@@ -38,12 +38,12 @@ def test_channels_may_come_first_or_last(tmp_path: Path) -> None:
 
 
 def test_spectral_bands_are_channels(tmp_path: Path) -> None:
-    bands = RNG.integers(0, 10_000, (5, 13, 16, 20), dtype=np.uint16)
+    bands = RNG.integers(0, 10_000, (5, 13, 26, 40), dtype=np.uint16)
     for images in (bands, bands.transpose(0, 2, 3, 1)):
         found = load_unlabelled_images(_npy(tmp_path, images))
-        assert found.images.shape == (5, 13, 16, 20)
-        assert int(found.images[0, 3, 5, 7]) == round(int(bands[0, 3, 5, 7]) * 255 / 16383)
-    for unclear in (bands[:, :, :13, :13], bands[:, :, :, :12], np.zeros((2, 40, 64, 64), np.uint8)):
+        assert found.images.shape == (5, 13, 26, 40)
+        assert int(found.images[0, 3, 5, 7]) == bands[0, 3, 5, 7] >> 6  # the upper eight of 14 bits
+    for unclear in (bands[:, :, :13, :13], bands[:, :, :, :25], np.zeros((2, 40, 64, 64), np.uint8)):
         with pytest.raises(InputError, match="which is none of these"):
             load_unlabelled_images(_npy(tmp_path, unclear))
 
