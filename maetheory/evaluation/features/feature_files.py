@@ -27,7 +27,12 @@ from maetheory.evaluation.features.given_features import check_features, reduce_
 TORCH_SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".pkl", ".pickle", ".th")
 _PARAMETER = re.compile(rb"[.](weight|bias)\b")
 _MAX_NAME_BYTES = 1 << 24
-UNREAD_SUFFIXES = {".h5": "HDF5", ".hdf5": "HDF5", ".mat": "MATLAB", ".feather": "Feather", ".tfrecord": "TFRecord"}
+UNREAD_SUFFIXES = {
+    **{".h5": "HDF5", ".hdf5": "HDF5", ".mat": "MATLAB", ".feather": "Feather", ".tfrecord": "TFRecord"},
+    **{".json": "JSON", ".jsonl": "JSON", ".xlsx": "Excel", ".arrow": "Arrow", ".index": "FAISS", ".faiss": "FAISS"},
+    **dict.fromkeys((".dat", ".mmap", ".memmap", ".raw"), "raw"),  # numbers without their shape, as np.memmap writes
+}
+SHARD_INDEX_SUFFIX = ".index.json"
 
 
 @dataclass(frozen=True)
@@ -81,16 +86,19 @@ def is_feature_file(path: Path, array: str | None = None) -> bool:
     Raises
     ------
     InputError
-        If the suffix is that of a format which is not read.
+        If the suffix is that of a format which is not read, or the path is a folder of arrays.
     """
+    if path.is_dir() and (arrays := sorted(one.name for one in path.glob("*.npy"))) and not _holds_weights(path):
+        raise InputError(
+            f"{path} is a folder of {len(arrays)} arrays, such as {printable(arrays[0])}: save them as one, rows x "
+            "dimensions, by np.save('features.npy', np.vstack([…]))"
+        )
     if not path.is_file():
         return False
     name = path.name.lower()
-    if format_name := next((UNREAD_SUFFIXES[suffix] for suffix in UNREAD_SUFFIXES if name.endswith(suffix)), None):
-        raise InputError(
-            f"{path} is a {format_name} file, which is not read: save features as .npy, .npz, .pt, .csv or .parquet, "
-            "and weights as .pth or .safetensors"
-        )
+    unread = next((suffix for suffix in UNREAD_SUFFIXES if name.endswith(suffix)), None)
+    if unread is not None and not name.endswith(SHARD_INDEX_SUFFIX):
+        raise _unread_format_error(path, UNREAD_SUFFIXES[unread])
     if name.endswith((".npy", ".npz", *DELIMITED_SUFFIXES, *PARQUET_SUFFIXES)):
         return True
     if not name.endswith(TORCH_SUFFIXES):
@@ -98,6 +106,19 @@ def is_feature_file(path: Path, array: str | None = None) -> bool:
     if array is not None:
         return True
     return not _names_parameters(path) and bool(arrays_of_tree(read_checkpoint(path).tree))
+
+
+def _unread_format_error(path: Path, format_name: str) -> InputError:
+    if format_name == "raw":
+        return InputError(f"{path} is a file of raw numbers, which has no shape: save features by np.save as .npy")
+    return InputError(
+        f"{path} is a {format_name} file, which is not read: save features as .npy, .npz, .pt, .csv or .parquet, "
+        "and weights as .pth or .safetensors"
+    )
+
+
+def _holds_weights(folder: Path) -> bool:
+    return any(one.name.endswith((*TORCH_SUFFIXES, ".ckpt")) or one.is_dir() for one in folder.iterdir())
 
 
 def _names_parameters(path: Path) -> bool:

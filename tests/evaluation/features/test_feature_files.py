@@ -187,6 +187,8 @@ BAD: list[tuple[str, Callable[[Path], Any], str]] = [
     ("gap.csv", lambda path: path.write_text("0.1,0.2\n0.1,\n0.1,0.3\n"), "NaN or infinity in 1 of 3 rows"),
     ("a.csv.gz", lambda path: path.write_bytes(gzip.compress(b"0.1,0.2\n" * 9)[:-9]), "no table of separated values"),
     ("a.h5", lambda path: path.write_bytes(b"\x89HDF"), "is a HDF5 file, which is not read"),
+    ("a.json", lambda path: path.write_text("[[0.1]]"), "is a JSON file, which is not read"),
+    ("a.dat", lambda path: Z.tofile(path), "is a file of raw numbers, which has no shape: save features by np.save"),
     ("dict.pt", lambda path: torch.save({"labels": torch.arange(4)}, path), "holds no array that can be features"),
 ]
 
@@ -201,6 +203,17 @@ def test_bad_files_are_a_sentence(tmp_path: Path, name: str, write: Callable[[Pa
     write(tmp_path / name)
     with pytest.raises(InputError, match=sentence):
         read_if_features(tmp_path / name)
+
+
+def test_a_folder_of_arrays_is_a_sentence(tmp_path: Path) -> None:
+    for i in range(3):
+        np.save(tmp_path / f"{i}.npy", Z[i])
+    with pytest.raises(InputError, match=r"is a folder of 3 arrays, such as 0\.npy: save them as one"):
+        is_feature_file(tmp_path)
+    torch.save({}, tmp_path / "vit.pth")
+    assert not is_feature_file(tmp_path)
+    (tmp_path / "model.safetensors.index.json").write_text("{}")
+    assert not is_feature_file(tmp_path / "model.safetensors.index.json")
 
 
 def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:
