@@ -16,6 +16,7 @@ from maetheory.checkpoints.dialects.dialect import (
     ConfigValue,
     Dialect,
     Tensors,
+    embed_dim,
     fuse_qkv,
 )
 from maetheory.checkpoints.dialects.dotted_path import lookup_dotted_path
@@ -56,6 +57,7 @@ UNUSED = (
     (r"head\..*", "the projection or classifier"),
 )
 KEY_THIRD = "blocks.{}.attn.qkv.bias"
+DINOV3_HEADS = {1280: 20, 4096: 32}  # where the table of widths has others
 
 
 def to_plain_attention(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -166,7 +168,9 @@ def _dinov3_values(contents: CheckpointContents, tensors: Tensors) -> dict[str, 
             "eps": ConfigValue(1e-6, "Sapiens2's", "assumed"),
         }
     )
-    return norm | config_values_from_timm(contents, tensors)
+    heads = DINOV3_HEADS.get(embed_dim(tensors))
+    stated = {} if heads is None else {"heads": ConfigValue(heads, "DINOv3's of this width", "assumed")}
+    return norm | stated | config_values_from_timm(contents, tensors)
 
 
 def _perception_values(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
@@ -178,6 +182,8 @@ def _perception_values(contents: CheckpointContents, tensors: Tensors) -> dict[s
             positions, "a norm before the blocks, as in a Perception Encoder at its own size", "assumed"
         )
     }
+    if embed_dim(tensors) == 1536:
+        found["heads"] = ConfigValue(16, "the Perception Encoder's of this width", "assumed")
     return found | config_values_from_timm(contents, tensors)
 
 

@@ -34,6 +34,36 @@ def _values_by_names(contents: CheckpointContents, tensors: Tensors) -> dict[str
     return eps | config_values_from_timm(contents, tensors)
 
 
+def siglip2_activation(tensors: Tensors, *, pooled: bool) -> dict[str, ConfigValue]:
+    """Return the tanh form of GELU for shapes that only SigLIP 2 has, whose other shapes SigLIP has with GELU.
+
+    Parameters
+    ----------
+    tensors : mapping from canonical name to Tensor
+    pooled : bool
+        Whether the file has SigLIP's attention pool; without it only the rarest widths show SigLIP 2.
+    """
+    weight, table = tensors["patch_embed.proj.weight"], tensors.get("pos_embed")
+    shape = (weight.shape[0], weight.shape[-1])
+    shapes = {(1152, 16), (1536, 16)} | ({(768, 32)} if pooled else set())
+    large = pooled and shape == (1024, 16) and table is not None and table.shape[-2] == 32 * 32
+    if shape not in shapes and not large:
+        return {}
+    return {"activation": ConfigValue("gelu-tanh", "SigLIP 2's, which alone has this shape", "assumed")}
+
+
+def _siglip_values(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
+    """Return the values of a stated name, and SigLIP 2's activation where a shape shows it."""
+    return siglip2_activation(tensors, pooled=True) | config_values_from_timm(contents, tensors)
+
+
+def _values_without_cls(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
+    """Return the same for files of SigLIP 2 without the attention pool, which LayerScale rules out."""
+    plain = "blocks.0.ls1.gamma" not in tensors
+    activation = siglip2_activation(tensors, pooled=False) if plain else {}
+    return activation | config_values_from_timm(contents, tensors)
+
+
 TIMM_DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         "timm",
@@ -70,7 +100,7 @@ TIMM_DIALECTS: tuple[Dialect, ...] = (
             (ATTENTION_POOL, "the attention pool"),
             (r"(fc_norm|head)\..*", "the classifier of the attention pool"),
         ),
-        config_values=config_values_from_timm,
+        config_values=_siglip_values,
         defaults={"eps": 1e-6, "activation": "gelu", "mean": INCEPTION_MEAN_STD[0], "std": INCEPTION_MEAN_STD[1]},
         antialias=True,
         recompute_sincos=False,
@@ -83,7 +113,7 @@ TIMM_DIALECTS: tuple[Dialect, ...] = (
         unused=HEADS_OF_OTHERS,
         forbidden=(*OTHER_DIALECT_KEYS, NORM_PRE, ATTENTION_POOL, DISTILLATION_TOKEN, CLS),
         state_dict_paths=STATE_DICT_PATHS,
-        config_values=config_values_from_timm,
+        config_values=_values_without_cls,
         defaults={"eps": 1e-6, "activation": "gelu"},
         head_readout="mean",
         antialias=True,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from maetheory.checkpoints.dialects.dialect import ConfigValue, Dialect, Tensors
+from maetheory.checkpoints.dialects.dialect import INCEPTION_MEAN_STD, ConfigValue, Dialect, Tensors
 from maetheory.checkpoints.dialects.model_names import config_values_from_timm
 from maetheory.checkpoints.dialects.timm import HEADS_OF_OTHERS, STATE_DICT_PATHS
 from maetheory.checkpoints.encoder_config import EncoderConfig
@@ -19,6 +19,8 @@ from maetheory.core import InputError
 
 CHANNELS = (3, 1, 4)  # at most one of them makes the values of a patch a square times the channels
 RELATIVE_MLP = re.compile(r"(blocks\.\d+\.attn\.rel_pos|shared_rel_pos)\.mlp\.fc1\.weight")
+NAFLEX_KEYS = (r"embeds\.proj\.weight", r"embeds\.pos_embed(?:_[xy])?", r"blocks\.0\.attn\.qkv\.weight")
+NAFLEX_RENAME = ((r"embeds\.proj\.(.*)", r"patch_embed.proj.\1"), (r"embeds\.(.*)", r"\1"))
 ATTENTION_POOL = ((r"attn_pool\..*", "the attention pool"),)
 
 
@@ -130,10 +132,26 @@ DEFAULTS = {"eps": 1e-6, "activation": "gelu"}
 TIMM_VARIANT_DIALECTS: tuple[Dialect, ...] = (
     Dialect(
         "timm",
-        "timm's NaFlexVit, read at the grid of its position table",
-        required=(r"embeds\.proj\.weight", r"embeds\.pos_embed(?:_[xy])?", r"blocks\.0\.attn\.qkv\.weight"),
-        rename=((r"embeds\.proj\.(.*)", r"patch_embed.proj.\1"), (r"embeds\.(.*)", r"\1")),
+        "timm's NaFlexVit of SigLIP 2, which pools the tokens by attention, read at the grid of its position table",
+        required=(*NAFLEX_KEYS, ATTENTION_POOL[0][0]),
+        rename=NAFLEX_RENAME,
         unused=(*ATTENTION_POOL, *HEADS_OF_OTHERS),
+        convert=_from_naflex,
+        config_values=config_values_from_timm,
+        defaults={
+            **{"eps": 1e-6, "activation": "gelu-tanh"},
+            **{"mean": INCEPTION_MEAN_STD[0], "std": INCEPTION_MEAN_STD[1]},
+        },
+        head_readout="mean",
+        **FIELDS,
+    ),
+    Dialect(
+        "timm",
+        "timm's NaFlexVit, read at the grid of its position table",
+        required=NAFLEX_KEYS,
+        forbidden=(ATTENTION_POOL[0][0],),
+        rename=NAFLEX_RENAME,
+        unused=HEADS_OF_OTHERS,
         convert=_from_naflex,
         config_values=config_values_from_timm,
         defaults=DEFAULTS,

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from maetheory.checkpoints import load_checkpoint
+from maetheory.checkpoints import load_checkpoint, load_contents
+from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.core import InputError
 from maetheory.masks import UniformMasks
 
@@ -237,3 +238,33 @@ def test_eva_without_rotary_positions_is_loaded(tmp_path: Path) -> None:
 def test_a_norm_before_and_after_the_blocks_is_clip(tmp_path: Path) -> None:
     model = peer(pre_norm=True, norm_layer=FIVE)
     same_states(loaded(tmp_path, model.state_dict(), heads=4)[0], model, CLIP_MEAN_STD)
+
+
+@pytest.mark.parametrize(("width", "heads"), [(1280, 20), (4096, 32), (768, 12)])
+def test_dinov3s_of_some_widths_have_other_heads_than_the_table_of_widths(width: int, heads: int) -> None:
+    with torch.device("meta"):
+        model = Eva(**{**DINOV3, "patch_size": 16, "embed_dim": width, "depth": 1, "num_heads": heads, "img_size": 224})
+    report = meta_report(model)
+    assert (report.config.heads, report.sources["heads"][:7]) == (heads, "assumed")
+
+
+def test_the_giant_perception_encoder_has_other_heads_than_the_table_of_widths() -> None:
+    options = {"embed_dim": 1536, "depth": 1, "num_heads": 16, "img_size": 56, "patch_size": 14, "init_values": 0.1}
+    with torch.device("meta"):
+        model = Eva(**{**PERCEPTION, **options, "num_classes": 0})
+    assert meta_report(model).config.heads == 16
+
+
+def meta_report(model: torch.nn.Module) -> Any:
+    """Return the report of the shapes of a model; each tensor is one zero in memory."""
+    state = {name: torch.zeros(()).expand(value.shape) for name, value in model.state_dict().items()}
+    return load_contents(CheckpointContents(Path("a.pth"), "torch zip", "", tree=state))[1]
+
+
+def test_the_vision_encoder_of_qwen3_vl_is_refused_unless_the_dialect_is_given(tmp_path: Path) -> None:
+    model = peer(class_token=False, global_pool="avg", fc_norm=False, final_norm=False, img_size=48 * 4, num_classes=0)
+    with pytest.raises(InputError, match="Qwen3-VL's vision encoder"):
+        loaded(tmp_path, model.state_dict(), heads=4)
+    assert loaded(tmp_path, model.state_dict(), heads=4, dialect="timm")[1].config.norm == "none"
+    smaller = peer(class_token=False, global_pool="avg", fc_norm=False, final_norm=False, num_classes=0)
+    assert loaded(tmp_path, smaller.state_dict(), heads=4)[1].config.norm == "none"

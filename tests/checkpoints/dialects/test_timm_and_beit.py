@@ -16,6 +16,7 @@ from maetheory.checkpoints.dialects.dialect import IMAGENET_MEAN_STD, INCEPTION_
 from maetheory.checkpoints.dialects.infer import infer_config
 from maetheory.checkpoints.dialects.match import match_dialects, to_canonical_names
 from maetheory.checkpoints.dialects.model_names import CLIP_MEAN_STD
+from maetheory.checkpoints.dialects.timm import siglip2_activation
 from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.core import InputError
 
@@ -216,6 +217,30 @@ def test_the_order_of_names_shows_timms_post_norm_and_a_note_says_that_it_is_ass
         other = loaded(tmp_path, state, heads=4)[1]
         assert other.config.block == "pre-norm"
         assert not [note for note in other.notes if "norm their inputs" in note]
+
+
+@pytest.mark.parametrize(
+    ("width", "patch", "rows", "pooled", "plain"),
+    [
+        (1152, 16, 256, True, True),
+        (1536, 16, 256, True, True),
+        (768, 32, 64, True, False),
+        (1024, 16, 1024, True, False),
+        (1152, 14, 256, False, False),
+        (768, 16, 196, False, False),
+        (1024, 16, 256, False, False),
+    ],
+)
+def test_shapes_of_siglip_2_alone_have_its_activation(
+    width: int, patch: int, rows: int, pooled: bool, plain: bool
+) -> None:
+    tensors = {
+        "patch_embed.proj.weight": torch.zeros(()).expand(width, 3, patch, patch),
+        "pos_embed": torch.zeros(()).expand(1, rows, width),
+    }
+    assert bool(siglip2_activation(tensors, pooled=True)) == pooled
+    assert bool(siglip2_activation(tensors, pooled=False)) == plain
+    assert all(one.assumed for one in siglip2_activation(tensors, pooled=True).values())
 
 
 def test_blocks_with_the_further_norms_of_beit3_have_its_eps(tmp_path: Path) -> None:

@@ -62,6 +62,16 @@ def test_naflex_is_read_at_the_grid_of_its_table(tmp_path: Path) -> None:
     assert (report.config.patch, report.config.registers, report.config.image_size) == (4, 4, 16)
 
 
+def test_naflex_with_an_attention_pool_is_siglip_2(tmp_path: Path) -> None:
+    small = {"patch_size": 4, "embed_dim": 48, "depth": 2, "num_heads": 3, "pos_embed_grid_size": (4, 4)}
+    model = randomized(timm.create_model("naflexvit_base_patch16_siglip", num_classes=0, **small))
+    encoder, report = loaded(tmp_path, model.state_dict(), heads=3)
+    images = torch.rand(2, 3, 16, 16)
+    with torch.no_grad():
+        close(encoder(images), model.forward_features(standardized(images, HALF)))
+    assert (report.config.activation, report.sources["activation"][:7]) == ("gelu-tanh", "assumed")
+
+
 def test_a_stated_name_of_naflex_gives_what_timm_defines() -> None:
     found = timm_definition_values("naflexvit_base_patch16_siglip", None, "config.json")
     assert {name: found[name].value for name in ("heads", "eps", "activation", "block")} == {
