@@ -11,6 +11,7 @@ build on each other. Read `style` and `axes` first (colours, saving, shared tick
 - Images against the mask ratio: `image_mask_ratio`, whose table is made by `mask_ratio_distances`, `mask_ratio_graphs`
   and `mask_ratio_table`, and whose panels are `masked_images` and `image_mask_ratio_panels`.
 - Checkpoints: `collapse`. The picture of the README: `overview`.
+- `plotting`: `plot` makes any of these in one call, from data or from a published table.
 
 >>> import numpy as np
 >>> from maetheory.figures import effective_ranks
@@ -26,6 +27,7 @@ from maetheory.figures.image_mask_ratio_panels import FIGURE_SIZE as MASK_RATIO_
 from maetheory.figures.image_mask_ratio_panels import PANEL_GRID as MASK_RATIO_SHAPE
 from maetheory.figures.image_mask_ratio_panels import draw_image_statistics_by_mask_ratio
 from maetheory.figures.masked_images import draw_masked_images, masked_images, masked_pair
+from maetheory.figures.plotting import plot
 from maetheory.figures.score_against_accuracy import FIGURE_SIZE as SCORE_SIZE
 from maetheory.figures.score_against_accuracy import (
     draw_score_against_accuracy,
@@ -61,6 +63,7 @@ __all__ = [
     "masked_images",
     "masked_pair",
     "paper_style",
+    "plot",
     "save_figure",
     "score_against_accuracy",
     "score_axes",

@@ -74,8 +74,8 @@ def find_theorem(theorems: Mapping[str, Theorem], name: str) -> Theorem:
         return found
     similar = difflib.get_close_matches(words, by_slug, n=3)
     hint = f"did you mean {' or '.join(by_slug[one].slug for one in similar)}? " if similar else ""
-    numbers = ", ".join(_by_number(theorems))
-    known = f" (or by number of the paper: {numbers})" if numbers else ""
+    printed = ", ".join(_by_number(theorems))
+    known = f" (or by number of the paper: {printed})" if printed else ""
     raise InputError(f"there is no theorem {name!r}; {hint}the theorems are: {', '.join(theorems)}{known}")
 
 
