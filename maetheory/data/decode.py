@@ -230,9 +230,9 @@ def _open_image(path: str | os.PathLike[str] | bytes | IO[bytes]) -> Iterator[tu
         raise UndecodableError(f"{type(error).__name__}: {error}") from error
 
 
-def _unidentified(path: str | os.PathLike[str] | IO[bytes]) -> str:
+def _unidentified(path: object) -> str:
     """Return the sentence for a file of which Pillow does not know the format."""
-    if isinstance(path, str | os.PathLike) and os.fspath(path).lower().endswith((".tif", ".tiff")):
+    if isinstance(path, str | os.PathLike) and str(os.fspath(path)).lower().endswith((".tif", ".tiff")):
         return (
             "it is no TIFF that Pillow decodes; those of more than four bands have to be saved as one .npy array, "
             "(N, C, H, W)"

@@ -81,13 +81,14 @@ def load_idx_folder(folder: Path, split: str, limit: int | None = None) -> Image
     -----
     LeCun, Cortes and Burges 1998, The MNIST Database of Handwritten Digits, describes the format.
     """
-    arrays = []
+    arrays, resolved = [], folder.resolve()
     for kind in ("images", "labels"):
         path = find_idx_file(folder, split, kind)
         if path is None:
             name = f"{_SPLIT_WORDS[split][0]}-{kind}-idx{3 if kind == 'images' else 1}-ubyte"
             raise InputError(f"the {split} split needs the file {name} or {name}.gz, which {folder} does not hold")
         arrays.append(read_idx(path))
+        resolved = path.parent.resolve()
     images, labels = arrays
     if images.ndim != 3 or labels.shape != (len(images),):
         raise InputError(
@@ -95,7 +96,6 @@ def load_idx_folder(folder: Path, split: str, limit: int | None = None) -> Image
             f"{labels.shape}"
         )
     kept = class_balanced_indices(labels, limit)
-    resolved = path.parent.resolve()
     name = resolved.parent.name if resolved.name == "raw" else resolved.name
     return ImageSet(images[kept, None], labels[kept].astype(np.int64), name, split)  # (N, H, W) -> (N, 1, H, W)
 
