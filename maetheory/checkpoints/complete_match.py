@@ -15,7 +15,7 @@ from maetheory.checkpoints.dialects.infer import infer_config
 from maetheory.checkpoints.dialects.match import DialectMatch, match_dialects, search_matches, to_canonical_names
 from maetheory.checkpoints.dialects.model_names import stated_model_name
 from maetheory.checkpoints.dialects.other_contents import other_contents_error, unseen_computation_error
-from maetheory.checkpoints.dialects.rotary import refuse_possible_rotary
+from maetheory.checkpoints.dialects.rotary import refuse_possible_rotary, refuse_qwen3_encoder
 from maetheory.checkpoints.dialects.rotary_encoders import EVA_DIALECTS
 from maetheory.checkpoints.dialects.stated_values import pickled_module_values, stored_configuration_values
 from maetheory.checkpoints.dialects.unrecognised import no_encoder_error
@@ -168,6 +168,8 @@ def _translate_match(
         _check_finite(tensors)
         config_values = _stated_values(match, contents, tensors)
         dialect_notes = match.dialect.notes(contents, tensors)
+        if not dialect_given:
+            refuse_qwen3_encoder(match.tensors, stated_model_name(contents)[0])
         settled = dialect_given or match.dialect.name in ROTARY_DIALECTS or bool(stated_model_name(contents)[0])
         dialect_notes += refuse_possible_rotary(match.tensors, match.state_dict_path, settled)
     except (KeyError, IndexError, RuntimeError, AttributeError, TypeError) as error:

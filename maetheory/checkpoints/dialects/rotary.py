@@ -107,6 +107,26 @@ def _rotary_positions_of_arguments(arguments: Mapping[str, Any]) -> RotaryPositi
 QWEN3_ROWS = 48 * 48
 
 
+def refuse_qwen3_encoder(raw: Tensors, name: str) -> None:
+    """Raise an error for the vision encoder of Qwen3-VL, whose names are those of a plain Vision Transformer.
+
+    Parameters
+    ----------
+    raw : mapping from name to Tensor
+        Under the names of the file, without prefix.
+    name : str
+        Name of the model that the file states, "" without one.
+    """
+    if {"cls_token", "norm.weight", "fc_norm.weight"} & raw.keys() or "pos_embed" not in raw:
+        return
+    if raw["pos_embed"].shape[-2:-1] == (QWEN3_ROWS,) and (not name or "qwen" in name.lower()):
+        raise InputError(
+            "these are the tensors of Qwen3-VL's vision encoder, with 48 x 48 positions and no final norm, which adds "
+            "rotary positions and reads patches in another order, as no encoder here does; pass dialect='timm' "
+            "(--dialect) if they are another network's"
+        )
+
+
 def refuse_possible_rotary(raw: Tensors, path: str, dialect_given: bool) -> tuple[str, ...]:
     """Raise an error for tensors that DeiT III and RoPE-ViT name alike; return a note where DeiT III is likelier.
 
@@ -121,14 +141,6 @@ def refuse_possible_rotary(raw: Tensors, path: str, dialect_given: bool) -> tupl
     """
     if dialect_given or "pos_embed" not in raw or "rope.freqs" in raw or "norm_pre.weight" in raw:
         return ()
-    if not {"cls_token", "norm.weight", "fc_norm.weight"} & raw.keys() and raw["pos_embed"].shape[-2:-1] == (
-        QWEN3_ROWS,
-    ):
-        raise InputError(
-            "these are the tensors of Qwen3-VL's vision encoder, with 48 x 48 positions and no final norm, which "
-            "adds rotary positions and reads patches in another order: no encoder here computes it; pass "
-            "dialect='timm' (--dialect) if they are another network's"
-        )
     if "blocks.0.gamma_1" not in raw or "blocks.0.attn.qkv.bias" not in raw:
         return ()
     if any("relative_position" in name for name in raw):

@@ -265,6 +265,8 @@ def test_the_vision_encoder_of_qwen3_vl_is_refused_unless_the_dialect_is_given(t
     model = peer(class_token=False, global_pool="avg", fc_norm=False, final_norm=False, img_size=48 * 4, num_classes=0)
     with pytest.raises(InputError, match="Qwen3-VL's vision encoder"):
         loaded(tmp_path, model.state_dict(), heads=4)
+    with pytest.raises(InputError, match="Qwen3-VL's vision encoder"):
+        loaded(tmp_path, {"state_dict": model.state_dict(), "arch": "qwen3_vit_88m"}, heads=4)
     assert loaded(tmp_path, model.state_dict(), heads=4, dialect="timm")[1].config.norm == "none"
     smaller = peer(class_token=False, global_pool="avg", fc_norm=False, final_norm=False, num_classes=0)
     assert loaded(tmp_path, smaller.state_dict(), heads=4)[1].config.norm == "none"
