@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import itertools
 import re
 import warnings
 from pathlib import Path
@@ -14,12 +13,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from maetheory.core import InputError, first_error_line, printable
+from maetheory.evaluation.features.table_bounds import (
+    MAX_COLUMNS,
+    check_column_names,
+    check_parquet_size,
+    check_text_size,
+    read_head_lines,
+)
 
 DELIMITED_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 _DELIMITERS = (",", "\t", ";", "|", " ")
 _MAX_LISTED = 8
-_MAX_HEAD_LINES = 100
 _WRITTEN_LIST = re.compile(r"\s*[\[(][^\[\]()]*[\])]\s*", re.DOTALL)
 _DECIMAL_COMMA = re.compile(r"\d,\d")
 _LABEL_NAMES = re.compile(r"labels?|targets?|class(es)?|y|ids?|index|idx|split|fold", re.IGNORECASE)
@@ -46,6 +51,7 @@ def read_table(path: Path, column: str | None = None) -> tuple[NDArray[np.float6
     """
     is_parquet = path.name.lower().endswith(PARQUET_SUFFIXES)
     frame = read_parquet(path) if is_parquet else _with_written_lists(path, _read_delimited(path))
+    check_column_names(path, frame.columns)
     lists = [str(name) for name in frame.columns if _holds_lists(frame[name])]
     if lists or (is_parquet and column is not None):
         return _column_of_lists(path, frame, lists, column)
@@ -63,28 +69,48 @@ def read_parquet(path: Path) -> pd.DataFrame:
         If it is damaged, or pyarrow is not installed.
     """
     try:
-        return pd.read_parquet(path, engine="pyarrow")
+        from pyarrow import parquet
+
+        with parquet.ParquetFile(path) as file:
+            fields = list(file.schema_arrow)
+            check_column_names(path, (field.name for field in fields))
+            numeric = [field.name for field in fields if _is_numeric(field.type)]
+            check_parquet_size(path, file.metadata, frozenset(numeric))
+            frame: pd.DataFrame = file.read(columns=numeric).to_pandas()
+        for field in fields:
+            if field.name not in numeric and field.name not in frame.index.names:
+                frame[field.name] = ""  # its text, which may be long, is not read
+        return frame
+    except InputError:
+        raise
     except ImportError as error:
         raise InputError(
             f"{path} is a file of Parquet, which needs pyarrow: pip install 'maetheory[parquet]'"
         ) from error
     except Exception as error:  # pyarrow raises errors of many types on a damaged file
-        line = str(error).strip().splitlines()
-        raise InputError(
-            f"{path} is no whole file of Parquet ({printable(line[0], 200) if line else 'empty'})"
-        ) from error
+        raise InputError(f"{path} is no whole file of Parquet ({first_error_line(error)})") from error
+
+
+def _is_numeric(kind: Any) -> bool:
+    """Return whether a type of Arrow is a number, or a list of numbers or of lists of them."""
+    while getattr(kind, "value_type", None) is not None and not str(kind).startswith("dictionary"):
+        kind = kind.value_type
+    return str(kind).startswith(("float", "double", "halffloat", "int", "uint", "bool", "decimal"))
 
 
 def _read_delimited(path: Path) -> pd.DataFrame:
     """Return a delimited file; its first line is a line of names unless it holds numbers that do not count columns."""
     compression = "gzip" if path.name.lower().endswith(".gz") else None
     try:
+        check_text_size(path, is_packed=compression is not None)
         with gzip.open(path, "rt", encoding="utf-8-sig") if compression else path.open(encoding="utf-8-sig") as file:
-            lines = [line.strip() for line in itertools.islice(file, _MAX_HEAD_LINES)]
+            lines = read_head_lines(path, file)
         comments = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
         first = next((line for line in lines[comments:] if line), "")
         delimiter = max(_DELIMITERS, key=first.count)
         decimal = "," if delimiter == ";" and _DECIMAL_COMMA.search("\n".join(lines)) else "."
+        if first.count(delimiter) >= MAX_COLUMNS:
+            check_column_names(path, range(first.count(delimiter) + 1))
         cells = [cell.strip().strip('"') for cell in first.split(delimiter)]
         has_names = _counts_columns(cells) or not all(_is_number(cell, decimal) for cell in cells)
         with warnings.catch_warnings():
@@ -98,6 +124,8 @@ def _read_delimited(path: Path) -> pd.DataFrame:
                 compression=compression,
                 encoding="utf-8-sig",
             )
+    except InputError:
+        raise
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError, OSError, ValueError, EOFError) as error:
         raise InputError(f"{path} is no table of separated values ({first_error_line(error)})") from error
 
@@ -126,9 +154,9 @@ def _with_written_lists(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
 def _floating_columns(path: Path, frame: pd.DataFrame) -> tuple[NDArray[np.float64], str, tuple[str, ...]]:
     kinds = {name: getattr(kind, "kind", "O") for name, kind in zip(frame.columns, frame.dtypes, strict=True)}
     constant = {name for name, kind in kinds.items() if kind in "iu" and len(frame) and frame[name].nunique() == 1}
-    empty = [name for name, kind in kinds.items() if kind in "fO" and frame[name].isna().all()]
-    labels = [name for name, kind in kinds.items() if kind == "f" and _LABEL_NAMES.fullmatch(str(name))]
-    floating = [name for name, kind in kinds.items() if kind == "f" and name not in (*empty, *labels)]
+    empty = dict.fromkeys(name for name, kind in kinds.items() if kind in "fO" and frame[name].isna().all())
+    labels = dict.fromkeys(name for name, kind in kinds.items() if kind == "f" and _LABEL_NAMES.fullmatch(str(name)))
+    floating = {name for name, kind in kinds.items() if kind == "f" and name not in empty and name not in labels}
     if not floating:
         raise InputError(
             f"features are floating-point numbers, but {path} has no column of them: it holds "
@@ -139,8 +167,8 @@ def _floating_columns(path: Path, frame: pd.DataFrame) -> tuple[NDArray[np.float
     left_out = {
         "that are no numbers": [name for name in frame.columns if kinds[name] not in "fiu" and name not in empty],
         "of whole numbers, such as labels,": [n for n in frame.columns if kinds[n] in "iu" and n not in constant],
-        "with the names of labels": labels,
-        "without values": empty,
+        "with the names of labels": list(labels),
+        "without values": list(empty),
     }
     notes = [
         f"{len(names)} columns {what} were left out: {_join_names(names)}" for what, names in left_out.items() if names
