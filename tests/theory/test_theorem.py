@@ -255,3 +255,12 @@ def test_a_violation_beyond_rounding_errors_needs_no_size():
     steeper = replace(HALF_DISTANCE, rhs=lambda graph, h: 0.6 * positive_pair_distance(graph, h))
     assert HALF_DISTANCE.check(graph, h=h, targets=means).verdict is Verdict.TIGHT
     assert steeper.check(graph, h=h, targets=means).verdict is Verdict.VIOLATED
+
+
+def test_check_takes_a_theorem_of_the_users_own_beside_names_and_numbers():
+    graph = MaskGraph.from_joint([[0.25, 0.25], [0.0, 0.5]], labels=[0, 1])
+    own = Theorem(
+        "own", "φ <= 1", "nobody", (), lhs=lambda graph: graph.pair_label_error(), rhs=lambda: 1.0, direction="<="
+    )
+    assert check(own, graph) == own.check(graph)
+    assert check(own, graph).verdict in (Verdict.HOLDS, Verdict.VACUOUS)

@@ -117,13 +117,13 @@ THEOREMS: Mapping[str, Theorem] = MappingProxyType(
 """Every theorem under its slug, in reading order: first the theorems of the paper, then our own."""
 
 
-def check(slug: str, graph: Any = None, **objects: Any) -> Check:
+def check(slug: str | Theorem, graph: Any = None, **objects: Any) -> Check:
     """Check one theorem on one world.
 
     Parameters
     ----------
-    slug : str
-        A key of :data:`THEOREMS`, or a number of the paper such as "3.4".
+    slug : str or Theorem
+        A key of :data:`THEOREMS`, a number of the paper such as "3.4", or a theorem of your own.
     graph : MaskGraph, optional
         The world's mask graph; nearly every theorem needs one.
     **objects
@@ -147,7 +147,8 @@ def check(slug: str, graph: Any = None, **objects: Any) -> Check:
     >>> check("pair-error-bounded-by-label-errors", graph).verdict
     <Verdict.HOLDS: 'HOLDS'>
     """
-    return find_theorem(THEOREMS, slug).check(graph, **objects)
+    theorem = slug if isinstance(slug, Theorem) else find_theorem(THEOREMS, slug)
+    return theorem.check(graph, **objects)
 
 
 __all__ = ["THEOREMS", "check"]
