@@ -51,8 +51,8 @@ def publish_ledger(run: str | Path, folder: str | Path) -> list[Path]:
     Raises
     ------
     InputError
-        If there is no ledger, its records are of an older version or damaged, or an experiment has a name that is
-        none of a folder; nothing is written then.
+        If there is no ledger, its records are of an older version or damaged, an experiment has a name that is none of
+        a folder, or more seeds of it are published than the run has; nothing is written then.
     """
     run = Path(run)
     source = run / "ledger.jsonl" if run.is_dir() else run
@@ -68,12 +68,26 @@ def publish_ledger(run: str | Path, folder: str | Path) -> list[Path]:
     texts = {}
     for name, part in ledger.groupby("experiment", sort=False):
         path = Path(folder) / check_slug(name, f"the experiment in {source}") / "ledger.jsonl"
+        _refuse_fewer_seeds(path, name, part.seed.nunique())
         records = [_compact_known_record(record, source) for record in part.to_dict("records")]
         texts[path] = "".join(json.dumps(record, sort_keys=True) + "\n" for record in records)
     for path, text in texts.items():
         with atomic_write(path) as file:
             file.write_text(text)
     return list(texts)
+
+
+def _refuse_fewer_seeds(path: Path, experiment: str, seeds: int) -> None:
+    """Raise InputError if a published ledger holds more seeds of an experiment than would replace them."""
+    if not path.exists():
+        return
+    published = read_ledger(path)
+    before = published.seed.nunique() if "seed" in published else 0
+    if before > seeds:
+        raise InputError(
+            f"{path} holds {before} seeds of {experiment}, more than the {seeds} of this run; run the other seeds in "
+            "the same folder too, or delete that file first"
+        )
 
 
 def read_published_ledgers(folder: str | Path) -> pd.DataFrame:

@@ -145,9 +145,24 @@ def test_a_published_ledger_is_compact_and_holds_the_measured_values(tmp_path: P
 def test_publishing_again_replaces(tmp_path: Path) -> None:
     append_records(tmp_path / "old" / "ledger.jsonl", comparison("tiny"))
     publish_ledger(tmp_path / "old", tmp_path / "figures")
-    append_records(tmp_path / "new" / "ledger.jsonl", [record("tiny", "MAE", 7, 0.3)])
+    append_records(tmp_path / "new" / "ledger.jsonl", [record("tiny", "MAE", seed, 0.3) for seed in (7, 8)])
     publish_ledger(tmp_path / "new" / "ledger.jsonl", tmp_path / "figures")
-    assert read_published_ledgers(tmp_path / "figures")[["experiment", "seed"]].to_numpy().tolist() == [["tiny", 7]]
+    assert read_published_ledgers(tmp_path / "figures")[["experiment", "seed"]].to_numpy().tolist() == [
+        ["tiny", 7],
+        ["tiny", 8],
+    ]
+
+
+def test_fewer_seeds_do_not_replace_more(tmp_path: Path) -> None:
+    for folder, seeds in (("three", (0, 1, 2)), ("one", (7,)), ("other", (3, 4, 5))):
+        append_records(tmp_path / folder / "ledger.jsonl", [record("tiny", "MAE", seed, 0.5) for seed in seeds])
+    (published,) = publish_ledger(tmp_path / "three", tmp_path / "figures")
+    before = published.read_bytes()
+    with pytest.raises(InputError, match=r"holds 3 seeds of tiny, more than the 1 of this run; run the other seeds"):
+        publish_ledger(tmp_path / "one", tmp_path / "figures")
+    assert published.read_bytes() == before
+    publish_ledger(tmp_path / "other", tmp_path / "figures")
+    assert set(read_published_ledgers(tmp_path / "figures").seed) == {3, 4, 5}
 
 
 def test_ledgers_that_cannot_be_published_are_refused(tmp_path: Path) -> None:
