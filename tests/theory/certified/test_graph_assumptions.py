@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from itertools import combinations
 from math import comb
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -214,6 +215,15 @@ def test_a_law_of_images_is_searched_up_to_a_number_of_unknowns(enough, monkeypa
     else:
         assert (value, allowed) == (-1e-12, 1e-12)
         assert math.isnan(cost)  # unknown, so that it carries no proof
+
+
+def test_a_search_that_finds_no_law_of_images_leaves_it_open(monkeypatch):
+    law = np.random.default_rng(0).dirichlet(np.ones(48)).reshape(3, 4, 4)
+    graph = MaskGraph(*(sparse.csr_array(law.sum(axis)) for axis in (0, 2, 1)), np.array([0, 1, 1]))
+    monkeypatch.setattr(graph_assumptions, "linprog", lambda *_, **__: SimpleNamespace(x=None))
+    value, allowed, cost = margin_of(images_known_exactly, graph)
+    assert (value, allowed) == (-1e-12, 1e-12)
+    assert math.isnan(cost)
 
 
 def test_contents_agree_in_what_both_graphs_show():
