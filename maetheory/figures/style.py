@@ -82,5 +82,5 @@ def save_figure(figure: Figure, frame: pd.DataFrame, folder: Path, name: str) ->
             figure.savefig(part, metadata={"Date": None} if suffix == "svg" else {"Software": None})
         written.append(folder / f"{name}.{suffix}")
     with atomic_write(folder / f"{name}.csv") as part:
-        frame.to_csv(part, index=False, float_format="%.8g")
+        frame.to_csv(part, index=False, float_format="%.8g", errors="backslashreplace")
     return [*written, folder / f"{name}.csv"]

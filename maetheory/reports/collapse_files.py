@@ -96,8 +96,8 @@ def _write_results(stage: Path, diagnoses: Sequence[Diagnosis]) -> list[Path]:
         "".join(json.dumps(record, sort_keys=True) + "\n" for record in records), encoding="utf-8"
     )
     flat = pd.DataFrame([{k: v for k, v in record.items() if k != "provenance"} for record in records])
-    flat.to_csv(stage / "records.csv", index=False)
-    (stage / "table.tex").write_text(latex_table(diagnoses), encoding="utf-8")
+    flat.to_csv(stage / "records.csv", index=False, errors="backslashreplace")  # of a path that is no UTF-8
+    (stage / "table.tex").write_text(latex_table(diagnoses), encoding="utf-8", errors="backslashreplace")
     return [stage / name for name in ("records.csv", "records.jsonl", "table.tex")]
 
 

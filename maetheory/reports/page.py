@@ -105,5 +105,5 @@ def write_page(
         title=title, introduction=introduction, sections=sections, provenance=json.dumps(provenance, indent=1)
     )
     with atomic_write(path) as part:
-        part.write_text(page, encoding="utf-8")
+        part.write_text(page, encoding="utf-8", errors="backslashreplace")  # a path may be no UTF-8
     return path

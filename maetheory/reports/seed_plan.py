@@ -19,6 +19,7 @@ from maetheory.reports.claims import (
 from maetheory.reports.tables import TASK_METRICS
 
 TARGET_HALF_WIDTH = 0.01
+MIN_HALF_WIDTH = 1e-6  # of which the test images needed are still a finite number
 MOST_SEEDS = 10_000
 PLAN_COLUMNS = (
     "experiment",
@@ -54,8 +55,11 @@ def seed_plan(ledger: pd.DataFrame, half_width: float = TARGET_HALF_WIDTH) -> pd
         seeds_to_add (NaN where no number of seeds suffices, or one seed shows no spread), images_to_train (training
         images times epochs of all models to add), what_limits (a phrase).
     """
-    if not 0 < half_width < 1:
-        raise InputError(f"the half-width must lie between 0 and 100 points, but it is {100 * half_width:g}")
+    if not MIN_HALF_WIDTH <= half_width < 1:
+        raise InputError(
+            f"the half-width must lie between 0 and 100 points, and be at least {100 * MIN_HALF_WIDTH:g}, but it is "
+            f"{100 * half_width:g}"
+        )
     rows = []
     for _, records in ledger.groupby("experiment", sort=False) if len(ledger) else ():
         for baseline, improved in OBJECTIVE_PAIRS:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from maetheory.core import InputError
 from maetheory.core.json_documents import json_ready
 from maetheory.data import ImageSet
 from maetheory.reports.collapse import collapse_document, collapse_text, effective_rank_table_by_layer, last_layer_table
-from maetheory.reports.collapse_files import escape_latex, latex_table
+from maetheory.reports.collapse_files import escape_latex, latex_table, write_collapse_report
 from maetheory.reports.diagnosis import Diagnosis, diagnose, parse_layer, unique_names
 
 
@@ -94,3 +96,14 @@ def test_an_error_names_its_file_once(tmp_path: Path) -> None:
 
 def test_a_table_without_the_shown_metrics_is_empty() -> None:
     assert last_layer_table(pd.DataFrame({"layer": [0], "readout": ["cls"], "metric": ["none"]})).empty
+
+
+def test_a_path_that_is_no_text_is_escaped_in_every_file(found: list[Diagnosis], tmp_path: Path) -> None:
+    """A file name on Linux is any bytes; Python gives those that are no UTF-8 as lone surrogates."""
+    path = "odd-" + os.fsdecode(b"\xff\xfe") + ".pth"
+    odd = [replace(one, name=path, report=replace(one.report, path=path)) for one in found]
+    for written in write_collapse_report(tmp_path / "out", odd):
+        if written.suffix != ".png":
+            written.read_text(encoding="utf-8")
+    for name in ("records.csv", "report.html"):
+        assert r"odd-\udcff\udcfe.pth" in (tmp_path / "out" / name).read_text(encoding="utf-8")

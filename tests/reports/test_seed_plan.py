@@ -86,6 +86,8 @@ def test_the_command_prints_the_plan(tmp_path: Path, capsys: pytest.CaptureFixtu
     document = json.loads(capsys.readouterr().out)
     assert document["half_width"] == 50
     assert {one["what_limits"] for one in document["plan"]} == {"narrow enough"}
-    for points in ("0", "100", "-1"):
+    for points in ("0", "100", "-1", "1e-320", "1e-100", "0.00009"):
         assert run_command(["table", "--plan", "--points", points]) == 2
         assert "must lie between 0 and 100 points" in capsys.readouterr().err
+    assert run_command(["table", "--plan", "--points", "0.0001", "--json"]) == 0
+    assert all(one["what_limits"] for one in json.loads(capsys.readouterr().out)["plan"])
