@@ -116,6 +116,18 @@ FORMULAS = {
         ),
         (-OFF / 2, 1e-12, 2 * OFF),
     ),
+    "predictions of features that differ by all that counts as rounding": (
+        lambda b: assumptions.position_blind(
+            {"features": rows([[4.0, 0.0], [4.0, 4e-12]]), "h": rows([[2.0], [2.0 + OFF]])}
+        ),
+        (-OFF / 2, 1e-12, 2 * OFF),
+    ),
+    "predictions of features that differ by more": (
+        lambda b: assumptions.position_blind(
+            {"features": rows([[4.0, 0.0], [4.0, 4.4e-12]]), "h": rows([[2.0], [2.0 + OFF]])}
+        ),
+        (0.0, 1e-12, 0.0),
+    ),
     "predictions of a mask that differ": (
         lambda b: assumptions.depends_on_mask_alone(
             b, {"features": ONE, "h": rows([[2.0], [2.0 + OFF]])}, np.array([7, 7])
