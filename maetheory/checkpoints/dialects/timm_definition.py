@@ -52,10 +52,11 @@ def timm_definition_values(name: str, arguments: Any, source: str) -> dict[str, 
     if not isinstance(blocks, nn.ModuleList | nn.Sequential) or not len(blocks) or patches is None:
         return {}
     block = blocks[0]
+    last_norms = [getattr(model, name, None) for name in ("norm", "fc_norm")]
     found: dict[str, Any] = {
         "heads": _first_attribute(block, "num_heads"),
         "eps": _first_attribute(block, "eps"),
-        "final_eps": next((one.eps for one in (model.norm, model.fc_norm) if hasattr(one, "eps")), None),
+        "final_eps": next((one.eps for one in last_norms if hasattr(one, "eps")), None),
         "activation": _mlp_activation(block),
         "block": BLOCKS.get(type(block).__name__, type(block).__name__),
         "norm_kind": "rms"
