@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from maetheory.core import InputError, printable
+from maetheory.core.memory import check_memory
 
 FEATURES_READOUT = "features"
 NO_NETWORK = (
@@ -18,6 +19,7 @@ NO_NETWORK = (
     "absolute values and on shuffled columns"
 )
 _MAX_LISTED = 8
+_SECOND_MOMENT_BYTES = 16  # per pair of dimensions, in float64: the sum and its decomposition
 
 
 def is_feature_array(value: Any) -> bool:
@@ -55,6 +57,8 @@ def check_features(features: Any, what: str = "the array") -> tuple[NDArray[np.f
     if isinstance(features, Tensor):
         features = _numpy_of_tensor(features, what)
     _check_matrix(features, what)
+    d = features.shape[1]
+    check_memory(_SECOND_MOMENT_BYTES * d**2, f"the second moments of {d} dimensions in {what}", "take fewer columns")
     rows = np.ascontiguousarray(features if features.dtype in (np.float32, np.float64) else _to_native_float(features))
     finite = np.isfinite(rows).all(1)
     if not finite.all():

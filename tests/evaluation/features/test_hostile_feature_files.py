@@ -57,7 +57,7 @@ def test_a_header_that_lies_is_one_sentence(text: str, tmp_path: Path) -> None:
 def test_of_several_arrays_only_headers_are_read_before_one_is_chosen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    np.savez_compressed(tmp_path / "a.npz", **{f"z{i}": Z for i in range(4)})
+    np.savez_compressed(tmp_path / "a.npz", z0=Z, z1=Z, z2=Z, z3=Z)
     monkeypatch.setattr(np.lib.format, "read_array", lambda *_, **__: pytest.fail("an array was unpacked"))
     with pytest.raises(InputError, match=r"several arrays that could be features, z0 \(12, 5\), z1 \(12, 5\), "):
         read_feature_file(tmp_path / "a.npz")
@@ -77,3 +77,18 @@ def test_narrow_floats_are_read_as_float32(kind: torch.dtype, tmp_path: Path) ->
     for content in (narrow, {"features": narrow}, [narrow[:6], narrow[6:]]):
         torch.save(content, tmp_path / "z.pt")
         np.testing.assert_array_equal(read_feature_file(tmp_path / "z.pt").features.rows, narrow.float().numpy())
+
+
+def test_wide_features_whose_moments_memory_does_not_hold_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save(torch.from_numpy(Z), tmp_path / "z.pt")
+    for n_bytes in (16 * 5**2 - 1, 16 * 5**2):
+        monkeypatch.setattr("maetheory.core.memory.available_memory", lambda n=n_bytes: n)
+        if n_bytes == 16 * 5**2:
+            assert read_feature_file(tmp_path / "z.pt").features.rows.shape == (12, 5)
+            return
+        with pytest.raises(
+            InputError, match=r"the second moments of 5 dimensions in .*z\.pt would take about 4e-07 GB"
+        ):
+            read_feature_file(tmp_path / "z.pt")

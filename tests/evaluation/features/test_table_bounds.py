@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -97,9 +98,12 @@ def test_parquet_reads_numbers_alone_and_as_many_as_memory_holds(
     parquet.write_table(pa.table({**columns, "text": ["x" * 1000] * 12}), tmp_path / "z.parquet")
     read = parquet.ParquetFile.read
     asked: list[list[str]] = []
-    monkeypatch.setattr(
-        parquet.ParquetFile, "read", lambda self, columns: asked.append(columns) or read(self, columns=columns)
-    )
+
+    def noted(file: Any, columns: list[str]) -> Any:
+        asked.append(columns)
+        return read(file, columns=columns)
+
+    monkeypatch.setattr(parquet.ParquetFile, "read", noted)
     monkeypatch.setattr("maetheory.core.memory.available_memory", lambda: 32 * 60)
     found = read_feature_file(tmp_path / "z.parquet")
     np.testing.assert_array_equal(found.features.rows, Z)
