@@ -34,7 +34,7 @@ def shared_graph(seed, n1=5, n2=4, n_images=4):
 def shared_worlds():
     """Graphs of shared images with Gaussian objects of two features, and constants that no default has."""
     found = []
-    for seed in range(6):
+    for seed in range(4):
         graph, rng = shared_graph(seed), np.random.default_rng([seed, 1])
         (n1, n2), d = graph.shape, 2
         h = rng.normal(size=(n1, d))
@@ -69,7 +69,7 @@ def worlds_of(slug):
         if set(theorem.objects) <= set(world):
             yield {name: value for name, value in world.items() if name in taken}
             yield {name: value for name, value in world.items() if name in ("graph", *theorem.objects)}
-    for number in (*range(5), *range(FIRST_HARD, FIRST_HARD + 8)):
+    for number in (*range(2), *range(FIRST_HARD, FIRST_HARD + 4)):
         yield draw_random_or_hard_world(theorem, number, np.random.default_rng(number)).all_objects()
     yield from [theorem.tight()] if theorem.tight else []
     yield from (theorem.broken() if theorem.broken else {}).values()
@@ -108,4 +108,4 @@ def test_sides_are_the_same_in_both_modes_on_every_world(slug):
             allowed = 1e-9 * max(abs(float(exact)), float(proved.scale), 1e-6) + getattr(value, "error", 0.0)
             assert abs(float(value) - float(exact)) <= allowed, (side, found, world, graph)
             compared += 1
-    assert compared >= 6
+    assert compared >= 4
