@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from maetheory.core import InputError, first_error_line, printable
 from maetheory.evaluation.features.table_bounds import (
     MAX_COLUMNS,
+    MAX_REPEATED_NAMES,
     check_column_names,
     check_parquet_size,
     check_text_size,
@@ -113,6 +114,8 @@ def _read_delimited(path: Path) -> pd.DataFrame:
             check_column_names(path, range(first.count(delimiter) + 1))
         cells = [cell.strip().strip('"') for cell in first.split(delimiter)]
         has_names = _counts_columns(cells) or not all(_is_number(cell, decimal) for cell in cells)
+        if has_names and len(cells) - len(set(cells)) > MAX_REPEATED_NAMES:  # pandas numbers them in quadratic time
+            raise InputError(f"{path} has more than {MAX_REPEATED_NAMES} columns with the name of another; rename them")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # columns of mixed types are text, and are left out
             return pd.read_csv(

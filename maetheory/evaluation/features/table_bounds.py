@@ -15,6 +15,7 @@ from maetheory.core.memory import check_memory
 from maetheory.data.array_files import MAX_ARRAY_BYTES
 
 MAX_COLUMNS = 65_536
+MAX_REPEATED_NAMES = 1000
 MAX_HEAD_LINES = 100
 MAX_HEAD_CHARACTERS = 2**24
 MAX_UNPACKED_RATIO = 200  # of text that is nearly all zeros; the most that gzip reaches is 1032

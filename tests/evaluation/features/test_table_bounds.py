@@ -130,3 +130,14 @@ def test_lists_of_parquet_that_are_no_rows_are_one_sentence(tmp_path: Path) -> N
     parquet.write_table(twice, tmp_path / "z.parquet")
     with pytest.raises(InputError, match="two columns of one name"):
         read_feature_file(tmp_path / "z.parquet")
+
+
+@pytest.mark.parametrize("n_most", [3, 4])
+def test_columns_of_one_name_are_few(n_most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "z.csv").write_text("f,f,f,f,f\n" + ROWS)
+    monkeypatch.setattr(feature_tables, "MAX_REPEATED_NAMES", n_most)
+    if n_most == 4:
+        assert read_feature_file(tmp_path / "z.csv").features.rows.shape == (12, 5)
+        return
+    with pytest.raises(InputError, match="more than 3 columns with the name of another"):
+        read_feature_file(tmp_path / "z.csv")
