@@ -56,7 +56,7 @@ def timm_definition_values(name: str, arguments: Any, source: str) -> dict[str, 
     found: dict[str, Any] = {
         "heads": _first_attribute(block, "num_heads"),
         "eps": _first_attribute(block, "eps"),
-        "final_eps": next((one.eps for one in last_norms if hasattr(one, "eps")), None),
+        "final_eps": next((one.eps for one in last_norms if one is not None and hasattr(one, "eps")), None),
         "activation": _mlp_activation(block),
         "block": BLOCKS.get(type(block).__name__, type(block).__name__),
         "norm_kind": "rms"
