@@ -59,7 +59,8 @@ def write_collapse_report(folder: Path, diagnoses: Sequence[Diagnosis]) -> list[
     make_folder(folder)
     remove_leftover_files(folder)
     earlier = any((folder / name).exists() for name in FILES)
-    with staging_folder(folder, "collapse") as stage:
+    python_texts = pd.option_context("mode.string_storage", "python")  # PyArrow's hold no path that is not UTF-8
+    with python_texts, staging_folder(folder, "collapse") as stage:
         results = _write_results(stage, diagnoses)
         if not earlier:
             results = _replace_report(folder, results)

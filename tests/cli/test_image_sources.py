@@ -108,7 +108,8 @@ def test_other_commands_say_at_the_end_how_images_were_read(tmp_path: Path, caps
     data = _put(tmp_path / "a", levels[:4]).parent
     _put(tmp_path / "b", levels[4:])
     capsys.readouterr()
-    assert run_command(["graph", "--kind", "exact", "--data", str(data), "--patch", "1", "--codes", "2", "--json"]) == 0
+    command = ["graph", "--kind", "exact", "--data", str(data), "--patch", "1", "--codes", "2", "--k", "1", "--json"]
+    assert run_command(command) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)
     notes = captured.err.splitlines()[-2:]

@@ -343,8 +343,10 @@ def test_the_largest_ratio_of_neighbours_is_never_used() -> None:
 
 def test_class_distances_refuse_what_overflows_and_what_is_not_there() -> None:
     labels = np.array([0, 0, 1, 1])
-    with pytest.raises(InputError, match="squares overflow"), np.errstate(all="ignore"):
-        class_distances([gaussian(4, 2) * 1e308], labels)
+    with pytest.raises(InputError, match="NaN or infinity"), np.errstate(all="ignore"):
+        class_distances([gaussian(4, 2) * np.inf], labels)
+    large, small = (class_distances([gaussian(4, 2) * size], labels) for size in (1e300, 1.0))  # squares do not fit
+    assert large.intra.value == pytest.approx(1e300 * small.intra.value, rel=1e-12)
     with pytest.raises(InputError, match="there are none"):
         class_distances([np.empty((0, 2))], np.empty(0, int))
     with pytest.raises(InputError, match="a row per label"):

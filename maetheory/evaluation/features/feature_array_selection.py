@@ -36,6 +36,7 @@ def arrays_of_tree(tree: Any, named: str | None = None) -> dict[str, NDArray[Any
 
     Examples
     --------
+    >>> import torch
     >>> sorted(arrays_of_tree({"features": torch.zeros(5, 3), "labels": torch.zeros(5)}))
     ['features']
     >>> arrays_of_tree({"fc.weight": torch.zeros(5, 3), "fc.bias": torch.zeros(5)})
