@@ -8,7 +8,7 @@ error bounds the loss of digits by squaring the spectrum. Where papers and libra
 Read `moments` and `conventions` first. Most of the room is a flat list of one file per metric or family of metrics:
 `effective_rank`, `ranks`, `cosines`, `coherence`, `uniformity`, `alignment`, `matrix_entropy`, `alpha_req`, `twonn`,
 `cka`, `lidar`, `augmentation_confusion` and `class_distances`. `validation` checks the input, `spectrum` computes
-singular values, `squaring_error` bounds the errors of metrics of moments, `nearest_neighbours` serves two metrics,
+singular values, `squaring_error` bounds the errors of metrics of moments, `nearest_neighbour_search` serves two,
 `uncertainty` gives jackknife and bootstrap intervals, and `baselines` gives the values that features without structure
 would have. `centred_moments` and `tile_buffers` are parts of `moments`, and `moment_metrics` lists the metrics that it
 suffices for.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from maetheory.metrics.nearest_neighbours import nearest_neighbours
+from maetheory.metrics.nearest_neighbour_search import nearest_neighbours
 from maetheory.metrics.validation import Floats, check_no_zero_rows, check_views, normalize_rows
 
 

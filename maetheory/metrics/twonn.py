@@ -8,7 +8,7 @@ import numpy as np
 
 from maetheory.core import InputError
 from maetheory.metrics.conventions import get_convention
-from maetheory.metrics.nearest_neighbours import nearest_neighbours
+from maetheory.metrics.nearest_neighbour_search import nearest_neighbours
 from maetheory.metrics.validation import check_features
 
 

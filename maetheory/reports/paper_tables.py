@@ -48,7 +48,9 @@ def paper_table(ledger: pd.DataFrame, table: str) -> pd.DataFrame:
         found = ledger[
             (ledger.experiment == name) & (ledger.cell == cell.method) & (ledger.metric == TASK_METRICS[cell.task])
         ]
-        rows += [start | ours for ours in _accuracy_cells(found)] or [start | {"ours": NOT_RUN} | _NO_RUN_DETAILS]
+        rows += [start | ours for ours in _own_accuracies_by_readout(found)] or [
+            start | {"ours": NOT_RUN} | _NO_RUN_DETAILS
+        ]
     return pd.DataFrame(rows)
 
 
@@ -98,7 +100,7 @@ def format_accuracy(records: pd.DataFrame) -> str:
     return f"{100 * records.value.iloc[0]:.1f} ± {100 * records.error.iloc[0]:.1f}"
 
 
-def _accuracy_cells(found: pd.DataFrame) -> list[dict[str, Any]]:
+def _own_accuracies_by_readout(found: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {"ours": format_accuracy(part), "readout": readout, **_run_details(part)}
         for readout, part in found.groupby("readout", sort=False)

@@ -14,7 +14,7 @@ from maetheory.metrics import Moments, bootstrap, class_distances, jackknife, me
 from maetheory.metrics.alpha_req import _fit_power_law
 from maetheory.metrics.centred_moments import CentredMoments
 from maetheory.metrics.matrix_entropy import spectral_entropy
-from maetheory.metrics.nearest_neighbours import distances_to, nearest_neighbours
+from maetheory.metrics.nearest_neighbour_search import distances_to, nearest_neighbours
 from maetheory.metrics.tile_buffers import TileBuffers
 from maetheory.metrics.uncertainty import jackknife_error
 from maetheory.metrics.validation import centre_rows, check_features, normalize_rows, rounding_floor

@@ -26,7 +26,7 @@ from maetheory.metrics import (
     matrix_entropy,
     twonn,
 )
-from maetheory.metrics.nearest_neighbours import nearest_neighbours
+from maetheory.metrics.nearest_neighbour_search import nearest_neighbours
 
 
 def gaussian(*shape, seed=0):

@@ -26,7 +26,7 @@ RENAME = (
 )
 
 
-def _tokens_with_axes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _cls_token_with_axes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return the cls token with the shape (1, 1, d), which these files keep as a vector."""
     return {name: value.reshape(1, 1, -1) if name == "cls_token" else value for name, value in tensors.items()}
 
@@ -54,7 +54,7 @@ OPEN_CLIP_DIALECTS: tuple[Dialect, ...] = (
         prefixes=("visual.", ""),
         rename=RENAME,
         unused=((r"proj", "the projection to the space of texts"),),
-        convert=_tokens_with_axes,
+        convert=_cls_token_with_axes,
         config_values=_activation,
         defaults={"eps": 1e-5, "activation": "gelu", "mean": CLIP_MEAN_STD[0], "std": CLIP_MEAN_STD[1]},
         recompute_sincos=False,

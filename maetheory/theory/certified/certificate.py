@@ -122,7 +122,7 @@ def certify(
         for array in (value, rounded[name]):
             if isinstance(array, np.ndarray) and array.dtype.kind == "f" and not np.isfinite(array).all():
                 return violated_by_non_finite(theorem, f"{name} holds a value that is not a finite number")
-    unverified = _evaluate_in_floats(theorem, sides, rounded)
+    unverified = _evaluate_float_assumptions(theorem, sides, rounded)
     eigenvector_cache: dict[str, Any] = {}
     bits = FIRST_BITS
     while True:
@@ -226,7 +226,9 @@ def _largest_size(function: Callable[..., Ball] | None, world: Mapping[str, Any]
     return ball_max([*known, *([] if function is None else [abs(call_with_named_objects(function, world))])])
 
 
-def _evaluate_in_floats(theorem: Theorem, sides: Sides, rounded: Mapping[str, Any]) -> dict[str, tuple[bool, str]]:
+def _evaluate_float_assumptions(
+    theorem: Theorem, sides: Sides, rounded: Mapping[str, Any]
+) -> dict[str, tuple[bool, str]]:
     """Float results of the assumptions that have no ball version."""
     functions = {name: function for name, function in theorem.assumptions.items() if name not in sides.assumptions}
     world = dict(rounded)
