@@ -30,8 +30,9 @@ def table(
         bool, typer.Option("--plan", help="Print instead how many more seeds each claim about accuracy needs.")
     ] = False,
     points: Annotated[
-        float, typer.Option(help="With --plan: half the width of the intervals wanted, in percentage points.")
-    ] = 1.0,
+        float | None,
+        typer.Option(help="With --plan: half the width of the intervals wanted, in percentage points; 1 by default."),
+    ] = None,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print Markdown, as --into writes it, instead of tables for a terminal.")
     ] = False,
@@ -52,6 +53,10 @@ def table(
     )
     from maetheory.reports.results_text import results_text
 
+    if points is not None and not plan:
+        raise InputError("--points is of the plan; add --plan, or leave it out")
+    if plan and (into is not None or as_markdown):
+        raise InputError("--plan prints a plan and writes no tables; leave out --into and --markdown")
     with hold_output_folder(published if add else None):
         for run in add or ():
             publish_ledger(run, published)
@@ -62,15 +67,16 @@ def table(
             "or publish a run of reproduce with --add"
         )
     if plan:
-        needs = seed_plan(ledger, points / 100)
-        rows = json.loads(needs.to_json(orient="records"))
-        return print_result({"half_width": points, "plan": rows}, as_json, lambda: seed_plan_text(needs, points / 100))
+        half_width = 1.0 if points is None else points
+        needs = seed_plan(ledger, half_width / 100)
+        document = {"half_width": half_width, "plan": json.loads(needs.to_json(orient="records"))}
+        return print_result(document, as_json, lambda: seed_plan_text(needs, half_width / 100))
     block = markdown_block(ledger)
     if into is not None:
         replace_marked_block(into, block)
     frames = {name: paper_table(ledger, name) for name in TABLES}
     frames |= {"ours": own_results_table(ledger), "verdicts": claim_verdicts(ledger)}
-    document = {name: json.loads(frame.to_json(orient="records")) for name, frame in frames.items()}
+    tables = {name: json.loads(frame.to_json(orient="records")) for name, frame in frames.items()}
     if as_markdown or into is not None:
-        return print_result(document, as_json, lambda: block)
-    return print_result(document, as_json, lambda: results_text(ledger, **terminal_options()))
+        return print_result(tables, as_json, lambda: block)
+    return print_result(tables, as_json, lambda: results_text(ledger, **terminal_options()))

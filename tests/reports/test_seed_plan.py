@@ -91,3 +91,15 @@ def test_the_command_prints_the_plan(tmp_path: Path, capsys: pytest.CaptureFixtu
         assert "must lie between 0 and 100 points" in capsys.readouterr().err
     assert run_command(["table", "--plan", "--points", "0.0001", "--json"]) == 0
     assert all(one["what_limits"] for one in json.loads(capsys.readouterr().out)["plan"])
+
+
+def test_options_that_a_plan_or_a_table_has_not_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.md"
+    for words, sentence in (
+        (["--points", "2"], "--points is of the plan"),
+        (["--plan", "--into", str(page)], "--plan prints a plan"),
+        (["--plan", "--markdown"], "--plan prints a plan"),
+    ):
+        assert run_command(["table", *words]) == 2
+        assert sentence in capsys.readouterr().err
+    assert not page.exists()
