@@ -37,6 +37,9 @@ YARDSTICKS: Mapping[str, str] = {
     "one vector dominates": "share of the largest direction, against one half",
 }
 """Question -> the number that decides it and what it is compared with."""
+ONE_DIMENSION = (
+    "Features of one dimension have one direction whatever they are, so that nothing can be said of collapse."
+)
 COLLAPSE_QUESTIONS = ("complete collapse", "dimensional collapse")  # those whose "yes" is called collapsed
 
 
@@ -124,6 +127,8 @@ def assess_yardsticks(table: pd.DataFrame) -> tuple[Finding, ...]:
         records: dict[str, Mapping[Any, Any]] = {str(name): row.to_dict() for name, row in first.iterrows()}
         layer = rows.layer.iloc[0]
         for question, (answer, sentence) in _answers(records):
+            if (rows.d == 1).all():
+                answer, sentence = Answer.UNDECIDED, ONE_DIMENSION
             findings.append(Finding(str(readout), layer, question, answer, sentence, _number(question, records)))
     return tuple(findings)
 

@@ -74,3 +74,13 @@ def test_a_rank_is_extrapolated_with_many_rows_or_by_little(n: int, limit: float
     found: Any = without_unreliable_extrapolation(clip_interval(estimate, spec, D), spec, n, D)
     assert np.isfinite(found.limit) == kept
     assert (found.no_limit == "") == kept
+
+
+def test_features_of_one_dimension_have_not_collapsed_and_two_equal_columns_have() -> None:
+    column = np.random.default_rng(0).random((80, 1)) + 0.1
+    one = assess_yardsticks(collapse_report(column, full=True))
+    assert {finding.question for finding in one} >= {"complete collapse", "dimensional collapse"}
+    assert {str(finding.answer) for finding in one} == {"undecided"}
+    assert all("one dimension" in finding.sentence for finding in one)
+    twice = assess_collapse(collapse_report(np.hstack([column, column]), full=True))
+    assert "yes" in {str(finding.answer) for finding in twice}
