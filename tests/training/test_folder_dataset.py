@@ -120,6 +120,9 @@ def test_closing_ends_the_processes(noisy: Path) -> None:
         next(batches)
 
 
+@pytest.mark.filterwarnings(  # the news of the death may arrive while torch's own destructor joins the worker
+    "ignore:Exception ignored in.*_MultiProcessingDataLoaderIter:pytest.PytestUnraisableExceptionWarning"
+)
 def test_workers_ignore_stop_signals_and_a_killed_one_is_named(noisy: Path) -> None:
     stream = FolderStream(noisy, size=8, workers=1)
     with closing(folder_batches(stream, requests(1000), 5, CPU)) as batches:
