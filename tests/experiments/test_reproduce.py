@@ -89,6 +89,7 @@ def test_models_stay_as_they_were_trained(done: Reproduction, tmp_path: Path) ->
     assert (out / "ledger.jsonl").read_bytes() == (done.page.parent / "ledger.jsonl").read_bytes()
 
 
+@pytest.mark.slow
 def test_fine_tuned_afterwards_and_once(done: Reproduction, tmp_path: Path) -> None:
     """The models that are there are fine-tuned, with their own seeds, and nothing is done twice."""
     out = tmp_path / "run"

@@ -199,6 +199,7 @@ def test_gradient_accumulation_is_one_large_batch(tmp_path: Path, digits: ImageS
         torch.testing.assert_close(one[name], four[name], atol=2e-4, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_learns_more_than_the_mean_image(tmp_path: Path) -> None:
     digits = load_images("digits")
