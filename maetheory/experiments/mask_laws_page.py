@@ -23,14 +23,11 @@ from maetheory.reports import Section, write_page
 
 def present_mask_laws(measured: MeasuredExperiment) -> Presentation:
     """Score the mask laws, unless an earlier call did, and plot each score against the measured accuracies."""
-    from matplotlib import pyplot as plt
-
     scores = _load_or_compute_scores(measured)
     correlations = score_correlations(scores, measured.ledger)
     frame = figures.score_against_accuracy(scores, measured.ledger, correlations)
     with figures.paper_style():
-        figure = plt.figure(figsize=figures.SCORE_SIZE, layout="constrained")
-        figures.draw_score_against_accuracy(figures.score_axes(figure), frame)
+        figure = figures.plot("score_against_accuracy", frame)
         drawn = figures.save_figure(figure, frame, measured.figures, "score_against_accuracy")
     with atomic_write(measured.figures / "score_correlations.csv") as part:
         correlations.to_csv(part, index=False, float_format="%.4g")

@@ -27,6 +27,7 @@ from maetheory.reports import (
     write_page,
 )
 from maetheory.reports.claims import looks_sentence
+from maetheory.reports.markdown_block import verdict_table
 from maetheory.reports.tables import TASK_METRICS
 from maetheory.training.logbook import read_log
 
@@ -69,14 +70,9 @@ def _draw_figures(
     names = [cell.name for cell in _trained_cells(measured)]
     with figures.paper_style():
         frame = figures.log_spectra(features)
-        figure, axes = plt.subplots(1, 2, figsize=(6.5, 3), layout="constrained")
-        figures.draw_log_spectra(list(axes), frame)
-        drawn += figures.save_figure(figure, frame, folder, "log_singular_values")
+        drawn += figures.save_figure(figures.plot("log_singular_values", frame), frame, folder, "log_singular_values")
         frame = figures.effective_ranks(features)
-        bars = len(features)
-        figure, axes = plt.subplots(1, 2, figsize=(2.3 + 0.9 * bars, 3), layout="constrained", width_ratios=[bars, 3])
-        figures.draw_effective_ranks(list(axes), frame)
-        drawn += figures.save_figure(figure, frame, folder, "effective_rank")
+        drawn += figures.save_figure(figures.plot("effective_rank", frame), frame, folder, "effective_rank")
         frame = figures.training_curves(logs)
         figure, ax = plt.subplots(figsize=(4, 3))
         figures.draw_training_curves(ax, frame)
@@ -150,14 +146,6 @@ def _metric_table(ledger: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).fillna("–")
 
 
-def _verdict_table(ledger: pd.DataFrame) -> pd.DataFrame:
-    table = claim_verdicts(ledger)
-    table["difference"] = [
-        f"{row.difference:+.2f} ± {row.error:.2g}" if np.isfinite(row.error) else "–" for row in table.itertuples()
-    ]
-    return table[["claim", "readout", "difference", "rule", "verdict"]]
-
-
 def _probe_recipes(ledger: pd.DataFrame) -> str:
     """Return one sentence for each task of the paper: its recipe here."""
     first = ledger.drop_duplicates("metric").set_index("metric").recipe
@@ -223,9 +211,9 @@ def _write_html_report(
         ),
         Section(
             "Verdicts",
-            "Difference of means over seeds, paired by seed and test image; percentage points for accuracies. "
+            "Difference of means over seeds, paired by seed and test image. "
             f"{looks_sentence()} Confirmed: the whole interval is above 0; refuted: below 0.",
-            tables=[_verdict_table(ledger)],
+            tables=[verdict_table(claim_verdicts(ledger)).drop(columns="preset")],
         ),
         Section(
             "All metrics",

@@ -83,17 +83,11 @@ def redraw_effective_ranks(published: Path, name: str) -> None:
     name : str
         Name of the experiment; the ledger of ``NAME-untrained`` holds the untrained networks.
     """
-    from matplotlib import pyplot as plt
-
     ledger = read_published_ledgers(published)
     here = ledger[(ledger.experiment == f"{name}-untrained") & (ledger.cell == HUGGING_FACE.name)]
     ranks = here[(here.metric == "effective_rank") & (here.readout == "cls")].sort_values("seed").value
     frame = with_normal_initialisation(pd.read_csv(published / name / "effective_rank.csv"), list(ranks))
-    bars = frame[frame.source == "ours"].objective.nunique()
-    with figures.paper_style():
-        figure, axes = plt.subplots(1, 2, figsize=(2.3 + 0.9 * bars, 3), layout="constrained", width_ratios=[bars, 3])
-        figures.draw_effective_ranks(list(axes), frame)
-        figures.save_figure(figure, frame, published / name, "effective_rank")
+    figures.plot("effective_rank", frame, out=published / name)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
