@@ -222,10 +222,8 @@ def _first_kind_error(
     contents: CheckpointContents, states: Sequence[State], kinds: Sequence[ContentKind]
 ) -> InputError | None:
     """Return the error of the first state dict that is of one of the kinds."""
-    found = (kind for state in states for kind in kinds if kind.fits(state))
-    for kind in found:
-        return InputError(f"{contents.path} holds {kind.holds}{_base_model(contents)}; {kind.remedy}")
-    return None
+    kind = next((kind for state in states for kind in kinds if kind.fits(state)), None)
+    return kind and InputError(f"{contents.path} holds {kind.holds}{_base_model(contents)}; {kind.remedy}")
 
 
 def _base_model(contents: CheckpointContents) -> str:
