@@ -12,21 +12,14 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-import numpy as np
 
 from generators.claims import LATEX
-from maetheory.theory import THEOREMS, Theorem, Verdict
+from maetheory.figures import plot
+from maetheory.theory import THEOREMS, Theorem
 from maetheory.theory.survey import BROKEN, TIGHT, TheoremSurvey, survey
 
 REPOSITORY = Path(__file__).parents[2]
 RANDOM_WORLDS = 20
-COLOURS = {
-    Verdict.HOLDS: "#1f5fa8",
-    Verdict.TIGHT: "#2e8b57",
-    Verdict.VACUOUS: "#b0a060",
-    Verdict.UNDECIDED: "#999999",
-    Verdict.VIOLATED: "#c0392b",
-}
 INTRODUCTION = """# Statements
 
 Every statement is a function of a finite world: a mask graph, features, a decoder, labels. `maetheory check NAME`
@@ -83,7 +76,7 @@ def _page(one: TheoremSurvey) -> str:
     parts += ["On the worlds it is checked on", "------------------------------", ""]
     counts = ", ".join(f"{n} {verdict}" for verdict, n in one.counts.items() if n)
     parts += [f"{len(one.checks)} worlds: {counts}.", "", f".. image:: {theorem.slug}.svg"]
-    parts += ["   :alt: left side against right side on every world, with the line of equality", ""]
+    parts += ["   :alt: left side against right side on every world; on the shaded side the claim is false", ""]
     parts += _examples(one)
     source = Path(inspect.getsourcefile(_module(theorem)) or "").relative_to(REPOSITORY)
     parts += ["Code", "----", "", f".. literalinclude:: /../{source.as_posix()}", "   :language: python", ""]
@@ -128,20 +121,7 @@ def _escape(text: str) -> str:
 
 
 def _draw_sides(one: TheoremSurvey, path: Path) -> None:
-    figure, axis = plt.subplots(figsize=(4.6, 3.6), layout="constrained")
-    seen = [(record.check.lhs.value, record.check.rhs.value, record.check.verdict) for record in one.applicable]
-    finite = [(x, y, verdict) for x, y, verdict in seen if np.isfinite([x, y]).all()]
-    for verdict, colour in COLOURS.items():
-        points = np.array([(x, y) for x, y, found in finite if found is verdict])
-        if len(points):
-            axis.plot(points[:, 1], points[:, 0], "o", markersize=4, alpha=0.7, color=colour, label=verdict.value)
-    if finite:
-        values = [value for x, y, _ in finite for value in (x, y)]
-        ends = [min(values), max(values)]
-        axis.plot(ends, ends, color="#555555", linewidth=1, linestyle="--", label="equality")
-        axis.legend(fontsize=8)
-    axis.set_xlabel("right side")
-    axis.set_ylabel("left side")
+    figure = plot("statement_sides", one)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 

@@ -7,6 +7,7 @@ build on each other. Read `style` and `axes` first (colours, saving, shared tick
 - Finite worlds, listed by name in `theory_figures`: `mask_graph`, `mask_ratio`, `sampled_graph`, `slack_and_tightness`,
   `uniformity_weight`, `trained_spectrum`, `downstream_bounds`, `downstream_through_training` and
   `bounds_through_training`; `toy_runs` trains for two of them, `feature_kinds` names what two of them compare.
+  `statement_sides` draws one statement on every world.
 - Experiments: `spectra`, `effective_rank_through_training`, `tsne`, `uniformity_sweep` and `score_against_accuracy`.
 - Images against the mask ratio: `image_mask_ratio`, whose table is made by `mask_ratio_distances`, `mask_ratio_graphs`
   and `mask_ratio_table`, and whose panels are `masked_images` and `image_mask_ratio_panels`.

@@ -23,11 +23,14 @@ from maetheory.figures.collapse import (
 from maetheory.figures.effective_rank_through_training import draw_training_curves, training_curves
 from maetheory.figures.image_mask_ratio import image_statistics_by_mask_ratio
 from maetheory.figures.image_mask_ratio_panels import FIGURE_SIZE, PANEL_GRID, draw_image_statistics_by_mask_ratio
+from maetheory.figures.initialisation import MEASURES, draw_initialisation, initialisation
 from maetheory.figures.masked_images import draw_masked_images, masked_images, masked_pair
 from maetheory.figures.score_against_accuracy import FIGURE_SIZE as SCORE_SIZE
 from maetheory.figures.score_against_accuracy import draw_score_against_accuracy, score_against_accuracy, score_axes
 from maetheory.figures.spectra import OURS, draw_effective_ranks, draw_log_spectra, effective_ranks, log_spectra
+from maetheory.figures.statement_sides import draw_statement_sides, statement_sides
 from maetheory.figures.style import paper_style, save_figure
+from maetheory.figures.training_length import draw_training_length
 from maetheory.figures.tsne import draw_tsne, tsne_embedding
 from maetheory.figures.uniformity_sweep import draw_uniformity_sweep, uniformity_sweep
 
@@ -66,12 +69,14 @@ def plot(name: str, *data: Any, out: str | Path | None = None, **options: Any) -
           "U-SimMIM") to one array of features (N, d) per seed. Figures 1(c) and 1(b), beside the paper's.
         - ``"feature_scatter"``: mapping from objective to features (N, d), and labels (N,).
         - ``"effective_rank_through_training"``: mapping from objective to one log (list of records) per seed.
-        - ``"uniformity_sweep"``: a ledger of `read_published_ledgers`.
+        - ``"uniformity_sweep"``, ``"initialisation"``: a ledger of `read_published_ledgers`.
+        - ``"training_length"``: the table of `maetheory.reports.training_length_table`.
         - ``"score_against_accuracy"``: scores of mask laws, ledger and correlations.
         - ``"image_mask_ratio"``: training and test images, and the side of a patch.
         - ``"masked_images"``, ``"masked_pair"``: images, side of a patch, and a NumPy generator.
         - ``"feature_spectra"``, ``"effective_rank_by_layer"``, ``"effective_rank_by_sample_size"``: mapping from the
           name of a checkpoint to ``spectra``, ``table`` or ``growth`` of its `CollapseMeasurements`.
+        - ``"statement_sides"``: a statement, by name, by number of the paper, or one of your own.
         - ``"mask_graph"``, ``"mask_ratio"``, ``"sampled_graph"``, ``"slack_and_tightness"``, ``"uniformity_weight"``,
           ``"downstream_bounds"``, ``"trained_spectrum"``, ``"bounds_through_training"``,
           ``"downstream_through_training"``: no data; the first six take seconds and the last three train.
@@ -189,6 +194,14 @@ DATA_FIGURES: Mapping[str, DataFigure] = {
         training_curves, lambda figure, axes, frame: draw_training_curves(axes.flat[0], frame), _grid(1, 1, (4.0, 3.0))
     ),
     "uniformity_sweep": DataFigure(uniformity_sweep, _draw_sweep, _grid(2, 2, (6.5, 5.4))),
+    "initialisation": DataFigure(
+        initialisation, _flat(draw_initialisation), _grid(1, len(MEASURES), (2.4 * len(MEASURES), 3.0))
+    ),
+    "training_length": DataFigure(
+        lambda table: table,
+        lambda figure, axes, frame: draw_training_length(axes, frame),
+        lambda frame: ((n := len(frame.groupby(["metric", "readout"])), 2), (6.5, 2.0 * n), {"sharex": True}),
+    ),
     "score_against_accuracy": DataFigure(
         score_against_accuracy,
         lambda figure, axes, frame: draw_score_against_accuracy(score_axes(figure), frame),
@@ -217,6 +230,9 @@ DATA_FIGURES: Mapping[str, DataFigure] = {
     ),
     "effective_rank_by_sample_size": DataFigure(
         effective_rank_by_sample_size, _flat(draw_effective_rank_by_sample_size), _panel_rows(lambda frame: 1)
+    ),
+    "statement_sides": DataFigure(
+        statement_sides, lambda figure, axes, frame: draw_statement_sides(axes.flat[0], frame), _grid(1, 1, (4.2, 3.8))
     ),
 }
 """Figures of given data, by name; those of `THEORY_FIGURES` need none."""
