@@ -16,6 +16,7 @@ from itertools import islice
 import numpy as np
 
 from maetheory.core import InputError, Progress, generator, no_progress
+from maetheory.theory.exact_worlds import FIRST_EXACT, exact_world
 from maetheory.theory.hard_worlds import draw_random_or_hard_world, search_number
 from maetheory.theory.small_worlds import SmallWorld, complexity, coordinates, simplifications, with_coordinates
 from maetheory.theory.theorem import Check, Theorem, Verdict
@@ -36,7 +37,8 @@ class SearchedWorld:
     slug : str
     seed, number : int
         ``replay(theorem, seed=seed, number=number, descend=descended)`` returns the same world before shrinking;
-        numbers from a million on are worlds of :mod:`~maetheory.theory.hard_worlds`.
+        numbers from a million on are worlds of :mod:`~maetheory.theory.hard_worlds`, and from two million on of
+        :mod:`~maetheory.theory.exact_worlds`.
     world : SmallWorld
         ``world.all_objects()`` returns the objects for :func:`check`.
     check : Check
@@ -236,10 +238,17 @@ class SideError(RuntimeError):
         )
 
 
+def draw_numbered_world(theorem: Theorem, seed: int, number: int) -> SmallWorld:
+    """Return the world of a search with this seed and number, before the theorem's `conform`."""
+    if number >= FIRST_EXACT:
+        return exact_world(theorem, number - FIRST_EXACT)
+    return draw_random_or_hard_world(theorem, number, generator(seed, theorem.slug, number))
+
+
 def _draw_searched_world(
     theorem: Theorem, seed: int, number: int, reasons: Counter[str] | None = None
 ) -> SearchedWorld | None:
-    world = draw_random_or_hard_world(theorem, number, generator(seed, theorem.slug, number))
+    world = draw_numbered_world(theorem, seed, number)
     return _check_at(theorem, SearchedWorld(theorem.slug, seed, number, world, _PLACEHOLDER_CHECK), world, reasons)
 
 

@@ -114,7 +114,7 @@ def draw_generic_world(
         for axis in shapes[name]:
             sizes.setdefault(axis, int(rng.integers(1, 4)))
         objects[name] = _draw_array(tuple(sizes[axis] for axis in shapes[name]), rng)
-    return replace(world, objects=_relate_objects(objects, world.law, rng))
+    return replace(world, objects=relate_objects(objects, world.law, rng))
 
 
 def _draw_law(rng: np.random.Generator) -> SmallWorld:
@@ -144,7 +144,7 @@ def _draw_array(shape: tuple[int, ...], rng: np.random.Generator) -> Any:
     return rng.normal(size=shape) * (1.0 if kind == 2 else 10 ** rng.uniform(-2, 2))
 
 
-def _relate_objects(objects: dict[str, Any], law: np.ndarray | None, rng: np.random.Generator) -> dict[str, Any]:
+def relate_objects(objects: dict[str, Any], law: np.ndarray | None, rng: np.random.Generator) -> dict[str, Any]:
     """Sometimes make h linear in the features, the targets the conditional mean of h, and ε zero."""
     if {"features", "h"} <= set(objects) and rng.random() < 0.5:
         objects["h"] = objects["features"] @ rng.normal(size=(objects["features"].shape[1], objects["h"].shape[1]))
@@ -235,12 +235,12 @@ def _axis_sizes(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]]) -> dic
 
 def drop_index(world: SmallWorld, shapes: Mapping[str, tuple[str, ...]], axis: str, index: int) -> SmallWorld:
     """Remove one image, view, target or column, and then every node that has no mass left."""
-    objects = {
-        name: np.delete(value, index, shapes[name].index(axis))
-        if isinstance(value, np.ndarray) and axis in shapes.get(name, ())
-        else value
-        for name, value in world.objects.items()
-    }
+    objects = dict(world.objects)
+    for name, value in world.objects.items():
+        if isinstance(value, np.ndarray):
+            places = [place for place, one in enumerate(shapes.get(name, ())) if one == axis]
+            for place in places:  # two where rows and columns stand for the same nodes
+                objects[name] = np.delete(objects[name], index, place)
     if world.law is None or axis not in ("images", "N1", "N2"):
         return replace(world, objects=objects)
     where = ("images", "N1", "N2").index(axis)

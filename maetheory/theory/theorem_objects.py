@@ -53,7 +53,8 @@ def as_array_of_shape(name: str, value: Any, shape: tuple[str, ...], sizes: dict
     if not shape:
         return _positive(name, array)
     known = [str(sizes[axis][0]) if axis in sizes else axis for axis in shape]
-    if array.ndim != len(shape) or any(axis in sizes and sizes[axis][0] != n for axis, n in zip(shape, array.shape)):
+    own = {**dict(zip(reversed(shape), reversed(array.shape))), **{axis: n for axis, (n, _) in sizes.items()}}
+    if array.ndim != len(shape) or any(own[axis] != n for axis, n in zip(shape, array.shape)):
         raise InputError(
             f"{name} must have shape ({', '.join(shape)}) = ({', '.join(known)}), but its shape is {array.shape}"
         )
