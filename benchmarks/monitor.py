@@ -48,7 +48,7 @@ class Turns:
         self.watched = period % 4 in (0, 1)
         self.monitor.detach()
         if self.watched:
-            self.monitor.attach(seen.model).step = seen.step
+            self.monitor.attach(seen.model, step=seen.step)
         self.begun = process_time()
 
 

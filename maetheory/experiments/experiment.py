@@ -84,11 +84,12 @@ class Experiment:
     def with_epochs(self, epochs: int) -> Experiment:
         """Return the experiment with another number of epochs; warm-up is a tenth of it, or less if it was less."""
         return replace(
-            self, cells=tuple(replace(cell, recipe=_recipe_with_epochs(cell.recipe, epochs)) for cell in self.cells)
+            self, cells=tuple(replace(cell, recipe=recipe_with_epochs(cell.recipe, epochs)) for cell in self.cells)
         )
 
 
-def _recipe_with_epochs(recipe: TrainConfig, epochs: int) -> TrainConfig:
+def recipe_with_epochs(recipe: TrainConfig, epochs: int) -> TrainConfig:
+    """Return a recipe with another number of epochs; warm-up is a tenth of it, or less if it was less."""
     if epochs == recipe.epochs:
         return recipe
     return replace(recipe, epochs=epochs, warmup_epochs=min(epochs / 10, recipe.warmup_epochs))

@@ -18,7 +18,8 @@ from maetheory.experiments.mask_law_scores import (
     seed_agreement,
 )
 from maetheory.experiments.presentation import MeasuredExperiment, Presentation
-from maetheory.reports import Section, write_page
+from maetheory.figures.descriptions import describe_score_against_accuracy
+from maetheory.reports import Picture, Section, Statement, Table, write_page
 
 
 def present_mask_laws(measured: MeasuredExperiment) -> Presentation:
@@ -32,7 +33,12 @@ def present_mask_laws(measured: MeasuredExperiment) -> Presentation:
     with atomic_write(measured.figures / "score_correlations.csv") as part:
         correlations.to_csv(part, index=False, float_format="%.4g")
     sentence = summary_sentence(correlations, measured.ledger)
-    page = _write_html_report(measured, scores, correlations, drawn[1], sentence)
+    picture = Picture(
+        next(path for path in drawn if path.suffix == ".svg"),
+        describe_score_against_accuracy(frame),
+        "Scores of mask laws against linear-probe accuracy.",
+    )
+    page = _write_html_report(measured, scores, correlations, picture, sentence)
     return Presentation(page, (*drawn, measured.figures / "score_correlations.csv"), sentence)
 
 
@@ -88,12 +94,12 @@ def _load_or_compute_scores(measured: MeasuredExperiment) -> pd.DataFrame:
 
 
 def _write_html_report(
-    measured: MeasuredExperiment, scores: pd.DataFrame, correlations: pd.DataFrame, picture: Path, sentence: str
+    measured: MeasuredExperiment, scores: pd.DataFrame, correlations: pd.DataFrame, picture: Picture, sentence: str
 ) -> Path:
     seeds = ", ".join(map(str, measured.experiment.seeds))
     lead = (
         f"{len(measured.training_images)} training and {len(measured.test)} test images of {measured.test.name}; seeds "
-        f"{seeds}; {sentence}"
+        f"{seeds}."
     )
     sections = [
         Section(
@@ -103,15 +109,20 @@ def _write_html_report(
             "and the mask law only, except the reconstruction loss, which uses the model. The direction of each score "
             "was stated before accuracies were measured. ρ is Spearman's correlation with the mean over seeds; its "
             "95 % interval is not corrected for the number of scores.",
-            [(picture, "each score of a mask law against linear-probe accuracy")],
+            [picture],
         ),
         Section(
             "Rank correlations",
             "p_adjusted is corrected for all rows of this table by permuting laws; partial controls for the mask "
             "ratio; least_seed and most_seed are the extremes of ρ over single seeds.",
-            tables=[correlations.round(3)],
+            tables=[Table(correlations.round(3), "Rank correlations of scores with accuracy.")],
         ),
-        Section("All scores with intervals", "", tables=[scores.drop(columns="why").round(4)]),
+        Section(
+            "All scores",
+            tables=[Table(scores.drop(columns="why").round(4), "Scores of each mask law, with their intervals.")],
+        ),
     ]
     about = {"experiment": {cell.name: cell.recipe.to_dict() for cell in measured.experiment.cells}, **provenance()}
-    return write_page(measured.out / "report.html", f"maetheory: {measured.experiment.name}", lead, sections, about)
+    title = f"maetheory: {measured.experiment.name}"
+    reading = [Statement("Scores of mask laws.", f"{sentence[0].upper()}{sentence[1:]}")]
+    return write_page(measured.out / "report.html", title, lead, sections, about, reading=reading)

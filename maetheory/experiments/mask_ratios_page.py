@@ -13,8 +13,9 @@ from maetheory.experiments.experiment import Cell
 from maetheory.experiments.models import load_cell_model_on_device
 from maetheory.experiments.presentation import MeasuredExperiment, Presentation
 from maetheory.figures import image_statistics_by_mask_ratio, masked_pair
+from maetheory.figures.descriptions import describe_image_statistics, describe_masked_images
 from maetheory.figures.mask_ratio_table import accuracy_rows
-from maetheory.reports import Section, write_page
+from maetheory.reports import Picture, Section, Statement, Table, write_page
 from maetheory.reports.mask_ratio import mask_ratio_summary, mask_ratio_table, write_mask_ratio_figures
 
 FEATURE_RATIO = 0.75  # distances use the features of the model trained nearest to MAE's own mask ratio
@@ -30,20 +31,24 @@ def present_mask_ratios(measured: MeasuredExperiment) -> Presentation:
     pair = masked_pair(measured.test, patch, generator(seed, "masked pair"))
     drawn = write_mask_ratio_figures(measured.figures, frame, pair)
     sentence = mask_ratio_summary(frame)
-    return Presentation(_write_html_report(measured, cell, frame, drawn, sentence), tuple(drawn), sentence)
+    return Presentation(_write_html_report(measured, cell, frame, pair, drawn, sentence), tuple(drawn), sentence)
 
 
 def _write_html_report(
-    measured: MeasuredExperiment, cell: Cell, frame: pd.DataFrame, drawn: Sequence[Path], sentence: str
+    measured: MeasuredExperiment,
+    cell: Cell,
+    frame: pd.DataFrame,
+    pair: pd.DataFrame,
+    drawn: Sequence[Path],
+    sentence: str,
 ) -> Path:
-    pictures = {path.stem: path for path in drawn if path.suffix == ".png"}
+    pictures = {path.stem: path for path in drawn if path.suffix == ".svg"}
     seeds = ", ".join(map(str, measured.experiment.seeds))
     lead = (
         f"{len(measured.training_images)} training and {len(measured.test)} test images of {measured.test.name}; "
-        f"{cell.recipe.epochs} epochs at each ratio; seeds {seeds}. {sentence}"
+        f"{cell.recipe.epochs} epochs at each ratio; seeds {seeds}."
     )
     sections = [
-        Section("Two images of one class", "Under the same masks.", [(pictures["masked_pair"], "masked images")]),
         Section(
             "Against the mask ratio",
             "Distances are L2: of pixels in [0, 1], either visible under one shared mask, or under one mask per image "
@@ -52,9 +57,27 @@ def _write_html_report(
             "kernel graphs two standard errors over masks, with the images fixed. Open markers are UNDECIDED. Mask "
             "graphs keep positions: each mask has its own graph, and values are means over masks. α of kernel graphs "
             "is the error of a vote among the views of other images, which is at least the Bayes error.",
-            [(pictures["image_mask_ratio"], "distances, graphs and accuracy against the mask ratio")],
+            [
+                Picture(
+                    pictures["image_mask_ratio"],
+                    describe_image_statistics(frame),
+                    "Distances, accuracy and statistics of mask graphs against the mask ratio.",
+                )
+            ],
+            [Table(mask_ratio_table(frame), "Value [low, high]; a question mark means UNDECIDED.")],
         ),
-        Section("Table", "Value [low, high]; a question mark means UNDECIDED.", tables=[mask_ratio_table(frame)]),
+        Section(
+            "Two images of one class",
+            pictures=[
+                Picture(
+                    pictures["masked_pair"],
+                    describe_masked_images(pair),
+                    "Two images under the same masks, of which each hides more patches than the one before.",
+                )
+            ],
+        ),
     ]
     about = {"experiment": cell.recipe.to_dict(), **provenance()}
-    return write_page(measured.out / "report.html", f"maetheory: {measured.experiment.name}", lead, sections, about)
+    title = f"maetheory: {measured.experiment.name}"
+    reading = [Statement("Mask ratio.", sentence)]
+    return write_page(measured.out / "report.html", title, lead, sections, about, reading=reading)

@@ -16,9 +16,18 @@ from maetheory.evaluation import encode
 from maetheory.experiments.experiment import Cell
 from maetheory.experiments.models import load_cell_model_on_device, run_folder
 from maetheory.experiments.presentation import MeasuredExperiment, Presentation
+from maetheory.figures.descriptions import (
+    describe_effective_ranks,
+    describe_log_spectra,
+    describe_training_curves,
+    describe_tsne,
+)
 from maetheory.figures.tsne import class_separation
 from maetheory.reports import (
+    Picture,
     Section,
+    Statement,
+    Table,
     accuracy_table,
     claim_verdicts,
     format_mean_and_std,
@@ -31,6 +40,14 @@ from maetheory.reports.markdown_block import verdict_table
 from maetheory.reports.tables import TASK_METRICS
 from maetheory.training.logbook import read_log
 
+_CAPTIONS = {
+    "effective_rank": "Effective rank of this run (bars: means, points: seeds) and the paper's Figure 1(c).",
+    "log_singular_values": "Singular values of this run (shaded: range over seeds) and the paper's Figure 1(b).",
+    "effective_rank_through_training": "Effective rank by epoch; thin lines are seeds, thick ones their mean.",
+    "feature_scatter": "t-SNE of the test features of the first seed, coloured by class.",
+}
+"""Name of a figure -> its caption."""
+
 
 def present_objectives(measured: MeasuredExperiment) -> Presentation:
     """Draw the figures of a comparison of objectives and write its page."""
@@ -41,9 +58,14 @@ def present_objectives(measured: MeasuredExperiment) -> Presentation:
         ]
         for cell in _trained_cells(measured)
     }
-    drawn, separation = _draw_figures(features, logs, measured)
+    drawn, descriptions, separation = _draw_figures(features, logs, measured)
     sentence = summary_sentence(measured.ledger)
-    return Presentation(_write_html_report(measured, drawn, sentence, separation), tuple(drawn), sentence)
+    pictures = {
+        path.stem: Picture(path, descriptions[path.stem], _CAPTIONS[path.stem])
+        for path in drawn
+        if path.suffix == ".svg"
+    }
+    return Presentation(_write_html_report(measured, pictures, sentence, separation), tuple(drawn), sentence)
 
 
 def _trained_cells(measured: MeasuredExperiment) -> list[Cell]:
@@ -62,21 +84,24 @@ def _cls_features_by_cell(measured: MeasuredExperiment) -> dict[str, list[np.nda
 
 def _draw_figures(
     features: dict[str, list[np.ndarray]], logs: dict[str, list[Any]], measured: MeasuredExperiment
-) -> tuple[list[Path], dict[str, float]]:
-    """Draw the figures; return their files, and how well the t-SNE plane separates the classes by objective."""
+) -> tuple[list[Path], dict[str, str], dict[str, float]]:
+    """Draw the figures; return their files, what each shows, and how well t-SNE separates the classes by objective."""
     from matplotlib import pyplot as plt
 
-    drawn, folder = [], measured.figures
+    drawn, descriptions, folder = [], {}, measured.figures
     names = [cell.name for cell in _trained_cells(measured)]
     with figures.paper_style():
         frame = figures.log_spectra(features)
         drawn += figures.save_figure(figures.plot("log_singular_values", frame), frame, folder, "log_singular_values")
+        descriptions["log_singular_values"] = describe_log_spectra(frame)
         frame = figures.effective_ranks(features)
         drawn += figures.save_figure(figures.plot("effective_rank", frame), frame, folder, "effective_rank")
+        descriptions["effective_rank"] = describe_effective_ranks(frame)
         frame = figures.training_curves(logs)
         figure, ax = plt.subplots(figsize=(4, 3))
         figures.draw_training_curves(ax, frame)
         drawn += figures.save_figure(figure, frame, folder, "effective_rank_through_training")
+        descriptions["effective_rank_through_training"] = describe_training_curves(frame)
         frame = figures.tsne_embedding({name: features[name][0] for name in names}, measured.test.labels)
         figure, axes = plt.subplots(1, len(names), figsize=(0.6 + 2.95 * len(names), 3.2), layout="constrained")
         accuracies = {
@@ -84,7 +109,8 @@ def _draw_figures(
         }
         figures.draw_tsne(dict(zip(names, axes, strict=True)), frame, accuracies, measured.test.class_names)
         drawn += figures.save_figure(figure, frame, folder, "feature_scatter")
-    return drawn, class_separation(frame)
+        descriptions["feature_scatter"] = describe_tsne(frame)
+    return drawn, descriptions, class_separation(frame)
 
 
 def _metric_values(ledger: pd.DataFrame, objective: str, metric: str, readout: str = "cls") -> Sequence[float]:
@@ -168,18 +194,24 @@ def _separation_sentence(separation: Mapping[str, float]) -> str:
 
 
 def _write_html_report(
-    measured: MeasuredExperiment, drawn: Sequence[Path], sentence: str, separation: Mapping[str, float]
+    measured: MeasuredExperiment, pictures: Mapping[str, Picture], sentence: str, separation: Mapping[str, float]
 ) -> Path:
     experiment, ledger, test = measured.experiment, measured.ledger, measured.test
-    pictures = {path.stem: path for path in drawn if path.suffix == ".png"}
     recipes = {cell.name: cell.recipe for cell in _trained_cells(measured)}
     weights = {f"{recipe.uniformity_weight:g}" for recipe in recipes.values() if recipe.uniformity_weight}
     lead = (
         f"{ledger.train_images.max()} training and {len(test)} test images of {test.name}; "
         f"{experiment.cells[0].recipe.epochs} epochs; uniformity weight {' and '.join(sorted(weights))}; seeds "
-        f"{', '.join(map(str, experiment.seeds))}. " + sentence[0].upper() + sentence[1:]
+        f"{', '.join(map(str, experiment.seeds))}."
     )
+    verdicts = claim_verdicts(ledger)
     sections = [
+        Section(
+            "Verdicts",
+            "Difference of means over seeds, paired by seed and test image. "
+            f"{looks_sentence()} Confirmed: the whole interval is above 0; refuted: below 0.",
+            tables=[Table(verdict_table(verdicts).drop(columns="preset"), "Verdicts on the paper's claims.")],
+        ),
         Section(
             "Feature spectrum and effective rank",
             "Uncentred cls features of the test images after the final norm; effective rank is the exponential of "
@@ -188,38 +220,58 @@ def _write_html_report(
             "out where it is that of the null direction of the final LayerNorm. The untrained network is drawn by "
             "Xavier's rule, as MAE's code does; drawn from a normal of standard deviation 0.02 it has about half the "
             "effective rank on CIFAR-10, so that ranks below an untrained network mean nothing without its rule.",
-            [
-                (pictures["log_singular_values"], "natural log of singular values"),
-                (pictures["effective_rank"], "effective rank, ours and the paper's"),
-            ],
+            [pictures["effective_rank"], pictures["log_singular_values"]],
         ),
         Section(
             "Effective rank during training",
-            "",
-            [(pictures["effective_rank_through_training"], "effective rank by epoch")],
+            pictures=[pictures["effective_rank_through_training"]],
         ),
         Section(
             "t-SNE of the features",
             f"t-SNE of the test features of the first seed, coloured by class. {_separation_sentence(separation)}",
-            [(pictures["feature_scatter"], "t-SNE of trained features")],
+            [pictures["feature_scatter"]],
         ),
         Section(
             "Accuracy beside the paper's Table 1",
             f"Percent; ± is the standard deviation over seeds. {_probe_recipes(ledger)} The paper's "
             "probing recipe is not stated; its models are larger and were trained longer on more images.",
-            tables=[accuracy_table(ledger, dataset=test.name)],
-        ),
-        Section(
-            "Verdicts",
-            "Difference of means over seeds, paired by seed and test image. "
-            f"{looks_sentence()} Confirmed: the whole interval is above 0; refuted: below 0.",
-            tables=[verdict_table(claim_verdicts(ledger)).drop(columns="preset")],
+            tables=[
+                Table(accuracy_table(ledger, dataset=test.name), "Accuracy of this run and of the paper, %.")
+            ],
         ),
         Section(
             "All metrics",
             "Mean ± standard deviation over seeds; with one seed, ± two standard errors over test images.",
-            tables=[_metric_table(ledger)],
+            tables=[Table(_metric_table(ledger), "Metrics of the features of the test images.")],
         ),
     ]
     about = {"experiment": {name: recipe.to_dict() for name, recipe in recipes.items()}, **provenance()}
-    return write_page(measured.out / "report.html", f"maetheory: {experiment.name}", lead, sections, about)
+    return write_page(
+        measured.out / "report.html",
+        f"maetheory: {experiment.name}",
+        lead,
+        sections,
+        about,
+        reading=[
+            Statement("Ranks.", sentence[0].upper() + sentence[1:]),
+            Statement("Claims of the paper.", verdicts_sentence(verdicts)),
+        ],
+    )
+
+
+def verdicts_sentence(verdicts: pd.DataFrame) -> str:
+    """Return the verdict on each claim in one sentence, by claim, with its difference.
+
+    Parameters
+    ----------
+    verdicts : DataFrame
+        As `claim_verdicts` returns it.
+    """
+    if verdicts.empty:
+        return "None was tested: no objective was trained beside its U- form."
+    texts = verdict_table(verdicts)
+    said = [
+        f"{claim} ({', '.join(f'{row.readout} {row.verdict}: {row.difference}' for row in rows.itertuples())})"
+        for claim, rows in texts.groupby("claim", sort=False)
+    ]
+    return f"{'; '.join(said)}."

@@ -9,10 +9,12 @@ from types import MappingProxyType
 from maetheory.core import InputError
 from maetheory.evaluation import FinetuneConfig
 from maetheory.experiments.experiment import FOLDER, Experiment
+from maetheory.experiments.initialisations import initialisation_cells
 from maetheory.experiments.mask_laws import mask_law_cells
 from maetheory.experiments.mask_ratios import mask_ratio_cells
 from maetheory.experiments.objectives import objective_cells
 from maetheory.experiments.paper_presets import PAPER_EXPERIMENTS
+from maetheory.experiments.training_lengths import training_length_cells
 from maetheory.experiments.uniformity_terms import uniformity_sweep_cells
 from maetheory.models import PRESETS
 from maetheory.training import TrainConfig
@@ -112,6 +114,40 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
         ),
         "tin20-10": Experiment(
             "tin20-10", FOLDER, objective_cells(TINY_IMAGENET20, 0.01), seeds=tuple(range(10)), monitor_epochs=1
+        ),
+        "digits-length": Experiment(
+            "digits-length",
+            "digits",
+            training_length_cells(DIGITS, 0.1, (15, 30, 60, 120, 240)),
+            seeds=tuple(range(10)),
+            monitor_epochs=60,
+            presentation="training lengths",
+        ),
+        "cifar10-length": Experiment(
+            "cifar10-length",
+            "cifar10",
+            training_length_cells(CIFAR10_SMALL, 0.01, (6, 12, 25, 50, 100)),
+            seeds=(0, 1, 2),
+            train_limit=20_000,
+            monitor_epochs=6,
+            presentation="training lengths",
+        ),
+        "digits-initialisation": Experiment(
+            "digits-initialisation",
+            "digits",
+            initialisation_cells(DIGITS, 0.1),
+            seeds=tuple(range(10)),
+            monitor_epochs=60,
+            presentation="initialisations",
+        ),
+        "cifar10-initialisation": Experiment(
+            "cifar10-initialisation",
+            "cifar10",
+            initialisation_cells(CIFAR10_SMALL, 0.01),
+            seeds=(0, 1, 2),
+            train_limit=20_000,
+            monitor_epochs=6,
+            presentation="initialisations",
         ),
         **PAPER_EXPERIMENTS,
     }

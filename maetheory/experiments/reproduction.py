@@ -16,12 +16,14 @@ from maetheory.core import Progress, no_progress
 from maetheory.core.folder_lock import lock_folder
 from maetheory.experiments.experiment import Experiment
 from maetheory.experiments.images import load_experiment_images
+from maetheory.experiments.initialisations_page import present_initialisations
 from maetheory.experiments.mask_laws_page import present_mask_laws
 from maetheory.experiments.mask_ratios_page import present_mask_ratios
 from maetheory.experiments.objectives_page import present_objectives
 from maetheory.experiments.options import TrainingOptions
 from maetheory.experiments.presentation import MeasuredExperiment, Presentation
 from maetheory.experiments.run import hold_experiment_folder, train_and_measure
+from maetheory.experiments.training_lengths_page import present_training_lengths
 from maetheory.experiments.uniformity_sweep_page import present_uniformity_sweep
 from maetheory.training import make_fabric
 
@@ -31,6 +33,8 @@ PRESENTATIONS: Mapping[str, Callable[[MeasuredExperiment], Presentation]] = Mapp
         "mask ratios": present_mask_ratios,
         "mask laws": present_mask_laws,
         "sweep": present_uniformity_sweep,
+        "training lengths": present_training_lengths,
+        "initialisations": present_initialisations,
     }
 )
 

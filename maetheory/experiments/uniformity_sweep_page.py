@@ -10,8 +10,9 @@ import pandas as pd
 from maetheory import figures
 from maetheory.core import provenance
 from maetheory.experiments.presentation import MeasuredExperiment, Presentation
+from maetheory.figures.descriptions import describe_uniformity_sweep
 from maetheory.figures.uniformity_sweep import U_MAE_TERM
-from maetheory.reports import Section, write_page
+from maetheory.reports import Picture, Section, Statement, Table, write_page
 
 
 def present_uniformity_sweep(measured: MeasuredExperiment) -> Presentation:
@@ -64,11 +65,10 @@ def _mean_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _write_html_report(measured: MeasuredExperiment, frame: pd.DataFrame, drawn: Sequence[Path], sentence: str) -> Path:
     recipe, ledger = measured.experiment.cells[0].recipe, measured.ledger
-    picture = next(path for path in drawn if path.suffix == ".png")
+    picture = next(path for path in drawn if path.suffix == ".svg")
     lead = (
         f"{ledger.train_images.max()} training and {len(measured.test)} test images of {measured.test.name}; "
-        f"{recipe.epochs} epochs; seeds {', '.join(map(str, sorted(set(ledger.seed))))}. "
-        f"{sentence[0].upper()}{sentence[1:]}."
+        f"{recipe.epochs} epochs; seeds {', '.join(map(str, sorted(set(ledger.seed))))}."
     )
     probe = ledger[ledger.metric == "linear_probe"].recipe.iloc[0]
     sections = [
@@ -77,9 +77,15 @@ def _write_html_report(measured: MeasuredExperiment, frame: pd.DataFrame, drawn:
             "Error bars and shading: standard deviation over seeds. The weights of different terms are not comparable: "
             "to second order the coding rate is half of U-MAE's term; Wang and Isola's potential is larger and also "
             f"depends on the sign of cosines. Probe: {probe}.",
-            [(picture, "ranks, probes and reconstruction against the weight")],
+            [
+                Picture(
+                    picture, describe_uniformity_sweep(frame), "Ranks, probes and reconstruction against the weight."
+                )
+            ],
+            [Table(_mean_table(frame), "Means over seeds ± their standard deviation.")],
         ),
-        Section("Table", tables=[_mean_table(frame)]),
     ]
     about = {"experiment": recipe.to_dict(), **provenance()}
-    return write_page(measured.out / "report.html", f"maetheory: {measured.experiment.name}", lead, sections, about)
+    title = f"maetheory: {measured.experiment.name}"
+    reading = [Statement("Uniformity weight.", f"{sentence[0].upper()}{sentence[1:]}.")]
+    return write_page(measured.out / "report.html", title, lead, sections, about, reading=reading)

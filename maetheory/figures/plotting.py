@@ -166,6 +166,11 @@ def _draw_sweep(figure: Figure, axes: Any, frame: pd.DataFrame) -> None:
     figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
 
 
+def _draw_initialisation(figure: Figure, axes: Any, frame: pd.DataFrame) -> None:
+    draw_initialisation(list(axes.flat), frame)
+    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
+
+
 def _theory_figures() -> Mapping[str, DataFigure]:
     """Return the figures that need no data; importing their module takes a second."""
     from maetheory.figures.theory_figures import THEORY_FIGURES
@@ -195,7 +200,7 @@ DATA_FIGURES: Mapping[str, DataFigure] = {
     ),
     "uniformity_sweep": DataFigure(uniformity_sweep, _draw_sweep, _grid(2, 2, (6.5, 5.4))),
     "initialisation": DataFigure(
-        initialisation, _flat(draw_initialisation), _grid(1, len(MEASURES), (2.4 * len(MEASURES), 3.0))
+        initialisation, _draw_initialisation, _grid(1, len(MEASURES), (2.4 * len(MEASURES), 3.0))
     ),
     "training_length": DataFigure(
         lambda table: table,

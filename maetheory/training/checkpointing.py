@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from maetheory.checkpoints.device import device_name
 from maetheory.core import InputError, provenance
 from maetheory.models import MAE, SimMIM
+from maetheory.models.vit import draw_normal_weights
 from maetheory.training.checkpoint_reading import (
     OPTIMIZER_STATE,
     WEIGHTS,
@@ -54,7 +55,10 @@ def build_model(config: TrainConfig) -> MAE | SimMIM:
     """Return the model of a recipe, initialised from its seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        return MAE(config.model) if config.objective == "mae" else SimMIM(config.model)
+        model = MAE(config.model) if config.objective == "mae" else SimMIM(config.model)
+        if config.initialisation == "normal":
+            draw_normal_weights(model)
+        return model
 
 
 def save_checkpoint(

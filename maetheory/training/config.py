@@ -32,6 +32,8 @@ class TrainConfig(LoopConfig):
         Whether to L2-normalise those vectors first; only the form "squares" allows false.
     mask_ratio : float
     mask_law : "uniform", "bernoulli" or "block"
+    initialisation : "xavier" or "normal"
+        How the weights of linear maps are drawn: Xavier-uniform, as MAE does, or normal of standard deviation 0.02.
     accumulate : int
         Micro-batches per step; with more than one, uniformity compares images inside a micro-batch only.
     """
@@ -45,11 +47,14 @@ class TrainConfig(LoopConfig):
     uniformity_normalize: bool = True
     mask_ratio: float = 0.75
     mask_law: Literal["uniform", "bernoulli", "block"] = "uniform"
+    initialisation: Literal["xavier", "normal"] = "xavier"
 
     def __post_init__(self) -> None:
         self.law()
         if self.objective not in ("mae", "simmim"):
             raise InputError(f"the objective must be 'mae' or 'simmim', but it is {self.objective!r}")
+        if self.initialisation not in ("xavier", "normal"):
+            raise InputError(f"the initialisation must be 'xavier' or 'normal', but it is {self.initialisation!r}")
         check_loop_config(self)
         if not self.uniformity_weight >= 0:
             raise InputError(f"uniformity_weight must not be negative, but it is {self.uniformity_weight}")

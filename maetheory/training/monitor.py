@@ -151,8 +151,15 @@ class CollapseMonitor(TrainerHooks):
         """Forget all features, steps and values, for a new run."""
         self._window.reset()
 
-    def attach(self, model: nn.Module | None = None, fabric: Fabric | None = None) -> Self:
+    def attach(self, model: nn.Module | None = None, fabric: Fabric | None = None, *, step: int | None = None) -> Self:
         """Measure `model` from now on; with a `fabric` log the values by its loggers; return self.
+
+        Parameters
+        ----------
+        model : nn.Module, optional
+        fabric : lightning_fabric.Fabric, optional
+        step : int, optional
+            The last step that is over, where the monitor joins a run that has begun.
 
         Raises
         ------
@@ -165,6 +172,9 @@ class CollapseMonitor(TrainerHooks):
         self._fabric = fabric
         if self.source.uses_hook:
             self._handle = self.source.attach(model, self._on_features)
+        if step is not None:
+            self._window.reset_if_new_run(step)
+            self._window.step = step
         return self
 
     def detach(self) -> None:
@@ -178,9 +188,7 @@ class CollapseMonitor(TrainerHooks):
         window, step = self._window, train_step.step
         window.final_step = train_step.total
         if self.source.uses_hook and self._model is not train_step.model:
-            window.reset_if_new_run(step)
-            self.attach(train_step.model)
-            window.step = step
+            self.attach(train_step.model, step=step)
             return None
         if not self.source.uses_hook and window.in_window(step):
             window.buffer(self.source.compute(train_step), step)
