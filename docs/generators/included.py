@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 
@@ -12,12 +11,24 @@ def included_pages(folder: Path, repository: Path) -> None:
     tutorials = folder / "notebooks"
     tutorials.mkdir(parents=True)
     for notebook in sorted((repository / "notebooks").glob("*.ipynb")):
-        shutil.copyfile(notebook, tutorials / notebook.name)
+        text = notebook.read_text(encoding="utf-8")
+        (tutorials / notebook.name).write_text(_with_links_to_pages(text), encoding="utf-8")
     for name in ("CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md", "docs/mutants.md"):
         source = repository / name
         if source.exists():
             page = folder / f"{source.parent.name if source.name == 'README.md' else source.stem.lower()}.md"
             page.write_text(_without_links_to_files(source.read_text(encoding="utf-8"), source.parent))
+
+
+def _with_links_to_pages(text: str) -> str:
+    """Return a notebook whose links to statements and pages of the repository lead to those of the site.
+
+    A link to a module of `maetheory.theory.statements` has the slug of the statement as its text, or is to the package,
+    whose page is the index of the statements.
+    """
+    text = re.sub(r"\]\(\.\./maetheory/theory/statements/__init__\.py\)", "](../statements/index.md)", text)
+    text = re.sub(r"\[([\w-]+)\]\(\.\./maetheory/theory/statements/\w+\.py\)", r"[\1](../statements/\1.rst)", text)
+    return re.sub(r"\]\(\.\./docs/([\w-]+\.md)", r"](../../\1", text)
 
 
 def _without_links_to_files(text: str, folder: Path) -> str:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from maetheory.data.finite_world import FiniteWorld
 from maetheory.figures.style import CLASS_COLOURS
-from maetheory.graph import MaskGraph
+from maetheory.graph import MaskGraph, NodeContents
 from maetheory.masks import UniformMasks
 
 MASK_GRAPH, AUGMENTATION_GRAPH = "mask graph", "augmentation graph"
@@ -50,18 +50,41 @@ def mask_graph_layout(world: FiniteWorld | None = None, *, n_visible: int = 2) -
     """
     world = two_class_world() if world is None else world
     graph = MaskGraph.enumerate(world, UniformMasks(world.n_patches, n_visible), "dropped")
-    views = _node_table(graph.view_contents.symbols, graph.view_labels, graph.degrees[0])  # type: ignore[union-attr]  # enumerated graphs have contents
-    targets = _node_table(graph.target_contents.symbols, graph.target_labels, graph.degrees[1])  # type: ignore[union-attr]  # enumerated graphs have contents
-    left, right = _column_layout(views, 0.0), _column_layout(targets, 1.0)
-    circle = _circle_layout(views)
-    edges = _edge_table(left, right, graph.joint.toarray())
+    circle = _circle_layout(_node_table(graph.view_contents, graph.view_labels, graph.degrees[0]))
     pairs = _edge_table(circle, circle, np.triu(graph.pair_law.toarray(), 1) * 2)
-    parts = {MASK_GRAPH: [edges, left, right], AUGMENTATION_GRAPH: [pairs, circle]}
-    return pd.concat([part.assign(graph=name) for name, frames in parts.items() for part in frames], ignore_index=True)
+    parts = [part.assign(graph=AUGMENTATION_GRAPH) for part in (pairs, circle)]
+    return pd.concat([bipartite_layout(graph).assign(graph=MASK_GRAPH), *parts], ignore_index=True)
 
 
-def _node_table(symbols: np.ndarray, labels: np.ndarray, degrees: np.ndarray) -> pd.DataFrame:
-    names = ["".join(str(symbol) for symbol in row if symbol >= 0) for row in symbols]
+def bipartite_layout(graph: MaskGraph) -> pd.DataFrame:
+    """Compute node and edge positions of a labelled mask graph, for `draw_graph`: views at x = 0, targets at x = 1.
+
+    Parameters
+    ----------
+    graph : MaskGraph
+        With labels; its nodes are named by their symbols, or counted where it was not enumerated.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `mask_graph_layout` without graph.
+
+    Examples
+    --------
+    >>> frame = bipartite_layout(MaskGraph.from_joint([[0.5, 0.0], [0.25, 0.25]], labels=[0, 1]))
+    >>> list(frame.name), list(frame.label)
+    (['1–1', '2–1', '2–2', '1', '2', '1', '2'], [0, -1, 1, 0, 1, 0, 1])
+    """
+    left = _column_layout(_node_table(graph.view_contents, graph.view_labels, graph.degrees[0]), 0.0)
+    right = _column_layout(_node_table(graph.target_contents, graph.target_labels, graph.degrees[1]), 1.0)
+    return pd.concat([_edge_table(left, right, graph.joint.toarray()), left, right], ignore_index=True)
+
+
+def _node_table(contents: NodeContents | None, labels: np.ndarray, degrees: np.ndarray) -> pd.DataFrame:
+    if contents is None:
+        names = [str(number) for number in range(1, len(degrees) + 1)]
+    else:
+        names = ["".join(str(symbol) for symbol in row if symbol >= 0) for row in contents.symbols]
     return pd.DataFrame({"kind": "node", "name": names, "label": labels, "weight": degrees})
 
 

@@ -59,7 +59,7 @@ def draw_predicted_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
         part = frame[frame.weight == weights[np.argmin(np.abs(np.log(weights / wanted)))]]
         axes[0].plot(part["index"], part.share, color=shade, marker="o", ms=3, label=f"{wanted:g}")
     axes[0].set(xlabel="index $i$", ylabel="$s_i / \\sum s$", title="predicted optimal spectrum")
-    axes[0].set_xticks([1, 4, 8, 12, 16])
+    axes[0].set_xticks([tick for tick in (1, 4, 8, 12, 16) if tick <= frame["index"].max()])
     axes[0].legend(title="weight λ")
     by_weight = frame.drop_duplicates("weight")
     for measure, colour in zip(_MEASURES, COLOUR_CYCLE, strict=False):

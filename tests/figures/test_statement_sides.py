@@ -69,5 +69,5 @@ def test_a_statement_of_ones_own_is_drawn_too() -> None:
 
 
 def test_an_unknown_statement_is_one_sentence() -> None:
-    with pytest.raises(InputError, match="there is no theorem '9.9'"):
+    with pytest.raises(InputError, match=r"there is no theorem '9\.9'"):
         plot("statement_sides", "9.9")

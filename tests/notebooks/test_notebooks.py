@@ -76,9 +76,42 @@ def test_notebooks_import_call_and_show(script: Path) -> None:
             assert node.end_lineno - node.lineno < 5
 
 
-def test_every_theorem_is_shown_once_and_in_order() -> None:
-    shown = re.findall(r'^show\("([\w-]+)"\)$', (HERE / "03_theorems_one_by_one.py").read_text(), re.MULTILINE)
-    assert shown == list(THEOREMS)
+LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)([^)#]+)[^)]*\)")
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_links_lead_to_files_of_the_repository(script: Path) -> None:
+    for text, target in LINK.findall("".join(c.source for c in cells(script) if c.cell_type == "markdown")):
+        assert (HERE / target).is_file(), (text, target)
+
+
+def test_links_to_statements_name_them_by_the_module_that_holds_them() -> None:
+    """The site turns such a link into one to the statement's page, by its text."""
+    statements = HERE.parent / "maetheory" / "theory" / "statements"
+    for script in SCRIPTS:
+        for text, target in LINK.findall(script.read_text(encoding="utf-8").replace("\n# ", " ")):
+            module = (HERE / target).resolve()
+            if module.parent == statements and module.name != "__init__.py":
+                assert text in THEOREMS, text
+                assert re.search(f'slug="{text}"', module.read_text(encoding="utf-8")), (text, module.name)
+
+
+def test_the_story_of_six_theorems_shows_each_with_its_claim_verdict_and_change() -> None:
+    source = (HERE / "03_theorems_one_by_one.py").read_text(encoding="utf-8")
+    slugs = re.findall(r'^    "\d\. .*": "([\w-]+)",$', source, re.MULTILINE)
+    assert len(slugs) == 6
+    assert set(slugs) <= set(THEOREMS)
+    sections = re.split(r"^# ## (?=\d\. )", source, flags=re.MULTILINE)[1:]
+    assert len(sections) == 6
+    for section in sections:
+        for part in (
+            r"^# \$\$ ",
+            r"\*\*Verdict",
+            r"\*Change this:\*",
+            r"own_examples\(",
+            r"plt\.show\(\)|figures\.plot\(",
+        ):
+            assert re.search(part, section, re.MULTILINE), (section[:40], part)
 
 
 @pytest.mark.slow
