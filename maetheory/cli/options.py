@@ -35,6 +35,7 @@ BATCH_SIZE = ("--batch-size", "--batch")
 """Name of the option in the ecosystem, and its old name here."""
 MaskRatio = Annotated[float, typer.Option("--mask-ratio", help="Fraction of hidden patches.")]
 Device = Annotated[str | None, typer.Option("--device", help="Device of the computation: cpu (default), cuda, …")]
+TrainingDevice = Annotated[str, typer.Option("--device", help="Kind of device: auto (default), cpu, cuda or mps.")]
 
 
 def _parse_channel_values(text: str) -> tuple[float, ...]:

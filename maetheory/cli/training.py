@@ -9,7 +9,17 @@ from typing import Annotated
 
 import typer
 
-from maetheory.cli.options import BATCH_SIZE, Data, Json, MaskLaw, MaskRatio, OptionalData, OptionalSeed, Seed
+from maetheory.cli.options import (
+    BATCH_SIZE,
+    Data,
+    Json,
+    MaskLaw,
+    MaskRatio,
+    OptionalData,
+    OptionalSeed,
+    Seed,
+    TrainingDevice,
+)
 from maetheory.cli.program import app
 from maetheory.cli.terminal import print_result, printable_path, show_progress, warn_of_image_assumptions
 
@@ -38,6 +48,7 @@ def reproduce(
         ),
     ] = None,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile models before training.")] = False,
+    device: TrainingDevice = "auto",
     precision: Annotated[str, typer.Option(help="Training precision: 32-true, bf16-mixed, …")] = "32-true",
     finetune: Annotated[bool, typer.Option("--finetune", help="Also fine-tune and test every model.")] = False,
     as_json: Json = False,
@@ -67,6 +78,7 @@ def reproduce(
             workers=workers,
             finetuned=finetune,
             precision=precision,
+            device=device,
         )
     document = {
         "reading": done.summary,

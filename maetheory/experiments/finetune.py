@@ -49,10 +49,11 @@ def finetune_models(
             out / "finetuned" / run_folder(out, cell, seed).name,
             options.compiled,
             options.precision,
+            options.device,
         )
         for cell, seed, recipe in runs
     ]
-    run_jobs_in_parallel(jobs, workers=options.workers, progress=progress)
+    run_jobs_in_parallel(jobs, workers=options.workers, device=options.device, progress=progress)
     for number, (job, (cell, seed, recipe)) in enumerate(zip(jobs, runs, strict=True)):
         progress(number, len(runs), f"testing {job.name}")
         fields = record_fields(experiment, cell, recipe, images, test)
@@ -86,8 +87,8 @@ class FinetuneJob:
     test : ImageSet
     compiled : bool
         Whether the model is compiled first.
-    precision : str
-        As `make_fabric` takes it.
+    precision, device : str
+        As `make_fabric` takes them.
     """
 
     name: str
@@ -98,6 +99,7 @@ class FinetuneJob:
     out: Path
     compiled: bool = False
     precision: str = "32-true"
+    device: str = "auto"
 
     def finish(self, callbacks: Sequence[Callback] = (), progress: Progress = no_progress) -> FinetuneResult:
         """Fine-tune to the last step and test."""
@@ -111,5 +113,5 @@ class FinetuneJob:
             callbacks=callbacks,
             progress=progress,
             compiled=self.compiled,
-            fabric=make_fabric(precision=self.precision),
+            fabric=make_fabric(self.device, precision=self.precision),
         )

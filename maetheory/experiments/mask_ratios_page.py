@@ -25,7 +25,7 @@ def present_mask_ratios(measured: MeasuredExperiment) -> Presentation:
     """Draw the mask-ratio figure of the images and of the trained models, and write the page."""
     cell = min(measured.experiment.cells, key=lambda cell: abs(cell.recipe.mask_ratio - FEATURE_RATIO))
     seed, patch = measured.experiment.seeds[0], cell.recipe.model.encoder.patch
-    encoder = load_cell_model_on_device(measured.out, cell, replace(cell.recipe, seed=seed))
+    encoder = load_cell_model_on_device(measured.out, cell, replace(cell.recipe, seed=seed), measured.device)
     numbers = image_statistics_by_mask_ratio(measured.training_images, measured.test, patch, encoder=encoder, seed=seed)
     frame = pd.concat([numbers, accuracy_rows(measured.ledger)], ignore_index=True)
     pair = masked_pair(measured.test, patch, generator(seed, "masked pair"))

@@ -46,9 +46,15 @@ Record = dict[str, Any]
 
 
 def measure_models(
-    experiment: Experiment, images: ImageSet | FolderStream, test: ImageSet, *, out: Path, progress: Progress
+    experiment: Experiment,
+    images: ImageSet | FolderStream,
+    test: ImageSet,
+    *,
+    out: Path,
+    progress: Progress,
+    device: str = "auto",
 ) -> None:
-    """Measure every trained model that the ledger in `out` does not hold yet."""
+    """Measure every trained model that the ledger in `out` does not hold yet, on a device as of `TrainingOptions`."""
     runs = experiment.runs()
     for number, (cell, seed, recipe) in enumerate(runs):
         progress(number, len(runs), f"measuring {cell.name} seed {seed}")
@@ -56,7 +62,7 @@ def measure_models(
         missing = _missing_measurements(experiment_ledger(experiment, out), fields)
         if not missing:
             continue
-        model = load_cell_model_on_device(out, cell, recipe)
+        model = load_cell_model_on_device(out, cell, recipe, device)
         fields |= {
             "provenance": provenance(seed=seed, device=model_device_name(model)),
             "precision": run_precision(run_folder(out, cell, seed)) if cell.trained else None,

@@ -34,9 +34,9 @@ def load_cell_model(out: Path, cell: Cell, recipe: TrainConfig) -> nn.Module:
     return load_run(list_checkpoints(run_folder(out, cell, recipe.seed))[-1])[0]
 
 
-def load_cell_model_on_device(out: Path, cell: Cell, recipe: TrainConfig) -> nn.Module:
-    """Return the model of `load_cell_model` on the device that this machine trains on."""
-    return load_cell_model(out, cell, recipe).to(make_fabric().device)
+def load_cell_model_on_device(out: Path, cell: Cell, recipe: TrainConfig, device: str = "auto") -> nn.Module:
+    """Return the model of `load_cell_model` on a device, by default the one that this machine trains on."""
+    return load_cell_model(out, cell, recipe).to(make_fabric(device).device)
 
 
 def model_device_name(model: nn.Module) -> str:

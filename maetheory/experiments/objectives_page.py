@@ -76,9 +76,8 @@ def _cls_features_by_cell(measured: MeasuredExperiment) -> dict[str, list[np.nda
     """Return the cls features of test images, one array for each seed of each cell."""
     features: dict[str, list[np.ndarray]] = {cell.name: [] for cell in measured.experiment.cells}
     for cell, _, recipe in measured.experiment.runs():
-        features[cell.name].append(
-            encode(load_cell_model_on_device(measured.out, cell, recipe), measured.test).double().numpy()
-        )
+        model = load_cell_model_on_device(measured.out, cell, recipe, measured.device)
+        features[cell.name].append(encode(model, measured.test).double().numpy())
     return features
 
 
@@ -107,7 +106,9 @@ def _draw_figures(
         accuracies = {
             name: f"{format_percent(_metric_values(measured.ledger, name, 'linear_probe'))} %" for name in names
         }
-        figures.draw_tsne(dict(zip(names, axes, strict=True)), frame, accuracies, measured.test.class_names)
+        figures.draw_tsne(
+            dict(zip(names, np.atleast_1d(axes), strict=True)), frame, accuracies, measured.test.class_names
+        )
         drawn += figures.save_figure(figure, frame, folder, "feature_scatter")
         descriptions["feature_scatter"] = describe_tsne(frame)
     return drawn, descriptions, class_separation(frame)
@@ -235,9 +236,7 @@ def _write_html_report(
             "Accuracy beside the paper's Table 1",
             f"Percent; ± is the standard deviation over seeds. {_probe_recipes(ledger)} The paper's "
             "probing recipe is not stated; its models are larger and were trained longer on more images.",
-            tables=[
-                Table(accuracy_table(ledger, dataset=test.name), "Accuracy of this run and of the paper, %.")
-            ],
+            tables=[Table(accuracy_table(ledger, dataset=test.name), "Accuracy of this run and of the paper, %.")],
         ),
         Section(
             "All metrics",

@@ -23,12 +23,15 @@ class TrainingOptions:
         Whether every model, the untrained ones too, is also fine-tuned and tested.
     precision : str
         Precision of the training, as `make_fabric` takes it; models are measured in float32.
+    device : str
+        Where models are trained and measured: "auto" (a GPU if there is one), "cpu", "cuda" or "mps".
     """
 
     compiled: bool = False
     workers: int | None = None
     finetuned: bool = False
     precision: str = "32-true"
+    device: str = "auto"
 
     def check(self, experiment: Experiment) -> None:
         """Raise InputError if an experiment cannot be run with these options, or not on this machine."""

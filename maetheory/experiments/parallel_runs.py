@@ -71,7 +71,7 @@ class ResumableJob(Protocol):
 
 
 def run_jobs_in_parallel(
-    jobs: Sequence[ResumableJob], *, workers: int | None = None, progress: Progress = no_progress
+    jobs: Sequence[ResumableJob], *, workers: int | None = None, device: str = "auto", progress: Progress = no_progress
 ) -> None:
     """Finish every job.
 
@@ -81,6 +81,8 @@ def run_jobs_in_parallel(
     workers : int, optional
         Processes; by default one for each core, or a single one where there is a GPU to share. With one, the jobs run
         in this process; with more, a script must start its work under ``if __name__ == "__main__":``.
+    device : str
+        As in `TrainingOptions`; on "cpu" a GPU is not shared.
     progress : Progress
         Called with the number of steps of all jobs together.
 
@@ -93,7 +95,7 @@ def run_jobs_in_parallel(
     """
     check_workers(workers)
     if workers is None:
-        workers = 1 if torch.cuda.is_available() else min(len(jobs), available_cores())
+        workers = 1 if device != "cpu" and torch.cuda.is_available() else min(len(jobs), available_cores())
     if workers > 1:
         _run_in_processes(jobs, workers, progress)
         return

@@ -27,6 +27,8 @@ class MeasuredExperiment:
         Folder of the runs, the ledger and the page.
     figures : Path
         Folder of the figures.
+    device : str
+        Where models are run for figures, as in `TrainingOptions`.
     """
 
     experiment: Experiment
@@ -35,6 +37,7 @@ class MeasuredExperiment:
     test: ImageSet
     out: Path
     figures: Path
+    device: str = "auto"
 
     @property
     def training_images(self) -> ImageSet:

@@ -66,6 +66,7 @@ def reproduce(
     workers: int | None = None,
     finetuned: bool = False,
     precision: str = "32-true",
+    device: str = "auto",
 ) -> Reproduction:
     """Run an experiment from images to the report; finished work in `out` is not repeated.
 
@@ -79,7 +80,7 @@ def reproduce(
     figures_to : path, optional
         Folder of the figures; ``out/figures`` by default.
     progress : Progress
-    compiled, workers, finetuned, precision
+    compiled, workers, finetuned, precision, device
         As in `TrainingOptions`.
 
     Returns
@@ -96,13 +97,13 @@ def reproduce(
     """
     out = Path(out)
     figures = Path(figures_to) if figures_to is not None else out / "figures"
-    make_fabric(precision=precision)  # refuses at once what this machine lacks
-    options = TrainingOptions(compiled, workers, finetuned, precision)
+    make_fabric(device, precision=precision)  # refuses at once what this machine lacks
+    options = TrainingOptions(compiled, workers, finetuned, precision, device)
     options.check(experiment)
     is_one_folder = os.path.realpath(figures) == os.path.realpath(out)
     with hold_experiment_folder(out), nullcontext() if is_one_folder else lock_folder(figures):
         images, test = load_experiment_images(experiment, root)
         ledger = train_and_measure(experiment, images, test, out=out, options=options, progress=progress)
         present = PRESENTATIONS[experiment.presentation]
-        shown = present(MeasuredExperiment(experiment, ledger, images, test, out, figures))
+        shown = present(MeasuredExperiment(experiment, ledger, images, test, out, figures, device))
     return Reproduction(ledger, shown.page, shown.figures, shown.summary)

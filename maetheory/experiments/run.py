@@ -31,6 +31,7 @@ def run(
     workers: int | None = None,
     finetuned: bool = False,
     precision: str = "32-true",
+    device: str = "auto",
 ) -> pd.DataFrame:
     """Train and measure an experiment; finished work in `out` is not repeated.
 
@@ -42,7 +43,7 @@ def run(
     root : path, optional
         Folder of the data set, when it is not embedded.
     progress : Progress
-    compiled, workers, finetuned, precision
+    compiled, workers, finetuned, precision, device
         As in `TrainingOptions`.
 
     Returns
@@ -60,7 +61,7 @@ def run(
     KeyboardInterrupt
         After Ctrl-C; the same call continues from there.
     """
-    options = TrainingOptions(compiled, workers, finetuned, precision)
+    options = TrainingOptions(compiled, workers, finetuned, precision, device)
     options.check(experiment)
     with hold_experiment_folder(Path(out)):
         images, test = load_experiment_images(experiment, root)
@@ -94,7 +95,7 @@ def train_and_measure(
     """Train and measure on loaded images in a folder that the caller holds; otherwise as `run`."""
     check_precision(experiment, out, options.precision)
     train_models(experiment, images, test, out=out, options=options, progress=progress)
-    measure_models(experiment, images, test, out=out, progress=progress)
+    measure_models(experiment, images, test, out=out, progress=progress, device=options.device)
     if options.finetuned:
         finetune_models(experiment, images, test, out=out, options=options, progress=progress)
     return experiment_ledger(experiment, out)

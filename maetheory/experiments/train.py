@@ -41,11 +41,12 @@ def train_models(
             experiment.monitor_epochs,
             options.compiled,
             options.precision,
+            options.device,
         )
         for cell, seed, recipe in experiment.runs()
         if cell.trained
     ]
-    run_jobs_in_parallel(jobs, workers=options.workers, progress=progress)
+    run_jobs_in_parallel(jobs, workers=options.workers, device=options.device, progress=progress)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +63,8 @@ class TrainingJob:
         Epochs between two measurements of the effective rank.
     compiled : bool
         Whether the model is compiled first.
-    precision : str
-        As `make_fabric` takes it.
+    precision, device : str
+        As `make_fabric` takes them.
     """
 
     name: str
@@ -74,6 +75,7 @@ class TrainingJob:
     monitor_epochs: int
     compiled: bool = False
     precision: str = "32-true"
+    device: str = "auto"
 
     def finish(self, callbacks: Sequence[Callback], progress: Progress) -> None:
         """Train to the last step, measuring the effective rank every `monitor_epochs` epochs."""
@@ -85,7 +87,7 @@ class TrainingJob:
             callbacks=[self._log_effective_rank, *callbacks],
             progress=progress,
             compiled=self.compiled,
-            fabric=make_fabric(precision=self.precision),
+            fabric=make_fabric(self.device, precision=self.precision),
         )
 
     def _log_effective_rank(self, state: TrainStep) -> dict[str, float] | None:
