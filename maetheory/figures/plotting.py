@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from maetheory.core import InputError
+from maetheory.figures.closed_form_rank import draw_closed_form_rank
 from maetheory.figures.collapse import (
     draw_effective_rank_by_layer,
     draw_effective_rank_by_sample_size,
@@ -70,6 +71,7 @@ def plot(name: str, *data: Any, out: str | Path | None = None, **options: Any) -
         - ``"feature_scatter"``: mapping from objective to features (N, d), and labels (N,).
         - ``"effective_rank_through_training"``: mapping from objective to one log (list of records) per seed.
         - ``"uniformity_sweep"``, ``"initialisation"``: a ledger of `read_published_ledgers`.
+        - ``"closed_form_rank"``: the table of `maetheory.experiments.closed_form_rank`.
         - ``"training_length"``: the table of `maetheory.reports.training_length_table`.
         - ``"score_against_accuracy"``: scores of mask laws, ledger and correlations.
         - ``"image_mask_ratio"``: training and test images, and the side of a patch.
@@ -201,6 +203,11 @@ DATA_FIGURES: Mapping[str, DataFigure] = {
     "uniformity_sweep": DataFigure(uniformity_sweep, _draw_sweep, _grid(2, 2, (6.5, 5.4))),
     "initialisation": DataFigure(
         initialisation, _draw_initialisation, _grid(1, len(MEASURES), (2.4 * len(MEASURES), 3.0))
+    ),
+    "closed_form_rank": DataFigure(
+        lambda table: table,
+        lambda figure, axes, frame: draw_closed_form_rank(axes.flat[0], frame),
+        lambda frame: ((1, 1), (6.5, 0.8 + 0.36 * frame.change.nunique()), {}),
     ),
     "training_length": DataFigure(
         lambda table: table,
