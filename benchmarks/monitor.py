@@ -38,7 +38,7 @@ class Turns:
     def __call__(self, seen: TrainStep) -> None:
         """Show the monitor a step of its periods."""
         start = process_time()
-        if self.watched and self.monitor.finish(seen.step) is not None:
+        if self.watched and self.monitor(seen) is not None:
             self.looks.append(process_time() - start)
         period, place = divmod(seen.step, self.every)
         if place:
