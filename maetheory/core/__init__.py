@@ -7,8 +7,8 @@ replaces files atomically (under `advisory_lock`), `folder_lock` lets one proces
 many are started, `memory` and `memory_limits` say what still fits. `json_documents` writes standard JSON, `json_files`
 reads what may be damaged, `printable` makes names from outside safe to print, `slugs` checks those that become a part
 of a path. `summaries` shows a result in three lines, `progress` is the protocol of progress callbacks, `provenance`
-records what produced a result, `references` lists the papers, and `renames` keeps old names alive for one
-version.
+records what produced a result, `references` lists the papers, `glossary` the words, and `renames` keeps old names
+alive for one version.
 
 >>> from maetheory.core import Estimate, generator
 >>> draws = generator(0, "masks").integers(0, 2, 10_000)

@@ -106,9 +106,7 @@ def _draw_figures(
         accuracies = {
             name: f"{format_percent(_metric_values(measured.ledger, name, 'linear_probe'))} %" for name in names
         }
-        figures.draw_tsne(
-            dict(zip(names, axes, strict=True)), frame, accuracies, measured.test.class_names
-        )
+        figures.draw_tsne(dict(zip(names, axes, strict=True)), frame, accuracies, measured.test.class_names)
         drawn += figures.save_figure(figure, frame, folder, "feature_scatter")
         descriptions["feature_scatter"] = describe_tsne(frame)
     return drawn, descriptions, class_separation(frame)

@@ -59,7 +59,7 @@ def draw_feature_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
         )
         if position % frame.checkpoint.nunique() == 0:
             ax.set_ylabel("singular value / √n")
-    axes[0].legend(fontsize=7)
+    axes[0].legend(fontsize=8)
 
 
 def effective_rank_by_layer(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -94,7 +94,7 @@ def draw_effective_rank_by_layer(axes: Sequence[Axes], frame: pd.DataFrame) -> N
                 ax.plot(layer, group.random_init, color=colour, ls="--", lw=1, label=f"{readout}, random init")
         ax.set(title=plain_label(str(name)), xlabel="layer (0: embedding)", ylim=(0, top))
     axes[0].set_ylabel("effective rank")
-    axes[0].legend(fontsize=7)
+    axes[0].legend(fontsize=8)
 
 
 def effective_rank_by_sample_size(growths: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -137,7 +137,7 @@ def draw_effective_rank_by_sample_size(axes: Sequence[Axes], frame: pd.DataFrame
         ax.set_xticks(sizes, [str(size) for size in sizes])
         ax.minorticks_off()  # minor tick labels overlap within one decade
     axes[0].set_ylabel("effective rank")
-    axes[0].legend(fontsize=7)
+    axes[0].legend(fontsize=8)
 
 
 def _legend_label(model: str) -> str:

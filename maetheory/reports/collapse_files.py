@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +21,16 @@ from maetheory.figures.collapse import (
     effective_rank_by_sample_size,
     feature_spectra,
 )
-from maetheory.figures.style import paper_style, save_figure
-from maetheory.reports.collapse import (
-    LEGEND,
-    collapse_records,
-    effective_rank_table_by_layer,
-    last_layer_table,
-    more_images_sentence,
+from maetheory.figures.descriptions import (
+    describe_effective_rank_by_layer,
+    describe_effective_rank_by_sample_size,
+    describe_feature_spectra,
 )
-from maetheory.reports.collapse_tables import comparison_table, metric_remarks, ranges_table
+from maetheory.figures.style import paper_style, save_figure
+from maetheory.reports.collapse import collapse_records, last_layer_table
+from maetheory.reports.collapse_page import collapse_introduction, collapse_sections, collapse_statements
 from maetheory.reports.diagnosis import Diagnosis
-from maetheory.reports.page import Section, write_page
+from maetheory.reports.page import Picture, write_page
 
 _MAX_CELL_LENGTH = 500
 _FIGURES = ("spectra", "growth", "layers")
@@ -85,9 +84,20 @@ def _replace_report(folder: Path, files: Sequence[Path]) -> list[Path]:
 
 def _draw_report(stage: Path, diagnoses: Sequence[Diagnosis]) -> list[Path]:
     """Draw the figures and write the page that shows them."""
-    pictures = _draw_figures(stage, diagnoses)
-    page = _write_report_page(stage, diagnoses, pictures)
-    return [*(path for paths in pictures.values() for path in paths), page]
+    drawn = _draw_figures(stage, diagnoses)
+    pictures = {
+        name: Picture(next(path for path in paths if path.suffix == ".svg"), description)
+        for name, (paths, description) in drawn.items()
+    }
+    page = write_page(
+        stage / "report.html",
+        "Collapse of features",
+        collapse_introduction(diagnoses),
+        collapse_sections(diagnoses, pictures),
+        provenance(seed=diagnoses[0].seed, device=diagnoses[0].device),
+        reading=collapse_statements(diagnoses),
+    )
+    return [*(path for paths, _ in drawn.values() for path in paths), page]
 
 
 def _write_results(stage: Path, diagnoses: Sequence[Diagnosis]) -> list[Path]:
@@ -102,15 +112,19 @@ def _write_results(stage: Path, diagnoses: Sequence[Diagnosis]) -> list[Path]:
     return [stage / name for name in ("records.csv", "records.jsonl", "table.tex")]
 
 
-def _draw_figures(stage: Path, diagnoses: Sequence[Diagnosis]) -> dict[str, list[Path]]:
+def _draw_figures(stage: Path, diagnoses: Sequence[Diagnosis]) -> dict[str, tuple[list[Path], str]]:
+    """Draw the figures; return the files of each by its name, and what it shows in words."""
     measurements = {one.name: one.measurements for one in diagnoses}
     spectra = feature_spectra({name: one.spectra for name, one in measurements.items()})
-    written = {"spectra": _draw_and_save(stage, "spectra", draw_feature_spectra, spectra, *_panel_grid(spectra))}
+    files = _draw_and_save(stage, "spectra", draw_feature_spectra, spectra, *_panel_grid(spectra))
+    written = {"spectra": (files, describe_feature_spectra(spectra))}
     growth = effective_rank_by_sample_size({name: one.growth for name, one in measurements.items()})
-    written["growth"] = _draw_and_save(stage, "growth", draw_effective_rank_by_sample_size, growth, 1, len(diagnoses))
+    files = _draw_and_save(stage, "growth", draw_effective_rank_by_sample_size, growth, 1, len(diagnoses))
+    written["growth"] = (files, describe_effective_rank_by_sample_size(growth))
     if any(one.measurements.table.layer.nunique() > 1 for one in diagnoses):
         layers = effective_rank_by_layer({name: one.table for name, one in measurements.items()})
-        written["layers"] = _draw_and_save(stage, "layers", draw_effective_rank_by_layer, layers, 1, len(diagnoses))
+        files = _draw_and_save(stage, "layers", draw_effective_rank_by_layer, layers, 1, len(diagnoses))
+        written["layers"] = (files, describe_effective_rank_by_layer(layers))
     return written
 
 
@@ -129,73 +143,6 @@ def _draw_and_save(
         )
         draw(list(axes.flat), frame)
         return save_figure(figure, frame, stage, name)
-
-
-def _write_report_page(stage: Path, diagnoses: Sequence[Diagnosis], pictures: Mapping[str, list[Path]]) -> Path:
-    titles = {
-        "spectra": "Singular values of the features and of their baselines",
-        "growth": "Effective rank against the number of images",
-        "layers": "Effective rank by layer",
-    }
-    sections = [
-        Section(
-            one.name,
-            " ".join(
-                (more_images_sentence(one.measurements.table) + ".", *metric_remarks(one.measurements.table, None))
-            ),
-            tables=[
-                table
-                for table in (
-                    _findings_table(one),
-                    comparison_table(one.measurements.table),
-                    last_layer_table(one.measurements.table, None),
-                    ranges_table(one.measurements.table),
-                )
-                if len(table)
-            ],
-        )
-        for one in diagnoses
-    ]
-    for name, paths in pictures.items():
-        tables = (
-            [effective_rank_table_by_layer(one.measurements.table) for one in diagnoses] if name == "layers" else []
-        )
-        picture = next(path for path in paths if path.suffix == ".png")
-        sections.append(Section(titles[name], pictures=[(picture, titles[name])], tables=tables))
-    sections += [
-        Section(f"How {one.name} was loaded", "; ".join(one.notes), tables=[_load_report_table(one)])
-        for one in diagnoses
-    ]
-    n = max(int(one.measurements.table.images.max()) for one in diagnoses)
-    introduction = f"Features of {n} images of {diagnoses[0].dataset}. {LEGEND}"
-    return write_page(
-        stage / "report.html",
-        "Collapse of features",
-        introduction,
-        sections,
-        provenance(seed=diagnoses[0].seed, device=diagnoses[0].device),
-    )
-
-
-def _findings_table(one: Diagnosis) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                "readout": f.readout,
-                "question": f.question,
-                "yardstick": f.yardstick,
-                "number": f.number,
-                "answer": str(f.answer),
-                "comparison": f.sentence,
-            }
-            for f in one.yardsticks
-        ]
-    )
-
-
-def _load_report_table(one: Diagnosis) -> pd.DataFrame:
-    lines = str(one.report).splitlines()
-    return pd.DataFrame([(line[:19].strip(), line[19:]) for line in lines], columns=["field", "value"])
 
 
 def latex_table(diagnoses: Sequence[Diagnosis]) -> str:
