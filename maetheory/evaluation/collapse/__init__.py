@@ -10,7 +10,7 @@ Read in this order:
 - `measurement`, with `view_features` and `notes`: measurements of one model;
 - `other_initialisations`: the same of untrained networks of all usual initialisations;
 - `untrained_comparison`: a model beside its untrained networks, on the same images;
-- `report` and `tables`: `measure_collapse`, and the tables of its result;
+- `report` and `tables`: `measure_collapse`, and the tables of its result; `table_forms`: a compact and a long form;
 - `verdict`, with `complete_collapse`, `dimensional_collapse`, `few_directions` and `dominant_vector`: one conclusion by
   each yardstick, as an `answer` whose sentence is written by `formatting`; `images_to_decide`, where it is undecided;
 - `calibration`: ranges of metrics in models that were trained here; `conditions`: bounds on metrics that fail a run.
@@ -27,6 +27,7 @@ True
 
 from maetheory.evaluation.collapse.random_initialisation import random_init_model
 from maetheory.evaluation.collapse.report import CollapseMeasurements, collapse_report, measure_collapse
+from maetheory.evaluation.collapse.table_forms import compact_table, long_table
 from maetheory.evaluation.collapse.verdict import Answer, Finding, assess_collapse
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
     "Finding",
     "assess_collapse",
     "collapse_report",
+    "compact_table",
+    "long_table",
     "measure_collapse",
     "random_init_model",
 ]

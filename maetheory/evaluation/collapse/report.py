@@ -14,6 +14,7 @@ from maetheory.core.summaries import summary_html, summary_text
 from maetheory.evaluation.collapse.measurement import measure_model
 from maetheory.evaluation.collapse.metric_specs import DEFAULT_METRICS, select_metrics
 from maetheory.evaluation.collapse.random_initialisation import NO_RANDOM_INIT
+from maetheory.evaluation.collapse.table_forms import compact_table, long_table
 from maetheory.evaluation.collapse.tables import metric_table, sample_size_table, spectra_table
 from maetheory.evaluation.collapse.untrained_comparison import UntrainedMeasurements, measure_untrained
 from maetheory.evaluation.features.collapse_inputs import collapse_inputs
@@ -49,6 +50,10 @@ class CollapseMeasurements:
     notes: tuple[str, ...]
     untrained: UntrainedMeasurements = field(default_factory=UntrainedMeasurements, repr=False)
 
+    def to_frame(self, *, compact: bool = True) -> pd.DataFrame:
+        """Return the table in a narrow form: to read (`compact_table`), or one row for each number (`long_table`)."""
+        return compact_table(self.table) if compact else long_table(self.table)
+
     def _facts(self) -> tuple[str, dict[str, str]]:
         table = self.table
         readouts = ", ".join(map(str, table.readout.unique()))
@@ -58,7 +63,9 @@ class CollapseMeasurements:
         last = table[(table.layer == table.layer.iloc[-1]) & (table.metric == "effective_rank")]
         ranks = [f"{one.readout} {one.value:.4g} of {one.d}" for one in last.drop_duplicates("readout").itertuples()]
         facts = {"effective rank": "; ".join(ranks)} if ranks else {}
-        return title, facts | {"tables": f"table ({len(table)} rows), spectra, growth; notes ({len(self.notes)})"}
+        return title, facts | {
+            "tables": f"table ({len(table)} rows), to_frame(), spectra, growth; notes ({len(self.notes)})"
+        }
 
     def __repr__(self) -> str:
         return summary_text(*self._facts())
@@ -67,14 +74,41 @@ class CollapseMeasurements:
         return summary_html(*self._facts())
 
 
-def collapse_report(encoder: Any, images: Any = None, **options: Any) -> pd.DataFrame:
+def collapse_report(
+    encoder: Any,
+    images: Any = None,
+    *,
+    readouts: Sequence[Readout] | None = None,
+    readout: Readout | OutputPart | None = None,
+    prefix_tokens: int | None = None,
+    mean: ChannelValues | None = None,
+    std: ChannelValues | None = None,
+    layers: Layers = "last",
+    final_norm: bool = True,
+    metrics: Sequence[str] | None = None,
+    full: bool = False,
+    conventions: Literal["default", "all"] = "default",
+    law: MaskLaw | None = None,
+    n_initialisations: int = 5,
+    seed: int = 0,
+    batch: int | None = None,
+    progress: Progress = no_progress,
+    untrained_images: int | None = None,
+    untrained: UntrainedMeasurements | None = None,
+    twins: int | None = None,
+) -> pd.DataFrame:
     """Return the metrics of a model's features, or of features that are given as an array, as a table.
+
+    `compact_table` and `long_table` are narrower forms of it: one to read, one to plot.
 
     Parameters
     ----------
-    encoder, images, **options
-        As for `measure_collapse`: ``collapse_report(encoder, images)``, or ``collapse_report(Z)`` of features
-        (n, d), one row per image.
+    encoder, images
+        ``collapse_report(encoder, images)``, or ``collapse_report(Z)`` of features (n, d), one row per image.
+    readouts, readout, prefix_tokens, mean, std, layers, final_norm, metrics, full, conventions, law
+        What is measured; `measure_collapse` describes each.
+    n_initialisations, seed, batch, progress, untrained_images, untrained, twins
+        How it is measured; likewise.
 
     Returns
     -------
@@ -108,7 +142,28 @@ def collapse_report(encoder: Any, images: Any = None, **options: Any) -> pd.Data
     >>> bool(abs(collapse_report(features, metrics=["mean_cosine"]).value[0] - table.value[0]) < 1e-6)
     True
     """
-    return measure_collapse(encoder, images, **options).table
+    return measure_collapse(
+        encoder,
+        images,
+        readouts=readouts,
+        readout=readout,
+        prefix_tokens=prefix_tokens,
+        mean=mean,
+        std=std,
+        layers=layers,
+        final_norm=final_norm,
+        metrics=metrics,
+        full=full,
+        conventions=conventions,
+        law=law,
+        n_initialisations=n_initialisations,
+        seed=seed,
+        batch=batch,
+        progress=progress,
+        untrained_images=untrained_images,
+        untrained=untrained,
+        twins=twins,
+    ).table
 
 
 def measure_collapse(
