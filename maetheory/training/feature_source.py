@@ -46,16 +46,21 @@ class FeatureSource:
 
     def attach(self, model: nn.Module | None, callback: Callable[[Tensor], None]) -> RemovableHandle:
         """Call `callback` with the features (B, d) of each forward pass of the module, until the handle is removed."""
+
+        @torch.compiler.disable  # compiled, it would be compiled anew for each number of the step
+        def receive(output: Any) -> None:
+            callback(self.extract(output))
+
         if self.features is None:
             if model is None:
                 raise InputError("the module of the features must be looked for in a model; give one to attach")
             name, takes_input = find_feature_module(model)
             module = model.get_submodule(name)
             if takes_input:
-                return module.register_forward_pre_hook(lambda _, inputs: callback(self.extract(inputs)))
+                return module.register_forward_pre_hook(lambda _, inputs: receive(inputs))
         else:
             module = self._find_feature_module(model)
-        return module.register_forward_hook(lambda _, __, output: callback(self.extract(output)))
+        return module.register_forward_hook(lambda _, __, output: receive(output))
 
     def compute(self, *arguments: Any, **named: Any) -> Tensor:
         """Return the features that the function computes, without gradients or random numbers of the run."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import Tensor
@@ -69,6 +70,13 @@ class FeatureWindow:
         if self.step is not None and step < self.step:
             self.step, self._buffered = None, []
             self.alarm.reset()
+
+    def replay_alarm(self, log_history: Iterable[Mapping[str, Any]]) -> None:
+        """Set the alarm to what the measurements in a log history make of it, so that a resumed run keeps its peak."""
+        self.alarm.reset()
+        for values in log_history:
+            if self.prefix + RANK in values:
+                self.alarm.update(float(values[self.prefix + RANK]))
 
     def in_window(self, step: int) -> bool:
         """Return whether `step` lies in the window before the next measurement."""

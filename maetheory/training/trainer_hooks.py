@@ -78,9 +78,10 @@ class TrainerHooks(ABC):
         self._trainer_callback = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **named: Any) -> None:
-        """Begin to serve a Trainer of transformers."""
+        """Begin to serve a Trainer of transformers, whose log history holds the measurements before a resumption."""
         model = named.get("model")
         self._window.reset_if_new_run(state.global_step)
+        self._window.replay_alarm(state.log_history)
         self._window.step, self._window.final_step = state.global_step, state.max_steps or None
         self.attach(model)
 

@@ -208,6 +208,84 @@ def test_transformers_takes_a_monitor_as_it_is() -> None:
     assert not net.backbone._forward_hooks
 
 
+def test_a_resumed_run_of_transformers_keeps_the_peak_of_its_log_history() -> None:
+    state = SimpleNamespace(global_step=4, max_steps=6, log_history=[{"loss": 1.0}])
+    state.log_history += [{f"z_{RANK}": rank, "step": step} for step, rank in ((2, 50.0), (4, 3.0))]
+    net, monitor = Encoder(), CollapseMonitor(every=1, window=1, metrics=(RANK,), prefix="z_")
+    monitor.update(X)  # of another run
+    for resumed, drawdown in ((True, 1 - 6 / 50), (False, 0.0)):
+        if not resumed:
+            state.global_step, state.log_history = 0, []
+        monitor.on_train_begin(None, state, None, model=net)
+        net.backbone.register_forward_hook(lambda *_: of_rank(6))
+        state.global_step += 1
+        monitor.attach(net)  # after the hook that replaces the features
+        net.backbone(X)
+        monitor.on_step_end(None, state, None)
+        last = state.log_history[-1]
+        assert last[f"z_{RANK}_drawdown"] == pytest.approx(drawdown, abs=1e-9)
+        assert last["z_collapse_alarm"] == float(resumed)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of transformers, accelerate and the loader of batches
+@pytest.mark.parametrize("options", [{}, {"gradient_accumulation_steps": 2, "bf16": True}], ids=["plain", "bf16"])
+def test_a_run_of_transformers_trainer_is_watched_and_unchanged(tmp_path: Path, options: dict[str, Any]) -> None:
+    transformers = pytest.importorskip("transformers", reason="needs transformers: pip install maetheory[hf]")
+    pytest.importorskip("accelerate", reason="needs accelerate, as the Trainer does: pip install accelerate")
+    images = torch.randn(64, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    decoder = {f"decoder_{name}": number for name, number in sizes.items()}
+    config = transformers.ViTMAEConfig(**sizes, **decoder, image_size=16, patch_size=4)
+
+    def run(*monitors: CollapseMonitor) -> Any:
+        transformers.set_seed(0)
+        model = transformers.ViTMAEForPreTraining(config)
+        arguments = transformers.TrainingArguments(
+            output_dir=str(tmp_path),
+            max_steps=12,
+            per_device_train_batch_size=8,
+            use_cpu=True,
+            report_to=[],
+            save_strategy="no",
+            disable_tqdm=True,
+            **options,
+        )
+        data = [{"pixel_values": image} for image in images]
+        trainer = transformers.Trainer(model=model, args=arguments, train_dataset=data, callbacks=list(monitors))
+        trainer.train()
+        return trainer
+
+    monitor = CollapseMonitor(every=5, window=2, log=tmp_path / "values.csv")
+    watched, alone = run(monitor), run()
+    rows = 16 * options.get("gradient_accumulation_steps", 1)
+    logged = [line for line in watched.state.log_history if RANK in line]
+    assert [(line["step"], line["n"], line["d"]) for line in logged] == [(5, rows, 32), (10, rows, 32), (12, rows, 32)]
+    assert all(1 <= line[RANK] <= rows for line in logged)
+    with (tmp_path / "values.csv").open() as file:
+        assert [line["step"] for line in csv.DictReader(file)] == ["5", "10", "12"]
+    states = (trainer.model.state_dict() for trainer in (watched, alone))
+    assert all(torch.equal(one, other) for one, other in zip(*(state.values() for state in states), strict=True))
+    assert not any(module._forward_hooks for module in watched.model.modules())
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_compiled_model_is_compiled_once_while_it_is_watched() -> None:
+    from torch._dynamo.utils import counters
+
+    net = Encoder()
+    compiled, monitor = torch.compile(net, backend="eager"), CollapseMonitor(every=4, window=2).attach(net)
+    graphs = []
+    for step in range(12):
+        compiled(X + step)
+        monitor.on_train_batch_end()
+        graphs.append(counters["stats"]["unique_graphs"])
+    assert graphs[-1] == graphs[0]
+    assert monitor.latest is not None
+    assert (monitor.latest["n"], monitor.latest["d"]) == (128, 6)
+
+
 class Writer:
     """A logger with the methods it is given."""
 
