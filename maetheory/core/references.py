@@ -38,6 +38,12 @@ REFERENCES: Mapping[str, Reference] = MappingProxyType(
             "NeurIPS, arXiv 2210.08344",
         ),
         "mae": Reference("He et al.", 2022, "Masked Autoencoders Are Scalable Vision Learners", "CVPR"),
+        "kong-2023": Reference(
+            "Kong et al.",
+            2023,
+            "Understanding Masked Autoencoders via Hierarchical Latent Variable Models",
+            "CVPR",
+        ),
         "simmim": Reference("Xie et al.", 2022, "SimMIM: A Simple Framework for Masked Image Modeling", "CVPR"),
         "vit": Reference("Dosovitskiy et al.", 2021, "An Image Is Worth 16x16 Words", "ICLR"),
         "spectral-contrastive": Reference(

@@ -27,7 +27,7 @@ def test_frames_hold_what_the_files_hold(name: str) -> None:
     for column in frame:
         read = [row[column] for row in rows]
         assert [float(x) if frame[column].dtype.kind in "if" else x for x in read] == frame[column].tolist()
-    assert "How Mask Matters" in frame.attrs["paper"]
+    assert ("Kong" if name.startswith("kong") else "How Mask Matters") in frame.attrs["paper"]
     assert frame.attrs["source"] == SOURCES[name]
 
 
@@ -63,3 +63,9 @@ def test_frames_are_not_shared() -> None:
 def test_unknown_table() -> None:
     with pytest.raises(InputError, match="'table3'"):
         paper_numbers("table3")
+
+
+def test_the_published_accuracy_has_its_maximum_at_the_ratio_of_mae() -> None:
+    frame = paper_numbers("kong2023_mask_ratio")
+    assert frame.mask_ratio[frame.linear_probe_percent.idxmax()] == 0.75
+    assert (np.diff(paper_numbers("kong2023_mask_patch").linear_probe_percent) > 0).all()

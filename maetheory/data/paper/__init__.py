@@ -1,4 +1,4 @@
-"""Published numbers of Zhang, Wang and Wang (2022), read from CSV files.
+"""Published numbers of Zhang, Wang and Wang (2022), and of others that are laid beside ours, read from CSV files.
 
 >>> paper_numbers("figure1c").columns.tolist()
 ['objective', 'effective_rank']
@@ -28,8 +28,11 @@ SOURCES: Mapping[str, str] = MappingProxyType(
             "mask-ratio figure, panels (b) and (c), digitised; the panels do not agree: relative_distance (c) has its "
             "minimum at 0.7 and is not the quotient of the two distance columns (b), which stays at 0.892 to 0.895"
         ),
+        "kong2023_mask_ratio": "Tables 1 to 3: MAE, ViT-Base, ImageNet-1K, by mask ratio",
+        "kong2023_mask_patch": "Tables 1 to 3: MAE, ViT-Base, ImageNet-1K, mask ratio 0.75, by side of the masked patches",
     }
 )
+_KONG = "kong2023"
 
 
 def paper_numbers(name: str) -> pd.DataFrame:
@@ -39,7 +42,9 @@ def paper_numbers(name: str) -> pd.DataFrame:
     ----------
     name : str
         A key of `SOURCES`: "table1", "table2" (accuracies in percent), "figure1b" (natural logarithms of singular
-        values by index), "figure1c" (effective ranks) or "mask_ratio" (distances in feature space).
+        values by index), "figure1c" (effective ranks), "mask_ratio" (distances in feature space), or of Kong et al. 2023
+        "kong2023_mask_ratio" (linear probing accuracy and box AP on COCO in percent, shape bias as a share) and
+        "kong2023_mask_patch" (linear probing accuracy in percent by side of the masked patches in pixels).
 
     Returns
     -------
@@ -71,5 +76,6 @@ def paper_numbers(name: str) -> pd.DataFrame:
         raise InputError(f"the paper's numbers are {', '.join(SOURCES)}, but {name!r} was asked for")
     with resources.files(__name__).joinpath(f"{name}.csv").open(encoding="utf-8") as lines:
         frame = pd.read_csv(lines)
-    frame.attrs = {"paper": str(PAPER), "source": SOURCES[name]}
+    paper = REFERENCES["kong-2023"] if name.startswith(_KONG) else PAPER
+    frame.attrs = {"paper": str(paper), "source": SOURCES[name]}
     return frame
