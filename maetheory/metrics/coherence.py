@@ -8,7 +8,8 @@ import numpy as np
 import scipy.linalg
 
 from maetheory.metrics.conventions import get_convention
-from maetheory.metrics.validation import check_features, rounding_floor
+from maetheory.metrics.shared_results import once_per_array
+from maetheory.metrics.validation import Floats, check_features, rounding_floor
 
 
 def coherence(Z: Any, *, convention: str | None = None) -> float:
@@ -41,11 +42,15 @@ def coherence(Z: Any, *, convention: str | None = None) -> float:
     1.0
     """
     chosen = get_convention("coherence", convention)
-    rows = check_features(Z)
-    left, values, _ = scipy.linalg.svd(rows, full_matrices=False, check_finite=False)
-    kept = values > rounding_floor(rows)
-    rank = int(kept.sum())
+    largest, rank, shape = once_per_array(Z, "largest leverage", lambda: _largest_leverage(check_features(Z)))
     if rank == 0:
         return float("nan")
+    return largest * shape[0] / (min(shape) if chosen.name == "full-rank" else rank)
+
+
+def _largest_leverage(rows: Floats) -> tuple[float, int, tuple[int, ...]]:
+    """Return ``maxᵢ ‖U_i‖²``, the numerical rank and the shape of `rows` (N, D)."""
+    left, values, _ = scipy.linalg.svd(rows, full_matrices=False, check_finite=False)
+    kept = values > rounding_floor(rows)
     leverage = np.square(left[:, kept]).sum(axis=1)  # (N, r) -> (N,)
-    return float(leverage.max()) * len(rows) / (min(rows.shape) if chosen.name == "full-rank" else rank)
+    return float(leverage.max()), int(kept.sum()), rows.shape

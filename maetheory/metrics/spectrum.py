@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -12,6 +9,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from maetheory.metrics.moments import Moments, require_nonzero_rows, require_rows
+from maetheory.metrics.shared_results import once_per_array
 from maetheory.metrics.validation import (
     centre_rows,
     check_features,
@@ -19,22 +17,6 @@ from maetheory.metrics.validation import (
     rounding_floor,
     unit_rows,
 )
-
-Decompositions = dict[tuple[int, bool], tuple[NDArray[np.float64], NDArray[np.float64]]]
-_shared: ContextVar[Decompositions | None] = ContextVar("singular values of arrays that metrics share", default=None)
-
-
-@contextmanager
-def shared_decompositions() -> Iterator[None]:
-    """Compute the singular values of each array once while the context lasts, for all metrics that need them.
-
-    Moments always keep theirs. Arrays must not change within the context, which holds them.
-    """
-    token = _shared.set({})
-    try:
-        yield
-    finally:
-        _shared.reset(token)
 
 
 def singular_values(Z: Any, *, centred: bool = False) -> NDArray[np.float64]:
@@ -68,12 +50,8 @@ def singular_values(Z: Any, *, centred: bool = False) -> NDArray[np.float64]:
     if isinstance(Z, Moments):
         error = Z.centred_error if centred else Z.error
         return _singular_values_of_moments(require_rows(Z), "centred" if centred else "second", error)
-    shared = _shared.get()
-    if shared is None or not isinstance(Z, np.ndarray):
-        return _singular_values_of_rows(Z, centred)
-    if (id(Z), centred) not in shared:
-        shared[id(Z), centred] = (Z, _singular_values_of_rows(Z, centred))  # Z too, so that its id stays its own
-    return shared[id(Z), centred][1].copy()
+    name = "singular values, centred" if centred else "singular values"
+    return once_per_array(Z, name, lambda: _singular_values_of_rows(Z, centred)).copy()
 
 
 def _singular_values_of_rows(Z: Any, centred: bool) -> NDArray[np.float64]:

@@ -9,7 +9,8 @@ import numpy as np
 from maetheory.core import InputError
 from maetheory.metrics.conventions import get_convention
 from maetheory.metrics.nearest_neighbour_search import nearest_neighbours
-from maetheory.metrics.validation import check_features
+from maetheory.metrics.shared_results import once_per_array
+from maetheory.metrics.validation import Floats, check_features
 
 
 def twonn(Z: Any, *, discard: float = 0.1, convention: str | None = None) -> float:
@@ -47,15 +48,20 @@ def twonn(Z: Any, *, discard: float = 0.1, convention: str | None = None) -> flo
     chosen = get_convention("twonn", convention)
     if not 0 <= discard < 1:
         raise InputError(f"discard must be a share in [0, 1), but {discard} was given")
-    rows = np.unique(check_features(Z), axis=0)
-    n = len(rows)
-    if n < 3:
-        raise InputError(f"Z has {n} distinct rows, but two nearest neighbours need at least 3")
-    scale = np.frexp(np.abs(rows).max())[1]
-    distance = nearest_neighbours(np.ldexp(rows, -scale), 2)[1]  # scaling by a power of two is exact
-    logarithm = np.sort(np.log(distance[:, 1] / distance[:, 0]))
+    logarithm = once_per_array(Z, "logarithms of neighbour ratios", lambda: _logarithms_of_ratios(Z))
+    n = len(logarithm)
     kept = min(int(n * (1 - discard)), n - 1)  # ln(1 − F) is infinite at i = n
     order = np.arange(1, kept + 1) - (1 if chosen.name == "scikit-dimension" else 0)
     x, y = logarithm[:kept], -np.log1p(-order / n)
     square = float(x @ x)
     return float(x @ y) / square if square > 0 else np.inf
+
+
+def _logarithms_of_ratios(Z: Any) -> Floats:
+    """Return ``ln(r₂/r₁)`` of each distinct row, ascending."""
+    rows = np.unique(check_features(Z), axis=0)
+    if len(rows) < 3:
+        raise InputError(f"Z has {len(rows)} distinct rows, but two nearest neighbours need at least 3")
+    scale = np.frexp(np.abs(rows).max())[1]
+    distance = nearest_neighbours(np.ldexp(rows, -scale), 2)[1]  # scaling by a power of two is exact
+    return np.sort(np.log(distance[:, 1] / distance[:, 0]))

@@ -9,6 +9,7 @@ from scipy.spatial.distance import pdist
 
 from maetheory.core import InputError
 from maetheory.metrics.conventions import get_convention
+from maetheory.metrics.shared_results import once_per_array
 from maetheory.metrics.validation import Floats, unit_rows
 
 _TILE = 1024
@@ -47,15 +48,15 @@ def uniformity(Z: Any, *, t: float = 2.0, convention: str | None = None) -> floa
     chosen = get_convention("uniformity", convention)
     if not t > 0:
         raise InputError(f"t must be positive, but {t} was given")
-    unit = unit_rows(Z)
-    n = len(unit)
-    total = 2 * _sum_of_gaussian_potentials(unit, t)
+    potential, n = once_per_array(Z, ("Gaussian potentials", t), lambda: _sum_of_gaussian_potentials(unit_rows(Z), t))
+    total = 2 * potential
     if chosen.name == "with-diagonal":
         return float(np.log((total + n) / n**2))
     return float(np.log(total / (n * (n - 1))))
 
 
-def _sum_of_gaussian_potentials(unit: Floats, t: float) -> float:
+def _sum_of_gaussian_potentials(unit: Floats, t: float) -> tuple[float, int]:
+    """Return the sum over pairs i < j, and the number of rows."""
     total = 0.0
     for start in range(0, len(unit), _TILE):
         tile, rest = unit[start : start + _TILE], unit[start + _TILE :]
@@ -64,4 +65,4 @@ def _sum_of_gaussian_potentials(unit: Floats, t: float) -> float:
         for other in range(0, len(rest), _TILE):
             cosines = tile @ rest[other : other + _TILE].T  # (n, d) @ (d, n') -> (n, n')
             total += float(np.exp(-2 * t * (1 - cosines)).sum())
-    return total
+    return total, len(unit)

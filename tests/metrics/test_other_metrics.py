@@ -1,5 +1,7 @@
 """Test the metrics that need the features themselves against slow reference implementations."""
 
+import sys
+
 import numpy as np
 import pytest
 from metric_oracles import (
@@ -13,6 +15,7 @@ from metric_oracles import (
     weighted_slope,
 )
 
+import maetheory.metrics.nearest_neighbour_search as nearest_neighbour_search
 from maetheory.core import InputError
 from maetheory.metrics import (
     Moments,
@@ -25,8 +28,19 @@ from maetheory.metrics import (
     linear_cka,
     matrix_entropy,
     twonn,
+    uniformity,
 )
-from maetheory.metrics.nearest_neighbour_search import nearest_neighbours
+from maetheory.metrics.nearest_neighbour_search import distances_to, nearest_neighbours
+from maetheory.metrics.shared_results import once_per_array, shared_results
+
+SHARING = (
+    (twonn, "facco-2017"),
+    (twonn, "scikit-dimension"),
+    (coherence, "tsitsulin-2023"),
+    (coherence, "full-rank"),
+    (uniformity, "wang-isola-2020"),
+    (uniformity, "with-diagonal"),
+)
 
 
 def gaussian(*shape, seed=0):
@@ -227,7 +241,9 @@ def all_neighbours(rows, k):
 @pytest.mark.parametrize("between", [0.0, 1.0, 1e6])
 @pytest.mark.parametrize("within", [1.0, 1e-4, 1e-9, 1e-14])
 @pytest.mark.parametrize("offset", [0.0, 1e3])
-def test_neighbours_are_exact_in_tight_and_far_apart_clusters(between, within, offset):
+@pytest.mark.parametrize("crowd", [3, 256])  # candidates from which rows are searched again, centred at their mean
+def test_neighbours_are_exact_in_tight_and_far_apart_clusters(between, within, offset, crowd, monkeypatch):
+    monkeypatch.setattr(nearest_neighbour_search, "_CROWD", crowd)
     rng = np.random.default_rng(0)
     centres = between * rng.normal(size=(4, 5)) + offset
     rows = np.repeat(centres, 75, axis=0) + within * rng.normal(size=(300, 5))
@@ -235,6 +251,73 @@ def test_neighbours_are_exact_in_tight_and_far_apart_clusters(between, within, o
     expected, exact = all_neighbours(rows, 2)
     np.testing.assert_allclose(distance, exact, rtol=1e-14)
     np.testing.assert_array_equal(index[exact[:, 0] < exact[:, 1]][:, 0], expected[exact[:, 0] < exact[:, 1]][:, 0])
+
+
+def test_clusters_within_clusters_are_searched_at_their_own_scale(monkeypatch):
+    """Three levels, each a millionth of the next: differences to candidates alone would be half of all pairs."""
+    monkeypatch.setattr(nearest_neighbour_search, "_CROWD", 8)
+    compared = []
+
+    def counted(point, rows):
+        compared.append(len(rows))
+        return distances_to(point, rows)
+
+    monkeypatch.setattr(nearest_neighbour_search, "distances_to", counted)
+    rng = np.random.default_rng(0)
+    rows = sum(
+        scale * np.repeat(rng.normal(size=(count, 4)), 600 // count, axis=0)
+        for scale, count in ((1.0, 2), (1e-8, 4), (1e-15, 600))
+    )
+    index, distance = nearest_neighbours(rows, 2)
+    searched = sum(compared)
+    np.testing.assert_allclose(distance, all_neighbours(rows, 2)[1], rtol=1e-14)
+    assert len(np.unique(index)) > 2
+    assert len(compared) == 600  # each row once, however often it was searched
+    monkeypatch.setattr(nearest_neighbour_search, "_CROWD", 600)
+    compared.clear()
+    nearest_neighbours(rows, 2)
+    assert searched < sum(compared) / 4
+
+
+def test_equal_rows_in_a_crowd_end_the_search(monkeypatch):
+    monkeypatch.setattr(nearest_neighbour_search, "_CROWD", 2)
+    rows = np.repeat([[0.0, 0.1], [1.0, 0.3]], 20, axis=0)
+    index, distance = nearest_neighbours(rows, 1)
+    assert index[:, 0].tolist() == [1, *[0] * 19, 21, *[20] * 19]
+    assert not distance.any()
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 5, 9])
+def test_the_kth_smallest_number_is_found_among_equal_and_infinite_ones(k):
+    values = np.random.default_rng(k).integers(0, 6, (50, 9)).astype(float)
+    values[:, 3] = np.inf
+    expected = np.sort(values, axis=1)[:, k - 1]
+    np.testing.assert_array_equal(nearest_neighbour_search._kth_smallest(values, k), expected)
+
+
+def test_conventions_share_the_neighbours_and_pairs_of_one_array(monkeypatch):
+    searched = []
+
+    def counted(rows, k):
+        searched.append(len(rows))
+        return nearest_neighbours(rows, k)
+
+    monkeypatch.setattr(
+        sys.modules["maetheory.metrics.twonn"], "nearest_neighbours", counted
+    )  # no attribute: a function
+    one, other = gaussian(40, 3), gaussian(30, 3, seed=1)
+    alone = [metric(Z, convention=name) for metric, name in SHARING for Z in (one, other)]
+    assert searched == [40, 30, 40, 30]
+    searched.clear()
+    with shared_results():
+        assert [metric(Z, convention=name) for metric, name in SHARING for Z in (one, other)] == alone
+    assert searched == [40, 30]
+
+
+def test_results_are_not_shared_with_an_array_that_came_to_the_same_place():
+    with shared_results():
+        found = [once_per_array(np.full(3, i), "first", lambda i=i: i) for i in range(50)]
+    assert found == list(range(50))
 
 
 @pytest.mark.parametrize("within", [1e-4, 1e-8, 1e-12])

@@ -15,6 +15,7 @@ from maetheory.core import generator
 from maetheory.evaluation.collapse.metric_specs import MetricSpec
 from maetheory.evaluation.features.feature_sets import MAX_ROWS_IN_MEMORY, FeatureSet
 from maetheory.metrics import Moments, marchenko_pastur, shuffled_columns
+from maetheory.metrics.shared_results import once
 
 
 def shuffle_columns(feature_set: FeatureSet, *, seed: int = 0) -> FeatureSet:
@@ -52,4 +53,5 @@ def noise_baseline(metric_spec: MetricSpec, shape: tuple[int, ...], *, seed: int
 
 def gaussian_noise(shape: tuple[int, ...], *, seed: int = 0) -> np.ndarray:
     """Return unit Gaussian noise, for metrics that need rows."""
-    return generator(seed, "collapse", "noise").standard_normal((min(shape[0], MAX_ROWS_IN_MEMORY), *shape[1:]))
+    drawn = (min(shape[0], MAX_ROWS_IN_MEMORY), *shape[1:])
+    return once(("noise", drawn, seed), lambda: generator(seed, "collapse", "noise").standard_normal(drawn))

@@ -18,6 +18,7 @@ from maetheory.evaluation.collapse.spectra_and_rank_curves import ranks_by_sampl
 from maetheory.evaluation.collapse.view_features import last_layer_view_features, shuffle_views
 from maetheory.evaluation.features.feature_sets import FeatureSet, Layer, collect_features
 from maetheory.masks import MaskLaw
+from maetheory.metrics.shared_results import shared_results
 
 Estimates = tuple[MetricEstimate | None, ...]
 
@@ -122,7 +123,7 @@ def measure_model(
                 seed=seed,
             )
         )
-    return ModelMeasurements(tuple(measurements), (*feature_notes(feature_sets), *notes))
+    return ModelMeasurements(tuple(measurements), (*feature_notes(feature_sets, metric_specs), *notes))
 
 
 def _measure_readout(
@@ -148,10 +149,11 @@ def _measure_readout(
             metric_specs,
             None if views is None else shuffle_views(views, seed),
         )
-        noise = tuple(
-            _noise_value(spec, estimate, feature_set, shape, seed)
-            for spec, estimate in zip(metric_specs, estimates, strict=True)
-        )
+        with shared_results():
+            noise = tuple(
+                _noise_value(spec, estimate, feature_set, shape, seed)
+                for spec, estimate in zip(metric_specs, estimates, strict=True)
+            )
     return ReadoutMeasurements(
         readout=feature_set.readout,
         layer=feature_set.layer,
@@ -177,10 +179,9 @@ def _fill_view_metrics(estimates: Estimates, metric_specs: Sequence[MetricSpec],
     """Return the estimates with those of metrics of views computed from `views`, if given."""
     if views is None:
         return estimates
-    return tuple(
-        estimate_by_half_sampling(spec, views) if spec.needs == "views" else estimate
-        for spec, estimate in zip(metric_specs, estimates, strict=True)
-    )
+    of_views = [spec for spec in metric_specs if spec.needs == "views"]
+    found = dict(zip(of_views, estimate_by_half_sampling(of_views, views), strict=True))
+    return tuple(found.get(spec, estimate) for spec, estimate in zip(metric_specs, estimates, strict=True))
 
 
 def _noise_value(
@@ -189,5 +190,5 @@ def _noise_value(
     """Return a metric of Gaussian noise with the shape of the features; NaN where the metric is not measured."""
     if estimate is None:
         return np.nan
-    rows = feature_set.n if metric_spec.needs == "moments" else len(feature_set.rows)
+    rows = feature_set.n if metric_spec.needs == "moments" else metric_spec.n_rows(len(feature_set.rows))
     return noise_baseline(metric_spec, views if metric_spec.needs == "views" else (rows, feature_set.d), seed=seed)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.linalg
 
-from maetheory.core import InputError
+from maetheory.core import InputError, generator
 from maetheory.evaluation.collapse.interval_limits import (
     clip_interval,
     reason_without_interval,
@@ -18,7 +18,7 @@ from maetheory.evaluation.collapse.interval_limits import (
 from maetheory.evaluation.collapse.metric_specs import NO_ESTIMATE, MetricEstimate, MetricSpec
 from maetheory.evaluation.features.feature_sets import FeatureSet
 from maetheory.metrics.moments import leave_one_part_out, merge_moments
-from maetheory.metrics.spectrum import shared_decompositions
+from maetheory.metrics.shared_results import shared_results
 from maetheory.metrics.uncertainty import jackknife_error
 
 N_HALF_SAMPLES = 12
@@ -47,8 +47,9 @@ def estimate_metrics(
     metric_specs : sequence of MetricSpec
     feature_set : FeatureSet
     exact : bool, default True
-        Compute singular values from the rows themselves if all are kept, and compute metrics of rows. Otherwise only
-        moments are used, and their squaring error widens the interval.
+        Compute singular values from the rows themselves if all are kept, and compute metrics of rows, those of pairs
+        from at most `MAX_ROWS_OF_PAIRS` of them. Otherwise only moments are used, and their squaring error widens the
+        interval.
     row_intervals : bool, default True
         Whether metrics of rows get an interval, which costs seven times as much.
 
@@ -63,17 +64,21 @@ def estimate_metrics(
     of_moments = _estimate_moment_metrics(
         [one for one in metric_specs if one.needs == "moments"], feature_set, exact, d
     )
-    estimates: list[MetricEstimate | None] = []
-    for one in metric_specs:
-        if one.needs == "moments":
-            estimates.append(of_moments[one])
-        elif one.needs == "rows" and exact:
-            estimates.append(
-                estimate_by_half_sampling(one, feature_set.rows, feature_set.groups, interval=row_intervals)
-            )
-        else:
-            estimates.append(None)
-    return tuple(estimates)
+    found: dict[MetricSpec, MetricEstimate] = dict(of_moments)
+    row_specs = [one for one in metric_specs if one.needs == "rows" and exact]
+    for max_rows in dict.fromkeys(one.max_rows for one in row_specs):
+        alike = [one for one in row_specs if one.max_rows == max_rows]
+        kept = _random_rows(len(feature_set.rows), max_rows)
+        rows, groups = feature_set.rows[kept], feature_set.groups[kept]
+        found |= zip(alike, estimate_by_half_sampling(alike, rows, groups, interval=row_intervals), strict=True)
+    return tuple(found.get(one) for one in metric_specs)
+
+
+def _random_rows(n: int, max_rows: int | None) -> slice | np.ndarray:
+    """Return the indices of a random sample of `max_rows` of `n` rows, ascending; all where these are no more."""
+    if max_rows is None or n <= max_rows:
+        return slice(None)
+    return np.sort(generator(0, "collapse", "rows of pairs").choice(n, max_rows, replace=False))
 
 
 def _estimate_moment_metrics(
@@ -86,7 +91,7 @@ def _estimate_moment_metrics(
     total = merge_moments(group_moments)
     from_rows = exact and feature_set.streamed_moments is None
     features = feature_set.rows.astype(np.float64) if from_rows else total
-    with shared_decompositions():
+    with shared_results():
         values = {one: _metric_value_or_reason(one, features) for one in metric_specs}
         notes = {
             one: value if isinstance(value, str) else _metric_note(one, features, value)
@@ -204,16 +209,16 @@ def _jackknife_estimate(value: float, jackknife: _Jackknife, squaring: float, no
 
 
 def estimate_by_half_sampling(
-    metric_spec: MetricSpec, features: Any, groups: Any = None, *, interval: bool = True, seed: int = 0
-) -> MetricEstimate:
-    """Estimate a metric of rows (n, d) or views (n, q, d), with its spread over random half-samples.
+    metric_specs: Sequence[MetricSpec], features: Any, groups: Any = None, *, interval: bool = True, seed: int = 0
+) -> tuple[MetricEstimate, ...]:
+    """Estimate metrics of rows (n, d) or views (n, q, d), with their spread over random half-samples.
 
     A half drawn without replacement varies around the full sample as the full sample varies around the truth. Unlike
     a bootstrap sample it repeats no image; distances between repeated images would be 0.
 
     Parameters
     ----------
-    metric_spec : MetricSpec
+    metric_specs : sequence of MetricSpec
     features : ndarray (n, d) or (n, q, d)
     groups : ndarray (n,), optional
         Rows of one group stay together, as all tokens of an image must; by default each row is its own group.
@@ -228,20 +233,49 @@ def estimate_by_half_sampling(
     """
     rows = np.asarray(features, np.float64)
     names, group_of_row = np.unique(np.arange(len(rows)) if groups is None else groups, return_inverse=True)
-    try:
-        value = metric_spec(rows)
-        # With about as many rows as dimensions, the coherence is high for any features.
-        few = len(names) < MIN_GROUPS or (metric_spec.metric == "coherence" and len(rows) < 4 * rows.shape[-1])
-        if not interval or not np.isfinite(value) or few:
-            return MetricEstimate(value, np.nan, np.nan, np.nan, "", "too few images for an interval" if few else "")
-        rng = np.random.default_rng(seed)
-        halves = [rng.permutation(len(names)) < len(names) // 2 for _ in range(N_HALF_SAMPLES)]
-        values = [metric_spec(rows[half[group_of_row]]) for half in halves]
-    except InputError as error:
-        return NO_ESTIMATE._replace(note=str(error))
+    found: dict[MetricSpec, MetricEstimate] = {}
+    values: dict[MetricSpec, float] = {}
+    with shared_results():
+        for one in metric_specs:
+            value = _metric_value_or_reason(one, rows)
+            # With about as many rows as dimensions, the coherence is high for any features.
+            few = len(names) < MIN_GROUPS or (one.metric == "coherence" and len(rows) < 4 * rows.shape[-1])
+            if isinstance(value, str):
+                found[one] = NO_ESTIMATE._replace(note=value)
+            elif not interval or not np.isfinite(value) or few:
+                note = "too few images for an interval" if few else ""
+                found[one] = MetricEstimate(value, np.nan, np.nan, np.nan, "", note)
+            else:
+                values[one] = value
+    spreads = _spread_over_half_samples(list(values), rows, group_of_row, len(names), seed)
+    for one, spread in spreads.items():
+        if isinstance(spread, str):
+            found[one] = NO_ESTIMATE._replace(note=spread)
+            continue
+        estimate = _with_interval(values[one], values[one], 2 * spread, HALF_SAMPLE_METHOD)
+        found[one] = clip_interval(estimate, one, rows.shape[-1])._replace(no_limit=NOT_EXTRAPOLATED)
+    return tuple(found[one] for one in metric_specs)
+
+
+def _spread_over_half_samples(
+    metric_specs: Sequence[MetricSpec], rows: Any, group_of_row: Any, n_groups: int, seed: int
+) -> dict[MetricSpec, float | str]:
+    """Return the standard deviation of each metric over random halves of the groups, or why a half has no value."""
+    rng = np.random.default_rng(seed)
+    values: dict[MetricSpec, list[float]] = {one: [] for one in metric_specs}
+    reasons: dict[MetricSpec, str] = {}
+    for _ in range(N_HALF_SAMPLES if metric_specs else 0):
+        half = rng.permutation(n_groups) < n_groups // 2
+        chosen = rows[half[group_of_row]]
+        with shared_results():
+            for one in [one for one in metric_specs if one not in reasons]:
+                value = _metric_value_or_reason(one, chosen)
+                if isinstance(value, str):
+                    reasons[one] = value
+                else:
+                    values[one].append(value)
     with np.errstate(invalid="ignore"):
-        estimate = _with_interval(value, value, 2 * float(np.std(values, ddof=1)), HALF_SAMPLE_METHOD)
-    return clip_interval(estimate, metric_spec, rows.shape[-1])._replace(no_limit=NOT_EXTRAPOLATED)
+        return {one: reasons.get(one) or float(np.std(values[one], ddof=1)) for one in metric_specs}
 
 
 def _metric_note(metric_spec: MetricSpec, features: Any, value: float) -> str:

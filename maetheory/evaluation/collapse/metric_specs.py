@@ -26,6 +26,8 @@ QUICK_METRICS = (
 )  # what a quick report measures: no metric of rows or of masked views
 DEFAULT_METRICS = ("effective_rank", "rankme", "stable_rank", "participation_ratio", "umae_uniformity", "mean_cosine")
 ROW_METRICS = ("uniformity", "coherence", "twonn")
+PAIR_METRICS = ("uniformity", "twonn")  # whose cost grows with the square of the number of rows
+MAX_ROWS_OF_PAIRS = 12_800  # more than the sample that is kept of streamed rows
 VIEW_METRICS = ("lidar", "mask_pair_alignment")
 
 
@@ -46,6 +48,15 @@ class MetricSpec:
     convention: str
     function: Callable[..., Any]
     needs: MetricInput
+
+    @property
+    def max_rows(self) -> int | None:
+        """The largest number of rows that the metric is computed from; None for all."""
+        return MAX_ROWS_OF_PAIRS if self.metric in PAIR_METRICS else None
+
+    def n_rows(self, n: int) -> int:
+        """Return from how many of `n` rows the metric is computed."""
+        return n if self.max_rows is None else min(n, self.max_rows)
 
     def __call__(self, features: Any) -> float:
         """Return the value for features, Moments or views."""

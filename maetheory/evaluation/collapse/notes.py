@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from maetheory.evaluation.collapse.interval_limits import MIN_ROWS_PER_DIMENSION
+from maetheory.evaluation.collapse.metric_specs import MetricSpec
 from maetheory.evaluation.features.feature_sets import FeatureSet
 
 
-def feature_notes(feature_sets: Sequence[FeatureSet]) -> list[str]:
-    """Return notes on the last layer: repeated rows, few rows per dimension, and streamed moments."""
+def feature_notes(feature_sets: Sequence[FeatureSet], metric_specs: Sequence[MetricSpec]) -> list[str]:
+    """Return notes on the last layer: repeated rows, few rows per dimension, and rows that metrics leave out."""
     notes = []
     for one in feature_sets:
         if one.layer != feature_sets[-1].layer:
@@ -27,5 +28,11 @@ def feature_notes(feature_sets: Sequence[FeatureSet]) -> list[str]:
             notes.append(
                 f"{one.readout}: moments of all {one.n} rows were streamed; metrics of rows and shuffled "
                 f"columns use a random sample of {len(one.rows)} rows"
+            )
+        sampled = {spec.metric: used for spec in metric_specs if (used := spec.n_rows(len(one.rows))) < len(one.rows)}
+        if sampled:
+            notes.append(
+                f"{one.readout}: {' and '.join(sampled)} compare pairs of rows, and use a random sample of "
+                f"{min(sampled.values())} of the {len(one.rows)} rows"
             )
     return notes

@@ -84,7 +84,11 @@ def _metric_row(
     """Return the estimate of a metric and those of its baselines."""
     estimate = readout.estimates[index] or NO_ESTIMATE
     shuffled = (readout.shuffled[index] if readout.shuffled else None) or NO_ESTIMATE
-    n, images, note = readout.n if spec.needs == "moments" else readout.n_kept, readout.n_images, estimate.note
+    n, images, note = (
+        readout.n if spec.needs == "moments" else spec.n_rows(readout.n_kept),
+        readout.n_images,
+        estimate.note,
+    )
     if spec.needs == "views" and readout.views is not None:
         images, q, _ = readout.views
         n, note = images * q, f"{q} masks of {images} images" + (f"; {note}" if note else "")

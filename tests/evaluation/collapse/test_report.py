@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from small_networks import CONFIG, FOREIGN, trained
@@ -16,6 +17,7 @@ from maetheory.checkpoints import Encoder, EncoderConfig
 from maetheory.core import InputError
 from maetheory.data import ImageSet
 from maetheory.evaluation import collapse_report, encode, measure_collapse
+from maetheory.evaluation.collapse import metric_specs
 from maetheory.evaluation.collapse.metric_estimates import (
     HALF_SAMPLE_METHOD,
     JACKKNIFE_METHOD,
@@ -263,13 +265,37 @@ def test_intervals_of_ranks_end_at_the_dimension() -> None:
     assert "output: 60 rows are too few for 32 dimensions (n / d < 8)" in table.notes[0]
 
 
+def test_metrics_of_pairs_use_a_sample_of_many_rows_and_a_note_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cost of pairs grows with the square of the number of rows, so that two million would take weeks."""
+    rows = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    names = ("twonn", "uniformity", "coherence", "effective_rank")
+    whole = measure_collapse(rows, full=True, conventions="all", metrics=names)
+    monkeypatch.setattr(metric_specs, "MAX_ROWS_OF_PAIRS", 60)
+    pd.testing.assert_frame_equal(
+        measure_collapse(rows, full=True, conventions="all", metrics=names).table, whole.table
+    )
+    assert not any("pairs of rows" in note for note in whole.notes)
+    monkeypatch.setattr(metric_specs, "MAX_ROWS_OF_PAIRS", 59)
+    sampled = measure_collapse(rows, full=True, conventions="all", metrics=names)
+    note = "features: twonn and uniformity compare pairs of rows, and use a random sample of 59 of the 60 rows"
+    assert sampled.notes == (*whole.notes, note)
+    used = sampled.table.groupby("metric").n.unique().map(list).to_dict()
+    assert used == {"twonn": [59], "uniformity": [59], "coherence": [60], "effective_rank": [60]}
+    columns = ["value", "low", "shuffled", "noise"]
+    before, after = (found.table.set_index(["metric", "convention"])[columns] for found in (whole, sampled))
+    assert (before != after).loc[["twonn", "uniformity"]].all(axis=None)
+    pd.testing.assert_frame_equal(
+        before.loc[["coherence", "effective_rank"]], after.loc[["coherence", "effective_rank"]]
+    )
+
+
 def test_tokens_of_one_image_stay_in_one_half() -> None:
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(40, 1, 5)) + 2
     tokens = (centres + 0.01 * rng.normal(size=(40, 16, 5))).reshape(640, 5)
     (measure,) = select_metrics(["uniformity"])
-    together, apart = (
-        estimate_by_half_sampling(measure, tokens, units) for units in (np.repeat(np.arange(40), 16), None)
+    (together,), (apart,) = (
+        estimate_by_half_sampling([measure], tokens, units) for units in (np.repeat(np.arange(40), 16), None)
     )
     assert together.high - together.low > 2 * (apart.high - apart.low)
 
