@@ -1,7 +1,7 @@
 """Two theorems on planning with a joint-embedding world model, as claims on finite worlds with actions.
 
 Cui, Zhang, Wen and Wang 2026, arXiv 2606.27014, theorems 4.1 and 4.2. A world is one joint law of state x and next
-state x⁺ for each action, `joints` of shape (actions, states, states). A world model consists of the features f of a next
+state x⁺ for each action, `joints` of shape (actions, states, states). A world model consists of features f of a next
 state and the predictions g of the features of the next state from a state and an action. Its risk under an action a is
 R(a) = ‖M̄(a) − G(a)Fᵀ‖²_F, where M̄(a) is the normalised joint law, and G(a), F have the rows √d₁(x) g(x, a) and
 √d₂(x⁺ | a) f(x⁺).
@@ -101,8 +101,11 @@ def sample(rng: np.random.Generator) -> dict[str, Any]:
 
 def laws_of_one_start(joints: np.ndarray) -> tuple[bool, str]:
     """Whether every matrix is a law, all with one marginal of x."""
-    far = float(np.abs(joints.sum(2) - joints[0].sum(1)).max() + abs(joints[0].sum() - 1))
-    return bool((joints >= 0).all() and far < 1e-9 and (joints.sum(2) > 0).all()), f"marginals of x differ by {far:.2g}"
+    marginals = joints.sum(2)
+    far = float(np.abs(marginals - marginals[0]).max() + abs(marginals[0].sum() - 1))
+    least = min(float(joints.min()), float(marginals.min()))
+    holds = bool((joints >= 0).all() and far < 1e-9 and (marginals > 0).all())
+    return holds, f"marginals of x differ by {far:.2g}, the least weight or mass of a state is {least:.2g}"
 
 
 ONE_STEP = Theorem(

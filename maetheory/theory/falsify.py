@@ -249,7 +249,7 @@ def _draw_searched_world(
     theorem: Theorem, seed: int, number: int, reasons: Counter[str] | None = None
 ) -> SearchedWorld | None:
     world = draw_numbered_world(theorem, seed, number)
-    return _check_at(theorem, SearchedWorld(theorem.slug, seed, number, world, _PLACEHOLDER_CHECK), world, reasons)
+    return _check_at(theorem, SearchedWorld(theorem.slug, seed, number, world, PLACEHOLDER_CHECK), world, reasons)
 
 
 def _check_at(
@@ -265,7 +265,7 @@ def _check_at(
     except InputError as error:
         why = str(error)
     except Exception as error:
-        raise SideError(replace(last, world=world, check=_PLACEHOLDER_CHECK), error) from error
+        raise SideError(replace(last, world=world, check=PLACEHOLDER_CHECK), error) from error
     else:
         if check.verdict is not Verdict.INAPPLICABLE:
             return replace(last, world=world, check=check)
@@ -356,4 +356,5 @@ def _still_violated(there: SearchedWorld, floor: float) -> bool:
     return there.check.verdict is Verdict.VIOLATED and there.relative_slack <= floor
 
 
-_PLACEHOLDER_CHECK = Theorem("nowhere", "0 >= 0", "", (), lambda: 0.0, lambda: 0.0, needs_graph=False).check()
+PLACEHOLDER_CHECK = Theorem("nowhere", "0 >= 0", "", (), lambda: 0.0, lambda: 0.0, needs_graph=False).check()
+"""Check of a world that was not checked yet."""
