@@ -33,7 +33,12 @@ def check(
         ),
     ] = False,
     with_certificates: Annotated[
-        bool, typer.Option("--certify", help="Also prove the verdicts of small worlds in ball arithmetic.")
+        bool,
+        typer.Option(
+            "--certify",
+            help="Also prove the verdicts of small worlds in ball arithmetic; with --out, write a certificate of each "
+            "to certificates/ that check_certificate.py, also written there, verifies without this package.",
+        ),
     ] = False,
     seed: Seed = 0,
     out: Annotated[
@@ -50,6 +55,7 @@ def check(
     from maetheory.reports.theorem_check_records import checks_document, theorem_check_ledger_records
     from maetheory.reports.theorem_checks import checks_text
     from maetheory.theory import THEOREMS, search
+    from maetheory.theory.certified.certificate_files import CertificateFiles
     from maetheory.theory.certified.survey import certify_theorems
     from maetheory.theory.survey import select_theorems, survey
 
@@ -57,12 +63,13 @@ def check(
     with hold_output_folder(out), show_progress() as progress:
         settings: Any = {"worlds": worlds, "seed": seed, "progress": progress}
         surveys = survey(theorems, **settings)
-        certificates = certify_theorems(theorems, **settings) if with_certificates else ()
+        files = None if out is None or not with_certificates else CertificateFiles(out / "certificates")
+        certificates = certify_theorems(theorems, **settings, files=files) if with_certificates else ()
         searches = [search(theorem, **settings) for theorem in theorems if search_worlds]
         if out is not None:
             append_records(out / "checks.jsonl", theorem_check_ledger_records(surveys, seed=seed))
-    document = checks_document(surveys, searches, certificates)
-    print_result(document, as_json, lambda: checks_text(surveys, searches, certificates, **terminal_options()))
+    document = checks_document(surveys, searches, certificates, files)
+    print_result(document, as_json, lambda: checks_text(surveys, searches, certificates, files, **terminal_options()))
     return VIOLATED if document["violated"] else DONE
 
 

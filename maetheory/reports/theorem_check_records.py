@@ -9,6 +9,7 @@ from maetheory.core import provenance
 from maetheory.core.json_documents import finite_or_none, json_ready
 from maetheory.graph import MaskGraph
 from maetheory.theory import Certificate, SearchedWorld, SearchResult, Verdict
+from maetheory.theory.certified.certificate_files import CertificateFiles
 from maetheory.theory.certified.survey import TheoremCertificates
 from maetheory.theory.survey import TheoremSurvey, WorldCheck
 
@@ -17,14 +18,19 @@ def checks_document(
     surveys: Sequence[TheoremSurvey],
     searches: Sequence[SearchResult] = (),
     certified: Sequence[TheoremCertificates] = (),
+    files: CertificateFiles | None = None,
 ) -> dict[str, Any]:
-    """Return surveys, searches and certificates as one JSON-ready document; numbers that are not finite are null."""
+    """Return surveys, searches and certificates as one JSON-ready document; numbers that are not finite are null.
+
+    Files of certificates are listed under "certificate_files" if there are any.
+    """
     results: Sequence[TheoremSurvey | SearchResult | TheoremCertificates] = (*surveys, *searches, *certified)
     return {
         "violated": any(one.violated for one in results),
         "theorems": [_theorem_document(survey) for survey in surveys],
         "searches": [_search_document(search) for search in searches],
         "certificates": [_certificate_document(one.slug, *found) for one in certified for found in one.certificates],
+        **({} if files is None else {"certificate_files": _files_document(files)}),
     }
 
 
@@ -110,6 +116,17 @@ def _object_document(value: Any) -> Any:
     if callable(value) and hasattr(value, "__name__"):
         return value.__name__
     return json_ready(value)
+
+
+def _files_document(files: CertificateFiles) -> dict[str, Any]:
+    return {
+        "folder": str(files.folder),
+        "written": [path.name for path in files.written],
+        "not_portable": [
+            {"slug": slug, "reason": reason, "verdicts": number}
+            for (slug, reason), number in files.not_portable.items()
+        ],
+    }
 
 
 def _certificate_document(slug: str, world: str, certificate: Certificate) -> dict[str, Any]:

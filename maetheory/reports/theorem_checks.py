@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from maetheory.reports.console import borderless_table, capturing_console
 from maetheory.reports.theorem_check_records import replay_call
 from maetheory.theory import SearchResult, Verdict
+from maetheory.theory.certified.certificate_files import CertificateFiles
 from maetheory.theory.certified.survey import TheoremCertificates
 from maetheory.theory.survey import TheoremSurvey
 from maetheory.theory.theorem_names import paper_number
@@ -42,6 +43,7 @@ def checks_text(
     surveys: Sequence[TheoremSurvey],
     searches: Sequence[SearchResult] = (),
     certified: Sequence[TheoremCertificates] = (),
+    files: CertificateFiles | None = None,
     *,
     colour: bool = False,
     width: int = 0,
@@ -53,6 +55,8 @@ def checks_text(
     surveys : sequence of TheoremSurvey
     searches : sequence of SearchResult
     certified : sequence of TheoremCertificates
+    files : CertificateFiles, optional
+        Files in which certificates were written.
     colour : bool
         Whether the text holds the colour codes of a terminal.
     width : int
@@ -72,6 +76,8 @@ def checks_text(
         if certified:
             console.print(f"\n{_CERTIFICATE_HEADING}")
             console.print(_certificate_table(certified))
+        if files is not None:
+            console.print(f"\n{files}", markup=False)
         for line in [*_violation_texts(surveys, certified), *map(search_text, searches)]:
             for part in f"\n{line}".splitlines():
                 console.print(part, markup=False, soft_wrap=part.startswith("replay: "))  # a call to copy is one line

@@ -48,10 +48,13 @@ def _normalised_channel(channel: BallMatrix) -> BallMatrix:
 
 
 def _loewner_gap(graph: BallGraph, channel: BallMatrix) -> Ball:
-    """Smallest eigenvalue of Ā_M − Ā_{MK} orthogonal to u = √d₁; adding 2uuᵀ makes the eigenvalue of u the largest."""
+    """Smallest eigenvalue of Ā_M − Ā_{MK} orthogonal to u = √d₁."""
+    return ball(0) if graph.shape[0] == 1 else graph.spectrum("fall", loewner_fall(graph, channel))[-1]
+
+
+def loewner_fall(graph: BallGraph, channel: BallMatrix) -> BallMatrix:
+    """Matrix Ā_M − Ā_{MK} + 2uuᵀ with u = √d₁, which makes the eigenvalue of u the largest, shape (N1, N1)."""
     n1 = graph.shape[0]
-    if n1 == 1:
-        return ball(0)
     after = graph.joint * _normalised_channel(channel)
     kept = [ball(0) if d.is_zero() else 1 / d for d in column_sums(after)]
     fall = graph.pair_law - rescale(after, columns=kept) * after.transpose()  # (N1, N1)
@@ -59,7 +62,7 @@ def _loewner_gap(graph: BallGraph, channel: BallMatrix) -> Ball:
     inverse = [d.rsqrt() for d in d1]
     roots = [d.sqrt() for d in d1]
     lifted = from_rows([[2 * a * b for b in roots] for a in roots], n1, n1)
-    return graph.spectrum("fall", rescale(fall, inverse, inverse) + lifted)[-1]
+    return rescale(fall, inverse, inverse) + lifted
 
 
 def _largest_rise(graph: BallGraph, channel: BallMatrix, view_channel: BallMatrix) -> Ball:

@@ -42,14 +42,15 @@ def independent_columns(features: np.ndarray) -> list[int]:
     [0, 2]
     """
     n, k = features.shape
-    rationals = [_rational(x) for x in features.ravel()]
+    rationals = [as_rational(x) for x in features.ravel()]
     denominator = max((x.denominator for x in rationals), default=1)
     whole = arb_library().fmpz_mat(n, k, [int(x * denominator) for x in rationals])
     reduced, _, rank = whole.rref()
     return [next(j for j in range(k) if reduced[i, j] != 0) for i in range(rank)]
 
 
-def _rational(number: Any) -> Fraction:
+def as_rational(number: Any) -> Fraction:
+    """Return a stored number (a float, long double, integer or fraction) as the rational number that it is."""
     return Fraction(*number.as_integer_ratio()) if hasattr(number, "as_integer_ratio") else Fraction(int(number))
 
 

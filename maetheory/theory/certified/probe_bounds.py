@@ -93,18 +93,20 @@ def _admissible_margin(graph: BallGraph, features: BallMatrix) -> Margin:
 
 
 @dataclass(frozen=True, eq=False)
-class _MultiplierBound:
-    """Bound μφ + Σ_c p_(c) ν_c((I − P_F) − μ(I − Ā)) as a function of μ."""
+class MultiplierBound:
+    """Bound μφ + Σ_c p_(c) ν_c((I − P_F) − μ(I − Ā)) as a function of μ, at the precision of its first evaluation."""
 
     graph: BallGraph
     features: np.ndarray
 
     @cached_property
     def masses(self) -> list[Ball]:
+        """Class masses p_(1) ≥ p_(2) ≥ …, without empty classes."""
         return sort_descending([mass for mass in self.graph.class_masses() if not mass.is_zero()])
 
     @cached_property
     def phi(self) -> Ball:
+        """Pair label error φ."""
         return self.graph.pair_label_error()
 
     @cached_property
@@ -124,8 +126,13 @@ class _MultiplierBound:
         """Sum Σ_c p_(c) ν_c over the largest eigenvalues of a symmetric matrix."""
         return ball_sum(mass * value for mass, value in zip(self.masses, eigenvalues(symmetric)[0]))
 
+    def matrix_at(self, mu: Ball) -> BallMatrix:
+        """Matrix (I − P_F) − μ(I − Ā), shape (N1, N1)."""
+        return self.residual_projector - self.laplacian * mu
+
     def value_at(self, mu: Ball) -> Ball:
-        return mu * self.phi + self.class_mass_weighted_eigenvalue_sum(self.residual_projector - self.laplacian * mu)
+        """Value of the bound at μ."""
+        return mu * self.phi + self.class_mass_weighted_eigenvalue_sum(self.matrix_at(mu))
 
     def limit(self) -> Ball:
         """Limit μ → ∞ at φ = 0, from I − P_F compressed to vectors that are constant on components."""
@@ -154,7 +161,7 @@ def _to_symmetric_floats(a: BallMatrix) -> np.ndarray:
     return (found + found.T) / 2
 
 
-def _bisect_slope(slope: Callable[[float], float]) -> float:
+def bisect_slope(slope: Callable[[float], float]) -> float:
     """Zero of an increasing slope by bisection; 0 if the slope is never negative."""
     if slope(0.0) >= 0:
         return 0.0
@@ -169,8 +176,8 @@ def _bisect_slope(slope: Callable[[float], float]) -> float:
 
 def _certificate_bound(graph: BallGraph, floats: dict[str, np.ndarray]) -> Ball:
     """Enclose the minimum over 0 ≤ μ ≤ 10⁹, or the limit if φ = 0."""
-    bound = _MultiplierBound(graph, floats["features"])
-    return bound.limit() if bound.phi.is_zero() else _enclose_minimum(bound.value_at, _bisect_slope(bound.slope))
+    bound = MultiplierBound(graph, floats["features"])
+    return bound.limit() if bound.phi.is_zero() else _enclose_minimum(bound.value_at, bisect_slope(bound.slope))
 
 
 def _enclose_minimum(function: Callable[[Ball], Ball], guess: float) -> Ball:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from maetheory.core import Progress, no_progress
 from maetheory.theory.certified.certificate import certify
+from maetheory.theory.certified.certificate_files import CertificateFiles
 from maetheory.theory.certified.sides_by_slug import CERTIFIED_SIDES
 from maetheory.theory.certified.verdicts import Certificate
 from maetheory.theory.survey import BROKEN, NamedWorld, survey_worlds
@@ -44,7 +45,12 @@ class TheoremCertificates:
 
 
 def certify_theorems(
-    theorems: Iterable[Theorem], *, worlds: int = 40, seed: int = 0, progress: Progress = no_progress
+    theorems: Iterable[Theorem],
+    *,
+    worlds: int = 40,
+    seed: int = 0,
+    progress: Progress = no_progress,
+    files: CertificateFiles | None = None,
 ) -> tuple[TheoremCertificates, ...]:
     """Certify theorems on the worlds of a survey with at most :data:`MAX_SURVEY_NODES` nodes, except broken ones.
 
@@ -55,6 +61,8 @@ def certify_theorems(
         As for :func:`maetheory.theory.survey.survey`.
     progress : Progress
         Called after each theorem.
+    files : CertificateFiles, optional
+        Gets every verdict, also those of the broken worlds, in which a claim without an assumption may be violated.
 
     Raises
     ------
@@ -71,8 +79,13 @@ def certify_theorems(
     certified, everything = [], tuple(theorems)
     for done, theorem in enumerate(everything, 1):
         there = survey_worlds(theorem, worlds=worlds, seed=seed) if theorem.slug in CERTIFIED_SIDES else ()
-        small = [world for world in there if world.kind != BROKEN and _n_nodes(world) <= MAX_SURVEY_NODES]
-        certificates = tuple((world.name, certify(theorem, **world.objects)) for world in small)
+        small = [world for world in there if _n_nodes(world) <= MAX_SURVEY_NODES]
+        wanted = [world for world in small if world.kind != BROKEN or files is not None]
+        found = [(world, certify(theorem, **world.objects)) for world in wanted]
+        if files is not None:
+            for world, certificate in found:
+                files.add(theorem, world.name, world.objects, certificate)
+        certificates = tuple((world.name, certificate) for world, certificate in found if world.kind != BROKEN)
         certified.append(TheoremCertificates(theorem.slug, certificates))
         progress(done, len(everything), f"certify {theorem.slug}")
     return tuple(certified)
