@@ -22,8 +22,13 @@ from __future__ import annotations
 
 import math
 
-from maetheory.theory.falsify import SideError, falsify, search
+from maetheory.theory.falsify import SideError, falsify
+from maetheory.theory.referee.prober import DRAWN, Budget, Prober
+from maetheory.theory.referee.search import search_for_violation
+from maetheory.theory.referee.simplify import simplify_violation
 from maetheory.theory.theorem import Theorem
+
+_MOST_REASONS = 3
 
 
 def assert_holds(
@@ -38,8 +43,12 @@ def assert_holds(
     ----------
     theorem : Theorem
         The claim, with ``conform`` or ``sample`` if random worlds would not meet its assumptions.
-    worlds, seed, descend
-        As for :func:`maetheory.theory.falsify.search`.
+    worlds : int
+        Number of worlds to draw: random ones, ones at the edges of theorems, and small ones with integer weights.
+    seed : int
+        Seed of the random ones.
+    descend : bool
+        Whether to descend from the most promising worlds, and to walk to the edges of assumptions.
     decided : int, optional
         Least number of drawn worlds with a verdict other than UNDECIDED and INAPPLICABLE; by default a tenth of
         `worlds`, rounded up.
@@ -57,17 +66,21 @@ def assert_holds(
     >>> from maetheory.theory import THEOREMS
     >>> assert_holds(THEOREMS["reconstruction-bounds-alignment"], worlds=20)
     """
+    prober = Prober(theorem, seed, Budget())
     try:
-        result = search(theorem, worlds=worlds, seed=seed, descend=descend)
+        found = search_for_violation(prober, worlds=worlds, descend_too=descend)
+        found = found and simplify_violation(prober, found)
+        if not prober.applicable:
+            falsify(theorem, worlds=worlds, seed=seed, descend=descend)  # raises and says why
     except SideError as error:
         raise AssertionError(str(error)) from error
-    if result.smallest is None:
-        falsify(theorem, worlds=worlds, seed=seed, descend=descend)  # raises and says why
-    if result.violated:
-        raise AssertionError(f"{theorem.slug} is violated: {theorem.statement}\n{result.smallest}")
+    if found is not None:
+        raise AssertionError(f"{theorem.slug} is violated: {theorem.statement}\n{found}")
     needed = math.ceil(worlds / 10) if decided is None else decided
-    if result.decided < needed:
+    n_decided = sum(trial.kind in DRAWN for trial in prober.trials)
+    if n_decided < needed:
+        reasons = [reason for reason, _ in prober.reasons.most_common(_MOST_REASONS)]
         raise AssertionError(
-            f"{theorem.slug} was decided in {result.decided} of {worlds} worlds, but {needed} are needed: "
-            f"{'; '.join(result.undecided_because) or 'draw more worlds'}"
+            f"{theorem.slug} was decided in {n_decided} of {worlds} worlds, but {needed} are needed: "
+            f"{'; '.join(reasons) or 'draw more worlds'}"
         )

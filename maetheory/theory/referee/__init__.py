@@ -27,7 +27,7 @@ from maetheory.theory.referee.report import (
     Vacuity,
     Violation,
 )
-from maetheory.theory.referee.theorem_files import TEMPLATE, load_theorems, select_theorem
+from maetheory.theory.referee.theorem_files import TEMPLATE, describe_error, load_theorems, select_theorem
 
 __all__ = [
     "DEFAULT_WORLDS",
@@ -39,6 +39,7 @@ __all__ = [
     "RefereeReport",
     "Vacuity",
     "Violation",
+    "describe_error",
     "load_theorems",
     "referee_theorem",
     "select_theorem",

@@ -16,6 +16,8 @@ from maetheory.theory.falsify import PLACEHOLDER_CHECK, SearchedWorld, SideError
 from maetheory.theory.small_worlds import SmallWorld
 from maetheory.theory.theorem import Theorem, Verdict
 
+DRAWN = ("random", "hard", "exact")
+"""Kinds of worlds that a search draws, as opposed to those that it reaches from others."""
 NEAR_TIGHT = 0.01
 """A world is near-tight if its slack is at most this part of the scale."""
 _SMALL_GAP = 1e-3

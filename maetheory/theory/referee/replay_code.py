@@ -81,7 +81,8 @@ def _graph_lines(world: SmallWorld) -> list[str]:
         return []
     labels = None if world.labels is None else world.labels.tolist()
     if has_own_images(world):
-        return [f"    'graph': MaskGraph.from_joint({_law_literal(world.law.sum(0))}, labels={labels}),"]
+        tail = "" if labels is None else f", labels={labels}"
+        return [f"    'graph': MaskGraph.from_joint({_law_literal(world.law.sum(0))}{tail}),"]
     law = _law_literal(world.law)
     return [f"    'graph': SmallWorld({{}}, {law}, {labels and f'np.array({labels})'}).all_objects()['graph'],"]
 
