@@ -7,8 +7,9 @@ import pandas as pd
 from maetheory import figures
 from maetheory.core import provenance
 from maetheory.experiments.presentation import MeasuredExperiment, Presentation
+from maetheory.figures.descriptions import describe_initialisation
 from maetheory.figures.initialisation import RULES, initialisation
-from maetheory.reports import Section, write_page
+from maetheory.reports import Picture, Section, Statement, Table, write_page
 from maetheory.reports.claims import TAIL, t_half_width
 
 
@@ -21,20 +22,21 @@ def present_initialisations(measured: MeasuredExperiment) -> Presentation:
     recipe, ledger = measured.experiment.cells[0].recipe, measured.ledger
     lead = (
         f"{ledger.train_images.max()} training and {len(measured.test)} test images of {measured.test.name}; "
-        f"{recipe.epochs} epochs; seeds {', '.join(map(str, sorted(set(ledger.seed))))}. "
-        f"{sentence[0].upper()}{sentence[1:]}."
+        f"{recipe.epochs} epochs; seeds {', '.join(map(str, sorted(set(ledger.seed))))}."
     )
     sections = [
         Section(
             "Initial weights",
             "A small point for each seed; beside it mean and standard deviation over seeds. Whether MAE's features "
             "have collapsed compared with an untrained network depends on how that network is drawn.",
-            [(drawn[1], "effective rank and probes of untrained networks, MAE and U-MAE under two initialisations")],
+            [Picture(drawn[0], describe_initialisation(frame), "Effective rank and probes under two initialisations.")],
+            [Table(_mean_table(frame), "Means over seeds; spread: standard deviation.")],
         ),
-        Section("Table", tables=[_mean_table(frame)]),
     ]
     about = {"experiment": recipe.to_dict(), **provenance()}
-    page = write_page(measured.out / "report.html", f"maetheory: {measured.experiment.name}", lead, sections, about)
+    title = f"maetheory: {measured.experiment.name}"
+    reading = [Statement("Initial weights.", f"{sentence[0].upper()}{sentence[1:]}.")]
+    page = write_page(measured.out / "report.html", title, lead, sections, about, reading=reading)
     return Presentation(page, drawn, sentence)
 
 

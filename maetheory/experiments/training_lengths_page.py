@@ -10,7 +10,8 @@ import pandas as pd
 from maetheory import figures
 from maetheory.core import provenance
 from maetheory.experiments.presentation import MeasuredExperiment, Presentation
-from maetheory.reports import Section, write_page
+from maetheory.figures.descriptions import describe_training_length
+from maetheory.reports import Picture, Section, Statement, Table, write_page
 from maetheory.reports.claims import looks_sentence
 from maetheory.reports.training_length import GainSlope, gain_slopes, training_length_table
 
@@ -30,7 +31,7 @@ def present_training_lengths(measured: MeasuredExperiment) -> Presentation:
     drawn = [measured.figures / f"training_length.{suffix}" for suffix in ("svg", "png", "csv")]
     slopes = gain_slopes(measured.ledger)
     sentence = "; ".join(map(gain_slope_sentence, slopes)) or "one length of training has no slope"
-    return Presentation(_write_html_report(measured, frame, slopes, drawn), tuple(drawn), sentence)
+    return Presentation(_write_html_report(measured, frame, slopes, drawn, sentence), tuple(drawn), sentence)
 
 
 def gain_slope_sentence(found: GainSlope) -> str:
@@ -58,10 +59,10 @@ def _slope_table(slopes: Sequence[GainSlope]) -> pd.DataFrame:
 
 
 def _write_html_report(
-    measured: MeasuredExperiment, frame: pd.DataFrame, slopes: Sequence[GainSlope], drawn: Sequence[Path]
+    measured: MeasuredExperiment, frame: pd.DataFrame, slopes: Sequence[GainSlope], drawn: Sequence[Path], sentence: str
 ) -> Path:
     recipe, ledger = measured.experiment.cells[0].recipe, measured.ledger
-    picture = next(path for path in drawn if path.suffix == ".png")
+    picture = next(path for path in drawn if path.suffix == ".svg")
     lead = (
         f"MAE and U-MAE (λ = {measured.experiment.cells[1].recipe.uniformity_weight:g}) on {ledger.train_images.max()} "
         f"training and {len(measured.test)} test images of {measured.test.name}; seeds "
@@ -69,14 +70,20 @@ def _write_html_report(
         "learning rate that falls to zero at its end."
     )
     sections = [
-        Section("Does the gain grow with training?", looks_sentence(), tables=[_slope_table(slopes)]),
+        Section(
+            "Does the gain grow with training?",
+            looks_sentence(),
+            tables=[Table(_slope_table(slopes), "Change of the gain of U-MAE by twice the epochs.")],
+        ),
         Section(
             "Against the number of epochs",
             "Left: mean and standard deviation over seeds. Right: U-MAE − MAE, paired by seed and test image, with its "
             "interval.",
-            [(picture, "probes, effective rank and reconstruction of MAE and U-MAE, and their difference, by epochs")],
+            [Picture(picture, describe_training_length(frame), "MAE and U-MAE, and their difference, by epochs.")],
+            [Table(frame, "Means over seeds; error: standard deviation, or half the interval of a gain.")],
         ),
-        Section("Table", tables=[frame]),
     ]
     about = {"experiment": recipe.to_dict(), **provenance()}
-    return write_page(measured.out / "report.html", f"maetheory: {measured.experiment.name}", lead, sections, about)
+    title = f"maetheory: {measured.experiment.name}"
+    reading = [Statement("Length of training.", f"{sentence[0].upper()}{sentence[1:]}.")]
+    return write_page(measured.out / "report.html", title, lead, sections, about, reading=reading)

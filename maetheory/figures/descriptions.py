@@ -123,6 +123,24 @@ def describe_uniformity_sweep(frame: pd.DataFrame) -> str:
     )
 
 
+def describe_training_length(frame: pd.DataFrame) -> str:
+    """Return the course of each measure of both objectives, and of their difference, against the number of epochs."""
+    return "Against the number of epochs. " + _sentences(
+        f"{str(metric).replace('_', ' ')}, {readout}: " + "; ".join(_curves(part, "curve", "epochs", "value", "epoch"))
+        for (metric, readout), part in frame.groupby(["metric", "readout"], sort=False)
+    )
+
+
+def describe_initialisation(frame: pd.DataFrame) -> str:
+    """Return the means over seeds of each measure, objective and rule of initialisation."""
+    means = frame.groupby(["metric", "readout", "initialisation", "objective"], sort=False).value.mean()
+    return "Means over seeds under two rules of initialisation. " + _sentences(
+        f"{metric.replace('_', ' ')}, {readout}, {rule}: "
+        + ", ".join(f"{name} {value:.3g}" for (*_, name), value in part.items())
+        for (metric, readout, rule), part in means.groupby(level=[0, 1, 2], sort=False)
+    )
+
+
 def describe_feature_spectra(frame: pd.DataFrame) -> str:
     """Return the ends of the spectrum of each checkpoint and baseline."""
     return "Singular values of the features over √n, by index, on a logarithmic scale. " + _sentences(

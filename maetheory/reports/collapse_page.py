@@ -62,8 +62,8 @@ def _readout_answers(readout: str, findings: Sequence[Finding]) -> str:
     """Return the answers about a readout in short, and the sentence on dimensional collapse."""
     own = [one for one in findings if one.readout == readout]
     answers = ", ".join(f"{one.question} {one.answer}" for one in own)
-    if all(one.answer is Answer.NO for one in own):
-        answers = f"no to {', '.join(one.question for one in own)}"
+    if len(own) > 1 and all(one.answer is Answer.NO for one in own):
+        answers = f"all answers are no ({', '.join(one.question for one in own)})"
     decisive = " ".join(one.sentence for one in own if one.question == "dimensional collapse")
     return f"{readout}: {answers}. {decisive}"
 

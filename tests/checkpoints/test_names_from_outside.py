@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from html_pages import check_page
 from pickle_files import text
 
 from maetheory.checkpoints import Encoder, EncoderConfig
@@ -73,6 +74,7 @@ def test_a_hostile_name_is_no_markup_anywhere(tmp_path: Path, capsys: pytest.Cap
     shown = r"$\frac$[b]<b>&_\n\x1b[32m\udcff"
     assert captured.out.startswith(shown + ": ")
     page = (out / "report.html").read_text(encoding="utf-8")
+    check_page(page)
     assert "<b>" not in page
     assert r"$\frac$[b]&lt;b&gt;&amp;_\n\x1b[32m\udcff" in page
     table = (out / "table.tex").read_text(encoding="utf-8")

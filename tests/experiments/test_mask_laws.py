@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from html_pages import check_page
 
 from maetheory.core import InputError
 from maetheory.empirical import HYPOTHESES
@@ -130,7 +131,7 @@ def test_the_study_leaves_figure_table_and_page(done: Reproduction) -> None:
     drawn = pd.read_csv(next(path for path in done.figures if path.name == "score_against_accuracy.csv"))
     assert len(drawn) == 4 * 2 * (len(HYPOTHESES) + 1)
     assert drawn.accuracy.between(0, 1).all()
-    assert "data:image/png;base64," in done.page.read_text()
+    assert len(check_page(done.page.read_text(encoding="utf-8")).pictures) == 1
 
 
 @pytest.mark.slow

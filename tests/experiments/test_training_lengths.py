@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from html_pages import check_page
 from scipy import stats
 
 from maetheory.core import InputError
@@ -118,7 +119,9 @@ def test_a_small_run_ends_with_its_figure_and_page(name: str, tmp_path: Path) ->
         if "60" not in cell.name and "240" not in cell.name
     )
     done = reproduce(replace(chosen, cells=cells, seeds=(0,), train_limit=200, test_limit=100), out=tmp_path, workers=1)
-    assert done.page.read_text(encoding="utf-8").count("<table")
+    page = check_page(done.page.read_text(encoding="utf-8"))
+    assert len(page.pictures) == 1
+    assert done.summary[1:] in page.text
     assert {path.suffix for path in done.figures} == {".svg", ".png", ".csv"}
     assert all(path.stat().st_size > 0 for path in done.figures)
     assert "1 seed" in done.summary or "one seed" in done.summary

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from html_pages import check_page
 from matplotlib import pyplot as plt
 
 from maetheory.data import load_images
@@ -89,10 +90,10 @@ def test_the_page_shows_figure_and_table(tmp_path: Path) -> None:
         MeasuredExperiment(SWEEP, planted(), images, images, tmp_path, tmp_path / "figures")
     )
     assert {path.name for path in shown.figures} == {f"uniformity_sweep.{end}" for end in ("svg", "png", "csv")}
-    page = shown.page.read_text()
-    assert page.count("data:image/png;base64,") == 1
-    assert "a probe" in page
-    assert shown.summary in page.replace("From λ", "from λ")
+    page = check_page(shown.page.read_text(encoding="utf-8"))
+    assert len(page.pictures) == 1
+    assert "a probe" in page.text
+    assert shown.summary in page.text.replace("From λ", "from λ")
     assert shown.summary.startswith(
         "from λ = 0 to 1: effective rank of cls features 0.00167 ± 0.0021 to 0.0417 ± 0.0021"
     )

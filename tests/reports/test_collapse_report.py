@@ -11,13 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from html_pages import check_page
 
 from maetheory.checkpoints import Encoder, EncoderConfig
 from maetheory.core import InputError
 from maetheory.core.json_documents import json_ready
 from maetheory.data import ImageSet
+from maetheory.evaluation.collapse.answer import Answer
+from maetheory.evaluation.collapse.verdict import Finding
 from maetheory.reports.collapse import collapse_document, collapse_text, effective_rank_table_by_layer, last_layer_table
 from maetheory.reports.collapse_files import escape_latex, latex_table, write_collapse_report
+from maetheory.reports.collapse_page import collapse_statements, overall_answer
 from maetheory.reports.diagnosis import Diagnosis, diagnose, parse_layer, unique_names
 
 
@@ -107,3 +111,37 @@ def test_a_path_that_is_no_text_is_escaped_in_every_file(found: list[Diagnosis],
             written.read_text(encoding="utf-8")
     for name in ("records.csv", "report.html"):
         assert r"odd-\udcff\udcfe.pth" in (tmp_path / "out" / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("answers", "overall"),
+    [
+        ({"complete collapse": "no", "dimensional collapse": "no", "few directions": "yes"}, "not collapsed"),
+        ({"complete collapse": "no", "dimensional collapse": "yes"}, "collapsed (cls, dimensional collapse)"),
+        ({"complete collapse": "yes", "dimensional collapse": "undecided"}, "collapsed (cls, complete collapse)"),
+        ({"complete collapse": "no", "dimensional collapse": "undecided"}, "undecided"),
+        ({"few directions": "no"}, "undecided"),
+        ({}, "undecided"),
+    ],
+)
+def test_the_result_of_a_file_follows_from_its_answers_on_collapse(answers: dict[str, str], overall: str) -> None:
+    """Few directions and a dominant vector are common in untrained networks, and are not called collapsed."""
+    findings = [Finding("cls", "last", question, Answer(answer), "why") for question, answer in answers.items()]
+    assert overall_answer(findings) == overall
+
+
+def test_the_page_begins_with_the_answers_and_holds_every_number(found: list[Diagnosis], tmp_path: Path) -> None:
+    write_collapse_report(tmp_path, found)
+    page = check_page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    [statement] = collapse_statements(found)
+    assert statement.headline.startswith(f"{found[0].name}: ")
+    place = page.text.index(statement.headline)
+    for finding in found[0].yardsticks:
+        assert place < page.text.index(str(finding))
+        assert str(finding.answer) in " ".join(statement.points)
+    for texts in last_layer_table(found[0].measurements.table, None).itertuples(index=False):
+        assert all(text in page.text for text in texts)
+    assert all(note in page.text for note in found[0].notes)
+    assert len(page.pictures) == 3
+    layers = found[0].measurements.table.query("metric == 'effective_rank' and convention == 'roy-vetterli-2007'")
+    assert all(f"{value:.3g} at layer" in page.pictures[2] for value in layers.value)  # of two layers: both ends

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from html.parser import HTMLParser
-from itertools import pairwise
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from html_pages import check_page
 
 from maetheory.core.glossary import GLOSSARY
 from maetheory.figures.style import paper_style, plain_label, save_figure
@@ -28,64 +27,6 @@ HOSTILE = (
     "a\x00\x1b[31m\u202eb",
     "\udcff",
 )
-VOID = {"meta", "link", "img", "br", "hr"}
-
-
-class PageReader(HTMLParser):
-    """Elements of a page with their attributes, and those that were not closed in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.elements: list[tuple[str, dict[str, str]]] = []
-        self.open: list[str] = []
-        self.misplaced: list[str] = []
-        self.texts: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, {name: value or "" for name, value in attrs}))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, {name: value or "" for name, value in attrs}))
-
-    def handle_endtag(self, tag: str) -> None:
-        if not self.open or self.open.pop() != tag:
-            self.misplaced.append(tag)
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-
-
-def check_page(text: str) -> PageReader:
-    """Fail unless a page is well formed, described and self-contained."""
-    page = PageReader(text)
-    assert page.misplaced == []
-    assert page.open == []
-    ids = Counter(attributes["id"] for _, attributes in page.elements if "id" in attributes)
-    assert ids
-    assert max(ids.values()) == 1
-    for tag, attributes in page.elements:
-        assert not [name for name in attributes if name.startswith("on")]
-        for name in ("href", "src", "xlink:href"):
-            address = attributes.get(name, "data:")
-            assert address.startswith(("#", "data:")), (tag, address[:80])
-            assert not address.startswith("#") or address[1:] in ids
-        for name in ("aria-labelledby", "aria-describedby"):
-            assert attributes.get(name) is None or attributes[name] in ids
-        if tag == "svg":
-            assert attributes["role"] == "img"
-            assert attributes["aria-label"].strip()
-        if tag == "img":
-            assert attributes["alt"].strip()
-    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
-    assert levels[0] == 1
-    assert levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in pairwise(levels))
-    assert not re.search(r"url\((?!#)|@import|https?://", re.sub(r"<pre.*?</pre>", "", text, flags=re.S))
-    return page
 
 
 def draw(folder: Path, name: str, points: int = 5, label: str = "a curve") -> tuple[Path, Path]:
