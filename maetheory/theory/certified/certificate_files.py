@@ -178,11 +178,14 @@ def _world_with_constants(objects: Objects) -> dict[str, Any]:
     return _world_of("features", "h", "h_g", "targets")(objects) | constants
 
 
-def _world_with_channel(objects: Objects) -> dict[str, Any]:
-    """Write a graph with a channel, of which outcomes that never occur are left out."""
-    channel = np.asarray(objects["channel"])
-    labels = objects["graph"].image_labels is not None
-    return _world_of("channel", labels=labels)({**objects, "channel": channel[:, (channel != 0).any(0)]})
+def _world_with_channel(labels: bool) -> Callable[[Objects], dict[str, Any]]:
+    """Return the function that writes a graph and a channel, without the outcomes that never occur."""
+
+    def write(objects: Objects) -> dict[str, Any]:
+        channel = np.asarray(objects["channel"])
+        return _world_of("channel", labels=labels)({**objects, "channel": channel[:, (channel != 0).any(0)]})
+
+    return write
 
 
 def _blind_pair(objects: Objects) -> dict[str, Any]:
@@ -257,8 +260,8 @@ _EXPORTS: Mapping[str, _Export] = MappingProxyType(
         "spectral-features-bound-downstream-error": _Export(_world_of("features", labels=True), _graph_spectrum),
         "certificate-bounds-downstream-error": _Export(_world_of("features", spanning=True, labels=True), _multipliers),
         "label-error-alone-is-not-enough": _Export(_blind_pair),
-        "data-processing-shrinks-spectrum": _Export(_world_with_channel, _least_eigenvalue),
-        "data-processing-raises-pair-error": _Export(_world_with_channel),
+        "data-processing-shrinks-spectrum": _Export(_world_with_channel(labels=False), _least_eigenvalue),
+        "data-processing-raises-pair-error": _Export(_world_with_channel(labels=True)),
     }
 )
 

@@ -1,0 +1,382 @@
+"""What `check --certify --out` writes is accepted by the checker alone; what is damaged is refused, or still true."""
+
+from __future__ import annotations
+
+import ast
+import json
+import random
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from certificate_mutations import damage, still_true
+
+from maetheory.core.json_documents import strict_json
+from maetheory.theory import THEOREMS, Verdict, certify
+from maetheory.theory.certified import check_certificate as checker
+from maetheory.theory.certified.certificate_files import (
+    PORTABLE_STATEMENTS,
+    CertificateFiles,
+    NotPortableError,
+    certificate_document,
+)
+from maetheory.theory.survey import BROKEN, survey_worlds
+
+pytest.importorskip("flint")
+
+CHECKER = Path(checker.__file__)
+FORMULAS_OF = {slug: row[0].split()[::2] for slug, row in checker.STATEMENTS.items()}
+
+
+@cache
+def documents(slug: str, worlds: int, most_nodes: int = 12) -> tuple[dict[str, Any], ...]:
+    """Certificates of a statement on its own worlds, on small standard ones and on some that are drawn."""
+    theorem, found = THEOREMS[slug], []
+    for world in survey_worlds(theorem, worlds=worlds, seed=3):
+        graph = world.objects.get("graph")
+        if graph is None or sum(graph.shape) <= most_nodes:
+            try:
+                certificate = certify(theorem, **world.objects)
+                found.append(certificate_document(theorem, world.name, world.objects, certificate))
+            except NotPortableError:
+                continue
+    return tuple(found)
+
+
+def every_document(worlds: int) -> list[dict[str, Any]]:
+    return [one for slug in PORTABLE_STATEMENTS for one in documents(slug, worlds)]
+
+
+def run_checker(*paths: Path, script: Path = CHECKER) -> tuple[int, list[str]]:
+    """Run the checker without site packages, so that it can import nothing but the standard library."""
+    command = [sys.executable, "-I", "-S", str(script), *map(str, paths)]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert not found.stderr
+    return found.returncode, found.stdout.splitlines()
+
+
+def refused(document: dict[str, Any]) -> str:
+    with pytest.raises((ArithmeticError, LookupError, TypeError, ValueError)) as caught:
+        checker.Certificate(document).prove()
+    return str(caught.value)
+
+
+def write(folder: Path, *found: dict[str, Any]) -> list[Path]:
+    paths = [folder / f"{i}.json" for i in range(len(found))]
+    for path, document in zip(paths, found):
+        path.write_text(strict_json(document))
+    return paths
+
+
+def test_the_checker_is_short_and_needs_the_standard_library_only():
+    text = CHECKER.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 200
+    assert max(map(len, text.splitlines())) <= 120
+    nodes = list(ast.walk(ast.parse(text)))
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert imported == {"fractions", "json", "math", "sys"}
+    called = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    assert not called & {"eval", "exec", "compile", "__import__", "float"}
+    assert not any(isinstance(node, ast.Constant) and isinstance(node.value, float) for node in nodes)
+
+
+def test_statements_are_those_of_the_package():
+    assert set(PORTABLE_STATEMENTS) == set(checker.STATEMENTS)
+    for slug, (claim, trivial, _, *assumed) in checker.STATEMENTS.items():
+        theorem = THEOREMS[slug]
+        assert claim.split()[1] == theorem.direction
+        assert set(assumed) <= {*theorem.assumptions, "same views"}
+        assert set(theorem.assumptions) - set(assumed) <= {"spectral gap"}  # without a gap its formula has no value
+        assert trivial == theorem.trivial
+
+
+def test_the_checker_copied_alone_accepts_what_is_written(tmp_path: Path):
+    copied = tmp_path / "check_certificate.py"
+    copied.write_bytes(CHECKER.read_bytes())
+    found = every_document(worlds=2)
+    code, lines = run_checker(*write(tmp_path, *found), script=copied)
+    assert code == 0
+    assert len(lines) == len(found)
+    for line, document in zip(lines, found):
+        assert f"accepted: {document['statement']} {document['verdict']}" in line
+    seen = {(document["statement"], document["verdict"]) for document in found}
+    assert {slug for slug, _ in seen} == set(PORTABLE_STATEMENTS)
+    assert {verdict for _, verdict in seen} == {"HOLDS", "TIGHT", "VACUOUS", "VIOLATED"}
+
+
+@pytest.mark.slow
+def test_larger_worlds_are_accepted_too():
+    found = [one for slug in PORTABLE_STATEMENTS for one in documents(slug, 8, 64)]
+    start = time.perf_counter()
+    for document in found:
+        assert checker.Certificate(document).prove().startswith(f"{document['statement']} {document['verdict']}")
+        assert still_true(document), (document["statement"], document["world_name"])
+    assert len(found) > 300
+    assert time.perf_counter() - start < 20 * len(found)
+
+
+@pytest.mark.parametrize("slug", PORTABLE_STATEMENTS)
+def test_certificates_say_what_check_says(slug: str):
+    found = documents(slug, 2)
+    assert found
+    for document in found:
+        assert still_true(document), document["world_name"]
+
+
+@pytest.mark.parametrize(
+    ("slug", "assumption"),
+    [
+        ("full-collapse-costs-variance", "position-blind decoder"),
+        ("full-collapse-costs-variance", "features are collapsed"),
+        ("reconstruction-bounds-asymmetric-alignment", "unit norms"),
+    ],
+)
+def test_a_claim_without_an_assumption_that_it_needs_is_violated(slug: str, assumption: str):
+    (document,) = [one for one in documents(slug, 0) if one["without"] == [assumption]]
+    assert document["verdict"] == "VIOLATED"
+    assert "not met" in refused({**document, "without": []})
+    assert "do not prove" in refused({**document, "verdict": "HOLDS"})
+
+
+def test_the_blind_pair_is_written_view_by_view():
+    pair = next(one for one in documents("label-error-alone-is-not-enough", 0))
+    assert pair["world"]["joint"] == [["1", "0"], ["1", "0"], ["0", "1"], ["0", "1"]]
+    assert pair["world"]["other"] == [["1", "0"], ["0", "1"], ["1", "0"], ["0", "1"]]
+    assert pair["lhs"] == ["1/2", "1/2"]
+    changed = {**pair["world"], "other": [["1", "0"], ["1", "0"], ["1", "0"], ["0", "1"]]}
+    assert refused({**pair, "world": changed})
+
+
+def formula_changes() -> list[tuple[str, str]]:
+    return [(slug, side) for slug, sides in FORMULAS_OF.items() for side in sides if side != "zero"]
+
+
+@pytest.mark.parametrize(("slug", "side"), formula_changes())
+def test_a_formula_that_is_wrong_by_a_thousandth_is_noticed(slug: str, side: str, monkeypatch: pytest.MonkeyPatch):
+    """The checker's formulas are an implementation of their own, compared with the package's at each certificate."""
+    theorem, right = THEOREMS[slug], checker.FORMULAS[side]
+
+    def wrong(world: Any) -> Any:
+        value = right(world)
+        return value + Fraction(1, 1000) if isinstance(value, Fraction) else [x + Fraction(1, 1000) for x in value]
+
+    monkeypatch.setitem(checker.FORMULAS, side, wrong)
+    worlds = [world for world in survey_worlds(theorem, worlds=2, seed=3) if world.kind != BROKEN]
+    world = next(world for world in worlds if "graph" not in world.objects or sum(world.objects["graph"].shape) <= 12)
+    with pytest.raises(NotPortableError, match="in ball arithmetic"):
+        certificate_document(theorem, world.name, world.objects, certify(theorem, **world.objects))
+
+
+def random_law(rng: np.random.Generator, n1: int, n2: int) -> np.ndarray:
+    joint = rng.random((n1, n2)) * (rng.random((n1, n2)) < 0.7)
+    joint[:, 0] += 0.1
+    joint[0] += 0.1
+    return joint
+
+
+def as_text(rows: Any) -> list[list[str]]:
+    return [[str(Fraction(float(x))) for x in row] for row in np.asarray(rows)]
+
+
+def test_bounds_of_eigenvalues_are_accepted_only_around_them():
+    rng = np.random.default_rng(0)
+    for n in (1, 2, 5, 8):
+        joint = random_law(rng, n, 4)
+        world = checker.Certificate({"world": {"joint": as_text(joint)}})
+        law = joint / joint.sum()
+        d1, d2 = law.sum(1), law.sum(0)
+        values = np.linalg.svd(law / np.sqrt(np.outer(d1, d2)), compute_uv=False) ** 2
+        values = np.pad(values, (0, max(0, n - 4)))
+        bounds = as_text([[x - 1e-9, x + 1e-9] for x in values])
+        found = world.eigenvalues(bounds, world.A, world.d1)
+        assert all(low < x < high for (low, high), x in zip(found, values))
+        for i in range(len(values)):
+            for shift in (-1e-8, 1e-8):
+                moved = as_text(
+                    [[x + shift * (j == i) - 1e-9, x + shift * (j == i) + 1e-9] for j, x in enumerate(values)]
+                )
+                with pytest.raises(ArithmeticError, match="do not hold"):
+                    world.eigenvalues(moved, world.A, world.d1)
+        with pytest.raises(ArithmeticError, match="do not hold"):
+            world.eigenvalues([*bounds, bounds[-1]], world.A, world.d1)
+
+
+def test_the_complement_is_the_projector_beside_the_features():
+    rng = np.random.default_rng(1)
+    joint, features = random_law(rng, 6, 4), rng.normal(size=(6, 3))
+    world = checker.Certificate({"world": {"joint": as_text(joint), "features": as_text(features)}})
+    root = np.sqrt((joint / joint.sum()).sum(1))
+    basis = np.linalg.qr(root[:, None] * features)[0]
+    expected = root[:, None] * (np.eye(6) - basis @ basis.T) * root
+    np.testing.assert_allclose(np.array(world.K, float), expected, atol=1e-12)
+    dependent = np.column_stack([features, 2 * features[:, 0]])
+    with pytest.raises(ArithmeticError, match="pivot is zero"):
+        _ = checker.Certificate({"world": {"joint": as_text(joint), "features": as_text(dependent)}}).K
+
+
+@pytest.mark.parametrize("minimiser", [0.0, 0.7, 3.0])
+@pytest.mark.parametrize("kink", [0.0, 2.0])
+def test_the_least_value_of_a_convex_function_is_enclosed_whatever_the_multiplier(minimiser: float, kink: float):
+    """Any multiplier and step give a lower bound, and a value, of the function over 0 to a thousand million."""
+
+    def function(mu: Fraction) -> Fraction:
+        x = mu - Fraction(minimiser)
+        return x * x + Fraction(kink) * abs(x) + 1
+
+    class Stand(checker.Certificate):
+        def eigenvalues(self, bounds: Any, symmetric: Any, scale: Any, first: int = 0) -> Any:
+            value = function(bounds)
+            return [(value - Fraction(1, 10**30), value + Fraction(1, 10**30))]
+
+    rng, decided = random.Random(0), 0
+    for _ in range(200):
+        mu = Fraction(max(minimiser + rng.choice((0, 1e-9, 1e-3, 1)) * rng.uniform(-1, 1), 0.0))
+        step = Fraction(rng.choice((1e-12, 1e-6, 1e-2, 1)) * rng.uniform(0.1, 1))
+        stand = Stand({"world": {}, "multiplier": [[str(mu), str(step)]], "bounds": [mu - step, mu, mu + step]})
+        vars(stand).update(K=[[0]], A=[[0]], d1=[1], p=[Fraction(1)], phi=Fraction(0))
+        low, high = stand.least()
+        assert low <= 1 <= high
+        decided += high - low < 0.01
+    assert decided > 20
+
+
+def test_a_multiplier_beyond_the_range_of_the_minimum_is_cut_to_it():
+    document = next(one for one in documents("certificate-bounds-downstream-error", 2) if one["verdict"] == "HOLDS")
+    beyond = {**document, "multiplier": [[str(10**12), "1"]]}
+    assert "do not hold" in refused(beyond)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"format": "other"}, "format"),
+        ({"version": 2}, "format"),
+        ({"statement": "fermat"}, "fermat"),
+        ({"verdict": "TRUE"}, "TRUE"),
+        ({"without": ["nothing"]}, "unknown"),
+        ({"lhs": ["2", "1"]}, "side"),
+        ({"rhs": ["1000", "1001"]}, "side"),
+        ({"lhs": ["0"]}, ""),
+        ({"world": {}}, "joint"),
+        ({"world": None}, ""),
+    ],
+)
+def test_a_changed_entry_is_refused(change: dict[str, Any], reason: str):
+    (document, *_) = documents("reconstruction-bounds-alignment", 0)
+    assert reason in refused({**document, **change})
+
+
+@pytest.mark.parametrize(
+    "joint",
+    [
+        [["1", "-1/2"], ["1", "1"]],
+        [["0", "0"], ["0", "0"]],
+        [["1"], ["1", "1"]],
+        ["12", "34"],
+        [[1, 1], [1, 1]],
+        [["1e9", "1"]],
+        [["1"] * 65],
+        [["1"]] * 65,
+        [["9" * 1001]],
+        [["1/" + "9" * 999, "1/" + "7" * 999] * 30],
+        [[]],
+        [],
+    ],
+)
+def test_a_joint_law_that_is_none_is_refused(joint: Any):
+    (document, *_) = documents("umae-downstream-bound-exceeds-six", 0)
+    refused({**document, "world": {**document["world"], "joint": joint}})
+
+
+def test_exit_status_and_one_line_a_file(tmp_path: Path):
+    (document, *_) = documents("alignment-split", 0)
+    good, bad = write(tmp_path, document, {**document, "verdict": "HOLDS"})
+    text = tmp_path / "text.json"
+    text.write_text("no JSON")
+    assert run_checker(good)[0] == 0
+    assert run_checker(good, bad)[0] == 1
+    code, lines = run_checker(text, bad, good, tmp_path / "missing.json", tmp_path)
+    assert code == 2
+    assert [line.partition(": ")[2].partition(":")[0] for line in lines] == [
+        "no certificate",
+        "refused",
+        "accepted",
+        "no certificate",
+        "no certificate",
+    ]
+
+
+def check_damaged(path: Path, content: bytes, capsys: pytest.CaptureFixture[str]) -> tuple[int, float]:
+    """Exit status of the checker for a file of this content, and the seconds it took; one line and no traceback."""
+    path.write_bytes(content)
+    start = time.perf_counter()
+    code = checker.main([str(path)])
+    seconds = time.perf_counter() - start
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    return code, seconds
+
+
+def run_mutations(number: int, worlds: int, path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, int]:
+    """Damage certificates in random ways; each is refused, or what it claims is true by the package's own check."""
+    rng, originals = random.Random(20), every_document(worlds)
+    counts = {"refused": 0, "no certificate": 0, "still true": 0, "unchanged": 0, "wrongly accepted": 0}
+    slowest = 0.0
+    for _ in range(number):
+        original = rng.choice(originals)
+        content = damage(original, rng)
+        code, seconds = check_damaged(path, content, capsys)
+        slowest = max(slowest, seconds)
+        if code:
+            counts["refused" if code == 1 else "no certificate"] += 1
+            continue
+        claimed = json.loads(content)
+        if {**claimed, "extra": 0} == {**original, "extra": 0}:
+            counts["unchanged"] += 1
+        else:
+            counts["still true" if still_true(claimed) else "wrongly accepted"] += 1
+            assert not counts["wrongly accepted"], content.decode()
+    assert slowest < 30
+    return counts
+
+
+def test_damaged_certificates_are_refused_or_still_true(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    counts = run_mutations(120, 2, tmp_path / "damaged.json", capsys)
+    assert counts["refused"] > 60
+    assert counts["no certificate"] > 0
+
+
+@pytest.mark.slow
+def test_two_thousand_damaged_certificates_are_refused_or_still_true(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    counts = run_mutations(2000, 6, tmp_path / "damaged.json", capsys)
+    print(counts)
+    assert counts["refused"] > 1200
+    assert counts["still true"] > 50  # the damage is not all so gross that any reader would see it
+
+
+def test_verdicts_that_cannot_be_written_are_counted_with_the_reason(tmp_path: Path):
+    files = CertificateFiles(tmp_path)
+    split, duality = THEOREMS["alignment-split"], THEOREMS["mask-ratio-duality"]
+    for theorem in (split, duality):
+        files.add(theorem, "tight example", theorem.tight(), certify(theorem, **theorem.tight()))
+    assert [path.name for path in files.written] == ["alignment-split--tight-example.json"]
+    assert "1 certificate files" in str(files)
+    assert "1 statements that the checker has no formulas for" in str(files)
+    code, _ = run_checker(*files.written, script=tmp_path / "check_certificate.py")
+    assert code == 0
+
+
+def test_an_undecided_verdict_has_no_certificate():
+    theorem = THEOREMS["alignment-split"]
+    certificate = certify(theorem, **theorem.tight())
+    undecided = type(certificate)(**{**vars(certificate), "verdict": Verdict.UNDECIDED})
+    with pytest.raises(NotPortableError, match="UNDECIDED"):
+        certificate_document(theorem, "tight example", theorem.tight(), undecided)
