@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -14,8 +15,8 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
-        if sys.stderr is not None:
-            print("maetheory: interrupted", file=sys.stderr)
+        with contextlib.suppress(OSError, AttributeError):  # nobody reads it, or there is no standard error
+            os.write(sys.stderr.fileno(), b"maetheory: interrupted\n")
         sys.exit(130)
 
 

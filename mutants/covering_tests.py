@@ -96,7 +96,7 @@ def measure(copies: Sequence[Path], rooms: Iterable[str], store: Path, say: Call
             free.append(running.pop(test).copy)
             done += 1
             say(f"coverage {done}/{total} of {test}, {outcome.seconds:.1f} s")
-    found = {test: json.loads(kept[test].read_text()) for test in files}
+    found = {test: json.loads(kept[test].read_text(encoding="utf-8")) for test in files}
     return CoveringTests(
         lines={t: {module: frozenset(at) for module, at in one["lines"].items()} for t, one in found.items()},
         seconds={test: one["seconds"] for test, one in found.items()},
@@ -133,6 +133,6 @@ def _cover(test: str, kept: Path) -> int:
     data, here = cover.get_data(), os.getcwd()
     lines = {os.path.relpath(name, here): sorted(data.lines(name) or ()) for name in data.measured_files()}
     unfinished = kept.with_suffix(".part")
-    unfinished.write_text(json.dumps({"lines": lines, "seconds": time.process_time() - began}))
+    unfinished.write_text(json.dumps({"lines": lines, "seconds": time.process_time() - began}), encoding="utf-8")
     unfinished.replace(kept)
     return status

@@ -167,6 +167,6 @@ def stop(trial: Trial) -> None:
 
 
 def _first_failure(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines()
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     named = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
     return (named or lines or ["the process ended without a word"])[0 if named else -1][:300]

@@ -17,7 +17,9 @@ def included_pages(folder: Path, repository: Path) -> None:
         source = repository / name
         if source.exists():
             page = folder / f"{source.parent.name if source.name == 'README.md' else source.stem.lower()}.md"
-            page.write_text(_without_links_to_files(source.read_text(encoding="utf-8"), source.parent))
+            page.write_text(
+                _without_links_to_files(source.read_text(encoding="utf-8"), source.parent), encoding="utf-8"
+            )
 
 
 def _with_links_to_pages(text: str) -> str:

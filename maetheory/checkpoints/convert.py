@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from safetensors.torch import save_file
-
 from maetheory.checkpoints.load import load_checkpoint
+from maetheory.checkpoints.reading.safetensors_files import save_tensors
 from maetheory.checkpoints.report import LoadReport
 from maetheory.checkpoints.timm_format import TimmModel, to_timm
 from maetheory.core import InputError, atomic_write, check_writable
@@ -62,7 +61,7 @@ def convert_checkpoint(
     try:
         with atomic_write(config) as temporary_config, atomic_write(out) as temporary:
             temporary_config.write_text(json.dumps(_config_json(model, report), indent=2) + "\n", encoding="utf-8")
-            save_file(model.tensors, temporary, metadata=source)
+            save_tensors(model.tensors, temporary, source)
     except OSError as error:
         raise InputError(f"{out} cannot be written: {error.strerror or error}") from error
     return ConvertedCheckpoint(out, config, model, report)

@@ -127,7 +127,7 @@ def probe(
         }
         if out is not None:
             with atomic_write(out / "probe.json") as part:
-                part.write_text(strict_json(document, indent=1) + "\n")
+                part.write_text(strict_json(document, indent=1) + "\n", encoding="utf-8")
     print_result(document, as_json, lambda: _result_text(accuracy, document))
 
 

@@ -78,14 +78,22 @@ def run_command(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _print_error("interrupted", INTERRUPTED)
     except Exception as error:
+        if isinstance(error, UnicodeEncodeError) and _has_undecodable_byte(error.object):  # a path, as of TensorBoard
+            sentence = f"{error.object} is not valid UTF-8, as a library that is given this name needs; choose another"
+            return _print_error(sentence, BAD_INPUT)
         if _is_out_of_memory(error):
             return _print_error(f"memory does not suffice: {error or 'no more is given'}; ask for less", BAD_INPUT)
         if isinstance(error, ModuleNotFoundError) and (error.name or __package__).partition(".")[0] != "maetheory":
             return _print_error(f"this command needs {error.name}, which is not installed", BAD_INPUT)
         import traceback
 
-        traceback.print_exc()
+        print_line(traceback.format_exc().rstrip("\n"), sys.stderr)
         return _print_error(f"this is our fault, please report it: {type(error).__name__}: {error}", INTERNAL_ERROR)
+
+
+def _has_undecodable_byte(name: str) -> bool:
+    """Return whether a name holds a byte that the encoding of file names does not have, as Python marks it."""
+    return any("\udc80" <= sign <= "\udcff" for sign in name)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
+import textwrap
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -42,10 +45,12 @@ def print_result(document: Any, as_json: bool, text: Callable[[], str]) -> None:
 def print_line(text: str, stream: TextIO | None) -> None:
     """Print a line at once; a closed stream, or a pipe that nobody reads any more, drops it.
 
+    Messages are dropped too where standard error cannot be written for any other reason: the result counts.
+
     Raises
     ------
     OSError
-        If the line cannot be written for another reason, such as a full disk.
+        If a line of the result cannot be written for another reason, such as a full disk.
     """
     if stream is None:  # the descriptor was closed before the start
         return
@@ -54,8 +59,41 @@ def print_line(text: str, stream: TextIO | None) -> None:
     except UnicodeEncodeError:  # the encoding of the terminal lacks a character
         encoding = stream.encoding or "ascii"
         print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
-    except BrokenPipeError:
+    except OSError as error:
+        if stream is not sys.stderr and not isinstance(error, BrokenPipeError):
+            raise
         discard_output(stream)
+
+
+def wrapped(text: str) -> str:
+    """Return a text whose long lines are broken for the terminal; where output is no terminal, the text as it is.
+
+    A line that begins with a label and two spaces or more goes on below its value. The variable COLUMNS is taken for a
+    terminal of that width.
+    """
+    from rich.console import Console
+
+    console = Console()
+    if not (console.is_terminal or os.environ.get("COLUMNS", "").isdecimal()):
+        return text
+    return "\n".join(map(partial(_wrap_line, width=console.width), text.split("\n")))
+
+
+def _wrap_line(line: str, width: int) -> str:
+    if len(line) <= width:
+        return line
+    label = re.match(r" *\S+(?: \S+)*? {2,}(?=\S)", line)
+    indent = label.end() if label else len(line) - len(line.lstrip(" "))
+    if indent > width // 2:
+        indent = 2
+    return textwrap.fill(
+        line,
+        width,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
 
 
 def printable_path(path: str | Path) -> str:

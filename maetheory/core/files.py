@@ -1,4 +1,4 @@
-"""Bounded reading, atomic replacement, removal of what killed writes left, and checks that a folder can be written."""
+"""Bounded reading, atomic replacement, removal of what killed writes left, paths for libraries, checks of folders."""
 
 from __future__ import annotations
 
@@ -93,6 +93,42 @@ def _read_at_most(file: IO[bytes], size: int, max_bytes: int) -> bytes:
 
 
 @contextmanager
+def utf8_path(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Yield a path in valid UTF-8 of the same file, for libraries that take no other; a new file's folder must exist.
+
+    A name in another encoding is legal on Linux. Such a file is named by an open descriptor of itself or its folder.
+
+    Raises
+    ------
+    OSError
+        If neither the file nor its folder can be opened.
+    InputError
+        If the system does not name open descriptors.
+    """
+    path = Path(path)
+    if _is_utf8(str(path)):
+        yield str(path)
+        return
+    in_folder = _is_utf8(path.name)  # rather than the file itself, beside which a library may write another
+    handle = os.open(path.parent if in_folder else path, os.O_RDONLY)
+    try:
+        link = Path(f"/proc/self/fd/{handle}")
+        if not link.exists():
+            raise InputError(f"the name of {path} is not valid UTF-8, as the library that reads it needs; rename it")
+        yield str(link / path.name if in_folder else link)
+    finally:
+        os.close(handle)
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # a byte that was no UTF-8 is a lone surrogate
+        return False
+    return True
+
+
+@contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path` atomically, on failure it is removed.
 
@@ -153,9 +189,10 @@ def remove_leftover_files(folder: str | Path) -> None:
 
 
 def _held_temporary_file(path: Path) -> tuple[int, Path]:
-    """Return an open temporary file beside `path`, locked so that no cleanup removes it, and its path."""
+    """Return an open temporary file beside `path`, locked so that no cleanup removes it, and its path in UTF-8."""
+    stem, suffix = (part.encode(errors="replace").decode() for part in (path.stem, path.suffix))
     while True:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".part" + path.suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{stem}.", suffix=".part" + suffix)
         wait_for_lock(handle)
         if Path(name).exists():  # otherwise a cleanup came between the two lines above
             return handle, Path(name)

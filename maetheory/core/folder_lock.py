@@ -66,7 +66,7 @@ def _acquire_lock_file(path: Path, holder: dict[str, Any]) -> None:
             with advisory_lock(path):
                 present = _read_holder(path)
                 if present is None or _is_stale(present):
-                    path.write_text(json.dumps(holder) + "\n")
+                    path.write_text(json.dumps(holder) + "\n", encoding="utf-8")
                     return
         except FileNotFoundError:  # another process has just removed the folder as empty
             if time.monotonic() > deadline:
@@ -138,7 +138,9 @@ def _is_alive(process: dict[str, Any]) -> bool:
 def _start_time(pid: int) -> str | None:
     """Return when a process started, in clock ticks since the machine did; None where there is no /proc."""
     try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        state, *fields = (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        )
     except (OSError, ValueError):
         return None
     return "ended" if state in "ZX" else fields[18]  # a killed process stays in the table until its parent asks

@@ -24,7 +24,7 @@ def free_memory_in_control_groups(cgroup: Path = Path("/sys/fs/cgroup"), proc: P
         Where the process information is mounted.
     """
     try:
-        lines = (proc / "self" / "cgroup").read_text().splitlines()
+        lines = (proc / "self" / "cgroup").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:  # not Linux, or no permission
         return None
     free: list[int] = []
@@ -70,14 +70,14 @@ def _free_memory_of_groups(mount: Path, path: str, limit: str, usage: str, recla
 def _read_number(path: Path) -> int | None:
     """Return the number in a file, or None for "max" and for a file that is not there."""
     try:
-        return int(path.read_text())
+        return int(path.read_text(encoding="utf-8", errors="replace"))
     except (OSError, ValueError):
         return None
 
 
 def _read_statistic(path: Path, name: str) -> int:
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return 0
     return next((int(line.split()[1]) for line in lines if line.split()[:1] == [name]), 0)
@@ -86,7 +86,7 @@ def _read_statistic(path: Path, name: str) -> int:
 def _own_address_space_and_data(proc: Path) -> dict[str, int]:
     """Return the bytes of address space (VmSize) and of data (VmData) that this process uses."""
     try:
-        lines = (proc / "self" / "status").read_text().splitlines()
+        lines = (proc / "self" / "status").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return {}
     fields = (line.split() for line in lines if line.startswith(("VmSize:", "VmData:")))

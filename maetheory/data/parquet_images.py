@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from maetheory.core import InputError, Progress, first_error_line, no_progress, printable
+from maetheory.core.files import utf8_path
 from maetheory.core.memory import check_memory
 from maetheory.data.folder import DecodeOptions, decode_files
 from maetheory.data.image_files import ImageFileList
@@ -125,8 +126,8 @@ def _open_table(path: Path) -> Any:
         raise InputError(
             f"{path} is a file of Parquet, which needs pyarrow: pip install 'maetheory[parquet]'"
         ) from error
-    with _damage_as_input_error(path):
-        return parquet.ParquetFile(path)
+    with _damage_as_input_error(path), utf8_path(path) as name:
+        return parquet.ParquetFile(name)
 
 
 @contextmanager

@@ -118,7 +118,7 @@ def write_graph_report(folder: Path, study: GraphStudy) -> None:
     }
     for name, content in files.items():
         with atomic_write(folder / name) as part:
-            part.write_text(content + "\n")
+            part.write_text(content + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def format_interval_estimate(estimate: IntervalEstimate) -> str:

@@ -41,7 +41,9 @@ def append_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     kept |= {_record_key(record): dict(record) for record in records}
     set_torn_line_aside(path, torn)
     with atomic_write(path) as part:
-        part.write_text("".join(json.dumps(record, sort_keys=True) + "\n" for record in kept.values()))
+        part.write_text(
+            "".join(json.dumps(record, sort_keys=True) + "\n" for record in kept.values()), encoding="utf-8"
+        )
 
 
 def read_ledger(path: Path, required: Iterable[str] = ()) -> pd.DataFrame:

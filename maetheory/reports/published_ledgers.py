@@ -73,7 +73,7 @@ def publish_ledger(run: str | Path, folder: str | Path) -> list[Path]:
         texts[path] = "".join(json.dumps(record, sort_keys=True) + "\n" for record in records)
     for path, text in texts.items():
         with atomic_write(path) as file:
-            file.write_text(text)
+            file.write_text(text, encoding="utf-8")
     return list(texts)
 
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from maetheory.checkpoints.reading.safetensors_files import load_tensors
 from maetheory.checkpoints.reading.tensor_names import MAX_TENSORS, check_safetensors_header
 from maetheory.core import InputError, printable, printable_list, printable_value
 from maetheory.core.files import open_regular_file
@@ -180,7 +180,7 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
             header_bytes = int.from_bytes(file.read(8), "little")
         if header_bytes <= MAX_HEADER_BYTES:  # a longer one is refused by safetensors itself
             check_safetensors_header(path, header_bytes, MAX_TENSORS)
-        return load_file(path)
+        return load_tensors(path)
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing") from error
     except InputError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
@@ -14,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from maetheory.checkpoints.device import device_name
+from maetheory.checkpoints.reading.safetensors_files import save_tensors
 from maetheory.core import InputError, provenance
 from maetheory.models import MAE, SimMIM
 from maetheory.models.vit import draw_normal_weights
@@ -101,19 +99,16 @@ def save_checkpoint(
     shutil.rmtree(partial_folder, ignore_errors=True)  # left by a killed process
     partial_folder.mkdir(parents=True)
     try:
-        save_file(weights, partial_folder / "weights.safetensors")
-        save_file(optimizer_state, partial_folder / "optimizer.safetensors")
-        (partial_folder / "config.json").write_text(json.dumps(record, indent=1) + "\n")
-        (partial_folder / "state.json").write_text(json.dumps(state, indent=1) + "\n")
+        save_tensors(weights, partial_folder / "weights.safetensors")
+        save_tensors(optimizer_state, partial_folder / "optimizer.safetensors")
+        (partial_folder / "config.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        (partial_folder / "state.json").write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
         for file in partial_folder.iterdir():
             _flush_to_disk(file)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(partial_folder, folder)
-    except BaseException as error:
+    except BaseException:
         shutil.rmtree(partial_folder, ignore_errors=True)
-        if isinstance(error, SafetensorError):  # raised by safetensors on a full disk
-            number = int(found[1]) if (found := re.search(r"os error (\d+)", str(error))) else errno.EIO
-            raise OSError(number, os.strerror(number), str(folder)) from error
         raise
     for old in list_checkpoints(out)[:-KEEP_LAST]:
         _delete_checkpoint(old)

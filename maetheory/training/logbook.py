@@ -36,7 +36,7 @@ class Logbook:
         kept = [record for record in records if record["step"] <= step]
         set_torn_line_aside(self.path, torn)
         with atomic_write(self.path) as temporary:
-            temporary.write_text("".join(json.dumps(record) + "\n" for record in kept))
+            temporary.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
         self._tensorboard: Any = None
         if tensorboard:
             from torch.utils.tensorboard import SummaryWriter
@@ -45,7 +45,7 @@ class Logbook:
 
     def write(self, record: dict[str, Any]) -> None:
         """Append one record; it must hold ``step``."""
-        with self.path.open("a") as log:
+        with self.path.open("a", encoding="utf-8") as log:
             log.write(json.dumps(record) + "\n")
         if self._tensorboard is not None:
             for name, value in record.items():

@@ -65,14 +65,14 @@ class _CsvFile:
         make_folder(self.path.parent)
         new = not self.path.exists() or not self.path.stat().st_size
         if not new:
-            with self.path.open(newline="") as file:
+            with self.path.open(newline="", encoding="utf-8", errors="replace") as file:
                 found = next(csv.reader(file), [])
             if found != columns:
                 raise InputError(
                     f"{self.path} has the columns {', '.join(found)}, but the monitor writes {', '.join(columns)}: "
                     "name another file"
                 )
-        with self.path.open("a", newline="") as file:
+        with self.path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             if new:
                 writer.writerow(columns)

@@ -15,7 +15,11 @@ from maetheory.core.files import (
     read_regular_file,
     remove_leftover_files,
     staging_folder,
+    utf8_path,
 )
+
+NOT_UTF8 = os.fsdecode(b"a\xff")  # legal on Linux
+on_linux = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not name open descriptors")
 
 
 def test_failure_keeps_the_old_file(tmp_path: Path) -> None:
@@ -126,3 +130,39 @@ def test_a_home_folder_that_is_not_known_is_one_sentence() -> None:
     assert expand_user("a~b") == Path("a~b")
     with pytest.raises(InputError, match=r"the home folder that ~nosuchuser/x begins with is not known"):
         expand_user("~nosuchuser/x")
+
+
+@on_linux
+@pytest.mark.parametrize("folder", ["plain", NOT_UTF8])
+@pytest.mark.parametrize("name", ["b.bin", NOT_UTF8 + ".bin"])
+def test_a_name_that_is_no_utf8_has_another_for_libraries(tmp_path: Path, folder: str, name: str) -> None:
+    path = tmp_path / folder / name
+    path.parent.mkdir()
+    path.write_bytes(b"there")
+    open_before = len(os.listdir("/proc/self/fd"))
+    with utf8_path(path) as same:
+        same.encode("utf-8")
+        assert (same == str(path)) == (NOT_UTF8 not in str(path))
+        assert Path(same).read_bytes() == b"there"
+    assert len(os.listdir("/proc/self/fd")) == open_before
+    with pytest.raises(FileNotFoundError), utf8_path(path.with_name(NOT_UTF8 + "missing")):
+        pass
+
+
+@on_linux
+def test_files_are_replaced_under_a_temporary_name_that_libraries_take(tmp_path: Path) -> None:
+    target = tmp_path / f"{NOT_UTF8}.{NOT_UTF8}"
+    with atomic_write(target) as temporary:
+        temporary.name.encode("utf-8")
+        temporary.write_text("new")
+    assert target.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_system_without_names_of_descriptors_is_told_to_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / NOT_UTF8).write_text("there")
+    monkeypatch.setattr(Path, "exists", lambda self: False)
+    with pytest.raises(InputError, match=r"a\\udcff is not valid UTF-8, .*; rename it"), utf8_path(tmp_path / NOT_UTF8):
+        pass

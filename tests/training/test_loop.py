@@ -301,7 +301,7 @@ def test_full_disk_leaves_the_last_checkpoint_whole(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("maetheory.training.checkpointing.save_file", full)
+    monkeypatch.setattr("maetheory.checkpoints.reading.safetensors_files.save_file", full)
     with pytest.raises(OSError, match="No space left"):
         train(CONFIG, digits, out=tmp_path, resume=True)
     assert load_run(tmp_path)[2] == 5

@@ -10,12 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
-
 from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.checkpoints.reading.files import check_regular_file, read_magic_bytes, read_sidecars, sha256
 from maetheory.checkpoints.reading.numpy_arrays import with_tensors_of_arrays
 from maetheory.checkpoints.reading.remote_names import local_path
+from maetheory.checkpoints.reading.safetensors_files import load_tensors
 from maetheory.checkpoints.reading.safetensors_metadata import METADATA_SIDECAR, read_safetensors_metadata
 from maetheory.checkpoints.reading.shards import check_shard_complete, find_weights_file, read_shard_index
 from maetheory.checkpoints.reading.tensor_names import check_listed_names, check_safetensors_header, check_tensor_names
@@ -128,7 +127,7 @@ def _read_weights(path: Path, max_bytes: int | None) -> FileContents:
         return read_torch_zip(path, max_bytes)
     if _is_safetensors(magic, size):
         check_safetensors_header(path, int.from_bytes(magic[:8], "little"))
-        return FileContents("safetensors", (), load_file(path), {}, {})
+        return FileContents("safetensors", (), load_tensors(path), {}, {})
     return read_torch_legacy(path, max_bytes)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from safetensors import safe_open
 
+from maetheory.core.files import utf8_path
+
 METADATA_SIDECAR = "safetensors metadata"
 MAX_TEXT = 100_000
 
@@ -24,7 +26,7 @@ def read_safetensors_metadata(path: Path) -> dict[str, Any]:
     >>> read_safetensors_metadata(path)
     {'format': 'pt', 'mean': [0.5, 0.4, 0.3], 'num_heads': 6}
     """
-    with safe_open(path, framework="pt") as file:
+    with utf8_path(path) as name, safe_open(name, framework="pt") as file:
         metadata = file.metadata() or {}
     return {name: _plain_value(text) for name, text in sorted(metadata.items())}
 

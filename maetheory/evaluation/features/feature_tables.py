@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from maetheory.core import InputError, first_error_line, printable
+from maetheory.core.files import utf8_path
 from maetheory.evaluation.features.table_bounds import (
     MAX_COLUMNS,
     MAX_REPEATED_NAMES,
@@ -72,7 +73,7 @@ def read_parquet(path: Path) -> pd.DataFrame:
     try:
         from pyarrow import parquet
 
-        with parquet.ParquetFile(path) as file:
+        with utf8_path(path) as name, parquet.ParquetFile(name) as file:
             fields = list(file.schema_arrow)
             check_column_names(path, (field.name for field in fields))
             numeric = [field.name for field in fields if _is_numeric(field.type)]

@@ -67,7 +67,7 @@ def has_bfloat16_products(device: torch.device) -> bool:
 def _cpu_has_bfloat16_products() -> bool:
     """Return whether Linux lists AVX512-BF16 or AMX among the flags of the processor; False elsewhere."""
     try:
-        flags = re.search(r"^flags\s*:(.*)$", CPU_INFO.read_text(), re.M)
+        flags = re.search(r"^flags\s*:(.*)$", CPU_INFO.read_text(encoding="utf-8", errors="replace"), re.M)
     except OSError:
         return False
     return flags is not None and any(flag in flags[1].split() for flag in CPU_FLAGS)
