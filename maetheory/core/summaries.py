@@ -29,10 +29,17 @@ def summary_text(title: str, facts: Mapping[str, str], *, width: int = 100) -> s
 def summary_html(title: str, facts: Mapping[str, str]) -> str:
     """Return a title and named facts as an HTML table, with everything escaped.
 
+    Texts begin at the left, which notebooks do not do by themselves; colours are those of the notebook's theme.
+
     Examples
     --------
     >>> summary_html("a < b", {"c": "d"})
-    '<table><caption>a &lt; b</caption><tr><th>c</th><td>d</td></tr></table>'
+    '<table><caption><div style="text-align: left">a &lt; b</div></caption><tr><th
+    style="text-align: left">c</th><td style="text-align: left">d</td></tr></table>'
     """
-    rows = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>" for name, text in facts.items())
-    return f"<table><caption>{html.escape(title)}</caption>{rows}</table>"
+    left = 'style="text-align: left"'
+    rows = "".join(
+        f"<tr><th {left}>{html.escape(name)}</th><td {left}>{html.escape(text)}</td></tr>"
+        for name, text in facts.items()
+    )
+    return f"<table><caption><div {left}>{html.escape(title)}</div></caption>{rows}</table>"

@@ -94,7 +94,8 @@ def draw_effective_rank_by_layer(axes: Sequence[Axes], frame: pd.DataFrame) -> N
                 ax.plot(layer, group.random_init, color=colour, ls="--", lw=1, label=f"{readout}, random init")
         ax.set(title=plain_label(str(name)), xlabel="layer (0: embedding)", ylim=(0, top))
     axes[0].set_ylabel("effective rank")
-    axes[0].legend(fontsize=8)
+    handles, labels = axes[0].get_legend_handles_labels()  # below the axes, which the curves fill
+    axes[0].get_figure().legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), fontsize=8)
 
 
 def effective_rank_by_sample_size(growths: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -107,7 +107,7 @@ def _answer_section(one: Diagnosis) -> Section:
     table = one.measurements.table
     more = more_images_sentence(table)
     named = (
-        (yardstick_table(one.yardsticks), "Four questions, each with the number that answers it."),
+        (_answer_table(one.yardsticks), "Four questions, each with the number that answers it."),
         (comparison_table(table), "The file beside untrained networks of its architecture, on the same images."),
         (ranges_table(table), "Effective rank beside models that were trained with this package, on their own data."),
     )
@@ -116,6 +116,12 @@ def _answer_section(one: Diagnosis) -> Section:
         tables=[Table(frame, caption) for frame, caption in named if len(frame)],
         points=[*map(str, one.yardsticks), f"{more[0].upper()}{more[1:]}."],
     )
+
+
+def _answer_table(findings: Sequence[Finding]) -> pd.DataFrame:
+    """Return the questions with their answers beside them, where a narrow page shows them."""
+    table = yardstick_table(findings)
+    return table[["readout", "question", "answer", "number", "compared with"]] if len(table) else table
 
 
 def _metric_section(one: Diagnosis) -> Section:
