@@ -3,8 +3,8 @@
 `program` holds the application, its exit codes and its error messages; `options` the options that several commands
 share, and `number_ranges` what no option allows; `terminal` the output, and `output_folder` holds the folder of one.
 Every other module holds the commands of one subject: `checkpoints` (inspect, collapse), `convert`, `probe` (with
-`probe_modes`), `training` (reproduce, train), `theory` (check, figure), `referee`, `graph`, `mask_ratio`, `tables` (table),
-`data`. Modules import the library inside their functions, so that ``--help`` is fast.
+`probe_modes`), `training` (reproduce, train), `theory` (check, figure), `referee`, `graph`, `mask_ratio`, `tables`
+(table), `data`. Modules import the library inside their functions, so that ``--help`` is fast.
 
 >>> run_command(["nonsense"])  # prints one sentence on standard error
 2

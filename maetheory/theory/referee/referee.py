@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from maetheory.core import InputError, Progress, no_progress
 from maetheory.theory.certified import Sides
 from maetheory.theory.falsify import SearchedWorld
@@ -147,7 +145,7 @@ class _Draft:
             self.violation = self._violation(first, first)
         vacuity = self.vacuity
         if vacuity is None:  # from the worlds that were seen, without a search of its own
-            vacuity = examine_vacuity(replace(self.theorem, trivial=None), prober, self.worlds, Budget())
+            vacuity = examine_vacuity(self.theorem, prober, self.worlds, Budget(), descend_too=False)
         return RefereeReport(
             theorem=self.theorem,
             worlds=self.worlds,

@@ -6,39 +6,66 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from maetheory.theory.falsify import SearchedWorld
 from maetheory.theory.referee.claims import right_side_is_trivial
-from maetheory.theory.referee.descent import descend
+from maetheory.theory.referee.descent import Objective, descend
 from maetheory.theory.referee.prober import Budget, Prober
 from maetheory.theory.referee.report import Vacuity
 from maetheory.theory.referee.search import descent_checks
 from maetheory.theory.theorem import TIGHT_TOLERANCE, Theorem, Verdict
 
 _DESCENTS = 2
-_APART = 1e-6
-"""Part of the scale by which a right side stays away from the extreme left side found, to be called vacuous."""
+_APART = 1e-3
+"""Part of the two sides by which a right side stays away from the extreme left side found, to be called vacuous."""
+_UNREACHED = 1e-2
+"""Part of the median left side that a descent may fail to descend."""
 
 
-def examine_vacuity(theorem: Theorem, searched: Prober, worlds: int, budget: Budget) -> Vacuity:
+def examine_vacuity(
+    theorem: Theorem, searched: Prober, worlds: int, budget: Budget, *, descend_too: bool = True
+) -> Vacuity:
     """Return the ranges of the sides over a search, and whether the right side passes the bound that is known.
 
     Where the theorem names no trivial bound, the extreme value of the left side over the search stands in for it: a
     claim ``lhs >= rhs`` says nothing if its right side stays below the smallest left side that was found. `worlds` is
-    the size of the search, to which its descents are scaled.
+    the size of the search, to which its descents are scaled; without `descend_too` the worlds that were seen decide.
     """
-    decided = [trial.found for trial in searched.trials]
-    closest = min(decided, key=lambda found: found.relative_slack, default=None)
+    checks = descent_checks(worlds)
+    if descend_too:
+        _reach_extremes(theorem, searched, checks)
+    decided = [trial.found for trial in searched.trials if not math.isnan(trial.found.check.slack)]
+    closest = min(decided, key=lambda found: found.check.slack, default=None)
     least = math.nan if closest is None else closest.check.slack
     if theorem.direction == "==" or not decided:
         note = "an identity" if theorem.direction == "==" else "no world was decided"
         return Vacuity(searched.lhs, searched.rhs, note, None, None, math.nan, least, closest)
     known, name = _known_bound(theorem, searched)
     passing = max(decided, key=lambda found: _margin(theorem, found, searched))
-    if theorem.trivial is not None and _margin(theorem, passing, searched) <= _tolerance(passing):
-        passing = _search_for_a_world_that_passes(theorem, passing, known, searched, descent_checks(worlds), budget)
+    if descend_too and theorem.trivial is not None and _margin(theorem, passing, searched) <= _tolerance(passing):
+        passing = _search_for_a_world_that_passes(theorem, passing, known, searched, checks, budget)
     margin = _margin(theorem, passing, searched)
-    vacuous = margin <= _tolerance(passing) if theorem.trivial is not None else margin < -_APART * passing.check.scale
+    if theorem.trivial is not None:
+        vacuous = margin <= _tolerance(passing)
+    else:
+        median = float(np.median([abs(found.check.lhs.value) for found in decided]))
+        sizes = max(abs(passing.check.rhs.value), abs(passing.check.rhs.value - margin))
+        vacuous = margin < -max(_APART * sizes, _UNREACHED * median)
     return Vacuity(searched.lhs, searched.rhs, name, vacuous, passing, margin, least, closest)
+
+
+def _reach_extremes(theorem: Theorem, searched: Prober, checks: int) -> None:
+    """Descend on the slack itself, and on the left side where its extreme stands in for a bound that is known."""
+    sign = -1.0 if theorem.direction == "<=" else 1.0
+    objectives: list[Objective] = [lambda found: found.check.slack]
+    if theorem.trivial is None and theorem.direction != "==":
+        objectives.append(lambda found: sign * found.check.lhs.value)
+    for objective in objectives:
+        kept = [t.found for t in searched.trials if math.isfinite(t.found.check.slack)]
+        kept = [found for found in kept if found.check.verdict is not Verdict.VIOLATED]
+        if kept:
+            descend(searched, min(kept, key=objective), checks, objective)
 
 
 def _known_bound(theorem: Theorem, searched: Prober) -> tuple[Callable[..., float] | float, str]:

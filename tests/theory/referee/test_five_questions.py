@@ -1,0 +1,191 @@
+"""The referee answers its five questions rightly about claims whose answers are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from maetheory.core import InputError
+from maetheory.graph.functionals import mean_square, positive_pair_distance, reconstruction_loss
+from maetheory.theory import THEOREMS, Theorem, Verdict
+from maetheory.theory.referee import Need, load_theorems, referee_theorem
+from maetheory.theory.referee.simplify import law_denominator
+
+USER_FILES = Path(__file__).parent.parent / "user_files"
+FOLLOWUPS = Path(__file__).parents[3] / "docs" / "followups"
+FALSE = load_theorems(USER_FILES / "five_false_claims.py")
+
+DISTANCE = Theorem(
+    slug="loss-exceeds-the-distance",
+    statement="L_MAE(h) >= E‖h - h⁺‖²",
+    reference="planted: the factor must be ½",
+    objects=("h", "targets"),
+    lhs=lambda graph, h, targets: reconstruction_loss(graph, h, targets),
+    rhs=lambda graph, h: positive_pair_distance(graph, h),
+)
+ENERGY = Theorem(
+    slug="energy-below-nine",
+    statement="(E‖z‖²) <= 9 where |z| <= 1",
+    reference="planted: 1 is the best constant",
+    objects=("z",),
+    shapes={"z": ("n",)},
+    lhs=lambda z: float((z**2).mean()),
+    rhs=lambda: 9.0,
+    direction="<=",
+    assumptions={
+        "bounded": lambda z: (bool(np.abs(z).max() <= 1), f"max |z| = {np.abs(z).max():.3g}"),
+        "finite": lambda z: (bool(np.isfinite(z).all()), "finite"),
+    },
+    terms=lambda: {"four": 4.0, "five": 5.0},
+    trivial=9.0,
+    needs_graph=False,
+    sample=lambda rng: {"z": rng.uniform(-1.4, 1.4, 3)},
+)
+
+
+@pytest.mark.parametrize("slug", FALSE)
+def test_five_false_claims_are_violated_by_small_worlds_with_simple_weights(slug):
+    report = referee_theorem(FALSE[slug], worlds=60)
+    assert report.verdict == "VIOLATED"
+    found = report.violation.found
+    assert found.check.verdict is Verdict.VIOLATED
+    assert max(found.world.law.shape[1:]) <= 3
+    assert law_denominator(found.world.law) <= 1000
+    assert FALSE[slug].check(**found.world.all_objects()).slack == found.check.slack < 0
+
+
+def test_a_wrong_constant_is_refuted_by_two_views_and_mended_by_bisection():
+    report = referee_theorem(DISTANCE, worlds=60)
+    assert report.violation.found.world.law.shape[1:] == (2, 1)
+    assert report.violation.proved
+    assert "exact rational arithmetic" in report.violation.proof
+    (factor,) = report.factors
+    assert factor.sharper == "larger"
+    assert 0.4 < factor.reached <= factor.broken
+    assert factor.broken == pytest.approx(0.5, abs=0.02)
+
+
+def test_an_idle_a_needed_and_a_loose_constant_are_told_apart():
+    report = referee_theorem(ENERGY, worlds=60)
+    assert report.verdict == "VACUOUS"
+    bounded, finite = report.assumptions
+    assert (bounded.need, finite.need) == (Need.IDLE, Need.IDLE)
+    assert bounded.tries > 10
+    assert finite.tries == 0
+    whole, four, five = report.factors
+    assert (whole.sharper, whole.term) == ("smaller", "right side")
+    assert 0.9 / 9 <= whole.broken <= 1 / 9 + 1e-9
+    assert four.reached == five.reached == 0  # either alone is enough
+    sharp = replace(ENERGY, rhs=lambda: 1.0, trivial=None, terms=None)
+    report = referee_theorem(sharp, worlds=60)
+    bounded, finite = report.assumptions
+    assert bounded.need is Need.NEEDED
+    assert np.abs(bounded.world.world.objects["z"]).max() > 1
+    assert 0.9 <= report.factors[0].broken <= 1 + 1e-9
+
+
+def test_an_assumption_that_no_world_meets_is_never_met_and_the_claim_untested():
+    report = referee_theorem(replace(ENERGY, assumptions={"never": lambda z: (False, "it never holds")}), worlds=20)
+    assert report.verdict == "UNTESTED"
+    (never,) = report.assumptions
+    assert never.need is Need.NEVER_MET
+    assert "untested" in never.note
+
+
+def test_a_claim_of_two_signs_and_an_identity_have_no_factor_of_their_own():
+    identity = referee_theorem(THEOREMS["alignment-split"], worlds=20)
+    assert identity.factors == ()
+    assert identity.vacuity.vacuous is None
+    signs = referee_theorem(THEOREMS["reconstruction-bounds-asymmetric-alignment"], worlds=20)
+    assert "both signs" in signs.factors[0].note
+
+
+def test_no_factor_mends_a_claim_that_fails_where_its_right_side_is_zero():
+    report = referee_theorem(
+        replace(DISTANCE, direction="<=", slug="loss-below-the-distance", statement="L_MAE(h) <= E‖h - h⁺‖²"), worlds=40
+    )
+    assert report.verdict == "VIOLATED"
+    assert report.factors[0].broken == np.inf
+    assert np.isnan(report.factors[0].reached)
+
+
+def test_the_planners_of_a_world_model_are_refuted_at_risk_zero_and_vacuous_with_unit_norms():
+    one, many = load_theorems(FOLLOWUPS / "world_model_planning.py").values()
+    report = referee_theorem(one, worlds=60)
+    assert report.verdict == "VIOLATED"
+    check = report.violation.found.check
+    assert check.rhs < 1e-12 < 0.02 < check.lhs
+    joints = report.violation.found.world.objects["joints"]
+    assert joints.shape[0] == 2
+    assert joints.shape[1] == joints.shape[2] <= 3
+    report = referee_theorem(many, worlds=30)
+    assert report.verdict == "VACUOUS"
+    assert report.vacuity.rhs[0] >= 2 * (3**0.5 - 1)
+    assert report.vacuity.lhs[1] <= 1 + 1e-12
+
+
+@pytest.mark.slow
+def test_the_reports_on_the_papers_bounds_are_vacuous():
+    for slug in ("umae-bounded-by-graph-tail", "umae-bounds-downstream-error"):
+        report = referee_theorem(THEOREMS[slug], worlds=12)
+        assert report.verdict == "VACUOUS", slug
+        assert report.vacuity.margin < 0
+
+
+def test_a_constant_bound_that_is_attained_is_not_vacuous_but_one_out_of_reach_is():
+    attained = Theorem(
+        slug="energy-is-positive",
+        statement="E‖h‖² >= 0",
+        reference="planted",
+        objects=("h",),
+        lhs=lambda graph, h: mean_square(graph.degrees[0], h),
+        rhs=lambda: 0.0,
+    )
+    assert referee_theorem(attained, worlds=40).vacuity.vacuous is False
+    assert referee_theorem(replace(attained, rhs=lambda: -1.0), worlds=40).vacuity.vacuous is True
+
+
+def test_the_same_seed_and_number_of_worlds_give_the_same_report():
+    from maetheory.reports.referee_records import claim_document
+
+    one, two = (claim_document(referee_theorem(DISTANCE, worlds=20, seed=4)) for _ in range(2))
+    one.pop("seconds"), two.pop("seconds")
+    assert one == two
+    other = claim_document(referee_theorem(DISTANCE, worlds=20, seed=5))
+    assert other["vacuity"] != one["vacuity"]
+
+
+def test_the_time_and_ctrl_c_end_a_report_with_what_was_found():
+    theorem = THEOREMS["reconstruction-bounds-alignment"]
+    short = referee_theorem(theorem, worlds=10**6, seconds=0.4)
+    assert short.stopped == "stopped after 0.4 seconds"
+    assert 0 < sum(short.coverage.tried.values()) < 10**5
+    assert short.vacuity.lhs[1] > 0
+
+    def press(done, total, message):
+        if done == 10:
+            raise KeyboardInterrupt
+
+    stopped = referee_theorem(theorem, worlds=50, progress=press)
+    assert stopped.stopped == "interrupted"
+    assert sum(stopped.coverage.tried.values()) == 10
+
+
+def test_numbers_out_of_range_are_one_sentence():
+    for wrong in ({"worlds": 0}, {"seed": -1}, {"seconds": 0.0}):
+        with pytest.raises(InputError, match="worlds must be at least 1"):
+            referee_theorem(DISTANCE, **wrong)
+
+
+@pytest.mark.slow
+def test_every_statement_of_the_package_passes_the_referee():
+    """Thirty worlds each; the ten true claims of the criterion are among them."""
+    for slug, theorem in THEOREMS.items():
+        report = referee_theorem(theorem, worlds=30)
+        print(f"{slug:<60} {report.verdict:<20} {report.seconds:6.1f} s")
+        assert report.verdict in ("NO VIOLATION FOUND", "VACUOUS"), slug
+        for finding in report.assumptions:
+            assert finding.need is not Need.NEVER_MET, (slug, finding.name)
