@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shlex
 import sys
 from typing import Annotated, Any
@@ -14,6 +15,9 @@ from maetheory.cli.number_ranges import with_checked_ranges
 from maetheory.cli.terminal import ResumableInterrupt, deferred_warnings, discard_output, print_line
 from maetheory.core import InputError, printable_sentence
 
+_OUT_OF_MEMORY = re.compile(r"allocate memory|out of memory|failed to map segment", re.IGNORECASE)
+_OUT_OF_FILES = re.compile(r"too many open files", re.IGNORECASE)
+_OUT_OF_THREADS = re.compile(r"can't start new thread|resource temporarily unavailable", re.IGNORECASE)
 UsageError: Any = typer.BadParameter.__mro__[1]  # click's class; some versions of typer have a click of their own
 DONE, VIOLATED, BAD_INPUT, GATE_FAILED, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 3, 70, 130
 
@@ -72,7 +76,10 @@ def run_command(arguments: list[str]) -> int:
             discard_output(stream)
         return DONE
     except OSError as error:
-        return _print_error(f"{error.filename or 'a file'} cannot be used: {error.strerror or error}", BAD_INPUT)
+        lacking = "" if error.filename else _lacking_resource(error)  # as of a process that may not be started
+        return _print_error(
+            lacking or f"{error.filename or 'a file'} cannot be used: {error.strerror or error}", BAD_INPUT
+        )
     except ResumableInterrupt as error:
         return _print_error(f"{error} with: {_resume_command(arguments)}" if str(error) else "interrupted", INTERRUPTED)
     except (KeyboardInterrupt, typer.Abort):
@@ -81,8 +88,8 @@ def run_command(arguments: list[str]) -> int:
         if isinstance(error, UnicodeEncodeError) and _has_undecodable_byte(error.object):  # a path, as of TensorBoard
             sentence = f"{error.object} is not valid UTF-8, as a library that is given this name needs; choose another"
             return _print_error(sentence, BAD_INPUT)
-        if _is_out_of_memory(error):
-            return _print_error(f"memory does not suffice: {error or 'no more is given'}; ask for less", BAD_INPUT)
+        if lacking := _lacking_resource(error):
+            return _print_error(lacking, BAD_INPUT)
         if isinstance(error, ModuleNotFoundError) and (error.name or __package__).partition(".")[0] != "maetheory":
             return _print_error(f"this command needs {error.name}, which is not installed", BAD_INPUT)
         import traceback
@@ -96,11 +103,19 @@ def _has_undecodable_byte(name: str) -> bool:
     return any("\udc80" <= sign <= "\udcff" for sign in name)
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    """Return whether NumPy, Python or torch, on the CPU or a GPU, was given no memory."""
+def _lacking_resource(error: Exception) -> str:
+    """Return the sentence on a limit of the machine that stopped a command, in Python, a library or an import.
+
+    Empty if it was another error.
+    """
     words = str(error)
-    is_torch = isinstance(error, RuntimeError) and ("can't allocate memory" in words or "out of memory" in words)
-    return isinstance(error, MemoryError) or is_torch
+    if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(words):
+        return f"memory does not suffice: {words or 'no more is given'}; ask for less"
+    if _OUT_OF_FILES.search(words):
+        return f"too many files are open ({words}); raise the limit on open files (ulimit -n)"
+    if _OUT_OF_THREADS.search(words):
+        return f"no more processes or threads may be started ({words}); raise their limit (ulimit -u)"
+    return ""
 
 
 def _resume_command(arguments: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from pathlib import Path
@@ -242,6 +243,35 @@ def test_a_package_that_is_missing_is_named(
     monkeypatch.setattr("maetheory.reports.read_published_ledgers", missing("maetheory.reports.lost"))
     assert run_command(["table"]) == 70  # a module of ours: our fault
     assert "this is our fault" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (MemoryError(), 2, "memory does not suffice: no more is given; ask for less"),
+        (RuntimeError("CUDA out of memory."), 2, "memory does not suffice: CUDA out of memory.; ask for less"),
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object"), 2, "memory does not suffice: lib"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), 2, "memory does not suffice: [Errno 12]"),
+        (ImportError("/x/libtorch.so: Too many open files"), 2, "too many files are open (/x/libtorch.so: Too many"),
+        (OSError(errno.EMFILE, "Too many open files", "x.pt"), 2, "x.pt cannot be used: Too many open files"),
+        (RuntimeError("can't start new thread"), 2, "no more processes or threads may be started (can't start"),
+        (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), 2, "no more processes or threads may be"),
+        (OSError(errno.ENOSPC, "No space left on device"), 2, "a file cannot be used: No space left on device"),
+        (ImportError("cannot import name 'x' from 'y'"), 70, "this is our fault"),
+        (RuntimeError("shapes cannot be multiplied"), 70, "this is our fault"),
+    ],
+)
+def test_a_limit_of_the_machine_is_one_sentence_and_another_error_is_ours(
+    error: Exception, code: int, sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("maetheory.cli.data.print_result", stop)
+    assert run_command(["data", "list"]) == code
+    written = capsys.readouterr().err
+    assert written.splitlines()[-1].startswith(f"maetheory: {sentence}")
+    assert (written.count("\n") == 1) == (code == 2)
 
 
 @pytest.mark.parametrize("words", [["figure"], ["mask-ratio", "--limit", "60", "--mask-ratio", "0.5"]])
