@@ -95,8 +95,8 @@ def modules(root: Path, rooms: tuple[str, ...] = ROOMS) -> list[str]:
 def mutants_of(path: str, source: str) -> list[Mutant]:
     """All mutants of a module that compile; places that cannot decide a number are left out.
 
-    Left out are messages, assertions, decorators, imports and annotations, and the functions of a statement that draw
-    or build worlds: with a mistake there, the world is another one and no less right.
+    Left out are messages, assertions, decorators, imports, annotations and the star between parameters, and the
+    functions of a statement that draw or build worlds: with a mistake there, the world is another one, no less right.
     """
     tree = parso.parse(source)
     found = []
@@ -105,7 +105,10 @@ def mutants_of(path: str, source: str) -> list[Mutant]:
         positions = ((node, position) for node in ast_nodes(tree) for position in operator.mutation_positions(node))
         for occurrence, (node, ((line, column), _)) in enumerate(positions):
             definition = ASTQuery(node).get_definition_name() or ""
-            if not _DRAWS_WORLDS.match(definition) and not _never_decides(node):
+            separates = (
+                node.type == "operator" and node.parent.type == "parameters"
+            )  # the star before keyword-only ones
+            if not _DRAWS_WORLDS.match(definition) and not separates and not _never_decides(node):
                 found.append(Mutant(path, name, occurrence, line, column, definition, _statement(node)))
     return found
 

@@ -58,6 +58,11 @@ def test_messages_annotations_and_worlds_are_left_alone():
     assert touched == {2, 3, 4, 7, 8}
 
 
+def test_the_star_between_parameters_is_no_product():
+    code = "def f(a, *, b):\n    return a * b\n"
+    assert {m.line for m in mutants_of(PATH, code) if m.operator == "ReplaceBinaryOperator_Mul_Div"} == {2}
+
+
 @pytest.mark.parametrize(
     ("name", "world"),
     [

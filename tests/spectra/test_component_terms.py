@@ -171,3 +171,9 @@ def test_null_vectors_are_orthonormal_even_beside_many_others() -> None:
     np.testing.assert_allclose(found.right.T @ found.right, np.eye(40), atol=40 * EPS)
     np.testing.assert_array_equal(found.values, np.r_[np.ones(37), np.zeros(3)])
     assert pad_with_null_vectors(triplets, 37, np.random.default_rng(1)) is triplets
+
+
+def test_a_component_has_as_many_values_as_its_shorter_side() -> None:
+    """A side alone would count too many values of one of the two."""
+    for rows, columns in ((3, 5), (5, 3)):
+        assert ComponentMatrix(np.arange(rows), np.arange(columns), np.ones((rows, columns))).n_values == 3
