@@ -42,7 +42,8 @@ def main() -> int:
     Returns
     -------
     int
-        0 if every mutant of the sample has an outcome, 3 if the time was over before, 2 for an empty sample.
+        0 if every mutant of the sample has an outcome, 1 if the score is below `--fail-under`, 3 if the time was over
+        before every mutant had an outcome, 2 for an empty sample.
     """
     options = _options()
     os.nice(options.nice)
@@ -75,14 +76,31 @@ def main() -> int:
     text = report.page(results, how, cost)
     print(text)
     if options.publish:
+        options.publish.parent.mkdir(parents=True, exist_ok=True)
         options.publish.write_text(text, encoding="utf-8")
-    return 0 if len(results) == len(mutants) else 3
+    return _exit_code(report.score(results), options.fail_under, complete=len(results) == len(mutants))
+
+
+def _exit_code(score: float, fail_under: float | None, *, complete: bool) -> int:
+    """Return 1 for a score below `fail_under` percent, or without one, 3 for an unfinished sample, and 0 otherwise."""
+    if fail_under is not None and not 100 * score >= fail_under:
+        _say(f"the score, {100 * score:.1f} %, is below {fail_under:g} %")
+        return 1
+    return 0 if complete else 3
+
+
+def _percentage(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 100:
+        raise ValueError(text)
+    return value
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m mutants",
         description="Mutation tests of a seeded sample. The same command continues a run that was stopped or killed.",
+        epilog="Exit 0: every mutant was tried; 1: the score is below --fail-under; 2: no mutant; 3: time was over.",
     )
     parser.add_argument("--sample", type=int, default=SAMPLE, help="number of mutants (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
@@ -95,6 +113,9 @@ def _options() -> argparse.Namespace:
         "--survivors", action="store_true", help="try the last survivors again, in the tree as it is now"
     )
     parser.add_argument("--fresh", action="store_true", help="forget what an earlier run of the same sample found")
+    parser.add_argument(
+        "--fail-under", type=_percentage, metavar="PERCENT", help="exit with 1 if the score is lower (0 to 100)"
+    )
     parser.add_argument("--publish", type=Path, help="also write the page to this file")
     return parser.parse_args()
 

@@ -10,6 +10,7 @@ import pytest
 from cosmic_ray.mutating import mutate_code
 
 from mutants import report, tree, trial
+from mutants.__main__ import _exit_code, _options
 from mutants.covering_tests import CoveringTests, _name_of_measurement
 from mutants.operators import KINDS, OPERATORS
 from mutants.population import Mutant, find_again, mutants_of, sample
@@ -88,6 +89,34 @@ def test_functions_that_build_worlds_of_any_kind_are_left_alone(name: str, world
 )
 def test_a_constant_of_a_rounding_error_is_no_number_to_change(code: str, numbers: int):
     assert sum(m.operator == "NumberReplacer" for m in mutants_of(PATH, code + "\n")) == numbers
+
+
+@pytest.mark.parametrize(
+    ("score", "fail_under", "complete", "code"),
+    [
+        (0.95, 95, True, 0),
+        (0.949, 95, True, 1),
+        (0.95, 95, False, 3),
+        (0.949, 95, False, 1),
+        (0.1, None, True, 0),
+        (0.1, None, False, 3),
+        (float("nan"), 95, True, 1),  # no mutant that a test can notice
+        (1.0, 100, True, 0),
+    ],
+)
+def test_a_score_below_the_least_one_is_1_and_an_unfinished_sample_3(
+    score: float, fail_under: float | None, complete: bool, code: int, capsys: pytest.CaptureFixture[str]
+):
+    assert _exit_code(score, fail_under, complete=complete) == code
+    said = capsys.readouterr().err
+    assert said == (f"the score, {100 * score:.1f} %, is below 95 %\n" if code == 1 else "")
+
+
+@pytest.mark.parametrize("percent", ["-1", "101", "nan", "most"])
+def test_a_least_score_is_a_percentage(percent: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sys.argv", ["mutants", "--fail-under", percent])
+    with pytest.raises(SystemExit, match="2"):
+        _options()
 
 
 def test_the_seed_alone_draws_the_sample(root: Path):
