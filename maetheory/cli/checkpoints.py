@@ -11,7 +11,7 @@ import typer
 from maetheory.cli.options import Checkpoint, Device, Json, MeasuredData, Seed, with_loading_options
 from maetheory.cli.output_folder import hold_output_folder
 from maetheory.cli.program import GATE_FAILED, app
-from maetheory.cli.terminal import print_note, print_result, show_progress, terminal_options
+from maetheory.cli.terminal import print_note, print_result, show_progress, terminal_options, wrapped
 
 
 @app.command()
@@ -29,7 +29,7 @@ def inspect(
     from maetheory.checkpoints import inspect_checkpoint
 
     report = inspect_checkpoint(checkpoint, **loading)
-    print_result(report.to_dict(), as_json, lambda: str(report))
+    print_result(report.to_dict(), as_json, lambda: wrapped(str(report)))
 
 
 @app.command()

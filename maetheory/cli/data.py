@@ -10,7 +10,7 @@ import typer
 
 from maetheory.cli.options import Json
 from maetheory.cli.program import app
-from maetheory.cli.terminal import print_result, printable_path, show_progress
+from maetheory.cli.terminal import print_result, printable_path, show_progress, wrapped
 
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List or download data sets.")
 app.add_typer(data_app, name="data")
@@ -22,8 +22,8 @@ def data_list(as_json: Json = False) -> None:
     from maetheory.data import DATASETS
 
     document = {name: asdict(dataset) for name, dataset in DATASETS.items()}
-    lines = [f"{name}\t{dataset.description}" for name, dataset in DATASETS.items()]
-    print_result(document, as_json, lambda: "\n".join(lines))
+    lines = [f"{name:<9} {dataset.description}" for name, dataset in DATASETS.items()]
+    print_result(document, as_json, lambda: wrapped("\n".join(lines)))
 
 
 @data_app.command("fetch")

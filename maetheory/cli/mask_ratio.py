@@ -12,7 +12,7 @@ from maetheory.cli.options import Data, Device, Json, Seed
 from maetheory.cli.output_folder import hold_output_folder
 from maetheory.cli.patch_size import check_patch_sizes
 from maetheory.cli.program import app
-from maetheory.cli.terminal import print_result, printable_path, show_progress, warn_of_image_assumptions
+from maetheory.cli.terminal import print_result, printable_path, show_progress, warn_of_image_assumptions, wrapped
 from maetheory.core import InputError
 
 
@@ -85,4 +85,4 @@ def mask_ratio(
         "figures": [str(path) for path in written],
         "numbers": json.loads(frame.to_json(orient="records")),
     }
-    print_result(document, as_json, lambda: "\n".join([summary, *map(printable_path, written)]))
+    print_result(document, as_json, lambda: "\n".join([wrapped(summary), *map(printable_path, written)]))

@@ -11,7 +11,7 @@ import typer
 from maetheory.cli.options import Json
 from maetheory.cli.output_folder import hold_output_folder
 from maetheory.cli.program import app
-from maetheory.cli.terminal import print_result, terminal_options
+from maetheory.cli.terminal import print_result, terminal_options, wrapped
 from maetheory.core import InputError
 
 
@@ -70,7 +70,7 @@ def table(
         half_width = 1.0 if points is None else points
         needs = seed_plan(ledger, half_width / 100)
         document = {"half_width": half_width, "plan": json.loads(needs.to_json(orient="records"))}
-        return print_result(document, as_json, lambda: seed_plan_text(needs, half_width / 100))
+        return print_result(document, as_json, lambda: wrapped(seed_plan_text(needs, half_width / 100)))
     block = markdown_block(ledger)
     if into is not None:
         replace_marked_block(into, block)

@@ -84,7 +84,7 @@ def _wrap_line(line: str, width: int) -> str:
         return line
     label = re.match(r" *\S+(?: \S+)*? {2,}(?=\S)", line)
     indent = label.end() if label else len(line) - len(line.lstrip(" "))
-    if indent > width // 2:
+    if indent > width // 2 or indent + max(map(len, line.split())) > width:
         indent = 2
     return textwrap.fill(
         line,
@@ -92,7 +92,6 @@ def _wrap_line(line: str, width: int) -> str:
         subsequent_indent=" " * indent,
         break_long_words=False,
         break_on_hyphens=False,
-        drop_whitespace=True,
     )
 
 

@@ -21,7 +21,7 @@ from maetheory.cli.options import (
     TrainingDevice,
 )
 from maetheory.cli.program import app
-from maetheory.cli.terminal import print_result, printable_path, show_progress, warn_of_image_assumptions
+from maetheory.cli.terminal import print_result, printable_path, show_progress, warn_of_image_assumptions, wrapped
 
 
 @app.command()
@@ -86,7 +86,7 @@ def reproduce(
         "figures": [str(path) for path in done.figures],
         "ledger": json.loads(done.ledger.to_json(orient="records")),
     }
-    print_result(document, as_json, lambda: f"{done.summary}\nreport: {printable_path(done.page)}")
+    print_result(document, as_json, lambda: f"{wrapped(done.summary)}\nreport: {printable_path(done.page)}")
 
 
 @app.command()
