@@ -27,7 +27,7 @@ extensions = [
     "sphinx_copybutton",
 ]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb", ".rst": "restructuredtext"}
-exclude_patterns = ["_build", "generated/verdicts.md", "mutants.md"]
+exclude_patterns = ["_build", "generated/verdicts.md", "generated/comparison_numbers.md", "mutants.md"]
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # notebooks are executed by `make notebooks`, which checks them

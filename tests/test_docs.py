@@ -74,6 +74,25 @@ def test_every_statement_has_a_formula(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(LATEX) == set(THEOREMS)
 
 
+def test_the_formulas_of_other_tools_give_our_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten digits: rounding of sums of 256 terms, with eigenvalues over a range of 256, leaves twelve."""
+    monkeypatch.syspath_prepend(str(DOCS / "generators"))
+    monkeypatch.delitem(sys.modules, "comparison", raising=False)
+    from comparison import (  # type: ignore[import-not-found]  # a module of the site, not of the package
+        compare,
+        comparison_features,
+        shared_digits,
+    )
+
+    rows = compare(comparison_features())
+    assert [one.tool for one, theirs, ours in rows if ours is not None and shared_digits(theirs, ours) < 10] == []
+    numbers = {one.call: theirs for one, theirs, _ in rows}
+    ranks = [numbers[call] for call in numbers if call.startswith(("effective_rank", "rankme"))]
+    assert all(shared_digits(a, b) < 5 for i, a in enumerate(ranks) for b in ranks[:i])  # a swap would be seen
+    theirs = numbers[""]
+    assert abs(theirs - 2) < 0.1  # the density of eigenvalues of a spectrum 1/i
+
+
 def test_a_block_of_output_follows_the_code_that_prints_it() -> None:
     quickstart = (DOCS / "quickstart.md").read_text(encoding="utf-8")
     assert re.search(r"print\(check\(.*\n```\n\n```text\n1 \[1\.", quickstart)
