@@ -194,6 +194,14 @@ def test_a_cost_is_a_part_of_the_size_or_of_the_scale(of_scale):
         assert decided(share * 0.01 * unit, margin) is verdict
 
 
+def test_a_slack_that_only_equals_its_cost_decides_nothing():
+    """A claim that may be off by one may hold with equality where its slack is minus one."""
+    margin = Margin(ball(-1e-13), ball(1e-12), "nearly", ball(0.5), of_scale=True)
+    above = float(np.nextafter(1.0, 2.0))
+    for slack, verdict in ((-1.0, Verdict.UNDECIDED), (1.0, Verdict.UNDECIDED), (-above, Verdict.VIOLATED)):
+        assert decided(slack, margin, scale=2.0) is verdict
+
+
 def test_costs_of_several_assumptions_are_added():
     margins = [Margin(ball(-1e-13), ball(1e-12), "nearly", ball(0.01), of_scale=of_scale) for of_scale in (True, False)]
     for slack, verdict in ((1.005, Verdict.UNDECIDED), (1.015, Verdict.HOLDS)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 
@@ -100,6 +101,16 @@ def test_the_steepest_descent_is_against_the_gradient_and_as_long_as_the_point()
         assert spent == 2
         assert direction / np.linalg.norm(direction) == pytest.approx(downhill / np.linalg.norm(downhill), abs=1e-4)
         assert np.linalg.norm(direction) == pytest.approx(max(1.0, np.linalg.norm(z)))
+
+
+def test_a_step_to_a_slack_that_is_no_number_says_nothing_of_the_steepest_descent():
+    def walled(z):
+        return math.nan if z.ravel()[0] > 3.0 else float(((z - np.array([2.0, 5.0])) ** 2).sum())
+
+    theorem = replace(bowl(), lhs=walled)
+    here = at(theorem, [3.0, 1.0])
+    direction, _ = _steepest_descent(theorem, here, coordinates(here.world))
+    assert direction == pytest.approx([0.0, np.sqrt(10.0)])
 
 
 def test_a_flat_claim_has_no_steepest_descent():
