@@ -8,10 +8,11 @@
 # # Your own bound, from zero
 #
 # A claim about masked autoencoders becomes a check in a few lines: two sides and a direction. This notebook makes one
-# that sounds right, sees it fall, finds out what it lacked, mends it, and sees how tight the mended claim is.
+# that sounds right, sees it fall, finds out what it lacked, mends it, and sees how tight the mended claim is. The same
+# on the command line, for a claim in a file: `maetheory referee claim.py` (`maetheory referee --template` prints one).
 #
-# **To change:** the two sides of `bold`. What happens then: `falsify` searches again, and prints the smallest world in
-# which your claim is false, or `None`.
+# **To change:** the two sides of `bold`. What happens then: the referee searches again, and prints the smallest world
+# in which your claim is false, and the constant with which it may be true.
 
 # %%
 # %matplotlib inline
@@ -24,8 +25,10 @@ from maetheory.figures import paper_style
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import best_prediction, irreducible_loss, positive_pair_distance, reconstruction_loss
 from maetheory.masks import UniformMasks
+from maetheory.reports.referee_text import answers_by_question
 from maetheory.testing import assert_holds
 from maetheory.theory import Theorem, check, falsify
+from maetheory.theory.referee import referee_theorem
 
 bold = Theorem(
     slug="loss-exceeds-the-distance",
@@ -48,16 +51,29 @@ print(check(bold, graph, h=h, targets=targets))
 #
 # ## Search for the worst world
 
+
 # %%
-found = falsify(bold)
-print(found)
+def show(report):
+    print(report.verdict)
+    for question, answers in answers_by_question(report).items():
+        print(question, *answers, sep="\n    ")
+
+
+report = referee_theorem(bold, worlds=60)
+show(report)
+print(report.violation.found)
 
 # %% [markdown]
-# The world found is so small that the reason can be read off it: two views share one target, a frequent one that is
-# predicted right and a rare one, of probability $p$, that is wrong by $a$. The loss is $p a^2$. Two views of the target
-# differ by $a$ with probability $2p(1-p)$, so that the distance is nearly $2 p a^2$: the claim is wrong by a factor of
-# two. By more?
-#
+# The world found is so small that the reason can be read off it: two views share one target, which lies halfway between
+# their predictions, 0 and 1. Each is wrong by ½, so that the loss is ¼. Two views of the target are the same or differ
+# by 1, each with probability ½: the distance is ½, and the claim is wrong by a factor of two. The referee proved this
+# in exact rational arithmetic. It also looked for the constant with which no world breaks the claim, and found that it
+# is at most ½. The code below builds the world again; `report.violation.test` is a test that fails because of it.
+
+# %%
+print(report.violation.code)
+
+# %% [markdown]
 # ## Mend it
 
 # %%
@@ -69,14 +85,15 @@ half = Theorem(
     lhs=lambda graph, h, targets: reconstruction_loss(graph, h, targets),
     rhs=lambda graph, h: 0.5 * positive_pair_distance(graph, h),
 )
-print(falsify(half))
+report = referee_theorem(half, worlds=60)
+show(report)
 assert_holds(half)
 
 # %% [markdown]
-# `None`: no world was found that violates it, among random ones, ones at the edges of known theorems, and those that a
-# descent from each reaches. That is no proof. Here is one: $L_{\mathrm{MAE}}(h) = E\|h - E[h\,|\,x_2]\|^2 + E\|E[h\,|\,
-# x_2] - x_2\|^2$, and the first term is $\tfrac12 E\|h - h^+\|^2$. The second is the bias of the prediction, so the
-# claim is tight for unbiased predictors only.
+# No world was found that violates it, among random ones, ones at the edges of known theorems, small ones with integer
+# weights, and those that a descent from each reaches; and its constant is the best. That is no proof. Here is one:
+# $L_{\mathrm{MAE}}(h) = E\|h - E[h\,|\,x_2]\|^2 + E\|E[h\,|\,x_2] - x_2\|^2$, and the first term is
+# $\tfrac12 E\|h - h^+\|^2$. The second is the bias of the prediction, so the claim is tight for unbiased predictors only.
 #
 # ## How tight is it?
 #

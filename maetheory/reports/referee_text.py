@@ -34,7 +34,7 @@ def referee_text(reports: Sequence[RefereeReport], *, width: int = 100, colour: 
 
 def _lines(report: RefereeReport, width: int) -> Iterator[str]:
     theorem = report.theorem
-    yield f"{theorem.slug}: {report.verdict}{f' ({report.stopped})' if report.stopped else ''}"
+    yield f"{theorem.slug}: {report.verdict} ({report.stopped or f'{report.seconds:.1f} s'})"
     yield from _wrapped("claim", f"{theorem.statement} ({theorem.reference})", width)
     for question, answers in answers_by_question(report).items():
         for index, answer in enumerate(answers):
@@ -51,7 +51,7 @@ def _wrapped(head: str, text: str, width: int) -> list[str]:
 
 
 def answers_by_question(report: RefereeReport) -> dict[str, list[str]]:
-    """Return the five questions with their answers, each answer a sentence or two."""
+    """Return the five questions with their answers, each a sentence or two; the time is in none of them."""
     return {
         "violated?": [_violated(report)],
         "vacuous?": [_vacuous(report)],
@@ -90,7 +90,7 @@ def _vacuous(report: RefereeReport) -> str:
     if vacuity.vacuous:
         found = f"yes: the right side never passes {vacuity.trivial}; the nearest it came is {-vacuity.margin:.4g}"
     elif report.theorem.trivial is None:
-        found = f"not found to be: the right side is not kept from {vacuity.trivial}"
+        found = f"no: the right side comes as far as {vacuity.trivial}"
     else:
         found = f"no: the right side passes {vacuity.trivial} by up to {vacuity.margin:.4g}"
     return "; ".join(part for part in (found, ranges, gap) if part)
@@ -118,7 +118,10 @@ def factor_sentence(factor: Factor, theorem: Theorem) -> str:
     if math.isnan(factor.reached):
         return f"{name}: a world breaks the claim with every factor {direction} {factor.broken:.4g}{note}"
     if factor.is_sharp and abs(factor.reached - 1) <= 1e-2:
-        return f"{name}: its factor 1 is the best, as a world breaks {factor.broken:.6g}{note}"
+        return (
+            f"{name}: its factor 1 is the best possible, as a world breaks the claim with every factor {direction} "
+            f"{factor.broken:.6g}{note}"
+        )
     if factor.reached == 0:
         return f"{name}: {factor.note or 'no violation was found with the factor 0'}"
     return (
@@ -147,4 +150,4 @@ def _searched(report: RefereeReport) -> str:
         parts.append("degenerate: " + ", ".join(f"{name} {count}" for name, count in coverage.degenerate.items()))
     if coverage.reasons:
         parts.append(f"undecided mostly because {coverage.reasons[0]}")
-    return "; ".join(parts) + f"; seed {report.seed}, {report.seconds:.1f} s"
+    return "; ".join([*parts, f"seed {report.seed}"])

@@ -11,15 +11,18 @@ from maetheory.graph import MaskGraph
 from maetheory.theory.falsify import SearchedWorld
 from maetheory.theory.referee.simplify import has_own_images, law_denominator
 from maetheory.theory.small_worlds import SmallWorld
+from maetheory.theory.statements import THEOREMS
 from maetheory.theory.theorem import Theorem
 
 
 def theorem_source(theorem: Theorem, file: str | None = None) -> str:
-    """Return the lines that import the theorem: from a file of a user, or from the package."""
+    """Return the lines that import the theorem: from a file of a user, or from the package; a comment for others."""
     if file is not None:
         return (
             f"from maetheory.theory.referee import load_theorems\n\ntheorem = load_theorems({file!r})[{theorem.slug!r}]"
         )
+    if THEOREMS.get(theorem.slug) != theorem:
+        return f"\n# theorem is your Theorem {theorem.slug!r}"
     return f"from maetheory.theory import THEOREMS\n\ntheorem = THEOREMS[{theorem.slug!r}]"
 
 
