@@ -57,7 +57,7 @@ with figures.paper_style():
     plt.show()
 
 # %% [markdown]
-# All 49 statements, with their proofs, have pages of this kind in the
+# All 51 statements, with their proofs, have pages of this kind in the
 # [reference](../maetheory/theory/statements/__init__.py). `maetheory check 3.4` prints one, and
 # `figures.plot("statement_sides", "3.4")` draws it. The symbols: $x_1$ view (what a mask shows), $x_2$ target (what it
 # hides), $x_1^+$ a second view of the same target, $f$ encoder, $g$ decoder, $h = g \circ f$ the prediction,
