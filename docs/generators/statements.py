@@ -14,6 +14,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from generators.claims import LATEX
+from generators.theorem_ledger import referee_section
 from maetheory.figures import plot
 from maetheory.theory import THEOREMS, Theorem
 from maetheory.theory.survey import BROKEN, TIGHT, TheoremSurvey, survey
@@ -24,12 +25,13 @@ INTRODUCTION = """# Statements
 
 Every statement is a function of a finite world: a mask graph, features, a decoder, labels. `maetheory check NAME`
 evaluates both sides and every assumption on standard, tight, broken and random worlds; `--search` looks for a world
-that violates it, and `--certify` proves single worlds in ball arithmetic. The verdicts:
+that violates it, and `--certify` proves single worlds in ball arithmetic. `maetheory referee NAME` asks five questions
+about it: its answers are on each page, and all verdicts in the [ledger of theorems](../theorem_ledger.md). Verdicts:
 
 | verdict | meaning |
 |---|---|
 | HOLDS | the inequality holds in this world |
-| TIGHT | its sides are equal up to round-off |
+| TIGHT | its sides are equal up to rounding error |
 | VACUOUS | it holds, but says no more than a bound that is known without it |
 | INAPPLICABLE | an assumption fails |
 | UNDECIDED | the sides are closer than their errors |
@@ -78,6 +80,7 @@ def _page(one: TheoremSurvey) -> str:
     parts += [f"{len(one.checks)} worlds: {counts}.", "", f".. image:: {theorem.slug}.svg"]
     parts += ["   :alt: left side against right side on every world; on the shaded side the claim is false", ""]
     parts += _examples(one)
+    parts += referee_section(theorem.slug)
     source = Path(inspect.getsourcefile(_module(theorem)) or "").relative_to(REPOSITORY)
     parts += ["Code", "----", "", f".. literalinclude:: /../{source.as_posix()}", "   :language: python", ""]
     return "\n".join(parts)
