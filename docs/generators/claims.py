@@ -108,6 +108,14 @@ LATEX: Mapping[str, str] = MappingProxyType(
             r"\mathbb{E}_m \mathbb{E}\|(I - P_m)(x - B E P_m x)\|^2"
             r" \ge \mathbb{E}_m \min_{\mathrm{rank} \le k} \mathcal{L}_m"
         ),
+        "all-pixel-linear-mae-loss": (
+            r"\mathbb{E}_R \mathbb{E}\|x - W (R \odot x)\|^2 = \mathbb{E}\|x - (1 - m) W x\|^2"
+            r" + m (1 - m) \sum_b \mathbb{E}\|W x_b\|^2"
+        ),
+        "all-pixel-linear-mae-optimum": (
+            r"\mathbb{E}_R \mathbb{E}\|x - B E (R \odot x)\|^2 \ge \mathrm{tr}\, C"
+            r" - (1 - m) \sum_{i \le k} \mu_i\bigl(C V^+ C\bigr), \quad V = (1 - m) C + m\, \mathrm{blockdiag}\, C"
+        ),
         "uniformity-approximates-coding-rate": (
             r"\log\det\bigl(I + F^\top F / \mu\bigr) \ge \frac{\mathbb{E}\|f\|^2}{\mu}"
             r" - \frac{\mathcal{L}_{\mathrm{unif}}(f)}{2\mu^2}"

@@ -28,8 +28,8 @@ SHAPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Shapes of the objects every theorem may name; N1 and N2 are the sides of the mask graph."""
 
 
-NAMES_OF_CLASSES_AND_MASKS = frozenset({"masks", "view_labels", "target_labels", "visible"})
-"""Objects that say which class or mask a node has, or which pixels are visible."""
+NAMES_OF_CLASSES_AND_MASKS = frozenset({"masks", "patches", "view_labels", "target_labels", "visible"})
+"""Objects that say which class or mask a node has, or which pixels are visible or share a patch."""
 
 
 def graph_shape(graph: Any) -> tuple[int, int]:

@@ -36,6 +36,8 @@ def world():
         "decoder": rng.normal(size=(3, 2)),
         "weights": rng.normal(size=(3, 3)),
         "mask_law": np.array([0.3, 0.7]),
+        "patches": np.array([0, 1, 0]),
+        "mask_probability": 0.6,
         "lipschitz": LIPSCHITZ,
         "weight": WEIGHT,
         "distortion": DISTORTION,
@@ -74,6 +76,17 @@ def energies(w):
         rebuilt=sum(((w["decoder"] @ (w["encoder"] @ (image * w["visible"]))) ** 2).sum() for image in images) / 6,
         shared=[
             sum(q * ((w_ @ (image * m)) ** 2).sum() for q, m in zip(w["mask_law"], masks) for image in images) / 6
+            for w_ in (w["weights"], w["decoder"] @ w["encoder"])
+        ],
+        all_pixels=[
+            sum(
+                (0.6 if hides[0] else 0.4)
+                * (0.6 if hides[1] else 0.4)
+                * ((w_ @ (image * ~hides[[0, 1, 0]])) ** 2).sum()
+                for hides in np.array([[False, False], [False, True], [True, False], [True, True]])
+                for image in images
+            )
+            / 6
             for w_ in (w["weights"], w["decoder"] @ w["encoder"])
         ],
     )
@@ -142,6 +155,8 @@ EXPECTED = {
     "linear-mae-optimum": (None, lambda e: e.images + e.rebuilt, None),
     "shared-linear-mae-optimum": (None, lambda e: e.images + e.shared[0], None),
     "shared-linear-mae-bounded-mask-by-mask": (None, lambda e: e.images + e.shared[1], None),
+    "all-pixel-linear-mae-loss": (None, lambda e: e.images + e.all_pixels[0], None),
+    "all-pixel-linear-mae-optimum": (None, lambda e: e.images + e.all_pixels[1], None),
     "uniformity-approximates-coding-rate": RATE,
     "uniformity-approximates-coding-rate-from-above": RATE,
     "mask-ratio-duality": ONE,
@@ -222,6 +237,8 @@ OF_BALLS = {
     "linear-mae-optimum": (lambda e: e.images + e.rebuilt, None),
     "shared-linear-mae-optimum": (lambda e: e.images + e.shared[0], None),
     "shared-linear-mae-bounded-mask-by-mask": (lambda e: e.images + e.shared[1], None),
+    "all-pixel-linear-mae-loss": (lambda e: e.images + e.all_pixels[0], None),
+    "all-pixel-linear-mae-optimum": (lambda e: e.images + e.all_pixels[1], None),
     "uniformity-approximates-coding-rate": RATE_OF_BALLS,
     "uniformity-approximates-coding-rate-from-above": RATE_OF_BALLS,
     "mask-ratio-duality": PART,

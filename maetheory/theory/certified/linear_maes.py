@@ -7,6 +7,7 @@ The float sides factor the images; here second moments are summed and spanning c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import product
 
 import numpy as np
 
@@ -148,11 +149,66 @@ def _is_law(floats: Floats) -> Margin:
     return Margin(least.min(ROUNDING_TOLERANCE * len(law) - off), ball(0), words)
 
 
+def _patch_columns(floats: Floats) -> list[list[int]]:
+    """Columns of each patch."""
+    return [np.flatnonzero(floats["patches"] == patch).tolist() for patch in np.unique(floats["patches"])]
+
+
+def _enumerated_loss(images: BallMatrix, floats: Floats, mask_probability: Ball, weights: BallMatrix) -> Ball:
+    """Loss E_R E‖x − W(R ⊙ x)‖² on all pixels, by a sum over the masks of patches."""
+    blocks, total = _patch_columns(floats), ball(0)
+    for mask in product((False, True), repeat=len(blocks)):
+        visible, probability = np.zeros(images.ncols(), bool), ball(1)
+        for block, shown in zip(blocks, mask):
+            visible[block] = shown
+            probability *= (1 - mask_probability) if shown else mask_probability
+        total += probability * squared_norm(images - _masked_images(images, visible) * weights.transpose())
+    return total / images.nrows()
+
+
+def _patch_energy(images: BallMatrix, floats: Floats, weights: BallMatrix) -> Ball:
+    """Sum over patches of E‖W x_b‖²."""
+    alone = (np.isin(np.arange(images.ncols()), block) for block in _patch_columns(floats))
+    found = ball_sum(squared_norm(_masked_images(images, visible) * weights.transpose()) for visible in alone)
+    return found / images.nrows()
+
+
+def _all_pixel_loss(images: BallMatrix, floats: Floats, mask_probability: Ball, weights: BallMatrix) -> Ball:
+    missed = squared_norm(images - images * weights.transpose() * (1 - mask_probability)) / images.nrows()
+    return missed + mask_probability * (1 - mask_probability) * _patch_energy(images, floats, weights)
+
+
+def _least_all_pixel_loss(images: BallMatrix, floats: Floats, mask_probability: Ball, encoder: BallMatrix) -> Ball:
+    """Minimal loss tr C − (1−m) Σ_{i≤k} λ_i(C V⁻¹ C), on columns of each patch that are independent."""
+    moment, blocks, n_pixels = _second_moment(images), _patch_columns(floats), images.ncols()
+    spanning = [block[j] for block in blocks for j in independent_columns(floats["images"][:, block])]
+    energy = ball_sum(moment[j, j] for j in range(n_pixels))
+    if not spanning:
+        return energy
+    patches, shown = floats["patches"], 1 - mask_probability
+    across = shown.max(ball(0))  # as in floats where the assumption fails
+    mixed = [[moment[i, j] * (1 if patches[i] == patches[j] else across) for j in spanning] for i in spanning]
+    aim = _submatrix(moment, spanning, range(n_pixels))
+    explained = aim.transpose() * _regression_weights(from_rows(mixed, len(spanning), len(spanning)), aim)
+    return energy - shown * ball_sum(eigenvalues(explained)[0][: encoder.nrows()])
+
+
+def _all_pixel_scale(images: BallMatrix, floats: Floats, mask_probability: Ball, weights: BallMatrix) -> Ball:
+    shown = abs(1 - mask_probability)
+    whole = squared_norm(images) + power(shown, 2) * squared_norm(images * weights.transpose())
+    return whole / images.nrows() + mask_probability * shown * _patch_energy(images, floats, weights)
+
+
+def _is_probability(mask_probability: Ball) -> Margin:
+    return Margin(1 - mask_probability, ball(0), f"mask_probability {enclosure(mask_probability)}")
+
+
 def _autoencoder_matrix(encoder: BallMatrix, decoder: BallMatrix) -> BallMatrix:
     return decoder * encoder
 
 
 _LAW = {"mask_law is a law": _is_law}
+_PROBABILITY = {"mask_probability is at most one": _is_probability}
 
 LINEAR_MAE_SIDES: Mapping[str, Sides] = {
     "linear-mae-optimum": Sides(lhs=_single_mask_loss, rhs=_single_mask_least_loss, scale=_single_mask_scale),
@@ -163,5 +219,15 @@ LINEAR_MAE_SIDES: Mapping[str, Sides] = {
         assumptions=_LAW,
         derived={"weights": _autoencoder_matrix},
         scale=_shared_scale,
+    ),
+    "all-pixel-linear-mae-loss": Sides(
+        lhs=_enumerated_loss, rhs=_all_pixel_loss, assumptions=_PROBABILITY, scale=_all_pixel_scale
+    ),
+    "all-pixel-linear-mae-optimum": Sides(
+        lhs=_all_pixel_loss,
+        rhs=_least_all_pixel_loss,
+        assumptions=_PROBABILITY,
+        derived={"weights": _autoencoder_matrix},
+        scale=_all_pixel_scale,
     ),
 }

@@ -7,6 +7,10 @@ import numpy as np
 from maetheory.graph.functionals import irreducible_loss, mean_square, positive_pair_distance, target_variance
 from maetheory.theory import THEOREMS
 from maetheory.theory.statements.linear_mae_is_reduced_rank_regression import least_loss
+from maetheory.theory.statements.linear_mae_on_all_pixels_is_a_generalised_eigenproblem import (
+    all_pixel_linear_mae_loss,
+    least_all_pixel_loss,
+)
 from maetheory.theory.statements.perfect_alignment_is_constant_on_components import spectral_gap
 from maetheory.theory.statements.reconstruction_is_alignment_plus_bias import conditional_bias
 from maetheory.theory.statements.shared_linear_mae_is_regression_row_by_row import (
@@ -22,6 +26,7 @@ RANK = "aligned-features-have-rank-of-components"
 OPTIMUM, GIVEN, LOSS = "linear-decoder-optimum", "linear-decoder-optimum-given-features", "linear-decoder-loss"
 ONE_MASK, SHARED = "linear-mae-optimum", "shared-linear-mae-optimum"
 EACH_MASK = "shared-linear-mae-bounded-mask-by-mask"
+ALL_PIXELS_LOSS, ALL_PIXELS = "all-pixel-linear-mae-loss", "all-pixel-linear-mae-optimum"
 RATE, RATE_ABOVE = "uniformity-approximates-coding-rate", "uniformity-approximates-coding-rate-from-above"
 
 
@@ -134,6 +139,39 @@ FALSE = {
     "mask by mask under uniform masks": (
         EACH_MASK,
         lambda images, visible, encoder: np.mean([least_loss(images, mask, len(encoder)) for mask in visible]),
+    ),
+    "loss on all pixels with 1.05": (ALL_PIXELS_LOSS, scaled(ALL_PIXELS_LOSS, 1.05)),
+    "loss on all pixels of the mean mask": (
+        ALL_PIXELS_LOSS,
+        lambda images, mask_probability, weights: (
+            ((images - (1 - mask_probability) * images @ weights.T) ** 2).sum() / len(images)
+        ),
+    ),
+    "loss on all pixels of pixels hidden one by one": (
+        ALL_PIXELS_LOSS,
+        lambda images, patches, mask_probability, weights: all_pixel_linear_mae_loss(
+            images, np.arange(len(patches)), mask_probability, weights
+        ),
+    ),
+    "all pixels with 1.05": (ALL_PIXELS, scaled(ALL_PIXELS, 1.05)),
+    "all pixels with one feature less": (
+        ALL_PIXELS,
+        lambda images, patches, mask_probability, encoder: least_all_pixel_loss(
+            images, patches, mask_probability, encoder[1:]
+        ),
+    ),
+    "all pixels without the variance of masks": (
+        ALL_PIXELS,
+        lambda images, mask_probability, encoder: (
+            (images**2).sum() / len(images)
+            - (1 - mask_probability) * (np.linalg.svd(images)[1][: len(encoder)] ** 2).sum() / len(images)
+        ),
+    ),
+    "all pixels hidden one by one": (
+        ALL_PIXELS,
+        lambda images, patches, mask_probability, encoder: least_all_pixel_loss(
+            images, np.arange(len(patches)), mask_probability, encoder
+        ),
     ),
     "coding rate with 0.475 for ½": (RATE, shifted(RATE, lambda **world: 0.05 * rate_parts(**world)[1])),
     "coding rate to first order": (RATE, lambda **world: rate_parts(**world)[0]),
