@@ -93,7 +93,8 @@ assert_holds(half)
 # No world was found that violates it, among random ones, ones at the edges of known theorems, small ones with integer
 # weights, and those that a descent from each reaches; and its constant is the best. That is no proof. Here is one:
 # $L_{\mathrm{MAE}}(h) = E\|h - E[h\,|\,x_2]\|^2 + E\|E[h\,|\,x_2] - x_2\|^2$, and the first term is
-# $\tfrac12 E\|h - h^+\|^2$. The second is the bias of the prediction, so the claim is tight for unbiased predictors only.
+# $\tfrac12 E\|h - h^+\|^2$. The second is the bias of the prediction, so that the claim is tight for unbiased
+# predictors only.
 #
 # ## How tight is it?
 #
