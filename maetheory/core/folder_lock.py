@@ -66,7 +66,7 @@ def _acquire_lock_file(path: Path, holder: dict[str, Any]) -> None:
             with advisory_lock(path):
                 present = _read_holder(path)
                 if present is None or _is_stale(present):
-                    path.write_text(json.dumps(holder) + "\n", encoding="utf-8")
+                    _write_holder(path, holder)
                     return
         except FileNotFoundError:  # another process has just removed the folder as empty
             if time.monotonic() > deadline:
@@ -75,6 +75,15 @@ def _acquire_lock_file(path: Path, holder: dict[str, Any]) -> None:
         if not _is_orphan(present) or time.monotonic() > deadline:
             raise _folder_in_use_error(path, present)
         time.sleep(_POLL_SECONDS)
+
+
+def _write_holder(path: Path, holder: dict[str, Any]) -> None:
+    """Write a lock file; on a full disk leave none."""
+    try:
+        path.write_text(json.dumps(holder) + "\n", encoding="utf-8")
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _release_lock_file(path: Path, holder: dict[str, Any]) -> None:

@@ -110,6 +110,18 @@ def test_a_folder_without_content_does_not_stay(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "result").exists()
 
 
+def test_a_full_disk_leaves_neither_a_lock_nor_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, text: str, **options: object) -> int:
+        with self.open("w", encoding="utf-8") as file:  # as a real one: the file is there, and empty
+            file.write("")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"), lock_folder(tmp_path / "a" / "b"):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_that_another_process_removes_as_empty_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
