@@ -10,9 +10,10 @@ import pandas as pd
 
 from maetheory.core import printable, provenance
 from maetheory.core.json_documents import json_ready
-from maetheory.evaluation.collapse.answer import at_this_n
+from maetheory.evaluation.collapse.answer import Answer, at_this_n
 from maetheory.evaluation.collapse.conditions import Condition
 from maetheory.evaluation.collapse.formatting import format_interval, format_number, format_value_with_error
+from maetheory.evaluation.collapse.verdict import COLLAPSE_QUESTIONS, Finding
 from maetheory.reports.collapse_tables import (
     RANK_ALIASES,
     comparison_table,
@@ -22,7 +23,7 @@ from maetheory.reports.collapse_tables import (
     ranges_table,
     yardstick_table,
 )
-from maetheory.reports.console import borderless_table, capturing_console
+from maetheory.reports.console import borderless_table, capturing_console, column_widths
 from maetheory.reports.diagnosis import Diagnosis
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def collapse_text(
     with console.capture() as captured:
         for one in diagnoses:
             console.print(Text(f"{one.name}: {one.report.dialect}, sha256 {one.report.sha256[:12]}…", style="bold"))
+            console.print(Text(overall_answer(one.yardsticks), style="bold"))
             for finding in one.yardsticks:
                 console.print(str(finding), markup=False)
             for note in one.notes:
@@ -88,15 +90,15 @@ def collapse_text(
             for part in (yardstick_table(one.yardsticks), comparison_table(table), metrics):
                 if len(part):
                     console.print()
-                    console.print(_rich_table(part))
+                    console.print(_rich_table(part, console.width))
             for remark in metric_remarks(table, COMPACT_METRICS):
                 console.print(remark, markup=False)
             console.print(f"{caption}; forward passes in {one.precision}; {more_images_sentence(table)}", markup=False)
             console.print("\neffective rank beside models that were trained here", markup=False)
-            console.print(_rich_table(ranges_table(table)))
+            console.print(_rich_table(ranges_table(table), console.width))
             if table.layer.nunique() > 1:
                 console.print("\neffective rank by layer", markup=False)
-                console.print(_rich_table(effective_rank_table_by_layer(table)))
+                console.print(_rich_table(effective_rank_table_by_layer(table), console.width))
             for result in one.results_of(conditions):
                 console.print(f"--fail-if: {result.sentence}", markup=False)
             console.print()
@@ -180,19 +182,33 @@ def effective_rank_table_by_layer(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _rich_table(frame: pd.DataFrame) -> Table:
+def _rich_table(frame: pd.DataFrame, width: int) -> Table:
+    """Return a table whose cells wrap between words, and inside them only where the words do not fit the width."""
     from rich.table import Column
 
+    widths = column_widths([[str(name), *map(str, frame[name])] for name in frame.columns], width)
     columns = [
         Column(
             name,
             justify="left" if name in ("readout", "metric", "layer") else "right",
-            no_wrap=name in ("readout", "metric", "answer", "images", "layer"),
+            no_wrap=name in ("readout", "answer", "images", "layer"),
             overflow="fold",
+            width=wide,
         )
-        for name in frame.columns
+        for name, wide in zip(frame.columns, widths, strict=True)
     ]
     return borderless_table(columns, [tuple(map(str, row)) for row in frame.itertuples(index=False)])
+
+
+def overall_answer(findings: Sequence[Finding]) -> str:
+    """Return whether the features of any readout have collapsed, completely or in dimension."""
+    decisive = [one for one in findings if one.question in COLLAPSE_QUESTIONS]
+    collapsed = [one for one in decisive if one.answer is Answer.YES]
+    if collapsed:
+        return f"collapsed ({'; '.join(f'{one.readout}, {one.question}' for one in collapsed)})"
+    if not decisive or any(one.answer is not Answer.NO for one in decisive):
+        return "undecided"
+    return "not collapsed"
 
 
 def collapse_records(diagnoses: Sequence[Diagnosis]) -> list[dict[str, Any]]:

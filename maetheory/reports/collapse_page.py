@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from maetheory.evaluation.collapse.answer import Answer
-from maetheory.evaluation.collapse.verdict import COLLAPSE_QUESTIONS, Finding
+from maetheory.evaluation.collapse.verdict import Finding
 from maetheory.reports.collapse import (
     LEGEND,
     effective_rank_table_by_layer,
     last_layer_table,
     more_images_sentence,
+    overall_answer,
 )
 from maetheory.reports.collapse_tables import comparison_table, metric_remarks, ranges_table, yardstick_table
 from maetheory.reports.diagnosis import Diagnosis
@@ -41,17 +42,6 @@ def collapse_statements(diagnoses: Sequence[Diagnosis]) -> list[Statement]:
         )
         for one in diagnoses
     ]
-
-
-def overall_answer(findings: Sequence[Finding]) -> str:
-    """Return whether the features of any readout have collapsed, completely or in dimension."""
-    decisive = [one for one in findings if one.question in COLLAPSE_QUESTIONS]
-    collapsed = [one for one in decisive if one.answer is Answer.YES]
-    if collapsed:
-        return f"collapsed ({'; '.join(f'{one.readout}, {one.question}' for one in collapsed)})"
-    if not decisive or any(one.answer is not Answer.NO for one in decisive):
-        return "undecided"
-    return "not collapsed"
 
 
 def _readouts(findings: Sequence[Finding]) -> list[str]:

@@ -19,9 +19,15 @@ from maetheory.core.json_documents import json_ready
 from maetheory.data import ImageSet
 from maetheory.evaluation.collapse.answer import Answer
 from maetheory.evaluation.collapse.verdict import Finding
-from maetheory.reports.collapse import collapse_document, collapse_text, effective_rank_table_by_layer, last_layer_table
+from maetheory.reports.collapse import (
+    collapse_document,
+    collapse_text,
+    effective_rank_table_by_layer,
+    last_layer_table,
+    overall_answer,
+)
 from maetheory.reports.collapse_files import escape_latex, latex_table, write_collapse_report
-from maetheory.reports.collapse_page import collapse_statements, overall_answer
+from maetheory.reports.collapse_page import collapse_statements
 from maetheory.reports.diagnosis import Diagnosis, diagnose, parse_layer, unique_names
 
 
@@ -49,6 +55,9 @@ def test_the_text_fits_the_terminal(found: list[Diagnosis], width: int) -> None:
     lines = collapse_text(found, width=width).splitlines()
     assert max(map(len, lines)) <= width
     assert not any("…" in line for line in lines[1:])  # nothing is cut off
+    assert lines[1] == overall_answer(found[0].yardsticks)
+    assert {"convention", "random", "participation_ratio"} <= set(collapse_text(found, width=width).split())
+    assert not [line for line in lines if line.strip() in (",", "]")]  # words are whole
     wide = " ".join(collapse_text(found, width=300).split())
     for question in ("complete collapse", "dimensional collapse", "few directions", "one vector dominates"):
         assert question in wide

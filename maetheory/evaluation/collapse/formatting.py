@@ -19,6 +19,8 @@ def format_interval(record: Mapping[Any, Any]) -> str:
     --------
     >>> format_interval({"value": 39.2431, "low": 38.81, "high": 39.68})
     '39.2 [38.8, 39.7]'
+    >>> format_interval({"value": -0.0002, "low": -0.003, "high": 0.0026})
+    '0.000 [-0.003, 0.003]'
     """
     value, low, high = (float(record[name]) for name in ("value", "low", "high"))
     if np.isnan(value):
@@ -31,7 +33,7 @@ def format_interval(record: Mapping[Any, Any]) -> str:
     places = int(max(0, -np.floor(np.log10(width / 4))))  # one significant digit of the error, two if the first is 1
     if abs(value) >= 1e6 or places > 6:
         return f"{value:.3g} [{low:.3g}, {high:.3g}]"
-    texts = [_strip_trailing_zeros(f"{one:.{places}f}", low == high) for one in (value, low, high)]
+    texts = [_strip_trailing_zeros(f"{one:z.{places}f}", low == high) for one in (value, low, high)]  # z: no "-0.00"
     return f"{texts[0]} [{texts[1]}, {texts[2]}]"
 
 
