@@ -213,7 +213,7 @@ def still_true(document: dict[str, Any]) -> bool:
     theorem = THEOREMS[document["statement"]]
     world = {name: _floats(rows) for name, rows in document["world"].items() if name in MATRICES}
     labels = document["world"].get("labels") if theorem.slug in LABELLED else None
-    numbers = None if labels is None else np.unique([str(_as_class(y)) for y in labels], return_inverse=True)[1]
+    numbers = None if labels is None else np.unique([labels.index(y) for y in labels], return_inverse=True)[1]
     if theorem.slug == "label-error-alone-is-not-enough":
         return _is_blind_pair(world, numbers, document)
     try:
@@ -239,10 +239,6 @@ def _is_blind_pair(world: dict[str, np.ndarray], labels: Any, document: dict[str
     same = np.array_equal(np.unique(world["joint"], axis=0), np.unique(world["other"], axis=0))
     tight = abs(difference - expected) <= 1e-9
     return tight and same if document["verdict"] == "TIGHT" else not tight or not same
-
-
-def _as_class(label: Any) -> Any:
-    return int(label) if isinstance(label, bool) else label
 
 
 def _floats(rows: list[list[str]]) -> np.ndarray:

@@ -336,7 +336,7 @@ def run_mutations(number: int, worlds: int, path: Path, capsys: pytest.CaptureFi
         if code:
             counts["refused" if code == 1 else "no certificate"] += 1
             continue
-        claimed = json.loads(content)
+        claimed = json.loads(content, parse_float=str, parse_constant=str)
         if {**claimed, "extra": 0} == {**original, "extra": 0}:
             counts["unchanged"] += 1
         else:
