@@ -110,12 +110,25 @@ class Prober:
     ) -> SearchedWorld | None:
         """Check the claim on a world; None where it is not decided.
 
+        Parameters
+        ----------
+        world : SmallWorld
+        kind : str
+            Where it comes from, as in :class:`Trial`.
+        number : int
+            Number of the drawn world that led to it.
+        keep : bool
+            Whether it is drawn: it is then described and, if it decides, kept as a trial.
+        conform : bool
+            Whether it is moved by the theorem's `conform` first.
+
         Raises
         ------
         BudgetSpentError
             If the time is over.
         SideError
-            If a function of the theorem raises something else than InputError.
+            If a function of the theorem raises something else than InputError in a drawn world; in a world that was
+            reached from others, which may be degenerate, this only decides nothing.
         """
         self.budget.check()
         here = SearchedWorld(self.theorem.slug, self.seed, number, world, PLACEHOLDER_CHECK, kind == "descent")
@@ -131,7 +144,10 @@ class Prober:
             self.reasons[str(error)] += 1
             return None
         except Exception as error:
-            raise SideError(here, error) from error
+            if keep:
+                raise SideError(here, error) from error
+            self.reasons[f"{type(error).__name__}: {error}"] += 1
+            return None
         here = replace(here, check=check)
         if keep:
             self._describe(objects)

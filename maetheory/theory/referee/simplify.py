@@ -23,6 +23,7 @@ DENOMINATORS = (*range(1, 13), 16, 20, 24, 30, 50, 100, 1000, 10**4, 10**6)
 """Denominators of the weights of a law that count as simple, simplest first."""
 _KEPT_FRACTION = 0.1
 _EXACT_ROUNDS = 3
+_MOST_CHECKS = 3000
 
 
 def simplify_violation(prober: Prober, found: SearchedWorld) -> SearchedWorld:
@@ -41,6 +42,8 @@ def simplify_violation(prober: Prober, found: SearchedWorld) -> SearchedWorld:
             key = _bytes_of(candidate)
             if key in tried or size_and_roundness(candidate) >= size_and_roundness(here.world):
                 continue
+            if len(tried) >= _MOST_CHECKS:
+                return here
             tried.add(key)
             there = prober.check(candidate, "simplified", here.number)
             if (

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from maetheory.core import InputError
+from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, positive_pair_distance, reconstruction_loss
 from maetheory.theory import THEOREMS, Theorem, Verdict
+from maetheory.theory.falsify import SideError
 from maetheory.theory.referee import Need, load_theorems, referee_theorem
 from maetheory.theory.referee.simplify import law_denominator
 
@@ -26,6 +28,7 @@ DISTANCE = Theorem(
     lhs=lambda graph, h, targets: reconstruction_loss(graph, h, targets),
     rhs=lambda graph, h: positive_pair_distance(graph, h),
 )
+DISTANCE_WORLD = {"graph": MaskGraph.from_joint([[1.0]]), "targets": np.zeros((1, 1))}
 ENERGY = Theorem(
     slug="energy-below-nine",
     statement="(E‖z‖²) <= 9 where |z| <= 1",
@@ -172,6 +175,25 @@ def test_the_time_and_ctrl_c_end_a_report_with_what_was_found():
     stopped = referee_theorem(theorem, worlds=50, progress=press)
     assert stopped.stopped == "interrupted"
     assert sum(stopped.coverage.tried.values()) == 10
+
+
+def test_a_side_that_raises_in_a_degenerate_world_spoils_no_report_of_a_drawn_one():
+    """1 / (N2 - 1) is not defined for one target, to which simplification goes."""
+    claim = replace(
+        DISTANCE,
+        rhs=lambda graph, h: positive_pair_distance(graph, h) / (graph.shape[1] - 1),
+        assumptions={},
+        sample=lambda rng: {
+            "graph": MaskGraph.from_joint(np.full((2, 3), 1 / 6)),
+            "h": rng.normal(size=(2, 1)),
+            "targets": np.zeros((3, 1)),
+        },
+    )
+    report = referee_theorem(claim, worlds=12)
+    assert report.coverage.tried["random"] == 12
+    raising = replace(claim, sample=lambda rng: {**DISTANCE_WORLD, "h": rng.normal(size=(1, 1))})
+    with pytest.raises(SideError, match="ZeroDivisionError"):
+        referee_theorem(raising, worlds=12)
 
 
 def test_numbers_out_of_range_are_one_sentence():
