@@ -25,6 +25,7 @@ from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.core import InputError
 
 ROTARY_DIALECTS = {dialect.name for dialect in EVA_DIALECTS} - {"timm"}
+PATCHES = "patch_embed.proj.weight"
 TOKEN_PARAMETERS = ("cls_token", "reg_token", "pos_embed")
 
 
@@ -165,6 +166,7 @@ def _translate_match(
     try:
         tensors, unused = to_canonical_names(match)
         tensors, converted = _to_float32(_with_token_axes(tensors))
+        tensors, turned = _with_channels_first(tensors)
         _check_finite(tensors)
         config_values = _stated_values(match, contents, tensors)
         dialect_notes = match.dialect.notes(contents, tensors)
@@ -182,7 +184,7 @@ def _translate_match(
     head = find_classifier_head(tensors, config, match.dialect.head_readout)
     unused |= _count_unreadable_head_keys(tensors, config, head)
     state_dict, filled = _encoder_state_dict(tensors, config)
-    all_notes = (*notes, *dialect_notes, *converted, *filled)
+    all_notes = (*notes, *dialect_notes, *converted, *turned, *filled)
     return CompleteMatch(match, config, sources, state_dict, head, unused, all_notes, *infer_code_base(match, contents))
 
 
@@ -210,6 +212,21 @@ def _with_token_axes(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         name: value.reshape(1, -1, value.shape[-1]) if name in TOKEN_PARAMETERS and value.ndim in (1, 2) else value
         for name, value in tensors.items()
     }
+
+
+def _with_channels_first(tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Return the tensors with a patch embedding (D, s, s, C) turned to (D, C, s, s), and a note on it.
+
+    Square patches of 1, 3 or 4 channels are told from images of s channels in patches s x C, which nobody has.
+    """
+    patches = tensors.get(PATCHES)
+    if patches is None or patches.ndim != 4:
+        return tensors, ()
+    _, rows, columns, channels = patches.shape
+    if rows != columns or columns == channels or channels not in (1, 3, 4) or rows in (1, 3):
+        return tensors, ()
+    note = f"the patch embedding {tuple(patches.shape)} was read with channels last, as MLX stores it"
+    return {**tensors, PATCHES: patches.permute(0, 3, 1, 2).contiguous()}, (note,)
 
 
 def _check_finite(tensors: Mapping[str, Tensor]) -> None:

@@ -162,6 +162,9 @@ RULES_BY_DIALECT: Mapping[str, tuple[Initialisation, ...]] = {
     "torch.nn.TransformerEncoder": (TRANSFORMER, VIT_PYTORCH),
     "vit-pytorch": (VIT_PYTORCH,),
     "MONAI": (MONAI,),
+    "google-research/vision_transformer": (JAX,),
+    "jeonsworld/ViT-pytorch": (JAX, PYTORCH),
+    "PyTorch-Pretrained-ViT": (JAX, PYTORCH),
     "Hugging Face BLIP": (HUGGING_FACE,),
     "iBOT": (DINO,),
 }

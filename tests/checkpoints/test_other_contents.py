@@ -114,6 +114,7 @@ TREES: dict[str, tuple[Any, str]] = {
     "SAM": ({**STATE, "blocks.0.attn.rel_pos_h": torch.zeros(5, 8)}, "Segment Anything"),
     "differential": ({**STATE, "blocks.0.attn.lambda_q1": torch.zeros(8)}, "differential attention"),
     "optimiser": ({"state": {0: {"step": 1}}, "param_groups": []}, "state of an optimiser and no weights"),
+    "PaddlePaddle": ({**STATE, "StructuredToParameterName@@": {}, "cls_token": 0}, r"PaddlePaddle, whose .* transpose"),
     "torch-ema": ({"decay": 0.9, "shadow_params": list(STATE.values())}, "averaged weights without names"),
 }
 
@@ -132,11 +133,43 @@ def _keras(path: Path) -> None:
         archive.writestr("model.weights.h5", "x")
 
 
+def _zipped(*names: str) -> Callable[[Path], object]:
+    def write(path: Path) -> None:
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in names:
+                archive.writestr(name, "x")
+
+    return write
+
+
 FILES: dict[str, tuple[str, Callable[[Path], object], str]] = {
-    "augreg.npz": (
-        "augreg.npz",
+    "few arrays": (
+        "a.npz",
         lambda path: np.savez(path, cls=np.zeros(3)),
-        r"NumPy arrays, .* \(\.npz\): load it with timm",
+        "NumPy arrays whose names are not those of weights",
+    ),
+    "TorchScript": (
+        "a.pt",
+        _zipped("a/data.pkl", "a/constants.pkl"),
+        r"not run; save its weights by .*torch\.jit\.load",
+    ),
+    "torch.export": (
+        "a.pt2",
+        _zipped("a/archive_format", "a/models/model.json"),
+        r"save its weights by .*export\.load",
+    ),
+    "zip of a checkpoint": (
+        "a.zip",
+        _zipped("b/README", "b/vit.pth"),
+        r"of other files: unpack it, and pass b/vit\.pth",
+    ),
+    "bzip2": ("a.pth.bz2", lambda path: path.write_bytes(b"BZh9" + bytes(300)), "packed with bzip2, .* unpack it"),
+    "Zstandard": ("a.zst", lambda path: path.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(99)), "packed with Zstandard"),
+    "OpenVINO": ("a.xml", lambda path: path.write_text('<?xml version="1.0"?><net name="a"/>'), "a compiled network"),
+    "refusal of a store": (
+        "a.pth",
+        lambda path: path.write_text("<?xml version='1.0'?><Error/>"),
+        "download went wrong",
     ),
     "msgpack": ("flax_model.msgpack", lambda path: path.write_bytes(b"\x82\xa7" + bytes(9)), "Flax file: load it with"),
     "onnx": ("vit.bin", lambda path: path.write_bytes(b"\x08\x08\x12\x07pytorch" + bytes(300)), "ONNX graph: pass"),

@@ -196,3 +196,23 @@ def test_relative_positions_are_of_one_size() -> None:
     assert loaded({"model": tensors}, dialects=(dialect,))[1].config.image_size == 16
     with pytest.raises(InputError, match="relative positions are of one image size only, 16, but"):
         loaded({"model": tensors}, dialects=(dialect,), image_size=32)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("head.bias", torch.zeros(5)),
+        ("head.bias", torch.zeros(())),
+        ("head.0.running_mean", torch.zeros(24)),  # without the variance
+        ("fc_norm.weight", torch.zeros(24)),  # without the bias
+    ],
+)
+def test_a_head_that_is_not_whole_is_set_aside(name: str, value: torch.Tensor, tmp_path: Path) -> None:
+    state = Encoder(EncoderConfig(8, 2, 3, 24, 2, 3, 24, 48)).state_dict()
+    probe = {"head.1.weight": torch.zeros(3, 24), "head.1.bias": torch.zeros(3)}
+    plain = {"head.weight": torch.zeros(3, 24), "head.bias": torch.zeros(3)}
+    torch.save({**state, **(probe if "head.0" in name else plain), name: value}, tmp_path / "a.pth")
+    encoder, report = load_checkpoint(tmp_path / "a.pth", heads=3)
+    assert encoder.head is None
+    assert report.head is None
+    assert sum(report.left.values()) == 3 if name != "head.bias" else 2

@@ -16,8 +16,8 @@ Read in this order:
 4. `dotted_path`, `model_names`, `pickled_modules`, `stated_values`: sources of stated values that dialects share.
 5. One module a family of code bases: `mae`, `hugging_face`, `hugging_face_towers`, `timm`, `timm_nonstandard`,
    `rotary_encoders`, `beit`, `joint_embedding`, `lightning_libraries`, `openmmlab`, `open_clip`, `torchvision`,
-   `vit_pytorch`, `monai`. `other_contents`: what files hold that is no encoder; `timm_definition`: values of timm's
-   model of a stated name.
+   `vit_pytorch`, `monai`, `jax`, `jax_ports`. `other_contents`: what files hold that is no encoder; `timm_definition`:
+   values of timm's model of a stated name.
 
 Examples
 --------

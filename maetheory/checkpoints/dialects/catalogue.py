@@ -6,6 +6,8 @@ from maetheory.checkpoints.dialects.beit import BEIT_DIALECTS
 from maetheory.checkpoints.dialects.dialect import Dialect
 from maetheory.checkpoints.dialects.hugging_face import HUGGING_FACE_DIALECTS
 from maetheory.checkpoints.dialects.hugging_face_towers import HUGGING_FACE_TOWER_DIALECTS
+from maetheory.checkpoints.dialects.jax import JAX_DIALECTS
+from maetheory.checkpoints.dialects.jax_ports import JAX_PORT_DIALECTS
 from maetheory.checkpoints.dialects.joint_embedding import JOINT_EMBEDDING_DIALECTS
 from maetheory.checkpoints.dialects.lightning_libraries import LIGHTNING_DIALECTS
 from maetheory.checkpoints.dialects.mae import MAE_DIALECTS
@@ -25,6 +27,8 @@ FRAMEWORK_DIALECTS: tuple[Dialect, ...] = (
     *VIT_PYTORCH_DIALECTS,
     *TORCHVISION_DIALECTS,
     *MONAI_DIALECTS,
+    *JAX_DIALECTS,
+    *JAX_PORT_DIALECTS,
 )
 TIMM_FAMILY_DIALECTS: tuple[Dialect, ...] = (
     *TIMM_VARIANT_DIALECTS,

@@ -28,8 +28,9 @@ from maetheory.checkpoints.dialects.stated_values import stated_image_size
 from maetheory.checkpoints.reading.contents import CheckpointContents
 from maetheory.core import InputError, printable
 
+PARTS_OF_CONFIG = ("vision_config", "image_config", "backbone_config", "encoder", "vision_encoder", "image_encoder")
 MODEL = r"(?:(?:vit|deit|dinov2|dinov2_with_registers|dinov3_vit|ijepa)\.)?"
-LAYER = MODEL + r"(?:encoder\.)?layers?\.(\d+)\."
+LAYER = MODEL + r"(?:(?:encoder|model)\.)?layers?\.(\d+)\."
 ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_python": "gelu",
@@ -99,7 +100,14 @@ REGISTERS = MODEL + r"embeddings\.register_tokens"
 
 def _config_values(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
     """Return the values of the two JSON files beside the weights."""
-    return config_values_from_hugging_face(sidecar_json(contents, "config.json"), contents)
+    return config_values_from_hugging_face(config_of_image_encoder(contents), contents)
+
+
+def config_of_image_encoder(contents: CheckpointContents) -> Mapping[str, Any]:
+    """Return config.json, or of a model of several networks the part that describes the one of images."""
+    config = sidecar_json(contents, "config.json")
+    parts = (config.get(name) for name in PARTS_OF_CONFIG)
+    return next((part for part in parts if isinstance(part, Mapping) and part), config)
 
 
 def config_values_from_hugging_face(config: Mapping[str, Any], contents: CheckpointContents) -> dict[str, ConfigValue]:
@@ -143,9 +151,7 @@ def _config_values_from_config_json(config: Mapping[str, Any]) -> dict[str, Conf
 
 def unknown_model_type_notes(contents: CheckpointContents, tensors: Tensors) -> tuple[str, ...]:
     """Return a note if the model type that config.json states is none of those whose computation is known."""
-    config = sidecar_json(contents, "config.json")
-    parts = [config.get(name) for name in ("vision_config", "backbone_config", "encoder")]
-    kind = next((part for part in parts if isinstance(part, Mapping)), config).get("model_type")
+    kind = config_of_image_encoder(contents).get("model_type")
     if not isinstance(kind, str) or kind in MEAN_STD_BY_MODEL_TYPE:
         return ()
     return (
@@ -183,7 +189,7 @@ def _fuse_qkv_and_swiglu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _dinov3_values(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
     """Return the values of the two JSON files beside the weights, with the temperature of the rotary positions."""
-    temperature = sidecar_json(contents, "config.json").get("rope_theta")
+    temperature = config_of_image_encoder(contents).get("rope_theta")
     if isinstance(temperature, int | float) and temperature > 1:
         stated = replace(DINOV3, temperature=float(temperature))
         return {"rotary": ConfigValue(stated, "config.json"), **_config_values(contents, tensors)}

@@ -15,34 +15,41 @@ from maetheory.checkpoints.dialects.dialect import (
 )
 from maetheory.checkpoints.dialects.hugging_face import (
     HUGGING_FACE_VIT,
+    config_of_image_encoder,
     config_values_from_hugging_face,
-    sidecar_json,
     unknown_model_type_notes,
 )
 from maetheory.checkpoints.dialects.model_names import CLIP_MEAN_STD
 from maetheory.checkpoints.reading.contents import CheckpointContents
 
 BEIT = r"(?:(?:beit|data2vec_vision)\.)?"
-BEIT_LAYER = BEIT + r"encoder\.layer\.(\d+)\."
+BEIT_LAYER = BEIT + r"(?:encoder\.)?layers?\.(\d+)\."
+BEIT_QUERY = BEIT_LAYER + r"attention\.(?:attention\.query|q_proj)\.weight"
 BEIT_RENAME = (
     (r"(?:.*\.)?relative_position_index", ""),
     (BEIT + r"embeddings\.patch_embeddings\.projection\." + WEIGHT_OR_BIAS, r"patch_embed.proj.\1"),
     (BEIT + r"embeddings\.(cls_token|mask_token)", r"\1"),
     (BEIT + r"embeddings\.position_embeddings", "pos_embed"),
     (
-        BEIT_LAYER + r"attention\.attention\.relative_position_bias\.(relative_position_bias_table)",
+        BEIT_LAYER + r"(?:attention\.attention\.)?relative_position_bias\.(relative_position_bias_table)",
         r"blocks.\1.attn.\2",
     ),
-    (BEIT + r"encoder\.relative_position_bias\.(relative_position_bias_table)", r"rel_pos_bias.\1"),
+    (
+        BEIT + r"(?:encoder\.relative_position_bias|shared_position_bias)\.(relative_position_bias_table)",
+        r"rel_pos_bias.\1",
+    ),
     *(
-        (BEIT_LAYER + rf"attention\.attention\.{long}\." + WEIGHT_OR_BIAS, rf"blocks.\1.attn.{long[0]}.\2")
+        (
+            BEIT_LAYER + rf"attention\.(?:attention\.{long}|{long[0]}_proj)\." + WEIGHT_OR_BIAS,
+            rf"blocks.\1.attn.{long[0]}.\2",
+        )
         for long in ("query", "key", "value")
     ),
-    (BEIT_LAYER + r"attention\.output\.dense\." + WEIGHT_OR_BIAS, r"blocks.\1.attn.proj.\2"),
+    (BEIT_LAYER + r"attention\.(?:output\.dense|o_proj)\." + WEIGHT_OR_BIAS, r"blocks.\1.attn.proj.\2"),
     (BEIT_LAYER + r"layernorm_before\." + WEIGHT_OR_BIAS, r"blocks.\1.norm1.\2"),
     (BEIT_LAYER + r"layernorm_after\." + WEIGHT_OR_BIAS, r"blocks.\1.norm2.\2"),
-    (BEIT_LAYER + r"intermediate\.dense\." + WEIGHT_OR_BIAS, r"blocks.\1.mlp.fc1.\2"),
-    (BEIT_LAYER + r"output\.dense\." + WEIGHT_OR_BIAS, r"blocks.\1.mlp.fc2.\2"),
+    (BEIT_LAYER + r"(?:intermediate\.dense|mlp\.fc1)\." + WEIGHT_OR_BIAS, r"blocks.\1.mlp.fc1.\2"),
+    (BEIT_LAYER + r"(?:output\.dense|mlp\.fc2)\." + WEIGHT_OR_BIAS, r"blocks.\1.mlp.fc2.\2"),
     (BEIT_LAYER + r"lambda_([12])", r"blocks.\1.ls\2.gamma"),
     (BEIT + r"layernorm\." + WEIGHT_OR_BIAS, r"norm.\1"),
     (BEIT + r"pooler\.layernorm\." + WEIGHT_OR_BIAS, r"fc_norm.\1"),
@@ -87,11 +94,9 @@ TOWER_FIELDS: Mapping[str, Any] = {
 }
 
 
-def _config_values_from_vision_config(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
-    """Return the values of config.json, whose vision_config describes the tower if it describes two."""
-    config = sidecar_json(contents, "config.json")
-    vision = config.get("vision_config")
-    return config_values_from_hugging_face(vision if isinstance(vision, Mapping) else config, contents)
+def _config_values(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
+    """Return the values of what config.json says of the image encoder, and of preprocessor_config.json."""
+    return config_values_from_hugging_face(config_of_image_encoder(contents), contents)
 
 
 HUGGING_FACE_TOWER_DIALECTS: tuple[Dialect, ...] = (
@@ -101,17 +106,15 @@ HUGGING_FACE_TOWER_DIALECTS: tuple[Dialect, ...] = (
         required=(
             BEIT + r"embeddings\.patch_embeddings\.projection\.weight",
             BEIT + r"embeddings\.cls_token",
-            BEIT_LAYER + r"attention\.attention\.query\.weight",
+            BEIT_QUERY,
         ),
-        forbidden=(BEIT_LAYER + r"attention\.attention\.key\.bias",),
+        forbidden=(BEIT_LAYER + r"attention\.(?:attention\.key|k_proj)\.bias",),
         state_dict_paths=HUGGING_FACE_VIT.state_dict_paths,
         prefixes=HUGGING_FACE_VIT.prefixes,
         rename=BEIT_RENAME,
         unused=((r"lm_head\..*", "the head over visual words"),),
         convert=fuse_qkv,
-        config_values=lambda contents, tensors: config_values_from_hugging_face(
-            sidecar_json(contents, "config.json"), contents
-        ),
+        config_values=_config_values,
         defaults={
             "eps": 1e-12,
             "activation": "gelu",
@@ -125,7 +128,7 @@ HUGGING_FACE_TOWER_DIALECTS: tuple[Dialect, ...] = (
         "transformers, the vision tower of a CLIP, whose last norm is of the readout",
         required=(*TOWER_KEYS, r"embeddings\.class_embedding", r"pre_laye?rnorm\.weight"),
         rename=(*TOWER_RENAME, (r"post_layernorm\." + WEIGHT_OR_BIAS, r"fc_norm.\1")),
-        config_values=_config_values_from_vision_config,
+        config_values=_config_values,
         defaults={
             "eps": 1e-5,
             "activation": "quick-gelu",
@@ -140,7 +143,7 @@ HUGGING_FACE_TOWER_DIALECTS: tuple[Dialect, ...] = (
         required=(*TOWER_KEYS, r"post_layernorm\.weight"),
         forbidden=(r"embeddings\.class_embedding", r"pre_laye?rnorm\.weight"),
         rename=(*TOWER_RENAME, (r"post_layernorm\." + WEIGHT_OR_BIAS, r"norm.\1")),
-        config_values=_config_values_from_vision_config,
+        config_values=_config_values,
         defaults={
             "eps": 1e-6,
             "activation": "gelu-tanh",
@@ -160,7 +163,7 @@ HUGGING_FACE_TOWER_DIALECTS: tuple[Dialect, ...] = (
             r"post_layernorm\.weight",
         ),
         rename=BLIP_RENAME,
-        config_values=_config_values_from_vision_config,
+        config_values=_config_values,
         defaults={
             "eps": 1e-5,
             "activation": "gelu",

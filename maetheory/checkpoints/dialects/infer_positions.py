@@ -107,7 +107,8 @@ def _grids_of_table(
 ) -> dict[int, tuple[int, int]]:
     """Return rows and columns of the patches by number of rows before them, in every way that the table can be read.
 
-    The grid of a given or stated size comes first, then that of a table of sines and cosines, then squares.
+    The grid of a given or stated size comes first, then that of a table of sines and cosines, then squares: 64 patches
+    may be 8 x 8 or 4 x 16.
     """
     rows = table.shape[-2]
     for size in sizes:
@@ -116,12 +117,16 @@ def _grids_of_table(
         if exact:
             return dict([max(exact.items())]) if len(exact) == 1 else exact
     squares = {k: (isqrt(rows - k),) * 2 for k in prefix_options if rows > k and isqrt(rows - k) ** 2 == rows - k}
-    return squares or {
-        k: grid
-        for k in prefix_options
-        for grid in factor_pairs(rows - k)
-        if not table.is_meta and _is_sincos(table, k, grid)
-    }
+    fixed = {k: grid for k, grid in squares.items() if _is_sincos(table, k, grid)}
+    return fixed or _grids_of_sincos(table, prefix_options) or squares
+
+
+def _grids_of_sincos(table: Tensor, prefix_options: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Return the grid whose fixed table this is; of one row of patches and one column, the one in MAE's order."""
+    grids = ((k, grid) for k in prefix_options for grid in factor_pairs(table.shape[-2] - k))
+    fitting = [(k, grid) for k, grid in grids if _is_sincos(table, k, grid)]
+    in_mae_order = [(k, grid) for k, grid in fitting if _is_sincos(table, k, grid, orders=(False,))]
+    return dict((in_mae_order or fitting)[:1])
 
 
 def grid_of(size: Size, patch: Size) -> tuple[int, int] | None:
@@ -162,10 +167,15 @@ def _no_grid(rows: int, prefix_options: Sequence[int], cls: int, registers: int)
     )
 
 
-def _is_sincos(table: Tensor, prefix: int, grid: tuple[int, int]) -> bool:
-    """Return whether the rows of the patches are the fixed table of sines and cosines of a grid."""
+def _is_sincos(table: Tensor, prefix: int, grid: tuple[int, int], orders: Sequence[bool] = (False, True)) -> bool:
+    """Return whether the rows of the patches are the fixed table of a grid, with the halves in order or exchanged."""
+    if table.is_meta:
+        return False
     patches = table.reshape(-1, table.shape[-1])[prefix:].float()
-    return any(is_sincos_embedding(patches, grid, swapped) for swapped in (False, True))
+    length = patches.square().sum(-1)  # of d/2 pairs sin² + cos²
+    return bool((length - patches.shape[-1] / 2).abs().max() < 1e-2 * patches.shape[-1]) and any(
+        is_sincos_embedding(patches, grid, swapped) for swapped in orders
+    )
 
 
 def _image_size(
@@ -178,7 +188,7 @@ def _image_size(
         return ConfigValue(size, "argument", "given by the caller")
     if stated is not None and two_sides(stated.value) == two_sides(size) and not stated.assumed:
         return stated
-    if not table.is_meta and _is_sincos(table, prefix, grid):
+    if _is_sincos(table, prefix, grid):
         shape = "a square" if grid[0] == grid[1] else f"{grid[0]} x {grid[1]} patches"
         return ConfigValue(size, f"{rows}, sines and cosines of {shape}", "inferred from shapes")
     return ConfigValue(size, f"{rows}, read as {grid[0]} x {grid[1]} patches", "assumed")

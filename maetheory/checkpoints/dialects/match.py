@@ -54,8 +54,9 @@ class DialectMatch:
 
     @property
     def averaged(self) -> bool:
-        """Whether these weights are a running average of the trained ones."""
-        return bool(re.search(r"(^|[._])(ema|teacher|target|momentum|averaged?)([._]|$)", self.weights_path))
+        """Whether these weights are a running average of the trained ones; the target of an optimiser of JAX is not."""
+        path = re.sub(r"^opt\.target(\.|$)", "", self.weights_path)
+        return bool(re.search(r"(^|[._])(ema|teacher|target|momentum|averaged?)([._]|$)", path))
 
 
 def match_dialects(

@@ -1,4 +1,4 @@
-"""Dialects of OpenMMLab: mmpretrain, mmselfsup and mmcls."""
+"""Dialects of OpenMMLab: mmpretrain, mmselfsup, mmcls and mmsegmentation."""
 
 from __future__ import annotations
 
@@ -51,8 +51,12 @@ def _width_depth_and_mlp_width(tensors: Tensors) -> tuple[int, int, int]:
 
 MMPRETRAIN = Dialect(
     "mmpretrain",
-    "OpenMMLab's mmpretrain, mmselfsup and mmcls",
-    required=(BACKBONE + r"patch_embed\.projection\.weight", LAYER + r"ln1\.weight", LAYER + r"attn\.qkv\.weight"),
+    "OpenMMLab's mmpretrain, mmselfsup, mmcls and mmsegmentation",
+    required=(
+        BACKBONE + r"patch_embed\.projection\.weight",
+        LAYER + r"ln1\.weight",
+        LAYER + r"attn\.(?:qkv\.|attn\.in_proj_)weight",
+    ),
     state_dict_paths=("state_dict", "", "model"),
     rename=(
         (BACKBONE + r"patch_embed\.projection\." + WEIGHT_OR_BIAS, r"patch_embed.proj.\1"),
@@ -61,6 +65,8 @@ MMPRETRAIN = Dialect(
         (BACKBONE + r"pre_norm\." + WEIGHT_OR_BIAS, r"norm_pre.\1"),
         (LAYER + r"ln([12])\." + WEIGHT_OR_BIAS, r"blocks.\1.norm\2.\3"),
         (LAYER + r"attn\.(qkv|proj)\." + WEIGHT_OR_BIAS, r"blocks.\1.attn.\2.\3"),
+        (LAYER + r"attn\.attn\.in_proj_" + WEIGHT_OR_BIAS, r"blocks.\1.attn.qkv.\2"),
+        (LAYER + r"attn\.attn\.out_proj\." + WEIGHT_OR_BIAS, r"blocks.\1.attn.proj.\2"),
         (LAYER + r"ffn\.(?:layers\.0\.0|w12)\." + WEIGHT_OR_BIAS, r"blocks.\1.mlp.fc1.\2"),
         (LAYER + r"ffn\.(?:layers\.1|w3)\." + WEIGHT_OR_BIAS, r"blocks.\1.mlp.fc2.\2"),
         (LAYER + r"(?:attn|ffn)\.gamma([12])\.weight", r"blocks.\1.ls\2.gamma"),
@@ -74,6 +80,7 @@ MMPRETRAIN = Dialect(
         (r"neck\.(?:decoder_.*|mask_token|ln1\..*)", "the decoder"),
         (r"neck\.(?!bn\.).*", "the neck"),
         (r"head\.layers\.head_dist\..*", "the classifier of the distillation token"),
+        (r"(?:decode_head|auxiliary_head)\..*", "the heads of a segmentation"),
         (r"(?:data_preprocessor|momentum_\w+|target_generator|teacher|student)\..*", "other parts of the training"),
     ),
     convert=_rename_linear_probe_head,
@@ -85,7 +92,7 @@ OPENMMLAB_DIALECTS: tuple[Dialect, ...] = (
     MMPRETRAIN,
     replace(
         MMPRETRAIN,
-        description="OpenMMLab's mmpretrain, mmselfsup and mmcls, with a head or parts of other names",
+        description="OpenMMLab's mmpretrain, mmselfsup, mmcls and mmsegmentation, with a head or parts of other names",
         prefixes=("backbone.",),
     ),
 )

@@ -179,6 +179,11 @@ KINDS: tuple[ContentKind, ...] = (
         _has_name_matching(r"(?:.*\.)?patch_embed\.backbone\..*"),
     ),
     ContentKind(
+        "a hybrid of JAX code, whose patches come from a convolutional network",
+        "load it with timm (timm.create_model(NAME, checkpoint_path=FILE)), and pass that module to collapse_report",
+        _has_name_matching(r"(?:.*\.)?conv_root\.kernel"),
+    ),
+    ContentKind(
         "an encoder such as Segment Anything's, with attention in windows and its own relative positions",
         "it computes something else than the encoders here",
         _has_name_matching(r"(?:.*\.)?attn\.rel_pos_[hw]"),
@@ -208,6 +213,11 @@ def other_contents_error(contents: CheckpointContents) -> InputError | None:
     if known := _first_kind_error(contents, sorted(states, key=len, reverse=True), KINDS):
         return known
     keys = set(contents.tree) if isinstance(contents.tree, Mapping) else set()
+    if "StructuredToParameterName@@" in keys:
+        return InputError(
+            f"{contents.path} holds weights of PaddlePaddle, whose linear maps are (inputs, outputs); transpose their "
+            "matrices, and save a state dict by torch.save"
+        )
     if not states and any(names <= keys for names in OPTIMISER_KEYS):
         return InputError(f"{contents.path} holds the state of an optimiser and no weights; pass the file of the model")
     if not states and "shadow_params" in keys:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from maetheory.checkpoints.dialects.dialect import ConfigValue, Tensors
@@ -30,6 +31,7 @@ POSITIONS_BY_NAME = (
     (r"vit_pe_.*", RotaryPositions("axial", reference_grid=(32, 32), offset=1.0, column_first=True)),
 )
 ROTARY_CLASS = re.compile(r".*(rope|rotary).*(embed|position).*", re.IGNORECASE)
+HUGGING_FACE_DINOV3_CLASS = "DINOv3ViTRopePositionEmbedding"
 TIMM_CLASSES = {"RotaryEmbeddingCat": "axial", "RotaryEmbeddingDinoV3": "normalized", "RotaryEmbeddingMixed": "mixed"}
 
 
@@ -54,6 +56,8 @@ def rotary_positions_of_module(attributes: Mapping[str, Any], classes: Mapping[s
     place = next((name for name, kind in classes.items() if ROTARY_CLASS.fullmatch(kind)), None)
     if place is None:
         return None
+    if classes[place] == HUGGING_FACE_DINOV3_CLASS and isinstance(attributes.get(f"{place}.base"), int | float):
+        return ConfigValue(replace(DINOV3, temperature=float(attributes[f"{place}.base"])), SOURCE)
     kind = TIMM_CLASSES.get(classes[place])
     if kind is None or attributes.get(f"{place}.in_pixels"):
         raise InputError(

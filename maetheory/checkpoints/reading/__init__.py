@@ -8,12 +8,14 @@ size of the file.
 Read in this order:
 
 1. `contents`: `CheckpointContents`, what every file format ends up as.
-2. `checkpoint`: `read_checkpoint`, which chooses the format; `files`, `shards`, `safetensors_metadata` and
-   `training_arguments` beside it; `remote_names`, `hub` and `https_download`: files that are not here yet.
+2. `checkpoint`: `read_checkpoint`, which chooses the format; `files`, `shards`, `safetensors_files`,
+   `safetensors_metadata` and `training_arguments` beside it; `remote_names`, `hub` and `https_download`: files that
+   are not here yet.
 3. `read_budget`, `dict_keys`, `tensor_names`: what a file may cost; `pickle_values`, `pickle_global_checks`,
    `pickle_parser`: from opcodes to a description.
 4. `storages`, `numpy_arrays`, `rebuild_values`, `plain_tree`: from the description to tensors, dicts and numbers.
-5. `torch_files`: the two formats of ``torch.save``; `other_files`: what files of other frameworks are.
+5. `torch_files`: the two formats of ``torch.save``; `npz_files`: archives of NumPy arrays; `other_files`: what files of
+   other frameworks are.
 
 Examples
 --------

@@ -20,7 +20,7 @@ class CheckpointContents:
         The file, or the folder that holds the weights.
     container : str
         ``torch zip``, ``torch legacy``, ``whole-module pickle``, ``pickle``, ``safetensors``, ``safetensors shards``,
-        ``torch shards`` or ``maetheory run``.
+        ``torch shards``, ``NumPy archive`` or ``maetheory run``.
     sha256 : str
         Hash of the weights file; of several, the hash of the lines ``hash  name`` in the order of the names (what
         ``sha256sum * | sha256sum`` prints).

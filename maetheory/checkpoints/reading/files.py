@@ -27,6 +27,8 @@ KNOWN_SIGNATURES = (
     (b"%PDF", "a PDF document"),
     (b"\x1f\x8b", "packed with gzip"),
     (b"\xfd7zXZ", "packed with xz"),
+    (b"BZh", "packed with bzip2"),
+    (b"\x28\xb5\x2f\xfd", "packed with Zstandard"),
     (b"7z\xbc\xaf", "packed with 7-Zip"),
     (b"\x89HDF", "an HDF5 file"),
     (b"GGUF", "a GGUF file"),
@@ -64,7 +66,7 @@ def read_magic_bytes(path: Path) -> bytes:
         raise InputError("the file is empty")
     if magic.startswith(LFS_POINTER):
         raise InputError("it is a git-lfs pointer, not the file itself; fetch it with `git lfs pull`")
-    if magic.lstrip().lower().startswith(MARKUP_PREFIXES):
+    if magic.lstrip().lower().startswith(MARKUP_PREFIXES) and b"<net " not in magic:
         raise InputError("it is a web page, not a checkpoint; the download went wrong")
     kind = next((words for signature, words in KNOWN_SIGNATURES if magic.startswith(signature)), None)
     if kind is not None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-JAX_REMEDY = "load it with timm (timm.create_model(NAME, checkpoint_path=FILE)) and save the state_dict"
+from maetheory.core import printable
+
 FLAX_REMEDY = "load it with transformers (from_pretrained(FOLDER, from_flax=True)) and call save_pretrained"
 KERAS_REMEDY = "save its weights as safetensors under the names of a code base that is read"
+EXPORT_REMEDY = "save its weights by torch.save(torch.export.load(FILE).state_dict, 'weights.pth') and pass weights.pth"
+WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pkl")
 TEXT_BYTES = frozenset(range(32, 127)) | {9, 10, 13}
 NAMES_OF_TRAINING_STATE = (  # of accelerate, Hugging Face's Trainer and DeepSpeed
     "optim*",
@@ -51,7 +54,7 @@ def describe_other_file(name: str, magic: bytes) -> str:
         return f"it is a Flax file: {FLAX_REMEDY}"
     if magic[257:262] == b"ustar":
         return "it is a tar archive, not a checkpoint; unpack it first"
-    if name.endswith((".tflite", ".mlmodel", ".engine", ".pb")):
+    if name.endswith((".tflite", ".mlmodel", ".engine", ".pb")) or b"<net " in magic:
         return "it is a compiled network, not a checkpoint; pass the checkpoint that it was made from"
     text = magic.strip()
     if len(text) > 3 and set(text) <= TEXT_BYTES and not text.startswith((b"(", b"c", b"}")):
@@ -66,12 +69,16 @@ def describe_other_archive(members: Iterable[str]) -> str:
 
     Examples
     --------
-    >>> describe_other_archive(["embedding/kernel.npy", "cls.npy"])[:56]
-    'of NumPy arrays, as JAX code writes them (.npz): load it'
+    >>> describe_other_archive(["checkpoints/vit.pth", "README.md"])
+    'of other files: unpack it, and pass checkpoints/vit.pth'
     """
     names = list(members)
     if names and all(name.endswith(".npy") for name in names):
-        return f"of NumPy arrays, as JAX code writes them (.npz): {JAX_REMEDY}"
+        return "of NumPy arrays whose names are not those of weights"
+    if any(name.endswith(("archive_format", "serialized_exported_program.json")) for name in names):
+        return f"but of torch.export: {EXPORT_REMEDY}"
+    if weights := next((name for name in names if name.endswith(WEIGHT_SUFFIXES)), None):
+        return f"of other files: unpack it, and pass {printable(weights, 200)}"
     if any(name.endswith(".weights.h5") for name in names):
         return f"of Keras: {KERAS_REMEDY}"
     return "of other files"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from maetheory.checkpoints.reading.files import read_json
 from maetheory.checkpoints.reading.other_files import (
+    WEIGHT_SUFFIXES,
     describe_other_folder,
     find_deepspeed_weights,
     without_training_state,
@@ -20,7 +21,6 @@ WEIGHT_FILE_NAMES = (
     "pytorch_model.bin.index.json",
     "pytorch_model.bin",
 )
-WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pkl")
 
 
 def find_weights_file(folder: Path) -> Path:

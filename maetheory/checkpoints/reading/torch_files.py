@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from maetheory.checkpoints.reading.npz_files import are_names_of_weights, npz_names, read_npz_weights
 from maetheory.checkpoints.reading.other_files import describe_other_archive
 from maetheory.checkpoints.reading.pickle_parser import parse_pickle
 from maetheory.checkpoints.reading.pickle_values import ParsedPickle
@@ -44,6 +45,8 @@ def read_torch_zip(path: Path, max_bytes: int) -> FileContents:
         raise InputError("it begins as a torch file and its end is missing or damaged; the download was cut short")
     check_zip_directory(path)
     with zipfile.ZipFile(path) as archive:
+        if are_names_of_weights(npz_names(archive.namelist())):
+            return FileContents("NumPy archive", (), read_npz_weights(path, max_bytes), {}, {})
         members = _zip_members(archive, max_bytes)
         roots = [name[: -len("data.pkl")] for name in members if name.endswith("/data.pkl") and name.count("/") == 1]
         if len(roots) != 1:
@@ -52,7 +55,10 @@ def read_torch_zip(path: Path, max_bytes: int) -> FileContents:
             )
         root = roots[0]
         if f"{root}constants.pkl" in members:
-            raise InputError("it is a TorchScript program; save the state_dict of the model instead")
+            raise InputError(
+                "it is a TorchScript program, which is not run; save its weights by torch.save(torch.jit.load(FILE)"
+                ".state_dict(), 'weights.pth') and pass weights.pth"
+            )
         if f"{root}byteorder" in members and _read_member(archive, members[f"{root}byteorder"]) != b"little":
             raise InputError("its numbers are stored big end first, which is not read")
         budget = ReadBudget(max_bytes)

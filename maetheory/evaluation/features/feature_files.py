@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from maetheory.checkpoints.reading import CheckpointContents, read_checkpoint
 from maetheory.checkpoints.reading.files import check_regular_file, sha256
+from maetheory.checkpoints.reading.npz_files import are_names_of_weights, npz_names
 from maetheory.core import InputError, printable
 from maetheory.core.memory import check_memory
 from maetheory.data.array_files import MAX_ARRAY_BYTES, read_npz_header, read_npz_member
@@ -79,9 +80,9 @@ class FeatureFile:
 def is_feature_file(path: Path, array: str | None = None) -> bool:
     """Return whether a file holds features rather than the weights of a network; `array` names them in it.
 
-    Files of NumPy, CSV and Parquet hold features. Files of PyTorch and safetensors do if they hold a tensor, a list of
-    tensors, or a dict in which one has such a name as "features" or "embeddings", or whose arrays all have one row per
-    image.
+    Files of NumPy, CSV and Parquet hold features, but for archives of many arrays that are named as weights. Files of
+    PyTorch and safetensors do if they hold a tensor, a list of tensors, or a dict in which one has such a name as
+    "features" or "embeddings", or whose arrays all have one row per image.
 
     Raises
     ------
@@ -99,6 +100,8 @@ def is_feature_file(path: Path, array: str | None = None) -> bool:
     unread = next((suffix for suffix in UNREAD_SUFFIXES if name.endswith(suffix)), None)
     if unread is not None and not name.endswith(SHARD_INDEX_SUFFIX):
         raise _unread_format_error(path, UNREAD_SUFFIXES[unread])
+    if array is None and name.endswith(".npz") and _holds_arrays_of_weights(path):
+        return False
     if name.endswith((".npy", ".npz", *DELIMITED_SUFFIXES, *PARQUET_SUFFIXES)):
         return True
     if not name.endswith(TORCH_SUFFIXES):
@@ -119,6 +122,15 @@ def _unread_format_error(path: Path, format_name: str) -> InputError:
 
 def _holds_weights(folder: Path) -> bool:
     return any(one.name.endswith((*TORCH_SUFFIXES, ".ckpt")) or one.is_dir() for one in folder.iterdir())
+
+
+def _holds_arrays_of_weights(path: Path) -> bool:
+    """Return whether the names in a .npz file are those of weights."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return are_names_of_weights(npz_names(archive.namelist()))
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False  # `_read_npz` says what is wrong with it
 
 
 def _names_parameters(path: Path) -> bool:
@@ -210,10 +222,9 @@ def _read_npz(path: Path, array: str | None) -> tuple[NDArray[Any], str]:
             names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
             if not names:
                 raise InputError(f"{path} is a .npz file without arrays")
-            if any("Transformer/encoderblock" in name or "params/" in name for name in names) and array is None:
+            if array is None and are_names_of_weights(names):
                 raise InputError(
-                    f"{path} holds the weights of a network in JAX (such as {printable(names[0])}), which are not "
-                    "read: convert them to PyTorch, as timm does"
+                    f"{path} holds the weights of a network (such as {printable(names[0])}), and no features"
                 )
             if array is None and len(names) == 1:
                 array = names[0]

@@ -74,6 +74,25 @@ MODELS: dict[str, tuple[str, str, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("kind", MODELS)
+def test_state_dicts_in_memory_have_names_of_their_own(kind: str, tmp_path: Path) -> None:
+    """What torch.save writes of a model of transformers 5 has other names than what save_pretrained writes."""
+    model_class, config_class, options, part = MODELS[kind]
+    model = randomized(getattr(transformers, model_class)(getattr(transformers, config_class)(**options)))
+    torch.save({"model_state_dict": model.state_dict(), "epoch": 1}, tmp_path / "a.pth")
+    activation = {"activation": "swiglu"} if "gated" in kind else {}
+    size = {"image_size": 32} if "DINOv3" in kind else {}
+    eps = getattr(model.config, "layer_norm_eps", None)
+    encoder, _ = load_checkpoint(tmp_path / "a.pth", heads=4, eps=eps, mean=0.5, std=0.5, **activation, **size)
+    torch.save(model, tmp_path / "whole.pt")
+    whole, report = load_checkpoint(tmp_path / "whole.pt", mean=0.5, std=0.5, **size)
+    with torch.no_grad():
+        theirs = (getattr(model, part) if part else model)(pixel_values=2 * IMAGES - 1).last_hidden_state
+        for ours in [whole] if kind == "DINOv3" else [whole, encoder]:  # a state dict has no temperature
+            torch.testing.assert_close(ours(IMAGES), theirs, rtol=0, atol=3e-5 * float(theirs.abs().max()))
+    assert report.sources["heads"] == "stated in the file: the pickled module" or "BEiT" in kind or kind == "data2vec"
+
+
+@pytest.mark.parametrize("kind", MODELS)
 def test_last_hidden_states_and_poolers(kind: str, tmp_path: Path) -> None:
     model_class, config_class, options, part = MODELS[kind]
     config = getattr(transformers, config_class)(**options)
@@ -94,6 +113,28 @@ def test_last_hidden_states_and_poolers(kind: str, tmp_path: Path) -> None:
     means = dict.fromkeys(("CLIP", "CLIP tower", "BLIP tower", "BLIP-2 tower", "OWL-ViT tower"), CLIP_MEAN_STD[0])
     means |= dict.fromkeys(("DINOv3", "DINOv3, gated"), IMAGENET_MEAN_STD[0])
     assert report.config.mean == means.get(kind, (0.5, 0.5, 0.5))
+
+
+@pytest.mark.parametrize("kind", ["ViT", "Beit", "Dinov2", "CLIPVision"])
+@pytest.mark.parametrize(
+    "part", ["vision_config", "image_config", "backbone_config", "encoder", "vision_encoder", "image_encoder"]
+)
+def test_the_part_of_config_json_that_describes_the_images_is_believed(kind: str, part: str, tmp_path: Path) -> None:
+    other = {"num_attention_heads": 2, "hidden_act": "gelu_new", "layer_norm_eps": 0.1, "model_type": "gpt2"}
+    positions = {"use_absolute_position_embeddings": True} if kind == "Beit" else {}
+    config = getattr(transformers, f"{kind}Config")(**SHAPE, **positions, hidden_act="quick_gelu", layer_norm_eps=1e-3)
+    model = randomized(getattr(transformers, f"{kind}Model")(config))
+    state = {f"{part}.model.{name}": value for name, value in model.state_dict().items()}
+    torch.save({**state, "decoder.wte.weight": torch.zeros(9, 8)}, tmp_path / "pytorch_model.bin")
+    record = {**other, "decoder": other, "text_config": other, part: config.to_dict()}
+    (tmp_path / "config.json").write_text(json.dumps(record))
+    encoder, report = load_checkpoint(tmp_path, mean=0.5, std=0.5)
+    with torch.no_grad():
+        theirs = model(pixel_values=2 * IMAGES - 1).last_hidden_state
+        torch.testing.assert_close(encoder(IMAGES), theirs, rtol=0, atol=3e-5 * float(theirs.abs().max()))
+    values = (report.config.heads, report.config.activation, report.config.eps)
+    assert values == (4, "quick-gelu", 1e-3)
+    assert report.sources["activation"] == report.sources["eps"] == "stated in the file: config.json"
 
 
 def test_an_unknown_model_type_is_noted(tmp_path: Path) -> None:

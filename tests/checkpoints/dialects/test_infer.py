@@ -144,6 +144,19 @@ def test_ambiguous_position_rows_need_the_image_size() -> None:
     )
 
 
+@pytest.mark.parametrize("grid", [(4, 4), (2, 8), (8, 2), (1, 16)])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_fixed_table_shows_its_grid_though_its_rows_fit_a_square(grid: tuple[int, int], swapped: bool) -> None:
+    table = sincos_positions(24, *grid)
+    table = torch.cat([table[..., 12:], table[..., :12]], -1) if swapped else table
+    found = inferred(tensors_of(PLAIN) | {"pos_embed": table}, heads=3)
+    assert found.config.grid == ((16, 1) if swapped and grid == (1, 16) else grid)  # the same table
+    assert found.sources["image_size"].startswith("inferred from shapes: 17 rows of positions, sines and cosines of")
+    learned = inferred(tensors_of(PLAIN) | {"pos_embed": table + 0.01}, heads=3)
+    assert learned.config.grid == (4, 4)
+    assert learned.sources["image_size"].startswith("assumed")
+
+
 @pytest.mark.parametrize("shape", [(1, 4, 4, 24), (2, 17, 24), (1, 0, 24), (24,), ()])
 def test_position_tables_of_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match=r"a position table must have shape \(1, rows, features\)"):

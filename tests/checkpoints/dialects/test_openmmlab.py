@@ -44,6 +44,21 @@ def test_mmpretrain_mae(tmp_path: Path) -> None:
     assert report.left == {"the decoder": len(neck)}
 
 
+@pytest.mark.parametrize("final_norm", [True, False])
+def test_mmsegmentation(final_norm: bool, tmp_path: Path) -> None:
+    peer = facebook()
+    attention = ((r"attn\.qkv\.", "attn.attn.in_proj_"), (r"attn\.proj\.", "attn.attn.out_proj."))
+    state = renamed(openmmlab(peer), *attention)
+    if not final_norm:
+        state = {name: value for name, value in state.items() if not name.startswith("backbone.ln1.")}
+        peer.norm = nn.Identity()
+    state |= {"decode_head.conv_seg.weight": torch.zeros(2, 8, 1, 1), "auxiliary_head.0.convs.0.bn.bias": torch.ones(8)}
+    encoder, report = loaded(tmp_path, {"meta": {"cfg": CONFIG}, "state_dict": state})
+    same(encoder, peer)
+    assert report.left == {"the heads of a segmentation": 2}
+    assert report.config.norm == ("final" if final_norm else "none")
+
+
 @pytest.mark.parametrize(
     ("pool", "head"), [("token", "head.layers.head."), ("token", "head.head."), ("avg", "head.fc.")]
 )

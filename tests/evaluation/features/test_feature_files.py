@@ -166,13 +166,18 @@ def damaged(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:5000])
 
 
+JAX_WEIGHTS = {f"Transformer/encoderblock_{i}/LayerNorm_0/scale": Z for i in range(12)}
 BAD: list[tuple[str, Callable[[Path], Any], str]] = [
     ("cut.npy", damaged, "no whole .npy file"),
     ("objects.npy", lambda path: np.save(path, np.array([{1: 2}], object)), "no whole .npy file of plain numbers"),
     ("cut.npz", lambda path: path.write_bytes(b"PK\3\4nothing"), "no whole .npz file"),
     ("empty.npz", lambda path: np.savez(path), "a .npz file without arrays"),
     ("labels.npz", lambda path: np.savez(path, labels=LABELS, ids=LABELS), "no floating-point array of shape"),
-    ("jax.npz", lambda path: np.savez(path, **{"Transformer/encoderblock_0/x": Z, "b": Z}), "a network in JAX"),
+    (
+        "jax.npz",
+        lambda path: np.savez(path, **JAX_WEIGHTS),
+        "holds the weights of a network .such as .*, and no features",
+    ),
     ("text.csv", lambda path: path.write_text("a,b\nc,d\n"), "has no column of them: it holds a, b"),
     ("whole.csv", lambda path: path.write_text("1,2\n3,4\n5,6\n"), "has no column of them"),
     (
@@ -248,3 +253,11 @@ def test_a_column_of_lists_is_all_features(tmp_path: Path, monkeypatch: pytest.M
     frame.at[3, "embedding"] = Z[3, :2]
     with pytest.raises(InputError, match="have from 2 to 5 numbers"):
         read_feature_file(path, "embedding")
+
+
+def test_an_archive_of_weights_is_a_checkpoint_unless_an_array_is_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **JAX_WEIGHTS)
+    assert not is_feature_file(tmp_path / "a.npz")
+    assert is_feature_file(tmp_path / "a.npz", next(iter(JAX_WEIGHTS)))
+    np.savez(tmp_path / "b.npz", **{f"features_{i}": Z for i in range(12)})
+    assert is_feature_file(tmp_path / "b.npz")
