@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -125,6 +127,20 @@ def test_certificates_prove_what_the_check_says(capsys):
     assert {one["verdict"] for one in proved} <= {"HOLDS", "TIGHT", "VACUOUS"}
     assert all(one["slack"][0] > 0 for one in proved if one["verdict"] == "HOLDS")
     assert "Proved in ball arithmetic" in answer(capsys, *words)
+
+
+def test_certificates_are_written_beside_the_checker_that_accepts_them(tmp_path: Path, capsys):
+    pytest.importorskip("flint")
+    words = (ALIGNMENT, "mask-ratio-duality", "--certify", "--worlds", "1", "--out", str(tmp_path))
+    document = parse_json(answer(capsys, *words, "--json"))
+    found = document["certificate_files"]
+    assert [one["slug"] for one in found["not_portable"]] == ["mask-ratio-duality"]
+    written = sorted(path.name for path in (tmp_path / "certificates").glob("*.json"))
+    assert written == sorted(found["written"])
+    assert len(written) == len([one for one in document["certificates"] if one["slug"] == ALIGNMENT])
+    command = [sys.executable, "-I", "-S", "check_certificate.py", *written]
+    assert subprocess.run(command, cwd=tmp_path / "certificates", capture_output=True, check=False).returncode == 0
+    assert "1 statement (no formulas in the checker)" in " ".join(answer(capsys, *words).split())
 
 
 def test_checks_are_kept_with_their_provenance_once(tmp_path: Path, capsys):

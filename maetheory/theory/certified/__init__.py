@@ -24,6 +24,9 @@ raises the precision until the sign of the slack is certain:
   about data from which the world was estimated. What is not a number (labels, masks, which pairs occur, connected
   components) is read from the graph as it is.
 
+Whoever does not trust this can check eleven statements with :mod:`check_certificate`, one file of 200 lines that
+imports nothing of this package and has formulas of its own; :mod:`certificate_files` writes what it reads.
+
 What a proof does not cover: the statement's own text in :mod:`maetheory.theory.statements`, and a theorem or
 :class:`Sides` of your own, whose ball version is trusted to be that of the claim.
 
@@ -32,11 +35,13 @@ mask graph and a linear probe in balls), :mod:`assumptions` and :mod:`graph_assu
 the modules of sides (:mod:`paper_statements`, :mod:`own_statements`, :mod:`labels_and_ranks`, :mod:`feature_ranks`,
 :mod:`probe_bounds`, :mod:`linear_maes`, :mod:`graph_comparison_theorems` and :mod:`sampled_graphs`, collected in
 :mod:`sides_by_slug`),
-:mod:`verdicts` and :mod:`certificate`. :mod:`survey` certifies many theorems on many worlds.
+:mod:`verdicts` and :mod:`certificate`. :mod:`survey` certifies many theorems on many worlds, and gives the verdicts to
+:mod:`certificate_files`.
 """
 
 from maetheory.theory.certified.balls import Enclosure
 from maetheory.theory.certified.certificate import certify
+from maetheory.theory.certified.certificate_files import CertificateFiles
 from maetheory.theory.certified.sides import Sides
 from maetheory.theory.certified.sides_by_slug import CERTIFIED_SIDES
 from maetheory.theory.certified.survey import TheoremCertificates, certify_theorems
@@ -45,6 +50,7 @@ from maetheory.theory.certified.verdicts import Certificate
 __all__ = [
     "CERTIFIED_SIDES",
     "Certificate",
+    "CertificateFiles",
     "Enclosure",
     "Sides",
     "TheoremCertificates",

@@ -39,6 +39,7 @@ _BITS = 424
 _GRID = Fraction(1, 2**100)
 """Bounds of eigenvalues are multiples of this."""
 _SHORT_NUMBER, _SIDE_BITS = 40, 64
+_MAX_PATH = 4096
 _STEPS = (-44, -34, -26, -18, -10, 0, 10)
 """Binary logarithms of the distances tried between multipliers, relative to the multiplier where that is above one."""
 
@@ -305,13 +306,13 @@ class CertificateFiles:
         self.written.append(path)
 
     def __str__(self) -> str:
-        head = f"{len(self.written)} certificate files in {printable(str(self.folder))}"
-        unknown = sorted({slug for slug, _ in self.not_portable if slug not in PORTABLE_STATEMENTS})
-        parts = [f"{len(unknown)} statements that the checker has no formulas for"] if unknown else []
+        head = f"Certificates in {printable(str(self.folder), _MAX_PATH)}: {len(self.written)}."
+        unknown = len({slug for slug, _ in self.not_portable if slug not in PORTABLE_STATEMENTS})
+        parts = [f"{unknown} statement{'s' * (unknown != 1)} (no formulas in the checker)"] if unknown else []
         for slug in PORTABLE_STATEMENTS:
-            reasons = [f"{n} ({reason})" for (of, reason), n in self.not_portable.items() if of == slug]
+            reasons = [f"{number} ({reason})" for (of, reason), number in self.not_portable.items() if of == slug]
             parts += [f"{slug}: {', '.join(reasons)}"] if reasons else []
-        return f"{head}; no portable certificate: {'; '.join(parts)}" if parts else head
+        return f"{head} No portable certificate: {'; '.join(parts)}." if parts else head
 
 
 def _path_slug(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import random
+import re
 import subprocess
 import sys
 import time
@@ -95,6 +96,15 @@ def test_statements_are_those_of_the_package():
         assert set(assumed) <= {*theorem.assumptions, "same views"}
         assert set(theorem.assumptions) - set(assumed) <= {"spectral gap"}  # without a gap its formula has no value
         assert trivial == theorem.trivial
+
+
+def test_the_page_names_every_statement_and_every_key():
+    page = (Path(__file__).parents[3] / "docs" / "certificates.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z0-9-]+)`(?: \([^)]*\))?[,.]", page.partition("The statements that it knows:")[2]))
+    assert {name for name in named if name in THEOREMS} == set(PORTABLE_STATEMENTS)
+    keys = {key for document in every_document(2) for key in (*document, *document["world"])}
+    for key in keys - {"world"}:
+        assert re.search(rf"`(world\.)?{key}`", page), key
 
 
 def test_the_checker_copied_alone_accepts_what_is_written(tmp_path: Path):
@@ -368,8 +378,8 @@ def test_verdicts_that_cannot_be_written_are_counted_with_the_reason(tmp_path: P
     for theorem in (split, duality):
         files.add(theorem, "tight example", theorem.tight(), certify(theorem, **theorem.tight()))
     assert [path.name for path in files.written] == ["alignment-split--tight-example.json"]
-    assert "1 certificate files" in str(files)
-    assert "1 statements that the checker has no formulas for" in str(files)
+    assert ": 1. No portable certificate" in str(files)
+    assert "1 statement (no formulas in the checker)" in str(files)
     code, _ = run_checker(*files.written, script=tmp_path / "check_certificate.py")
     assert code == 0
 
