@@ -20,8 +20,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from maetheory.core import Progress, printable_sentence
+from maetheory.core import InputError, Progress, printable_sentence
 from maetheory.core.json_documents import strict_json
+from maetheory.core.memory_limits import free_memory_under_ulimit
+
+LINEAR_ALGEBRA_BYTES = 2**27  # of which OpenBLAS takes a buffer, and without it tries again for ever
 
 
 class ResumableInterrupt(Exception):
@@ -140,12 +143,21 @@ def show_progress() -> Iterator[Progress]:
     ------
     ResumableInterrupt
         On Ctrl-C, with the message of the KeyboardInterrupt.
+    InputError
+        If the limit on memory leaves less than `LINEAR_ALGEBRA_BYTES`.
     """
+    left = free_memory_under_ulimit()
+    if left is not None and left < LINEAR_ALGEBRA_BYTES:
+        raise InputError(
+            f"the limit on memory (ulimit) leaves {left >> 20} MiB, less than the {LINEAR_ALGEBRA_BYTES >> 20} MiB "
+            "that linear algebra takes at once: raise it"
+        )
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    console = Console(stderr=True)
+    stream: Any = None if sys.stderr is None else _MessageStream(sys.stderr)
+    console = Console(file=stream, stderr=True)
     bar = Bar(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -165,6 +177,34 @@ def show_progress() -> Iterator[Progress]:
             yield _line_progress()
     except KeyboardInterrupt as error:
         raise ResumableInterrupt(str(error)) from error
+
+
+class _MessageStream:
+    """Standard error for a progress bar: what it cannot take, as on a closed terminal, is dropped.
+
+    An error of the bar would otherwise end the work that it shows, before that work is saved.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write text, or drop it."""
+        try:
+            return self._stream.write(text)
+        except OSError:
+            discard_output(self._stream)
+            return len(text)
+
+    def flush(self) -> None:
+        """Write what the stream holds back, or drop it."""
+        try:
+            self._stream.flush()
+        except OSError:
+            discard_output(self._stream)
 
 
 @contextmanager

@@ -9,13 +9,23 @@ import subprocess
 import sys
 import time
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 import maetheory
 from maetheory.cli.program import run_command
-from maetheory.cli.terminal import _line_progress, deferred_warnings, print_line, print_note
+from maetheory.cli.terminal import (
+    LINEAR_ALGEBRA_BYTES,
+    ResumableInterrupt,
+    _line_progress,
+    deferred_warnings,
+    print_line,
+    print_note,
+    show_progress,
+)
+from maetheory.core import InputError
 
 PROGRAM = [sys.executable, "-m", "maetheory"]
 
@@ -92,6 +102,55 @@ def test_notes_warnings_and_progress_are_dropped_where_standard_error_has_no_roo
     later = time.monotonic() + 11
     monkeypatch.setattr(time, "monotonic", lambda: later)
     report(1, 2, "progress")
+
+
+def test_a_progress_bar_on_a_closed_terminal_does_not_end_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hung(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(5, "Input/output error")
+
+        def flush(self) -> None:
+            raise OSError(5, "Input/output error")
+
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", Hung())
+
+    def stopped_by_hangup() -> None:
+        with show_progress() as progress:
+            progress(1, 2, "working")
+            raise KeyboardInterrupt("saved")
+
+    with pytest.raises(ResumableInterrupt, match="saved"):
+        stopped_by_hangup()
+
+
+def test_a_progress_bar_is_drawn_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with show_progress() as progress:
+        progress(1, 2, "working")
+    assert "working" in terminal.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("left", "refused"), [(LINEAR_ALGEBRA_BYTES - 1, True), (LINEAR_ALGEBRA_BYTES, False), (None, False)]
+)
+def test_a_limit_on_memory_below_what_linear_algebra_takes_is_refused(
+    left: int | None, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenBLAS would try for ever to get its buffer."""
+    monkeypatch.setattr("maetheory.cli.terminal.free_memory_under_ulimit", lambda: left)
+    sentence = r"leaves 127 MiB, less than the 128 MiB that linear algebra takes at once: raise it"
+    with pytest.raises(InputError, match=sentence) if refused else nullcontext(), show_progress():
+        pass
 
 
 def test_an_internal_error_keeps_its_code_where_standard_error_has_no_room() -> None:
