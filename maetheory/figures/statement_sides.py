@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import SymmetricalLogLocator
 
 from maetheory.figures.style import VERDICT_STYLES
 from maetheory.theory import THEOREMS, Theorem
@@ -94,7 +95,9 @@ def _draw_equality(ax: Axes, drawn: pd.DataFrame, direction: str) -> None:
         ax.set_xscale("symlog", linthresh=_LINEAR_BELOW)
         ax.set_yscale("symlog", linthresh=_LINEAR_BELOW)
         for axis in (ax.xaxis, ax.yaxis):
-            axis.get_major_locator().set_params(numticks=_MAX_TICKS)
+            locator = SymmetricalLogLocator(base=10, linthresh=_LINEAR_BELOW)
+            locator.set_params(numticks=_MAX_TICKS)
+            axis.set_major_locator(locator)
         low, high = low * 1.5 if low < 0 else low - 0.15, high * 1.5
     else:
         margin = 0.06 * max(high - low, 1e-3)
