@@ -7,11 +7,11 @@ error bounds the loss of digits by squaring the spectrum. Where papers and libra
 
 Read `moments` and `conventions` first. Most of the room is a flat list of one file per metric or family of metrics:
 `effective_rank`, `ranks`, `cosines`, `coherence`, `uniformity`, `alignment`, `matrix_entropy`, `alpha_req`, `twonn`,
-`cka`, `lidar`, `augmentation_confusion` and `class_distances`. `validation` checks the input, `spectrum` computes
-singular values, `squaring_error` bounds the errors of metrics of moments, `nearest_neighbour_search` serves two,
-`uncertainty` gives jackknife and bootstrap intervals, and `baselines` gives the values that features without structure
-would have. `centred_moments` and `tile_buffers` are parts of `moments`, and `moment_metrics` lists the metrics that it
-suffices for.
+`cka`, `lidar`, `augmentation_confusion`, `gaussianity` and `class_distances`. `validation` checks the input, `spectrum`
+computes singular values, `squaring_error` bounds the errors of metrics of moments, `nearest_neighbour_search` serves
+two, `uncertainty` gives jackknife and bootstrap intervals, and `baselines` gives the values that features without
+structure would have. `centred_moments` and `tile_buffers` are parts of `moments`, and `moment_metrics` lists the
+metrics that it suffices for.
 
 >>> import numpy as np
 >>> from maetheory.metrics import Moments, effective_rank
@@ -31,6 +31,7 @@ from maetheory.metrics.coherence import coherence
 from maetheory.metrics.conventions import CONVENTIONS, Convention
 from maetheory.metrics.cosines import direction_std, mean_cosine, self_cluster, umae_uniformity
 from maetheory.metrics.effective_rank import effective_rank, rankme
+from maetheory.metrics.gaussianity import Gaussianity, gaussianity
 from maetheory.metrics.lidar import lidar
 from maetheory.metrics.matrix_entropy import kernel_entropy, matrix_entropy, vendi
 from maetheory.metrics.moment_metrics import MOMENT_METRICS
@@ -46,6 +47,7 @@ __all__ = [
     "MOMENT_METRICS",
     "ClassDistances",
     "Convention",
+    "Gaussianity",
     "Moments",
     "PowerLawFit",
     "acr",
@@ -59,6 +61,7 @@ __all__ = [
     "covariance_eigenvalues",
     "direction_std",
     "effective_rank",
+    "gaussianity",
     "graph_alignment",
     "iso_score",
     "jackknife",
