@@ -95,7 +95,7 @@ def draw_effective_rank_by_layer(axes: Sequence[Axes], frame: pd.DataFrame) -> N
         ax.set(title=plain_label(str(name)), xlabel="layer (0: embedding)", ylim=(0, top))
     axes[0].set_ylabel("effective rank")
     handles, labels = axes[0].get_legend_handles_labels()  # below the axes, which the curves fill
-    axes[0].get_figure().legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), fontsize=8)
+    axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), fontsize=8)
 
 
 def effective_rank_by_sample_size(growths: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
