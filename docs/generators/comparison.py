@@ -189,11 +189,9 @@ def compare(features: np.ndarray) -> list[tuple[Formula, float, float | None]]:
 
 def comparison_numbers(folder: Path, _: Path) -> None:
     """Write the table that `comparison.md` includes."""
-    lines = ["| tool | what it computes | its formula gives | here | gives | digits |", "|---|---|---|---|---|---|"]
+    lines = ["| tool and its formula | its number | the same here | digits that agree |", "|---|---|---|---|"]
     for one, theirs, ours in compare(comparison_features()):
-        tail = (
-            f"`{one.call}` | {ours:.8g} | {shared_digits(theirs, ours)}" if ours is not None else "no equivalent | | "
-        )
-        lines.append(f"| {one.tool} | {one.says} | {theirs:.8g} | {tail} |")
+        here = f"`{one.call}` | {shared_digits(theirs, ours)}" if ours is not None else "no equivalent | "
+        lines.append(f"| **{one.tool}**: {one.says} | {theirs:.7g} | {here} |")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "comparison_numbers.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
