@@ -14,10 +14,11 @@ from typing import final
 
 import numpy as np
 
-from maetheory.core import InputError
+from maetheory.core import InputError, generator
 
 _LARGEST_BET = 0.75  # a draw loses at most this share of the capital
 _RESOLUTION = 1e-6
+_ORDERS = 16  # in which the draws are bet on
 
 
 @final
@@ -122,9 +123,9 @@ def population_bound(
 def upper_mean(values: np.ndarray, error_probability: float) -> float:
     """Return a number that the mean of independent draws in [0, 1] exceeds with at most the given probability.
 
-    A gambler who bets that the mean is below m multiplies the capital 1 by 1 + b(m − x) at each draw; if the mean is m
-    or more, the capital reaches 1/δ with probability at most δ (Ville), and m is excluded if it does. Bets depend on
-    earlier draws alone.
+    A gambler who bets that the mean is below m multiplies the capital 1 by 1 + b(m − x) at each draw, b a function of
+    earlier draws. If the mean is m or more, the final capital is at most 1 on average, also averaged over orders of the
+    draws, so it reaches 1/δ with probability at most δ (Markov), and m is excluded if it does.
 
     Raises
     ------
@@ -147,16 +148,17 @@ def upper_mean(values: np.ndarray, error_probability: float) -> float:
         raise InputError("the values must be at least one number, all in [0, 1]")
     if not 0 < error_probability < 1:
         raise InputError(f"the error probability must lie strictly between 0 and 1, but it is {error_probability}")
-    n = len(values)
+    n, rng = len(values), generator(0, "order of bets")
+    orders = np.stack([rng.permutation(values) for _ in range(_ORDERS)])  # (o, n)
     count = np.arange(1, n + 1)
-    mean = (0.5 + np.cumsum(values)) / (count + 1)
-    variance = (0.25 + np.cumsum((values - mean) ** 2)) / (count + 1)
-    before = np.concatenate([[0.25], variance[:-1]])  # of the draws before each
-    bets = np.minimum(np.sqrt(2 * np.log(1 / error_probability) / (n * before)), _LARGEST_BET)  # (n,)
+    mean = (0.5 + np.cumsum(orders, axis=1)) / (count + 1)
+    variance = (0.25 + np.cumsum((orders - mean) ** 2, axis=1)) / (count + 1)
+    before = np.concatenate([np.full((_ORDERS, 1), 0.25), variance[:, :-1]], axis=1)  # of the draws before each
+    bets = np.minimum(np.sqrt(2 * np.log(1 / error_probability) / (n * before)), _LARGEST_BET)  # (o, n)
 
     def excluded(m: float) -> bool:
-        capital = np.cumsum(np.log1p(bets * (m - values)))  # (n,), increasing in m
-        return bool(capital.max() >= np.log(1 / error_probability))
+        capital = np.log1p(bets * (m - orders)).sum(1)  # (o,), logarithms, increasing in m
+        return bool(np.logaddexp.reduce(capital) - np.log(_ORDERS) >= np.log(1 / error_probability))
 
     possible, beyond = 0.0, 1.0
     if not excluded(beyond):
