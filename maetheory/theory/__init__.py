@@ -22,9 +22,11 @@ Read in this order:
   :mod:`~maetheory.theory.theorem_names` finds by slug or by number of the paper.
 - :mod:`~maetheory.theory.standard_worlds`, :mod:`~maetheory.theory.survey`: fixed worlds, and the summary of all
   theorems on them.
-- :mod:`~maetheory.theory.small_worlds`, :mod:`~maetheory.theory.hard_worlds`, :mod:`~maetheory.theory.falsify`: random
-  worlds, worlds at the edges of the theorems, and the search for a counterexample.
+- :mod:`~maetheory.theory.small_worlds`, :mod:`~maetheory.theory.hard_worlds`, :mod:`~maetheory.theory.exact_worlds`,
+  :mod:`~maetheory.theory.falsify`: random worlds, worlds at the edges of the theorems, all small ones with integer
+  weights, and the search for a counterexample.
 - :mod:`~maetheory.theory.certified`: the same theorems a second time in ball arithmetic, so that a verdict is a proof.
+- :mod:`~maetheory.theory.referee`: five questions about any claim, answered by search.
 """
 
 from __future__ import annotations

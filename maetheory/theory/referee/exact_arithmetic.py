@@ -152,12 +152,14 @@ _EXACT: Mapping[Any, Callable[..., Any]] = MappingProxyType(
 
 
 def exact_version(function: Any, known: dict[int, Any] | None = None) -> Any:
-    """Return a function whose code names the exact functions in place of those of floats.
+    """Return a function whose code names the exact functions in place of those of floats, or a float as a Fraction.
 
-    Functions that it calls by name, from its module or its closure, are replaced in the same way; what is no Python
-    function stays as it is.
+    Functions and floats that it names in its module or its closure are replaced in the same way, and its constants are
+    read as the decimals that they are written as; anything else stays as it is.
     """
     known = {} if known is None else known
+    if isinstance(function, float) and math.isfinite(function):
+        return Fraction(repr(float(function)))
     if isinstance(function, type | FunctionType) and function in _EXACT:
         return _EXACT[function]
     if not isinstance(function, FunctionType):
@@ -167,7 +169,8 @@ def exact_version(function: Any, known: dict[int, Any] | None = None) -> Any:
     names = _names(function.__code__)
     own_globals = {**function.__globals__, "float": _EXACT[float]} if "float" in names else dict(function.__globals__)
     cells = tuple(CellType() for _ in function.__closure__ or ())
-    found = FunctionType(function.__code__, own_globals, function.__name__, function.__defaults__, cells)
+    code = _with_exact_constants(function.__code__)
+    found = FunctionType(code, own_globals, function.__name__, function.__defaults__, cells)
     found.__kwdefaults__ = function.__kwdefaults__
     found.__dict__.update(function.__dict__)
     known[id(function)] = found
@@ -176,6 +179,19 @@ def exact_version(function: Any, known: dict[int, Any] | None = None) -> Any:
     for cell, original in zip(cells, function.__closure__ or ()):
         cell.cell_contents = exact_version(original.cell_contents, known)
     return found
+
+
+def _with_exact_constants(code: CodeType) -> CodeType:
+    """Return code whose constants are Fractions where they were floats: 0.1 is a tenth."""
+    constants = (
+        _with_exact_constants(one)
+        if isinstance(one, CodeType)
+        else exact_version(one)
+        if isinstance(one, float)
+        else one
+        for one in code.co_consts
+    )
+    return code.replace(co_consts=tuple(constants))
 
 
 def _names(code: CodeType) -> set[str]:
@@ -242,8 +258,6 @@ def _as_fraction(value: Any) -> Fraction:
         value = value.item()
     if isinstance(value, int | Fraction):
         return Fraction(value)
-    if isinstance(value, float) and math.isfinite(value) and value == round(value):
-        return Fraction(value)  # a constant such as 1.0
     raise NotRationalError(f"a side is {value!r}, no fraction")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 
@@ -76,11 +77,26 @@ def test_decimals_are_read_as_they_are_written():
         fractions_of(np.array([np.nan]))
 
 
-SCALE = 3
+SCALE, TENTH = 3, 0.1
 
 
 def double(value):
     return float(value) * 2
+
+
+def test_constants_are_the_decimals_that_they_are_written_as():
+    claim = Theorem(
+        slug="tenths",
+        statement="0.3 z - 0.1 >= 0.05",
+        reference="made",
+        objects=("z",),
+        shapes={"z": ("n",)},
+        lhs=lambda z: 0.3 * float(z.sum()) - TENTH,
+        rhs=lambda: 0.05,
+        needs_graph=False,
+    )
+    lhs, rhs, _ = exact_sides(claim, SmallWorld({"z": np.array([0.1, 0.2])}))
+    assert (lhs, rhs) == (Fraction(-1, 100), Fraction(1, 20))
 
 
 def test_functions_that_are_called_by_name_and_by_closure_are_exact_too():
@@ -103,9 +119,10 @@ def test_functions_that_are_called_by_name_and_by_closure_are_exact_too():
 
 @pytest.mark.parametrize(
     "side",
-    [lambda z: float(np.sqrt((z**2).sum())), lambda z: float(np.linalg.norm(z)), lambda z: 0.1 * float(z.sum())],
+    [lambda z: float(np.sqrt((z**2).sum())), lambda z: float(np.linalg.norm(z)), lambda z: math.sqrt((z**2).sum())],
 )
-def test_roots_norms_and_factors_of_floats_are_not_proved(side):
+def test_roots_and_norms_are_not_proved(side):
+    """A root of floats is no fraction, even where it is a whole number."""
     claim = Theorem(
         "root", "side <= 0", "made", ("z",), side, lambda: 0.0, "<=", shapes={"z": ("n",)}, needs_graph=False
     )
