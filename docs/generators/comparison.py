@@ -31,12 +31,16 @@ class Formula:
         Takes features (N, D) and returns the tool's number.
     call : str
         Expression in `Z` and the names of `maetheory.metrics`; empty where nothing here computes the same.
+    digits : int
+        Digits in which both must agree: ten, which rounding of sums of 256 terms leaves; or fewer, where the tool adds
+        a constant that is 10⁻⁸ of what it is added to.
     """
 
     tool: str
     says: str
     formula: Callable[[np.ndarray], float]
     call: str
+    digits: int = 10
 
 
 def comparison_features() -> np.ndarray:
@@ -116,6 +120,13 @@ FORMULAS = (
         "p = σ / Σσ + 10⁻⁵",
         lambda z: exp_entropy(singular(z) / singular(z).sum() + 1e-5),
         'rankme(Z, convention="stable-pretraining")',
+    ),
+    Formula(
+        "a variant of that callback in public code",
+        "p = (σ + 10⁻⁸) / Σ(σ + 10⁻⁸) of centred features",
+        lambda z: exp_entropy((singular(z - z.mean(0)) + 1e-8) / (singular(z - z.mean(0)) + 1e-8).sum()),
+        'effective_rank(Z, convention="centred")',
+        digits=8,
     ),
     Formula(
         "rankme of reptrix",
