@@ -7,11 +7,11 @@ error bounds the loss of digits by squaring the spectrum. Where papers and libra
 
 Read `moments` and `conventions` first. Most of the room is a flat list of one file per metric or family of metrics:
 `effective_rank`, `ranks`, `cosines`, `coherence`, `uniformity`, `alignment`, `matrix_entropy`, `alpha_req`, `twonn`,
-`cka`, `lidar`, `augmentation_confusion`, `gaussianity` and `class_distances`. `validation` checks the input, `spectrum`
-computes singular values, `squaring_error` bounds the errors of metrics of moments, `nearest_neighbour_search` serves
-two, `uncertainty` gives jackknife and bootstrap intervals, and `baselines` gives the values that features without
-structure would have. `centred_moments` and `tile_buffers` are parts of `moments`, and `moment_metrics` lists the
-metrics that it suffices for.
+`cka`, `lidar`, `augmentation_confusion`, `gaussianity`, `class_distances` and `token_class_similarity`. `validation`
+checks the input, `spectrum` computes singular values, `squaring_error` bounds the errors of metrics of moments,
+`nearest_neighbour_search` serves two, `uncertainty` gives jackknife and bootstrap intervals, and `baselines` gives the
+values that features without structure would have. `centred_moments` and `tile_buffers` are parts of `moments`, and
+`moment_metrics` lists the metrics that it suffices for.
 
 >>> import numpy as np
 >>> from maetheory.metrics import Moments, effective_rank
@@ -38,6 +38,7 @@ from maetheory.metrics.moment_metrics import MOMENT_METRICS
 from maetheory.metrics.moments import Moments
 from maetheory.metrics.ranks import condition_number, iso_score, nesum, participation_ratio, stable_rank
 from maetheory.metrics.spectrum import covariance_eigenvalues, singular_values
+from maetheory.metrics.token_class_similarity import token_class_similarity
 from maetheory.metrics.twonn import twonn
 from maetheory.metrics.uncertainty import bootstrap, jackknife, metric_by_sample_size
 from maetheory.metrics.uniformity import uniformity
@@ -80,6 +81,7 @@ __all__ = [
     "shuffled_columns",
     "singular_values",
     "stable_rank",
+    "token_class_similarity",
     "twonn",
     "umae_uniformity",
     "uniformity",
