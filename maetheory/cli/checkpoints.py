@@ -11,7 +11,7 @@ import typer
 from maetheory.cli.options import Checkpoint, Device, Json, MeasuredData, Seed, with_loading_options
 from maetheory.cli.output_folder import hold_output_folder
 from maetheory.cli.program import GATE_FAILED, app
-from maetheory.cli.terminal import print_note, print_result, show_progress, terminal_options, wrapped
+from maetheory.cli.terminal import print_note, print_result, printable_path, show_progress, terminal_options, wrapped
 
 
 @app.command()
@@ -151,5 +151,7 @@ def collapse(
                 as_json,
                 lambda: collapse_text(diagnoses, conditions, **terminal_options()),
             )
+        if out is not None:
+            print_note(f"the page is {printable_path(out / 'report.html')}")
     if any(one.met for diagnosis in diagnoses for one in diagnosis.results_of(conditions)):
         raise typer.Exit(GATE_FAILED)

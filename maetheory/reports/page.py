@@ -28,7 +28,7 @@ MAX_SVG_LENGTH = 500_000
 EMPTY_CELL = "–"
 _ANSWERS = {"yes": "alarm", "refuted": "alarm", "no": "calm", "confirmed": "calm", "undecided": "open"}
 """Text of a cell -> how it is marked."""
-_NUMBER = re.compile(r"(?:[+−-]?\d.{,24}|–|not run|not stated)$")
+_NUMBER = re.compile(r"(?:[+−-]?\d.{,24}|–|not run|not stated|)$")
 _UNSEEN = {
     code: f"\\u{code:04x}"
     for code in (*range(9), 11, 12, *range(14, 32), *range(127, 160), 0x2028, 0x2029, *range(0x202A, 0x202F))

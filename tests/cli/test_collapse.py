@@ -92,7 +92,9 @@ def test_a_folder_holds_everything_and_is_replaced(
 ) -> None:
     out = tmp_path / "out"
     assert run_command(["collapse", *checkpoints, *SMALL, "--out", str(out), "--json", "--layer", "all"]) == 0
-    document = parse_json(capsys.readouterr().out)
+    captured = capsys.readouterr()
+    document = parse_json(captured.out)
+    assert captured.err.splitlines()[-1] == f"maetheory: the page is {out / 'report.html'}"
     assert {path.name for path in out.iterdir()} == set(FILES)
     (out / "notes.txt").write_text("mine")
     lines = [parse_json(line) for line in (out / "records.jsonl").read_text().splitlines()]
