@@ -7,9 +7,9 @@ A token graph of a sample is optimistic (label errors too small, singular values
 
 Read `tokens` first (`sample`, `graph`, `interval_estimation`), then `kernel` (`gaussian_matrix`, `graph`,
 `mask_average`), then `law_scores`, which scores mask laws from both by `graph_scores` and `hypotheses`; `linear_mae`
-scores mask ratio and patch size from second moments alone, without a graph. Both wings
-distribute large graphs over a torch.distributed group with `parallel`: `sharded_token_graph`, and `kernel_graph` with
-`process_group`.
+scores mask ratio and patch size from second moments alone, without a graph. `population_bound` bounds downstream error
+over all images, with exact confidence. Both wings distribute large graphs over a torch.distributed group with
+`parallel`: `sharded_token_graph`, and `kernel_graph` with `process_group`.
 
 >>> from maetheory.data import load_images
 >>> from maetheory.masks import UniformMasks

@@ -22,6 +22,7 @@ from maetheory.figures.collapse import (
     feature_spectra,
 )
 from maetheory.figures.effective_rank_through_training import draw_training_curves, training_curves
+from maetheory.figures.guarantee import draw_guarantee
 from maetheory.figures.image_mask_ratio import image_statistics_by_mask_ratio
 from maetheory.figures.image_mask_ratio_panels import FIGURE_SIZE, PANEL_GRID, draw_image_statistics_by_mask_ratio
 from maetheory.figures.initialisation import MEASURES, draw_initialisation, initialisation
@@ -72,6 +73,7 @@ def plot(name: str, *data: Any, out: str | Path | None = None, **options: Any) -
         - ``"effective_rank_through_training"``: mapping from objective to one log (list of records) per seed.
         - ``"uniformity_sweep"``, ``"initialisation"``: a ledger of `read_published_ledgers`.
         - ``"closed_form_rank"``: the table of `maetheory.experiments.closed_form_rank`.
+        - ``"guarantee"``: the table of `maetheory.experiments.guarantee`.
         - ``"training_length"``: the table of `maetheory.reports.training_length_table`.
         - ``"score_against_accuracy"``: scores of mask laws, ledger and correlations.
         - ``"image_mask_ratio"``: training and test images, and the side of a patch.
@@ -208,6 +210,11 @@ DATA_FIGURES: Mapping[str, DataFigure] = {
         lambda table: table,
         lambda figure, axes, frame: draw_closed_form_rank(axes.flat[0], frame),
         lambda frame: ((1, 1), (6.5, 0.8 + 0.36 * frame.change.nunique()), {}),
+    ),
+    "guarantee": DataFigure(
+        lambda table: table,
+        lambda figure, axes, frame: draw_guarantee(axes.flat, frame),
+        lambda frame: ((1, n := frame.dataset.nunique()), (0.7 + 3.0 * n, 4.2), {"sharey": True}),
     ),
     "training_length": DataFigure(
         lambda table: table,
