@@ -4,7 +4,8 @@
     python -m maetheory.experiments.guarantee --dataset cifar10 --images 500 --encoder U-MAE=RUN --into figures
 
 Everything is chosen on one half of the images: number of codes or bandwidth, codebook, labels of views. The other half
-certifies the choice, so that no correction for the number of looks is needed. Two kinds of statement:
+certifies the choice, so that what is chosen here needs no correction for the number of looks; what is offered for the
+choice does, if it was settled on the same images (docs/mask_graphs.md). Two kinds of statement:
 
 ``population``
     About all images and masks, with 95 % confidence. Targets are quantised by k-means, and the bound is for the k
