@@ -123,13 +123,12 @@ def test_the_checker_copied_alone_accepts_what_is_written(tmp_path: Path):
 
 @pytest.mark.slow
 def test_larger_worlds_are_accepted_too():
-    found = [one for slug in PORTABLE_STATEMENTS for one in documents(slug, 8, 64)]
-    start = time.perf_counter()
+    found = [one for slug in PORTABLE_STATEMENTS for one in documents(slug, 6, 24)]
     for document in found:
         assert checker.Certificate(document).prove().startswith(f"{document['statement']} {document['verdict']}")
         assert still_true(document), (document["statement"], document["world_name"])
-    assert len(found) > 300
-    assert time.perf_counter() - start < 20 * len(found)
+    assert len(found) > 150
+    assert max(len(document["world"]["joint"]) for document in found) > 12
 
 
 @pytest.mark.parametrize("slug", PORTABLE_STATEMENTS)
@@ -231,6 +230,18 @@ def test_the_complement_is_the_projector_beside_the_features():
         _ = checker.Certificate({"world": {"joint": as_text(joint), "features": as_text(dependent)}}).K
 
 
+class ConvexFunction(checker.Certificate):
+    """A certificate whose bound at a multiplier is a given convex function of it."""
+
+    def __init__(self, function: Any, mu: Fraction, step: Fraction) -> None:
+        super().__init__({"world": {}, "multiplier": [[str(mu), str(step)]], "bounds": [None] * 3})
+        vars(self).update(function=function, K=[[0]], A=[[0]], d1=[1], p=[Fraction(1)], phi=Fraction(0))
+
+    def eigenvalues(self, bounds: Any, symmetric: Any, scale: Any, first: int = 0) -> Any:
+        value = self.function(-symmetric[0][0])
+        return [(value - Fraction(1, 10**30), value + Fraction(1, 10**30))]
+
+
 @pytest.mark.parametrize("minimiser", [0.0, 0.7, 3.0])
 @pytest.mark.parametrize("kink", [0.0, 2.0])
 def test_the_least_value_of_a_convex_function_is_enclosed_whatever_the_multiplier(minimiser: float, kink: float):
@@ -240,27 +251,21 @@ def test_the_least_value_of_a_convex_function_is_enclosed_whatever_the_multiplie
         x = mu - Fraction(minimiser)
         return x * x + Fraction(kink) * abs(x) + 1
 
-    class Stand(checker.Certificate):
-        def eigenvalues(self, bounds: Any, symmetric: Any, scale: Any, first: int = 0) -> Any:
-            value = function(bounds)
-            return [(value - Fraction(1, 10**30), value + Fraction(1, 10**30))]
-
     rng, decided = random.Random(0), 0
     for _ in range(200):
         mu = Fraction(max(minimiser + rng.choice((0, 1e-9, 1e-3, 1)) * rng.uniform(-1, 1), 0.0))
         step = Fraction(rng.choice((1e-12, 1e-6, 1e-2, 1)) * rng.uniform(0.1, 1))
-        stand = Stand({"world": {}, "multiplier": [[str(mu), str(step)]], "bounds": [mu - step, mu, mu + step]})
-        vars(stand).update(K=[[0]], A=[[0]], d1=[1], p=[Fraction(1)], phi=Fraction(0))
-        low, high = stand.least()
+        low, high = ConvexFunction(function, mu, step).least()
         assert low <= 1 <= high
         decided += high - low < 0.01
     assert decided > 20
 
 
 def test_a_multiplier_beyond_the_range_of_the_minimum_is_cut_to_it():
-    document = next(one for one in documents("certificate-bounds-downstream-error", 2) if one["verdict"] == "HOLDS")
-    beyond = {**document, "multiplier": [[str(10**12), "1"]]}
-    assert "do not hold" in refused(beyond)
+    end = 10**9
+    low, high = ConvexFunction(lambda mu: -mu, Fraction(2 * end), Fraction(1)).least()
+    assert low <= -end <= high
+    assert ConvexFunction(lambda mu: -mu, Fraction(0), Fraction(1)).least()[0] <= -end
 
 
 @pytest.mark.parametrize(
@@ -303,6 +308,82 @@ def test_a_changed_entry_is_refused(change: dict[str, Any], reason: str):
 def test_a_joint_law_that_is_none_is_refused(joint: Any):
     (document, *_) = documents("umae-downstream-bound-exceeds-six", 0)
     refused({**document, "world": {**document["world"], "joint": joint}})
+
+
+WIDE = {"lhs": ["-1000", "1000"], "rhs": ["-1000", "1000"]}
+ZERO = {name: [["0"]] for name in ("h", "h_g", "targets")}
+
+
+def forged(statement: str, verdict: str, world: dict[str, Any], **witnesses: Any) -> dict[str, Any]:
+    head = {"format": "maetheory certificate", "version": 1, "statement": statement, "verdict": verdict, "without": []}
+    return {**head, **WIDE, "world": world, **witnesses}
+
+
+def test_equal_sides_neither_hold_with_slack_nor_fail():
+    equal = forged("reconstruction-bounds-alignment", "TIGHT", {"joint": [["1"]], **ZERO})
+    assert checker.Certificate(equal).prove().endswith("TIGHT")
+    assert "do not prove" in refused({**equal, "verdict": "HOLDS"})
+    assert "do not prove" in refused({**equal, "verdict": "VIOLATED"})
+
+
+def test_what_is_vacuous_does_not_hold():
+    vacuous = [one for one in every_document(2) if one["verdict"] == "VACUOUS"]
+    assert {one["statement"] for one in vacuous} >= {"umae-bounded-by-graph-tail", "reconstruction-bounds-alignment"}
+    for document in vacuous:
+        assert "do not prove" in refused({**document, "verdict": "HOLDS"})
+
+
+PAIR = [["1", "0"], ["1", "0"], ["0", "1"], ["0", "1"]]
+SKEW = [["2", "0"], ["1", "0"], ["0", "2"], ["0", "1"]]
+MIXED = {"joint": [["3", "1"], ["1", "3"]], "features": [["1"], ["1"]], "labels": [0, 1]}
+SPLIT = {"h": [["1"], ["0"]], "targets": [["0"], ["1"]]}
+FORGERIES = {
+    "a negative weight": forged("alignment-split", "TIGHT", {"joint": [["2", "-1"], ["1", "1"]], **SPLIT}),
+    "rows that are text": forged("alignment-split", "TIGHT", {"joint": ["12", "34"], **SPLIT}),
+    "a view without mass": forged("alignment-split", "TIGHT", {"joint": [["0", "0"], ["1", "1"]], **SPLIT}),
+    "a negative penalty": forged(
+        "umae-bounded-by-graph-tail",
+        "VIOLATED",
+        {"joint": [["1"]], **ZERO, "features": [["1"]], "lipschitz": [["1"]], "weight": [["-1/16"]]},
+        eigenvalues=[["1/2", "3/2"]],
+    ),
+    "an eigenvalue left out": {
+        **forged("spectral-features-bound-downstream-error", "VIOLATED", MIXED, eigenvalues=[["9/10", "11/10"]]),
+        "without": ["leading eigenvectors"],
+    },
+    "views of unequal mass": forged(
+        "label-error-alone-is-not-enough",
+        "VIOLATED",
+        {"joint": SKEW, "features": SKEW, "other": [SKEW[0], SKEW[3], SKEW[1], SKEW[2]], "labels": [0, 0, 1, 1]},
+    ),
+    "other views": forged(
+        "label-error-alone-is-not-enough",
+        "VIOLATED",
+        {"joint": PAIR, "features": PAIR, "other": [PAIR[0], PAIR[1], PAIR[0], PAIR[2]], "labels": [0, 0, 1, 1]},
+    ),
+    "a negative channel": forged(
+        "data-processing-raises-pair-error",
+        "VIOLATED",
+        {"joint": PAIR, "labels": [0, 1, 0, 1], "channel": [["3/2", "-1/2"], ["1/2", "1/2"]]},
+    ),
+    "a channel without a row": forged(
+        "data-processing-raises-pair-error",
+        "TIGHT",
+        {"joint": [["1", "1"], ["1", "1"]], "labels": [0, 1], "channel": [["1"]]},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FORGERIES)
+def test_a_forgery_is_refused_though_its_sides_are_stated_widely(what: str):
+    refused(FORGERIES[what])
+
+
+def test_a_repeated_key_is_no_certificate(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    text = strict_json(documents("alignment-split", 0)[0])
+    path = tmp_path / "repeated.json"
+    assert check_damaged(path, text.encode(), capsys)[0] == 0
+    assert check_damaged(path, (text[:-1] + ', "verdict": "TIGHT"}').encode(), capsys)[0] == 2
 
 
 def test_exit_status_and_one_line_a_file(tmp_path: Path):
