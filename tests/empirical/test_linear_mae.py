@@ -14,7 +14,6 @@ from maetheory.theory.statements.linear_mae_on_all_pixels_is_a_generalised_eigen
     all_pixel_linear_mae_optimum,
 )
 
-
 MIXING = generator(0, "mixing").normal(size=(8, 8)) * np.linspace(2, 0.2, 8)[:, None]
 
 
