@@ -158,7 +158,7 @@ def test_files_are_written_whole_and_never_replaced_unasked(
     before = {path: path.read_bytes() for path in out.parent.iterdir()}
     assert sorted(path.name for path in before) == ["config.json", "vit.safetensors"]
     with monkeypatch.context() as patch:
-        patch.setattr("maetheory.checkpoints.convert.save_file", _disk_full)
+        patch.setattr("maetheory.checkpoints.convert.save_tensors", _disk_full)
         with pytest.raises(InputError, match="No space left"):
             convert_checkpoint(source, out, force=True, heads=3)
     assert {path: path.read_bytes() for path in out.parent.iterdir()} == before
@@ -168,3 +168,19 @@ def test_files_are_written_whole_and_never_replaced_unasked(
 
 def _disk_full(*_: Any, **__: Any) -> None:
     raise OSError(28, "No space left on device")
+
+
+def test_the_config_of_a_converted_file_is_not_believed_of_another(tmp_path: Path) -> None:
+    """config.json names the file it describes; beside another one it is left out, and a note says so."""
+    _, source = saved(replace(PLAIN, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)), tmp_path)
+    out = tmp_path / "out" / "vit.safetensors"
+    convert_checkpoint(source, out, heads=3, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6), eps=1e-5)
+    other = out.with_name("other.safetensors")
+    other.write_bytes(out.read_bytes())
+    described, report = load_checkpoint(out)
+    assert described.config.mean == (0.1, 0.2, 0.3)
+    assert described.config.eps == 1e-5
+    assert not any("not used" in note for note in report.notes)
+    alone, report = load_checkpoint(other, heads=3)
+    assert alone.config.mean != (0.1, 0.2, 0.3)
+    assert "config.json beside it describes vit.safetensors, so it was not used" in report.notes

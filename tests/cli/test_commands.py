@@ -169,7 +169,7 @@ def test_full_disk_is_one_sentence_and_2(
     def full(*_: object, **__: object) -> None:
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr("maetheory.training.checkpointing.save_file", full)
+    monkeypatch.setattr("maetheory.checkpoints.reading.safetensors_files.save_file", full)
     assert run_command([*command, "--out", str(tmp_path / "run")]) == 2
     sentence = capsys.readouterr().err.splitlines()[-1]
     assert "No space left on device" in sentence

@@ -54,7 +54,7 @@ def read_checkpoint(path: str | Path, *, max_bytes: int | None = None, sha256: s
         contents = _read_folder(path, max_bytes) if path.is_dir() else _read_file(path, max_bytes)
         if sha256 is not None and contents.sha256 != sha256.lower():
             raise InputError(f"its SHA-256 is {contents.sha256}, but sha256= (--sha256) says {sha256}")
-        return replace(contents, notes=notes)
+        return replace(contents, notes=(*notes, *contents.notes))
     except InputError as error:
         raise InputError(f"{path} cannot be read: {error}") from error
     except OSError as error:
@@ -80,9 +80,9 @@ def _read_folder(folder: Path, max_bytes: int | None) -> CheckpointContents:
 def _read_file(path: Path, max_bytes: int | None) -> CheckpointContents:
     """Read one weights file, or the shards that an index file lists."""
     check_regular_file(path)
-    sidecars = read_sidecars(path.parent)
+    sidecars, notes = read_sidecars(path)
     if path.name.endswith(".index.json"):
-        return _read_shards(path, max_bytes, sidecars)
+        return replace(_read_shards(path, max_bytes, sidecars), notes=notes)
     found = _read_weights(path, max_bytes)
     check_tensor_names(found.tree)
     if found.container == "safetensors" and (metadata := read_safetensors_metadata(path)):
@@ -96,6 +96,7 @@ def _read_file(path: Path, max_bytes: int | None) -> CheckpointContents:
         found.module_attributes,
         found.module_classes,
         sidecars,
+        notes=notes,
     )
 
 

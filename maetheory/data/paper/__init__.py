@@ -29,7 +29,7 @@ SOURCES: Mapping[str, str] = MappingProxyType(
             "minimum at 0.7 and is not the quotient of the two distance columns (b), which stays at 0.892 to 0.895"
         ),
         "kong2023_mask_ratio": "Tables 1 to 3: MAE, ViT-Base, ImageNet-1K, by mask ratio",
-        "kong2023_mask_patch": "Tables 1 to 3: MAE, ViT-Base, ImageNet-1K, mask ratio 0.75, by side of the masked patches",
+        "kong2023_mask_patch": "Tables 1 to 3: MAE, ViT-Base, ImageNet-1K, ratio 0.75, by side of the masked patches",
     }
 )
 _KONG = "kong2023"
@@ -42,8 +42,8 @@ def paper_numbers(name: str) -> pd.DataFrame:
     ----------
     name : str
         A key of `SOURCES`: "table1", "table2" (accuracies in percent), "figure1b" (natural logarithms of singular
-        values by index), "figure1c" (effective ranks), "mask_ratio" (distances in feature space), or of Kong et al. 2023
-        "kong2023_mask_ratio" (linear probing accuracy and box AP on COCO in percent, shape bias as a share) and
+        values by index), "figure1c" (effective ranks), "mask_ratio" (distances in feature space), or of Kong et al.
+        2023 "kong2023_mask_ratio" (linear probing accuracy and box AP on COCO in percent, shape bias as a share) and
         "kong2023_mask_patch" (linear probing accuracy in percent by side of the masked patches in pixels).
 
     Returns
