@@ -240,3 +240,9 @@ def test_quantities_that_need_labels_raise_without_them() -> None:
         graph.target_label_error()
     with pytest.raises(InputError, match="between 1 and the 40 images"):
         graph.spectrum(41)
+
+
+def test_the_spectrum_is_found_far_more_exactly_than_the_kernel_is_rounded() -> None:
+    graph = kernel_graph(_images(400), MASK, patch=2, factor=0.5)
+    found = graph.spectrum(6)
+    assert found.enclosure_radius <= 1e-3 * graph.kernel_matrix.rounding_error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from dataclasses import replace
 
@@ -24,6 +25,7 @@ from maetheory.empirical.tokens.interval_estimate import (
 from maetheory.empirical.tokens.interval_estimation import check_sample_size, sharp_bound_interval
 from maetheory.empirical.tokens.label_error_brackets import label_error_bracket, pair_error_bracket
 from maetheory.empirical.tokens.mask_averaged_intervals import _weighted_mean_interval
+from maetheory.empirical.tokens.region_tokens import region_sample
 from maetheory.empirical.tokens.singular_functions import (
     SingularFunctions,
     fit_singular_functions,
@@ -468,3 +470,36 @@ def test_with_as_many_features_as_nodes_the_next_eigenvalue_may_be_zero() -> Non
     assert inside.high <= 0.2
     assert (all_.low, all_.value, all_.high) == (beyond.low, beyond.value, beyond.high)
     assert all_.low == all_.value == 0
+
+
+def test_the_tail_is_exact_up_to_a_limit_of_the_smaller_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few nodes that meet in many pairs: the dense square is cheaper than the pairs, and alone is within the limit."""
+    sample = small_sample("dropped")
+    matrix = sample.graph.normalized_matrix
+    pairs = int((np.bincount(matrix.indices).astype(np.int64) ** 2).sum())
+    square = matrix.shape[0] ** 2
+    assert square < pairs
+    values = np.linalg.svd(matrix.toarray(), compute_uv=False)
+    exact, bound = float((values[2:] ** 4).sum()), values[1] ** 2 * float((values[2:] ** 2).sum())
+    assert exact < 0.99 * bound
+    for limit, wanted in ((square, exact), (square - 1, bound)):
+        monkeypatch.setattr(brackets_module, "MAX_SQUARE_ENTRIES", limit)
+        assert brackets_module._tail_beyond_found(sample, values[:2]) == pytest.approx(wanted, abs=1e-12)
+
+
+def test_a_bracket_of_the_tail_is_not_turned_round() -> None:
+    """Held-out values above the in-sample ones, which chance allows, leave the bracket at its upper end."""
+    sample = small_sample("kept")
+    fit = fit_singular_functions(joint(sample), 4, 0)
+    in_sample = brackets_module._SpectrumEstimate(fit.values, (_Influence(sample, fit, None),))
+    held_out = replace(in_sample, values=2 * in_sample.values)
+    found = brackets_module._tail_bracket(sample, 2, held_out, in_sample, in_sample.values**2)
+    assert found.lower == found.upper
+    lower = brackets_module._tail_bracket(sample, 2, replace(in_sample, values=fit.values / 2), in_sample, fit.values)
+    assert lower.lower == pytest.approx(float(((fit.values[2:] / 2) ** 4).sum()))
+    assert lower.lower < lower.upper
+
+
+def test_seeds_are_zero_by_default() -> None:
+    for function in (graph_intervals, region_sample):
+        assert inspect.signature(function).parameters["seed"].default == 0
