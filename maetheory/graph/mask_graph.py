@@ -19,7 +19,7 @@ from maetheory.graph.enumerate import enumerate_pairs
 from maetheory.graph.joint_law import check_joint, check_laws
 from maetheory.graph.labels import bayes_labels, check_labels, class_law, label_disagreement, pair_label_disagreement
 from maetheory.graph.node_contents import NodeContents
-from maetheory.masks import MaskLaw
+from maetheory.masks import PredictionLaw
 from maetheory.spectra import Spectrum, spectrum
 
 MAX_PAIR_ENTRIES = 50_000_000
@@ -92,14 +92,14 @@ class MaskGraph:
         check_labels(self.image_labels, self.image_views.shape[0], "image")
 
     @classmethod
-    def enumerate(cls, world: FiniteWorld, law: MaskLaw, positions: str = "kept") -> MaskGraph:
-        """Build the exact graph of a finite world under a mask law.
+    def enumerate(cls, world: FiniteWorld, law: PredictionLaw, positions: str = "kept") -> MaskGraph:
+        """Build the exact graph of a finite world under a mask law, or another law of what predicts what.
 
         Parameters
         ----------
         world : FiniteWorld
-        law : MaskLaw
-            A law over as many patches as the world has.
+        law : PredictionLaw
+            A law over as many patches as the world has: a `MaskLaw`, prefixes, tokens, pairs of augmentations, ….
         positions : {"kept", "dropped"}
             "kept": a view is (mask, values), as for a transformer with position embeddings. "dropped": it is the
             sequence of its values in patch order.
@@ -308,5 +308,7 @@ class MaskGraph:
 
 def _require_contents(contents: NodeContents | None, what: str) -> NodeContents:
     if contents is None:
-        raise InputError(f"{what} need a graph enumerated from a world, but this one came from a joint law")
+        raise InputError(
+            f"{what} need a graph enumerated from a world, but this one came from a joint law, or shows no patches"
+        )
     return contents

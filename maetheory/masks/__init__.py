@@ -4,9 +4,11 @@ A mask is a boolean row over the ``p`` patches of an image, **True = visible**, 
 at least one patch visible and hides at least one. On small grids a law lists its whole support with probabilities,
 and mask graphs are then exact.
 
-Read `grid` (images to patches and back), `law` (the abstract `MaskLaw`) and its final subclasses `uniform`,
-`bernoulli`, `block` and `listed`; `factory` makes a law from its name and mask ratio, and `views` numbers the distinct
-views that masks give of a set of images.
+Read `grid` (images to patches and back), `prediction` (the abstract `PredictionLaw`: a random view and target of each
+image), `law` (the abstract `MaskLaw`, its kind whose target is what a mask hides) and its final subclasses `uniform`,
+`bernoulli`, `block`, `listed` and `mixture`; `factory` makes a law from its name and mask ratio, and `views` numbers
+the distinct views that masks give of a set of images. The other prediction laws are `mask_pairs` (prefixes, context and
+target blocks), `corruption` (BERT's) and `transformed` (tokenizers, rotated bases, pairs of augmentations).
 
 >>> import numpy as np
 >>> from maetheory.masks import UniformMasks
@@ -18,19 +20,34 @@ views that masks give of a set of images.
 from maetheory.core.renames import renamed
 from maetheory.masks.bernoulli import BernoulliMasks
 from maetheory.masks.block import BlockMasks
+from maetheory.masks.corruption import BertCorruption
 from maetheory.masks.factory import make_mask_law
 from maetheory.masks.grid import patchify, unpatchify
 from maetheory.masks.law import MaskLaw, visible_count
 from maetheory.masks.listed import ListedMasks
+from maetheory.masks.mask_pairs import MaskPairs, PrefixMasks, context_and_target_blocks
+from maetheory.masks.mixture import MixtureOfRatios
+from maetheory.masks.prediction import Outcome, PredictionLaw
+from maetheory.masks.transformed import AugmentationPairs, RotatedLaw, TokenizedLaw
 from maetheory.masks.uniform import UniformMasks
 from maetheory.masks.views import view_identities
 
 __all__ = [
+    "AugmentationPairs",
     "BernoulliMasks",
+    "BertCorruption",
     "BlockMasks",
     "ListedMasks",
     "MaskLaw",
+    "MaskPairs",
+    "MixtureOfRatios",
+    "Outcome",
+    "PredictionLaw",
+    "PrefixMasks",
+    "RotatedLaw",
+    "TokenizedLaw",
     "UniformMasks",
+    "context_and_target_blocks",
     "make_mask_law",
     "patchify",
     "unpatchify",

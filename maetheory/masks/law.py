@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections.abc import Iterator
 
 import numpy as np
 
 from maetheory.core import InputError
+from maetheory.masks.prediction import Outcome, PredictionLaw, masked_symbols
 
 MAX_SUPPORT = 2_000_000
 
 
-class MaskLaw(ABC):
+class MaskLaw(PredictionLaw):
     """Probability distribution over masks of `n_patches` patches; True = visible.
 
-    Every mask has at least one visible and one hidden patch. Subclasses are final, frozen dataclasses:
-    `UniformMasks`, `BernoulliMasks`, `BlockMasks`, `ListedMasks`.
+    Every mask has at least one visible and one hidden patch. As a `PredictionLaw`, what a mask shows predicts what it
+    hides. Subclasses are final, frozen dataclasses: `UniformMasks`, `BernoulliMasks`, `BlockMasks`, `ListedMasks`,
+    `MixtureOfRatios`.
     """
 
-    n_patches: int
+    @property
+    def n_outcomes(self) -> int:
+        """Number of masks of positive probability."""
+        return int((self.support()[1] > 0).sum())
+
+    def outcomes(self, states: np.ndarray) -> Iterator[Outcome]:
+        """Yield what each mask shows and hides of the images."""
+        for mask, probability in zip(*self.support(), strict=True):
+            if probability > 0:
+                yield Outcome(float(probability), masked_symbols(states, mask), masked_symbols(states, ~mask))
 
     @abstractmethod
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:

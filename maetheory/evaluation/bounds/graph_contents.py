@@ -24,7 +24,8 @@ def view_and_target_contents(graph: MaskGraph) -> tuple[NodeContents, NodeConten
     views, targets = graph.view_contents, graph.target_contents
     if views is None or targets is None:
         raise InputError(
-            "a model can be shown the views of a graph enumerated from a world, but this one came from a joint law"
+            "a model can be shown the views of a graph enumerated from a world, but this one came from a joint law, or "
+            "shows no patches"
         )
     if views.masks is None or targets.masks is None:
         raise InputError('a masked autoencoder knows its mask, so positions must be "kept", but they were dropped')
