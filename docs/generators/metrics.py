@@ -16,6 +16,8 @@ from maetheory.metrics import CONVENTIONS, MOMENT_METRICS
 
 FROM_ROWS = ("uniformity", "coherence", "twonn")
 """Metrics that take rows; those of `MOMENT_METRICS` take rows or moments."""
+OTHERS = ("gaussianity", "token_class_similarity")
+"""Metrics that take more than features or return more than a number; their cards hold the definition alone."""
 LOGARITHMIC = ("condition_number",)
 DIMENSION, ROWS, DRAWS = 32, 500, 5
 FORMULAS = {
@@ -30,6 +32,10 @@ FORMULAS = {
     "mean_cosine": r"\frac{1}{N(N-1)} \sum_{i \ne j} \frac{z_i^\top z_j}{\|z_i\| \|z_j\|}",
     "umae_uniformity": r"\frac{1}{N(N-1)} \sum_{i \ne j} (z_i^\top z_j)^2",
     "uniformity": r"\ln \frac{2}{N(N-1)} \sum_{i < j} \exp\bigl(-2 \|z_i - z_j\|^2\bigr), \quad \|z_i\| = 1",
+    "gaussianity": (
+        r"n \int \bigl|\tfrac{1}{n} \textstyle\sum_j e^{i t x_j} - e^{-t^2/2}\bigr|^2 \, d\mathcal{N}(0, 1)(t)"
+    ),
+    "token_class_similarity": r"\|C - I\|_F^2 / r^2",
     "direction_std": r"\text{mean over columns of the standard deviation of } z_i / \|z_i\|",
 }
 
@@ -42,7 +48,9 @@ def metric_pages(folder: Path, _: Path) -> None:
     for name in names:
         _draw(name, cards / f"{name}.svg")
         (cards / f"{name}.rst").write_text(_card(name), encoding="utf-8")
-    listed = "\n".join(names)
+    for name in OTHERS:
+        (cards / f"{name}.rst").write_text("\n".join(_definition(name)), encoding="utf-8")
+    listed = "\n".join([*names, *OTHERS])
     (cards / "index.md").write_text(
         "# Metrics\n\nEach card gives the definition, the conventions with the libraries that use each, the direction "
         "and the range, and\nthree plots on features whose answer is known: what the metric sees, and how it depends "
@@ -51,11 +59,15 @@ def metric_pages(folder: Path, _: Path) -> None:
     )
 
 
+def _definition(name: str) -> list[str]:
+    """Return the lines that every card begins with: the name, the formula, and what the docstring says."""
+    formula = [".. math::", "", f"   {FORMULAS[name]}", ""] if name in FORMULAS else []
+    reference = [f".. autofunction:: maetheory.metrics.{name}", "   :no-index:", ""]
+    return [name, "=" * len(name), "", *formula, *reference]
+
+
 def _card(name: str) -> str:
-    parts = [name, "=" * len(name), ""]
-    if name in FORMULAS:
-        parts += [".. math::", "", f"   {FORMULAS[name]}", ""]
-    parts += [f".. autofunction:: maetheory.metrics.{name}", "   :no-index:", ""]
+    parts = _definition(name)
     parts += ["Conventions", "-----------", "", ".. list-table::", "   :header-rows: 1", ""]
     parts += ["   * - convention", "     - source", "     - centred", "     - spectrum"]
     for number, one in enumerate(CONVENTIONS[name]):

@@ -83,6 +83,29 @@ GLOSSARY = (
     Term("enclosure", "an interval that certainly holds the exact value", "verified bound", ("enclosure",)),
     Term("certificate", "an enclosure with the argument that proves it", in_text=("certificate",)),
     Term(
+        "code (of a patch)",
+        "one of the few values to which patches are quantised, so that views can be equal",
+        "token, codeword",
+    ),
+    Term(
+        "token graph, kernel graph",
+        "mask graphs of images whose views are equal where all codes agree; or alike by a Gaussian kernel",
+        in_text=("token graph", "token graphs", "kernel graph", "kernel graphs"),
+    ),
+    Term("reading", "one sentence that says what the numbers of an output mean", "summary"),
+    Term("slack, tightness", "distance of the two sides of a claim; 1 − distance over the larger side", "gap"),
+    Term(
+        "tight example, broken example", "a world in which both sides are equal; one in which only one assumption fails"
+    ),
+    Term(
+        "probe residual",
+        "share of the labels that the best linear function of the features leaves, ‖(I − P_F)Y‖²",
+        "least-squares error",
+        ("probe residual",),
+    ),
+    Term("water-filling", "the spectrum (c λᵢ − μ)₊ of given sum, largest where the eigenvalues are"),
+    Term("look", "one of the planned evaluations at which an experiment may stop", "interim analysis"),
+    Term(
         "world",
         "a finite set of images with probabilities and labels, on which everything is exact",
         "toy distribution",

@@ -59,7 +59,8 @@ def test_every_text_is_escaped(tmp_path: Path) -> None:
 def test_names_from_outside_are_shown_and_do_nothing(name: str, tmp_path: Path) -> None:
     """A run folder, a file, a key of a checkpoint or a class may have any name."""
     svg, _ = draw(tmp_path, "plot", label=name)
-    table = Table(pd.DataFrame({name: [name, "b"], "verdict": ["yes", "undecided"]}), name)
+    rows = np.array([[name, "yes"], ["b", "undecided"]], dtype=object)  # Arrow's strings refuse a lone surrogate
+    table = Table(pd.DataFrame(rows, columns=pd.Index([name, "verdict"], dtype=object), dtype=object), name)
     section = Section(name, f"{name}\n\n{name}", [Picture(svg, name, name)], [table], [name])
     text = written(
         write_page(tmp_path / "page.html", name, name, [section], {name: name}, reading=[Statement(name, name, [name])])
