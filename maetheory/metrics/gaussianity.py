@@ -22,7 +22,7 @@ class Gaussianity:
     Attributes
     ----------
     statistic : float
-        Mean over slices of n ∫ |φ_n(t) − exp(−t²/2)|² dN(0, 1)(t), φ_n the characteristic function of a slice; ≥ 0,
+        Mean over slices of ``n ∫ |φ_n(t) − exp(−t²/2)|² dN(0, 1)(t)``, φ_n the characteristic function of a slice; ≥ 0,
         and of order one for Gaussian features of any n.
     distance : float
         The statistic over n, which does not grow with the number of rows: in [0, 4], 0 for an isotropic Gaussian.
