@@ -361,3 +361,18 @@ def test_a_lost_spectrum_is_as_uncertain_as_the_metric_can_be() -> None:
     some = Moments(2).update(np.concatenate([np.zeros((4, 2)), [[1e-200, 0.0]]]))
     assert without_spectrum(some, 2.0, centred=False).error == 2.0
     assert without_spectrum(rows, 2.0, centred=False) == 0.0
+
+
+@pytest.mark.parametrize("delta", [1e-6, 1e-3, 1e-2])
+def test_the_error_of_the_corrected_ratio_is_that_of_its_function(delta: float) -> None:
+    """With n + 1 rows it is f(r) = ((n + 1) r − 2) / (n − r), which grows, of r ± e, plug-in: f(r + e) − f(r)."""
+    moments = moments_of(np.array([1.0, 0.1, 0.05]), delta)
+    plain, corrected = (metrics.participation_ratio(moments, convention=name) for name in ("plug-in", "corrected"))
+    n = 5  # of six rows
+
+    def function(ratio: float) -> float:
+        return ((n + 1) * ratio - 2) / (n - ratio)
+
+    assert corrected.value == pytest.approx(function(plain.value))
+    wanted = function(plain.value + plain.error) - corrected.value
+    assert corrected.error == pytest.approx(wanted, rel=1e-3, abs=1e-12)

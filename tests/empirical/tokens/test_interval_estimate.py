@@ -503,3 +503,9 @@ def test_a_bracket_of_the_tail_is_not_turned_round() -> None:
 def test_seeds_are_zero_by_default() -> None:
     for function in (graph_intervals, region_sample):
         assert inspect.signature(function).parameters["seed"].default == 0
+
+
+def test_a_gap_of_exactly_the_limit_is_decided() -> None:
+    assert Bracket(1.0, 1.25, 0.0, 0.0, 1.1, maximum=math.inf).interval("x", 100, 0.95).decided
+    wider = Bracket(1.0, np.nextafter(1.25, 2) + 1e-15, 0.0, 0.0, 1.1, maximum=math.inf)
+    assert not wider.interval("x", 100, 0.95).decided
