@@ -509,3 +509,8 @@ def test_a_gap_of_exactly_the_limit_is_decided() -> None:
     assert Bracket(1.0, 1.25, 0.0, 0.0, 1.1, maximum=math.inf).interval("x", 100, 0.95).decided
     wider = Bracket(1.0, np.nextafter(1.25, 2) + 1e-15, 0.0, 0.0, 1.1, maximum=math.inf)
     assert not wider.interval("x", 100, 0.95).decided
+
+
+def test_the_first_eigenvalue_is_one_without_an_interval() -> None:
+    first = graph_intervals(small_sample("kept"), 2).eigenvalues[0]
+    assert (first.low, first.value, first.high, first.decided) == (1.0, 1.0, 1.0, True)
