@@ -124,3 +124,14 @@ def test_means_outside_the_range_are_refused() -> None:
         upper_mean(np.zeros(3), 1.0)
     with pytest.raises(InputError, match="confidence"):
         population_bound(np.array([0, 1]), np.array([0, 1]), np.eye(2), confidence=1.0)
+
+
+def test_the_bound_of_phi_is_twice_that_of_half_the_score() -> None:
+    """Draws in [0, 2] are halved for the bound, and the bound doubled: no more, which would cover too."""
+    rng = np.random.default_rng(4)
+    labels = rng.integers(0, 3, 400)
+    scores = rng.dirichlet(np.ones(3), 400)
+    brier = ((np.eye(3)[labels] - scores) ** 2).sum(1)
+    found = population_bound(labels, labels, scores, confidence=0.9)
+    assert found.phi_bound == 2 * upper_mean(brier / 2, 0.05)
+    assert found.phi < found.phi_bound < 1.1 * found.phi + 0.1

@@ -514,3 +514,11 @@ def test_a_gap_of_exactly_the_limit_is_decided() -> None:
 def test_the_first_eigenvalue_is_one_without_an_interval() -> None:
     first = graph_intervals(small_sample("kept"), 2).eigenvalues[0]
     assert (first.low, first.value, first.high, first.decided) == (1.0, 1.0, 1.0, True)
+
+
+def test_the_value_of_a_label_error_lies_midway_between_the_two_estimates() -> None:
+    sample = small_sample("kept")
+    for nodes in (sample.views, sample.targets):
+        found = label_error_bracket(sample, nodes)
+        assert found.lower < found.upper
+        assert found.value == (found.lower + found.upper) / 2
