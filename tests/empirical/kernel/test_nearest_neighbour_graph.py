@@ -53,6 +53,12 @@ def test_nearest_are_those_of_sorting_all_distances(count: int, rows_in_a_tile: 
     assert squared_distances == pytest.approx(apart, rel=1e-12, abs=0)
 
 
+def test_a_row_larger_than_a_chunk_is_taken_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("maetheory.empirical.kernel.nearest_neighbours.CHUNK_BYTES", 1)
+    points = np.random.default_rng(1).normal(size=(9, 5))
+    assert nearest_neighbours(points, 3)[0].tolist() == _sorted(points, 3)
+
+
 def test_ties_go_to_itself_and_then_to_the_lower_index(monkeypatch) -> None:
     monkeypatch.setattr("maetheory.empirical.kernel.nearest_neighbours.CHUNK_BYTES", 16 * 81 * 10)
     grid = np.stack(np.meshgrid(np.arange(3.0), np.arange(3.0)), -1).reshape(-1, 2)
