@@ -145,13 +145,26 @@ def _details(survey: TheoremSurvey) -> str:
     theorem, smallest = survey.theorem, survey.smallest
     counts = ", ".join(f"{survey.counts[one]} {one.value}" for one in _VERDICT_ORDER if survey.counts[one])
     lines = [theorem.slug, f"  {theorem.statement}", f"  {theorem.reference}", f"  worlds: {counts}"]
+    lines += _vacuity_lines(survey)
     if smallest is not None:
-        lines.append(f"  smallest slack: {smallest.check.relative_slack:.2g}, {smallest.world}")
+        open_question = " (UNDECIDED)" if smallest.check.verdict is Verdict.UNDECIDED else ""
+        lines.append(f"  smallest slack: {smallest.check.relative_slack:.2g}{open_question}, {smallest.world}")
         lines.append(f"  tightness: {survey.tightness:.2f}")
     lines += [
         f"  needed: {name}; where only it fails, {one.measured}" for name, one in survey.failing_assumptions.items()
     ]
     return "\n".join(lines)
+
+
+def _vacuity_lines(survey: TheoremSurvey) -> list[str]:
+    """Return what is known without the claim and how far its right side stays from it, where that is one number."""
+    vacuous = [record.check for record in survey.checks if record.check.verdict is Verdict.VACUOUS]
+    trivial = {check.trivial for check in vacuous}
+    if len(trivial) != 1 or None in trivial:
+        return []
+    sides = [float(check.rhs) for check in vacuous]
+    reach = f"at least {min(sides):.3g}" if survey.theorem.direction == "<=" else f"at most {max(sides):.3g}"
+    return [f"  VACUOUS: the right side is {reach} there, and a bound of {trivial.pop():g} is known without the claim"]
 
 
 def _certificate_table(certified: Sequence[TheoremCertificates]) -> Table:
