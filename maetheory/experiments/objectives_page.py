@@ -186,9 +186,10 @@ def _separation_sentence(separation: Mapping[str, float]) -> str:
         return ""
     listed = ", ".join(f"{name} {value:.2f}" for name, value in known.items())
     best = max(known, key=lambda name: known[name])
+    answer = f"{best} separates them most" if known[best] > 0 else "all mix them"
     return (
-        f"Silhouette of the classes in the plane (1: apart; 0 or less: mixed): {listed}; here {best} separates them "
-        "most. One seed, and t-SNE keeps neighbours only: the linear probe decides."
+        f"Silhouette of the classes in the plane (1: apart; 0 or less: mixed): {listed}; here {answer}. "
+        "One seed, and t-SNE keeps neighbours only: the linear probe decides."
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from maetheory.figures.style import COLOURS
+from maetheory.figures.style import objective_colours
 
 
 def training_curves(logs: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]) -> pd.DataFrame:
@@ -35,8 +35,9 @@ def training_curves(logs: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]) -
 
 def draw_training_curves(ax: Axes, frame: pd.DataFrame) -> None:
     """Draw a thin line per seed and a thick line for the mean over seeds."""
+    colours = objective_colours(frame.objective)
     for objective, group in frame.groupby("objective", sort=False):
-        colour = COLOURS[str(objective)]
+        colour = colours[str(objective)]
         for _, run in group.groupby("seed"):
             ax.plot(run.epoch, run.effective_rank, color=colour, lw=0.6, alpha=0.6)
         mean = group.groupby("epoch").effective_rank.mean()

@@ -76,7 +76,8 @@ def plot(name: str, *data: Any, out: str | Path | None = None, **options: Any) -
         - ``"guarantee"``: the table of `maetheory.experiments.guarantee`.
         - ``"training_length"``: the table of `maetheory.reports.training_length_table`.
         - ``"score_against_accuracy"``: scores of mask laws, ledger and correlations.
-        - ``"image_mask_ratio"``: training and test images, and the side of a patch.
+        - ``"image_mask_ratio"``: training and test images, as `maetheory.data.load_images` returns
+          them, and the side of a patch in pixels.
         - ``"masked_images"``, ``"masked_pair"``: images, side of a patch, and a NumPy generator.
         - ``"feature_spectra"``, ``"effective_rank_by_layer"``, ``"effective_rank_by_sample_size"``: mapping from the
           name of a checkpoint to ``spectra``, ``table`` or ``growth`` of its `CollapseMeasurements`.

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from maetheory.data.paper import paper_numbers
-from maetheory.figures.style import COLOURS, FLOAT32_RESOLUTION
+from maetheory.figures.style import FLOAT32_RESOLUTION, objective_colours
 from maetheory.metrics import effective_rank
 
 OURS, PAPER = "ours", "paper"
@@ -79,12 +79,13 @@ def draw_log_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     """
     values = np.exp(frame.log_singular_value).groupby([frame.source, frame.objective, frame.seed])
     kept = frame.loc[[index for _, group in values for index in without_null_direction(group).index]].sort_index()
+    colours = objective_colours(frame.objective)
     for ax, source in zip(axes, (OURS, PAPER), strict=True):
         part = kept[kept.source == source]
         left_out = len(part) < (frame.source == source).sum()
         for objective, group in part.groupby("objective", sort=False):
             by_index = group.groupby("index").log_singular_value
-            colour = COLOURS[str(objective)]
+            colour = colours[str(objective)]
             ax.fill_between(by_index.mean().index, by_index.min(), by_index.max(), color=colour, alpha=0.2, lw=0)
             ax.plot(by_index.mean(), color=colour, label=str(objective), marker="o" if source == PAPER else "", ms=2.5)
         ax.set(
@@ -152,10 +153,11 @@ def with_normal_initialisation(frame: pd.DataFrame, ranks: Sequence[float]) -> p
 
 def draw_effective_ranks(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     """Draw Figure 1(c) on two axes of one scale: ours (bars: mean, points: seeds), the paper's as printed."""
+    colours = objective_colours(frame.objective)
     for ax, source in zip(axes, (OURS, PAPER), strict=True):
         part = frame[frame.source == source]
         means = part.groupby("objective", sort=False).effective_rank.mean()
-        ax.bar(range(len(means)), means, color=[COLOURS[str(name)] for name in means.index], width=0.6)
+        ax.bar(range(len(means)), means, color=[colours[str(name)] for name in means.index], width=0.6)
         if source == OURS:
             for position, name in enumerate(means.index):
                 seeds = part[part.objective == name].effective_rank

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ COLOURS = {
     "U-SimMIM": "#56b4e9",
 }
 COLOUR_CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_OTHER_COLOURS = ("#009e73", "#cc79a7", "#8c564b", "#17becf", "#bcbd22")  # of objectives that COLOURS does not name
 CLASS_COLOURS = COLOUR_CYCLE[:4]
 FLOAT32_RESOLUTION = 1e-6  # singular values below this, relative to the first, are rounding error of float32 features
 VERDICT_STYLES = {
@@ -47,6 +48,19 @@ _RC_PARAMS: dict[Any, Any] = {
     "svg.hashsalt": "maetheory",
     "svg.fonttype": "path",
 }
+
+
+def objective_colours(names: Iterable[str]) -> dict[str, str]:
+    """Return the colour of each objective: that of `COLOURS`, and others in turn for names of your own.
+
+    Examples
+    --------
+    >>> objective_colours(["MAE", "my model"])
+    {'MAE': '#d55e00', 'my model': '#009e73'}
+    """
+    distinct = [str(name) for name in dict.fromkeys(names)]
+    others = [name for name in distinct if name not in COLOURS]
+    return {name: COLOURS.get(name) or _OTHER_COLOURS[others.index(name) % len(_OTHER_COLOURS)] for name in distinct}
 
 
 @contextmanager

@@ -103,9 +103,9 @@ def trend_phrase(frame: pd.DataFrame, source: str, name: str) -> str:
     if above_least(0) and above_least(-1):
         return f"falls from {first} to {lowest} at ρ = {rho}, then rises to {last}"
     if above_least(-1):
-        return f"rises from {first} to {last}"
+        return f"rises from {first if least == 0 else f'{lowest} at ρ = {rho}'} to {last}"
     if above_least(0):
-        return f"falls from {first} to {last}"
+        return f"falls from {first} to {last if least == len(value) - 1 else f'{lowest} at ρ = {rho}'}"
     return f"is {_format_range(value)} and does not change beyond its errors"
 
 
@@ -165,7 +165,7 @@ def _distance_sentences(frame: pd.DataFrame, sources: Sequence[str]) -> list[str
     verdict = (
         f"Only these fall and then rise, as in the paper: {', '.join(as_in_paper)}."
         if as_in_paper
-        else "None falls and then rises, as in the paper."
+        else "None of them falls and then rises as the paper's does."
     )
     return [f"intra / inter, {'; '.join(changes)}.", verdict]
 

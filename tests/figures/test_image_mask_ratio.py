@@ -199,6 +199,13 @@ def test_the_table_and_the_summary_agree_with_the_numbers(frame):
     ):
         few = paper_rows().query("number == 'relative'").head(3).assign(value=values, low=values, high=values)
         assert trend_phrase(few, PAPER, "relative") == words
+    for values, words in (
+        ((3.05, 2.95, 4), "rises from 2.95 at ρ = 0.4 to 4.00"),  # the first is within its error of the least
+        ((4, 2.95, 3.05), "falls from 4.00 to 2.95 at ρ = 0.4"),
+    ):
+        low, high = np.subtract(values, 0.1), np.add(values, 0.1)
+        few = paper_rows().query("number == 'relative'").head(3).assign(value=values, low=low, high=high)
+        assert trend_phrase(few, PAPER, "relative") == words
 
 
 def test_patch_sizes_are_those_of_the_encoder_or_a_quarter_of_the_image(digits):

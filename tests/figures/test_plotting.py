@@ -57,6 +57,17 @@ def test_data_become_a_picture_in_one_call() -> None:
     assert not plt.get_fignums()
 
 
+def test_models_of_any_name_are_drawn() -> None:
+    rng = np.random.default_rng(0)
+    features = {name: [rng.normal(size=(60, 12))] for name in ("mine", "another", "MAE")}
+    for name in ("effective_rank", "log_singular_values"):
+        assert plot(name, features).axes[0].has_data()
+    bars = plot("effective_rank", features).axes[0].patches
+    assert len({bar.get_facecolor() for bar in bars}) == 3
+    logs = {"mine": [[{"epoch": epoch, "effective_rank": 3.0 + epoch} for epoch in range(3)]]}
+    assert plot("effective_rank_through_training", logs).axes[0].has_data()
+
+
 def test_collapse_tables_are_drawn_by_checkpoint() -> None:
     spectra = pd.DataFrame(
         {"readout": "cls", "layer": "last", "who": "checkpoint", "index": [1, 2, 3], "singular_value": [3.0, 2.0, 1.0]}
