@@ -27,7 +27,7 @@ def draw_closed_form_rank(ax: Axes, frame: pd.DataFrame) -> None:
         ax.plot(here["rank"], rows, ls="", marker="o", ms=4, color=colour, label=f"λ = {weight:g}")
     ax.plot([], [], ls="", marker="|", ms=7, mew=1.5, color="black", label="closed form")
     ax.set_yticks(range(len(changes)), changes)
-    ax.invert_yaxis()
+    ax.set_ylim(len(changes) - 0.5, -0.5)
     ax.set_xlim(left=0)
     ax.set_xlabel("effective rank of cls features")
     ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
