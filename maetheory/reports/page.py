@@ -210,7 +210,8 @@ def _picture_element(path: Path, description: str, prefix: str) -> Markup:
 
 def _table_view(number: int, table: Table, title: str, terms: TermLinks, linked: set[str]) -> dict[str, Any]:
     """Return headings and cells of a table with their kinds; the cells of one column name the rows."""
-    texts = table.frame.astype(object).map(cell_text).to_numpy().tolist()
+    # as objects of Python: Arrow's strings refuse names that are no UTF-8
+    texts = [[cell_text(value) for value in row] for row in table.frame.astype(object).to_numpy().tolist()]
     columns = list(zip(*texts, strict=True)) or [()] * table.frame.shape[1]
     numeric = ["number" if column and all(map(_NUMBER.match, column)) else "" for column in columns]
     key = _key_column(columns)
