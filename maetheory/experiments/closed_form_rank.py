@@ -53,7 +53,13 @@ CHANGES: Mapping[str, TrainConfig] = MappingProxyType(
         "as it is": TOY_CONFIG,
         "4 times the steps": replace(TOY_CONFIG, epochs=4 * TOY_CONFIG.epochs),
         "16 times the steps": replace(TOY_CONFIG, epochs=16 * TOY_CONFIG.epochs),
-        "batches of 512": replace(TOY_CONFIG, batch=512, base_lr=TOY_CONFIG.base_lr / 4, epochs=4 * TOY_CONFIG.epochs),
+        "batches of 512": replace(
+            TOY_CONFIG,
+            batch=512,
+            base_lr=TOY_CONFIG.base_lr / 4,
+            epochs=4 * TOY_CONFIG.epochs,
+            warmup_epochs=4 * TOY_CONFIG.warmup_epochs,
+        ),
         "a third of the learning rate": replace(TOY_CONFIG, base_lr=TOY_CONFIG.base_lr / 3),
         "no weight decay": replace(TOY_CONFIG, weight_decay=0.0),
         "normal initial weights": replace(TOY_CONFIG, initialisation="normal"),
@@ -62,7 +68,7 @@ CHANGES: Mapping[str, TrainConfig] = MappingProxyType(
         "decoder of width 64, 2 blocks": _with_decoder(TOY_CONFIG, 64, 2),
     }
 )
-"""Training recipe by the name of what is changed; batches of 512 take as many steps, at the same peak rate."""
+"""Training recipe by the name of what is changed; batches of 512 change neither steps, warm-up steps nor peak rate."""
 
 
 def closed_form_rank_rows(

@@ -262,6 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for space, encoder in encoder_spaces(_read_encoders(options.encoder)).items():
         for law in options.law or LAWS:
             if (options.dataset, space, law) in done:
+                print(f"{options.dataset}, {space}, {law}: in {table} already, whatever the options; not run again")
                 continue
             halves = image_halves(
                 options.dataset,

@@ -13,7 +13,7 @@ from maetheory.experiments.presentation import MeasuredExperiment, Presentation
 from maetheory.figures.descriptions import describe_training_length
 from maetheory.reports import Picture, Section, Statement, Table, write_page
 from maetheory.reports.claims import looks_sentence
-from maetheory.reports.training_length import GainSlope, gain_slopes, training_length_table
+from maetheory.reports.training_length import PERCENT_METRICS, GainSlope, gain_slopes, training_length_table
 
 _NAMES = {
     "linear_probe": "linear probing accuracy",
@@ -21,7 +21,6 @@ _NAMES = {
     "effective_rank": "effective rank",
     "reconstruction_loss": "reconstruction error",
 }
-_POINTS = ("linear_probe", "knn_probe")
 
 
 def present_training_lengths(measured: MeasuredExperiment) -> Presentation:
@@ -36,7 +35,7 @@ def present_training_lengths(measured: MeasuredExperiment) -> Presentation:
 
 def gain_slope_sentence(found: GainSlope) -> str:
     """Return what twice the training adds to the gain, its interval and the verdict."""
-    unit = " points" if found.metric in _POINTS else ""
+    unit = " points" if found.metric in PERCENT_METRICS else ""
     return (
         f"twice the epochs change the gain of U-MAE in {_NAMES[found.metric]} ({found.readout}) by "
         f"{found.slope:+.2g} ± {found.error:.2g}{unit} ({found.seeds} seed{'s' if found.seeds > 1 else ''}), "

@@ -117,12 +117,25 @@ def plot(name: str, *data: Any, out: str | Path | None = None, **options: Any) -
     spec = known[name]
     frame = _table(name, spec, data, options)
     with paper_style():
-        (rows, columns), size, layout = spec.arrange(frame)
-        figure = plt.figure(figsize=size, layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False, **layout) if rows else None
-        spec.draw(figure, axes, frame)
+        try:
+            figure = _draw(spec, frame)
+        except (KeyError, AttributeError) as error:
+            if not any(frame is one for one in data):  # then the mistake is ours
+                raise
+            raise InputError(
+                f"the table lacks what the figure {name} draws ({error}); it must be one that an earlier call or a "
+                "published CSV file gives"
+            ) from error
         if out is not None:
             save_figure(figure, frame, Path(out), name)
+    return figure
+
+
+def _draw(spec: DataFigure, frame: pd.DataFrame) -> Figure:
+    (rows, columns), size, layout = spec.arrange(frame)
+    figure = plt.figure(figsize=size, layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, **layout) if rows else None
+    spec.draw(figure, axes, frame)
     return figure
 
 

@@ -57,8 +57,7 @@ def enumerate_pairs(world: FiniteWorld, law: PredictionLaw, positions: str = "ke
         million pairs of state and random choice.
     """
     if world.n_patches != law.n_patches:
-        kind = "mask law" if isinstance(law, MaskLaw) else "prediction law"
-        raise InputError(f"the {kind} must cover the world's {world.n_patches} patches, but it covers {law.n_patches}")
+        raise InputError(f"the law must cover the world's {world.n_patches} patches, but it covers {law.n_patches}")
     return (
         _enumerate_masks(world, law, positions)
         if isinstance(law, MaskLaw)

@@ -14,9 +14,30 @@ from maetheory.masks.prediction import UNSEEN, Outcome, PredictionLaw, check_wei
 Augmentation = Callable[[np.ndarray], np.ndarray]
 
 
+class _TransformedLaw(PredictionLaw):
+    """Another law, `law`, on transformed images or with transformed views and targets."""
+
+    law: PredictionLaw
+
+    @property
+    def n_patches(self) -> int:  # type: ignore[override]  # read-only here; a dataclass field in other laws
+        """Number of patches of an image."""
+        return self.law.n_patches
+
+    @property
+    def n_outcomes(self) -> int:
+        """Number of random choices of the law."""
+        return self.law.n_outcomes
+
+    @property
+    def shows_patches(self) -> bool:
+        """False: symbols stand for tokens, coefficients or changed patches."""
+        return False
+
+
 @final
 @dataclass(frozen=True, eq=False)
-class TokenizedLaw(PredictionLaw):
+class TokenizedLaw(_TransformedLaw):
     """Another law after tokenizers: patches of one token cannot be told apart (Du, Wang and Wang 2024).
 
     Parameters
@@ -40,21 +61,6 @@ class TokenizedLaw(PredictionLaw):
             if tokens is not None and (not len(tokens) or min(tokens) < 0):
                 raise InputError("tokens must be integers from 0 on, one for each symbol")
 
-    @property
-    def n_patches(self) -> int:  # type: ignore[override]  # read-only here; a dataclass field in other laws
-        """Number of patches of an image."""
-        return self.law.n_patches
-
-    @property
-    def n_outcomes(self) -> int:
-        """Number of random choices of the law."""
-        return self.law.n_outcomes
-
-    @property
-    def shows_patches(self) -> bool:
-        """False: symbols stand for tokens, coefficients or changed patches."""
-        return False
-
     def outcomes(self, states: np.ndarray) -> Iterator[Outcome]:
         """Yield the outcomes of the law with tokens for symbols."""
         for probability, view, target in self.law.outcomes(states):
@@ -71,7 +77,7 @@ def _tokens(rows: np.ndarray, tokens: Sequence[int] | None) -> np.ndarray:
 
 @final
 @dataclass(frozen=True, eq=False)
-class RotatedLaw(PredictionLaw):
+class RotatedLaw(_TransformedLaw):
     """Another law on the coefficients of images in a basis, as PMAE hides principal components (Bizeul et al. 2025).
 
     Parameters
@@ -101,21 +107,6 @@ class RotatedLaw(PredictionLaw):
             raise InputError(
                 f"the basis must be {self.law.n_patches} orthogonal vectors of that length, as rows of a matrix"
             )
-
-    @property
-    def n_patches(self) -> int:  # type: ignore[override]  # read-only here; a dataclass field in other laws
-        """Number of patches of an image."""
-        return self.law.n_patches
-
-    @property
-    def n_outcomes(self) -> int:
-        """Number of random choices of the law."""
-        return self.law.n_outcomes
-
-    @property
-    def shows_patches(self) -> bool:
-        """False: symbols stand for tokens, coefficients or changed patches."""
-        return False
 
     def outcomes(self, states: np.ndarray) -> Iterator[Outcome]:
         """Yield the outcomes of the law on coefficients, whose symbols number their values."""

@@ -248,13 +248,3 @@ def initialize_weights(module: nn.Module) -> None:
     for name, parameter in module.named_parameters():
         if parameter.requires_grad and name.endswith(("cls_token", "mask_token", "pos_embed")):
             nn.init.normal_(parameter, std=0.02)
-
-
-def draw_normal_weights(module: nn.Module) -> None:
-    """Draw the weights of all linear maps again, from a normal distribution of standard deviation 0.02.
-
-    This is how Hugging Face and timm start a Vision Transformer; biases, tokens and positions are left as they are.
-    """
-    for child in module.modules():
-        if isinstance(child, nn.Linear | nn.Conv2d):
-            nn.init.normal_(child.weight, std=0.02)

@@ -20,7 +20,8 @@ MEASURES = (
     ("reconstruction_loss", "hidden pixels"),
 )
 LENGTH_COLUMNS = ("metric", "readout", "curve", "epochs", "value", "error", "seeds")
-_PERCENT = ("linear_probe", "knn_probe")
+PERCENT_METRICS = ("linear_probe", "knn_probe")
+"""Metrics that are shares of test images, told in percent."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def training_length_table(ledger: pd.DataFrame, baseline: str = "MAE", improved:
     """
     rows: list[dict[str, Any]] = []
     for metric, readout in MEASURES:
-        scale = 100 if metric in _PERCENT else 1
+        scale = 100 if metric in PERCENT_METRICS else 1
         part = ledger[(ledger.metric == metric) & (ledger.readout == readout)]
         part = part[part.objective.isin([baseline, improved])]
         for epochs, records in part.assign(cell=part.objective).groupby("epochs"):
@@ -138,7 +139,7 @@ def _gain_slope(metric: str, readout: str, sides: list[pd.DataFrame], lengths: n
         errors = [side.error.to_numpy(float).reshape(len(lengths), seeds).mean(axis=1) for side in sides]
         over_images = normal / 2 * float(np.sqrt(weights**2 @ (errors[0] ** 2 + errors[1] ** 2)))
     over_seeds = t_half_width(float(slopes.std(ddof=1)), seeds) if seeds > 1 else 0.0
-    scale = 100 if metric in _PERCENT else 1
+    scale = 100 if metric in PERCENT_METRICS else 1
     return GainSlope(
         metric, readout, scale * float(slopes.mean()), scale * float(np.hypot(over_images, over_seeds)), seeds
     )

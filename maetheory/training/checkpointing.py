@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from maetheory.checkpoints.device import device_name
+from maetheory.checkpoints.initialisations import HUGGING_FACE, apply_initialisation
 from maetheory.checkpoints.reading.safetensors_files import save_tensors
 from maetheory.core import InputError, provenance
 from maetheory.models import MAE, SimMIM
-from maetheory.models.vit import draw_normal_weights
 from maetheory.training.checkpoint_reading import (
     OPTIMIZER_STATE,
     WEIGHTS,
@@ -55,7 +55,7 @@ def build_model(config: TrainConfig) -> MAE | SimMIM:
         torch.manual_seed(config.seed)
         model = MAE(config.model) if config.objective == "mae" else SimMIM(config.model)
         if config.initialisation == "normal":
-            draw_normal_weights(model)
+            apply_initialisation(model, HUGGING_FACE)
         return model
 
 

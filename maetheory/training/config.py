@@ -33,7 +33,8 @@ class TrainConfig(LoopConfig):
     mask_ratio : float
     mask_law : "uniform", "bernoulli" or "block"
     initialisation : "xavier" or "normal"
-        How the weights of linear maps are drawn: Xavier-uniform, as MAE does, or normal of standard deviation 0.02.
+        How initial weights are drawn: Xavier-uniform, as MAE does, or normal of standard deviation 0.02, as Hugging
+        Face does.
     accumulate : int
         Micro-batches per step; with more than one, uniformity compares images inside a micro-batch only.
     """

@@ -12,8 +12,10 @@ import torch
 from html_pages import check_page
 from scipy import stats
 
+from maetheory.checkpoints.initialisations import HUGGING_FACE
 from maetheory.core import InputError
 from maetheory.core.packed_bits import pack_bits
+from maetheory.evaluation import random_init_model
 from maetheory.experiments import EXPERIMENTS, experiment
 from maetheory.experiments.reproduction import reproduce
 from maetheory.experiments.training_lengths_page import gain_slope_sentence
@@ -102,7 +104,9 @@ def test_normal_weights_are_drawn_where_asked() -> None:
     inputs, outputs = xavier.state_dict()[weight].shape[::-1]
     assert stds[0] == pytest.approx(np.sqrt(2 / (inputs + outputs)), rel=0.05)
     assert stds[1] == pytest.approx(0.02, rel=0.05)
-    assert torch.equal(xavier.encoder.cls_token, normal.encoder.cls_token)
+    again = random_init_model(xavier, initialisation=HUGGING_FACE, seed=recipe.seed)
+    assert again is not None
+    assert all(torch.equal(one, two) for one, two in zip(normal.parameters(), again.parameters(), strict=True))
     with pytest.raises(InputError, match="'xavier' or 'normal', but it is 'he'"):
         replace(recipe, initialisation="he")
     without = {key: value for key, value in recipe.to_dict().items() if key != "initialisation"}

@@ -57,6 +57,13 @@ def test_data_become_a_picture_in_one_call() -> None:
     assert not plt.get_fignums()
 
 
+@pytest.mark.parametrize("name", sorted(DATA_FIGURES))
+def test_a_table_of_another_figure_is_one_sentence(name: str) -> None:
+    with pytest.raises(InputError, match=rf"the table lacks what the figure {name} draws"):
+        plot(name, pd.DataFrame({"colour": ["red"]}))
+    assert not plt.get_fignums()
+
+
 def test_models_of_any_name_are_drawn() -> None:
     rng = np.random.default_rng(0)
     features = {name: [rng.normal(size=(60, 12))] for name in ("mine", "another", "MAE")}

@@ -245,7 +245,7 @@ def test_patches_are_shown_where_they_are_patches() -> None:
         (lambda: TokenizedLaw(PrefixMasks(4), view_tokens=(-1, 0)), "from 0 on"),
         (lambda: RotatedLaw(PrefixMasks(4), np.ones((4, 4)), np.arange(2)), "orthogonal"),
         (lambda: AugmentationPairs(4, ()), "at least one augmentation"),
-        (lambda: MaskGraph.enumerate(WORLD, PrefixMasks(5)), "prediction law must cover the world's 4 patches"),
+        (lambda: MaskGraph.enumerate(WORLD, PrefixMasks(5)), "the law must cover the world's 4 patches"),
         (lambda: MaskGraph.enumerate(WORLD, PrefixMasks(4), "lost"), "positions must be"),
         (lambda: MaskGraph.enumerate(WORLD, TokenizedLaw(PrefixMasks(4), (0,))), "there are 1 tokens"),
     ],
