@@ -45,7 +45,7 @@ def find_classifier_head(tensors: Mapping[str, Tensor], config: EncoderConfig, r
     layers.append((linear, values))
     if not all(_fits(module, own) for module, own in layers):
         return None
-    mean: bool = own_norm or config.norm == "pooled" or readout == "mean"
+    mean: bool = own_norm or not config.cls or config.norm == "pooled" or readout == "mean"
     head_readout: Literal["cls", "mean"] = "mean" if mean else "cls"
     if len(layers) == 1:
         return ClassifierHead(linear, values, len(weight), head_readout)

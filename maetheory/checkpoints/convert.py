@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from maetheory.checkpoints.load import load_checkpoint
-from maetheory.checkpoints.reading.files import WEIGHTS_FILE
+from maetheory.checkpoints.reading.files import WEIGHTS_SHA256, sha256
 from maetheory.checkpoints.reading.safetensors_files import save_tensors
 from maetheory.checkpoints.report import LoadReport
 from maetheory.checkpoints.timm_format import TimmModel, to_timm
@@ -61,10 +61,9 @@ def convert_checkpoint(
     source = {"format": "pt", "source_sha256": report.sha256, "source_code_base": report.dialect}
     try:
         with atomic_write(config) as temporary_config, atomic_write(out) as temporary:
-            temporary_config.write_text(
-                json.dumps({WEIGHTS_FILE: out.name} | _config_json(model, report), indent=2) + "\n", encoding="utf-8"
-            )
             save_tensors(model.tensors, temporary, source)
+            document = {WEIGHTS_SHA256: sha256([temporary])} | _config_json(model, report)
+            temporary_config.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise InputError(f"{out} cannot be written: {error.strerror or error}") from error
     return ConvertedCheckpoint(out, config, model, report)

@@ -56,11 +56,14 @@ def load_array_file(path: Path, splits: Collection[str], limit: int | None = Non
         outside [0, 1], or there are no images of these splits.
     """
     if path.suffix.lower() == ".npy":
-        with _damage_as_input_error(path):
+        with damage_as_input_error(f"{path} is no whole {path.suffix} file of plain arrays"):
             images, labels = map_npy(path), None
         split, _, _ = _choose_array_names(path, ["images"], splits)
     else:
-        with _damage_as_input_error(path), zipfile.ZipFile(path) as archive:
+        with (
+            damage_as_input_error(f"{path} is no whole {path.suffix} file of plain arrays"),
+            zipfile.ZipFile(path) as archive,
+        ):
             names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
             split, image_name, label_name = _choose_array_names(path, names, splits)
             images = read_npz_member(archive, image_name)
@@ -69,8 +72,8 @@ def load_array_file(path: Path, splits: Collection[str], limit: int | None = Non
 
 
 @contextmanager
-def _damage_as_input_error(path: Path) -> Iterator[None]:
-    """Turn errors inside a ``with`` block that reads a file into an InputError.
+def damage_as_input_error(sentence: str) -> Iterator[None]:
+    """Turn errors inside a ``with`` block that reads a file into an InputError that begins with a sentence.
 
     NumPy's reader of headers and `zipfile` raise errors of a dozen types on a damaged file.
     """
@@ -80,7 +83,7 @@ def _damage_as_input_error(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         reason = str(error) or type(error).__name__
-        raise InputError(f"{path} is no whole {path.suffix} file of plain arrays ({reason})") from error
+        raise InputError(f"{sentence} ({reason})") from error
 
 
 def _choose_array_names(path: Path, names: list[str], splits: Collection[str]) -> tuple[str, str, str | None]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from maetheory.checkpoints import Encoder, EncoderConfig, load_checkpoint
 from maetheory.checkpoints.convert import convert_checkpoint
@@ -170,17 +171,18 @@ def _disk_full(*_: Any, **__: Any) -> None:
     raise OSError(28, "No space left on device")
 
 
-def test_the_config_of_a_converted_file_is_not_believed_of_another(tmp_path: Path) -> None:
-    """config.json names the file it describes; beside another one it is left out, and a note says so."""
-    _, source = saved(replace(PLAIN, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)), tmp_path)
+def test_the_config_of_converted_weights_is_not_believed_of_others(tmp_path: Path) -> None:
+    """config.json holds the hash of its weights: it follows them under another name, and says nothing of other ones."""
+    _, source = saved(PLAIN, tmp_path)
     out = tmp_path / "out" / "vit.safetensors"
     convert_checkpoint(source, out, heads=3, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6), eps=1e-5)
-    other = out.with_name("other.safetensors")
-    other.write_bytes(out.read_bytes())
-    described, report = load_checkpoint(out)
-    assert described.config.mean == (0.1, 0.2, 0.3)
-    assert described.config.eps == 1e-5
-    assert not any("not used" in note for note in report.notes)
-    alone, report = load_checkpoint(other, heads=3)
-    assert alone.config.mean != (0.1, 0.2, 0.3)
-    assert "config.json beside it describes vit.safetensors, so it was not used" in report.notes
+    renamed = out.with_name("model.safetensors")
+    renamed.write_bytes(out.read_bytes())
+    for path in (out, renamed):
+        described, report = load_checkpoint(path)
+        assert (described.config.mean, described.config.eps) == ((0.1, 0.2, 0.3), 1e-5)
+        assert not any("not used" in note for note in report.notes)
+    save_file({name: value + 1 for name, value in load_file(out).items()}, out)
+    other, report = load_checkpoint(out, heads=3)
+    assert other.config.mean != (0.1, 0.2, 0.3)
+    assert "config.json beside it describes other weights, so it was not used" in report.notes

@@ -146,7 +146,7 @@ FILES: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "few arrays": (
         "a.npz",
         lambda path: np.savez(path, cls=np.zeros(3)),
-        "NumPy arrays whose names are not those of weights",
+        "NumPy arrays that are not the weights of a network",
     ),
     "TorchScript": (
         "a.pt",

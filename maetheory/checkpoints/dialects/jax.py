@@ -7,7 +7,7 @@ that the number of heads is known. Code that scans over the blocks stores each p
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import Tensor
@@ -37,6 +37,7 @@ RENAME = (
     (BLOCK + r"MlpBlock_[03]\.Dense_1\." + KIND, r"blocks.\1.mlp.fc2.\2"),
     (r"Transformer\.encoder_norm\." + KIND, r"norm.\1"),
     (r"pre_logits\." + KIND, r"head.pre_logits.\1"),
+    (r"MAPHead_0\.(.*)", r"head.pool.\1"),
     (r"head\." + KIND, r"head.\1"),
 )
 
@@ -50,6 +51,8 @@ def _to_canonical(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
             converted[name] = value
             continue
         converted[f"{stem}.{KINDS[kind]}"] = _to_layout_of_torch(stem, value) if kind == "kernel" else value.flatten()
+    if any(name.startswith("head.pool.") for name in converted):  # the linear map reads the pool, no token
+        converted = {re.sub(r"^head\.(weight|bias)$", r"head.last.\1", name): one for name, one in converted.items()}
     return rename_mlp_head(fuse_qkv(converted))
 
 
@@ -82,14 +85,23 @@ def _to_layout_of_torch(stem: str, kernel: Tensor) -> Tensor:
 
 def _config_values(contents: CheckpointContents, tensors: Tensors) -> dict[str, ConfigValue]:
     """Return the heads, an axis of the queries of the tower that has the patch embedding."""
-    tree: Any = contents.tree
-    towers = [name.removesuffix(PATCHES) for name in tree if str(name).endswith(PATCHES)]
+    arrays = dict(_named_tensors(contents.tree))
+    towers = [name.removesuffix(PATCHES) for name in arrays if name.endswith(PATCHES)]
     pattern = "|".join(map(re.escape, towers))
     query = re.compile(rf"(?:{pattern})Transformer\.encoderblock(?:_\d+)?\..*\.query\.kernel")
-    heads = {value.shape[-2] for name, value in tree.items() if query.fullmatch(name) and value.ndim >= 3}
+    heads = {value.shape[-2] for name, value in arrays.items() if query.fullmatch(name) and value.ndim >= 3}
     if len(heads) != 1:
         return {}
     return {"heads": ConfigValue(int(heads.pop()), "an axis of the queries", "inferred from shapes")}
+
+
+def _named_tensors(tree: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors of nested dicts under their dotted names."""
+    for name, value in tree.items() if isinstance(tree, Mapping) else ():
+        if isinstance(value, Tensor):
+            yield f"{path}{name}", value
+        else:
+            yield from _named_tensors(value, f"{path}{name}.")
 
 
 def _notes(contents: CheckpointContents, tensors: Tensors) -> tuple[str, ...]:
@@ -107,7 +119,7 @@ JAX_DIALECTS: tuple[Dialect, ...] = (
         required=(r"embedding\.kernel", BLOCK + r"LayerNorm_0\.scale", ATTENTION + r"query\.kernel"),
         forbidden=(r"conv_root\..*",),
         rename=RENAME,
-        unused=((r"MAPHead_0\..*", "the attention pool"), (r"[tb]", "the scale of a contrastive loss")),
+        unused=((r"[tb]", "the scale of a contrastive loss"),),
         convert=_to_canonical,
         config_values=_config_values,
         notes=_notes,

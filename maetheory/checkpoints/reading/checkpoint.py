@@ -80,13 +80,17 @@ def _read_folder(folder: Path, max_bytes: int | None) -> CheckpointContents:
 def _read_file(path: Path, max_bytes: int | None) -> CheckpointContents:
     """Read one weights file, or the shards that an index file lists."""
     check_regular_file(path)
-    sidecars, notes = read_sidecars(path)
-    if path.name.endswith(".index.json"):
-        return replace(_read_shards(path, max_bytes, sidecars), notes=notes)
+    contents = (
+        _read_shards(path, max_bytes) if path.name.endswith(".index.json") else _read_single_file(path, max_bytes)
+    )
+    sidecars, notes = read_sidecars(path.parent, contents.sha256)
+    return replace(contents, sidecars={**sidecars, **contents.sidecars}, notes=notes)
+
+
+def _read_single_file(path: Path, max_bytes: int | None) -> CheckpointContents:
     found = _read_weights(path, max_bytes)
     check_tensor_names(found.tree)
-    if found.container == "safetensors" and (metadata := read_safetensors_metadata(path)):
-        sidecars[METADATA_SIDECAR] = metadata
+    metadata = read_safetensors_metadata(path) if found.container == "safetensors" else {}
     return CheckpointContents(
         path,
         found.container,
@@ -95,12 +99,11 @@ def _read_file(path: Path, max_bytes: int | None) -> CheckpointContents:
         with_tensors_of_arrays(found.tree),
         found.module_attributes,
         found.module_classes,
-        sidecars,
-        notes=notes,
+        {METADATA_SIDECAR: metadata} if metadata else {},
     )
 
 
-def _read_shards(index: Path, max_bytes: int | None, sidecars: dict[str, Any]) -> CheckpointContents:
+def _read_shards(index: Path, max_bytes: int | None) -> CheckpointContents:
     """Read every shard of an index and merge their tensors into one dict."""
     tree: dict[str, Any] = {}
     names: set[str] = set()
@@ -116,7 +119,7 @@ def _read_shards(index: Path, max_bytes: int | None, sidecars: dict[str, Any]) -
         names |= set(found.globals)
     container = "safetensors shards" if found.container == "safetensors" else "torch shards"
     files = [index.parent / name for name in listed]
-    return CheckpointContents(index, container, sha256(files), tuple(sorted(names)), tree, sidecars=sidecars)
+    return CheckpointContents(index, container, sha256(files), tuple(sorted(names)), tree)
 
 
 def _read_weights(path: Path, max_bytes: int | None) -> FileContents:

@@ -18,8 +18,8 @@ from maetheory.core.files import open_regular_file
 MAX_JSON_BYTES = 16 * 2**20
 MAX_JSON_DIGITS = 19  # those of 64 bits
 MAX_ARGUMENT_DIGITS = 38  # those of 128 bits, as random seeds have
-WEIGHTS_FILE = "weights_file"
-"""Key of config.json under which `convert_checkpoint` names the file that it describes."""
+WEIGHTS_SHA256 = "weights_sha256"
+"""Key of config.json under which `convert_checkpoint` writes the hash of the weights that it describes."""
 SIDECAR_NAMES = ("config.json", "preprocessor_config.json", "args.json", "adapter_config.json")
 LFS_POINTER = b"version https://git-lfs"
 MARKUP_PREFIXES = (b"<!doctype", b"<html", b"<?xml")
@@ -87,11 +87,11 @@ def sha256(paths: Sequence[Path]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def read_sidecars(weights: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the parsed JSON files that describe a file of weights and lie beside it, by file name, and notes on them.
+def read_sidecars(folder: Path, weights_sha256: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the parsed JSON files of a folder that describe its weights, by file name, and notes on them.
 
-    A config.json that `convert_checkpoint` wrote names the file that it describes; beside any other it is left out,
-    which a note says.
+    A config.json that `convert_checkpoint` wrote holds the SHA-256 of the weights that it describes; beside others it
+    is left out, which a note says.
 
     Raises
     ------
@@ -99,21 +99,17 @@ def read_sidecars(weights: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         If one of them is damaged.
     """
     digits = {"args.json": MAX_ARGUMENT_DIGITS}
-    folder = weights.parent
     present = (name for name in SIDECAR_NAMES if (folder / name).is_file())
     found = {name: read_json(folder / name, max_digits=digits.get(name, MAX_JSON_DIGITS)) for name in present}
-    others = {name: _described_file(record) for name, record in found.items()}
-    left_out = {name: file for name, file in others.items() if file not in (None, weights.name)}
-    notes = tuple(
-        f"{name} beside it describes {printable(file)}, so it was not used" for name, file in left_out.items()
-    )
+    left_out = [name for name, record in found.items() if _weights_described_by(record) not in (None, weights_sha256)]
+    notes = tuple(f"{name} beside it describes other weights, so it was not used" for name in left_out)
     return {name: record for name, record in found.items() if name not in left_out}, notes
 
 
-def _described_file(record: Any) -> str | None:
-    """Return the file that a JSON file says it describes, None if it names none."""
-    file = record.get(WEIGHTS_FILE) if isinstance(record, dict) else None
-    return file if isinstance(file, str) else None
+def _weights_described_by(record: Any) -> str | None:
+    """Return the SHA-256 of the weights that a JSON file says it describes, None if it says none."""
+    found = record.get(WEIGHTS_SHA256) if isinstance(record, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def read_json(path: Path, *, max_digits: int = MAX_JSON_DIGITS) -> Any:

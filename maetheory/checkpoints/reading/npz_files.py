@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,28 +11,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maetheory.checkpoints.reading.numpy_arrays import MIN_ARRAYS
+from maetheory.checkpoints.reading.numpy_arrays import MIN_ARRAYS, are_weights
 from maetheory.checkpoints.reading.read_budget import ReadBudget
 from maetheory.checkpoints.reading.tensor_names import check_listed_names, check_zip_directory
 from maetheory.core import InputError, printable
-from maetheory.data.npy_headers import read_npy_header
+from maetheory.data.array_files import damage_as_input_error, read_npz_header
 
 SUFFIX = ".npy"
-ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 BFLOAT16 = np.dtype("V2")  # NumPy has no such type, and stores two bytes without a meaning
 
 
-def are_names_of_weights(names: Sequence[str]) -> bool:
-    """Return whether arrays are named as the parameters of a network: many of them, most with a path.
+def npz_holds_weights(archive: zipfile.ZipFile) -> bool:
+    """Return whether an archive holds nothing but arrays, and they are those of a network."""
+    names = npz_names(archive.namelist())
+    return len(names) >= MIN_ARRAYS and are_weights({name: _number_of_axes(archive, name) for name in names})
 
-    Examples
-    --------
-    >>> are_names_of_weights([f"Transformer/encoderblock_{i}/LayerNorm_0/scale" for i in range(12)])
-    True
-    >>> are_names_of_weights(["features", "labels"])
-    False
-    """
-    return len(names) >= MIN_ARRAYS and 2 * sum("/" in name or "." in name for name in names) > len(names)
+
+def _number_of_axes(archive: zipfile.ZipFile, name: str) -> int:
+    """Return the number of axes of an array, −1 if it is damaged; whoever reads it says what is wrong with it."""
+    try:
+        return len(read_npz_header(archive, name).shape)
+    except Exception:  # of a dozen types
+        return -1
 
 
 def npz_names(members: Sequence[str]) -> list[str]:
@@ -63,17 +62,10 @@ def read_npz_weights(path: Path, max_bytes: int) -> dict[str, Tensor]:
     """
     check_zip_directory(path)
     budget = ReadBudget(max_bytes)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            infos = archive.infolist()
-            check_listed_names({info.filename: info for info in infos})
-            if any(info.compress_type not in ZIP_METHODS or info.flag_bits & 1 for info in infos):
-                raise InputError("it is a .npz file that is encrypted or packed in an unusual way")
-            arrays = [(info.filename.removesuffix(SUFFIX), _read_array(archive, info, budget)) for info in infos]
-    except (ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"it is no whole .npz file of plain numbers ({error})") from error
+    with damage_as_input_error("it is no whole .npz file of plain numbers"), zipfile.ZipFile(path) as archive:
+        infos = archive.infolist()
+        check_listed_names({info.filename: info for info in infos})
+        arrays = [(info.filename.removesuffix(SUFFIX), _read_array(archive, info, budget)) for info in infos]
     tensors = {name.replace("/", "."): tensor for name, tensor in arrays if tensor is not None}
     if len(tensors) < sum(tensor is not None for _, tensor in arrays):
         raise InputError("two names of this .npz file become one where slashes become dots")
@@ -82,8 +74,7 @@ def read_npz_weights(path: Path, max_bytes: int) -> dict[str, Tensor]:
 
 def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: ReadBudget) -> Tensor | None:
     """Return one array as a tensor, after its size is checked; None for one of texts."""
-    with archive.open(info) as member:
-        header = read_npy_header(member)
+    header = read_npz_header(archive, info.filename.removesuffix(SUFFIX))
     budget.spend_bytes(header.nbytes)
     if header.dtype.kind in "US":
         return None

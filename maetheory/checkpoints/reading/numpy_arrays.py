@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,25 @@ def numpy_array(dtype: Any, shape: Any, data: Any, fortran: Any) -> np.ndarray:
     return np.frombuffer(data, numbers).reshape(shape, order="F" if fortran in (True, 1, "F") else "C").copy()
 
 
+def are_weights(axes: Mapping[Any, int]) -> bool:
+    """Return whether arrays are the parameters of a network: many, of several numbers of axes, most with a path.
+
+    Parameters
+    ----------
+    axes : mapping
+        Name of each array -> its number of axes.
+
+    Examples
+    --------
+    >>> are_weights({f"block_{i}/{kind}": axes for i in range(12) for kind, axes in (("scale", 1), ("kernel", 2))})
+    True
+    >>> are_weights({f"blocks.{i}": 2 for i in range(12)})  # features of twelve layers
+    False
+    """
+    paths = sum(isinstance(name, str) and ("." in name or "/" in name) for name in axes)
+    return len(axes) >= MIN_ARRAYS and 2 * paths > len(axes) and len(set(axes.values())) > 1
+
+
 def with_tensors_of_arrays(tree: Any) -> Any:
     """Return a tree in which the arrays of state dicts are tensors, as in detectron2's ``.pkl`` files.
 
@@ -75,8 +95,7 @@ def with_tensors_of_arrays(tree: Any) -> Any:
     arrays = {
         name: value for name, value in tree.items() if isinstance(value, np.ndarray) and value.dtype.kind in "fiu"
     }
-    dotted = sum(isinstance(name, str) and "." in name for name in arrays)
-    if len(arrays) >= MIN_ARRAYS and 2 * dotted > len(arrays) and len({value.ndim for value in arrays.values()}) > 1:
+    if are_weights({name: value.ndim for name, value in arrays.items()}):
         native = {name: value.astype(value.dtype.newbyteorder("="), copy=False) for name, value in arrays.items()}
         return {**tree, **{name: torch.from_numpy(value) for name, value in native.items()}}
     return {name: with_tensors_of_arrays(value) for name, value in tree.items()}

@@ -74,10 +74,11 @@ def describe_other_archive(members: Iterable[str]) -> str:
     """
     names = list(members)
     if names and all(name.endswith(".npy") for name in names):
-        return "of NumPy arrays whose names are not those of weights"
+        return "of NumPy arrays that are not the weights of a network"
     if any(name.endswith(("archive_format", "serialized_exported_program.json")) for name in names):
         return f"but of torch.export: {EXPORT_REMEDY}"
-    if weights := next((name for name in names if name.endswith(WEIGHT_SUFFIXES)), None):
+    packed = (name for name in names if name.endswith(WEIGHT_SUFFIXES) and not name.endswith("data.pkl"))
+    if weights := next(packed, None):
         return f"of other files: unpack it, and pass {printable(weights, 200)}"
     if any(name.endswith(".weights.h5") for name in names):
         return f"of Keras: {KERAS_REMEDY}"

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from maetheory.checkpoints.reading.npz_files import are_names_of_weights, npz_names, read_npz_weights
+from maetheory.checkpoints.reading.npz_files import npz_holds_weights, read_npz_weights
 from maetheory.checkpoints.reading.other_files import describe_other_archive
 from maetheory.checkpoints.reading.pickle_parser import parse_pickle
 from maetheory.checkpoints.reading.pickle_values import ParsedPickle
@@ -45,7 +45,7 @@ def read_torch_zip(path: Path, max_bytes: int) -> FileContents:
         raise InputError("it begins as a torch file and its end is missing or damaged; the download was cut short")
     check_zip_directory(path)
     with zipfile.ZipFile(path) as archive:
-        if are_names_of_weights(npz_names(archive.namelist())):
+        if npz_holds_weights(archive):
             return FileContents("NumPy archive", (), read_npz_weights(path, max_bytes), {}, {})
         members = _zip_members(archive, max_bytes)
         roots = [name[: -len("data.pkl")] for name in members if name.endswith("/data.pkl") and name.count("/") == 1]

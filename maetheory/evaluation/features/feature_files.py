@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ from numpy.typing import NDArray
 
 from maetheory.checkpoints.reading import CheckpointContents, read_checkpoint
 from maetheory.checkpoints.reading.files import check_regular_file, sha256
-from maetheory.checkpoints.reading.npz_files import are_names_of_weights, npz_names
+from maetheory.checkpoints.reading.npz_files import npz_holds_weights
 from maetheory.core import InputError, printable
 from maetheory.core.memory import check_memory
-from maetheory.data.array_files import MAX_ARRAY_BYTES, read_npz_header, read_npz_member
+from maetheory.data.array_files import MAX_ARRAY_BYTES, damage_as_input_error, read_npz_header, read_npz_member
 from maetheory.data.npy_headers import map_npy
 from maetheory.evaluation.features.feature_array_selection import arrays_of_tree, choose_array
 from maetheory.evaluation.features.feature_sets import GivenFeatures
@@ -128,8 +127,8 @@ def _holds_arrays_of_weights(path: Path) -> bool:
     """Return whether the names in a .npz file are those of weights."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return are_names_of_weights(npz_names(archive.namelist()))
-    except (OSError, ValueError, zipfile.BadZipFile):
+            return npz_holds_weights(archive)
+    except Exception:  # of a dozen types on a damaged archive
         return False  # `_read_npz` says what is wrong with it
 
 
@@ -142,7 +141,7 @@ def _names_parameters(path: Path) -> bool:
             with zipfile.ZipFile(path) as archive:
                 pickles = (info for info in archive.infolist() if info.filename.endswith("data.pkl"))
                 head = b"".join(archive.open(info).read(_MAX_NAME_BYTES) for info in itertools.islice(pickles, 1))
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError):
+    except Exception:  # of a dozen types on a damaged archive
         return False  # `read_checkpoint` says what is wrong with it
     return _PARAMETER.search(head) is not None
 
@@ -217,23 +216,17 @@ def _read_npy(path: Path) -> NDArray[Any]:
 
 
 def _read_npz(path: Path, array: str | None) -> tuple[NDArray[Any], str]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-            if not names:
-                raise InputError(f"{path} is a .npz file without arrays")
-            if array is None and are_names_of_weights(names):
-                raise InputError(
-                    f"{path} holds the weights of a network (such as {printable(names[0])}), and no features"
-                )
-            if array is None and len(names) == 1:
-                array = names[0]
-            if array in names:
-                return read_npz_member(archive, array), array
-            headers = {name: read_npz_header(archive, name) for name in names}
-            chosen = choose_array(path, headers, array)
-            return read_npz_member(archive, chosen), chosen
-    except InputError:
-        raise
-    except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise InputError(f"{path} is no whole .npz file of plain numbers ({error})") from error
+    whole = damage_as_input_error(f"{path} is no whole .npz file of plain numbers")
+    with whole, zipfile.ZipFile(path) as archive:
+        names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+        if not names:
+            raise InputError(f"{path} is a .npz file without arrays")
+        if array is None and npz_holds_weights(archive):
+            raise InputError(f"{path} holds the weights of a network (such as {printable(names[0])}), and no features")
+        if array is None and len(names) == 1:
+            array = names[0]
+        if array in names:
+            return read_npz_member(archive, array), array
+        headers = {name: read_npz_header(archive, name) for name in names}
+        chosen = choose_array(path, headers, array)
+        return read_npz_member(archive, chosen), chosen

@@ -21,6 +21,7 @@ pytest.importorskip("timm", reason="needs timm: pip install maetheory[timm]")
 from parity import IMAGES, SIX, close, loaded, peer, same_states, standardized
 
 DEPTH, WIDTH = 3, 48
+MIXER = (("kernel", (4, 4)), ("bias", 4))
 JAX = "google-research/vision_transformer"
 NORMS = (("norm1", "LayerNorm_0"), ("norm2", "LayerNorm_2"))
 TANH = {"act_layer": lambda: nn.GELU(approximate="tanh"), "norm_layer": SIX}
@@ -126,7 +127,8 @@ def test_big_vision_beside_a_text_tower(shape: Callable[[Any], Any], number: Any
     encoder, report = load_checkpoint(tmp_path / "siglip.npz")
     same_states(encoder, model, INCEPTION_MEAN_STD)
     assert (report.weights, report.config.heads, report.config.position_prefix) == ("params.img", 6, 0)
-    assert report.left["the attention pool"] == 1
+    assert report.head is None
+    assert report.left["a head that reads no single token of the encoder"] == 1
 
 
 def test_a_head_behind_another_layer_is_not_read_as_a_classifier_of_cls(tmp_path: Path) -> None:
@@ -136,6 +138,22 @@ def test_a_head_behind_another_layer_is_not_read_as_a_classifier_of_cls(tmp_path
     encoder, report = load_checkpoint(tmp_path / "a.npz")
     same_states(encoder, model, INCEPTION_MEAN_STD)
     assert report.head is None
+
+
+@pytest.mark.parametrize("pool", ["of attention", "by the mean"])
+def test_what_the_head_reads_where_there_is_no_cls_token(pool: str, tmp_path: Path) -> None:
+    """A pool by attention is not computed here, so that its classifier is set aside; the mean of the patches is."""
+    arrays = big_vision(jax_arrays(peer(num_heads=6, no_embed_class=True, **TANH), 6))
+    del arrays["cls"]
+    if pool == "of attention":
+        arrays |= {"MAPHead_0/probe": np.zeros((1, 1, WIDTH), np.float32)}
+    np.savez(tmp_path / "a.npz", **arrays)
+    encoder, report = load_checkpoint(tmp_path / "a.npz")
+    if pool == "of attention":
+        assert report.head is None
+        return
+    assert encoder.head is not None
+    assert encoder.head_readout == "mean"
 
 
 def refused(path: Path, arrays: dict[str, Any], words: str) -> None:
@@ -154,9 +172,10 @@ def test_what_is_no_such_encoder_is_refused(tmp_path: Path) -> None:
     refused(path, {**arrays, "embedding.kernel": np.zeros(3)}, "two names of this .npz file become one")
     refused(path, {**arrays, "head/bias": np.array([{}], dtype=object)}, "no whole .npz file .* Python objects")
     refused(path, {**arrays, "head/bias": np.zeros(3, complex)}, "head/bias.npy holds complex128, which is not read")
-    mixer = {f"MixerBlock_{i}/token_mixing/Dense_0/kernel": np.zeros((4, 4)) for i in range(12)}
+    mixing = "token_mixing/Dense_0"
+    mixer = {f"MixerBlock_{i}/{mixing}/{name}": np.zeros(shape) for i in range(12) for name, shape in MIXER}
     refused(path, mixer, "no Vision Transformer of a known dialect")
-    refused(path, {"cls": np.zeros(3)}, "NumPy arrays whose names are not those of weights")
+    refused(path, {"cls": np.zeros(3)}, "NumPy arrays that are not the weights of a network")
     np.savez_compressed(path, **{**arrays, "head/bias": np.zeros(1 << 25, np.int8)})
     with pytest.raises(InputError, match=r"more than the .* bytes that its size allows"):
         load_checkpoint(path)

@@ -166,7 +166,11 @@ def damaged(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:5000])
 
 
-JAX_WEIGHTS = {f"Transformer/encoderblock_{i}/LayerNorm_0/scale": Z for i in range(12)}
+JAX_WEIGHTS = {
+    f"Transformer/encoderblock_{i}/{name}": value
+    for i in range(12)
+    for name, value in (("MlpBlock_0/Dense_0/kernel", Z), ("LayerNorm_0/scale", Z[0]))
+}
 BAD: list[tuple[str, Callable[[Path], Any], str]] = [
     ("cut.npy", damaged, "no whole .npy file"),
     ("objects.npy", lambda path: np.save(path, np.array([{1: 2}], object)), "no whole .npy file of plain numbers"),
@@ -259,5 +263,20 @@ def test_an_archive_of_weights_is_a_checkpoint_unless_an_array_is_named(tmp_path
     np.savez(tmp_path / "a.npz", **JAX_WEIGHTS)
     assert not is_feature_file(tmp_path / "a.npz")
     assert is_feature_file(tmp_path / "a.npz", next(iter(JAX_WEIGHTS)))
-    np.savez(tmp_path / "b.npz", **{f"features_{i}": Z for i in range(12)})
-    assert is_feature_file(tmp_path / "b.npz")
+    for name in ("features_{}", "blocks.{}", "images/{:04d}.jpg"):  # of many layers or images, all of one kind
+        np.savez(tmp_path / "b.npz", **{name.format(i): Z for i in range(12)})
+        assert is_feature_file(tmp_path / "b.npz")
+        assert read_feature_file(tmp_path / "b.npz", name.format(3)).features.rows.shape == Z.shape
+
+
+def test_a_damaged_archive_is_one_sentence_in_every_way_of_reading(tmp_path: Path) -> None:
+    """Packed for a later version of zip, and encrypted: Python's reader raises other types of error on each."""
+    np.savez(tmp_path / "whole.npz", features=Z)
+    content = (tmp_path / "whole.npz").read_bytes()
+    for place, value in ((content.rindex(b"PK\x01\x02") + 6, 99), (content.rindex(b"PK\x01\x02") + 8, 1)):
+        path = tmp_path / "damaged.npz"
+        path.write_bytes(content[:place] + bytes([value]) + content[place + 1 :])
+        is_feature_file(path)
+        with pytest.raises(InputError, match=r"is no whole \.npz file of plain numbers") as caught:
+            read_feature_file(path)
+        assert "\n" not in str(caught.value)
