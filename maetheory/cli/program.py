@@ -15,7 +15,7 @@ from maetheory.cli.number_ranges import with_checked_ranges
 from maetheory.cli.terminal import ResumableInterrupt, deferred_warnings, discard_output, print_line
 from maetheory.core import InputError, printable_sentence
 
-_OUT_OF_MEMORY = re.compile(r"allocate memory|out of memory|failed to map segment", re.IGNORECASE)
+_OUT_OF_MEMORY = re.compile(r"allocate memory|out of memory|failed to map segment(?!.*not permitted)", re.IGNORECASE)
 _OUT_OF_FILES = re.compile(r"too many open files", re.IGNORECASE)
 _OUT_OF_THREADS = re.compile(r"can't start new thread|resource temporarily unavailable", re.IGNORECASE)
 UsageError: Any = typer.BadParameter.__mro__[1]  # click's class; some versions of typer have a click of their own

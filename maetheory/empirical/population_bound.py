@@ -1,10 +1,11 @@
 """Bound on the downstream error of the ideal predictor of target codes, over all images, from a sample.
 
 Targets are quantised to k codes by a rule that does not depend on the sample; views are not quantised. Their graph has
-rank at most k, so λ_{k+1} = 0, and S3 (i) bounds the probe residual of its k spectral features, which span the
-probabilities of the k codes given the view, by φ alone. Its proof holds for any labelling ỹ of views, if φ and α are of
-that labelling; and φ = E‖1[ỹ(x₁)] − E[1[ỹ(x₁)] | x₂]‖² is at most E‖1[ỹ(x₁)] − q(x₂)‖², the Brier score of any rule q.
-With ỹ and q fixed on other images, both are means of independent bounded numbers, which have exact confidence bounds.
+rank at most k, so λ_{k+1} = 0, and `spectral-features-bound-downstream-error` bounds the probe residual of its k
+spectral features, which span the probabilities of the k codes given the view, by φ alone. Its proof holds for any
+labelling ỹ of views, if φ and α are of that labelling; and φ = E‖1[ỹ(x₁)] − E[1[ỹ(x₁)] | x₂]‖² is at most E‖1[ỹ(x₁)] −
+q(x₂)‖², the Brier score of any rule q. With ỹ and q fixed on other images, both are means of independent bounded
+numbers, which have exact confidence bounds.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def population_bound(
     (0.0, True, True)
     """
     view_labels, image_labels, scores = np.asarray(view_labels), np.asarray(image_labels), np.asarray(scores, float)
-    if scores.ndim != 2 or not view_labels.shape == image_labels.shape == scores.shape[:1]:
+    if scores.ndim != 2 or not len(scores) or not view_labels.shape == image_labels.shape == scores.shape[:1]:
         raise InputError(
             f"labels of views, of images and scores must have one row for each image, but their shapes are "
             f"{view_labels.shape}, {image_labels.shape} and {scores.shape}"
@@ -107,7 +108,8 @@ def population_bound(
         raise InputError(f"labels of views must lie between 0 and {scores.shape[1] - 1}, the classes of the scores")
     if not 0 < confidence < 1:
         raise InputError(f"confidence must lie strictly between 0 and 1, but it is {confidence}")
-    brier = ((np.eye(scores.shape[1])[view_labels] - scores) ** 2).sum(1)  # (n, r) -> (n,), in [0, 2]
+    brier = ((np.eye(scores.shape[1])[view_labels] - scores) ** 2).sum(1)  # (n, r) -> (n,)
+    brier = np.minimum(brier, 2.0)  # which rounding may exceed
     wrong = (view_labels != image_labels).astype(float)
     half = (1 - confidence) / 2
     return PopulationBound(

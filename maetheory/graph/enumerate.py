@@ -103,6 +103,9 @@ def _enumerate_outcomes(world: FiniteWorld, law: PredictionLaw, positions: str) 
     image = np.tile(np.arange(len(states), dtype=np.int32), len(found))
     numbered = [_number_rows(np.concatenate(rows), positions) for rows in zip(*((o.view, o.target) for o in found))]
     (views, view), (targets, target) = numbered
+    shown = max(int(views.max()), int(targets.max()))
+    if law.shows_patches and shown >= world.alphabet:
+        raise InputError(f"the law shows the symbol {shown}, but the world has symbols from 0 to {world.alphabet - 1}")
     n_images, n_views, n_targets = len(states), len(views), len(targets)
     return Enumeration(
         joint=joint_law(weight, view, target, (n_views, n_targets)),

@@ -25,7 +25,8 @@ class Gaussianity:
         Mean over slices of ``n ∫ |φ_n(t) − exp(−t²/2)|² dN(0, 1)(t)``, φ_n the characteristic function of a slice; ≥ 0,
         and of order one for Gaussian features of any n.
     distance : float
-        The statistic over n, which does not grow with the number of rows: in [0, 4], 0 for an isotropic Gaussian.
+        The statistic over n, in [0, 4]: of order 1/n for an isotropic Gaussian, so compare at equal n, and of a fixed
+        size for any other distribution.
     p_value : float
         Share of Gaussian draws, this sample among them, with at least this statistic; from 1 / (n_draws + 1) to 1.
     null_mean, null_high : float

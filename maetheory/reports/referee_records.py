@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from maetheory.core.json_documents import finite_or_none, json_ready
-from maetheory.graph import MaskGraph
+from maetheory.reports.theorem_check_records import object_document
 from maetheory.theory import SearchedWorld
 from maetheory.theory.referee import RefereeReport, Violation
 
@@ -89,20 +89,12 @@ def _world_document(found: SearchedWorld | None) -> dict[str, Any] | None:
         "lhs": finite_or_none(check.lhs),
         "rhs": finite_or_none(check.rhs),
         "slack": finite_or_none(check.slack),
-        "law": _law_document(world.law) if world.law is not None else _object_document(world.graph),
+        "law": _law_document(world.law) if world.law is not None else object_document(world.graph),
         "labels": json_ready(world.labels),
-        "objects": {name: _object_document(value) for name, value in world.objects.items()},
+        "objects": {name: object_document(value) for name, value in world.objects.items()},
     }
 
 
 def _law_document(law: Any) -> Any:
     """Return a law as its non-zero entries, [image, view, target, probability]."""
     return [[*map(int, where), float(law[tuple(where)])] for where in zip(*law.nonzero())]
-
-
-def _object_document(value: Any) -> Any:
-    if isinstance(value, MaskGraph):
-        return {"joint": json_ready(value.joint), "labels": json_ready(value.image_labels)}
-    if callable(value) and hasattr(value, "__name__"):
-        return value.__name__
-    return json_ready(value)

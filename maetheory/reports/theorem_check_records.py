@@ -103,13 +103,13 @@ def _search_document(search: SearchResult) -> dict[str, Any]:
         "number": found.number,
         "descended": found.descended,
         "replay": replay_call(found),
-        "objects": {name: _object_document(value) for name, value in world.objects.items()},
+        "objects": {name: object_document(value) for name, value in world.objects.items()},
         "law": json_ready(world.law),
     }
     return document | {"smallest": smallest}
 
 
-def _object_document(value: Any) -> Any:
+def object_document(value: Any) -> Any:
     """Return an object of a world as JSON values: a graph as its joint law and labels, a function as its name."""
     if isinstance(value, MaskGraph):
         return {"joint": json_ready(value.joint), "labels": json_ready(value.image_labels)}

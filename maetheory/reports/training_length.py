@@ -108,6 +108,8 @@ def gain_slopes(ledger: pd.DataFrame, baseline: str = "MAE", improved: str = "U-
     """
     found = []
     for metric, readout in MEASURES:
+        if metric == "reconstruction_loss":  # of which more is no gain
+            continue
         part = ledger[(ledger.metric == metric) & (ledger.readout == readout)]
         sides = [
             part[part.objective == name].set_index(["epochs", "seed"]).sort_index() for name in (baseline, improved)

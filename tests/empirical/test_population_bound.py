@@ -135,3 +135,10 @@ def test_the_bound_of_phi_is_twice_that_of_half_the_score() -> None:
     found = population_bound(labels, labels, scores, confidence=0.9)
     assert found.phi_bound == 2 * upper_mean(brier / 2, 0.05)
     assert found.phi < found.phi_bound < 1.1 * found.phi + 0.1
+
+
+def test_scores_that_are_wrong_beyond_rounding_are_at_most_two() -> None:
+    scores = np.array([[0.0, 1 + 2e-16], [1.0, 0.0]])
+    assert population_bound(np.array([0, 0]), np.array([0, 0]), scores).phi == 1.0
+    with pytest.raises(InputError, match="one row for each image"):
+        population_bound(np.zeros(0, int), np.zeros(0, int), np.zeros((0, 2)))

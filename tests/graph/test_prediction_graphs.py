@@ -247,6 +247,7 @@ def test_patches_are_shown_where_they_are_patches() -> None:
         (lambda: AugmentationPairs(4, ()), "at least one augmentation"),
         (lambda: MaskGraph.enumerate(WORLD, PrefixMasks(5)), "the law must cover the world's 4 patches"),
         (lambda: MaskGraph.enumerate(WORLD, PrefixMasks(4), "lost"), "positions must be"),
+        (lambda: MaskGraph.enumerate(WORLD, BertCorruption(4, 3, 1)), "shows the symbol 2, but the world has symbols"),
         (lambda: MaskGraph.enumerate(WORLD, TokenizedLaw(PrefixMasks(4), (0,))), "there are 1 tokens"),
     ],
 )

@@ -12,7 +12,7 @@ of one target. A matrix X of views is held as D1^1/2 X D1^1/2, so that only eige
 are not believed: for symmetric S and diagonal D > 0, as many eigenvalues of D^-1/2 S D^-1/2 are below t as the
 elimination of S - tD has negative pivots (Sylvester). It is done on integers (Bareiss), after rounding to 2**-BITS,
 which moves eigenvalues by at most n 2**-BITS / min D (Weyl). Where a world comes from is not checked.
-Exit status: 0 if every certificate is accepted, 1 if one is refused, also for its size, 2 if a file is none.
+Exit status: 0 if every certificate is accepted, 1 if one is refused, 2 if a file is none, or has over 4 MiB.
 """
 
 import json
@@ -60,12 +60,12 @@ class Certificate:  # its quantities by name: those of FORMULAS, computed when f
         return vars(self)[name]
 
     def read(self, rows):  # a matrix of rational numbers
-        n, k, common = len(rows), len(rows[0]), 1
+        n, k, common, most = len(rows), len(rows[0]), 1, 1
         need({(type(x), len(x)) for x in rows} == {(list, k)} and 0 < n <= MAX_NODES >= k > 0, "a shape is wrong")
         for x in [x for row in rows for x in row]:
             need(isinstance(x, str) and len(x) <= MAX_DIGITS and set(x) <= set("-/0123456789"), "a number is none")
-            common = lcm(common, Fraction(x).denominator)
-            need(common.bit_length() * n * k <= MAX_SIZE, "a common denominator is too large")
+            common, most = lcm(common, Fraction(x).denominator), max(most, abs(Fraction(x).numerator))
+            need(max(common, most).bit_length() * n * k <= MAX_SIZE, "the numbers are too large")
         return [[Fraction(x) for x in row] for row in rows]
 
     def eigenvalues(self, bounds, symmetric, scale, first=0):  # from the first on, where the bounds say

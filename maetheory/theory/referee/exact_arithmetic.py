@@ -3,7 +3,8 @@
 The functions of a theorem are plain Python. They are called again with Fractions in place of floats: a graph whose law
 and label errors are Fractions, arrays of Fractions, and exact versions of the functionals of
 :mod:`maetheory.graph.functionals` and of ``float`` wherever their code names them. Code that takes a root, an
-eigenvalue or anything else that is not rational raises, and is then not evaluated here.
+eigenvalue or anything else that is not rational raises, and is then not evaluated here; so does code that turns a
+Fraction into a float, even if what it returns is a whole number again.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from types import CellType, CodeType, FunctionType, MappingProxyType
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -237,20 +239,25 @@ def exact_sides(theorem: Theorem, world: SmallWorld) -> tuple[Fraction, Fraction
     """
     objects = exact_world(world)
     known: dict[int, Any] = {}
-    try:
-        for name, derive in theorem.derived.items():
-            if name not in objects:
-                objects[name] = call_with_named_objects(exact_version(derive, known), objects)
-        lhs, rhs = (
-            _as_fraction(call_with_named_objects(exact_version(side, known), objects))
-            for side in (theorem.lhs, theorem.rhs)
-        )
-    except NotRationalError:
-        raise
-    except Exception as error:
-        raise NotRationalError(f"{type(error).__name__}: {error}") from error
-    verified = [_verified(exact_version(one, known), objects) for one in theorem.assumptions.values()]
+    with mock.patch.object(Fraction, "__float__", _refuse_float):
+        try:
+            for name, derive in theorem.derived.items():
+                if name not in objects:
+                    objects[name] = call_with_named_objects(exact_version(derive, known), objects)
+            lhs, rhs = (
+                _as_fraction(call_with_named_objects(exact_version(side, known), objects))
+                for side in (theorem.lhs, theorem.rhs)
+            )
+        except NotRationalError:
+            raise
+        except Exception as error:
+            raise NotRationalError(f"{type(error).__name__}: {error}") from error
+        verified = [_verified(exact_version(one, known), objects) for one in theorem.assumptions.values()]
     return lhs, rhs, all(verified)
+
+
+def _refuse_float(value: Fraction) -> float:
+    raise NotRationalError(f"{value} is turned into a float")
 
 
 def _as_fraction(value: Any) -> Fraction:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from maetheory.theory.falsify import SearchedWorld
@@ -204,7 +203,6 @@ class RefereeReport:
     coverage: Coverage
     seconds: float
     stopped: str = ""
-    notes: tuple[str, ...] = field(default=())
 
     @property
     def violated(self) -> bool:
@@ -215,15 +213,11 @@ class RefereeReport:
     def verdict(self) -> str:
         """One word or phrase for the claim.
 
-        "VIOLATED"; "VACUOUS" if it never said more than what is known; "UNTESTED" if no world was decided; otherwise
-        "NO VIOLATION FOUND".
+        "VIOLATED"; "VACUOUS" if it never said more than the trivial bound or, without one, than the extreme left side
+        that was found; "UNTESTED" if no world was decided; otherwise "NO VIOLATION FOUND".
         """
         if self.violated:
             return "VIOLATED"
         if not self.coverage.decided:
             return "UNTESTED"
         return "VACUOUS" if self.vacuity.vacuous else "NO VIOLATION FOUND"
-
-
-NO_RANGE = (math.inf, -math.inf)
-"""Range of a side that was never evaluated."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from maetheory.core import InputError
+from maetheory.theory.statements import THEOREMS
 from maetheory.theory.theorem import Theorem
 
 TEMPLATE = '''\
@@ -52,9 +53,12 @@ def load_theorems(path: str | Path) -> dict[str, Theorem]:
     InputError
         If the file cannot be read or executed (the message names the line), defines no theorem, or two of one slug.
     """
-    path = Path(path)
+    return _theorems_by_slug(path, vars(_execute(Path(path))))
+
+
+def _theorems_by_slug(path: str | Path, variables: Mapping[str, Any]) -> dict[str, Theorem]:
     found: dict[str, Theorem] = {}
-    for theorem in _theorems_in(vars(_execute(path)).items()):
+    for theorem in _theorems_in(variables.items()):
         if found.setdefault(theorem.slug, theorem) is not theorem:
             raise InputError(f"{path} defines two theorems of the slug {theorem.slug!r}; give each a slug of its own")
     if not found:
@@ -70,12 +74,13 @@ def select_theorem(path: str | Path, name: str | None) -> dict[str, Theorem]:
     InputError
         As :func:`load_theorems`, or if there is none of this name.
     """
+    variables = vars(_execute(Path(path)))
+    theorems = _theorems_by_slug(path, variables)
     if name is None:
-        return load_theorems(path)
-    theorems = load_theorems(path)
+        return theorems
     if name in theorems:
         return {name: theorems[name]}
-    named = {key: value for key, value in vars(_execute(Path(path))).items() if isinstance(value, Theorem)}
+    named = {key: value for key, value in variables.items() if isinstance(value, Theorem)}
     if name in named:
         return {named[name].slug: named[name]}
     raise InputError(f"{path} defines no theorem {name!r}; it defines: {', '.join(dict.fromkeys([*named, *theorems]))}")
@@ -95,7 +100,7 @@ def _theorems_in(variables: Any) -> Iterator[Theorem]:
     for _, value in variables:
         if isinstance(value, Theorem):
             yield value
-        elif isinstance(value, Mapping):
+        elif isinstance(value, Mapping) and value is not THEOREMS:  # which a file imports, and does not define
             yield from (one for one in value.values() if isinstance(one, Theorem))
         elif isinstance(value, list | tuple):
             yield from (one for one in value if isinstance(one, Theorem))

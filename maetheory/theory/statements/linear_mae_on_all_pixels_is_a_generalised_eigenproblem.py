@@ -31,7 +31,7 @@ Of the first claim none. Of the second (1−m)(‖V^½Wᵀ − V^{+½}C‖_F² �
 Tight when
 ----------
 Always, the first. The second where BE is the optimum that :func:`all_pixel_linear_mae_optimum` returns, which is unique
-as a product if μ_k > μ_{k+1} and V is invertible.
+as a product if m < 1, μ_k > μ_{k+1} and V is invertible.
 
 Reference
 ---------

@@ -288,6 +288,16 @@ def test_a_changed_entry_is_refused(change: dict[str, Any], reason: str):
     assert reason in refused({**document, **change})
 
 
+def test_numbers_that_are_too_long_are_refused_before_work():
+    """Whole numbers of a thousand digits have no denominator, and an elimination would multiply their digits."""
+    (document, *_) = documents("certificate-bounds-downstream-error", 0)
+    views = len(document["world"]["joint"])
+    long = [["9" * 900 + str(100 + i * 12 + j) for j in range(64)] for i in range(views)]
+    began = time.process_time()
+    assert "the numbers are too large" in refused({**document, "world": {**document["world"], "features": long}})
+    assert time.process_time() - began < 5
+
+
 @pytest.mark.parametrize(
     "joint",
     [

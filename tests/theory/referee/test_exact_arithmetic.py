@@ -119,7 +119,13 @@ def test_functions_that_are_called_by_name_and_by_closure_are_exact_too():
 
 @pytest.mark.parametrize(
     "side",
-    [lambda z: float(np.sqrt((z**2).sum())), lambda z: float(np.linalg.norm(z)), lambda z: math.sqrt((z**2).sum())],
+    [
+        lambda z: float(np.sqrt((z**2).sum())),
+        lambda z: float(np.linalg.norm(z)),
+        lambda z: math.sqrt((z**2).sum()),
+        lambda z: int(10 * math.sqrt(float((z**2).sum()))),
+        lambda z: 1 if math.sqrt(float((z**2).sum())) > 4.9 else 0,
+    ],
 )
 def test_roots_and_norms_are_not_proved(side):
     """A root of floats is no fraction, even where it is a whole number."""
