@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,7 +72,7 @@ def referee(
             write_referee_page(page, reports)
         if out is not None:
             _write_files(out, reports)
-    print_result(referee_document(reports), as_json, lambda: referee_text(reports, **terminal_options()))
+    print_result(referee_document(reports), as_json, lambda: referee_text(reports, width=terminal_options()["width"]))
     if any(one.stopped == "interrupted" for one in reports):
         return INTERRUPTED
     return VIOLATED if any(one.violated for one in reports) else DONE
@@ -124,8 +125,9 @@ def _write_files(folder: Path, reports: list[RefereeReport]) -> None:
     texts = {"referee.json": strict_json(referee_document(reports), indent=1)}
     for one in reports:
         if one.violation is not None:
-            name = "".join(letter if letter.isalnum() else "_" for letter in one.theorem.slug)
-            texts[f"test_{name}.py"] = one.violation.test
+            name = "test_" + "".join(letter if letter.isalnum() else "_" for letter in one.theorem.slug)
+            names = chain([f"{name}.py"], (f"{name}_{number}.py" for number in count(2)))  # slugs of two files
+            texts[next(file for file in names if file not in texts)] = one.violation.test
     for name, text in texts.items():
         with atomic_write(folder / name) as part:
             part.write_text(text, encoding="utf-8")

@@ -16,7 +16,7 @@ _LEGEND = (
 )
 
 
-def referee_text(reports: Sequence[RefereeReport], *, width: int = 100, colour: bool = False) -> str:
+def referee_text(reports: Sequence[RefereeReport], *, width: int = 100) -> str:
     """Return the answers of each report, one paragraph a question.
 
     Parameters
@@ -24,8 +24,6 @@ def referee_text(reports: Sequence[RefereeReport], *, width: int = 100, colour: 
     reports : sequence of RefereeReport
     width : int
         Columns of the terminal; at least 60 are used.
-    colour : bool
-        Not used: the text has no colours.
     """
     width = max(width, 60)
     parts = ["\n".join(_lines(one, width)) for one in reports]

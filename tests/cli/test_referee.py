@@ -174,3 +174,11 @@ def test_ctrl_c_prints_the_report_so_far_and_exits_with_130(claim, capsys):
     (one,) = parse_json(capsys.readouterr().out)["claims"]
     assert one["stopped"] == "interrupted"
     assert 0 < sum(one["coverage"]["tried"].values()) <= 8
+
+
+def test_violations_of_one_slug_in_two_files_have_a_test_each(claim):
+    first, second = claim(TEMPLATE), claim(TEMPLATE.replace("loss-exceeds", "loss_exceeds"), "other.py")
+    assert run_command(["referee", first, second, "--worlds", "20", "--out", "found"]) == 1
+    names = {path.name for path in Path("found").glob("test_*.py")}
+    assert names == {"test_loss_exceeds_the_distance.py", "test_loss_exceeds_the_distance_2.py"}
+    assert len({(Path("found") / name).read_text() for name in names}) == 2

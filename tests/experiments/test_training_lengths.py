@@ -88,6 +88,13 @@ def test_one_seed_and_one_length_decide_nothing() -> None:
     assert [found.seeds for found in gain_slopes(partial)] == [1]  # only seed 0 ran at every length
 
 
+def test_a_loss_that_rises_is_no_gain() -> None:
+    ledger = planted_ledger(0.02, seeds=3, predictions=False)
+    losses = ledger.assign(metric="reconstruction_loss", readout="hidden pixels")
+    assert not gain_slopes(losses)
+    assert set(training_length_table(losses).curve) == {"MAE", "U-MAE", "gain"}  # which the figure calls a change
+
+
 def test_every_length_ends_its_own_schedule() -> None:
     for name in ("digits-length", "cifar10-length"):
         chosen = experiment(name)
