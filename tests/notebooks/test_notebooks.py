@@ -14,8 +14,10 @@ from typing import Any
 import jupytext
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 
+from maetheory.reports.mask_ratio import mask_ratio_summary
 from maetheory.theory import THEOREMS
 
 HERE = Path(__file__).resolve().parents[2] / "notebooks"
@@ -177,3 +179,10 @@ def test_a_rendering_without_the_data_leaves_the_published_notebook_alone(
     monkeypatch.setenv("MAETHEORY_FAST", "1")
     script.main()
     assert rendered[-1] == ("06_your_own_checkpoint", False)
+
+
+def test_the_mask_ratio_story_prints_what_the_published_table_says_today() -> None:
+    """Its last cell reads a committed table and trains nothing: a changed sentence needs the notebook executed again."""
+    frame = pd.read_csv(HERE.parent / "figures" / "cifar10-small" / "image_mask_ratio.csv")
+    said = mask_ratio_summary(frame).replace(". ", ".\n").replace("; ", ";\n")
+    assert said in outputs(HERE / "05_mask_ratio.ipynb")
