@@ -182,7 +182,7 @@ def test_a_rendering_without_the_data_leaves_the_published_notebook_alone(
 
 
 def test_the_mask_ratio_story_prints_what_the_published_table_says_today() -> None:
-    """Its last cell reads a committed table and trains nothing: a changed sentence needs the notebook executed again."""
+    """Its last cell reads a committed table: a changed sentence needs the notebook executed again."""
     frame = pd.read_csv(HERE.parent / "figures" / "cifar10-small" / "image_mask_ratio.csv")
     said = mask_ratio_summary(frame).replace(". ", ".\n").replace("; ", ";\n")
     assert said in outputs(HERE / "05_mask_ratio.ipynb")
