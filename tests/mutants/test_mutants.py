@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ from mutants import report, tree, trial
 from mutants.__main__ import _exit_code, _options
 from mutants.covering_tests import CoveringTests, _name_of_measurement
 from mutants.operators import KINDS, OPERATORS
-from mutants.population import Mutant, find_again, mutants_of, sample
+from mutants.population import ROOMS, Mutant, find_again, mutants_of, sample
 from mutants.session import Session
 
 MODULE = '''"""Module."""
@@ -188,6 +189,20 @@ def test_a_changed_test_file_is_measured_again_and_no_other(tmp_path: Path):
         before = names()
         (tmp_path / name).write_text("changed = 2")
         assert [a == b for a, b in zip(before, names())] == [False, True, True]
+
+
+def test_what_the_tests_of_a_room_read_outside_it_is_copied():
+    """Else the session ends before its first mutant: a test fails without any."""
+    tests = Path(__file__).parents[1]
+    read = {
+        name
+        for room in ROOMS
+        for path in (tests / room).rglob("*.py")
+        for parents, name in re.findall(r'parents\[(\d)\] / "([^"]+)"', path.read_text(encoding="utf-8"))
+        if path.parents[int(parents)] == tests.parent
+    }
+    assert "docs" in read
+    assert read <= set(tree.COPIED)
 
 
 def test_copies_are_alike_and_compiled(tmp_path: Path):
