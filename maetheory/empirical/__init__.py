@@ -7,7 +7,7 @@ A token graph of a sample is optimistic (label errors too small, singular values
 
 Read `tokens` first (`sample`, `graph`, `interval_estimation`), then `kernel` (`gaussian_matrix`, `graph`,
 `mask_average`), then `law_scores`, which scores mask laws from both by `graph_scores` and `hypotheses`; `linear_mae`
-scores mask ratio and patch size from second moments alone, without a graph. `population_bound` bounds downstream error
+scores mask laws and patch sizes from second moments alone, without a graph. `population_bound` bounds downstream error
 over all images, with exact confidence. Both wings distribute large graphs over a torch.distributed group with
 `parallel`: `sharded_token_graph`, and `kernel_graph` with `process_group`.
 
@@ -28,7 +28,7 @@ from maetheory.empirical.kernel.graph import KernelGraph
 from maetheory.empirical.kernel.mask_average import KernelAverage, average_over_masks
 from maetheory.empirical.kernel.nearest_neighbour_graph import NeighbourGraph, neighbour_graph
 from maetheory.empirical.law_scores import LawScores, score_law, score_table
-from maetheory.empirical.linear_mae import linear_mae_loss_share
+from maetheory.empirical.linear_mae import linear_mae_kept_share, linear_mae_loss_share
 from maetheory.empirical.parallel.process_group import ProcessGroup
 from maetheory.empirical.tokens.build_sharded_graph import sharded_token_graph
 from maetheory.empirical.tokens.codebook import Codebook, fit_codebook
@@ -60,6 +60,7 @@ __all__ = [
     "fit_codebook",
     "graph_intervals",
     "kernel_graph",
+    "linear_mae_kept_share",
     "linear_mae_loss_share",
     "mean_graph_intervals",
     "neighbour_graph",

@@ -52,6 +52,11 @@ HYPOTHESES: Mapping[str, Hypothesis] = MappingProxyType(
     | {
         "mask_ratio": Hypothesis(+1, "baseline: with more hidden patches the task is harder"),
         "relative_distance": Hypothesis(-1, "baseline: the paper's ratio of intra- to inter-class distance of views"),
+        "linear_mae_kept_share": Hypothesis(
+            +1,
+            "k linear features then keep most of what linear prediction finds under the law and leave out little, as "
+            "with a small λ_{k+1} (Bisulco et al. 2025, theorem 1; as a score ours)",
+        ),
     }
 )
 """Hypotheses about every score of `LawScores`."""

@@ -15,6 +15,7 @@ from maetheory.empirical.graph_scores import BoundInputs, GraphScores, graph_sco
 from maetheory.empirical.hypotheses import GRAPH_HYPOTHESES, HYPOTHESES
 from maetheory.empirical.kernel.graph_summary import KernelGraphSummary
 from maetheory.empirical.kernel.mask_average import KernelAverage, average_over_masks
+from maetheory.empirical.linear_mae import linear_mae_kept_share
 from maetheory.empirical.tokens.interval_estimate import IntervalEstimate
 from maetheory.empirical.tokens.interval_estimation import graph_intervals
 from maetheory.empirical.tokens.region_tokens import REGION_CODES, region_sample
@@ -42,6 +43,8 @@ class LawScores:
         From graphs of blurred targets: values for these images, and intervals over masks.
     relative_distance : IntervalEstimate
         Ratio of the mean intra-class to the mean inter-class distance of views under the same mask.
+    linear_mae_kept_share : IntervalEstimate
+        Share of what linear prediction finds under the law that k linear features keep; its interval is over images.
     k, n_images, n_masks : int
         Number of spectral features, of images, and of masks drawn.
     """
@@ -52,6 +55,7 @@ class LawScores:
     tokens: GraphScores
     kernel: GraphScores
     relative_distance: IntervalEstimate
+    linear_mae_kept_share: IntervalEstimate
     k: int
     n_images: int
     n_masks: int
@@ -64,7 +68,11 @@ class LawScores:
             for name in GRAPH_HYPOTHESES
         }
         ratio = IntervalEstimate(self.mask_ratio, self.mask_ratio, self.mask_ratio, True, "")
-        return graphs | {"mask_ratio": ratio, "relative_distance": self.relative_distance}
+        return graphs | {
+            "mask_ratio": ratio,
+            "relative_distance": self.relative_distance,
+            "linear_mae_kept_share": self.linear_mae_kept_share,
+        }
 
 
 def score_law(
@@ -149,6 +157,7 @@ def score_law(
         tokens=mean_scores([graph_scores(inputs) for inputs in token_inputs]),
         kernel=mean_scores([graph_scores(inputs) for inputs in kernel_inputs]),
         relative_distance=_relative_distance(images, average, patch),
+        linear_mae_kept_share=kept_share_interval(images.images, law, patch=patch, k=k),
         k=k,
         n_images=len(images),
         n_masks=n_masks,
@@ -181,6 +190,12 @@ def score_table(laws: Iterable[LawScores]) -> pd.DataFrame:
         for name, interval in law.intervals().items()
     ]
     return pd.DataFrame(rows)
+
+
+def kept_share_interval(images: np.ndarray, law: MaskLaw, *, patch: int, k: int) -> IntervalEstimate:
+    """Return `linear_mae_kept_share` with its interval over images, as far as it lies from 0 to 1."""
+    found = linear_mae_kept_share(images, law, patch=patch, k=k)
+    return IntervalEstimate(found.value, max(found.low, 0.0), min(found.high, 1.0), True, "")
 
 
 def _token_bound_inputs(

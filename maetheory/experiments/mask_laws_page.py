@@ -8,6 +8,7 @@ import pandas as pd
 
 from maetheory import figures
 from maetheory.core import atomic_write, provenance
+from maetheory.empirical import HYPOTHESES
 from maetheory.experiments.mask_law_scores import (
     MAX_SCORED_IMAGES,
     READOUTS,
@@ -85,7 +86,8 @@ def _load_or_compute_scores(measured: MeasuredExperiment) -> pd.DataFrame:
     wanted = {(cell.name, cell.recipe.law().mask_ratio, n_images) for cell in cells if cell.trained}
     if path.exists():
         found = read_scores(path)
-        if set(zip(found.law, found.mask_ratio, found.n_images, strict=True)) == wanted:
+        is_complete = set(found.score) == set(HYPOTHESES)  # an older table may lack a score
+        if is_complete and set(zip(found.law, found.mask_ratio, found.n_images, strict=True)) == wanted:
             return found
     found = score_mask_laws(cells, measured.training_images)
     with atomic_write(path) as part:

@@ -23,6 +23,7 @@ _QUANTITIES = {
     "residual_bound": "φ/(1 − λ_{k+1})",
     "image_bound": "4φ/(1 − λ_{k+1}) + 2α",
 }
+_TITLES = {"linear_mae_kept_share": "share kept by a linear MAE"}
 _GRAPHS = {"tokens": "token graphs", "kernel": "kernel graphs"}
 _CAPTION = "mean over seeds ± standard deviation; dotted: untrained networks; u uniform, b Bernoulli, k block, % hidden"
 
@@ -116,7 +117,7 @@ def score_title(name: str) -> str:
     """
     graph, _, quantity = name.partition(" ")
     if graph not in _GRAPHS:
-        return name.replace("_", " ")
+        return _TITLES.get(name, name.replace("_", " "))
     return f"{_QUANTITIES.get(quantity, quantity.replace('_', ' '))}, {_GRAPHS[graph]}"
 
 

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 
 from maetheory.core import InputError
-from maetheory.masks.law import MaskLaw, check_masks, check_support_size
+from maetheory.masks.law import MaskLaw, check_masks, check_support_size, exchangeable_visibility
 
 
 @final
@@ -83,3 +83,9 @@ class BernoulliMasks(MaskLaw):
         visible = check_masks(masks, self.n_patches).sum(1)
         raw = self.p_visible**visible * (1.0 - self.p_visible) ** (self.n_patches - visible)
         return np.where((visible > 0) & (visible < self.n_patches), raw / self._conditioning_probability, 0.0)
+
+    def joint_visibility(self) -> np.ndarray:
+        """Return (p − pⁿ) / Z on the diagonal and (p² − pⁿ) / Z beside it, with Z = P(conditioning)."""
+        everything = self.p_visible**self.n_patches  # a mask that shows every patch is excluded
+        one, two = ((self.p_visible**count - everything) / self._conditioning_probability for count in (1, 2))
+        return exchangeable_visibility(self.n_patches, one, two)

@@ -77,6 +77,28 @@ class MaskLaw(PredictionLaw):
     def mask_ratio(self) -> float:
         """Expected share of hidden patches, strictly between 0 and 1."""
 
+    def joint_visibility(self) -> np.ndarray:
+        """Return the probability that two patches are both visible: E[r rᵀ] of a mask r, exactly.
+
+        Returns
+        -------
+        ndarray, shape (n_patches, n_patches)
+            Symmetric and positive semidefinite; its diagonal is the probability that a patch is visible.
+
+        Raises
+        ------
+        InputError
+            If the law states no closed form and has more masks than can be listed.
+
+        Examples
+        --------
+        >>> from maetheory.masks import BlockMasks
+        >>> BlockMasks((2, 2), 2).joint_visibility().tolist()[0]
+        [0.5, 0.5, 0.0, 0.0]
+        """
+        masks, probability = self.support()
+        return np.asarray((masks * probability[:, None]).T @ masks)  # (p, m) @ (m, p)
+
 
 def visible_count(n_patches: int, mask_ratio: float) -> int:
     """Return the number of visible patches at a mask ratio, as in MAE: the integer part of n·(1 − ρ).
@@ -100,6 +122,20 @@ def visible_count(n_patches: int, mask_ratio: float) -> int:
             f"{1 / n_patches:.3g} and {1 - 1 / n_patches:.3g}"
         )
     return visible
+
+
+def exchangeable_visibility(n_patches: int, one: float, two: float) -> np.ndarray:
+    """Return the joint visibility of a law under which every patch, and every pair of them, is alike.
+
+    Parameters
+    ----------
+    n_patches : int
+    one, two : float
+        Probability that a patch is visible, and that two different ones are.
+    """
+    joint = np.full((n_patches, n_patches), two)
+    np.fill_diagonal(joint, one)
+    return joint
 
 
 def check_mask_ratio(mask_ratio: float) -> None:

@@ -72,6 +72,10 @@ class MixtureOfRatios(MaskLaw):
         """Return the probability of each mask."""
         return np.asarray(sum(weight * law.probability(masks) for weight, law in self._laws()))
 
+    def joint_visibility(self) -> np.ndarray:
+        """Return the weighted mean of those of the uniform laws."""
+        return np.asarray(sum(weight * law.joint_visibility() for weight, law in self._laws()))
+
     def _laws(self) -> list[tuple[float, UniformMasks]]:
         """Return the uniform laws, one for each number of visible patches, with their weights."""
         weights = check_weights(self.weights, len(self.mask_ratios), "each ratio")

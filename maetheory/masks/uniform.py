@@ -10,7 +10,7 @@ from typing import final
 import numpy as np
 
 from maetheory.core import InputError
-from maetheory.masks.law import MaskLaw, check_masks, check_support_size
+from maetheory.masks.law import MaskLaw, check_masks, check_support_size, exchangeable_visibility
 
 
 @final
@@ -72,3 +72,8 @@ class UniformMasks(MaskLaw):
         """Return 1 / C(p, v) where exactly v patches are visible, else 0."""
         in_support = check_masks(masks, self.n_patches).sum(1) == self.n_visible
         return in_support / float(comb(self.n_patches, self.n_visible))
+
+    def joint_visibility(self) -> np.ndarray:
+        """Return v / p on the diagonal and v (v − 1) / (p (p − 1)) beside it, in closed form."""
+        shown = self.n_visible / self.n_patches
+        return exchangeable_visibility(self.n_patches, shown, shown * (self.n_visible - 1) / (self.n_patches - 1))

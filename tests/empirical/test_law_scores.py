@@ -14,6 +14,7 @@ from maetheory.empirical import (
     GraphScores,
     LawScores,
     average_over_masks,
+    linear_mae_kept_share,
     region_sample,
     score_law,
     score_table,
@@ -139,8 +140,17 @@ def test_every_score_has_a_direction(scored: LawScores) -> None:
     } | {
         "mask_ratio",
         "relative_distance",
+        "linear_mae_kept_share",
     }
     assert table.set_index("score").value["mask_ratio"].iloc[0] == 0.5
+
+
+def test_the_kept_share_is_of_the_same_images_and_width(scored: LawScores) -> None:
+    found = linear_mae_kept_share(pictures(700).images, UniformMasks(N, V), patch=1, k=2)
+    interval = scored.linear_mae_kept_share
+    assert (interval.value, interval.low) == (found.value, found.low)
+    assert interval.high == min(found.high, 1.0)
+    assert score_law(pictures(60), UniformMasks(N, V), patch=1, k=6, n_masks=2).linear_mae_kept_share.high == 1.0
 
 
 def test_the_same_seed_gives_the_same_scores() -> None:

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from maetheory.core import InputError
-from maetheory.masks import BernoulliMasks, BlockMasks, ListedMasks, MaskLaw, UniformMasks, visible_count
+from maetheory.masks import (
+    BernoulliMasks,
+    BlockMasks,
+    ListedMasks,
+    MaskLaw,
+    MixtureOfRatios,
+    UniformMasks,
+    visible_count,
+)
 
 LAWS: list[MaskLaw] = [
     UniformMasks(5, 2),
@@ -44,6 +52,20 @@ def test_samples_follow_the_probabilities(law: MaskLaw) -> None:
     counts = np.bincount([index[mask.tobytes()] for mask in drawn], minlength=len(masks))
     chi2 = ((counts - n * probability) ** 2 / (n * probability)).sum()
     assert chi2 < len(masks) + 6 * np.sqrt(2 * len(masks))
+
+
+@pytest.mark.parametrize("law", [*LAWS, MixtureOfRatios(5, (0.25, 0.5, 0.8), (0.2, 0.3, 0.5))], ids=repr)
+def test_joint_visibility_counts_the_pairs_of_the_support(law: MaskLaw) -> None:
+    masks, probability = law.support()
+    expected = np.zeros((law.n_patches, law.n_patches))
+    for mask, weight in zip(masks, probability, strict=True):
+        expected += weight * np.outer(mask, mask)
+    np.testing.assert_allclose(law.joint_visibility(), expected, rtol=0, atol=1e-13)
+
+
+def test_joint_visibility_of_many_masks_needs_a_closed_form() -> None:
+    assert UniformMasks(400, 100).joint_visibility()[0, 1] == pytest.approx(100 * 99 / (400 * 399), rel=1e-14)
+    assert BernoulliMasks(400, 0.25).joint_visibility()[0, 1] == pytest.approx(1 / 16, rel=1e-14)
 
 
 def test_block_law_hides_one_block() -> None:
