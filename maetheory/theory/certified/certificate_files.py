@@ -36,11 +36,11 @@ from maetheory.theory.theorem_objects import Objects
 
 FORMAT, VERSION = "maetheory certificate", 1
 _BITS = 424
-_GRID = Fraction(1, 2**100)
+_GRID = Fraction(1, 2**140)
 """Bounds of eigenvalues are multiples of this."""
 _SHORT_NUMBER, _SIDE_BITS = 40, 64
 _MAX_PATH = 4096
-_STEPS = (-44, -34, -26, -18, -10, 0, 10)
+_STEPS, _STEPS_WITHOUT_MINIMUM = (-44, -34, -26, -18, -10, 0, 10), (-1,)
 """Binary logarithms of the distances tried between multipliers, relative to the multiplier where that is above one."""
 
 
@@ -139,8 +139,8 @@ def _joint(graph: MaskGraph) -> list[list[str]]:
 
 
 def _spanning(features: np.ndarray) -> np.ndarray:
-    """First columns that span all others."""
-    return features[:, independent_columns(features)]
+    """First columns that span all others; a column of zeros if all are zero."""
+    return features[:, independent_columns(features) or [0]]
 
 
 def _least_lipschitz(objects: Objects) -> Fraction:
@@ -214,13 +214,15 @@ def _least_eigenvalue(objects: Objects) -> list[dict[str, Any]]:
 
 
 def _multipliers(objects: Objects) -> Iterator[dict[str, Any]]:
-    """Multiplier near the minimum, and bounds of the eigenvalues there and at several distances on both sides."""
+    """Multiplier near the minimum, and bounds of the eigenvalues there and at several distances on both sides.
+
+    Where no pair disagrees the bound falls forever, and the multiplier lies in the middle of the checker's range.
+    """
     with precision(_BITS):
         bound = MultiplierBound(BallGraph(objects["graph"]), np.asarray(objects["features"]))
-        if bound.phi.is_zero():
-            raise NotPortableError("the multiplier of the bound is infinite where no pair disagrees")
-        multiplier = Fraction(bisect_slope(bound.slope))
-    for step in _STEPS:
+        endless = bound.phi.is_zero()
+        multiplier = Fraction(checker.CAP, 2) if endless else Fraction(bisect_slope(bound.slope))
+    for step in _STEPS_WITHOUT_MINIMUM if endless else _STEPS:
         distance = Fraction(2) ** step * max(Fraction(1), Fraction(math.floor(multiplier)))
         with precision(_BITS):
             at = (ball(multiplier + side * distance) for side in (-1, 0, 1))

@@ -3,15 +3,14 @@
     python check_certificate.py FILE.json...
 
 A certificate states a finite world in rational numbers, a statement by its name, an interval for each side, a verdict.
-STATEMENTS and FORMULAS are this file's own reading of the statements, evaluated on the world in exact fractions. It is
-accepted if the sides lie in the stated intervals and prove the verdict. HOLDS and VACUOUS: the claim is true and says
-more, or no more, than is known without it. TIGHT: the sides are equal up to 1e-10 of their scale. VIOLATED: the claim
-is false. Other than for VIOLATED, assumptions may be short by 1e-11; those listed under "without" are dropped.
-M is the law of view and target, the weights over their sum; d1, d2 its marginals; A = M D2^-1 M' the law of two views
-of one target. A matrix X of views is held as D1^1/2 X D1^1/2, so that only eigenvalues are irrational. Their bounds
-are not believed: for symmetric S and diagonal D > 0, as many eigenvalues of D^-1/2 S D^-1/2 are below t as the
-elimination of S - tD has negative pivots (Sylvester). It is done on integers (Bareiss), after rounding to 2**-BITS,
-which moves eigenvalues by at most n 2**-BITS / min D (Weyl). Where a world comes from is not checked.
+STATEMENTS and FORMULAS are this file's own reading of them, in exact fractions. It is accepted if the sides lie in the
+stated intervals and prove the verdict. HOLDS and VACUOUS: the claim is true and says more, or no more, than is known
+without it. TIGHT: the sides are equal up to 1e-10 of their scale. VIOLATED: the claim is false. Other than for
+VIOLATED, assumptions may be short by 1e-11; those listed under "without" are dropped. M is the law of view and target,
+the weights over their sum; d1, d2 its marginals; A = M D2^-1 M' the law of two views of one target. A matrix X of views
+is held as D1^1/2 X D1^1/2: only eigenvalues are irrational. Their bounds are proved: for symmetric S and diagonal D >
+0, D^-1/2 S D^-1/2 has as many eigenvalues below t as the elimination of S - tD has negative pivots (Sylvester). It is
+done on integers (Bareiss), after rounding to 2**-BITS, which moves eigenvalues by at most n 2**-BITS / min D (Weyl).
 Exit status: 0 if every certificate is accepted, 1 if one is refused, 2 if a file is none, or has over 4 MiB.
 """
 
@@ -20,7 +19,7 @@ import sys
 from fractions import Fraction
 from math import lcm
 
-BITS, MAX_BYTES, MAX_NODES, MAX_DIGITS, MAX_SIZE, MAX_WORK, CAP = 256, 2**22, 64, 1000, 2**17, 4 * 10**10, 10**9
+BITS, MAX_BYTES, MAX_NODES, MAX_DIGITS, MAX_SIZE, MAX_WORK, CAP = 256, 2**22, 64, 1000, 2**17, 4 * 10**10, 10**20
 
 dot = lambda a, b: sum(x * y for x, y in zip(a, b, strict=True))
 plus = lambda x, y, t=1: [[a + t * b for a, b in zip(*rows, strict=True)] for rows in zip(x, y, strict=True)]
@@ -45,7 +44,8 @@ def eliminate(symmetric, steps):  # number of negative pivots, and the Schur com
     rows = [[int(x * common) for x in row] for row in symmetric]
     for _ in range(steps):
         (pivot, *top), *rest = rows
-        need(pivot != 0, "a pivot is zero")
+        need(pivot or not any(top), "a pivot is zero")
+        pivot = pivot or last  # a row of zeros stays out
         rows = [[(pivot * x - row[0] * y) // last for x, y in zip(row[1:], top)] for row in rest]
         negative, last = negative + ((pivot < 0) != (last < 0)), pivot
     return negative, [[Fraction(x, last * common) for x in row] for row in rows]
@@ -137,9 +137,8 @@ FORMULAS = {
     "rows": lambda w: {(tuple(f), tuple(h)) for f, h in zip(w.features, w.h, strict=True)},
     "position-blind decoder": lambda w: len({f for f, _ in w.rows}) - len(w.rows),
     "DF": lambda w: times(diagonal(w.d1), w.features),
-    "FF": lambda w: times(w.DF, list(zip(*w.DF))),
     "positive": lambda w: [max(x[0][0], Fraction(0)) for x in (w.lipschitz, w.weight)],  # none can be divided by 0
-    "umae": lambda w: w.loss + w.positive[1] * trace(w.FF, w.FF, w.d1),
+    "umae": lambda w: w.loss + w.positive[1] * sum(dot(x, x) for x in times(zip(*w.DF), w.features)),
     "edges": lambda w: [(i, j) for i, row in enumerate(w.A) for j in range(i) if row[j]],
     "gaps": lambda w: [[norm([1], plus([x[i]], [x[j]], -1)) for x in (w.h, w.features)] for i, j in w.edges],
     "bi-Lipschitz decoder": lambda w: min((w.positive[0] * near / far - 1 for near, far in w.gaps if far), default=0),
