@@ -35,6 +35,13 @@ BATCH_SIZE = ("--batch-size", "--batch")
 """Name of the option in the ecosystem, and its old name here."""
 MaskRatio = Annotated[float, typer.Option("--mask-ratio", help="Fraction of hidden patches.")]
 Device = Annotated[str | None, typer.Option("--device", help="Device of the computation: cpu (default), cuda, …")]
+TrainingPrecision = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        help="Training precision: 32-true, bf16-mixed, …, or auto: measure both for a second and take the faster.",
+    ),
+]
 TrainingDevice = Annotated[str, typer.Option("--device", help="Kind of device: auto (default), cpu, cuda or mps.")]
 
 

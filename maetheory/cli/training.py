@@ -19,9 +19,17 @@ from maetheory.cli.options import (
     OptionalSeed,
     Seed,
     TrainingDevice,
+    TrainingPrecision,
 )
 from maetheory.cli.program import app
-from maetheory.cli.terminal import print_result, printable_path, show_progress, warn_of_image_assumptions, wrapped
+from maetheory.cli.terminal import (
+    print_note,
+    print_result,
+    printable_path,
+    show_progress,
+    warn_of_image_assumptions,
+    wrapped,
+)
 
 
 @app.command()
@@ -49,7 +57,7 @@ def reproduce(
     ] = None,
     compiled: Annotated[bool, typer.Option("--compile", help="Compile models before training.")] = False,
     device: TrainingDevice = "auto",
-    precision: Annotated[str, typer.Option(help="Training precision: 32-true, bf16-mixed, …")] = "32-true",
+    precision: TrainingPrecision = "32-true",
     finetune: Annotated[bool, typer.Option("--finetune", help="Also fine-tune and test every model.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -60,6 +68,7 @@ def reproduce(
     """
     from maetheory.experiments import experiment
     from maetheory.experiments import reproduce as run_experiment
+    from maetheory.experiments.precision import choose_experiment_precision
 
     chosen = experiment(preset)
     if epochs is not None:
@@ -67,6 +76,10 @@ def reproduce(
     if seed is not None:
         chosen = replace(chosen, seeds=(seed,))
     folder = out or Path("runs") / preset
+    if precision == "auto":
+        choice = choose_experiment_precision(chosen, folder, device)
+        print_note(str(choice))
+        precision = choice.precision
     with show_progress() as progress:
         done = run_experiment(
             chosen,
@@ -129,7 +142,7 @@ def train(
     strategy: Annotated[
         str, typer.Option(help="auto, ddp (each process holds all weights) or fsdp (weights are sharded).")
     ] = "auto",
-    precision: Annotated[str, typer.Option(help="Training precision: 32-true, bf16-mixed, …")] = "32-true",
+    precision: TrainingPrecision = "32-true",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -141,7 +154,7 @@ def train(
     """
     from maetheory.data import load_or_stream
     from maetheory.models import preset as architecture
-    from maetheory.training import TrainConfig, make_fabric
+    from maetheory.training import TrainConfig, choose_run_precision, make_fabric
     from maetheory.training import train as run_training
 
     model = architecture(preset)
@@ -159,6 +172,10 @@ def train(
         warmup_epochs=warmup_epochs,
         seed=seed,
     )
+    if precision == "auto":
+        choice = choose_run_precision(config, out if resume else None, accelerator, devices=devices, nodes=nodes)
+        print_note(str(choice))
+        precision = choice.precision
     fabric = make_fabric(accelerator, devices, nodes, precision, strategy=strategy)
     with show_progress() as progress:
         images = load_or_stream(data, config.model.encoder.image_size, limit=limit, stream=stream, progress=progress)

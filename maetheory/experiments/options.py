@@ -22,7 +22,8 @@ class TrainingOptions:
     finetuned : bool
         Whether every model, the untrained ones too, is also fine-tuned and tested.
     precision : str
-        Precision of the training, as `make_fabric` takes it; models are measured in float32.
+        Precision of the training, as `make_fabric` takes it; models are measured in float32. `run` and `reproduce` take
+        "auto" too: that of the models in the folder, else the faster of "32-true" and "bf16-mixed".
     device : str
         Where models are trained and measured: "auto" (a GPU if there is one), "cpu", "cuda" or "mps".
     """

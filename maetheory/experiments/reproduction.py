@@ -21,6 +21,7 @@ from maetheory.experiments.mask_laws_page import present_mask_laws
 from maetheory.experiments.mask_ratios_page import present_mask_ratios
 from maetheory.experiments.objectives_page import present_objectives
 from maetheory.experiments.options import TrainingOptions
+from maetheory.experiments.precision import named_precision
 from maetheory.experiments.presentation import MeasuredExperiment, Presentation
 from maetheory.experiments.run import hold_experiment_folder, train_and_measure
 from maetheory.experiments.training_lengths_page import present_training_lengths
@@ -97,6 +98,7 @@ def reproduce(
     """
     out = Path(out)
     figures = Path(figures_to) if figures_to is not None else out / "figures"
+    precision = named_precision(experiment, out, precision, device)
     make_fabric(device, precision=precision)  # refuses at once what this machine lacks
     options = TrainingOptions(compiled, workers, finetuned, precision, device)
     options.check(experiment)

@@ -17,6 +17,7 @@ from maetheory.experiments.finetune import finetune_models
 from maetheory.experiments.images import load_experiment_images
 from maetheory.experiments.measure import LEDGER, check_precision, experiment_ledger, measure_models
 from maetheory.experiments.options import TrainingOptions
+from maetheory.experiments.precision import named_precision
 from maetheory.experiments.train import train_models
 from maetheory.reports.ledger import set_torn_record_aside
 
@@ -61,6 +62,7 @@ def run(
     KeyboardInterrupt
         After Ctrl-C; the same call continues from there.
     """
+    precision = named_precision(experiment, Path(out), precision, device)
     options = TrainingOptions(compiled, workers, finetuned, precision, device)
     options.check(experiment)
     with hold_experiment_folder(Path(out)):

@@ -7,20 +7,16 @@ twice as fast or more.
 
 from __future__ import annotations
 
-import re
 from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from maetheory.core import InputError
+from maetheory.models.bfloat16 import has_bfloat16_products
 
 Precision = Literal["fp32", "bf16"]
 PRECISIONS = ("auto", "fp32", "bf16")
-CPU_FLAGS = ("avx512_bf16", "amx_bf16")
-CPU_INFO = Path("/proc/cpuinfo")
 
 
 def resolve_precision(requested: str, device: Any) -> Precision:
@@ -54,20 +50,3 @@ def autocast(precision: Precision, device: Any) -> AbstractContextManager[Any]:
     if precision == "fp32":
         return nullcontext()
     return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
-
-
-def has_bfloat16_products(device: torch.device) -> bool:
-    """Return whether a device multiplies bfloat16 natively, and not by emulation."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and _cpu_has_bfloat16_products()
-
-
-@lru_cache(maxsize=1)
-def _cpu_has_bfloat16_products() -> bool:
-    """Return whether Linux lists AVX512-BF16 or AMX among the flags of the processor; False elsewhere."""
-    try:
-        flags = re.search(r"^flags\s*:(.*)$", CPU_INFO.read_text(encoding="utf-8", errors="replace"), re.M)
-    except OSError:
-        return False
-    return flags is not None and any(flag in flags[1].split() for flag in CPU_FLAGS)

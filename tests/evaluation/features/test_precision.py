@@ -12,8 +12,8 @@ from maetheory.checkpoints import Encoder, EncoderConfig, load_checkpoint
 from maetheory.core import InputError
 from maetheory.data import load_images
 from maetheory.evaluation import collapse_report, encode
-from maetheory.evaluation.features import precision
 from maetheory.evaluation.features.precision import autocast, resolve_precision
+from maetheory.models import bfloat16
 
 
 @pytest.mark.parametrize(
@@ -29,13 +29,13 @@ def test_auto_is_bf16_only_where_the_processor_lists_it(
     flags: str, chosen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
-    monkeypatch.setattr(precision, "CPU_INFO", tmp_path / "cpuinfo")
-    precision._cpu_has_bfloat16_products.cache_clear()
+    monkeypatch.setattr(bfloat16, "CPU_INFO", tmp_path / "cpuinfo")
+    bfloat16._cpu_has_bfloat16_products.cache_clear()
     assert resolve_precision("auto", "cpu") == chosen
-    precision._cpu_has_bfloat16_products.cache_clear()
-    monkeypatch.setattr(precision, "CPU_INFO", tmp_path / "nothing")
+    bfloat16._cpu_has_bfloat16_products.cache_clear()
+    monkeypatch.setattr(bfloat16, "CPU_INFO", tmp_path / "nothing")
     assert resolve_precision("auto", "cpu") == "fp32"
-    precision._cpu_has_bfloat16_products.cache_clear()
+    bfloat16._cpu_has_bfloat16_products.cache_clear()
 
 
 def test_another_word_is_refused() -> None:
