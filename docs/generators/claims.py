@@ -78,6 +78,10 @@ LATEX: Mapping[str, str] = MappingProxyType(
             r"\lambda' \ge \lambda \implies \mathrm{srank}(F_{\lambda'}) \ge \mathrm{srank}(F_\lambda)"
         ),
         "spectral-features-bound-downstream-error": rf"{_RESIDUAL} \le \frac{{\varphi}}{{1 - \lambda_{{k+1}}}}",
+        "downstream-error-averages-over-components": (
+            rf"{_RESIDUAL} \le \sum_c \frac{{p_c\, \varphi_c}}{{1 - \lambda^{{(c)}}_{{k_c + 1}}}}"
+            r", \quad F \text{ the leading eigenvectors of each component}"
+        ),
         "excess-loss-bounds-downstream-error": (
             rf"{_RESIDUAL} \le \left(\sqrt{{\frac{{\varphi}}{{1 - \lambda_{{k'+1}}}}}}"
             r" + \sqrt{\frac{p_{\max} \Delta''}{\lambda_{k'}^2 - \lambda_{k+1}^2}}\right)^2"
@@ -133,6 +137,12 @@ LATEX: Mapping[str, str] = MappingProxyType(
         "sampled-spectrum-is-biased-upward": (
             r"\mathbb{E} \sum_i \hat\sigma_i^2 - \sum_i \sigma_i^2"
             r" = \frac{(\mathbb{E} \hat N_1 - 1)(\mathbb{E} \hat N_2 - 1)}{n - 1}"
+        ),
+        "gaussian-components-are-independent": (
+            r"x \sim \mathcal{N}(0, C) \text{ in the eigenbasis of } C \implies \sum_{i \ge 2} \sigma_i^2 = 0"
+        ),
+        "correlated-coefficients-of-gaussians-are-predictable": (
+            r"\sum_{i \ge 2} \sigma_i^2 \ge \max_{i \in V,\, j \in H} \frac{r_{ij}^2}{1 - r_{ij}^2}"
         ),
     }
 )

@@ -164,6 +164,9 @@ EXPECTED = {
     "sampled-spectrum-concentrates": ONE,
     "unseen-component-costs-one": NOTHING,
     "sampled-spectrum-is-biased-upward": ONE,
+    "downstream-error-averages-over-components": PROBE,
+    "gaussian-components-are-independent": ONE,
+    "correlated-coefficients-of-gaussians-are-predictable": NOTHING,
 }
 
 
@@ -246,6 +249,8 @@ OF_BALLS = {
     "sampled-spectrum-concentrates": PART,
     "unseen-component-costs-one": PART,
     "sampled-spectrum-is-biased-upward": PART,
+    "downstream-error-averages-over-components": SHARE,
+    "gaussian-components-are-independent": PART,
 }
 
 

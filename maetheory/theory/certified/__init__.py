@@ -33,8 +33,8 @@ What a proof does not cover: the statement's own text in :mod:`maetheory.theory.
 Read in this order: :mod:`balls` (arithmetic), :mod:`spectrum` (verified eigenvalues), :mod:`graph` and :mod:`probe` (a
 mask graph and a linear probe in balls), :mod:`assumptions` and :mod:`graph_assumptions` (margins), :mod:`sides` with
 the modules of sides (:mod:`paper_statements`, :mod:`own_statements`, :mod:`labels_and_ranks`, :mod:`feature_ranks`,
-:mod:`probe_bounds`, :mod:`linear_maes`, :mod:`graph_comparison_theorems` and :mod:`sampled_graphs`, collected in
-:mod:`sides_by_slug`),
+:mod:`probe_bounds`, :mod:`components`, :mod:`linear_maes`, :mod:`gaussian_images`, :mod:`graph_comparison_theorems`
+and :mod:`sampled_graphs`, collected in :mod:`sides_by_slug`),
 :mod:`verdicts` and :mod:`certificate`. :mod:`survey` certifies many theorems on many worlds, and gives the verdicts to
 :mod:`certificate_files`.
 """

@@ -59,12 +59,13 @@ def _gap_after_features(graph: BallGraph, features: BallMatrix) -> Ball:
     return 1 - graph.eigenvalue(features.ncols())
 
 
-def _has_gap(graph: BallGraph, features: BallMatrix) -> Margin:
+def has_gap(graph: BallGraph, features: BallMatrix) -> Margin:
+    """Margin of a spectral gap after the features, λ_{k+1} < 1."""
     gap = _gap_after_features(graph, features)
     return Margin(gap - _MIN_GAP, ball(0), f"1 - λ_{features.ncols() + 1} = {enclosure(gap)}")
 
 
-def _spans_leading_eigenvectors(graph: BallGraph, features: BallMatrix, floats: dict[str, np.ndarray]) -> Margin:
+def spans_leading_eigenvectors(graph: BallGraph, features: BallMatrix, floats: dict[str, np.ndarray]) -> Margin:
     """Margin of features that span k leading eigenvectors of Ā up to 1e-11; the cost depends on the gap.
 
     With δ = ‖(I − P_F)ĀP_F‖_F and s = Σ_{i≤k} λ_i − tr P_FĀ a residual r has φ ≥ (1 − λ_{k+1} − s) r − 2δ√r.
@@ -160,7 +161,7 @@ LABEL_AND_RANK_SIDES: Mapping[str, Sides] = {
     "spectral-features-bound-downstream-error": Sides(
         lhs=lambda probe: probe.residual(),
         rhs=_pair_error_over_gap,
-        assumptions={"leading eigenvectors": _spans_leading_eigenvectors, "spectral gap": _has_gap},
+        assumptions={"leading eigenvectors": spans_leading_eigenvectors, "spectral gap": has_gap},
         derived={"probe": linear_probe},
         size=unit_scale,
     ),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from maetheory.theory.certified.components import COMPONENT_SIDES
 from maetheory.theory.certified.feature_ranks import RANK_SIDES
+from maetheory.theory.certified.gaussian_images import GAUSSIAN_SIDES
 from maetheory.theory.certified.graph_comparison_theorems import GRAPH_COMPARISON_SIDES
 from maetheory.theory.certified.labels_and_ranks import LABEL_AND_RANK_SIDES
 from maetheory.theory.certified.linear_maes import LINEAR_MAE_SIDES
@@ -25,6 +27,8 @@ CERTIFIED_SIDES: Mapping[str, Sides] = MappingProxyType(
         **LINEAR_MAE_SIDES,
         **SAMPLED_GRAPH_SIDES,
         **PROBE_BOUND_SIDES,
+        **GAUSSIAN_SIDES,
+        **COMPONENT_SIDES,
     }
 )
 """The ball version of each theorem that has one, under its slug."""

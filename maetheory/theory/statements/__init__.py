@@ -24,11 +24,13 @@ from maetheory.theory.statements import (
     asymmetric_alignment_bounds_alignment,
     certificate_bounds_downstream_error,
     data_processing_shrinks_spectrum,
+    downstream_error_averages_over_components,
     effective_rank_grows_with_uniformity,
     excess_factorisation_bounded_by_umae,
     excess_loss_bounds_downstream_error,
     factorisation_bounds_probe_residual,
     full_collapse_costs_variance,
+    gaussian_components_are_independent,
     label_error_alone_is_not_enough,
     label_error_grows_with_mask_ratio,
     linear_decoders_keep_the_top_singular_directions,
@@ -89,6 +91,7 @@ _OWN_THEOREMS: tuple[Theorem, ...] = (
     effective_rank_grows_with_uniformity.PARTICIPATION_RATIO,
     effective_rank_grows_with_uniformity.STABLE_RANK,
     spectral_features_bound_downstream_error.THEOREM,
+    downstream_error_averages_over_components.THEOREM,
     excess_loss_bounds_downstream_error.THEOREM,
     certificate_bounds_downstream_error.THEOREM,
     votes_beat_views_when_errors_scatter.THEOREM,
@@ -112,6 +115,8 @@ _OWN_THEOREMS: tuple[Theorem, ...] = (
     sampled_spectrum_concentrates.THEOREM,
     sampled_spectrum_concentrates.UNSEEN,
     sampled_spectrum_concentrates.BIAS,
+    gaussian_components_are_independent.THEOREM,
+    gaussian_components_are_independent.IN_ANY_BASIS,
 )
 
 THEOREMS: Mapping[str, Theorem] = MappingProxyType(

@@ -48,7 +48,7 @@ from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import Objects
 from maetheory.theory.theorem_quantities import column_basis, eigenvalues, weighted_rows
 
-_LEADING_TOLERANCE = 1e-11
+LEADING_TOLERANCE = 1e-11
 
 
 def downstream_error_bounds(graph: MaskGraph, bound: float) -> dict[str, float]:
@@ -105,7 +105,7 @@ def _deviation_from_leading(graph: MaskGraph, features: np.ndarray) -> tuple[flo
 def _spans_leading_eigenvectors(graph: MaskGraph, features: np.ndarray) -> tuple[bool, str]:
     leak, short = _deviation_from_leading(graph, features)
     measured = f"‖(I - P_F)ĀP_F‖_F = {leak:.3g} and Σ_(i<=k) λ_i - tr P_FĀ = {short:.3g}, 0 is needed"
-    return max(leak, short) <= _LEADING_TOLERANCE, measured
+    return max(leak, short) <= LEADING_TOLERANCE, measured
 
 
 def _gap_after(graph: MaskGraph, k: int) -> float:
@@ -115,7 +115,7 @@ def _gap_after(graph: MaskGraph, k: int) -> float:
 def _gap_after_features(graph: MaskGraph, features: np.ndarray) -> tuple[bool, str]:
     k = features.shape[1]
     gap = _gap_after(graph, k)
-    return gap > _LEADING_TOLERANCE, f"1 - λ_{k + 1} = {gap if gap > _LEADING_TOLERANCE else 0:.3g}"
+    return gap > LEADING_TOLERANCE, f"1 - λ_{k + 1} = {gap if gap > LEADING_TOLERANCE else 0:.3g}"
 
 
 def use_spectral_features(world: dict[str, Any]) -> Objects:

@@ -20,7 +20,7 @@ from maetheory.theory.certified.assumptions import LeastLipschitz, Margin, least
 from maetheory.theory.certified.balls import as_stored, ball, ball_around, ball_matrix, precision
 from maetheory.theory.certified.graph import BallGraph
 from maetheory.theory.certified.graph_assumptions import images_known_exactly
-from maetheory.theory.certified.labels_and_ranks import _cost_of_nearly_leading, _spans_leading_eigenvectors
+from maetheory.theory.certified.labels_and_ranks import _cost_of_nearly_leading, spans_leading_eigenvectors
 from maetheory.theory.certified.probe import independent_columns
 from maetheory.theory.certified.sides import Sides
 from maetheory.theory.certified.sides_by_slug import CERTIFIED_SIDES
@@ -153,7 +153,7 @@ def test_the_cost_of_nearly_leading_eigenvectors_covers_the_residual(off):
         graph = MaskGraph.from_joint(joint / joint.sum(), rng.integers(0, 2, 5))
         features = minimiser(graph, 2) + off * rng.normal(size=(5, 2))
         with precision(106):
-            margin = _spans_leading_eigenvectors(BallGraph(graph), ball_matrix(features), {"features": features})
+            margin = spans_leading_eigenvectors(BallGraph(graph), ball_matrix(features), {"features": features})
         found = check(SPECTRAL, graph, features=features)
         assert found.lhs <= float(found.rhs.value) + float(margin.cost.abs_upper()) + 1e-12
         measured = THEOREMS[SPECTRAL].assumptions["leading eigenvectors"](graph, features)[1]

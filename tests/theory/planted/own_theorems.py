@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from maetheory.theory import THEOREMS
 from maetheory.theory.exact_probe import class_masses, probe_residual
 from maetheory.theory.statements.certificate_bounds_downstream_error import bound_at_multiplier
+from maetheory.theory.statements.downstream_error_averages_over_components import component_graphs, componentwise_bound
 from maetheory.theory.statements.spectral_features_bound_downstream_error import spectral_bound
 from maetheory.theory.theorem_quantities import eigenvalues
 from planted.changes import scaled
@@ -24,6 +27,11 @@ DUAL, GROWS = "mask-ratio-duality", "label-error-grows-with-mask-ratio"
 LOEWNER = "data-processing-shrinks-spectrum"
 SIDES = "channels-on-both-sides-shrink-singular-values"
 ERROR = "data-processing-raises-pair-error"
+AVERAGE = "downstream-error-averages-over-components"
+GAUSSIAN, CORRELATED = (
+    "gaussian-components-are-independent",
+    "correlated-coefficients-of-gaussians-are-predictable",
+)
 WEYL, UNSEEN, BIAS = "sampled-spectrum-concentrates", "unseen-component-costs-one", "sampled-spectrum-is-biased-upward"
 
 
@@ -38,6 +46,18 @@ def one_direction_only(graph, features, weight):
 
 def every_node_seen(graph, draws):
     return (graph.shape[0] - 1) * (graph.shape[1] - 1) / (draws - 1)
+
+
+def equally_likely_components(graph, features):
+    parts = component_graphs(graph)
+    own = (componentwise_bound(part, features[views]) for _, views, part in parts)
+    return sum(float(bound) for bound in own) / len(parts)
+
+
+def visible_pairs_too(factor, basis, visible):
+    pairs = np.corrcoef((factor @ basis.T).T, rowvar=True) if len(factor) > 1 else np.eye(len(basis))
+    r = np.abs(np.nan_to_num(pairs) - np.eye(len(basis))).max(initial=0.0)
+    return r**2 / (1 - min(r, 0.99) ** 2)
 
 
 FALSE = {
@@ -78,4 +98,11 @@ FALSE = {
     "the bias with every node seen": (BIAS, every_node_seen),
     "the bias over n": (BIAS, lambda draws, **w: THEOREMS[BIAS].check(draws=draws, **w).rhs * (1 - 1 / draws)),
     "no bias": (BIAS, lambda: 0.0),
+    "averages with 0.95": (AVERAGE, scaled(AVERAGE, 0.95)),
+    "averages without gaps": (AVERAGE, lambda graph: float(graph.pair_label_error())),
+    "components equally likely": (AVERAGE, equally_likely_components),
+    "components depend by a hundredth": (GAUSSIAN, lambda: 0.01),
+    "any basis is independent": (GAUSSIAN, {"assumptions": {}, "conform": None}),
+    "a twentieth more of a pair": (CORRELATED, scaled(CORRELATED, 1.05)),
+    "r²/(1 - r²) of all pairs": (CORRELATED, visible_pairs_too),
 }
