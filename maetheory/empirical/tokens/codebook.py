@@ -60,7 +60,7 @@ class Codebook:
         step = max(1, _CHUNK_ENTRIES // self.size)
         half_norms = (self.centres**2).sum(1) / 2  # (K,)
         for start in range(0, len(rows), step):
-            projected = (rows[start : start + step] - self.mean) @ self.projection  # (b, c) -> (b, q)
+            projected = _project(rows[start : start + step], self.mean, self.projection)  # (b, c) -> (b, q)
             found[start : start + step] = (half_norms - projected @ self.centres.T).argmin(1)  # (b, K) -> (b,)
         return found.reshape(patches.shape[:-1])
 
@@ -116,14 +116,15 @@ def fit_codebook_to_vectors(
 ) -> Codebook:
     """Fit a codebook of `size` codes to vectors, shape (N, c); parameters and errors as for `fit_codebook`."""
     mean, projection = _principal_axes(rows, components, whiten)
-    distinct = np.unique((rows - mean) @ projection, axis=0)  # (N, c) -> (D, q)
+    projected = _project(rows, mean, projection)  # (N, c) -> (N, q)
+    distinct = np.unique(projected, axis=0)  # (D, q)
     if not 2 <= size <= len(distinct):
         raise InputError(
             f"size must lie between 2 and the {len(distinct)} distinct patches there are, but it is {size}"
         )
     if size == len(distinct):
         return Codebook(patch, mean, projection, distinct)
-    return Codebook(patch, mean, projection, _kmeans_centres((rows - mean) @ projection, size, seed))
+    return Codebook(patch, mean, projection, _kmeans_centres(projected, size, seed))
 
 
 def pixels_as_float64(pixels: np.ndarray) -> np.ndarray:
@@ -143,6 +144,18 @@ def _principal_axes(rows: np.ndarray, components: int | None, whiten: bool) -> t
     variance, axes = variance[::-1][:components], axes[:, ::-1][:, :components]
     alive = variance > 1e-12 * max(variance[0], 1e-300)
     return mean, axes[:, alive] / (np.sqrt(variance[alive]) if whiten else 1.0)
+
+
+def _project(rows: np.ndarray, mean: np.ndarray, projection: np.ndarray) -> np.ndarray:
+    """Coordinates (N, q) of vectors (N, c); with the identity as projection, which a product would only copy slowly."""
+    width = len(projection)
+    if (
+        projection.shape == (width, width)
+        and (np.diag(projection) == 1).all()
+        and np.count_nonzero(projection) == width
+    ):
+        return np.asarray(rows - mean)
+    return np.asarray((rows - mean) @ projection)
 
 
 def _kmeans_centres(rows: np.ndarray, size: int, seed: int) -> np.ndarray:
