@@ -84,6 +84,16 @@ def collapse(
             "what the verdict needs, and untrained networks on a random part of the images.",
         ),
     ] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Also say what it has collapsed onto: for the leading directions of the features, how much of their "
+            "variance images without content have, which statistics of images they follow, from which layer they can "
+            "be read, and what probes lose without them. At most 2000 images.",
+        ),
+    ] = False,
+    directions: Annotated[int, typer.Option(min=1, max=100, help="--explain: number of leading directions.")] = 5,
     precision: Annotated[
         str,
         typer.Option(
@@ -139,6 +149,7 @@ def collapse(
                 seed=seed,
                 progress=progress,
                 effort=effort,
+                explained_directions=directions if explain else None,
                 **loading,
                 device=torch_device,
             )

@@ -1,7 +1,8 @@
 """From a model and images to features, and from features to metrics, accuracies and theorem checks.
 
-Four wings: `features` (encode images, batch by batch); above it `collapse` (metrics with intervals and baselines),
-`probes` (linear probes, k-NN, fine-tuning) and `bounds` (both sides of theorems on a trained model). Beside them,
+Five wings: `features` (encode images, batch by batch); above it `collapse` (metrics with intervals and baselines),
+`probes` (linear probes, k-NN, fine-tuning) and `bounds` (both sides of theorems on a trained model); above these,
+`explanation` (what the leading directions of features hold). Beside them,
 `masked_distances` compares images under masks within and between classes, and `rank_correlation` relates scores to
 measured accuracies. Start with `encode`, then `collapse_report` and `linear_probe`.
 
@@ -26,6 +27,7 @@ from maetheory.evaluation.collapse import (
     measure_collapse,
     random_init_model,
 )
+from maetheory.evaluation.explanation import CollapseExplanation, explain_collapse
 from maetheory.evaluation.features import encode, mask_pair_alignment, reconstruction_loss
 from maetheory.evaluation.masked_distances import masked_distances
 from maetheory.evaluation.probes import (
@@ -40,6 +42,7 @@ from maetheory.evaluation.probes import (
 from maetheory.evaluation.rank_correlation import RankCorrelation, rank_correlations
 
 __all__ = [
+    "CollapseExplanation",
     "CollapseMeasurements",
     "EncodedGraph",
     "FinetuneConfig",
@@ -52,6 +55,7 @@ __all__ = [
     "compact_table",
     "encode",
     "encode_graph",
+    "explain_collapse",
     "finetune",
     "knn_probe",
     "linear_probe",

@@ -11,7 +11,7 @@ build on each other. Read `style` and `axes` first (colours, saving, shared tick
 - Experiments: `spectra`, `effective_rank_through_training`, `tsne`, `uniformity_sweep` and `score_against_accuracy`.
 - Images against the mask ratio: `image_mask_ratio`, whose table is made by `mask_ratio_distances`, `mask_ratio_graphs`
   and `mask_ratio_table`, and whose panels are `masked_images` and `image_mask_ratio_panels`.
-- Checkpoints: `collapse`. The picture of the README: `overview`.
+- Checkpoints: `collapse` and `explained_directions`. The picture of the README: `overview`.
 - `descriptions`: what a figure shows in words with its numbers, for those who do not see it.
 - `plotting`: `plot` makes any of these in one call, from data or from a published table.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from maetheory.evaluation.collapse.answer import Answer, at_this_n
 from maetheory.evaluation.collapse.conditions import Condition
 from maetheory.evaluation.collapse.formatting import format_interval, format_number, format_value_with_error
 from maetheory.evaluation.collapse.verdict import COLLAPSE_QUESTIONS, Finding
+from maetheory.evaluation.explanation.reading import direction_sentences, explanation_paragraph
 from maetheory.reports.collapse_tables import (
     RANK_ALIASES,
     comparison_table,
@@ -83,6 +84,8 @@ def collapse_text(
             console.print(Text(overall_answer(one.yardsticks), style="bold"))
             for finding in one.yardsticks:
                 console.print(str(finding), markup=False)
+            for sentence in _explanation_lines(one):
+                console.print(sentence, markup=False)
             for note in one.notes:
                 console.print(f"note: {note}", markup=False)
             table = one.measurements.table
@@ -104,6 +107,15 @@ def collapse_text(
             console.print()
         console.print(LEGEND)
     return captured.get().rstrip()
+
+
+def _explanation_lines(one: Diagnosis) -> Iterator[str]:
+    """Yield what the leading directions of each readout hold; nothing if it was not asked for."""
+    if one.explanation is None:
+        return
+    yield "\nWhat has it collapsed onto?"
+    for readout in one.explanation.readouts:
+        yield from (explanation_paragraph(readout), *direction_sentences(readout), "")
 
 
 def last_layer_table(table: pd.DataFrame, metrics: Sequence[str] | None = COMPACT_METRICS) -> pd.DataFrame:
@@ -252,6 +264,7 @@ def collapse_document(diagnoses: Sequence[Diagnosis], conditions: Sequence[Condi
                 "notes": list(one.notes),
                 "skipped": list(one.skipped),
                 "growth": json_ready(one.measurements.growth.to_dict("records")),
+                **({} if one.explanation is None else {"explanation": json_ready(one.explanation.to_dict())}),
             }
             for one in diagnoses
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,18 @@ from maetheory.figures.descriptions import (
     describe_effective_rank_by_sample_size,
     describe_feature_spectra,
 )
+from maetheory.figures.explained_directions import (
+    describe_explained_directions,
+    draw_explained_directions,
+    explained_directions,
+    explained_directions_size,
+    extreme_images,
+)
 from maetheory.figures.style import paper_style, save_figure
 from maetheory.reports.collapse import collapse_records, last_layer_table
 from maetheory.reports.collapse_page import collapse_introduction, collapse_sections, collapse_statements
 from maetheory.reports.diagnosis import Diagnosis
+from maetheory.reports.explanation_page import explained_readouts
 from maetheory.reports.page import Picture, write_page
 
 _MAX_CELL_LENGTH = 500
@@ -41,6 +50,9 @@ FILES = (
     "report.html",
     *(f"{name}.{suffix}" for name in _FIGURES for suffix in ("svg", "png", "csv")),
 )
+EXPLANATION_FILE = "explanation.csv"
+_EXPLANATION_FILES = re.compile(r"explanation\.csv|directions-\d+\.(?:svg|png|csv)")
+"""Files that a report has if directions are explained; a figure for each checkpoint and readout, numbered from 1."""
 
 
 def write_collapse_report(folder: Path, diagnoses: Sequence[Diagnosis]) -> list[Path]:
@@ -77,7 +89,9 @@ def _replace_report(folder: Path, files: Sequence[Path]) -> list[Path]:
     for path in files:
         if path.parent != folder:
             os.replace(path, folder / path.name)
-    for name in set(FILES) - {path.name for path in files}:
+    written = {path.name for path in files}
+    explained = [path.name for path in folder.iterdir() if _EXPLANATION_FILES.fullmatch(path.name)]
+    for name in {*FILES, *explained} - written:
         (folder / name).unlink(missing_ok=True)
     return [folder / path.name for path in files]
 
@@ -109,7 +123,11 @@ def _write_results(stage: Path, diagnoses: Sequence[Diagnosis]) -> list[Path]:
     flat = pd.DataFrame([{k: v for k, v in record.items() if k != "provenance"} for record in records])
     flat.to_csv(stage / "records.csv", index=False, errors="backslashreplace")  # of a path that is no UTF-8
     (stage / "table.tex").write_text(latex_table(diagnoses), encoding="utf-8", errors="backslashreplace")
-    return [stage / name for name in ("records.csv", "records.jsonl", "table.tex")]
+    frames = [one.explanation.to_frame().assign(checkpoint=one.name) for one in diagnoses if one.explanation]
+    if frames:
+        pd.concat(frames).to_csv(stage / EXPLANATION_FILE, index=False, float_format="%.8g", errors="backslashreplace")
+    names = ("records.csv", "records.jsonl", "table.tex", *([EXPLANATION_FILE] if frames else []))
+    return [stage / name for name in names]
 
 
 def _draw_figures(stage: Path, diagnoses: Sequence[Diagnosis]) -> dict[str, tuple[list[Path], str]]:
@@ -125,6 +143,19 @@ def _draw_figures(stage: Path, diagnoses: Sequence[Diagnosis]) -> dict[str, tupl
         layers = effective_rank_by_layer({name: one.table for name, one in measurements.items()})
         files = _draw_and_save(stage, "layers", draw_effective_rank_by_layer, layers, 1, len(diagnoses))
         written["layers"] = (files, describe_effective_rank_by_layer(layers))
+    return written | _draw_explanations(stage, diagnoses)
+
+
+def _draw_explanations(stage: Path, diagnoses: Sequence[Diagnosis]) -> dict[str, tuple[list[Path], str]]:
+    """Draw the leading directions of each readout that is explained, in the order of `explained_readouts`."""
+    written = {}
+    for number, (_, readout) in enumerate(explained_readouts(diagnoses), 1):
+        frame = explained_directions(readout)
+        with paper_style():
+            figure = plt.figure(figsize=explained_directions_size(frame), layout="constrained")
+            draw_explained_directions(figure, frame, extreme_images(readout))
+            files = save_figure(figure, frame, stage, f"directions-{number}")
+        written[f"directions-{number}"] = (files, describe_explained_directions(frame))
     return written
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from maetheory.evaluation.collapse.answer import Answer
 from maetheory.evaluation.collapse.verdict import Finding
+from maetheory.evaluation.explanation.reading import explanation_headline
 from maetheory.reports.collapse import (
     LEGEND,
     effective_rank_table_by_layer,
@@ -17,6 +18,7 @@ from maetheory.reports.collapse import (
 )
 from maetheory.reports.collapse_tables import comparison_table, metric_remarks, ranges_table, yardstick_table
 from maetheory.reports.diagnosis import Diagnosis
+from maetheory.reports.explanation_page import explanation_sections
 from maetheory.reports.page import Picture, Section, Statement, Table
 
 _PICTURES = {
@@ -38,7 +40,10 @@ def collapse_statements(diagnoses: Sequence[Diagnosis]) -> list[Statement]:
     return [
         Statement(
             f"{one.name}: {overall_answer(one.yardsticks)}.",
-            points=[_readout_answers(readout, one.yardsticks) for readout in _readouts(one.yardsticks)],
+            points=[
+                *(_readout_answers(readout, one.yardsticks) for readout in _readouts(one.yardsticks)),
+                *(map(explanation_headline, one.explanation.readouts) if one.explanation else ()),
+            ],
         )
         for one in diagnoses
     ]
@@ -76,7 +81,10 @@ def collapse_sections(diagnoses: Sequence[Diagnosis], pictures: Mapping[str, Pic
         "spectra", "growth" and, if several layers were measured, "layers".
     """
     sections = [_answer_section(one) for one in diagnoses]
+    sections += explanation_sections(diagnoses, pictures)
     for name, picture in pictures.items():
+        if name not in _PICTURES:
+            continue
         title, caption = _PICTURES[name]
         tables = (
             [

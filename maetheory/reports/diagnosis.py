@@ -20,6 +20,8 @@ from maetheory.evaluation.collapse.conditions import Condition, ConditionResult,
 from maetheory.evaluation.collapse.random_initialisation import architecture_key
 from maetheory.evaluation.collapse.untrained_comparison import UntrainedMeasurements
 from maetheory.evaluation.collapse.verdict import Finding, assess_collapse, assess_yardsticks
+from maetheory.evaluation.explanation import CollapseExplanation, explain_collapse
+from maetheory.evaluation.explanation.explain import check_explainable, explanation_plan
 from maetheory.evaluation.features.feature_files import FeatureFile
 from maetheory.evaluation.features.precision import autocast, resolve_precision
 from maetheory.reports.collapse_plan import Effort, OverallProgress, plan_collapse, seconds_per_image
@@ -51,6 +53,8 @@ class Diagnosis:
         Files that could not be decoded.
     precision : "fp32" or "bf16"
         Precision of the forward passes.
+    explanation : CollapseExplanation, optional
+        What the leading directions of the features hold, if it was asked for.
     """
 
     name: str
@@ -63,6 +67,7 @@ class Diagnosis:
     image_notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     precision: str = "fp32"
+    explanation: CollapseExplanation | None = None
 
     @property
     def yardsticks(self) -> tuple[Finding, ...]:
@@ -82,7 +87,9 @@ class Diagnosis:
     def notes(self) -> tuple[str, ...]:
         """Notes of loading, then of the images and their resizing, then of measuring."""
         images = (*self.image_notes, *filter(None, [self.resize_note]))
-        return tuple(map(printable_sentence, (*self.report.notes, *images, *self.measurements.notes)))
+        explanation = () if self.explanation is None else self.explanation.notes
+        measured = dict.fromkeys((*self.measurements.notes, *explanation))
+        return tuple(map(printable_sentence, (*self.report.notes, *images, *measured)))
 
 
 def diagnose(
@@ -96,6 +103,7 @@ def diagnose(
     seed: int = 0,
     progress: Progress = no_progress,
     effort: Effort = FULL_EFFORT,
+    explained_directions: int | None = None,
     **load_options: Any,
 ) -> list[Diagnosis]:
     """Load checkpoints and measure their collapse, under all conventions and with all baselines.
@@ -114,6 +122,8 @@ def diagnose(
         As for `measure_collapse`.
     effort : Effort
         How much is measured, and in which precision; everything in float32 by default.
+    explained_directions : int, optional
+        Number of leading directions to explain (`explain_collapse`), of the last layer that is named; none by default.
     **load_options
         As for `load_checkpoint`: heads, dialect, weights, image_size, device.
 
@@ -122,6 +132,8 @@ def diagnose(
     InputError
         If a checkpoint cannot be read or measured; the sentence names its file.
     """
+    if explained_directions is not None:
+        check_explainable(readouts, directions=explained_directions)
     effort = replace(effort, n_initialisations=n_initialisations or effort.n_initialisations)
     options: dict[str, Any] = {
         "readouts": readouts or None,
@@ -148,6 +160,8 @@ def diagnose(
     for number, (path, name, decoding) in enumerate(zip(paths, unique_names(paths), decode_options, strict=True), 1):
         label = f"{name}, {number} of {len(paths)}" if len(paths) > 1 else name
         chosen = load(decoding)
+        if explained_directions is not None:
+            check_explainable(readouts, len(chosen))
         with _name_file_in_errors(path):
             encoder, report = load_checkpoint(path, **load_options)
             key = (architecture_key(encoder), decoding)
@@ -171,6 +185,19 @@ def diagnose(
                     untrained=untrained.get(key),
                     **options,
                 )
+                explanation = None
+                if explained_directions is not None:
+                    effort.announce(f"{name}: {explanation_plan(len(chosen))}")
+                    explanation = explain_collapse(
+                        encoder,
+                        chosen,
+                        directions=explained_directions,
+                        readouts=options["readouts"],
+                        layer="last" if options["layers"] == "all" else options["layers"],
+                        final_norm=final_norm,
+                        seed=seed,
+                        progress=_prefix_messages(progress, f"{label}, explanation"),
+                    )
             if key[0] is not None:
                 untrained[key] = found.untrained
         diagnoses.append(
@@ -185,6 +212,7 @@ def diagnose(
                 image_notes(chosen),
                 chosen.skipped,
                 precision,
+                explanation,
             )
         )
     return diagnoses

@@ -9,6 +9,7 @@ from typing import Any
 
 from maetheory.core import InputError, Progress, no_progress
 from maetheory.evaluation import measure_collapse
+from maetheory.evaluation.explanation.explain import NO_NETWORK_TO_EXPLAIN
 from maetheory.evaluation.features.feature_files import is_feature_file, read_feature_file
 from maetheory.reports.diagnosis import Diagnosis, diagnose, unique_names
 
@@ -47,6 +48,8 @@ def diagnose_files(
         raise InputError(
             f"{of_features[0]} holds features without their network: layers and final norm cannot be chosen"
         )
+    if of_features and options.get("explained_directions") is not None:
+        raise InputError(f"{of_features[0]} holds features without their network: {NO_NETWORK_TO_EXPLAIN}")
     if not of_features and (array is not None or prefix_tokens is not None):
         raise InputError("--array and --prefix-tokens are for files of features, but these are checkpoints")
     if of_features and readouts and len(readouts) > 1:
