@@ -44,6 +44,7 @@ SCORE_NAMES = {
 } | {
     "mask ratio": "mask_ratio",
     "relative distance (the paper's)": "relative_distance",
+    "share kept by a linear MAE": "linear_mae_kept_share",
     "reconstruction loss, after training": "reconstruction_loss",
 }
 
@@ -64,7 +65,7 @@ def test_the_tables_are_those_of_the_published_ledgers(tmp_path: Path) -> None:
 def test_correlations_of_mask_laws_are_those_of_the_figures() -> None:
     rows = find(r"\| score \| digits, cls \| .*\n\|[-|]+\n((?:\|.*\n)+)", text=LAWS).group(1)
     shown = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows.splitlines()]
-    assert len(shown) == len(SCORE_NAMES) == 17
+    assert len(shown) == len(SCORE_NAMES) == 18
     for place, folder in ((1, "digits"), (3, "cifar10-small")):
         found = pd.read_csv(FIGURES / folder / "score_correlations.csv").set_index(["score", "readout"])
         for name, *cells in shown:
@@ -72,6 +73,17 @@ def test_correlations_of_mask_laws_are_those_of_the_figures() -> None:
                 row = found.loc[SCORE_NAMES[name], readout]
                 text = f"{row.rho:.2f} [{row.low:.2f}, {row.high:.2f}]" + "*" * int(row.p_adjusted < 0.05)
                 assert cell == (text if np.isfinite(row.rho) else "–"), (folder, name, readout)
+
+
+def test_what_is_said_of_the_linear_mae_is_in_the_figures() -> None:
+    said = []
+    for folder in ("digits", "cifar10-small"):
+        found = pd.read_csv(FIGURES / folder / "score_correlations.csv").set_index("score")
+        said += [f"{value:.2f}" for value in found.partial["linear_mae_kept_share"]]
+        assert len(found) == int(find(r"corrected for all (\d+) correlations", text=LAWS)[1])
+        assert (found.p_adjusted["linear_mae_kept_share"] > 0.05).all()
+    words = " ".join(LAWS.split())
+    assert f"are {said[0]} and {said[1]} on digits, {said[2]} and {said[3]} on CIFAR-10" in words
 
 
 def test_seeds_order_mask_laws_as_alike_as_is_said() -> None:
