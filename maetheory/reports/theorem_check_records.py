@@ -121,7 +121,7 @@ def object_document(value: Any) -> Any:
 def _files_document(files: CertificateFiles) -> dict[str, Any]:
     return {
         "folder": str(files.folder),
-        "written": [path.name for path in files.written],
+        "written": [path.relative_to(files.folder).as_posix() for path in files.written],
         "not_portable": [
             {"slug": slug, "reason": reason, "verdicts": number}
             for (slug, reason), number in files.not_portable.items()

@@ -136,11 +136,17 @@ def test_certificates_are_written_beside_the_checker_that_accepts_them(tmp_path:
     found = document["certificate_files"]
     assert [one["slug"] for one in found["not_portable"]] == ["mask-ratio-duality"]
     written = sorted(path.name for path in (tmp_path / "certificates").glob("*.json"))
-    assert written == sorted(found["written"])
+    (counterexample,) = [name for name in found["written"] if "/" in name]
+    assert written == sorted({*found["written"]} - {counterexample})
     assert len(written) == len([one for one in document["certificates"] if one["slug"] == ALIGNMENT])
     command = [sys.executable, "-I", "-S", "check_certificate.py", *written]
     assert subprocess.run(command, cwd=tmp_path / "certificates", capture_output=True, check=False).returncode == 0
-    assert "1 statement (no formulas in the checker)" in " ".join(answer(capsys, *words).split())
+    refuted = [sys.executable, "-I", "-S", "check_counterexample.py", Path(counterexample).name]
+    inside = tmp_path / "certificates" / "counterexamples"
+    assert subprocess.run(refuted, cwd=inside, capture_output=True, check=False).returncode == 0
+    text = " ".join(answer(capsys, *words, "pair-error-lower-bound").split())
+    assert "of which 1 in counterexamples/" in text
+    assert "1 statement (no formulas in the checker); 1 statement (counterexamples alone)" in text
 
 
 def test_checks_are_kept_with_their_provenance_once(tmp_path: Path, capsys):
@@ -156,7 +162,7 @@ def test_checks_are_kept_with_their_provenance_once(tmp_path: Path, capsys):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["nope"], "there is no theorem 'nope'; the theorems are: reconstruction-bounds"),
+        (["nope"], "there is no theorem 'nope'; maetheory check --list lists all"),
         ([ALIGNMENT, "--worlds", "-1"], "must not be negative"),
         ([ALIGNMENT, "--seed", "-1"], "greater than or equal to 0"),
         ([ALIGNMENT, "--search", "--worlds", "0"], "worlds must be at least 1"),

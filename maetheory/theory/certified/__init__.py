@@ -24,8 +24,10 @@ raises the precision until the sign of the slack is certain:
   about data from which the world was estimated. What is not a number (labels, masks, which pairs occur, connected
   components) is read from the graph as it is.
 
-Whoever does not trust this can check eleven statements with :mod:`check_certificate`, one file of 200 lines that
-imports nothing of this package and has formulas of its own; :mod:`certificate_files` writes what it reads.
+Whoever does not trust this can check eleven statements with :mod:`check_certificate`, one file of under 200 lines that
+imports nothing of this package and has formulas of its own, and the counterexamples of ten more with
+:mod:`check_counterexample`, another. :mod:`certificate_files` and :mod:`counterexample_files` write what they read, in
+numbers of :mod:`portable_worlds`.
 
 What a proof does not cover: the statement's own text in :mod:`maetheory.theory.statements`, and a theorem or
 :class:`Sides` of your own, whose ball version is trusted to be that of the claim.

@@ -21,11 +21,13 @@ import numpy as np
 
 from maetheory.core import atomic_write, make_folder, printable
 from maetheory.core.json_documents import strict_json
-from maetheory.graph import MaskGraph
 from maetheory.theory.certified import check_certificate as checker
+from maetheory.theory.certified import check_counterexample
 from maetheory.theory.certified.balls import Ball, BallMatrix, ball, ball_matrix, precision, rescale
+from maetheory.theory.certified.counterexample_files import COUNTEREXAMPLE_STATEMENTS, counterexample_document
 from maetheory.theory.certified.graph import BallGraph
 from maetheory.theory.certified.graph_comparison_theorems import loewner_fall
+from maetheory.theory.certified.portable_worlds import NotPortableError, joint_text, matrix_text, stated_sides
 from maetheory.theory.certified.probe import as_rational, independent_columns
 from maetheory.theory.certified.probe_bounds import MultiplierBound, bisect_slope
 from maetheory.theory.certified.spectrum import eigenvalues
@@ -38,14 +40,9 @@ FORMAT, VERSION = "maetheory certificate", 1
 _BITS = 424
 _GRID = Fraction(1, 2**140)
 """Bounds of eigenvalues are multiples of this."""
-_SHORT_NUMBER, _SIDE_BITS = 40, 64
 _MAX_PATH = 4096
 _STEPS, _STEPS_WITHOUT_MINIMUM = (-44, -34, -26, -18, -10, 0, 10), (-1,)
 """Binary logarithms of the distances tried between multipliers, relative to the multiplier where that is above one."""
-
-
-class NotPortableError(ValueError):
-    """A verdict has no certificate that the checker accepts; the message says why."""
 
 
 def certificate_document(
@@ -95,47 +92,12 @@ def certificate_document(
     for witnesses in _EXPORTS[theorem.slug].witnesses(objects):
         proof = checker.Certificate({**document, **witnesses})
         try:
-            proof.file.update(_stated_sides(proof, certificate))
+            proof.file.update(stated_sides(proof, str(checker.STATEMENTS[theorem.slug][0]), certificate))
             proof.prove()
             return proof.file
         except (ArithmeticError, LookupError, ValueError) as error:
             reason = f"the checker says: {error}"
     raise NotPortableError(reason)
-
-
-def _stated_sides(proof: checker.Certificate, certificate: Certificate) -> dict[str, list[str]]:
-    """Return the checker's sides, rounded outwards; NotPortableError if those of the certificate are elsewhere."""
-    left, _, right = str(checker.STATEMENTS[proof.file["statement"]][0]).split()
-    stated = {}
-    for name, side, own in (("lhs", left, certificate.lhs), ("rhs", right, certificate.rhs)):
-        value = getattr(proof, side)
-        low, high = (value, value) if isinstance(value, Fraction) else value
-        if not (own.low <= high and low <= own.high):
-            raise NotPortableError(f"{name} is {float(low):.6g} there and {own} in ball arithmetic")
-        stated[name] = [str(end) for end in _outwards(low, high)]
-    return stated
-
-
-def _outwards(low: Fraction, high: Fraction) -> tuple[Fraction, Fraction]:
-    """Round an interval outwards to numbers of few digits; a short number stays as it is."""
-    return _round_down(low), -_round_down(-high)
-
-
-def _round_down(number: Fraction) -> Fraction:
-    if len(str(number)) <= _SHORT_NUMBER:
-        return number
-    exponent = number.numerator.bit_length() - number.denominator.bit_length()
-    grid = Fraction(2) ** (exponent - _SIDE_BITS)
-    return math.floor(number / grid) * grid
-
-
-def _matrix(rows: Any) -> list[list[str]]:
-    """Return a matrix of stored numbers as text."""
-    return [[str(as_rational(x)) for x in row] for row in rows]
-
-
-def _joint(graph: MaskGraph) -> list[list[str]]:
-    return _matrix(graph.joint.toarray())
 
 
 def _spanning(features: np.ndarray) -> np.ndarray:
@@ -161,10 +123,10 @@ def _world_of(*names: str, spanning: bool = False, labels: bool = False) -> Call
     """Return the function that writes a graph and some of the objects."""
 
     def write(objects: Objects) -> dict[str, Any]:
-        world: dict[str, Any] = {"joint": _joint(objects["graph"])}
+        world: dict[str, Any] = {"joint": joint_text(objects["graph"])}
         for name in names:
             rows = np.asarray(objects[name])
-            world[name] = _matrix(_spanning(rows) if spanning else rows)
+            world[name] = matrix_text(_spanning(rows) if spanning else rows)
         if labels:
             world["labels"] = [int(label) for label in objects["graph"].view_labels]
         return world
@@ -191,7 +153,7 @@ def _world_with_channel(labels: bool) -> Callable[[Objects], dict[str, Any]]:
 
 def _blind_pair(objects: Objects) -> dict[str, Any]:
     within, across = label_blind_pair(int(objects["classes"]))
-    one, other = (_matrix((graph.joint.toarray() > 0).astype(int)) for graph in (within, across))
+    one, other = (matrix_text((graph.joint.toarray() > 0).astype(int)) for graph in (within, across))
     return {"joint": one, "features": one, "other": other, "labels": [int(y) for y in within.view_labels]}
 
 
@@ -275,11 +237,13 @@ PORTABLE_STATEMENTS = tuple(_EXPORTS)
 
 @dataclass
 class CertificateFiles:
-    """Folder of certificates, with a copy of the checker.
+    """Folder of certificates, with a copy of the checker, and of counterexamples, with theirs.
 
     Attributes
     ----------
     folder : Path
+        Its subfolder ``counterexamples`` holds the worlds in which a statement without an assumption fails, where
+        :mod:`check_counterexample` is what reads them.
     written : list of Path
         Files written, in order.
     not_portable : Counter of (str, str)
@@ -291,26 +255,43 @@ class CertificateFiles:
     not_portable: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        make_folder(self.folder)
-        with atomic_write(self.folder / "check_certificate.py") as temporary:
-            temporary.write_bytes(Path(checker.__file__).read_bytes())
+        for folder, module in ((self.folder, checker), (self.counterexamples, check_counterexample)):
+            source = Path(module.__file__)
+            make_folder(folder)
+            with atomic_write(folder / source.name) as temporary:
+                temporary.write_bytes(source.read_bytes())
+
+    @property
+    def counterexamples(self) -> Path:
+        """Folder of the counterexamples."""
+        return self.folder / "counterexamples"
 
     def add(self, theorem: Theorem, world_name: str, objects: Objects, certificate: Certificate) -> None:
         """Write the certificate of a verdict, or count it with the reason why there is none."""
+        counter = theorem.slug in COUNTEREXAMPLE_STATEMENTS
+        make = counterexample_document if counter else certificate_document
         try:
-            document = certificate_document(theorem, world_name, objects, certificate)
+            document = make(theorem, world_name, objects, certificate)
         except NotPortableError as error:
             self.not_portable[theorem.slug, str(error)] += 1
             return
-        path = self.folder / f"{theorem.slug}--{_path_slug(world_name)}.json"
+        folder = self.counterexamples if counter else self.folder
+        path = folder / f"{theorem.slug}--{_path_slug(world_name)}.json"
         with atomic_write(path) as temporary:
             temporary.write_text(strict_json(document, indent=1) + "\n", encoding="utf-8")
         self.written.append(path)
 
     def __str__(self) -> str:
-        head = f"Certificates in {printable(str(self.folder), _MAX_PATH)}: {len(self.written)}."
-        unknown = len({slug for slug, _ in self.not_portable if slug not in PORTABLE_STATEMENTS})
-        parts = [f"{unknown} statement{'s' * (unknown != 1)} (no formulas in the checker)"] if unknown else []
+        inside = sum(path.parent == self.counterexamples for path in self.written)
+        head = f"Certificates in {printable(str(self.folder), _MAX_PATH)}: {len(self.written)}"
+        head += f", of which {inside} in counterexamples/." if inside else "."
+        known = (*PORTABLE_STATEMENTS, *COUNTEREXAMPLE_STATEMENTS)
+        left = {slug for slug, _ in self.not_portable}
+        groups = {
+            "no formulas in the checker": left - set(known),
+            "counterexamples alone": left & set(COUNTEREXAMPLE_STATEMENTS),
+        }
+        parts = [f"{len(slugs)} statement{'s' * (len(slugs) != 1)} ({why})" for why, slugs in groups.items() if slugs]
         for slug in PORTABLE_STATEMENTS:
             reasons = [f"{number} ({reason})" for (of, reason), number in self.not_portable.items() if of == slug]
             parts += [f"{slug}: {', '.join(reasons)}"] if reasons else []
