@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from maetheory.masks import ActionLaw
 from maetheory.theory import Theorem
 
 SHAPES = {
@@ -81,8 +82,8 @@ def with_laws(world: dict[str, Any]) -> dict[str, Any]:
     joints = np.abs(world["joints"])
     rows = joints.sum(2, keepdims=True)
     transitions = np.where(rows > 0, joints / np.where(rows > 0, rows, 1), 1 / joints.shape[2])
-    start = rows[:1] / rows[:1].sum() if rows[:1].sum() > 0 else np.full_like(rows[:1], 1 / joints.shape[1])
-    return {**world, "joints": start * transitions}
+    start = rows[0, :, 0] / rows[0].sum() if rows[0].sum() > 0 else np.full(joints.shape[1], 1 / joints.shape[1])
+    return {**world, "joints": ActionLaw(transitions).joints(start)}
 
 
 def sample(rng: np.random.Generator) -> dict[str, Any]:

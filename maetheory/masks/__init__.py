@@ -8,7 +8,8 @@ Read `grid` (images to patches and back), `prediction` (the abstract `Prediction
 image), `law` (the abstract `MaskLaw`, its kind whose target is what a mask hides) and its final subclasses `uniform`,
 `bernoulli`, `block`, `listed` and `mixture`; `factory` makes a law from its name and mask ratio, and `views` numbers
 the distinct views that masks give of a set of images. The other prediction laws are `mask_pairs` (prefixes, context and
-target blocks), `corruption` (BERT's) and `transformed` (tokenizers, rotated bases, pairs of augmentations).
+target blocks), `corruption` (BERT's), `transformed` (tokenizers, rotated bases, pairs of augmentations) and `actions`
+(world models).
 
 >>> import numpy as np
 >>> from maetheory.masks import UniformMasks
@@ -18,6 +19,7 @@ target blocks), `corruption` (BERT's) and `transformed` (tokenizers, rotated bas
 """
 
 from maetheory.core.renames import renamed
+from maetheory.masks.actions import ActionLaw
 from maetheory.masks.bernoulli import BernoulliMasks
 from maetheory.masks.block import BlockMasks
 from maetheory.masks.corruption import BertCorruption
@@ -33,6 +35,7 @@ from maetheory.masks.uniform import UniformMasks
 from maetheory.masks.views import view_identities
 
 __all__ = [
+    "ActionLaw",
     "AugmentationPairs",
     "BernoulliMasks",
     "BertCorruption",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, product
 from math import comb
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 
@@ -35,6 +35,8 @@ class BertCorruption(PredictionLaw):
     InputError
         If a number is out of its range.
     """
+
+    _why_no_masks: ClassVar[str] = "it replaces patches by drawn symbols, which pixels do not have"
 
     n_patches: int
     n_symbols: int

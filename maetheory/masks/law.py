@@ -32,6 +32,17 @@ class MaskLaw(PredictionLaw):
             if probability > 0:
                 yield Outcome(float(probability), masked_symbols(states, mask), masked_symbols(states, ~mask))
 
+    def mask_pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return every mask, its complement and their probabilities; raises as `support`."""
+        masks, probability = self.support()
+        seen = masks[probability > 0]
+        return seen, ~seen, probability[probability > 0]
+
+    def sample_mask_pairs(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Draw `n` masks, as `sample` does, and return them with their complements."""
+        masks = self.sample(rng, n)
+        return masks, ~masks
+
     @abstractmethod
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """Draw `n` masks.

@@ -53,10 +53,13 @@ class MaskPairs(PredictionLaw):
         """Number of pairs of masks."""
         return len(self.view_masks)
 
+    def mask_pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the masks of views and of targets, and their weights."""
+        return np.asarray(self.view_masks), np.asarray(self.target_masks), np.asarray(self.weights)
+
     def outcomes(self, states: np.ndarray) -> Iterator[Outcome]:
         """Yield what each pair of masks shows of the images."""
-        assert self.weights is not None
-        for view, target, weight in zip(self.view_masks, self.target_masks, self.weights, strict=True):
+        for view, target, weight in zip(*self.mask_pairs(), strict=True):
             yield Outcome(float(weight), masked_symbols(states, view), masked_symbols(states, target))
 
 
@@ -100,13 +103,16 @@ class PrefixMasks(PredictionLaw):
         """Number of lengths of the prefix."""
         return len(self._lengths)
 
+    def mask_pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the masks of each prefix and of what follows it, all equally likely."""
+        place, length = np.arange(self.n_patches), np.array(self._lengths)[:, None]
+        following = place == length if self.target == "next" else place >= length
+        return place < length, following, np.full(len(length), 1 / len(length))
+
     def outcomes(self, states: np.ndarray) -> Iterator[Outcome]:
         """Yield the prefix of each length and what follows it."""
-        place = np.arange(self.n_patches)
-        for length in self._lengths:
-            following = place == length if self.target == "next" else place >= length
-            view, target = masked_symbols(states, place < length), masked_symbols(states, following)
-            yield Outcome(1 / len(self._lengths), view, target)
+        for view, target, weight in zip(*self.mask_pairs(), strict=True):
+            yield Outcome(float(weight), masked_symbols(states, view), masked_symbols(states, target))
 
     @property
     def _lengths(self) -> range:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -43,6 +43,7 @@ class PredictionLaw(ABC):
     """
 
     n_patches: int
+    _why_no_masks: ClassVar[str] = "it does not say which patches it shows, by a mask_pairs of its own"
 
     @property
     @abstractmethod
@@ -53,6 +54,32 @@ class PredictionLaw(ABC):
     def shows_patches(self) -> bool:
         """Whether symbols of views and targets are patches of the image, at their places."""
         return True
+
+    def mask_pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the masks of views and of targets, and their probabilities, for graphs of real images.
+
+        Returns
+        -------
+        view_masks, target_masks : ndarray of bool, shape (m, n_patches)
+            True = part of the view, and of the target.
+        probability : ndarray, shape (m,)
+            Positive, sums to one.
+
+        Raises
+        ------
+        InputError
+            If views or targets are not what masks show of an image, or there are too many masks to list.
+        """
+        raise InputError(
+            f"a graph of real images needs a law that shows patches as they are, at their places, but "
+            f"{type(self).__name__} is none: {self._why_no_masks}"
+        )
+
+    def sample_mask_pairs(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Draw `n` masks of views and of targets, each of shape (n, n_patches); raises as `mask_pairs`."""
+        views, targets, probability = self.mask_pairs()
+        drawn = rng.choice(len(views), n, p=probability)
+        return views[drawn], targets[drawn]
 
     @abstractmethod
     def outcomes(self, states: np.ndarray) -> Iterator[Outcome]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 
@@ -52,6 +52,10 @@ class TokenizedLaw(_TransformedLaw):
         If a token is negative. `outcomes` raises it for a symbol without a token.
     """
 
+    _why_no_masks: ClassVar[str] = (
+        "its symbols are tokens; give the law that it tokenizes, and let the codebook of the graph be the tokenizer"
+    )
+
     law: PredictionLaw
     view_tokens: Sequence[int] | None = None
     target_tokens: Sequence[int] | None = None
@@ -95,6 +99,10 @@ class RotatedLaw(_TransformedLaw):
         If the basis is not square and orthogonal, or of another size than the law.
     """
 
+    _why_no_masks: ClassVar[str] = (
+        "it shows coefficients in a basis; rotate the images, and give the law that it rotates"
+    )
+
     law: PredictionLaw
     basis: np.ndarray
     values: np.ndarray
@@ -133,6 +141,8 @@ class AugmentationPairs(PredictionLaw):
     InputError
         If there is no augmentation, or the weights are no distribution.
     """
+
+    _why_no_masks: ClassVar[str] = "an augmentation may change or move patches"
 
     n_patches: int
     augmentations: Sequence[Augmentation]

@@ -22,6 +22,7 @@ def kernel_graph(
     *,
     patch: int,
     labels: np.ndarray | None = None,
+    target_mask: np.ndarray | None = None,
     bandwidth: float | None = None,
     factor: float = 0.25,
     device: str | torch.device = "cpu",
@@ -43,6 +44,8 @@ def kernel_graph(
         Side of a patch in pixels.
     labels : ndarray of int, shape (N,), optional
         An ImageSet brings its own.
+    target_mask : ndarray of bool, shape (p,), optional
+        The patches of the target, for a prefix or a block that predicts another; by default those that are hidden.
     bandwidth : float, optional
         Of the Gaussian, in pixel units; by default `factor` times the median distance of two targets.
     factor : float
@@ -70,7 +73,7 @@ def kernel_graph(
     >>> round(float(graph.spectrum(2).values[0]), 9)
     1.0
     """
-    masked = run_everywhere(process_group, lambda: mask_images(images, mask, patch, labels))
+    masked = run_everywhere(process_group, lambda: mask_images(images, mask, patch, labels, target_mask))
     if bandwidth is None:
         bandwidth = run_everywhere(
             process_group, lambda: median_heuristic(masked.targets, factor, generator(seed, "median"))

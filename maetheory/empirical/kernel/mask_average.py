@@ -25,7 +25,7 @@ from maetheory.empirical.kernel.graph_summary import KernelGraphQuantities, Kern
 from maetheory.empirical.kernel.masked_images import check_image_labels
 from maetheory.empirical.kernel.nearest_neighbour_graph import NeighbourGraph, neighbour_graph
 from maetheory.empirical.parallel.process_group import ProcessGroup, run_everywhere
-from maetheory.masks import MaskLaw, patchify
+from maetheory.masks import PredictionLaw, patchify
 
 
 @final
@@ -41,8 +41,8 @@ class KernelAverage(KernelGraphQuantities):
     Attributes
     ----------
     k, n_images : int
-    masks : ndarray of bool, shape (m, p)
-        The drawn masks; True = visible.
+    masks, target_masks : ndarray of bool, shape (m, p)
+        The drawn masks of views and of targets; True = part of it.
     per_mask : tuple of KernelGraphSummary
         The quantities under each mask, with its bandwidth and whether its certificate is complete.
     """
@@ -50,12 +50,13 @@ class KernelAverage(KernelGraphQuantities):
     k: int
     n_images: int
     masks: np.ndarray
+    target_masks: np.ndarray
     per_mask: tuple[KernelGraphSummary, ...]
 
 
 def average_over_masks(
     images: ImageSet | np.ndarray,
-    law: MaskLaw,
+    law: PredictionLaw,
     *,
     masks: int,
     k: int,
@@ -77,8 +78,8 @@ def average_over_masks(
     ----------
     images, patch, factor, device, memory_budget, scratch_dir
         As for `kernel_graph`.
-    law : MaskLaw
-        Over the patches of an image.
+    law : PredictionLaw
+        Over the patches of an image, which it shows as they are: masks, prefixes, blocks.
     masks : int
         Number of masks drawn independently; at least 2.
     k : int
@@ -106,7 +107,7 @@ def average_over_masks(
     ------
     InputError
         If there are fewer than two masks, k is out of range, law and images do not fit together, there are no labels,
-        or labels of one class only, or both `neighbours` and `process_group` are given.
+        or labels of one class only, the law does not show patches as they are, or both `neighbours` and `process_group` are given.
 
     Examples
     --------
@@ -120,7 +121,9 @@ def average_over_masks(
     if neighbours is not None and process_group is not None:
         raise InputError("a graph of nearest neighbours is made by one process: leave out neighbours or process_group")
     checked_labels = run_everywhere(process_group, lambda: _check_arguments(images, labels, law, patch, masks, k))
-    drawn = law.sample(generator(seed, "kernel masks"), masks)  # (m, p)
+    drawn = run_everywhere(  # a law that shows no patches is refused
+        process_group, lambda: law.sample_mask_pairs(generator(seed, "kernel masks"), masks)
+    )  # (m, p), (m, p)
     options: dict[str, Any] = {
         "patch": patch,
         "labels": checked_labels,
@@ -131,13 +134,14 @@ def average_over_masks(
     if neighbours is None:
         options |= {"memory_budget": memory_budget, "scratch_dir": scratch_dir, "process_group": process_group}
     per_mask = []
-    for index, mask in enumerate(drawn):
+    for index, (mask, target_mask) in enumerate(zip(*drawn, strict=True)):
         mask_seed = int(generator(seed, "kernel mask", index).integers(2**31))
         graph: KernelGraph | NeighbourGraph
         if neighbours is None:
-            graph = kernel_graph(images, mask, seed=mask_seed, **options)
+            graph = kernel_graph(images, mask, target_mask=target_mask, seed=mask_seed, **options)
         else:
-            graph = neighbour_graph(images, mask, neighbours=neighbours, seed=mask_seed, **options)
+            options |= {"target_mask": target_mask, "neighbours": neighbours}
+            graph = neighbour_graph(images, mask, seed=mask_seed, **options)
         per_mask.append(summarise_kernel_graph(graph, k, seed=mask_seed))
         del graph  # frees its memory before the next graph allocates
         progress(index + 1, masks, "masks averaged")
@@ -162,11 +166,22 @@ def mean_over_masks(values: Sequence[Estimate]) -> Estimate:
     return Estimate(float(numbers.mean()), error + rounding, sampled=True)
 
 
-def _average_summaries(per_mask: list[KernelGraphSummary], k: int, n_images: int, drawn: np.ndarray) -> KernelAverage:
+def _average_summaries(
+    per_mask: list[KernelGraphSummary], k: int, n_images: int, drawn: tuple[np.ndarray, np.ndarray]
+) -> KernelAverage:
     names = [field.name for field in fields(KernelGraphQuantities) if field.name != "values"]
     means = {name: mean_over_masks([getattr(one, name) for one in per_mask]) for name in names}
     values = tuple(mean_over_masks(column) for column in zip(*(one.values for one in per_mask)))
-    return KernelAverage(values=values, **means, k=k, n_images=n_images, masks=drawn, per_mask=tuple(per_mask))
+    masks, target_masks = drawn
+    return KernelAverage(
+        values=values,
+        **means,
+        k=k,
+        n_images=n_images,
+        masks=masks,
+        target_masks=target_masks,
+        per_mask=tuple(per_mask),
+    )
 
 
 def _pixel_array(images: ImageSet | np.ndarray) -> np.ndarray:
@@ -190,7 +205,7 @@ def _check_classes(images: ImageSet | np.ndarray, labels: np.ndarray | None) -> 
 
 
 def _check_arguments(
-    images: ImageSet | np.ndarray, labels: np.ndarray | None, law: MaskLaw, patch: int, masks: int, k: int
+    images: ImageSet | np.ndarray, labels: np.ndarray | None, law: PredictionLaw, patch: int, masks: int, k: int
 ) -> np.ndarray:
     """Return the checked labels, or raise InputError if any argument does not fit."""
     known = _check_classes(images, labels)

@@ -140,6 +140,7 @@ def neighbour_graph(
     neighbours: int,
     patch: int,
     labels: np.ndarray | None = None,
+    target_mask: np.ndarray | None = None,
     bandwidth: float | None = None,
     factor: float = 0.25,
     device: str | torch.device = "cpu",
@@ -150,7 +151,7 @@ def neighbour_graph(
 
     Parameters
     ----------
-    images, mask, patch, labels, bandwidth, factor, device, seed, progress
+    images, mask, patch, labels, target_mask, bandwidth, factor, device, seed, progress
         As for `kernel_graph`; an infinite bandwidth or factor gives equal weights.
     neighbours : int
         Number of targets over which a target is blurred, from 1 (itself) to N. Ties go to the target itself, then to
@@ -172,7 +173,7 @@ def neighbour_graph(
     >>> neighbour_graph(rng.random((20, 1, 4, 4)), mask, neighbours=1, patch=2).n_components
     20
     """
-    masked = mask_images(images, mask, patch, labels)
+    masked = mask_images(images, mask, patch, labels, target_mask)
     if bandwidth is None:
         bandwidth = median_heuristic(masked.targets, factor, generator(seed, "median"))
     if not bandwidth >= 0:

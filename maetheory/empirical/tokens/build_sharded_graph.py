@@ -16,14 +16,14 @@ from maetheory.empirical.tokens.node_identities import (
     sample_image_indices_for_codebook,
     visible_patch_means_of_images,
 )
-from maetheory.empirical.tokens.sample import check_mask_law, sample_masks
+from maetheory.empirical.tokens.sample import check_mask_law, sample_mask_pairs
 from maetheory.empirical.tokens.sharded_graph import ShardedGraph
-from maetheory.masks import MaskLaw, patchify
+from maetheory.masks import PredictionLaw, patchify
 
 
 def sharded_token_graph(
     images: ImageSet | None,
-    law: MaskLaw,
+    law: PredictionLaw,
     *,
     codebook: Codebook,
     n_masks: int | None = None,
@@ -60,7 +60,7 @@ def sharded_token_graph(
     size = 0 if images is None else len(images)
     total = int(process_group.all_gather_int(size).sum())
     process_group.run_everywhere(lambda: _check_arguments(images, total, law, codebook, positions))
-    masks, mask_weights = sample_masks(law, n_masks, seed)
+    masks, mask_weights = sample_mask_pairs(law, n_masks, seed)
     sides = collect_node_identities(
         images,
         codebook,
@@ -77,7 +77,9 @@ def sharded_token_graph(
     return ShardedGraph.from_hashes(view, target, labels, mask_weights, process_group=process_group)
 
 
-def _check_arguments(images: ImageSet | None, total: int, law: MaskLaw, codebook: Codebook, positions: str) -> None:
+def _check_arguments(
+    images: ImageSet | None, total: int, law: PredictionLaw, codebook: Codebook, positions: str
+) -> None:
     if total < 2:
         raise InputError(f"a sampled graph needs at least 2 images, but all processes together have {total}")
     if images is not None:

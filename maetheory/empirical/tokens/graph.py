@@ -21,12 +21,12 @@ from maetheory.empirical.tokens.node_identities import (
     sample_image_indices_for_codebook,
     visible_patch_means_of_images,
 )
-from maetheory.empirical.tokens.sample import TokenSample, check_sample, sample_masks
+from maetheory.empirical.tokens.sample import TokenSample, check_sample, sample_mask_pairs
 from maetheory.graph import MaskGraph
-from maetheory.masks import MaskLaw, patchify
+from maetheory.masks import PredictionLaw, patchify
 
 
-def token_graph(images: ImageSet, law: MaskLaw, *, codebook: Codebook, **options: Any) -> MaskGraph:
+def token_graph(images: ImageSet, law: PredictionLaw, *, codebook: Codebook, **options: Any) -> MaskGraph:
     """Build the mask graph of images with quantised patches: the plug-in graph of `token_sample`.
 
     It is exact for these images, codes and masks. As an estimate of the graph of all images it has too many components
@@ -46,7 +46,7 @@ def token_graph(images: ImageSet, law: MaskLaw, *, codebook: Codebook, **options
 
 def token_sample(
     images: ImageSet,
-    law: MaskLaw,
+    law: PredictionLaw,
     *,
     codebook: Codebook,
     n_masks: int | None = None,
@@ -64,12 +64,12 @@ def token_sample(
     ----------
     images : ImageSet
         At least two.
-    law : MaskLaw
-        Over the patches of an image.
+    law : PredictionLaw
+        Over the patches of an image, which it shows as they are: masks, prefixes, blocks.
     codebook : Codebook
         Codes of single patches; its patch size cuts the images.
     n_masks : int, optional
-        Number of masks drawn, the same for all images; by default the whole support of the law.
+        Number of masks drawn, the same for all images; by default all masks of the law.
     seed : int, default 0
         Draws the masks and the hash tables, and initialises the codebooks of means.
     positions : {"kept", "dropped"}
@@ -86,13 +86,13 @@ def token_sample(
     Raises
     ------
     InputError
-        If an option is unknown, law, codebook and images do not fit together, or there are fewer distinct means than
-        pooled codes.
+        If an option is unknown, law, codebook and images do not fit together, the law does not show patches as they
+        are, or there are fewer distinct means than pooled codes.
     """
     check_node_options(views, targets, chunk)
     n_patches = patchify(images.images[:1], codebook.patch).shape[1]
     check_sample((len(images), n_patches), images.labels, law, positions)
-    masks, mask_weights = sample_masks(law, n_masks, seed)
+    masks, mask_weights = sample_mask_pairs(law, n_masks, seed)
     sides = collect_node_identities(
         images,
         codebook,

@@ -79,7 +79,7 @@ def check_node_options(views: str, targets: str, chunk: int) -> None:
 def collect_node_identities(
     images: ImageSet | None,
     codebook: Codebook,
-    masks: np.ndarray,
+    masks: tuple[np.ndarray, np.ndarray],
     kinds: tuple[str, str],
     positions: str,
     *,
@@ -96,8 +96,8 @@ def collect_node_identities(
         None for a process without images.
     codebook : Codebook
         Codes of single patches.
-    masks : ndarray of bool, shape (m, p)
-        True = visible.
+    masks : pair of ndarray of bool, shape (m, p)
+        True = part of the view, and of the target.
     kinds : tuple of str
         Of views and of targets: "patches" or "pooled".
     positions : {"kept", "dropped"}
@@ -110,10 +110,10 @@ def collect_node_identities(
     progress : Progress
     """
     n_images = 0 if images is None else len(images)
-    tables = random_hash_words(masks.shape[1], codebook.size, seed)
+    tables = random_hash_words(masks[0].shape[1], codebook.size, seed)
     sides = [
         NodeIdentities(n_images, shown, positions, tables, fit_means(shown) if kind == "pooled" else None)
-        for shown, kind in zip((masks, ~masks), kinds, strict=True)
+        for shown, kind in zip(masks, kinds, strict=True)
     ]
     needs_codes = any(side.codebook is None for side in sides)
     for start in range(0, n_images, chunk):

@@ -12,7 +12,7 @@ from maetheory.core import InputError, generator
 from maetheory.empirical.tokens.hashing import collision_bound, random_hash_words, unique_inverse, view_hashes
 from maetheory.graph import MaskGraph
 from maetheory.graph.joint_law import joint_law
-from maetheory.masks import MaskLaw
+from maetheory.masks import PredictionLaw
 from maetheory.masks.views import POSITION_MODES
 
 
@@ -73,26 +73,29 @@ class TokenSample:
         )
 
 
-def sample_masks(law: MaskLaw, n_masks: int | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return masks, shape (m, p), and weights, shape (m,): `n_masks` drawn from the law, or with None its support.
+def sample_mask_pairs(
+    law: PredictionLaw, n_masks: int | None, seed: int
+) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Return masks of views and of targets, shapes (m, p), and weights, shape (m,): drawn, or with None all of them.
 
     Raises
     ------
     InputError
-        If `n_masks` is no positive number, or None and the support is too long to list.
+        If `n_masks` is no positive number, or None and there are too many masks to list, or the law does not show
+        patches as they are.
     """
     if n_masks is None:
-        masks, probability = law.support()
-        return masks[probability > 0], probability[probability > 0]
+        views, targets, probability = law.mask_pairs()
+        return (views, targets), probability
     if n_masks < 1:
         raise InputError(f"n_masks must be at least 1, or None for all masks, but it is {n_masks}")
-    return law.sample(generator(seed, "token masks"), n_masks), np.full(n_masks, 1.0 / n_masks)
+    return law.sample_mask_pairs(generator(seed, "token masks"), n_masks), np.full(n_masks, 1.0 / n_masks)
 
 
 def sample_from_codes(
     codes: np.ndarray,
     labels: np.ndarray,
-    law: MaskLaw,
+    law: PredictionLaw,
     *,
     n_masks: int | None = None,
     seed: int = 0,
@@ -105,10 +108,10 @@ def sample_from_codes(
     codes : ndarray of int, shape (n, p)
         From 0.
     labels : ndarray of int, shape (n,)
-    law : MaskLaw
-        Over p patches.
+    law : PredictionLaw
+        Over p patches, which it shows as they are: masks, prefixes, blocks.
     n_masks : int, optional
-        Number of masks drawn; by default the support of the law with its probabilities.
+        Number of masks drawn; by default all masks of the law with their probabilities.
     seed : int, default 0
         Draws the masks and the hash tables.
     positions : {"kept", "dropped"}
@@ -116,8 +119,8 @@ def sample_from_codes(
     Raises
     ------
     InputError
-        If a shape does not fit, codes are no integers from 0, there are fewer than two images, or `positions` is
-        unknown.
+        If a shape does not fit, codes are no integers from 0, there are fewer than two images, `positions` is
+        unknown, or the law does not show patches as they are.
 
     Examples
     --------
@@ -130,17 +133,17 @@ def sample_from_codes(
     check_sample(codes.shape, labels, law, positions)
     if codes.dtype.kind not in "iu" or codes.min() < 0:
         raise InputError(f"codes must be integers from 0, but they are {codes.dtype} from {codes.min()}")
-    masks, mask_weights = sample_masks(law, n_masks, seed)
+    masks, mask_weights = sample_mask_pairs(law, n_masks, seed)
     tables = random_hash_words(codes.shape[1], int(codes.max()) + 1, seed)
     views, targets = (
         unique_inverse(view_hashes(codes, shown, positions, tables).reshape(-1, 2)).reshape(len(codes), -1)
-        for shown in (masks, ~masks)
+        for shown in masks
     )
     bound = collision_bound(int(views.max()) + 1, int(targets.max()) + 1)
     return TokenSample(views, targets, labels, mask_weights, n_masks is not None, positions, bound)
 
 
-def check_sample(shape: tuple[int, ...], labels: np.ndarray, law: MaskLaw, positions: str) -> None:
+def check_sample(shape: tuple[int, ...], labels: np.ndarray, law: PredictionLaw, positions: str) -> None:
     """Raise InputError if coded images of this shape (n, p), labels and law do not fit together."""
     if len(shape) != 2 or shape[0] < 2:
         raise InputError(f"a sampled graph needs at least 2 images of coded patches, but their shape is {shape}")
@@ -152,7 +155,7 @@ def check_sample(shape: tuple[int, ...], labels: np.ndarray, law: MaskLaw, posit
         )
 
 
-def check_mask_law(n_patches: int, law: MaskLaw, positions: str) -> None:
+def check_mask_law(n_patches: int, law: PredictionLaw, positions: str) -> None:
     """Raise InputError if a law is not over so many patches, or `positions` is unknown."""
     if positions not in POSITION_MODES:
         raise InputError(f'positions must be "kept" or "dropped", but it is {positions!r}')

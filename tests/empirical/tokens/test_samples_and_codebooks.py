@@ -21,7 +21,7 @@ from maetheory.empirical.tokens.codebook import fit_codebook_to_vectors, pixels_
 from maetheory.empirical.tokens.hashing import collision_bound, unique_inverse
 from maetheory.empirical.tokens.label_error_brackets import label_error_bracket, pair_error_bracket
 from maetheory.empirical.tokens.node_identities import sample_image_indices_for_codebook, visible_patch_means
-from maetheory.empirical.tokens.sample import sample_masks
+from maetheory.empirical.tokens.sample import sample_mask_pairs
 from maetheory.empirical.tokens.sharded_graph import ShardedGraph
 from maetheory.masks import BernoulliMasks, UniformMasks
 from maetheory.metrics.uncertainty import jackknife_error
@@ -48,7 +48,7 @@ def images(n: int = 60) -> ImageSet:
         (lambda: fit_codebook(images(), 2, 5), lambda: fit_codebook(images(), 2, 6)),
         (lambda: fit_codebook(images(), 2, 3, components=1), lambda: fit_codebook(images(), 2, 3, components=0)),
         (lambda: fit_codebook(images(), 2, 3, components=4), lambda: fit_codebook(images(), 2, 3, components=5)),
-        (lambda: sample_masks(LAW, 1, 0), lambda: sample_masks(LAW, 0, 0)),
+        (lambda: sample_mask_pairs(LAW, 1, 0), lambda: sample_mask_pairs(LAW, 0, 0)),
         (
             lambda: token_sample(images(), LAW, codebook=fit_codebook(images(), 2, 3), chunk=1),
             lambda: token_sample(images(), LAW, codebook=fit_codebook(images(), 2, 3), chunk=0),
@@ -82,10 +82,11 @@ def test_the_last_value_accepted_and_the_first_refused(accepted, refused) -> Non
 
 
 def test_masks_of_no_probability_are_left_out_and_drawn_masks_weigh_alike() -> None:
-    masks, weights = sample_masks(BernoulliMasks(3, 0.5), None, 0)
+    (masks, hidden), weights = sample_mask_pairs(BernoulliMasks(3, 0.5), None, 0)
     assert len(masks) == len(weights) == 6
+    assert (hidden == ~masks).all()
     assert (weights > 0).all()
-    assert sample_masks(LAW, 4, 0)[1].tolist() == [0.25] * 4
+    assert sample_mask_pairs(LAW, 4, 0)[1].tolist() == [0.25] * 4
 
 
 def test_the_bound_on_collisions_counts_pairs() -> None:
