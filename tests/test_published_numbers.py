@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
+from maetheory.experiments import EXPERIMENTS
+from maetheory.experiments.mask_law_prediction import PREDICTING_SCORE, predict_order
 from maetheory.experiments.mask_law_scores import seed_agreement
 from maetheory.reports import compare_objectives, markdown_block, read_published_ledgers, replace_marked_block
 
@@ -84,6 +86,20 @@ def test_what_is_said_of_the_linear_mae_is_in_the_figures() -> None:
         assert (found.p_adjusted["linear_mae_kept_share"] > 0.05).all()
     words = " ".join(LAWS.split())
     assert f"are {said[0]} and {said[1]} on digits, {said[2]} and {said[3]} on CIFAR-10" in words
+
+
+def test_the_prediction_for_tin20_is_the_one_that_was_committed() -> None:
+    found = pd.read_csv(FIGURES / "mask-laws-tin20" / "prediction.csv")
+    again = predict_order(found)
+    pd.testing.assert_frame_equal(again, found)
+    laws = [cell.name for cell in EXPERIMENTS["mask-laws-tin20"].cells if cell.trained]
+    for score in ("tokens pair_label_error", "linear_mae_kept_share", "mask_ratio"):
+        assert sorted(found[found.score == score].law) == sorted(laws)
+    phi, kept = (found[found.score == score].set_index("law") for score in (PREDICTING_SCORE, "linear_mae_kept_share"))
+    for law in laws:
+        here, there = phi.loc[law], kept.loc[law]
+        numbers = f"{here.value:.3f} | {there.value:.3f} | {there.predicted_rank:.0f}"
+        assert f"| {here.predicted_rank:.0f} | {law} | {numbers} |" in LAWS
 
 
 def test_seeds_order_mask_laws_as_alike_as_is_said() -> None:

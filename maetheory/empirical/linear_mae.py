@@ -27,10 +27,10 @@ import numpy as np
 from scipy.linalg import cholesky, eigh, solve_triangular
 
 from maetheory.core import Estimate, InputError, generator
+from maetheory.empirical.pixel_averages import average_squares, averaging_factor
 from maetheory.masks import MaskLaw, patchify
 from maetheory.masks.law import exchangeable_visibility
 
-MAX_VALUES = 2500  # values of an image above which `linear_mae_kept_share` averages neighbouring pixels
 DRAWN_MASKS = 20_000  # where a mask law has no closed form and too many masks to list
 _EPSILON = float(np.finfo(float).eps)
 
@@ -184,9 +184,15 @@ def linear_mae_kept_share(images: np.ndarray, law: MaskLaw, *, patch: int, k: in
     >>> linear_mae_kept_share(load_images("digits").images, UniformMasks(16, 4), patch=2, k=10)
     0.887... ± 0.00... (sampled)
     """
+    share, influence = kept_share_and_influence(images, law, patch=patch, k=k)
+    return Estimate(share, 2 * float(np.std(influence, ddof=1)) / np.sqrt(len(influence)), sampled=True)
+
+
+def kept_share_and_influence(images: np.ndarray, law: MaskLaw, *, patch: int, k: int) -> tuple[float, np.ndarray]:
+    """Return the share of `linear_mae_kept_share`, and the influence (N,) of each image on it, of mean zero."""
     images = np.asarray(images)
     factor = averaging_factor(images.shape, patch)
-    rows = _centred_patches(_average_squares(images, factor), patch // factor)  # (n, p, c)
+    rows = _centred_patches(average_squares(images, factor), patch // factor)  # (n, p, c)
     n, n_patches, n_values = rows.shape
     if law.n_patches != n_patches:
         raise InputError(
@@ -205,39 +211,7 @@ def linear_mae_kept_share(images: np.ndarray, law: MaskLaw, *, patch: int, k: in
     share = min(float(gains.sum()) / total, 1.0)
     influence = _gain_form(found.weights(vectors) @ (vectors.T @ found.aim), joint, n_values)
     influence -= share * _gain_form(found.weights(found.aim), joint, n_values)
-    by_image = ((flat @ influence) * flat).sum(1) / total  # (n, D) @ (D, D)
-    return Estimate(share, 2 * float(np.std(by_image, ddof=1)) / np.sqrt(n), sampled=True)
-
-
-def averaging_factor(shape: tuple[int, ...], patch: int) -> int:
-    """Return the side of the squares of pixels that `linear_mae_kept_share` averages; 1 if it takes every pixel.
-
-    Raises
-    ------
-    InputError
-        If the shape is not (N, C, H, W), or the patch size does not divide H and W.
-
-    Examples
-    --------
-    >>> averaging_factor((100, 3, 32, 32), 4), averaging_factor((100, 1, 8, 8), 2)
-    (2, 1)
-    """
-    if len(shape) != 4:
-        raise InputError(f"images must be of shape (N, C, H, W), but their shape is {shape}")
-    _, channels, height, width = shape
-    if patch < 1 or height % patch or width % patch:
-        raise InputError(f"the patch size must divide the image sides, but {patch} does not divide {height}x{width}")
-    sides = (side for side in range(1, patch + 1) if patch % side == 0)
-    return next((side for side in sides if channels * height * width <= MAX_VALUES * side**2), patch)
-
-
-def _average_squares(images: np.ndarray, side: int) -> np.ndarray:
-    """Means (N, C, H/side, W/side) of squares of pixels; the images themselves if the side is 1."""
-    if side == 1:
-        return images
-    n, channels, height, width = images.shape
-    squares = images.reshape(n, channels, height // side, side, width // side, side)
-    return np.asarray(squares.mean((3, 5), dtype=np.float64))
+    return share, ((flat @ influence) * flat).sum(1) / total  # (n, D) @ (D, D)
 
 
 def _joint_visibility(law: MaskLaw) -> np.ndarray:

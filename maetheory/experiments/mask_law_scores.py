@@ -110,7 +110,7 @@ def score_correlations(scores: pd.DataFrame, ledger: pd.DataFrame, *, seed: int 
     loss = ledger[ledger.metric == LOSS_SCORE].groupby("cell").value.mean()
     turned[LOSS_SCORE] = LOSS_SCORE_DIRECTION.direction * loss.loc[laws].to_numpy()
     ratio = scores.drop_duplicates("law").set_index("law").mask_ratio.loc[laws].to_numpy()
-    means = {readout: accuracy[readout].mean(axis=1).to_numpy() for readout in READOUTS}
+    means = {name: values.to_numpy() for name, values in mean_accuracies(ledger).loc[laws].items()}
     found = rank_correlations(turned, means, control=ratio, seed=seed)
     rows = [
         _correlation_row(*pair, one, _single_seed_correlation_range(turned[pair[0]], accuracy[pair[1]]))
@@ -136,6 +136,12 @@ def count_above_untrained(ledger: pd.DataFrame, readout: str) -> int:
     mean = probes.groupby("cell").value.mean()
     trained = probes[probes.objective != "random"].cell.unique()
     return sum(mean[cell] > mean[f"untrained patch {cell.rsplit(maxsplit=1)[1]}"] for cell in trained)
+
+
+def mean_accuracies(ledger: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean linear-probe accuracy over seeds: a row for each trained law, a column for each readout."""
+    probes = ledger[(ledger.metric == "linear_probe") & (ledger.objective != "random")]
+    return probes.groupby(["cell", "readout"]).value.mean().unstack().reindex(columns=list(READOUTS))
 
 
 def _accuracies(ledger: pd.DataFrame) -> pd.DataFrame:

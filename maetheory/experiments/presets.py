@@ -46,6 +46,12 @@ def _twelve_laws(patch: int) -> tuple[tuple[str, float, int], ...]:
     )
 
 
+SIX_LAWS = (
+    *(("uniform", ratio, 8) for ratio in (0.25, 0.5, 0.75)),
+    *(("block", ratio, 8) for ratio in (0.5, 0.75)),
+    ("uniform", 0.5, 16),
+)
+
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
     {
         "digits": Experiment(
@@ -83,6 +89,14 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             mask_law_cells(CIFAR10_SMALL, _twelve_laws(4)),
             seeds=(0, 1, 2),
             train_limit=10_000,
+            monitor_epochs=6,
+            presentation="mask laws",
+        ),
+        "mask-laws-tin20": Experiment(
+            "mask-laws-tin20",
+            FOLDER,
+            mask_law_cells(TINY_IMAGENET20, SIX_LAWS),
+            seeds=(0, 1, 2),
             monitor_epochs=6,
             presentation="mask laws",
         ),

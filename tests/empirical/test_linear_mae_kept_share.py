@@ -9,7 +9,7 @@ import pytest
 
 from maetheory.core import InputError, generator
 from maetheory.empirical import linear_mae_kept_share, linear_mae_loss_share
-from maetheory.empirical.linear_mae import averaging_factor
+from maetheory.empirical.pixel_averages import averaging_factor
 from maetheory.masks import BernoulliMasks, BlockMasks, ListedMasks, MaskLaw, MixtureOfRatios, UniformMasks, patchify
 from maetheory.theory.statements.linear_mae_on_all_pixels_is_a_generalised_eigenproblem import (
     all_pixel_linear_mae_optimum,
