@@ -21,6 +21,7 @@ from maetheory.checkpoints.reading.training_arguments import decoder_status, tra
 from maetheory.checkpoints.report import HeadDescription, LoadReport
 from maetheory.checkpoints.resize_positions import resize_position_embedding
 from maetheory.core import InputError
+from maetheory.core.unknown_names import unknown_name_error
 
 
 def load_checkpoint(
@@ -137,8 +138,7 @@ def _select_dialects_by_name(dialects: Sequence[Dialect], name: str | None) -> S
         return dialects
     chosen = [dialect for dialect in dialects if dialect.name == name]
     if not chosen:
-        known = ", ".join(dict.fromkeys(dialect.name for dialect in dialects))
-        raise InputError(f"unknown dialect {name!r}; known are {known}")
+        raise unknown_name_error("dialect", name, (dialect.name for dialect in dialects))
     return [replace(dialect, evidence=_accept_without_evidence) for dialect in chosen]
 
 

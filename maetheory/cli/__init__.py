@@ -1,7 +1,8 @@
 """Command line: each command parses its options, calls the library and prints the result.
 
 `program` holds the application, its exit codes and its error messages; `options` the options that several commands
-share, and `number_ranges` what no option allows; `terminal` the output, and `output_folder` holds the folder of one.
+share, and `number_ranges` what no option allows; `terminal` the output, with
+`remaining_time`, and `output_folder` holds the folder of one.
 Every other module holds the commands of one subject: `checkpoints` (inspect, collapse), `convert`, `probe` (with
 `probe_modes`), `training` (reproduce, train), `theory` (check, figure), `referee`, `graph`, `mask_ratio`, `tables`
 (table), `data`. Modules import the library inside their functions, so that ``--help`` is fast.

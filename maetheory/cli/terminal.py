@@ -15,16 +15,17 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from maetheory.core import InputError, Progress, printable_sentence
+from maetheory.cli.remaining_time import RemainingTime, format_remaining_time
+from maetheory.core import Progress, printable_sentence
 from maetheory.core.json_documents import strict_json
-from maetheory.core.memory_limits import free_memory_under_ulimit
+from maetheory.core.memory import check_memory_for_linear_algebra
 
-LINEAR_ALGEBRA_BYTES = 2**27  # of which OpenBLAS takes a buffer, and without it tries again for ever
+SECONDS_BETWEEN_LINES = 10.0
+"""Least time between two lines of progress where standard error is no terminal."""
 
 
 class ResumableInterrupt(Exception):
@@ -137,23 +138,19 @@ def terminal_options() -> dict[str, Any]:
 def show_progress() -> Iterator[Progress]:
     """Yield a progress callback that writes to standard error.
 
-    It draws a bar with the remaining time on a terminal, and prints a line every ten seconds elsewhere.
+    It draws a bar on a terminal, and prints at most a line every ten seconds elsewhere, with an estimate of the
+    remaining time once there is one.
 
     Raises
     ------
     ResumableInterrupt
         On Ctrl-C, with the message of the KeyboardInterrupt.
     InputError
-        If the limit on memory leaves less than `LINEAR_ALGEBRA_BYTES`.
+        If the limit on memory is below what linear algebra needs (`check_memory_for_linear_algebra`).
     """
-    left = free_memory_under_ulimit()
-    if left is not None and left < LINEAR_ALGEBRA_BYTES:
-        raise InputError(
-            f"the limit on memory (ulimit) leaves {left >> 20} MiB, less than the {LINEAR_ALGEBRA_BYTES >> 20} MiB "
-            "that linear algebra takes at once: raise it"
-        )
+    check_memory_for_linear_algebra()
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
     stream: Any = None if sys.stderr is None else _MessageStream(sys.stderr)
@@ -162,7 +159,7 @@ def show_progress() -> Iterator[Progress]:
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.completed}/{task.total}"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}"),
         console=console,
         transient=True,
         redirect_stdout=False,
@@ -171,12 +168,22 @@ def show_progress() -> Iterator[Progress]:
     try:
         if console.is_terminal:
             with bar:  # the bar hides the cursor, so it must stop on an error too
-                task = bar.add_task("", total=None)
-                yield lambda done, total, message: bar.update(task, completed=done, total=total, description=message)
+                yield _bar_progress(bar)
         else:
             yield _line_progress()
     except KeyboardInterrupt as error:
         raise ResumableInterrupt(str(error)) from error
+
+
+def _bar_progress(bar: Any) -> Progress:
+    """Return a callback that moves a bar of rich, whose field ``left`` is the estimate of the remaining time."""
+    task, remaining = bar.add_task("", total=None, left=""), RemainingTime()
+
+    def report(done: int, total: int, message: str) -> None:
+        left = format_remaining_time(remaining.estimate(done, total))
+        bar.update(task, completed=done, total=total, description=message, left=left)
+
+    return report
 
 
 class _MessageStream:
@@ -238,21 +245,16 @@ def warn_of_image_assumptions(*image_sets: Any) -> None:
 
 
 def _line_progress() -> Progress:
-    """Return a callback that prints at most one line every ten seconds, with the remaining time."""
-    start_time, start, task_total = time.monotonic(), 0, 0
-    last_print = start_time
+    """Return a callback that prints at most one line every ten seconds, and none twice."""
+    remaining, last_print, last_line = RemainingTime(), time.monotonic(), ""
 
     def report(done: int, total: int, message: str) -> None:
-        nonlocal start_time, start, task_total, last_print
+        nonlocal last_print, last_line
+        left = format_remaining_time(remaining.estimate(done, total))
         now = time.monotonic()
-        if total != task_total or done < start:  # a new task has begun
-            start_time, start, task_total = now, done, total
-        if now - last_print > 10:
-            last_print = now
-            remaining = ""
-            if done > start:
-                seconds = round((now - start_time) / (done - start) * (total - done))
-                remaining = f", {timedelta(seconds=seconds)} left"
-            print_line(f"{message} ({done}/{total}{remaining})", sys.stderr)
+        line = f"{message} ({done}/{total}{', ' if left else ''}{left})"
+        if now - last_print > SECONDS_BETWEEN_LINES and line != last_line:
+            last_print, last_line = now, line
+            print_line(line, sys.stderr)
 
     return report

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from maetheory.cli.options import Json, Seed
+from maetheory.cli.options import Json, Seed, TrainingDevice
 from maetheory.cli.output_folder import hold_output_folder
 from maetheory.cli.program import DONE, VIOLATED, app
 from maetheory.cli.terminal import print_result, printable_path, show_progress, terminal_options
@@ -40,6 +40,9 @@ def check(
             "to certificates/ that check_certificate.py, also written there, verifies without this package.",
         ),
     ] = False,
+    list_names: Annotated[
+        bool, typer.Option("--list", help="List the theorems by number and name, and check none.")
+    ] = False,
     seed: Seed = 0,
     out: Annotated[
         Path | None, typer.Option(help="Also add every check, with provenance, to checks.jsonl in this folder.")
@@ -58,8 +61,14 @@ def check(
     from maetheory.theory.certified.certificate_files import CertificateFiles
     from maetheory.theory.certified.survey import certify_theorems
     from maetheory.theory.survey import select_theorems, survey
+    from maetheory.theory.theorem_names import paper_number
 
     theorems = select_theorems(THEOREMS, slugs or ())
+    if list_names:
+        names = {theorem.slug: paper_number(theorem) for theorem in theorems}
+        listed = "\n".join(f"{number:<10}{slug}" for slug, number in names.items())
+        print_result({"numbers": names}, as_json, lambda: f"number    name\n{listed}")
+        return DONE
     with hold_output_folder(out), show_progress() as progress:
         settings: Any = {"worlds": worlds, "seed": seed, "progress": progress}
         surveys = survey(theorems, **settings)
@@ -79,18 +88,27 @@ def figure(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the figures: an SVG, a PNG and a CSV each. Needed to draw.")
     ] = None,
+    device: TrainingDevice = "auto",
     as_json: Json = False,
 ) -> None:
-    """Draw the figures of the theory into the folder --out; without any option list their names."""
+    """Draw the figures of the theory into the folder --out; without any option list their names.
+
+    Three of them train small networks, on --device. Figures of data, such as effective_rank, are drawn by the commands
+    that make the data; the list names them.
+    """
+    from maetheory.figures.plotting import MADE_BY
     from maetheory.figures.theory_figures import THEORY_FIGURES, check_figure_names, draw_theory_figures
 
     if out is None and names:
         check_figure_names(names)
         raise InputError("figures are written to a folder; say which with --out, such as --out figures")
     if out is None:
+        commands = "\n".join(f"  {name:<32}{command}" for name, command in MADE_BY.items())
         listed = "\n".join([*THEORY_FIGURES, "draw them with: maetheory figure [NAME…] --out FOLDER"])
-        return print_result({"figures": [], "names": list(THEORY_FIGURES)}, as_json, lambda: listed)
+        text = f"{listed}\n\nfigures of data, and what makes the data and draws it:\n{commands}"
+        document = {"figures": [], "names": list(THEORY_FIGURES), "made_by": dict(MADE_BY)}
+        return print_result(document, as_json, lambda: text)
 
     with hold_output_folder(out), show_progress() as progress:
-        written = [str(path) for path in draw_theory_figures(names or (), out, progress=progress)]
+        written = [str(path) for path in draw_theory_figures(names or (), out, device=device, progress=progress)]
     return print_result({"figures": written}, as_json, lambda: "\n".join(map(printable_path, written)))

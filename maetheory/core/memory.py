@@ -27,6 +27,20 @@ def _free_memory_of_machine() -> int:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
+LINEAR_ALGEBRA_BYTES = 2**27
+"""Bytes of which OpenBLAS takes a buffer at its first call; without them it tries again for ever."""
+
+
+def check_memory_for_linear_algebra() -> None:
+    """Raise InputError if the ulimit leaves less than `LINEAR_ALGEBRA_BYTES`."""
+    left = free_memory_under_ulimit()
+    if left is not None and left < LINEAR_ALGEBRA_BYTES:
+        raise InputError(
+            f"the limit on memory (ulimit) leaves {left >> 20} MiB, less than the {LINEAR_ALGEBRA_BYTES >> 20} MiB "
+            "that linear algebra takes at once: raise it"
+        )
+
+
 def check_memory(needed: float, what: str, remedy: str) -> None:
     """Raise InputError if a computation needs more memory than is available.
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from maetheory.core import REFERENCES, InputError, Progress, no_progress
 from maetheory.core.files import expand_user
+from maetheory.core.unknown_names import unknown_name_error
 from maetheory.data.cifar10 import load_cifar10
 from maetheory.data.cifar10_archive import find_cifar10
 from maetheory.data.cifar10_download import URL, fetch_cifar10
@@ -234,4 +235,4 @@ def fetch(name: str, root: str | os.PathLike[str] | None = None, progress: Progr
         return fetch_cifar10(root, progress)
     if name in DATASETS:
         raise InputError(f"there is nothing to fetch: {name} comes with an installed package")
-    raise InputError(f"the data sets are {', '.join(DATASETS)}, but {name!r} was asked for")
+    raise unknown_name_error("data set", name, DATASETS)

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from maetheory.core import InputError, printable
+from maetheory.core.unknown_names import closest_names, did_you_mean
 from maetheory.data.image_files import IMAGE_SUFFIXES
 
 MAX_ENTRIES = 20_000
@@ -34,7 +35,11 @@ def unknown_source_error(source: str | os.PathLike[str], path: Path, names: Sequ
     'images come from digits, or a path, but there is no '
     """
     if not path.exists():
-        return InputError(f"images come from {', '.join(names)}, or a path, but there is no file or folder {source!s}")
+        question = did_you_mean(closest_names(str(source), names))
+        return InputError(
+            f"images come from {', '.join(names)}, or a path, but there is no file or folder {source!s}"
+            + (f"; {question}" if question else "")
+        )
     sources = (
         f"images come from {', '.join(names)}, a .npy or .npz file, or a folder with images, train/CLASS/*.jpg, the "
         "official files of CIFAR-10 or CIFAR-100, or the IDX files of MNIST"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from maetheory.core import InputError
+from maetheory.core.unknown_names import unknown_name_error
 from maetheory.evaluation import FinetuneConfig
 from maetheory.experiments.experiment import FOLDER, Experiment
 from maetheory.experiments.initialisations import initialisation_cells
@@ -174,8 +174,8 @@ def experiment(name: str) -> Experiment:
     Raises
     ------
     InputError
-        If the name is unknown; the sentence lists the known ones.
+        If the name is unknown; the sentence suggests the closest ones, or lists all.
     """
     if name not in EXPERIMENTS:
-        raise InputError(f"unknown preset {name!r}; known are {', '.join(EXPERIMENTS)}")
+        raise unknown_name_error("preset", name, EXPERIMENTS)
     return EXPERIMENTS[name]

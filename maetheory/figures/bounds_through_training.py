@@ -44,7 +44,9 @@ LINES: Mapping[str, dict[str, Any]] = MappingProxyType(
 """Width of lines and area of markers; the wide line of MAE shows on both sides of that of U-MAE where they coincide."""
 
 
-def bounds_through_training(*, epochs: int | None = None, n_measurements: int = 14, seed: int = 0) -> pd.DataFrame:
+def bounds_through_training(
+    *, epochs: int | None = None, n_measurements: int = 14, seed: int = 0, device: str = "auto"
+) -> pd.DataFrame:
     """Train an MAE and a U-MAE on a world of 512 images and check theorems on its mask graph during training.
 
     f is the L2-normalised cls token, on which the uniformity term acts; the decoder reads all tokens, not normalised.
@@ -58,6 +60,8 @@ def bounds_through_training(*, epochs: int | None = None, n_measurements: int = 
         Number of training steps at which theorems are checked.
     seed : int
         Draws images, weights and batches.
+    device : str
+        Kind of device of MAE and U-MAE, as for `maetheory.training.make_fabric`.
 
     Returns
     -------
@@ -66,7 +70,7 @@ def bounds_through_training(*, epochs: int | None = None, n_measurements: int = 
     """
     frames = [
         table[table.slug.isin(PANELS)].assign(objective=name)
-        for name, table in checks_through_training(epochs, n_measurements, seed).items()
+        for name, table in checks_through_training(epochs, n_measurements, seed, device).items()
     ]
     table = pd.concat(frames, ignore_index=True)
     return table[["objective", *(column for column in table.columns if column != "objective")]]

@@ -35,7 +35,7 @@ _MAX_DRAWN = 1.5
 
 
 def downstream_through_training(
-    *, epochs: int | None = None, steps: int = 1500, n_measurements: int = 14, seed: int = 0
+    *, epochs: int | None = None, steps: int = 1500, n_measurements: int = 14, seed: int = 0, device: str = "auto"
 ) -> pd.DataFrame:
     """Compute the probe residual and the three bounds of S3 during the training of free features, an MAE and a U-MAE.
 
@@ -50,7 +50,7 @@ def downstream_through_training(
         Epochs of MAE and U-MAE; by default those of `maetheory.evaluation.bounds.toy_training.TOY_CONFIG`.
     steps : int
         Training steps of free features.
-    n_measurements, seed : int
+    n_measurements, seed, device
         As for `bounds_through_training`.
 
     Returns
@@ -67,7 +67,7 @@ def downstream_through_training(
     )
     rows = [{"kind": ADAPTIVE_TARGETS, "step": one.step, **_residual_and_bounds(graph, one.features)} for one in free]
     spectral = float(spectral_bound(graph, 16))
-    for name, table in checks_through_training(epochs, n_measurements, seed).items():
+    for name, table in checks_through_training(epochs, n_measurements, seed, device).items():
         for step, part in table.groupby("step"):
             sides = part.set_index("slug")
             rows.append(

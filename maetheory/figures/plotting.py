@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from maetheory.core import InputError
+from maetheory.core.unknown_names import unknown_name_error
 from maetheory.figures.closed_form_rank import draw_closed_form_rank
 from maetheory.figures.collapse import (
     draw_effective_rank_by_layer,
@@ -113,7 +114,7 @@ def plot(name: str, *data: Any, out: str | Path | None = None, **options: Any) -
     """
     known = _theory_figures() if name not in DATA_FIGURES else DATA_FIGURES
     if name not in known:
-        raise InputError(f"there is no figure {name!r}; the figures are: {', '.join([*DATA_FIGURES, *known])}")
+        raise unknown_name_error("figure", name, [*DATA_FIGURES, *known], listed_by="maetheory figure")
     spec = known[name]
     frame = _table(name, spec, data, options)
     with paper_style():
@@ -269,3 +270,25 @@ DATA_FIGURES: Mapping[str, DataFigure] = {
     ),
 }
 """Figures of given data, by name; those of `THEORY_FIGURES` need none."""
+
+MADE_BY: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("effective_rank", "log_singular_values", "feature_scatter", "effective_rank_through_training"),
+        "maetheory reproduce",
+    ),
+    "uniformity_sweep": "maetheory reproduce --preset digits-uniformity",
+    "initialisation": "maetheory reproduce --preset digits-initialisation",
+    "closed_form_rank": "python -m maetheory.experiments.closed_form_rank --into FOLDER",
+    "guarantee": "python -m maetheory.experiments.guarantee --dataset digits --into FOLDER",
+    "training_length": "maetheory reproduce --preset digits-length",
+    "score_against_accuracy": "maetheory reproduce --preset mask-laws-digits",
+    "image_mask_ratio": "maetheory mask-ratio --data digits --out FOLDER",
+    "masked_pair": "maetheory mask-ratio --data digits --out FOLDER",
+    "masked_images": 'figures.plot("masked_images", load_images("digits").limit(3), 2, np.random.default_rng(0))',
+    **dict.fromkeys(
+        ("feature_spectra", "effective_rank_by_layer", "effective_rank_by_sample_size"),
+        "maetheory collapse FILE --data IMAGES --out FOLDER",
+    ),
+    "statement_sides": 'figures.plot("statement_sides", "3.4")',
+}
+"""Figure of given data -> command, or call in Python, that makes such data and draws it."""

@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from maetheory.core import InputError, Progress, no_progress
+from maetheory.core.unknown_names import unknown_name_error
 from maetheory.figures.bounds_through_training import bounds_through_training, draw_bounds_through_training
 from maetheory.figures.downstream_bounds import downstream_bounds, draw_downstream_bounds
 from maetheory.figures.downstream_through_training import downstream_through_training, draw_downstream_through_training
@@ -32,7 +33,7 @@ class FigureSpec:
     Attributes
     ----------
     compute : callable
-        Returns the table that is drawn; takes no argument and is deterministic.
+        Returns the table that is drawn; needs no argument and is deterministic.
     draw : callable
         ``draw(axes, frame)``; `axes` is a list of `n_panels` axes, or the axes of a single panel.
     size : (float, float)
@@ -41,13 +42,16 @@ class FigureSpec:
         Number of axes.
     n_rows : int
         Number of rows of axes.
+    trains : bool
+        Whether `compute` trains small networks and takes the device as an option.
     """
 
-    compute: Callable[[], pd.DataFrame]
+    compute: Callable[..., pd.DataFrame]
     draw: Callable[[Any, pd.DataFrame], None]
     size: tuple[float, float]
     n_panels: int = 1
     n_rows: int = 1
+    trains: bool = False
 
 
 THEORY_FIGURES: Mapping[str, FigureSpec] = MappingProxyType(
@@ -63,11 +67,13 @@ THEORY_FIGURES: Mapping[str, FigureSpec] = MappingProxyType(
         "downstream_bounds": FigureSpec(downstream_bounds, draw_downstream_bounds, (6.5, 2.9), n_panels=3),
         "sampled_graph": FigureSpec(sampled_graph_estimates, draw_sampled_graphs, (6.5, 2.7), n_panels=4),
         "bounds_through_training": FigureSpec(
-            bounds_through_training, draw_bounds_through_training, (8.0, 6.8), n_panels=12, n_rows=3
+            bounds_through_training, draw_bounds_through_training, (8.0, 6.8), n_panels=12, n_rows=3, trains=True
         ),
-        "trained_spectrum": FigureSpec(trained_spectra, draw_trained_spectra, (6.5, 5.4), n_panels=4, n_rows=2),
+        "trained_spectrum": FigureSpec(
+            trained_spectra, draw_trained_spectra, (6.5, 5.4), n_panels=4, n_rows=2, trains=True
+        ),
         "downstream_through_training": FigureSpec(
-            downstream_through_training, draw_downstream_through_training, (6.5, 3.0), n_panels=3
+            downstream_through_training, draw_downstream_through_training, (6.5, 3.0), n_panels=3, trains=True
         ),
     }
 )
@@ -75,31 +81,51 @@ THEORY_FIGURES: Mapping[str, FigureSpec] = MappingProxyType(
 
 
 def check_figure_names(names: Iterable[str]) -> None:
-    """Raise InputError, which lists the known names, if one of these is unknown."""
+    """Raise InputError if one of these names is unknown, or that of a figure of data, whose command is then named."""
+    from maetheory.figures.plotting import MADE_BY
+
     for name in names:
+        if name in MADE_BY:
+            raise InputError(
+                f"the figure {name} needs data; this makes them and draws it: {MADE_BY[name]} (with data of your own, "
+                f'in Python: maetheory.figures.plot("{name}", …))'
+            )
         if name not in THEORY_FIGURES:
-            raise InputError(f"there is no figure {name!r}; the figures are: {', '.join(THEORY_FIGURES)}")
+            raise unknown_name_error("figure", name, [*THEORY_FIGURES, *MADE_BY])
 
 
-def draw_theory_figures(names: Iterable[str], folder: Path, *, progress: Progress = no_progress) -> list[Path]:
+def draw_theory_figures(
+    names: Iterable[str], folder: Path, *, device: str = "auto", progress: Progress = no_progress
+) -> list[Path]:
     """Compute and draw figures by name, by default all; write an SVG, a PNG and a CSV file of each.
+
+    Parameters
+    ----------
+    names : iterable of str
+    folder : Path
+    device : str
+        Kind of device of the figures that train, as for `maetheory.training.make_fabric`.
+    progress : Progress
+        Called before the first figure and after each.
 
     Raises
     ------
     InputError
-        If a name is unknown; the message lists the known names.
+        If a name is unknown, or that of a figure of data.
     """
     named = tuple(dict.fromkeys(names)) or tuple(THEORY_FIGURES)
     check_figure_names(named)
     written: list[Path] = []
-    for done, name in enumerate(named, 1):
-        written += _compute_and_draw(name, THEORY_FIGURES[name], folder)
-        progress(done, len(named), name)
+    for done, name in enumerate(named):
+        progress(done, len(named), f"draw {name}")
+        spec = THEORY_FIGURES[name]
+        frame = spec.compute(device=device) if spec.trains else spec.compute()
+        written += _draw(name, spec, frame, folder)
+    progress(len(named), len(named), "figures")
     return written
 
 
-def _compute_and_draw(name: str, spec: FigureSpec, folder: Path) -> list[Path]:
-    frame = spec.compute()
+def _draw(name: str, spec: FigureSpec, frame: pd.DataFrame, folder: Path) -> list[Path]:
     with paper_style():
         figure, axes = plt.subplots(spec.n_rows, spec.n_panels // spec.n_rows, figsize=spec.size, layout="constrained")
         spec.draw(axes if spec.n_panels == 1 else list(axes.flat), frame)

@@ -7,7 +7,9 @@ import pandas as pd
 UNIFORMITY_WEIGHT = 0.1
 
 
-def checks_through_training(epochs: int | None, n_measurements: int, seed: int) -> dict[str, pd.DataFrame]:
+def checks_through_training(
+    epochs: int | None, n_measurements: int, seed: int, device: str = "auto"
+) -> dict[str, pd.DataFrame]:
     """Train an MAE and a U-MAE on the toy world and return the table of theorem checks of each.
 
     Parameters
@@ -18,13 +20,20 @@ def checks_through_training(epochs: int | None, n_measurements: int, seed: int) 
         Number of training steps at which theorems are checked.
     seed : int
         Draws images, weights and batches.
+    device : str
+        Kind of device, as for `maetheory.training.make_fabric`.
     """
     from maetheory.evaluation.bounds import toy_training  # torch and Lightning take seconds to import
 
     length = toy_training.TOY_CONFIG.epochs if epochs is None else epochs
     return {
         name: toy_training.train_toy_mae(
-            weight, measured_weight=UNIFORMITY_WEIGHT, epochs=length, n_measurements=n_measurements, seed=seed
+            weight,
+            measured_weight=UNIFORMITY_WEIGHT,
+            epochs=length,
+            n_measurements=n_measurements,
+            seed=seed,
+            device=device,
         ).table
         for name, weight in (("MAE", 0.0), ("U-MAE", UNIFORMITY_WEIGHT))
     }

@@ -34,6 +34,7 @@ def trained_spectra(
     steps: int = 1500,
     epochs: int | None = None,
     seed: int = 0,
+    device: str = "auto",
 ) -> pd.DataFrame:
     """Train features with several uniformity weights on one world, and compute the predicted spectrum of each.
 
@@ -53,6 +54,8 @@ def trained_spectra(
         Epochs of the U-MAE; by default those of `maetheory.evaluation.bounds.toy_training.TOY_CONFIG`.
     seed : int
         Draws images, weights and batches.
+    device : str
+        Kind of device of the U-MAE, as for `maetheory.training.make_fabric`.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def trained_spectra(
     length = toy_training.TOY_CONFIG.epochs if epochs is None else epochs
     for weight in trained_weights:
         model = toy_training.train_toy_mae(
-            weight, epochs=length, n_measurements=1, fit_steps=0, slugs=(), seed=seed
+            weight, epochs=length, n_measurements=1, fit_steps=0, slugs=(), seed=seed, device=device
         ).model
         encoded = encode_graph(model, graph, weight=weight, fit_steps=0)
         parts.append(_spectrum_rows(graph, U_MAE_CLS, encoded, encoded.weight or weight, encoded.lipschitz))

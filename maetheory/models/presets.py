@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from maetheory.core import InputError
+from maetheory.core.unknown_names import unknown_name_error
 from maetheory.models.mae import MAEConfig
 from maetheory.models.vit import ViTConfig
 
@@ -62,5 +62,5 @@ def preset(name: str) -> MAEConfig:
         If the name is unknown; the message lists the known ones.
     """
     if name not in PRESETS:
-        raise InputError(f"unknown preset {name!r}; known are {', '.join(PRESETS)}")
+        raise unknown_name_error("architecture", name, PRESETS)
     return PRESETS[name]

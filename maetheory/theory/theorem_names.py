@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 
-from maetheory.core import InputError
+from maetheory.core.unknown_names import unknown_name_error
 from maetheory.theory.theorem import Theorem
 
 PAPER = "Zhang, Wang and Wang 2022"
+LISTED_BY = "maetheory check --list"
 _NUMBER = re.compile(r"(?:theorem|thm|t)?[ .-]*\(?(\d+\.\d+)\)?")
 _EQUATION = re.compile(r"(?:equation|eq)[ .-]*\(?(\d+)\)?")
 
@@ -53,7 +53,7 @@ def find_theorem(theorems: Mapping[str, Theorem], name: str) -> Theorem:
     Raises
     ------
     InputError
-        If there is no such theorem; the message lists similar slugs, the numbers and all slugs.
+        If there is no such theorem; the message suggests similar ones.
 
     Examples
     --------
@@ -72,11 +72,12 @@ def find_theorem(theorems: Mapping[str, Theorem], name: str) -> Theorem:
             found = numbers.get(match[1])
     if found is not None:
         return found
-    similar = difflib.get_close_matches(words, by_slug, n=3)
-    hint = f"did you mean {' or '.join(by_slug[one].slug for one in similar)}? " if similar else ""
-    printed = ", ".join(_by_number(theorems))
-    known = f" (or by number of the paper: {printed})" if printed else ""
-    raise InputError(f"there is no theorem {name!r}; {hint}the theorems are: {', '.join(theorems)}{known}")
+    spellings = {
+        f"{word}{number}": f"theorem {number} ({one.slug})"
+        for number, one in _by_number(theorems).items()
+        for word in ("theorem ", "")
+    }
+    raise unknown_name_error("theorem", name, theorems, spellings=spellings, listed_by=LISTED_BY)
 
 
 def _by_number(theorems: Mapping[str, Theorem]) -> dict[str, Theorem]:

@@ -150,7 +150,7 @@ def test_two_dialects_that_disagree_need_a_name() -> None:
         loaded({"model": state()}, dialects=(one, flipped))
     assert same(loaded({"model": state()}, dialects=(one, flipped), dialect="one")[0], state())
     assert loaded({"model": state()}, dialects=(one, one))[1].dialect == "one"
-    with pytest.raises(InputError, match="unknown dialect 'latin'; known are one, flipped"):
+    with pytest.raises(InputError, match="there is no dialect 'latin'; the dialects are: one, flipped"):
         loaded({"model": state()}, dialects=(one, flipped), dialect="latin")
 
 

@@ -14,6 +14,7 @@ import typer
 from safetensors import SafetensorError
 
 from maetheory.cli import app, main, run_command
+from maetheory.theory import THEOREMS
 
 TINY = ["--epochs", "1", "--batch", "64", "--limit", "128", "--warmup-epochs", "0"]
 
@@ -38,8 +39,8 @@ def test_data_list(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["reproduce", "--preset", "nope"], "unknown preset 'nope'; known are digits"),
-        (["train", "--preset", "nope"], "unknown preset 'nope'"),
+        (["reproduce", "--preset", "nope"], "there is no preset 'nope'; the presets are: digits"),
+        (["train", "--preset", "nope"], "there is no architecture 'nope'; the architectures are: digits"),
         (["train", "--mask-ratio", "0", *TINY], "between 0 and 1"),
         (["train", "--mask-ratio", "1", *TINY], "between 0 and 1"),
         (["train", "--mask-ratio", "0.99", *TINY], "nothing visible"),
@@ -297,6 +298,39 @@ def test_figures_by_name_need_a_folder(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("words", "question"),
+    [
+        (["check", "Theorem 41"], "did you mean theorem 4.1 (umae-bounds-downstream-error)"),
+        (["check", "recon bounds"], "did you mean reconstruction-bounds-"),
+        (["referee", "alignment-splits"], "did you mean alignment-split"),
+        (["figure", "mask_grpah"], "did you mean mask_graph"),
+        (["reproduce", "--preset", "digit"], "did you mean digits"),
+        (["train", "--preset", "cifar10_smal"], "did you mean cifar10-small"),
+        (["collapse", "none.pt", "--fail-if", "efective_rank<3"], "did you mean effective_rank"),
+        (["data", "fetch", "CIFAR-10"], "did you mean cifar10?"),
+        (["train", "--data", "digit"], "did you mean digits?"),
+        (["chek"], "did you mean"),
+    ],
+)
+def test_an_unknown_name_is_answered_by_the_closest_ones(
+    words: list[str], question: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_command(words) == 2
+    sentence = capsys.readouterr().err
+    assert question.lower() in sentence.lower()
+    assert sentence.count(",") < 12  # it does not list everything
+
+
+def test_theorems_are_listed_without_a_check(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["check", "--list"]) == 0
+    listed = [line.split()[-1] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert listed == list(THEOREMS)
+    assert run_command(["check", "--list", "3.4", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"numbers": {"reconstruction-bounds-alignment": "3.4"}}
+
+
 OPTIONS = [
     ("train", "--batch-size", "--batch"),
     ("train", "--device", "--accelerator"),
@@ -316,7 +350,7 @@ def test_options_have_the_names_of_the_ecosystem_and_their_old_ones(command: str
     assert old in found.opts
 
 
-@pytest.mark.parametrize("command", ["graph", "collapse", "probe", "train", "mask-ratio"])
+@pytest.mark.parametrize("command", ["graph", "collapse", "probe", "train", "mask-ratio", "figure"])
 def test_device_is_an_option_of_every_command_that_computes_features(command: str) -> None:
     parameters = typer.main.get_command(app).commands[command].params  # type: ignore[attr-defined]  # it is a group
     assert any("--device" in one.opts for one in parameters)

@@ -40,7 +40,7 @@ def test_inspect_as_text_and_as_a_document(checkpoint: str, capsys: pytest.Captu
         ([], "pass heads= (--heads)"),
         (["--heads", "0"], "--heads"),
         (["--heads", "5"], "must divide 24, but it is 5"),
-        (["--dialect", "latin"], "unknown dialect 'latin'"),
+        (["--dialect", "latin"], "there is no dialect 'latin'"),
         (["--heads", "3", "--weights", "ema"], "no weights 'ema'"),
         (["--heads", "3", "--image-size", "9"], "2 does not divide 9"),
     ],

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import warnings
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,6 @@ import pytest
 import maetheory
 from maetheory.cli.program import run_command
 from maetheory.cli.terminal import (
-    LINEAR_ALGEBRA_BYTES,
     ResumableInterrupt,
     _line_progress,
     deferred_warnings,
@@ -25,7 +23,6 @@ from maetheory.cli.terminal import (
     print_note,
     show_progress,
 )
-from maetheory.core import InputError
 
 PROGRAM = [sys.executable, "-m", "maetheory"]
 
@@ -138,19 +135,6 @@ def test_a_progress_bar_is_drawn_on_a_terminal(monkeypatch: pytest.MonkeyPatch) 
     with show_progress() as progress:
         progress(1, 2, "working")
     assert "working" in terminal.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("left", "refused"), [(LINEAR_ALGEBRA_BYTES - 1, True), (LINEAR_ALGEBRA_BYTES, False), (None, False)]
-)
-def test_a_limit_on_memory_below_what_linear_algebra_takes_is_refused(
-    left: int | None, refused: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """OpenBLAS would try for ever to get its buffer."""
-    monkeypatch.setattr("maetheory.cli.terminal.free_memory_under_ulimit", lambda: left)
-    sentence = r"leaves 127 MiB, less than the 128 MiB that linear algebra takes at once: raise it"
-    with pytest.raises(InputError, match=sentence) if refused else nullcontext(), show_progress():
-        pass
 
 
 def test_an_internal_error_keeps_its_code_where_standard_error_has_no_room() -> None:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from maetheory.core import InputError, memory
-from maetheory.core.memory import available_memory, check_memory
+from maetheory.core.memory import (
+    LINEAR_ALGEBRA_BYTES,
+    available_memory,
+    check_memory,
+    check_memory_for_linear_algebra,
+)
 from maetheory.core.memory_limits import free_memory_in_control_groups, free_memory_under_ulimit
 
 GIB = 2**30
@@ -102,3 +108,16 @@ def test_a_graph_that_exceeds_the_ulimit_is_refused_in_one_sentence() -> None:
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert "1,000 images under 4000 masks would take about" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("left", "refused"), [(LINEAR_ALGEBRA_BYTES - 1, True), (LINEAR_ALGEBRA_BYTES, False), (None, False)]
+)
+def test_a_limit_on_memory_below_what_linear_algebra_takes_is_refused(
+    left: int | None, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenBLAS would try for ever to get its buffer."""
+    monkeypatch.setattr(memory, "free_memory_under_ulimit", lambda: left)
+    sentence = r"leaves 127 MiB, less than the 128 MiB that linear algebra takes at once: raise it"
+    with pytest.raises(InputError, match=sentence) if refused else nullcontext():
+        check_memory_for_linear_algebra()

@@ -126,5 +126,5 @@ def test_what_has_no_recipe_is_not_fine_tuned(tmp_path: Path) -> None:
 
 
 def test_unknown_preset() -> None:
-    with pytest.raises(InputError, match="known are digits, digits-20, cifar10-small"):
+    with pytest.raises(InputError, match="the presets are: digits, digits-20, cifar10-small"):
         experiment("nope")

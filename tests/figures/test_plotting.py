@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 
+import maetheory.figures
+from maetheory.cli import app
 from maetheory.core import InputError
 from maetheory.data import load_images
+from maetheory.experiments import EXPERIMENTS
 from maetheory.figures import plot
-from maetheory.figures.plotting import DATA_FIGURES
+from maetheory.figures.plotting import DATA_FIGURES, MADE_BY
 from maetheory.figures.theory_figures import THEORY_FIGURES
 from maetheory.metrics import effective_rank
 
@@ -34,6 +39,23 @@ def test_a_published_table_is_drawn_again(name: str) -> None:
     figure = plot(name, pd.read_csv(FIGURES / PUBLISHED[name] / f"{name}.csv"))
     assert any(axes.has_data() for axes in figure.axes)
     assert not plt.get_fignums()
+
+
+def test_every_figure_of_data_names_what_makes_its_data() -> None:
+    assert set(MADE_BY) == set(DATA_FIGURES)
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # click's groups have them
+    for name, how in MADE_BY.items():
+        words = how.split()
+        if words[0] == "maetheory":
+            options = {spelling for one in commands[words[1]].params for spelling in one.opts}
+            assert {word for word in words if word.startswith("--")} <= options
+            presets = [words[place + 1] for place, word in enumerate(words) if word == "--preset"]
+            assert all(preset in EXPERIMENTS for preset in presets)
+        elif words[0] == "python":
+            assert find_spec(words[2]) is not None
+        else:
+            calls = {"figures": maetheory.figures, "load_images": load_images, "np": np}
+            assert eval(how, calls).axes, name
 
 
 def test_out_writes_the_picture_and_its_table(tmp_path: Path) -> None:
@@ -95,7 +117,7 @@ def test_every_figure_is_named_in_the_docstring() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("ranks",), "there is no figure 'ranks'; the figures are: effective_rank, "),
+        (("ranks",), "there is no figure 'ranks'; maetheory figure lists all"),
         (("effective_rank", 3), "the figure effective_rank takes other data"),
         (("effective_rank",), "the figure effective_rank takes other data"),
     ],

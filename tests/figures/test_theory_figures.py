@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from maetheory.evaluation.bounds import toy_training
 from maetheory.figures import mask_graph, mask_ratio
 from maetheory.figures.bounds_through_training import PANELS, bounds_through_training
 from maetheory.figures.downstream_through_training import downstream_through_training
+from maetheory.figures.plotting import MADE_BY
 from maetheory.figures.slack_and_tightness import theorem_slacks
 from maetheory.figures.style import paper_style
 from maetheory.figures.theory_figures import THEORY_FIGURES, draw_theory_figures
@@ -80,6 +82,27 @@ def test_an_unknown_figure_exits_with_code_2_and_one_sentence(tmp_path: Path, ca
     assert captured.out == ""
     assert f"there is no figure 'nope'; the figures are: {', '.join(THEORY_FIGURES)}" in captured.err
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", MADE_BY)
+def test_a_figure_of_data_is_refused_with_what_makes_its_data(name: str, tmp_path: Path, capsys):
+    for out in ([], ["--out", str(tmp_path / "new")]):
+        assert run_command(["figure", name, *out]) == 2
+        captured = capsys.readouterr()
+        assert MADE_BY[name] in captured.err
+        assert captured.out == ""
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", [name for name, spec in THEORY_FIGURES.items() if spec.trains])
+def test_a_figure_that_trains_does_it_on_the_device_that_is_asked_for(name: str, tmp_path: Path, capsys):
+    assert run_command(["figure", name, "--device", "abacus", "--out", str(tmp_path)]) == 2
+    assert "abacus" in capsys.readouterr().err
+
+
+def test_only_figures_that_train_take_a_device():
+    for spec in THEORY_FIGURES.values():
+        assert ("device" in inspect.signature(spec.compute).parameters) == spec.trains
 
 
 def test_the_drawn_mask_graph_is_that_of_the_world():

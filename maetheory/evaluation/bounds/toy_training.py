@@ -21,7 +21,7 @@ from maetheory.data import FiniteWorld, sample_images, worlds
 from maetheory.evaluation.bounds.callback import BoundsCallback, log_spaced_steps
 from maetheory.graph import MaskGraph
 from maetheory.models import MAEConfig, ViTConfig
-from maetheory.training import TrainConfig, train
+from maetheory.training import TrainConfig, make_fabric, train
 from maetheory.training.checkpointing import build_model
 
 N_IMAGES = 4096
@@ -78,6 +78,7 @@ def train_toy_mae(
     fit_steps: int = 60,
     slugs: tuple[str, ...] | None = None,
     seed: int = 0,
+    device: str = "auto",
 ) -> ToyRun:
     """Train `TOY_CONFIG` on images of the world, and check theorems from the random initialisation to the end.
 
@@ -93,13 +94,15 @@ def train_toy_mae(
         Theorems; by default all that apply.
     seed : int
         Seed of the images, the weights and the batches.
+    device : str
+        Kind of device, as for `maetheory.training.make_fabric`.
 
     Returns
     -------
     ToyRun
     """
     return _run_toy_training(
-        uniformity_weight, uniformity_weight or measured_weight, epochs, n_measurements, fit_steps, slugs, seed
+        uniformity_weight, uniformity_weight or measured_weight, epochs, n_measurements, fit_steps, slugs, seed, device
     )
 
 
@@ -112,6 +115,7 @@ def _run_toy_training(
     fit_steps: int,
     slugs: tuple[str, ...] | None,
     seed: int,
+    device: str,
 ) -> ToyRun:
     config = replace(
         TOY_CONFIG,
@@ -130,5 +134,5 @@ def _run_toy_training(
     )
     callback.measure(build_model(config))
     with tempfile.TemporaryDirectory() as out:
-        result = train(config, images, out=out, callbacks=[callback])
+        result = train(config, images, out=out, callbacks=[callback], fabric=make_fabric(device))
     return ToyRun(callback.table, result.model)

@@ -10,6 +10,7 @@ import numpy as np
 
 from maetheory import metrics
 from maetheory.core import Estimate, InputError
+from maetheory.core.unknown_names import unknown_name_error
 from maetheory.metrics import CONVENTIONS, MOMENT_METRICS, PowerLawFit
 
 MetricInput = Literal["moments", "rows", "views"]
@@ -103,7 +104,7 @@ def select_metrics(names: Sequence[str] | None = None, *, every_convention: bool
     }
     wrong = [name for name in names or () if name not in known]
     if wrong:
-        raise InputError(f"there is no metric {wrong[0]!r} of collapse; the metrics are {', '.join(known)}")
+        raise unknown_name_error("metric", wrong[0], known)
     return tuple(
         MetricSpec(name, convention.name, _metric_function(name), known[name])
         for name in (known if names is None else names)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from maetheory.core import InputError
+from maetheory.core.unknown_names import closest_names, did_you_mean
 from maetheory.theory.statements import THEOREMS
 from maetheory.theory.theorem import Theorem
 
@@ -83,7 +84,9 @@ def select_theorem(path: str | Path, name: str | None) -> dict[str, Theorem]:
     named = {key: value for key, value in variables.items() if isinstance(value, Theorem)}
     if name in named:
         return {named[name].slug: named[name]}
-    raise InputError(f"{path} defines no theorem {name!r}; it defines: {', '.join(dict.fromkeys([*named, *theorems]))}")
+    defined = list(dict.fromkeys([*named, *theorems]))
+    answer = did_you_mean(closest_names(name, defined)) or f"it defines: {', '.join(defined)}"
+    raise InputError(f"{path} defines no theorem {name!r}; {answer}")
 
 
 def describe_error(error: BaseException, path: str | Path) -> str:

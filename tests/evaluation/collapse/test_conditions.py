@@ -67,7 +67,7 @@ def test_what_is_no_condition_is_refused(text: str) -> None:
 
 
 def test_an_unknown_metric_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match="no metric 'rank' of collapse; the metrics are effective_rank"):
+    with pytest.raises(InputError, match="no metric 'rank'; did you mean rankme, stable_rank or effective_rank"):
         parse_condition("rank < 20")
 
 

@@ -376,7 +376,7 @@ def test_rounding_errors_and_missing_intervals_are_noted(images: ImageSet) -> No
 
 
 def test_unknown_names_are_refused(images: ImageSet) -> None:
-    with pytest.raises(InputError, match="no metric 'rank' of collapse; the metrics are effective_rank"):
+    with pytest.raises(InputError, match="no metric 'rank'; did you mean rankme, stable_rank or effective_rank"):
         collapse_report(trained(), images, metrics=("rank",))
     with pytest.raises(InputError, match="at least one readout"):
         collapse_report(trained(), images, readouts=())
