@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from maetheory import metrics
 from maetheory.evaluation.collapse.interval_limits import (
     CLOSE_LARGEST_VALUES,
     HEAVY_TAILS,
     LARGEST_SHARE_VARIATION,
+    TAILS_OF_DIRECTIONS,
     _variation_of_shares,
     clip_interval,
     metric_range,
@@ -124,6 +126,7 @@ def heavy(kind: str, n: int, seed: int, d: int = D) -> Any:
         "t with 8": lambda: rng.standard_t(8, size=(n, d)),
         "t with 3": lambda: rng.standard_t(3, size=(n, d)),
         "log-normal": lambda: np.exp(rng.normal(size=(n, d))) - np.exp(0.5),
+        "exponential": lambda: rng.exponential(size=(n, d)) - 1,
         "one scale": lambda: rng.normal(size=(n, d)) / np.sqrt(rng.chisquare(3, size=(n, 1))),
     }[kind]()
     return entries * np.arange(1.0, d + 1) ** -0.5 @ np.linalg.qr(rng.normal(size=(d, d)))[0]
@@ -154,20 +157,20 @@ def test_ranks_have_an_interval_only_where_tails_of_directions_are_light(kind: s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["t with 3", "log-normal", "one scale"])
+@pytest.mark.parametrize("kind", ["t with 3", "log-normal", "exponential", "one scale"])
 def test_intervals_that_heavy_tails_leave_cover(kind: str) -> None:
-    """At most a tenth of the intervals that are given misses the limit; two misses say nothing about a rate."""
-    specs = select_metrics(["effective_rank", "rankme"])
+    """More misses than one in ten leaves 5 % of the time would refute a coverage of 90 %; the seeds are fixed."""
+    specs = select_metrics(["effective_rank", "rankme", "participation_ratio", "iso_score"])
     limits = [limit(spec, np.arange(1.0, D + 1) ** -1.0) for spec in specs]
     for n in SIZES:
-        given, missed = np.zeros(2), np.zeros(2)
-        for seed in range(60):
+        given, missed = np.zeros(len(specs)), np.zeros(len(specs))
+        for seed in range(150):
             for i, found in enumerate(estimate_metrics(specs, feature_set(heavy(kind, n, seed)), exact=False)):
                 assert found is not None
                 given[i] += np.isfinite(found.low)
                 missed[i] += np.isfinite(found.low) and not found.low <= limits[i] <= found.high
-        assert (missed <= np.maximum(0.1 * given, 2)).all(), (n, given, missed)
-        assert given.min() >= (50 if kind == "one scale" else 0), (n, given)
+        assert (missed <= stats.binom.ppf(0.95, given, 0.1)).all(), (n, given, missed)
+        assert given[:2].min() >= (125 if kind == "one scale" else 0), (n, given)
 
 
 @pytest.mark.parametrize("d", [3, 24, 100])
@@ -294,10 +297,26 @@ def test_metrics_of_squared_spectra_have_no_interval_where_a_few_rows_carry_the_
     specs = select_metrics(["participation_ratio", "iso_score", "stable_rank", "nesum", "effective_rank"])
     for seed in range(5):
         rng = np.random.default_rng(seed)
-        rows = rng.normal(size=(16 * D, D)) * np.exp(spread * rng.normal(size=(16 * D, 1)))
+        n = 16 * D
+        rows = rng.normal(size=(n, D)) * np.exp(spread * rng.normal(size=(n, 1)))
         found = dict(zip(specs, estimate_metrics(specs, feature_set(rows), exact=False), strict=True))
         for spec, estimate in found.items():
             assert estimate is not None
             heavy = spread == 1.5 and spec.metric != "effective_rank"
             assert (HEAVY_TAILS in estimate.note) == heavy, spec
             assert not (heavy and np.isfinite(estimate.low))
+
+
+@pytest.mark.parametrize(
+    ("kind", "n", "given"), [("Gaussian", 8 * D, 9), ("exponential", 8 * D, 0), ("t with 8", 64 * D, 9)]
+)
+def test_participation_ratios_of_tailed_directions_need_more_rows(kind: str, n: int, given: int) -> None:
+    """With eight rows a dimension, intervals of exponential directions would contain the limit in 80 % of draws."""
+    specs = select_metrics(["participation_ratio", "iso_score"])
+    count = np.zeros(2)
+    for seed in range(10):
+        for i, found in enumerate(estimate_metrics(specs, feature_set(heavy(kind, n, seed)), exact=False)):
+            assert found is not None
+            count[i] += np.isfinite(found.low)
+            assert np.isfinite(found.low) or found.no_limit in (HEAVY_TAILS, TAILS_OF_DIRECTIONS)
+    assert (count == 0).all() if given == 0 else (count >= given).all(), count
