@@ -9,11 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maetheory.core import Estimate
-from maetheory.evaluation.explanation.cross_fitted_directions import (
-    CrossFittedDirections,
-    cross_fitted_directions,
-    ratio_of_means,
-)
+from maetheory.evaluation.explanation.cross_fitted_directions import cross_fitted_directions, ratio_of_means
 
 Floats = NDArray[np.floating[Any]]
 HALF = 0.5
@@ -80,7 +76,7 @@ def content_free_share(
     ----------
     kind : str
     real, without_content : ndarray (n,)
-        Scores along the direction, each set minus its mean: those of real images, found without them, and of the images
+        Scores along the direction, found without the image that they are of: those of real images, and of images
         without content in the same order.
     paired : bool
         Whether each image without content is made from the real image of the same row.
@@ -106,22 +102,6 @@ def content_free_share(
     )
 
 
-def content_free_scores(
-    directions: CrossFittedDirections, features: Floats, images: NDArray[np.intp]
-) -> tuple[Floats, Floats]:
-    """Return the scores (r, m) of the real images at these positions, and of the images made from them.
-
-    Parameters
-    ----------
-    directions : CrossFittedDirections
-    features : ndarray (r, d)
-        Of images without content.
-    images : ndarray of int (r,)
-        Positions of the real images.
-    """
-    return directions.scores[images], directions.scores_of(features, images)
-
-
 def variance_ratios(Z: Floats, features: Floats, m: int, *, seed: int = 0) -> tuple[float, ...]:
     """Return the ratio of each direction of a network, from features (n, d) of real images and of others.
 
@@ -134,6 +114,6 @@ def variance_ratios(Z: Floats, features: Floats, m: int, *, seed: int = 0) -> tu
     seed : int
     """
     directions = cross_fitted_directions(Z, m, seed=seed)
-    real, others = content_free_scores(directions, features, np.arange(len(Z)))
+    real, others = directions.scores, directions.scores_of(features, np.arange(len(Z)))
     found = [float(ratio_of_means(np.square(others[:, k]), np.square(real[:, k]))) for k in range(directions.m)]
     return (*found, *[np.nan] * (m - len(found)))

@@ -62,19 +62,21 @@ class CrossFittedDirections:
         return int(self.directions.shape[1])
 
     def scores_of(self, features: Floats, images: NDArray[np.intp]) -> Floats:
-        """Return scores (r, m) of other features (r, d), minus their mean.
+        """Return scores (r, m) of features (r, d): minus the mean of rows outside the fold, along its directions.
 
         Parameters
         ----------
         features : ndarray (r, d)
+            Of real images, or of others that are made from them.
         images : ndarray of int (r,)
-            Position of the real image that each row is made from, whose fold's directions are used.
+            Position of the real image of each row, whose fold counts.
         """
-        centred = features - features.mean(0)
         folds = self.fold_of_image[images]
         found = np.empty((len(features), self.m))
         for fold in np.unique(folds):
-            found[folds == fold] = centred[folds == fold] @ self.fold_directions[fold]  # (r, d) @ (d, m) -> (r, m)
+            inside = folds == fold
+            centred = features[inside] - features[~inside].mean(0)
+            found[inside] = centred @ self.fold_directions[fold]  # (r, d) @ (d, m) -> (r, m)
         return found
 
 
@@ -150,6 +152,8 @@ def leading_directions(Z: Floats, m: int) -> tuple[Floats, Floats]:
     mean = Z.mean(0)
     centred = Z - mean
     n, d = Z.shape
+    if not m:
+        return mean, np.zeros((d, 0))
     gram = centred.T @ centred if d <= n else centred @ centred.T
     size = len(gram)
     values, vectors = eigh(gram, subset_by_index=(max(0, size - m), size - 1))

@@ -15,7 +15,6 @@ from maetheory.evaluation.collapse.random_initialisation import random_init_mode
 from maetheory.evaluation.explanation.content_free_images import CONTENT_FREE_KINDS, PAIRED_KINDS, ChannelMoments
 from maetheory.evaluation.explanation.content_free_share import (
     ContentFreeShare,
-    content_free_scores,
     content_free_share,
     variance_ratios,
 )
@@ -175,9 +174,11 @@ def _content_free_shares(
 ) -> list[tuple[ContentFreeShare, ...]]:
     """Return the shares of each direction that each kind of images without content has."""
     shares: list[list[ContentFreeShare]] = [[] for _ in range(found.m)]
+    Z = np.asarray(material.features[readout][-1][material.made_from], dtype=np.float64)
+    real = found.scores_of(Z, material.made_from)
     for kind in CONTENT_FREE_KINDS:
         features = np.asarray(material.content_free[kind][readout], dtype=np.float64)
-        real, without = content_free_scores(found, features, material.made_from)
+        without = found.scores_of(features, material.made_from)
         for k in range(found.m):
             untrained = tuple(one[readout][kind][k] for one in material.untrained)
             paired = kind in PAIRED_KINDS
