@@ -7,7 +7,7 @@ build on each other. Read `style` and `axes` first (colours, saving, shared tick
 - Finite worlds, listed by name in `theory_figures`: `mask_graph`, `mask_ratio`, `sampled_graph`, `slack_and_tightness`,
   `uniformity_weight`, `trained_spectrum`, `downstream_bounds`, `downstream_through_training` and
   `bounds_through_training`; `toy_runs` trains for two of them, `feature_kinds` names what two of them compare.
-  `statement_sides` draws one statement on every world.
+  `latent_levels` draws a table of `maetheory.theory`. `statement_sides` draws one statement on every world.
 - Experiments: `spectra`, `effective_rank_through_training`, `tsne`, `uniformity_sweep` and `score_against_accuracy`.
 - Images against the mask ratio: `image_mask_ratio`, whose table is made by `mask_ratio_distances`, `mask_ratio_graphs`
   and `mask_ratio_table`, and whose panels are `masked_images` and `image_mask_ratio_panels`.
@@ -27,7 +27,7 @@ from maetheory.figures.effective_rank_through_training import draw_training_curv
 from maetheory.figures.image_mask_ratio import image_statistics_by_mask_ratio
 from maetheory.figures.image_mask_ratio_panels import FIGURE_SIZE as MASK_RATIO_SIZE
 from maetheory.figures.image_mask_ratio_panels import PANEL_GRID as MASK_RATIO_SHAPE
-from maetheory.figures.image_mask_ratio_panels import draw_image_statistics_by_mask_ratio
+from maetheory.figures.image_mask_ratio_panels import draw_image_statistics_by_mask_ratio, mask_ratio_axes
 from maetheory.figures.masked_images import draw_masked_images, masked_images, masked_pair
 from maetheory.figures.plotting import plot
 from maetheory.figures.score_against_accuracy import FIGURE_SIZE as SCORE_SIZE
@@ -62,6 +62,7 @@ __all__ = [
     "effective_ranks",
     "image_statistics_by_mask_ratio",
     "log_spectra",
+    "mask_ratio_axes",
     "masked_images",
     "masked_pair",
     "paper_style",

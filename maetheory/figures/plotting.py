@@ -25,7 +25,7 @@ from maetheory.figures.collapse import (
 from maetheory.figures.effective_rank_through_training import draw_training_curves, training_curves
 from maetheory.figures.guarantee import draw_guarantee
 from maetheory.figures.image_mask_ratio import image_statistics_by_mask_ratio
-from maetheory.figures.image_mask_ratio_panels import FIGURE_SIZE, PANEL_GRID, draw_image_statistics_by_mask_ratio
+from maetheory.figures.image_mask_ratio_panels import FIGURE_SIZE, draw_image_statistics_by_mask_ratio, mask_ratio_axes
 from maetheory.figures.initialisation import MEASURES, draw_initialisation, initialisation
 from maetheory.figures.masked_images import draw_masked_images, masked_images, masked_pair
 from maetheory.figures.score_against_accuracy import FIGURE_SIZE as SCORE_SIZE
@@ -84,8 +84,8 @@ def plot(name: str, *data: Any, out: str | Path | None = None, **options: Any) -
           name of a checkpoint to ``spectra``, ``table`` or ``growth`` of its `CollapseMeasurements`.
         - ``"statement_sides"``: a statement, by name, by number of the paper, or one of your own.
         - ``"mask_graph"``, ``"mask_ratio"``, ``"sampled_graph"``, ``"slack_and_tightness"``, ``"uniformity_weight"``,
-          ``"downstream_bounds"``, ``"trained_spectrum"``, ``"bounds_through_training"``,
-          ``"downstream_through_training"``: no data; the first six take seconds and the last three train.
+          ``"downstream_bounds"``, ``"latent_levels"``, ``"trained_spectrum"``, ``"bounds_through_training"``,
+          ``"downstream_through_training"``: no data; the first seven take seconds and the last three train.
     *data
         What the figure takes; or a single DataFrame, the table of an earlier call or a published CSV file, which is
         drawn as it is.
@@ -243,8 +243,8 @@ DATA_FIGURES: Mapping[str, DataFigure] = {
     ),
     "image_mask_ratio": DataFigure(
         image_statistics_by_mask_ratio,
-        lambda figure, axes, frame: draw_image_statistics_by_mask_ratio(axes, frame),
-        _grid(*PANEL_GRID, FIGURE_SIZE),
+        lambda figure, axes, frame: draw_image_statistics_by_mask_ratio(mask_ratio_axes(figure, frame), frame),
+        _grid(0, 0, FIGURE_SIZE),
     ),
     "masked_images": DataFigure(
         masked_images,

@@ -16,6 +16,7 @@ from maetheory.core.unknown_names import unknown_name_error
 from maetheory.figures.bounds_through_training import bounds_through_training, draw_bounds_through_training
 from maetheory.figures.downstream_bounds import downstream_bounds, draw_downstream_bounds
 from maetheory.figures.downstream_through_training import downstream_through_training, draw_downstream_through_training
+from maetheory.figures.latent_levels import draw_latent_levels
 from maetheory.figures.mask_graph import draw_mask_graphs, mask_graph_layout
 from maetheory.figures.mask_ratio import draw_graph_statistics_by_mask_ratio, graph_statistics_by_mask_ratio
 from maetheory.figures.sampled_graph import draw_sampled_graphs, sampled_graph_estimates
@@ -24,6 +25,7 @@ from maetheory.figures.style import paper_style, save_figure
 from maetheory.figures.trained_spectrum import draw_trained_spectra, trained_spectra
 from maetheory.figures.uniformity_weight import draw_predicted_spectra, predicted_spectra
 from maetheory.theory import THEOREMS
+from maetheory.theory.latent_levels import latent_level_table
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ THEORY_FIGURES: Mapping[str, FigureSpec] = MappingProxyType(
         "uniformity_weight": FigureSpec(predicted_spectra, draw_predicted_spectra, (6.5, 3.0), n_panels=2),
         "downstream_bounds": FigureSpec(downstream_bounds, draw_downstream_bounds, (6.5, 2.9), n_panels=3),
         "sampled_graph": FigureSpec(sampled_graph_estimates, draw_sampled_graphs, (6.5, 2.7), n_panels=4),
+        "latent_levels": FigureSpec(latent_level_table, draw_latent_levels, (6.5, 3.2), n_panels=2),
         "bounds_through_training": FigureSpec(
             bounds_through_training, draw_bounds_through_training, (8.0, 6.8), n_panels=12, n_rows=3, trains=True
         ),
