@@ -158,7 +158,7 @@ def _entropy_change(variation: float, k: int) -> float:
     if variation >= 1 - 1 / k:
         return math.log(k)
     binary = -variation * math.log(variation) - (1 - variation) * math.log1p(-variation)
-    return min(variation * math.log(max(k - 1, 1)) + binary, math.log(k))
+    return min(variation * math.log(k - 1) + binary, math.log(k))
 
 
 def _trivial_bound(graph: MaskGraph, features: np.ndarray, weight: float) -> float:

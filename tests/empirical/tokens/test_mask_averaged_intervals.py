@@ -139,3 +139,17 @@ def test_bad_input_is_one_sentence():
         mean_graph_intervals(drawn(0, 50), 0)
     with pytest.raises(InputError, match="strictly between 0 and 1"):
         mean_graph_intervals(drawn(0, 50), 1, confidence=1.0)
+
+
+def test_a_mask_that_shows_one_code_lowers_the_mean_next_eigenvalue_by_its_weight() -> None:
+    """Patch 0 is the same in all images, and patch 1 determines patch 2; the values are those of each mask alone."""
+    codes = np.random.default_rng(0).integers(0, 2, (400, 3))
+    codes[:, 0], codes[:, 2] = 0, codes[:, 1]
+    alone = [
+        mean_graph_intervals(sample_from_codes(codes, codes[:, 1], OneMask(mask)), 1).next_eigenvalue.value
+        for mask in ((True, False, False), (False, True, False))
+    ]
+    both = mean_graph_intervals(sample_from_codes(codes, codes[:, 1], UniformMasks(3, 1)), 1).next_eigenvalue.value
+    assert alone[0] == 0
+    assert alone[1] > 0.9
+    assert both == pytest.approx((alone[0] + 2 * alone[1]) / 3, abs=0.02)

@@ -16,6 +16,7 @@ from maetheory.empirical.law_scores import score_law
 from maetheory.empirical.parallel import ProcessGroup, solve_on_root
 from maetheory.empirical.tokens import codebook as codebook_module
 from maetheory.empirical.tokens import node_identities, sharded_graph
+from maetheory.empirical.tokens import build_sharded_graph
 from maetheory.empirical.tokens.build_sharded_graph import sharded_token_graph
 from maetheory.empirical.tokens.codebook import fit_codebook_to_vectors, pixels_as_float64
 from maetheory.empirical.tokens.hashing import collision_bound, unique_inverse
@@ -244,6 +245,17 @@ def test_a_group_without_enough_images_is_refused(group: ProcessGroup) -> None:
     empty = np.empty((0, 1, 2), np.uint64)
     with pytest.raises(InputError, match="no process has any"):
         ShardedGraph.from_hashes(empty, empty, np.empty(0, int), np.ones(1), process_group=group)
+
+
+def test_images_that_do_not_fit_the_codebook_are_refused_before_any_process_hashes_one(
+    group: ProcessGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where only one process has such images, the others would wait for its hashes."""
+    book = fit_codebook(images(), 2, 5)
+    monkeypatch.setattr(build_sharded_graph, "collect_node_identities", None)
+    wide = ImageSet(np.zeros((3, 2, 4, 4)), np.zeros(3, int), "two channels")
+    with pytest.raises(InputError, match="for patches of 4 values, but these have 8"):
+        sharded_token_graph(wide, LAW, codebook=book, process_group=group)
 
 
 def test_an_error_of_the_solver_releases_the_workers(group: ProcessGroup) -> None:

@@ -73,6 +73,11 @@ def test_objects_are_small_integers_of_the_shapes_that_the_theorem_names():
         assert set(h.ravel().tolist()) <= {-1.0, 0.0, 1.0}
 
 
+def test_weights_are_positive_fractions():
+    theorem = THEOREMS["effective-rank-grows-with-uniformity"]
+    assert {exact_world(theorem, index).objects["weight"] for index in range(60)} == {0.5, 1.0, 2.0}
+
+
 def test_a_theorem_with_worlds_of_its_own_has_none():
     with pytest.raises(InputError, match="has no exact worlds"):
         exact_world(THEOREMS["mask-ratio-duality"], 0)
