@@ -16,10 +16,10 @@ from maetheory.reports.page import Picture, Section, Table
 
 LEGEND = (
     "Directions are the principal directions of the features, by variance; each number is of images that did not help "
-    "to find the direction, except those by layer and of probes. Columns constant colours, shuffled patches and noise: "
+    "to find the direction, except those by layer and of probes. Constant colours, shuffled patches and pixel noise: "
     "the variance along the direction of such images, which have no content, over that of real images; r²: the squared "
     "correlation of their scores with those of the real images that they are made from. A constant image has the mean "
-    "colour of a real one; shuffled patches are those of a real image in random order; pixels of noise have the data "
+    "colour of a real one; shuffled patches are those of a real image in random order; pixel noise has the data "
     "set's mean and standard deviation. content-free: one kind has at least half of the variance, and r² of at least "
     "one half where it is known; content: none has. * p below 0.05, corrected for all statistics and directions. "
     "Changes of accuracy have intervals that hold together with 95 %."

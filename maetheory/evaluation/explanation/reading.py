@@ -14,7 +14,7 @@ from maetheory.evaluation.explanation.explanation import ExplainedDirection, Rea
 from maetheory.evaluation.explanation.removal import RemovalEffect
 from maetheory.evaluation.rank_correlation import RankCorrelation
 
-KIND_NAMES = {"constant": "constant colours", "shuffled": "shuffled patches", "noise": "noise"}
+KIND_NAMES = {"constant": "constant colours", "shuffled": "shuffled patches", "noise": "pixel noise"}
 PROBE_NAMES = {"linear": "the linear probe", "knn": "k-NN"}
 LEVEL = 0.05
 STABLE = 0.9  # stability below which a direction is said to mix with its neighbours
@@ -59,8 +59,8 @@ def direction_table(one: ReadoutExplanation) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        direction, content, share of variance, one column for each kind of images without content (variance ratio), one
-        that most closely followed statistic, layer, and the changes of the probes where there are labels.
+        direction, content, share of variance, % (± two standard errors); for each kind of images without content the
+        variance ratio and r²; the most closely followed statistic with its correlation; readable from layer.
     """
     rows = []
     for direction in one.directions:
@@ -71,10 +71,6 @@ def direction_table(one: ReadoutExplanation) -> pd.DataFrame:
             **{KIND_NAMES[part.kind]: _ratio_cell(part) for part in direction.content_free},
             "statistic": _statistic_cell(direction),
             "readable from layer": "–" if direction.origin is None else str(direction.origin),
-            **{
-                f"{PROBE_NAMES[effect.probe].removeprefix('the ')} without it": _points(effect)
-                for effect in direction.removal
-            },
         }
         rows.append(row)
     return pd.DataFrame(rows)
