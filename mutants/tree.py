@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-COPIED = ("maetheory", "tests", "docs", "pyproject.toml")
+COPIED = ("maetheory", "tests", "docs", "figures", "pyproject.toml")
 
 
 def tracked_files(root: Path) -> list[Path]:

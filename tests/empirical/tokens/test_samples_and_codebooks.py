@@ -14,9 +14,8 @@ from maetheory.data import ImageSet, load_images
 from maetheory.empirical import TokenSample, fit_codebook, sample_from_codes, token_sample
 from maetheory.empirical.law_scores import score_law
 from maetheory.empirical.parallel import ProcessGroup, solve_on_root
+from maetheory.empirical.tokens import build_sharded_graph, node_identities, sharded_graph
 from maetheory.empirical.tokens import codebook as codebook_module
-from maetheory.empirical.tokens import node_identities, sharded_graph
-from maetheory.empirical.tokens import build_sharded_graph
 from maetheory.empirical.tokens.build_sharded_graph import sharded_token_graph
 from maetheory.empirical.tokens.codebook import fit_codebook_to_vectors, pixels_as_float64
 from maetheory.empirical.tokens.hashing import collision_bound, unique_inverse
