@@ -40,8 +40,8 @@ ratios = (0.1, 0.7, 0.9) if fast else (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0
 
 def panels(frame: pd.DataFrame) -> None:
     with figures.paper_style():
-        _, axes = plt.subplots(*figures.MASK_RATIO_SHAPE, figsize=figures.MASK_RATIO_SIZE, layout="constrained")
-        figures.draw_image_statistics_by_mask_ratio(axes, frame)
+        figure = plt.figure(figsize=figures.MASK_RATIO_SIZE, layout="constrained")
+        figures.draw_image_statistics_by_mask_ratio(figures.mask_ratio_axes(figure, frame), frame)
         plt.show()
 
 

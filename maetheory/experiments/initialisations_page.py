@@ -35,7 +35,7 @@ def present_initialisations(measured: MeasuredExperiment) -> Presentation:
     ]
     about = {"experiment": recipe.to_dict(), **provenance()}
     title = f"maetheory: {measured.experiment.name}"
-    reading = [Statement("Initial weights.", f"{sentence[0].upper()}{sentence[1:]}.")]
+    reading = [*measured.reservations, Statement("Initial weights.", f"{sentence[0].upper()}{sentence[1:]}.")]
     page = write_page(measured.out / "report.html", title, lead, sections, about, reading=reading)
     return Presentation(page, drawn, sentence)
 

@@ -126,5 +126,5 @@ def _write_html_report(
     ]
     about = {"experiment": {cell.name: cell.recipe.to_dict() for cell in measured.experiment.cells}, **provenance()}
     title = f"maetheory: {measured.experiment.name}"
-    reading = [Statement("Scores of mask laws.", f"{sentence[0].upper()}{sentence[1:]}")]
+    reading = [*measured.reservations, Statement("Scores of mask laws.", f"{sentence[0].upper()}{sentence[1:]}")]
     return write_page(measured.out / "report.html", title, lead, sections, about, reading=reading)

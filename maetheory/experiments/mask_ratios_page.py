@@ -79,5 +79,5 @@ def _write_html_report(
     ]
     about = {"experiment": cell.recipe.to_dict(), **provenance()}
     title = f"maetheory: {measured.experiment.name}"
-    reading = [Statement("Mask ratio.", sentence)]
+    reading = [*measured.reservations, Statement("Mask ratio.", sentence)]
     return write_page(measured.out / "report.html", title, lead, sections, about, reading=reading)

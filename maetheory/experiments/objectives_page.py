@@ -129,20 +129,23 @@ def summary_sentence(ledger: pd.DataFrame) -> str:
 
 
 def untrained_rank_sentence(ledger: pd.DataFrame) -> str:
-    """Return whether MAE's effective rank is below that of untrained networks, as in the paper's Figure 1(c)."""
+    """Return whether MAE's effective rank is below that of untrained networks, and whether it is so in Figure 1(c).
+
+    Only directions are compared: the paper's network is larger, and was trained longer on other images.
+    """
     untrained, trained = (_metric_values(ledger, name, "effective_rank") for name in ("random", "MAE"))
     if not len(untrained) or not len(trained):
         return ""
     paper = paper_numbers("figure1c").set_index("objective").effective_rank
     if max(trained) < min(untrained):
-        finding, beside = "falls below", "as in"
+        finding, direction = "falls below", "in the direction of the paper"
     elif min(trained) > max(untrained):
-        finding, beside = "rises above", "opposite to"
+        finding, direction = "rises above", "against the direction of the paper"
     else:
-        finding, beside = "is not separated by the seeds from", "unlike"
+        finding, direction = "is not separated by the seeds from", "unlike the paper"
     return (
-        f"MAE's {finding} that of untrained networks ({np.mean(trained):.1f} and {np.mean(untrained):.1f}), {beside} "
-        f"the paper ({paper['MAE']:.2f} and {paper['random']:.2f})."
+        f"MAE's {finding} that of untrained networks ({np.mean(trained):.1f} and {np.mean(untrained):.1f}), "
+        f"{direction} ({paper['MAE']:.2f} and {paper['random']:.2f}, of a larger network)."
     )
 
 
@@ -251,6 +254,7 @@ def _write_html_report(
         sections,
         about,
         reading=[
+            *measured.reservations,
             Statement("Ranks.", sentence[0].upper() + sentence[1:]),
             Statement("Claims of the paper.", verdicts_sentence(verdicts)),
         ],

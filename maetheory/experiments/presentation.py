@@ -9,7 +9,9 @@ import pandas as pd
 
 from maetheory.core import InputError
 from maetheory.data import FolderStream, ImageSet
+from maetheory.experiments.difference_from_preset import difference_from_preset
 from maetheory.experiments.experiment import Experiment
+from maetheory.reports import Statement
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +40,17 @@ class MeasuredExperiment:
     out: Path
     figures: Path
     device: str = "auto"
+
+    @property
+    def reservations(self) -> list[Statement]:
+        """What a page says first of a run that is not the preset's: a list of one statement, or of none."""
+        return [Statement("Not the published run.", self.difference)] if self.difference else []
+
+    @property
+    def difference(self) -> str:
+        """In what this is not the preset's run, as `difference_from_preset` says it."""
+        known = self.ledger.get("precision", pd.Series(dtype=object)).dropna()
+        return difference_from_preset(self.experiment, [str(one) for one in known.unique()])
 
     @property
     def training_images(self) -> ImageSet:

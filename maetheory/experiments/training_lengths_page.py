@@ -84,5 +84,5 @@ def _write_html_report(
     ]
     about = {"experiment": recipe.to_dict(), **provenance()}
     title = f"maetheory: {measured.experiment.name}"
-    reading = [Statement("Length of training.", f"{sentence[0].upper()}{sentence[1:]}.")]
+    reading = [*measured.reservations, Statement("Length of training.", f"{sentence[0].upper()}{sentence[1:]}.")]
     return write_page(measured.out / "report.html", title, lead, sections, about, reading=reading)

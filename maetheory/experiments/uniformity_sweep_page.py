@@ -87,5 +87,5 @@ def _write_html_report(measured: MeasuredExperiment, frame: pd.DataFrame, drawn:
     ]
     about = {"experiment": recipe.to_dict(), **provenance()}
     title = f"maetheory: {measured.experiment.name}"
-    reading = [Statement("Uniformity weight.", f"{sentence[0].upper()}{sentence[1:]}.")]
+    reading = [*measured.reservations, Statement("Uniformity weight.", f"{sentence[0].upper()}{sentence[1:]}.")]
     return write_page(measured.out / "report.html", title, lead, sections, about, reading=reading)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from string import ascii_lowercase
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from maetheory.figures.axes import fill_interval, set_mask_ratio_axis
 from maetheory.figures.mask_ratio_table import (
-    CHANGE_FROM_MINIMUM,
     FEATURES,
     KERNEL,
     PAPER,
@@ -23,7 +26,7 @@ from maetheory.figures.mask_ratio_table import (
 )
 from maetheory.figures.style import COLOUR_CYCLE
 
-PANEL_GRID, FIGURE_SIZE = (3, 4), (10.0, 7.6)
+PANEL_GRID, FIGURE_SIZE = (3, 4), (10.0, 8.6)
 _LINE_STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         PIXELS[0]: {"color": COLOUR_CYCLE[0], "marker": "o"},
@@ -37,65 +40,108 @@ _LINE_STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         TRAINED_READOUTS[1]: {"color": "#7f7f7f", "marker": "P"},
     }
 )
-_GRAPH_PANELS = {
-    "alpha": "$\\alpha$",
-    "phi": "$\\phi$",
-    "next": "$\\lambda_{k+1}$",
-    "bound": "$4\\phi/(1-\\lambda_{k+1})+2\\alpha$",
-}
-_DISTANCE_TITLES = {"pixels": "distance of pixels", "features": "distance of features", "paper": "distance, paper"}
-_Y_LABELS = {"relative": "intra / inter", CHANGE_FROM_MINIMUM: "change of intra / inter", "accuracy": "linear probe, %"}
 _BOUND_LIMITS = (0.5, 100.0)  # y range of the bound, whose intervals may be unbounded
+_INTER_CLASS = {"ls": "--", "label": ""}
 
 
-def draw_image_statistics_by_mask_ratio(axes: np.ndarray, frame: pd.DataFrame) -> None:
-    """Draw the table of `image_statistics_by_mask_ratio` on axes of shape `PANEL_GRID`; panels without data are hidden.
+@dataclass(frozen=True)
+class Panel:
+    """One panel of the figure.
+
+    Attributes
+    ----------
+    name : str
+    title, y_label : str
+    number : str
+        Number of the table that is drawn; "intra" stands for both distances.
+    sources : tuple of str
+        Sources whose curves are drawn, of which one at least must be in the table.
+    row : int
+    """
+
+    name: str
+    title: str
+    y_label: str
+    number: str
+    sources: tuple[str, ...]
+    row: int
+
+
+_DISTANCE, _RATIO = "mean distance (L2)", "intra / inter"
+PANELS = (
+    Panel("pixel distance", "distance of pixels", _DISTANCE, "intra", PIXELS, 0),
+    Panel("feature distance", "distance of features", _DISTANCE, "intra", FEATURES, 0),
+    Panel("paper distance", "distance in the paper", _DISTANCE, "intra", (PAPER,), 0),
+    Panel("ratio", "intra / inter", _RATIO, "relative", (*PIXELS, *FEATURES, PAPER), 1),
+    Panel("change", f"change from ρ = {PAPER_MINIMUM}", "change of intra / inter", "change", (PIXELS[0], PAPER), 1),
+    Panel("accuracy", "models trained at ρ", "linear probe accuracy, %", "accuracy", TRAINED_READOUTS, 1),
+    Panel("alpha", "label error", r"$\alpha$", "alpha", (TOKENS, KERNEL), 2),
+    Panel("phi", "label error of pairs", r"$\phi$", "phi", (TOKENS, KERNEL), 2),
+    Panel("next", "next eigenvalue", r"$\lambda_{k+1}$", "next", (TOKENS, KERNEL), 2),
+    Panel("bound", "bound of the error", r"$4\phi/(1-\lambda_{k+1})+2\alpha$", "bound", (TOKENS, KERNEL), 2),
+)
+"""Panels in the order of their letters."""
+
+
+def available_panels(frame: pd.DataFrame) -> list[Panel]:
+    """Return the panels for which a table has curves."""
+    found = set(zip(frame.number, frame.source, strict=True))
+    return [panel for panel in PANELS if any((panel.number, source) in found for source in panel.sources)]
+
+
+def mask_ratio_axes(figure: Figure, frame: pd.DataFrame) -> dict[str, Axes]:
+    """Add the axes of the panels that a table has, in rows that each fill the width of the figure.
+
+    Returns
+    -------
+    dict
+        Name of a panel -> its axes, in the order of the letters.
+    """
+    shown = available_panels(frame)
+    rows = [[panel for panel in shown if panel.row == row] for row in dict.fromkeys(panel.row for panel in shown)]
+    grid = figure.add_gridspec(len(rows), 1)
+    return {
+        panel.name: figure.add_subplot(cell)
+        for place, row in enumerate(rows)
+        for panel, cell in zip(row, grid[place].subgridspec(1, len(row)), strict=True)
+    }
+
+
+def draw_image_statistics_by_mask_ratio(axes: Mapping[str, Axes] | np.ndarray, frame: pd.DataFrame) -> None:
+    """Draw the table of `image_statistics_by_mask_ratio`, with one legend below all panels.
 
     Shaded areas are two standard errors, or 95 % intervals for token graphs, where an open marker is UNDECIDED.
+
+    Parameters
+    ----------
+    axes : mapping or array of Axes
+        As `mask_ratio_axes` returns them; or an array of shape `PANEL_GRID`, of which those in excess are hidden.
+    frame : DataFrame
     """
-    available = {source for source, number in zip(frame.source, frame.number) if number == "intra"}
-    groups = {"pixels": PIXELS, "features": FEATURES, "paper": (PAPER,)}
-    distances = [(title, sources) for title, sources in groups.items() if available.intersection(sources)]
-    for ax, (title, sources) in zip(axes[0], distances):
-        _draw_distances(ax, frame, sources, f"(b) {_DISTANCE_TITLES[title]}")
-    axes[0, 0].set_ylabel("mean distance of two images")
-    ratios = {
-        "relative": ("(c) intra / inter", (*PIXELS, *FEATURES, PAPER)),
-        CHANGE_FROM_MINIMUM: (f"(c) change from ρ = {PAPER_MINIMUM}", (PIXELS[0], PAPER)),
-        "accuracy": ("(d) models trained at ρ", TRAINED_READOUTS),
-    }
-    shown = [number for number in ratios if (frame.number == number).any()]
-    for ax, number in zip(axes[1], shown):
-        title, sources = ratios[number]
-        _draw_curves(ax, frame[frame.number == number], sources)
-        ax.set(title=title, ylabel=_Y_LABELS[number])
-        if number == "accuracy":
-            ax.legend(fontsize=8)
-    for ax, (number, title) in zip(axes[2], _GRAPH_PANELS.items(), strict=True):
-        lower, upper = _BOUND_LIMITS if number == "bound" else (0.0, 1.0)
-        _draw_curves(ax, frame[frame.number == number], (TOKENS, KERNEL), upper)
-        ax.set(title=f"(e) {title}", ylim=(lower, upper))
-    axes[2, 0].set_ylabel("mask graph")
-    if not frame.decided.astype(bool).all():
-        axes[2, 0].plot([], [], color="black", marker="o", mfc="white", ms=3.5, ls="", label="open: undecided")
-    axes[2, 0].legend(fontsize=8, loc="lower right")
-    axes[2, 3].set_yscale("log")
-    axes[2, 3].set_yticks([1, 10, 100], ["1", "10", "100"])
-    axes[2, 3].axhline(1.0, color="black", lw=0.8, ls=":", label="trivial bound 1")
-    axes[2, 3].legend(handles=axes[2, 3].lines[-1:], fontsize=8, loc="lower left", borderpad=0)
-    _draw_legend(axes[0, len(distances)], list(axes[0, : len(distances)]), {"intra-class": "-", "inter-class": "--"})
-    for ax in (*axes[0, len(distances) + 1 :], *axes[1, len(shown) :]):
-        ax.set_visible(False)
-    for ax in (*axes[0, : len(distances)], *axes[1, : len(shown)], *axes[2]):
+    shown = available_panels(frame)
+    if not isinstance(axes, Mapping):
+        for ax in axes.flat[len(shown) :]:
+            ax.set_visible(False)
+        axes = dict(zip((panel.name for panel in shown), axes.flat, strict=False))
+    for letter, panel in zip(ascii_lowercase, shown):
+        ax = axes[panel.name]
+        part = frame[frame.number == panel.number]
+        _draw_curves(ax, part, panel.sources, _BOUND_LIMITS[1] if panel.name == "bound" else np.inf)
+        if panel.number == "intra":
+            _draw_curves(ax, frame[frame.number == "inter"], panel.sources, **_INTER_CLASS)
+        ax.set(title=f"({letter}) {panel.title}", ylabel=panel.y_label)
+        if panel.name in ("pixel distance", "feature distance"):
+            ax.set_ylim(bottom=0)
+        elif panel.name in ("alpha", "phi", "next"):
+            ax.set_ylim(0, 1)
+        elif panel.name == "bound":
+            ax.set_yscale("log")
+            ax.set_ylim(*_BOUND_LIMITS)
+            ax.set_yticks([1, 10, 100], ["1", "10", "100"])
+            ax.minorticks_off()
+            ax.axhline(1.0, color="black", lw=0.8, ls=":")
         set_mask_ratio_axis(ax)
-
-
-def _draw_distances(ax: Axes, frame: pd.DataFrame, sources: Sequence[str], title: str) -> None:
-    _draw_curves(ax, frame[frame.number == "intra"], sources)
-    _draw_curves(ax, frame[frame.number == "inter"], sources, ls="--", mfc="white", label="")
-    ax.set_title(title)
-    if sources != (PAPER,):
-        ax.set_ylim(bottom=0)
+    _draw_legend([axes[panel.name] for panel in shown], frame, {panel.name for panel in shown})
 
 
 def _draw_curves(ax: Axes, part: pd.DataFrame, sources: Sequence[str], upper: float = np.inf, **style: Any) -> None:
@@ -111,10 +157,18 @@ def _draw_curves(ax: Axes, part: pd.DataFrame, sources: Sequence[str], upper: fl
         ax.plot(undecided.rho, undecided.value.clip(upper=upper), **{**line, "ls": "", "mfc": "white", "label": ""})
 
 
-def _draw_legend(ax: Axes, axes_with_curves: Sequence[Axes], lines: Mapping[str, str]) -> None:
-    """Draw a legend of the curves of other axes and of line styles on axes of its own."""
-    ax.axis("off")
-    for name, style in lines.items():
-        ax.plot([], [], color="black", lw=1.2, ls=style, label=name)
-    shown = [pair for one in (*axes_with_curves, ax) for pair in zip(*one.get_legend_handles_labels(), strict=True)]
-    ax.legend(*zip(*shown, strict=True), loc="center left", bbox_to_anchor=(-0.1, 0.5), fontsize=8.5)
+def _draw_legend(axes: Sequence[Axes], frame: pd.DataFrame, panels: Set[str]) -> None:
+    """Draw one legend of all curves and of line styles, below the panels."""
+    curves = {
+        label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True) if label
+    }
+    if "intra" in set(frame.number):
+        curves["intra-class"] = Line2D([], [], color="black", lw=1.2)
+        curves["inter-class"] = Line2D([], [], color="black", lw=1.2, ls="--")
+    if not frame.decided.astype(bool).all():
+        curves["open: undecided"] = Line2D([], [], color="black", marker="o", mfc="white", ms=3.5, ls="")
+    if "bound" in panels:
+        curves["trivial bound 1"] = Line2D([], [], color="black", lw=0.8, ls=":")
+    figure = axes[0].get_figure(root=True)
+    assert figure is not None
+    figure.legend(list(curves.values()), list(curves), loc="outside lower center", ncols=4, fontsize=9)

@@ -208,7 +208,7 @@ def _theory_figures() -> Mapping[str, DataFigure]:
 
 DATA_FIGURES: Mapping[str, DataFigure] = {
     "effective_rank": DataFigure(effective_ranks, _flat(draw_effective_ranks), _rank_layout),
-    "log_singular_values": DataFigure(log_spectra, _flat(draw_log_spectra), _grid(1, 2, (6.5, 3.0))),
+    "log_singular_values": DataFigure(log_spectra, _flat(draw_log_spectra), _grid(1, 2, (6.5, 3.4))),
     "feature_scatter": DataFigure(
         tsne_embedding,
         _draw_scatter,

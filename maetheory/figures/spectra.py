@@ -75,6 +75,8 @@ def without_null_direction(values: pd.Series) -> pd.Series:
 def draw_log_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
     """Draw Figure 1(b) on two axes of one scale, ours and the paper's: a line per objective, shaded range over seeds.
 
+    Ours are divided by the square root of the number of images N, so that they do not grow with it; the paper does not
+    state its scale. One legend below both panels names every curve.
     The null direction of a final LayerNorm is left out, and the label of the axis says so.
     """
     values = np.exp(frame.log_singular_value).groupby([frame.source, frame.objective, frame.seed])
@@ -99,8 +101,13 @@ def draw_log_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
             ylim=(kept.log_singular_value.min() - margin, kept.log_singular_value.max() + margin),
         )
     axes[0].set_ylabel("ln(singular value / √N)")
-    axes[1].set_ylabel("ln(singular value)")
-    axes[0].legend()
+    axes[1].set_ylabel("ln(singular value), scale unknown")
+    curves = {
+        label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True) if label
+    }
+    figure = axes[0].get_figure(root=True)
+    assert figure is not None
+    figure.legend(list(curves.values()), list(curves), loc="outside lower center", ncols=min(len(curves), 5))
 
 
 def _panel_title(source: str, where: str) -> str:

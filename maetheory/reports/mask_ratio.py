@@ -176,8 +176,8 @@ def write_mask_ratio_figures(folder: Path, frame: pd.DataFrame, pair: pd.DataFra
 
     written = []
     with figures.paper_style():
-        figure, axes = plt.subplots(*figures.MASK_RATIO_SHAPE, figsize=figures.MASK_RATIO_SIZE, layout="constrained")
-        figures.draw_image_statistics_by_mask_ratio(axes, frame)
+        figure = plt.figure(figsize=figures.MASK_RATIO_SIZE, layout="constrained")
+        figures.draw_image_statistics_by_mask_ratio(figures.mask_ratio_axes(figure, frame), frame)
         written += figures.save_figure(figure, frame, folder, "image_mask_ratio")
         if pair is not None:
             figure, axes = plt.subplots(2, pair.mask_ratio.nunique(), figsize=(6.5, 2.8), layout="constrained")

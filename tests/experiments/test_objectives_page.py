@@ -25,9 +25,9 @@ def ledger(random: tuple[float, ...], mae: tuple[float, ...], umae: tuple[float,
     [
         (
             (25.0, 26.0),
-            "rises above that of untrained networks (25.5 and 11.0), opposite to the paper (8.54 and 31.95)",
+            "rises above that of untrained networks (25.5 and 11.0), against the direction of the paper (8.54 and",
         ),
-        ((5.0, 6.0), "falls below that of untrained networks (5.5 and 11.0), as in the paper"),
+        ((5.0, 6.0), "falls below that of untrained networks (5.5 and 11.0), in the direction of the paper"),
         (
             (9.0, 11.0),
             "is not separated by the seeds from that of untrained networks (10.0 and 11.0), unlike the paper",

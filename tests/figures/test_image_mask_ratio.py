@@ -19,8 +19,10 @@ from maetheory.figures import (
     image_statistics_by_mask_ratio,
     masked_pair,
     paper_style,
+    plot,
 )
 from maetheory.figures.image_mask_ratio import coarse_patch_size, encoder_patch_size
+from maetheory.figures.image_mask_ratio_panels import available_panels
 from maetheory.figures.mask_ratio_distances import distance_rows
 from maetheory.figures.mask_ratio_graphs import kernel_graph_rows, token_graph_rows
 from maetheory.figures.mask_ratio_table import (
@@ -42,6 +44,8 @@ from maetheory.reports.mask_ratio import (
     mask_ratio_table,
     trend_phrase,
 )
+
+FIGURES = Path(__file__).resolve().parents[2] / "figures"
 
 RATIOS = (0.3, 0.7, 0.8)
 
@@ -125,7 +129,7 @@ def test_accuracies_are_means_over_seeds_with_two_standard_errors_or_over_images
 
 def test_drawing_changes_nothing_leaves_no_figure_open_and_hides_panels_without_data(frame):
     opened = plt.get_fignums()
-    for part, missing in ((frame, 1), (frame[~frame.source.isin([*FEATURES, *TRAINED_READOUTS])], 3)):
+    for part, missing in ((frame, 2), (frame[~frame.source.isin([*FEATURES, *TRAINED_READOUTS])], 4)):
         before = part.copy()
         with paper_style():
             _, axes = plt.subplots(*image_mask_ratio_panels.PANEL_GRID)
@@ -133,6 +137,29 @@ def test_drawing_changes_nothing_leaves_no_figure_open_and_hides_panels_without_
             assert sum(not ax.get_visible() for ax in axes.ravel()) == missing
         pd.testing.assert_frame_equal(part, before)
     assert plt.get_fignums() == opened
+
+
+@pytest.mark.parametrize("table", sorted(FIGURES.glob("*/image_mask_ratio.csv")), ids=lambda path: path.parent.name)
+def test_every_panel_of_a_published_figure_has_a_letter_named_axes_and_curves_in_the_legend(table: Path):
+    numbers = pd.read_csv(table)
+    figure = plot("image_mask_ratio", numbers)
+    assert len(figure.axes) == len(available_panels(numbers)) == 10 - (not (numbers.number == "accuracy").any())
+    (legend,) = figure.legends
+    named = [one.get_text() for one in legend.get_texts()]
+    assert len(named) == len(set(named))
+    colours: dict[str, set[str]] = {}
+    for letter, ax in zip("abcdefghij", figure.axes, strict=False):
+        assert ax.get_title().startswith(f"({letter}) ")
+        assert ax.get_ylabel()
+        assert ax.get_xlabel() == "mask ratio $\\rho$"
+        assert ax.get_legend() is None
+        labels = ax.get_legend_handles_labels()[1]
+        assert labels
+        assert set(labels) <= set(named)
+        for line in ax.lines:
+            if not str(line.get_label()).startswith("_") and line.get_label():
+                colours.setdefault(str(line.get_color()), set()).add(str(line.get_label()))
+    assert all(len(meanings) == 1 for meanings in colours.values())
 
 
 def test_identical_classes_have_ratio_one_and_disjoint_classes_have_no_label_error():

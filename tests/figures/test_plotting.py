@@ -58,6 +58,20 @@ def test_every_figure_of_data_names_what_makes_its_data() -> None:
             assert eval(how, calls).axes, name
 
 
+@pytest.mark.parametrize("names", [["mine"], ["random", "MAE", "U-MAE", "SimMIM", "U-SimMIM"]])
+def test_every_curve_of_the_spectra_is_in_the_legend(names: list[str]) -> None:
+    features = np.random.default_rng(0).normal(size=(40, 8))
+    figure = plot("log_singular_values", {name: [features] for name in names})
+    (legend,) = figure.legends
+    named = {text.get_text() for text in legend.get_texts()}
+    for axes in figure.axes:
+        assert axes.lines
+        assert {str(line.get_label()) for line in axes.lines} <= named
+    assert named == {*names, "random", "MAE", "U-MAE"}
+    assert "√N" in figure.axes[0].get_ylabel()
+    assert "scale unknown" in figure.axes[1].get_ylabel()
+
+
 def test_out_writes_the_picture_and_its_table(tmp_path: Path) -> None:
     name, table = "effective_rank", FIGURES / "digits" / "effective_rank.csv"
     plot(name, pd.read_csv(table), out=tmp_path)
