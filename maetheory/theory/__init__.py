@@ -17,8 +17,9 @@ Read in this order:
   probe of a finite world, which several statements use; :mod:`~maetheory.theory.propagated_errors`: errors of quotients
   and projectors; :mod:`~maetheory.theory.example_graphs`: graphs on which statements attain equality;
   :mod:`~maetheory.theory.closed_form_mixture` and :mod:`~maetheory.theory.mask_ratio_sweep`: the spectrum and the
-  bounds of one world at every mask ratio; :mod:`~maetheory.theory.latent_levels`: which latents singular functions
-  follow.
+  bounds of one world at every mask ratio; :mod:`~maetheory.theory.law_comparison`: the same of several prediction laws;
+  :mod:`~maetheory.theory.latent_levels`: which latents singular functions follow;
+  :mod:`~maetheory.theory.ridgeless_masks`: masks as linear regression without a ridge.
 - :mod:`~maetheory.theory.statements`: one statement per module; it lists `THEOREMS`, which
   :mod:`~maetheory.theory.theorem_names` finds by slug or by number of the paper.
 - :mod:`~maetheory.theory.standard_worlds`, :mod:`~maetheory.theory.survey`: fixed worlds, and the summary of all
