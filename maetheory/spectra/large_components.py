@@ -83,7 +83,7 @@ def solve_large_components(
         if not short:
             return parts
         for j in short:
-            wanted[j] = min(2 * wanted[j], k, components[j].n_values)
+            wanted[j] = min(2 * wanted[j], k)
             parts[j] = _solve_component(components[j], wanted[j], solver, rng, operator)
 
 

@@ -24,6 +24,7 @@ from maetheory.masks import (
     MaskLaw,
     MaskPairs,
     MixtureOfRatios,
+    Outcome,
     PredictionLaw,
     PrefixMasks,
     RotatedLaw,
@@ -254,6 +255,19 @@ def test_patches_are_shown_where_they_are_patches() -> None:
 def test_what_is_no_law_is_one_sentence(make: Callable[[], object], words: str) -> None:
     with pytest.raises(InputError, match=words):
         make()
+
+
+@pytest.mark.parametrize("side", ["view", "target"])
+def test_a_symbol_that_the_world_lacks_is_refused_on_either_side(side: str) -> None:
+    class Shifted(PrefixMasks):
+        def outcomes(self, states: np.ndarray) -> Iterator[Outcome]:
+            for probability, view, target in super().outcomes(states):
+                shown = {"view": view, "target": target}
+                shown[side] = np.where(shown[side] >= 0, shown[side] + 1, shown[side])
+                yield Outcome(probability, shown["view"], shown["target"])
+
+    with pytest.raises(InputError, match="shows the symbol 2, but the world has symbols from 0 to 1"):
+        MaskGraph.enumerate(WORLD, Shifted(4))
 
 
 def test_states_of_probability_zero_are_dropped() -> None:

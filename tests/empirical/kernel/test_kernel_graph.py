@@ -8,6 +8,7 @@ import pytest
 from maetheory.core import InputError
 from maetheory.data import ImageSet
 from maetheory.empirical import GaussianKernelMatrix, kernel_graph
+from maetheory.empirical.kernel import gaussian_matrix
 from maetheory.empirical.kernel.graph import KernelGraph
 from maetheory.empirical.kernel.leave_one_out import leave_one_out_error
 from maetheory.graph import MaskGraph
@@ -46,6 +47,13 @@ def test_every_quantity_is_that_of_the_dense_joint_law(factor: float) -> None:
     assert graph.pair_label_error(distinct=False) == pytest.approx(dense.pair_label_error(), abs=off)
     law = dense.joint.toarray().T @ (images.labels[:, None] == np.arange(3))
     assert graph.target_label_error() == pytest.approx(1 - law.max(1).sum(), abs=off)
+
+
+def test_progress_counts_the_rows_of_tiles_and_ends_at_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(gaussian_matrix.BLOCK_SIZE, "cpu", 16)
+    seen: list[tuple[int, int]] = []
+    GaussianKernelMatrix(np.eye(40), 1.0, progress=lambda done, total, _: seen.append((done, total)))
+    assert seen == [(16, 40), (32, 40), (40, 40)]
 
 
 def test_one_vector_is_multiplied_as_one_column_is() -> None:
