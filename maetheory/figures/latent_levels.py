@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -26,7 +27,13 @@ def draw_latent_levels(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
         name = f"stays with {stay:g}, {patch} pixel{'s' if patch > 1 else ''} a patch"
         root = part[part.level == 0]
         for ax, column in zip(axes, ("share", "sigma"), strict=True):
-            style = {"ls": "-" if patch == 1 else "--", "marker": "o", "ms": 3, "color": colour, "label": name}
+            style: dict[str, Any] = {
+                "ls": "-" if patch == 1 else "--",
+                "marker": "o",
+                "ms": 3,
+                "color": colour,
+                "label": name,
+            }
             ax.plot(root.mask_ratio, root[column], **style)
     axes[0].set(ylabel="share of the root", ylim=(0, None))
     axes[1].set(ylabel="$\\sigma_2$", ylim=(0, 1))

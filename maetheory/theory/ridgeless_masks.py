@@ -159,11 +159,12 @@ def ridgeless_risk_table(
     if trials < 4:
         raise InputError(f"trials must be at least 4, but it is {trials}")
     rows = []
+    laws: tuple[float | str, ...] = (*ratios, RANDOM)
     for name, (kind, n) in settings.items():
         moment = covariance(kind)
         found: dict[float | str, list[tuple[np.ndarray, np.ndarray]]] = {
             ratio: [sampled_weights(moment, n, ratio, noise=noise, seed=seed + trial) for trial in range(trials)]
-            for ratio in (*ratios, RANDOM)
+            for ratio in laws
         }
         for reading in READINGS:
             risks = {r: np.array([risk_of(w, t, moment, r, reading) for w, t in runs]) for r, runs in found.items()}

@@ -91,7 +91,7 @@ def leaf_likelihood(depth: int, alphabet: int, stay_probability: float, level: i
     for _ in range(depth - level):
         child = move @ below  # (alphabet, alphabet) @ (alphabet, leaves)
         below = (child[:, :, None] * child[:, None, :]).reshape(alphabet, -1)
-    found = np.ones((1, 1))
+    found: np.ndarray = np.ones((1, 1))
     for _ in range(2**level):
         found = np.kron(found, below)
     return found

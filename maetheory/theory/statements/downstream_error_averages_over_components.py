@@ -105,7 +105,7 @@ def componentwise_bound(graph: MaskGraph, features: np.ndarray) -> Estimate:
     0.5
     """
     bounds = [
-        (mass, spectral.THEOREM.rhs(part, own)) if own.shape[1] else (mass, Estimate(np.inf))
+        (mass, spectral.spectral_bound_of_features(part, own)) if own.shape[1] else (mass, Estimate(np.inf))
         for mass, part, own in _features_of_components(graph, features)
     ]
     return Estimate(sum(mass * float(one) for mass, one in bounds), sum(mass * one.error for mass, one in bounds))

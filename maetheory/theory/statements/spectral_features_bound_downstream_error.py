@@ -76,7 +76,7 @@ def spectral_bound(graph: MaskGraph, k: int) -> Estimate:
     return quotient(phi, Estimate(gap, eigenvalue_error(graph)))
 
 
-def _rhs(graph: MaskGraph, features: np.ndarray) -> Estimate:
+def spectral_bound_of_features(graph: MaskGraph, features: np.ndarray) -> Estimate:
     """Bound for nearly leading eigenvectors: φ ≥ (gap − short) r − 2 leak √r for the residual r, solved for r."""
     bound = spectral_bound(graph, features.shape[1])
     if not (math.isfinite(bound) and math.isfinite(bound.error)):
@@ -91,7 +91,7 @@ def _rhs(graph: MaskGraph, features: np.ndarray) -> Estimate:
 
 
 def _terms(graph: MaskGraph, features: np.ndarray) -> dict[str, float]:
-    return downstream_error_bounds(graph, float(_rhs(graph, features)))
+    return downstream_error_bounds(graph, float(spectral_bound_of_features(graph, features)))
 
 
 def _deviation_from_leading(graph: MaskGraph, features: np.ndarray) -> tuple[float, float]:
@@ -147,7 +147,7 @@ THEOREM = Theorem(
     reference="Ours, after HaoChen et al. 2021",
     objects=("features",),
     lhs=measured_residual,
-    rhs=_rhs,
+    rhs=spectral_bound_of_features,
     direction="<=",
     assumptions={"leading eigenvectors": _spans_leading_eigenvectors, "spectral gap": _gap_after_features},
     size=lambda: 1.0,
