@@ -23,7 +23,8 @@ from __future__ import annotations
 import math
 
 from maetheory.theory.falsify import SideError, falsify
-from maetheory.theory.referee.prober import DRAWN, Budget, Prober
+from maetheory.theory.referee.prober import Budget, Prober
+from maetheory.theory.referee.report import DRAWN
 from maetheory.theory.referee.search import search_for_violation
 from maetheory.theory.referee.simplify import simplify_violation
 from maetheory.theory.theorem import Theorem

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
 import re
 import subprocess
 import sys
@@ -11,6 +14,7 @@ from typing import Any
 import pytest
 import typer
 
+import maetheory
 from maetheory.cli import app
 from maetheory.theory import THEOREMS
 
@@ -131,3 +135,23 @@ def test_every_page_is_reached_from_the_index() -> None:
     listed = {line.strip() for block in re.findall(r"```{toctree}(.*?)```", index, re.S) for line in block.splitlines()}
     for page in PAGES:
         assert page.stem in {"index", "mutants"} or page.stem in listed, page.name
+
+
+def test_every_package_and_whatever_a_page_imports_is_in_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page tells users to import a name; the API reference says what it is."""
+    monkeypatch.syspath_prepend(str(DOCS))
+    from generators.api import PACKAGES, exported_names
+
+    packages = {one.name for one in pkgutil.iter_modules(maetheory.__path__) if one.ispkg} - {"cli"}
+    assert {f"maetheory.{name}" for name in packages} | {"maetheory.theory.referee"} <= set(PACKAGES)
+    documented = [
+        getattr(importlib.import_module(page), name)
+        for page in PACKAGES
+        for name in exported_names(importlib.import_module(page))
+    ]
+    known = set(map(id, documented))
+    for path in (DOCS.parent / "README.md", *DOCS.glob("*.md")):
+        for module, names in re.findall(r"^from (maetheory[\w.]*) import (\([^)]*\)|.*)$", path.read_text(), re.M):
+            for name in re.findall(r"\w+", names.partition("#")[0]):
+                value = getattr(importlib.import_module(module), name)
+                assert inspect.ismodule(value) or id(value) in known, f"{path.name}: {module}.{name} has no entry"

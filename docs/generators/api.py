@@ -11,12 +11,15 @@ PACKAGES = (
     "maetheory.graph",
     "maetheory.spectra",
     "maetheory.theory",
+    "maetheory.theory.referee",
+    "maetheory.theory.certified",
     "maetheory.testing",
     "maetheory.empirical",
     "maetheory.metrics",
     "maetheory.models",
     "maetheory.training",
     "maetheory.data",
+    "maetheory.data.worlds",
     "maetheory.checkpoints",
     "maetheory.evaluation",
     "maetheory.experiments",
@@ -44,7 +47,7 @@ def api_pages(folder: Path, _: Path) -> None:
 
 def _package_page(package: str) -> str:
     module = importlib.import_module(package)
-    exported = sorted(getattr(module, "__all__", None) or _own_names(module), key=str.lower)
+    exported = exported_names(module)
     parts = [package, "=" * len(package), "", inspect.getdoc(module) or "", "", f".. py:module:: {package}", ""]
     for name in exported:
         value = getattr(module, name)
@@ -55,6 +58,11 @@ def _package_page(package: str) -> str:
         else:  # a table or constant, whose docstring Python does not keep
             parts += [f".. py:data:: {package}.{name}", f"   :type: {type(value).__name__}", ""]
     return "\n".join(parts)
+
+
+def exported_names(module: object) -> list[str]:
+    """Return the names that a module exports, in alphabetical order: those that its page describes."""
+    return sorted(getattr(module, "__all__", None) or _own_names(module), key=str.lower)
 
 
 def _own_names(module: object) -> list[str]:

@@ -21,6 +21,7 @@ refutes a claim. Every other answer is evidence from a search and no proof: it s
 |---|---|
 | VIOLATED | a world was found in which every assumption holds and the claim fails |
 | VACUOUS | no world was found in which it says more than a bound that is known without it |
+| UNDECIDED | the same, of fewer than 20 worlds, which are too few to say so |
 | NO VIOLATION FOUND | it held in every world that was tried |
 
 """

@@ -6,7 +6,7 @@ import math
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from maetheory.theory.referee import Factor, RefereeReport
+from maetheory.theory.referee import LEAST_WORLDS, Factor, RefereeReport
 from maetheory.theory.theorem import Theorem
 
 _INDENT = " " * 15
@@ -85,7 +85,13 @@ def _vacuous(report: RefereeReport) -> str:
     if vacuity.vacuous is None:
         return f"does not apply to {vacuity.trivial}; {ranges}"
     gap = f"the least distance of the sides found is {vacuity.least_slack:.4g}" if not report.violated else ""
-    if vacuity.vacuous:
+    if vacuity.vacuous and report.too_few:
+        drawn = report.coverage.drawn
+        found = (
+            f"UNDECIDED after {drawn} world{'s' * (drawn != 1)}: the right side has not passed {vacuity.trivial}, "
+            f"which says little before {LEAST_WORLDS}"
+        )
+    elif vacuity.vacuous:
         found = f"yes: the right side never passes {vacuity.trivial}; the nearest it came is {-vacuity.margin:.4g}"
     elif report.theorem.trivial is None:
         found = f"no: the right side comes as far as {vacuity.trivial}"
@@ -146,6 +152,8 @@ def _searched(report: RefereeReport) -> str:
         parts.append(f"sizes {next(iter(coverage.sizes))} to {list(coverage.sizes)[-1]}")
     if coverage.degenerate:
         parts.append("degenerate: " + ", ".join(f"{name} {count}" for name, count in coverage.degenerate.items()))
-    if coverage.reasons:
-        parts.append(f"undecided mostly because {coverage.reasons[0]}")
+    if coverage.unmet:
+        parts.append(f"INAPPLICABLE mostly because {coverage.unmet}")
+    if coverage.undecided:
+        parts.append(f"UNDECIDED mostly because {coverage.undecided}")
     return "; ".join([*parts, f"seed {report.seed}"])

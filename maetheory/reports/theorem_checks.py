@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,10 @@ _DETAILS_LEGEND = (
     "Slack: distance of the sides over the size of their terms, smallest among worlds that are not TIGHT. Tightness: "
     "median over worlds of 1 - |slack| / larger side: 1 at equality, negative if the sides differ in sign."
 )
-_CERTIFICATE_HEADING = "Proved in ball arithmetic, in worlds of few nodes; slack: smallest lower bound above 0"
+_CERTIFICATE_HEADING = (
+    "Proved in ball arithmetic, in worlds of few nodes; slack/size: distance of the sides over the size of their "
+    "terms, its smallest lower bound above 0"
+)
 
 
 def checks_text(
@@ -173,7 +177,9 @@ def _certificate_table(certified: Sequence[TheoremCertificates]) -> Table:
     rows = []
     for one in certified:
         positive = [
-            c.slack.low for _, c in one.certificates if c.slack.low > 0 and c.verdict is not Verdict.INAPPLICABLE
+            c.slack.low / c.scale.high
+            for _, c in one.certificates
+            if c.slack.low > 0 and 0 < c.scale.high < math.inf and c.verdict is not Verdict.INAPPLICABLE
         ]
         slack = f"{min(positive):.2g}" if positive else "–"
         bits = str(max(c.bits for _, c in one.certificates)) if one.certificates else "–"
@@ -181,7 +187,7 @@ def _certificate_table(certified: Sequence[TheoremCertificates]) -> Table:
     columns = [
         Column("statement", overflow="fold"),
         Column("verdict", no_wrap=True),
-        *(Column(name, justify="right", no_wrap=True) for name in ("worlds", "slack", "bits")),
+        *(Column(name, justify="right", no_wrap=True) for name in ("worlds", "slack/size", "bits")),
     ]
     return borderless_table(columns, rows)
 

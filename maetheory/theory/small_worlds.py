@@ -7,7 +7,7 @@ them back, and listing the neighbouring worlds that are simpler.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -163,6 +163,15 @@ def coordinates(world: SmallWorld) -> np.ndarray:
     if world.law is not None:
         parts.append(np.log(world.law[world.law > 0]))
     return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def coordinates_of(world: SmallWorld, names: Collection[str]) -> np.ndarray:
+    """Which :func:`coordinates` are entries of the objects of these names, boolean; "graph" names the law."""
+    parts = [np.full(value.size, name in names) for name, value in _float_arrays(world)]
+    parts += [np.array([name in names]) for name, _ in _float_numbers(world)]
+    if world.law is not None:
+        parts.append(np.full(np.count_nonzero(world.law > 0), "graph" in names))
+    return np.concatenate(parts) if parts else np.zeros(0, bool)
 
 
 def with_coordinates(world: SmallWorld, point: np.ndarray) -> SmallWorld:

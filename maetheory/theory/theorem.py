@@ -242,10 +242,7 @@ class Theorem:
         return _mark_inapplicable_if_squares_overflow_or_underflow(found, flags)
 
     def _evaluate(self, world: dict[str, Any]) -> Check:
-        for name, derive in self.derived.items():
-            if name not in world:
-                value = call_with_named_objects(derive, world)
-                world[name] = np.float64(value) if isinstance(value, float) else value
+        world = self._with_derived(world)
         assumptions = tuple(
             Assumption(name, _as_bool(holds, name), measured)
             for name, assumption in self.assumptions.items()
@@ -287,6 +284,18 @@ class Theorem:
             terms=terms,
             trivial=trivial,
         )
+
+    def evaluate_side(self, side: Side, graph: Any = None, **objects: Any) -> Estimate:
+        """Return one side in one world, without assumptions and verdict."""
+        world = remove_offsets(self._with_derived(self.validate_objects(graph, objects)), self.offsets)
+        return _as_estimate(call_with_named_objects(side, world))
+
+    def _with_derived(self, world: dict[str, Any]) -> dict[str, Any]:
+        for name, derive in self.derived.items():
+            if name not in world:
+                value = call_with_named_objects(derive, world)
+                world[name] = np.float64(value) if isinstance(value, float) else value
+        return world
 
     def _without_sides(self, verdict: Verdict, note: str) -> Check:
         nan = Estimate(math.nan)

@@ -80,12 +80,12 @@ def _positive(name: str, array: np.ndarray) -> np.float64:
 
 def call_with_named_objects(function: Callable[..., Any], world: Objects) -> Any:
     """Call `function` with the objects of the world that its arguments name."""
-    names = _argument_names(function)
+    names = argument_names(function)
     return function(**(world if names is None else {name: world[name] for name in names if name in world}))
 
 
 @lru_cache(maxsize=4096)
-def _argument_names(function: Callable[..., Any]) -> tuple[str, ...] | None:
+def argument_names(function: Callable[..., Any]) -> tuple[str, ...] | None:
     """Names of the arguments of a function; None if it takes arbitrary keywords."""
     parameters = inspect.signature(function).parameters.values()
     return None if any(p.kind is p.VAR_KEYWORD for p in parameters) else tuple(p.name for p in parameters)

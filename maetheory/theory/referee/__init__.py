@@ -19,6 +19,7 @@ Read in this order: :mod:`report` (what is answered), :mod:`prober` (a claim che
 
 from maetheory.theory.referee.referee import DEFAULT_WORLDS, referee_theorem
 from maetheory.theory.referee.report import (
+    LEAST_WORLDS,
     AssumptionFinding,
     Coverage,
     Factor,
@@ -31,6 +32,7 @@ from maetheory.theory.referee.theorem_files import TEMPLATE, describe_error, loa
 
 __all__ = [
     "DEFAULT_WORLDS",
+    "LEAST_WORLDS",
     "TEMPLATE",
     "AssumptionFinding",
     "Coverage",

@@ -9,7 +9,7 @@ coordinates with a line search go on.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 from scipy.optimize import minimize
@@ -17,13 +17,15 @@ from scipy.optimize import minimize
 from maetheory.core import generator
 from maetheory.theory.falsify import SearchedWorld
 from maetheory.theory.referee.prober import Prober, Trial
-from maetheory.theory.small_worlds import coordinates, with_coordinates
+from maetheory.theory.small_worlds import SmallWorld, coordinates, coordinates_of, with_coordinates
 from maetheory.theory.theorem import Verdict
 
 Objective = Callable[[SearchedWorld], float]
 _DIFFERENCE = 1e-7
 _OUTSIDE = 1e3
 """Value of the objective where the claim is not decided, above that of the start."""
+_RESTARTS, _RESTART_SIZE = 10, 1e-2
+"""Most starts of a descent on one side, and the size of the move from a kink, as a part of the mean coordinate."""
 _STEP_FACTORS = (1.0, 0.25, 0.03, 0.003)
 
 
@@ -71,6 +73,61 @@ def descend(prober: Prober, start: SearchedWorld, checks: int, objective: Object
     if descent.best is not start:
         prober.trials.append(Trial("descent", descent.best))
     return descent.best
+
+
+def descend_on_larger_side(
+    prober: Prober, start: SearchedWorld, names: Collection[str], evaluations: int
+) -> SearchedWorld:
+    """Return the last world of quasi-Newton descents on the side that should be the larger one, moving these objects.
+
+    The slack of a claim about a rank, a vote or a choice jumps, so that no gradient of it leads anywhere, while the
+    bound is smooth, or has kinks from which a descent starts again nearby. Only the bound is evaluated on the way; the
+    claim is checked after each iteration, and the first world that violates it is the last. The graph does not move.
+    """
+    theorem, best = prober.theorem, start
+    origin, free = coordinates(start.world), coordinates_of(start.world, set(names) - {"graph"})
+    side = theorem.rhs if theorem.direction == "<=" else theorem.lhs
+    graph = start.world.all_objects().get("graph")
+
+    def world_at(point: np.ndarray) -> SmallWorld:
+        moved = origin.copy()
+        moved[free] = point
+        return with_coordinates(start.world, moved)
+
+    def value(point: np.ndarray) -> float:
+        nonlocal evaluations
+        if evaluations <= 0:
+            raise _FoundError
+        evaluations -= 1
+        prober.budget.check()
+        try:
+            with np.errstate(all="ignore"):
+                found = float(theorem.evaluate_side(side, graph, **world_at(point).objects))
+        except Exception:  # a degenerate world has no value, whatever the side raises there
+            return _OUTSIDE
+        return found if math.isfinite(found) else _OUTSIDE
+
+    def check(point: np.ndarray) -> None:
+        nonlocal best
+        there = prober.check(world_at(point), "descent", start.number)
+        best = best if there is None else there
+        if best.check.verdict is Verdict.VIOLATED:
+            raise _FoundError
+
+    if free.any() and theorem.direction != "==":
+        rng = generator(prober.seed, theorem.slug, start.number, "larger side")
+        point, restarts = origin[free], _RESTARTS
+        options = {"maxfun": evaluations, "maxiter": evaluations, "eps": _DIFFERENCE, "ftol": 0.0}
+        try:
+            while restarts > 0:
+                found = minimize(value, point, method="L-BFGS-B", callback=check, options=options)
+                point = found.x + _RESTART_SIZE * np.abs(found.x).mean() * rng.normal(size=point.size)
+                restarts -= 1
+        except _FoundError:
+            pass
+    if best is not start:
+        prober.trials.append(Trial("descent", best))
+    return best
 
 
 def _quasi_newton(descent: _Descent, point: np.ndarray, checks: int) -> None:

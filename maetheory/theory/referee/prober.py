@@ -16,8 +16,6 @@ from maetheory.theory.falsify import PLACEHOLDER_CHECK, SearchedWorld, SideError
 from maetheory.theory.small_worlds import SmallWorld
 from maetheory.theory.theorem import Theorem, Verdict
 
-DRAWN = ("random", "hard", "exact")
-"""Kinds of worlds that a search draws, as opposed to those that it reaches from others."""
 NEAR_TIGHT = 0.01
 """A world is near-tight if its slack is at most this part of the scale."""
 _SMALL_GAP = 1e-3
@@ -83,6 +81,8 @@ class Prober:
         Decided worlds whose slack is at most a hundredth of the scale, TIGHT ones included.
     reasons : Counter
         Why worlds decided nothing.
+    unmet : Counter
+        Those of the reasons that are assumptions, so that the world is INAPPLICABLE.
     degenerate : Counter
         Drawn worlds by what is degenerate about them.
     sizes : Counter
@@ -99,6 +99,7 @@ class Prober:
         self.tried: Counter[str] = Counter()
         self.verdicts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
+        self.unmet: Counter[str] = Counter()
         self.degenerate: Counter[str] = Counter()
         self.sizes: Counter[tuple[int, int]] = Counter()
         self.applicable = self.decided = self.near_tight = 0
@@ -163,6 +164,7 @@ class Prober:
         self.verdicts[check.verdict.value] += 1
         if check.verdict is Verdict.INAPPLICABLE:
             self.reasons[check.note] += 1
+            self.unmet[check.note] += 1
             return False
         self.applicable += 1
         if check.verdict is Verdict.UNDECIDED:

@@ -163,6 +163,7 @@ class _Draft:
 def _coverage(prober: Prober) -> Coverage:
     sizes = {f"{n1} x {n2}": count for (n1, n2), count in sorted(prober.sizes.items())}
     reasons = tuple(reason for reason, _ in prober.reasons.most_common(_MOST_REASONS))
+    other = prober.reasons - prober.unmet
     return Coverage(
         dict(prober.tried),
         prober.applicable,
@@ -172,4 +173,6 @@ def _coverage(prober: Prober) -> Coverage:
         sizes,
         dict(prober.degenerate.most_common()),
         reasons,
+        next((reason for reason, _ in prober.unmet.most_common(1)), ""),
+        next((reason for reason, _ in other.most_common(1)), ""),
     )

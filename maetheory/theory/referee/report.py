@@ -9,6 +9,11 @@ from enum import StrEnum
 from maetheory.theory.falsify import SearchedWorld
 from maetheory.theory.theorem import Theorem
 
+DRAWN = ("random", "hard", "exact")
+"""Kinds of worlds that a search draws, as opposed to those that it reaches from others."""
+LEAST_WORLDS = 20
+"""A claim is VACUOUS if this many drawn worlds or more show it no stronger than what is known without it."""
+
 
 class Need(StrEnum):
     """What a search found about an assumption: one of three labels."""
@@ -159,6 +164,8 @@ class Coverage:
         Drawn worlds by what is degenerate about them.
     reasons : tuple of str
         Why worlds decided nothing, the most frequent first.
+    unmet, undecided : str
+        The most frequent reason why a world is INAPPLICABLE, and why one that is not decides nothing; empty if none.
     """
 
     tried: Mapping[str, int]
@@ -169,6 +176,13 @@ class Coverage:
     sizes: Mapping[str, int]
     degenerate: Mapping[str, int]
     reasons: tuple[str, ...]
+    unmet: str = ""
+    undecided: str = ""
+
+    @property
+    def drawn(self) -> int:
+        """Number of worlds drawn, as opposed to those that were reached from others."""
+        return sum(self.tried.get(kind, 0) for kind in DRAWN)
 
 
 @dataclass(frozen=True)
@@ -214,10 +228,18 @@ class RefereeReport:
         """One word or phrase for the claim.
 
         "VIOLATED"; "VACUOUS" if it never said more than the trivial bound or, without one, than the extreme left side
-        that was found; "UNTESTED" if no world was decided; otherwise "NO VIOLATION FOUND".
+        that was found, or "UNDECIDED" if fewer than :data:`LEAST_WORLDS` worlds say so; "UNTESTED" if no world was
+        decided; otherwise "NO VIOLATION FOUND".
         """
         if self.violated:
             return "VIOLATED"
         if not self.coverage.decided:
             return "UNTESTED"
-        return "VACUOUS" if self.vacuity.vacuous else "NO VIOLATION FOUND"
+        if not self.vacuity.vacuous:
+            return "NO VIOLATION FOUND"
+        return "UNDECIDED" if self.too_few else "VACUOUS"
+
+    @property
+    def too_few(self) -> bool:
+        """Whether the worlds that were drawn are too few to call a claim VACUOUS."""
+        return min(self.coverage.drawn, self.coverage.decided) < LEAST_WORLDS

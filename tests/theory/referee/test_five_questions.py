@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,12 @@ import pytest
 from maetheory.core import InputError
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, positive_pair_distance, reconstruction_loss
+from maetheory.reports.referee_text import answers_by_question
 from maetheory.theory import THEOREMS, Theorem, Verdict
 from maetheory.theory.falsify import SideError
-from maetheory.theory.referee import Need, load_theorems, referee_theorem
+from maetheory.theory.referee import LEAST_WORLDS, Need, assumptions, load_theorems, referee_theorem
+from maetheory.theory.referee.assumptions import examine_assumption
+from maetheory.theory.referee.prober import Budget
 from maetheory.theory.referee.simplify import law_denominator
 
 USER_FILES = Path(__file__).parent.parent / "user_files"
@@ -131,9 +135,84 @@ def test_the_planners_of_a_world_model_are_refuted_at_risk_zero_and_vacuous_with
 
 
 @pytest.mark.slow
+def test_the_norms_that_the_planner_needs_are_found_to_be_needed():
+    """Without unit norms features can be moved until the risk is nearly 0, while the regret of a choice jumps."""
+    many = load_theorems(FOLLOWUPS / "world_model_planning.py")["planning-regret-of-steps-below-risk"]
+    finding = examine_assumption(many, "unit norms", worlds=20, seed=0, budget=Budget())
+    assert finding.need is Need.NEEDED
+    check = many.check(**finding.world.world.all_objects())
+    assert [one.name for one in check.assumptions if not one.holds] == ["unit norms"]
+    assert check.lhs > check.rhs
+
+
+def rank_claim(**changes: Any) -> Theorem:
+    """Claim whose left side jumps: the sign of the first entry is at most the norm of z, for z of norm one."""
+
+    def norm(z: np.ndarray) -> tuple[bool, str]:
+        size = float(np.linalg.norm(z))
+        return abs(size - 1) < 1e-12, f"norm {size:.4g}"
+
+    fields: dict[str, Any] = {
+        "slug": "half-of-a-choice",
+        "statement": "[z₁₁ > 0] <= 2 ‖z - a‖ for ‖z‖ = 1",
+        "reference": "planted",
+        "objects": ("z",),
+        "shapes": {"z": ("n", "d")},
+        "lhs": lambda z: float(z[0, 0] > 0),
+        "rhs": lambda z: 2 * float(np.linalg.norm(z - 30.0)),
+        "direction": "<=",
+        "assumptions": {"norm one": norm},
+        "needs_graph": False,
+        "scale": lambda: 1.0,
+        "sample": lambda rng: {"z": rng.normal(size=(2, 3))},
+        "conform": lambda world: {"z": world["z"] / np.linalg.norm(world["z"])},
+    }
+    return Theorem(**{**fields, **changes})
+
+
+def test_a_bound_that_falls_far_from_the_drawn_worlds_is_reached_although_the_other_side_jumps():
+    finding = examine_assumption(rank_claim(), "norm one", worlds=12, seed=0, budget=Budget())
+    assert finding.need is Need.NEEDED
+    assert np.abs(finding.world.world.objects["z"] - 30).max() < 1
+    held = rank_claim(rhs=lambda z: 1.0 + float(np.linalg.norm(z - 30.0)))
+    assert examine_assumption(held, "norm one", worlds=4, seed=0, budget=Budget()).need is Need.IDLE
+
+
+def test_without_an_assumption_its_objects_are_scaled_by_factors_of_a_thousand(monkeypatch: pytest.MonkeyPatch):
+    """The claim jumps where a row is short, so that no descent leads there."""
+    small = rank_claim(lhs=lambda z: float(np.linalg.norm(z, axis=1).min() > 0.02), rhs=lambda z: 0.5, direction=">=")
+    assert examine_assumption(small, "norm one", worlds=12, seed=0, budget=Budget()).need is Need.NEEDED
+    monkeypatch.setattr(assumptions, "_LARGEST_FACTOR", 1.0)
+    assert examine_assumption(small, "norm one", worlds=12, seed=0, budget=Budget()).need is Need.IDLE
+
+
+def test_an_assumption_whose_counterexample_floats_leave_undecided_is_needed_by_proof():
+    pytest.importorskip("flint")
+    for slug, name in (
+        ("full-collapse-costs-variance", "position-blind decoder"),
+        ("linear-decoder-optimum", "linear decoder"),
+    ):
+        finding = examine_assumption(THEOREMS[slug], name, worlds=1, seed=0, budget=Budget())
+        assert finding.need is Need.NEEDED
+        assert "proved in ball arithmetic" in finding.note
+        assert finding.world.check.lhs < finding.world.check.rhs
+
+
+def test_too_few_worlds_call_nothing_vacuous_and_what_decides_nothing_is_said_in_the_words_of_the_verdicts():
+    out_of_reach = replace(DISTANCE, rhs=lambda: -1.0, trivial=0.0)
+    few, enough = (referee_theorem(out_of_reach, worlds=number) for number in (1, LEAST_WORLDS))
+    assert (few.verdict, enough.verdict) == ("UNDECIDED", "VACUOUS")
+    assert "UNDECIDED after 1 world:" in answers_by_question(few)["vacuous?"][0]
+    assert answers_by_question(enough)["vacuous?"][0].startswith("yes:")
+    searched = answers_by_question(referee_theorem(THEOREMS["full-collapse-costs-variance"], worlds=20))["searched"][0]
+    assert "INAPPLICABLE mostly because" in searched
+    assert "undecided" not in searched
+
+
+@pytest.mark.slow
 def test_the_reports_on_the_papers_bounds_are_vacuous():
     for slug in ("umae-bounded-by-graph-tail", "umae-bounds-downstream-error"):
-        report = referee_theorem(THEOREMS[slug], worlds=12)
+        report = referee_theorem(THEOREMS[slug], worlds=24)
         assert report.verdict == "VACUOUS", slug
         assert report.vacuity.margin < 0
 
