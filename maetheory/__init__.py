@@ -5,7 +5,7 @@ The main functions and classes are attributes of this package. Each is imported 
 
 Finite worlds: `worlds`, `MaskGraph`, `check`, `THEOREMS`. Training and measuring: `load_images`, `train`,
 `collapse_report`, `reproduce`. Checkpoints of other projects: `load_checkpoint`, `encode`, `linear_probe`. Real images:
-`token_graph`, `kernel_graph`.
+`token_graph`, `kernel_graph`, `advise`.
 
 >>> import maetheory
 >>> graph = maetheory.MaskGraph.from_joint([[0.25, 0.25], [0.0, 0.5]])
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from maetheory.data import ImageSet as ImageSet
     from maetheory.data import load_images as load_images
     from maetheory.data import worlds as worlds
+    from maetheory.empirical import advise as advise
     from maetheory.empirical import kernel_graph as kernel_graph
     from maetheory.empirical import token_graph as token_graph
     from maetheory.evaluation import collapse_report as collapse_report
@@ -61,7 +62,7 @@ _SUBPACKAGES: dict[str, tuple[str, ...]] = {
     "checkpoints": ("LoadReport", "inspect_checkpoint", "load_checkpoint"),
     "core": ("Estimate", "InputError"),
     "data": ("FiniteWorld", "ImageSet", "load_images", "worlds"),
-    "empirical": ("kernel_graph", "token_graph"),
+    "empirical": ("advise", "kernel_graph", "token_graph"),
     "evaluation": ("collapse_report", "encode", "knn_probe", "linear_probe"),
     "experiments": ("EXPERIMENTS", "reproduce"),
     "figures": (),

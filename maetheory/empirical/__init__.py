@@ -8,8 +8,9 @@ A token graph of a sample is optimistic (label errors too small, singular values
 Read `tokens` first (`sample`, `graph`, `interval_estimation`), then `kernel` (`gaussian_matrix`, `graph`,
 `mask_average`), then `law_scores`, which scores mask laws from both by `graph_scores` and `hypotheses`; `linear_mae`
 scores mask laws and patch sizes from second moments alone, without a graph. `population_bound` bounds downstream error
-over all images, with exact confidence. Both wings distribute large graphs over a torch.distributed group with
-`parallel`: `sharded_token_graph`, and `kernel_graph` with `process_group`.
+over all images, with exact confidence, and `advice` ranks mask laws for given images. Both wings of
+graphs distribute large ones over a torch.distributed group with `parallel`: `sharded_token_graph`, and `kernel_graph`
+with `process_group`.
 
 >>> from maetheory.data import load_images
 >>> from maetheory.masks import UniformMasks
@@ -20,6 +21,7 @@ False
 """
 
 from maetheory.core.renames import renamed
+from maetheory.empirical.advice.advise_images import Advice, advise
 from maetheory.empirical.graph_scores import GraphScores
 from maetheory.empirical.hypotheses import HYPOTHESES, Hypothesis
 from maetheory.empirical.kernel.build_graph import kernel_graph
@@ -42,6 +44,7 @@ from maetheory.empirical.tokens.sharded_graph import ShardedGraph
 
 __all__ = [
     "HYPOTHESES",
+    "Advice",
     "Codebook",
     "GaussianKernelMatrix",
     "GraphIntervals",
@@ -56,6 +59,7 @@ __all__ = [
     "ProcessGroup",
     "ShardedGraph",
     "TokenSample",
+    "advise",
     "average_over_masks",
     "fit_codebook",
     "graph_intervals",

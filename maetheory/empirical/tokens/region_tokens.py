@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from maetheory.core import InputError
 from maetheory.data.images import ImageSet
 from maetheory.empirical.tokens.codebook import fit_codebook_to_vectors, pixels_as_float64
 from maetheory.empirical.tokens.sample import TokenSample, check_sample
 from maetheory.masks import MaskLaw, patchify
 
 REGION_CODES = 32
+FITS = 5  # of k-means, each with the next seed, before an empty cluster is an error
 
 
 def region_sample(
@@ -42,7 +44,7 @@ def region_sample(
     Raises
     ------
     InputError
-        If law and images do not fit together, or k-means leaves a cluster empty.
+        If law and images do not fit together, or k-means leaves a cluster empty with five seeds in turn.
 
     Examples
     --------
@@ -64,5 +66,15 @@ def _region_codes(rows: np.ndarray, patch: int, codes: int, seed: int) -> np.nda
     """Code of each region (n, c), from 0 without gaps, (n, 1)."""
     distinct, code = np.unique(rows, axis=0, return_inverse=True)
     if len(distinct) > codes:
-        code = fit_codebook_to_vectors(rows, patch, codes, seed=seed).codes(rows)
+        code = _fitted_codes(rows, patch, codes, seed)
     return np.unique(code, return_inverse=True)[1].reshape(-1, 1).astype(np.int32)
+
+
+def _fitted_codes(rows: np.ndarray, patch: int, codes: int, seed: int) -> np.ndarray:
+    """Code of each region (n,) by the first of five seeds with which k-means leaves no cluster empty."""
+    for attempt in range(FITS - 1):
+        try:
+            return fit_codebook_to_vectors(rows, patch, codes, seed=seed + attempt).codes(rows)
+        except InputError:  # a cluster is empty: the only error that a table with enough distinct rows leaves
+            continue
+    return fit_codebook_to_vectors(rows, patch, codes, seed=seed + FITS - 1).codes(rows)
