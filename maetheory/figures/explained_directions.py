@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from maetheory.evaluation.explanation import ReadoutExplanation
@@ -171,6 +172,7 @@ def _draw_layers(ax: Axes, part: pd.DataFrame) -> None:
     for value in _values(part, "layer of origin"):
         ax.axvline(value, color="#000000", lw=0.8, ls=":")
     ax.set(ylim=(-0.05, 1.05))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _row_label(number: int, part: pd.DataFrame) -> str:

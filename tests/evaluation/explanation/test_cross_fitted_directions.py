@@ -48,6 +48,16 @@ def test_scores_of_an_image_do_not_depend_on_it() -> None:
     )
 
 
+def test_scores_of_other_images_are_minus_the_mean_of_those_outside_the_fold() -> None:
+    """A shift of all images without content is no variance, and the same features have the same scores."""
+    Z = draw(0, 100)
+    found = cross_fitted_directions(Z, 2)
+    images = np.arange(100)
+    np.testing.assert_allclose(found.scores_of(Z, images), found.scores, atol=1e-12)
+    np.testing.assert_allclose(found.scores_of(Z + 50.0, images), found.scores, atol=1e-10)
+    np.testing.assert_allclose(found.scores_of(Z[::-1], images[::-1]), found.scores[::-1], atol=1e-12)
+
+
 def test_shares_and_their_errors_are_those_of_new_images() -> None:
     found = [cross_fitted_directions(draw(seed), 3) for seed in range(100)]
     for k in range(3):
