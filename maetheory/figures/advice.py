@@ -11,8 +11,6 @@ from matplotlib.axes import Axes
 from maetheory.figures.score_against_accuracy import score_title
 from maetheory.figures.style import COLOUR_CYCLE
 
-MAX_PANELS = 3
-
 
 def advice_size(frame: pd.DataFrame) -> tuple[int, tuple[float, float]]:
     """Return the number of panels and the size of the figure in inches for a table of `Advice.to_frame`."""

@@ -21,6 +21,7 @@ from maetheory.models import PRESETS
 from maetheory.training import TrainConfig
 
 COMMANDS = {
+    "advise": ["advise", "--limit", "20", "--out"],
     "check": ["check", "mask-ratio-duality", "--worlds", "1", "--out"],
     "figure": ["figure", "--out"],
     "mask-ratio": ["mask-ratio", "--limit", "20", "--out"],

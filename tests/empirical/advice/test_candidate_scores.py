@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maetheory.core import generator
+from maetheory.core import InputError, generator
 from maetheory.data import ImageSet, load_images
 from maetheory.empirical import linear_mae_kept_share, region_sample
 from maetheory.empirical.advice.candidate_scores import (
@@ -16,6 +16,8 @@ from maetheory.empirical.advice.candidate_scores import (
     relative_distance_score,
 )
 from maetheory.empirical.advice.candidates import Candidate
+from maetheory.empirical.tokens import region_tokens
+from maetheory.empirical.tokens.codebook import Codebook, fit_codebook_to_vectors
 from maetheory.masks import UniformMasks
 from maetheory.metrics import class_distances
 
@@ -80,6 +82,29 @@ def test_the_relative_distance_has_the_spread_of_its_estimate(digits: ImageSet) 
     spread = np.sqrt(found.replicates.var(ddof=1) + found.mask_variance)
     assert spread == pytest.approx(ratio.error / 2, rel=0.15)
     assert found.structure > 3
+
+
+def test_a_region_is_quantised_with_the_first_seed_that_leaves_no_code_empty(
+    digits: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mask, tried = LAW.law.sample(np.random.default_rng(0), 1)[0], []
+
+    def fit(rows: np.ndarray, patch: int, codes: int, *, seed: int) -> Codebook:
+        tried.append(seed)
+        if seed < bad:
+            raise InputError("k-means left 1 of 12 codes without a patch")
+        return fit_codebook_to_vectors(rows, patch, codes, seed=seed)
+
+    monkeypatch.setattr(region_tokens, "fit_codebook_to_vectors", fit)
+    bad = 3
+    found = region_sample(digits, LAW.law, mask, patch=2, codes=12, seed=1)
+    assert tried == [1, 2, 3, 1, 2, 3]
+    monkeypatch.undo()
+    assert (found.views == region_sample(digits, LAW.law, mask, patch=2, codes=12, seed=3).views).all()
+    monkeypatch.setattr(region_tokens, "fit_codebook_to_vectors", fit)
+    bad = 6
+    with pytest.raises(InputError, match="without a patch"):
+        region_sample(digits, LAW.law, mask, patch=2, codes=12, seed=1)
 
 
 def test_all_scores_draw_the_same_images_again() -> None:
