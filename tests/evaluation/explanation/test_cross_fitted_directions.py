@@ -48,6 +48,14 @@ def test_scores_of_an_image_do_not_depend_on_it() -> None:
     )
 
 
+def test_folds_agree_on_the_sign() -> None:
+    Z = draw(0, 100)
+    found = cross_fitted_directions(Z, 2)
+    along = (Z - found.mean) @ found.directions
+    for k in range(2):
+        assert np.corrcoef(found.scores[:, k], along[:, k])[0, 1] > 0.98
+
+
 def test_scores_of_other_images_are_minus_the_mean_of_those_outside_the_fold() -> None:
     """A shift of all images without content is no variance, and the same features have the same scores."""
     Z = draw(0, 100)
@@ -125,6 +133,10 @@ def test_the_explained_share_is_the_squared_correlation_of_pairs() -> None:
         share = content_free_share("constant", real, without, paired=True)
         inside.append(share.explained_low < 0.36 < share.explained_high)
     assert 0.9 < np.mean(inside) < 0.98
+    rng = np.random.default_rng(0)
+    unrelated = content_free_share("constant", *rng.standard_normal((2, 300)), paired=True)
+    assert unrelated.explained_low == 0  # the correlation's interval contains 0
+    assert 0 < unrelated.explained < unrelated.explained_high < 0.1
     same = content_free_share("constant", real, -2 * real, paired=True)
     assert (round(float(same.ratio), 9), round(same.explained, 9)) == (4, 1)
     assert same.explained_low == pytest.approx(1)
