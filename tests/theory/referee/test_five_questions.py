@@ -15,7 +15,7 @@ from maetheory.graph.functionals import mean_square, positive_pair_distance, rec
 from maetheory.reports.referee_text import answers_by_question
 from maetheory.theory import THEOREMS, Theorem, Verdict
 from maetheory.theory.falsify import SideError
-from maetheory.theory.referee import LEAST_WORLDS, Need, assumptions, load_theorems, referee_theorem
+from maetheory.theory.referee import LEAST_WORLDS, Need, assumptions, load_theorems, referee_theorem, vacuity
 from maetheory.theory.referee.assumptions import examine_assumption
 from maetheory.theory.referee.prober import Budget
 from maetheory.theory.referee.simplify import law_denominator
@@ -92,6 +92,38 @@ def test_an_idle_a_needed_and_a_loose_constant_are_told_apart():
     assert bounded.need is Need.NEEDED
     assert np.abs(bounded.world.world.objects["z"]).max() > 1
     assert 0.9 <= report.factors[0].broken <= 1 + 1e-9
+
+
+def test_an_assumption_without_which_a_side_is_not_defined_is_needed_and_its_world_is_left_as_it_was():
+    claim = replace(
+        ENERGY,
+        slug="energy-of-a-first-entry",
+        lhs=lambda z: 0.0 if z[0] != 0 else 1.0 / 0.0,
+        assumptions={"first": lambda z: (bool(z[0] != 0), f"z₁ = {z[0]:.3g}")},
+        terms=None,
+        sample=lambda rng: {"z": rng.integers(0, 2, 3).astype(float)},
+    )
+    found = examine_assumption(claim, "first", worlds=20, seed=0, budget=Budget())
+    assert found.need is Need.NEEDED
+    assert found.note.startswith("without it the claim is not defined: ")
+    assert found.world.world.objects["z"][0] == 0
+    assert found.world.check.slug == "nowhere"  # no side was evaluated in it
+
+
+def test_a_factor_within_half_a_per_cent_is_not_bisected():
+    sample = {"sample": lambda rng: {"z": np.ones(3)}, "conform": lambda z: {"z": np.ones(3)}, "terms": None}
+    near, far = (replace(ENERGY, rhs=lambda bound=bound: bound, trivial=None, **sample) for bound in (1.003, 1.02))
+    (whole,) = referee_theorem(near, worlds=10).factors
+    assert (whole.reached, whole.broken) == (1.0, pytest.approx(1 / 1.003))
+    (whole,) = referee_theorem(far, worlds=10).factors
+    assert whole.broken < whole.reached < 1.0
+
+
+def test_no_world_is_sought_that_passes_a_trivial_bound_where_one_was_found(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(vacuity, "_search_for_a_world_that_passes", None)
+    assert referee_theorem(replace(ENERGY, rhs=lambda: 8.0, terms=None), worlds=10).vacuity.vacuous is False
+    with pytest.raises(TypeError):
+        referee_theorem(replace(ENERGY, terms=None), worlds=10)
 
 
 def test_an_assumption_that_no_world_meets_is_never_met_and_the_claim_untested():
