@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from generators import write_generated_pages  # noqa: E402  (the path is set above)
+from generators.site_links import rewrite_source  # noqa: E402  (the path is set above)
 
 import maetheory  # noqa: E402  (the path is set above)
 
@@ -50,3 +52,8 @@ html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}
 
 write_generated_pages(HERE)
+
+
+def setup(app: Any) -> None:
+    """Let links of pages to files of the repository lead to the pages that the site has of them."""
+    app.connect("source-read", rewrite_source)

@@ -21,6 +21,7 @@ from maetheory.reports.collapse_tables import (
     convention_label,
     limit_text,
     metric_remarks,
+    ranges_caption,
     ranges_table,
     yardstick_table,
 )
@@ -97,7 +98,7 @@ def collapse_text(
             for remark in metric_remarks(table, COMPACT_METRICS):
                 console.print(remark, markup=False)
             console.print(f"{caption}; forward passes in {one.precision}; {more_images_sentence(table)}", markup=False)
-            console.print("\neffective rank beside models that were trained here", markup=False)
+            console.print(f"\n{ranges_caption(table)}", markup=False)
             console.print(_rich_table(ranges_table(table), console.width))
             if table.layer.nunique() > 1:
                 console.print("\neffective rank by layer", markup=False)

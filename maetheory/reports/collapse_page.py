@@ -16,7 +16,13 @@ from maetheory.reports.collapse import (
     more_images_sentence,
     overall_answer,
 )
-from maetheory.reports.collapse_tables import comparison_table, metric_remarks, ranges_table, yardstick_table
+from maetheory.reports.collapse_tables import (
+    comparison_table,
+    metric_remarks,
+    ranges_caption,
+    ranges_table,
+    yardstick_table,
+)
 from maetheory.reports.diagnosis import Diagnosis
 from maetheory.reports.explanation_page import explanation_sections
 from maetheory.reports.page import Picture, Section, Statement, Table
@@ -107,7 +113,7 @@ def _answer_section(one: Diagnosis) -> Section:
     named = (
         (_answer_table(one.yardsticks), "Four questions, each with the number that answers it."),
         (comparison_table(table), "The file beside untrained networks of its architecture, on the same images."),
-        (ranges_table(table), "Effective rank beside models that were trained with this package, on their own data."),
+        (ranges_table(table), f"{ranges_caption(table).capitalize()}, on their own data."),
     )
     return Section(
         f"Answers for {one.name}",

@@ -95,6 +95,22 @@ def ranges_table(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame([{"model": model, **row} for model, row in rows.items()], columns=columns)
 
 
+def ranges_caption(table: pd.DataFrame) -> str:
+    """Return the caption of `ranges_table`: which readout of the trained models stands in the column of each readout.
+
+    Examples
+    --------
+    >>> ranges_caption(pd.DataFrame({"readout": ["cls"]}))
+    'effective rank beside models that were trained here: for cls, of their cls token'
+    """
+    names = {"cls": "cls token", "mean": "mean of patches"}
+    compared = {
+        readout: trained_ranges("effective_rank", readout).readout.iloc[0] for readout in table.readout.unique()
+    }
+    parts = [f"for {readout}, of their {names[found]}" for readout, found in compared.items()]
+    return f"effective rank beside models that were trained here: {'; '.join(parts)}"
+
+
 def convention_label(metric: str, convention: str) -> str:
     """Return what a convention takes: singular values or their squares, of features or of centred features.
 

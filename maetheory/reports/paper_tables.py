@@ -11,7 +11,6 @@ from maetheory.data.paper import paper_numbers
 from maetheory.data.paper.experiment_names import TABLES, experiment_name, experiment_names
 from maetheory.reports.claims import NOT_RUN
 from maetheory.reports.tables import TASK_METRICS, format_percent
-from maetheory.training import TrainConfig
 
 EMPTY_CELL = "–"
 OBJECTIVES = ("random", "MAE", "U-MAE", "SimMIM", "U-SimMIM")
@@ -122,5 +121,7 @@ def _join_texts(values: Iterable[Any]) -> str:
 
 
 def _backbone_name(training: dict[str, Any]) -> str:
+    from maetheory.training import TrainConfig  # torch and Lightning take seconds to import
+
     vit = TrainConfig.from_dict(training).model.encoder
     return f"ViT {vit.width} wide, {vit.depth} deep, patch {vit.patch} of {vit.image_size}"

@@ -12,7 +12,6 @@ import pandas as pd
 from maetheory.core import InputError, atomic_write
 from maetheory.core.slugs import check_slug
 from maetheory.reports.ledger import read_ledger
-from maetheory.training import TrainConfig
 
 REQUIRED_COLUMNS = (
     "experiment",
@@ -103,6 +102,8 @@ def read_published_ledgers(folder: str | Path) -> pd.DataFrame:
 
 
 def _read_published_ledger(path: Path) -> pd.DataFrame:
+    from maetheory.training import TrainConfig  # torch and Lightning take seconds to import
+
     ledger = read_ledger(path, REQUIRED_COLUMNS)
     for number, recipe in zip(ledger.index + 1, ledger.get("training", ()), strict=True):
         try:
@@ -127,6 +128,8 @@ def _compact_known_record(record: dict[Any, Any], source: Path) -> dict[Any, Any
 
 def _compact_record(record: dict[Any, Any]) -> dict[Any, Any]:
     """Return a record with the non-default fields of its recipe and the main fields of its provenance."""
+    from maetheory.training import TrainConfig  # torch and Lightning take seconds to import
+
     kept = {name: value for name, value in record.items() if not (isinstance(value, float) and value != value)}
     recipe, provenance = TrainConfig.from_dict(record["training"]), record["provenance"]
     encoder, changed = _non_default_fields(recipe.model.encoder), _non_default_fields(recipe)

@@ -152,7 +152,7 @@ def test_files_are_written_whole_and_never_replaced_unasked(
     assert run_command([*command, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert (document["architecture"], document["weights"]) == ("vit_base_patch16_224", str(out))
-    assert any("nothing says mean and std" in note for note in document["notes"])
+    assert any("the file does not state mean and std" in note for note in document["notes"])
     assert run_command(command) == 2
     assert "exist: pass force=True (--force)" in capsys.readouterr().err
     assert run_command([*command, "--force"]) == 0

@@ -223,3 +223,14 @@ def test_one_violation_among_many_worlds_is_the_verdict():
     assert overall_verdict({"TIGHT": 1, "VACUOUS": 9, "INAPPLICABLE": 20}) is Verdict.VACUOUS
     assert overall_verdict({"TIGHT": 9, "VACUOUS": 1}) is Verdict.TIGHT
     assert overall_verdict({"INAPPLICABLE": 3}) is Verdict.INAPPLICABLE
+
+
+def test_help_and_check_import_no_torch():
+    code = (
+        "import sys; from maetheory.cli import run_command\n"
+        "for words in (['--help'], ['check', '--list'], ['check', '3.4', '--worlds', '1']):\n"
+        "    assert run_command(words) == 0\n"
+        "    print('torch' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert [line for line in done.stdout.splitlines() if line in ("True", "False")] == ["False"] * 3

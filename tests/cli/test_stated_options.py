@@ -28,12 +28,12 @@ def test_inspect_reports_what_is_given_and_what_is_assumed(checkpoint: str, caps
     assert (config["mean"], config["std"]) == ([0.4, 0.5, 0.6], [0.2, 0.2, 0.2])
     assert (config["heads"], config["eps"], config["activation"]) == (3, 1e-5, "quick-gelu")
     assert {sources[name] for name in ("mean", "std", "heads", "eps", "activation")} == {"argument"}
-    assert not any("nothing says mean" in note or "activation" in note for note in document["notes"])
+    assert not any("the file does not state mean" in note or "activation" in note for note in document["notes"])
     assert run_command(["inspect", checkpoint, "--heads", "3", "--mean", "0.5"]) == 0
     text = capsys.readouterr().out
     assert "mean             (0.5, 0.5, 0.5) (argument)" in text
     assert "std              (0.229, 0.224, 0.225) (assumed: " in text
-    assert "nothing says std: " in text
+    assert "the file does not state std: " in text
 
 
 COLLAPSE = ["collapse", "--limit", "30", "--initialisations", "1"]
@@ -50,10 +50,10 @@ def test_collapse_and_probe_use_what_is_given(
         assert run_command([*words, checkpoint, "--data", "digits", "--readout", "mean", "--json", *options]) == 0
         documents.append(capsys.readouterr().out)
     assumed, given = documents
-    assert "nothing says mean and std: (0.485, 0.456, 0.406)" in assumed
-    assert "nothing says LayerNorm's eps and the activation" in assumed
-    assert "nothing says mean" not in given
-    assert "nothing says LayerNorm" not in given
+    assert "the file does not state mean and std: (0.485, 0.456, 0.406)" in assumed
+    assert "the file does not state LayerNorm's eps and the activation" in assumed
+    assert "the file does not state mean" not in given
+    assert "the file does not state LayerNorm" not in given
 
 
 @pytest.mark.parametrize("command", ["inspect", "collapse", "probe"])

@@ -11,7 +11,7 @@ from maetheory.cli import run_command
 from maetheory.cli.terminal import wrapped
 from maetheory.models import MAE, PRESETS
 
-LABEL = "note               nothing says mean and std: 0.5 assumed; --mean and --std say otherwise"
+LABEL = "note               the file does not state mean and std: 0.5 assumed; set --mean and --std to change them"
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +47,13 @@ def test_lines_in_a_pipe_are_left_whole(
 ) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     assert run_command(["inspect", str(checkpoint)]) == 0
-    assert any(line.startswith("note") and "say otherwise" in line for line in capsys.readouterr().out.splitlines())
+    assert any(line.startswith("note") and "to change them" in line for line in capsys.readouterr().out.splitlines())
 
 
 def test_a_value_goes_on_below_its_label_and_words_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     first, second, *rest = wrapped(LABEL).splitlines()
-    assert first.startswith("note               nothing")
+    assert first.startswith("note               the file")
     assert second.startswith(" " * 19)
     assert " ".join(" ".join([first, second, *rest]).split()) == " ".join(LABEL.split())
     monkeypatch.setenv("COLUMNS", "70")

@@ -8,6 +8,7 @@ import pandas as pd
 
 from maetheory.evaluation.collapse.calibration import trained_ranges
 from maetheory.reports import read_published_ledgers
+from maetheory.reports.collapse_tables import ranges_caption
 from maetheory.reports.trained_ranges import METRICS, trained_ranges_table
 
 FIGURES = Path(__file__).parents[2] / "figures"
@@ -31,3 +32,11 @@ def test_a_range_is_that_of_its_seeds() -> None:
     row = ranges.loc[("cifar10", "MAE")]
     assert (row.low, row.high, row.seeds) == (round(values.min(), 4), round(values.max(), 4), len(values))
     assert (row.d, row.images, row.ledgers) == (96, 10000, "cifar10-small")
+
+
+def test_the_caption_names_the_readout_that_each_column_is_compared_with() -> None:
+    caption = ranges_caption(pd.DataFrame({"readout": ["cls", "mean", "features", "cls"]}))
+    assert caption.endswith(
+        "trained here: for cls, of their cls token; for mean, of their mean of patches; "
+        "for features, of their mean of patches"
+    )

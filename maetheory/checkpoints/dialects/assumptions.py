@@ -1,4 +1,4 @@
-"""Notes on the values that nothing in a file states: what was assumed, why, and how to say otherwise."""
+"""Notes on the values that nothing in a file states: what was assumed, why, and how to change it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def assumption_notes(values: Mapping[str, ConfigValue]) -> list[str]:
     --------
     >>> for note in assumption_notes({"heads": ConfigValue(3, "the table of widths", "assumed")}):
     ...     print(note)
-    nothing says the number of heads: 3 assumed (the table of widths); heads= (--heads) says otherwise
+    the file does not state the number of heads: 3 assumed (the table of widths); set heads= (--heads) to change it
     """
     notes = []
     for group in GROUPS:
@@ -35,13 +35,13 @@ def assumption_notes(values: Mapping[str, ConfigValue]) -> list[str]:
             words = " and ".join(_format_value(value.value) for value in assumed.values())
             sources = " and ".join(dict.fromkeys(value.source for value in assumed.values()))
             options = " and ".join(f"{name}= (--{name})" for name in assumed)
-            say = "say" if len(assumed) > 1 else "says"
-            notes.append(f"nothing says {names}: {words} assumed ({sources}); {options} {say} otherwise")
+            it = "them" if len(assumed) > 1 else "it"
+            notes.append(f"the file does not state {names}: {words} assumed ({sources}); set {options} to change {it}")
     block = values.get("block")
     if block is not None and block.assumed:
         notes.append(
-            f"nothing says whether blocks norm their inputs or their outputs: {block.value} assumed ({block.source}); "
-            "the name of the model in a config.json beside the file states it"
+            "the file does not state whether blocks norm their inputs or their outputs: "
+            f"{block.value} assumed ({block.source}); the name of the model in a config.json beside the file states it"
         )
     rotary = values.get("rotary")
     if rotary is not None and rotary.assumed:
@@ -53,11 +53,11 @@ def assumption_notes(values: Mapping[str, ConfigValue]) -> list[str]:
     if size is not None and size.assumed:
         if "rows of positions" in size.source:
             height, width = two_sides(size.value)
-            notes.append(f"nothing says that images are square: {height} x {width} assumed ({size.source})")
+            notes.append(f"the file does not state that images are square: {height} x {width} assumed ({size.source})")
         else:
             notes.append(
-                f"nothing says the image size: {format_size(size.value)} assumed ({size.source}); image_size= "
-                "(--image-size) says otherwise"
+                f"the file does not state the image size: {format_size(size.value)} assumed ({size.source}); set "
+                "image_size= (--image-size) to change it"
             )
     return notes
 

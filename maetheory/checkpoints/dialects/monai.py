@@ -50,8 +50,8 @@ def _channel_notes(contents: CheckpointContents, tensors: Tensors) -> tuple[str,
     if not linear or channels != 1 or side % 2:
         return ()
     return (
-        f"nothing says that patches have one channel of {side} x {side} pixels, as assumed: four of {side // 2} x "
-        f"{side // 2} have as many values",
+        f"the file does not state that patches have one channel of {side} x {side} pixels, as assumed: four of "
+        f"{side // 2} x {side // 2} have as many values",
     )
 
 

@@ -98,8 +98,9 @@ def _pooling_notes(contents: CheckpointContents, tensors: Tensors) -> tuple[str,
     ):
         return ()
     return (
-        "nothing says whether this vit-pytorch model reads its cls token or the mean of all tokens: pool='cls', its "
-        "default, was assumed; if it was 'mean', cls was not trained and the last norm was, on the mean",
+        "the file does not state whether this vit-pytorch model reads its cls token or the mean of all tokens: "
+        "pool='cls', its default, was assumed; if it was 'mean', cls was not trained and the last norm was, on the "
+        "mean",
     )
 
 

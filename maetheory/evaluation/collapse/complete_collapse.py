@@ -44,8 +44,8 @@ def assess_complete_collapse(cosine: Mapping[Any, Any], spread: Mapping[Any, Any
         value += f", standard deviation of directions {spread['value'] * np.sqrt(spread['d']):.2g} times the isotropic"
     sentence = f"{value}{_random_init_phrase(cosine)}."
     if low > SHARED_VECTOR_COSINE:
-        return Answer.NO, f"No complete collapse, but one shared vector makes up most of every feature: {sentence}"
-    return Answer.NO, f"No complete collapse: {sentence}"
+        return Answer.NO, f"Yet one shared vector makes up most of every feature: {sentence}"
+    return Answer.NO, f"{sentence[0].upper()}{sentence[1:]}"
 
 
 def _compare_with_untrained(cosine: Mapping[Any, Any], value: str) -> tuple[Answer, str]:

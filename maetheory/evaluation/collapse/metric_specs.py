@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from maetheory import metrics
-from maetheory.core import Estimate, InputError
+from maetheory.core import Estimate
 from maetheory.core.unknown_names import unknown_name_error
 from maetheory.metrics import CONVENTIONS, MOMENT_METRICS, PowerLawFit
 

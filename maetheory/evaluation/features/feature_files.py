@@ -178,6 +178,7 @@ def read_feature_file(
             "out"
         )
     rows, about_rows = check_features(found, what)
+    notes += (f"read as {len(rows)} images (rows) of {rows.shape[1]} dimensions (columns)",)
     return FeatureFile(str(path), sha256([path]), container, name, GivenFeatures(rows, about_rows), notes)
 
 

@@ -18,6 +18,8 @@ NO_NETWORK = (
     "the features came without their network: there is no initialisation to compare with, so the answers rest on "
     "absolute values and on shuffled columns"
 )
+MAX_DIMENSIONS_PER_ROW = 10
+"""Dimensions for each image, beyond which an array is rather transposed."""
 _MAX_LISTED = 8
 _SECOND_MOMENT_BYTES = 16  # per pair of dimensions, in float64: the sum and its decomposition
 
@@ -148,7 +150,12 @@ def _notes_on_rows(rows: NDArray[np.floating[Any]]) -> tuple[str, ...]:
     lengths = np.linalg.norm(rows.astype(np.float64), axis=1)
     if d > 1 and np.allclose(lengths, 1, rtol=0, atol=1e-3) and constant < d:
         notes.append("all rows have length 1, so they were normalised: lengths of the features are not known")
-    if n < d:
+    if d > MAX_DIMENSIONS_PER_ROW * n:
+        notes.append(
+            f"the array looks transposed: its {n} rows have {d} columns, more than {MAX_DIMENSIONS_PER_ROW} for each "
+            "row; rows are images, so transpose it if its columns are"
+        )
+    elif n < d:
         notes.append(f"{n} rows of {d} dimensions: rows are images, so transpose the array if these are the columns")
     return tuple(notes)
 

@@ -52,7 +52,7 @@ def test_names_that_any_code_may_use_are_attributed_to_none(layout: str, tmp_pat
     same_states(encoder, model)
     assert report.dialect == encoder.code_base == NEUTRAL
     assert report.sources["mean"].startswith("assumed: ")
-    assert any(note.startswith("nothing says mean and std: (0.485, 0.456, 0.406)") for note in report.notes)
+    assert any(note.startswith("the file does not state mean and std: (0.485, 0.456, 0.406)") for note in report.notes)
 
 
 @pytest.mark.parametrize("path", ["encoder", "teacher", "student"])

@@ -170,7 +170,7 @@ def test_every_model_in_every_layout(kind: str, layout: str, tmp_path: Path) -> 
     assert report.sources["eps"] == "stated in the file: config.json"
     assert report.sources["mean"] == f"assumed: as models of model_type {model.config.model_type} (config.json) do"
     (note,) = report.notes
-    assert note.startswith("nothing says mean and std: ")
+    assert note.startswith("the file does not state mean and std: ")
     expected = (
         "whole"
         if kind in ("ViTMAE with its decoder", "ViTMAE without qkv biases", "ViT that fills masked patches")

@@ -108,7 +108,7 @@ def test_last_hidden_states_and_poolers(kind: str, tmp_path: Path) -> None:
         if kind.startswith("CLIP"):
             torch.testing.assert_close(encoder.fc_norm(ours[:, 0]), theirs.pooler_output, rtol=0, atol=bound)
     assert report.config.heads == 4
-    assert any(note.startswith("nothing says mean and std") for note in report.notes)
+    assert any(note.startswith("the file does not state mean and std") for note in report.notes)
     assert not any(note.startswith("config.json says") for note in report.notes)
     means = dict.fromkeys(("CLIP", "CLIP tower", "BLIP tower", "BLIP-2 tower", "OWL-ViT tower"), CLIP_MEAN_STD[0])
     means |= dict.fromkeys(("DINOv3", "DINOv3, gated"), IMAGENET_MEAN_STD[0])
@@ -168,7 +168,9 @@ def test_one_channel_and_another_size_of_vit_mae(tmp_path: Path) -> None:
     for size in (32, 48):
         encoder, report = load_checkpoint(tmp_path, image_size=size)
         assert (report.config.mean, report.config.std) == ((0.5,), (0.5,))
-        assert any(note.startswith("nothing says mean and std: (0.5) and (0.5) assumed") for note in report.notes)
+        assert any(
+            note.startswith("the file does not state mean and std: (0.5) and (0.5) assumed") for note in report.notes
+        )
         images = torch.rand(2, 1, size, size, generator=torch.Generator().manual_seed(2))
         noise = torch.arange((size // 8) ** 2).float().expand(2, -1)  # keeps the order of the patches
         with torch.no_grad():

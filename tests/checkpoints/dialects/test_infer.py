@@ -105,7 +105,7 @@ def test_sources_of_the_heads() -> None:
         inferred(tensors, config_values={"heads": "3"})
     wide = inferred(tensors_of(replace(PLAIN, width=128, heads=1, inner=128)))
     assert (wide.config.heads, wide.sources["heads"]) == (2, "assumed: 64 features a head")
-    assert any(note.startswith("nothing says the number of heads: 2 assumed") for note in wide.notes)
+    assert any(note.startswith("the file does not state the number of heads: 2 assumed") for note in wide.notes)
     assert inferred(tensors_of(replace(PLAIN, width=192, inner=192))).sources["heads"] == "assumed: the table of widths"
     for width, layer_scale, heads in ((1536, True, 24), (1536, False, 16), (1664, False, 16), (1792, False, 16)):
         with torch.device("meta"):  # giants that differ in heads, of which LayerScale tells two apart
@@ -191,7 +191,7 @@ def test_broken_tensors_are_named() -> None:
 def test_channel_values_and_stated_values() -> None:
     grey = inferred(tensors_of(replace(PLAIN, channels=1, mean=(0.5,), std=(0.5,))), heads=3)
     assert (grey.config.mean, grey.config.std) == ((0.5,), (0.5,))
-    assert any(note.startswith("nothing says mean and std: (0.5) and (0.5) assumed") for note in grey.notes)
+    assert any(note.startswith("the file does not state mean and std: (0.5) and (0.5) assumed") for note in grey.notes)
     assert inferred(tensors_of(PLAIN), heads=3, mean=0.25).config.mean == (0.25, 0.25, 0.25)
     found = inferred(tensors_of(PLAIN), heads=3, config_values={"depth": 12, "eps": 1e-12}, defaults={"eps": 1e-5})
     assert (found.config.depth, found.config.eps) == (2, 1e-12)

@@ -39,7 +39,7 @@ def test_relative_positions_from_an_mlp_become_a_table(shared: bool, cls: bool, 
     assert report.config.positions == ("shared relative" if shared else "relative")
     assert report.sources["heads"] == "inferred from shapes: rows of the relative positions"
     assumed = loaded(tmp_path, model.state_dict(), **SCALE)[1]
-    assert any("nothing says the image size: 224 assumed" in note for note in assumed.notes)
+    assert any("the file does not state the image size: 224 assumed" in note for note in assumed.notes)
 
 
 @pytest.mark.parametrize("norm", [SIX, RmsNorm])

@@ -26,7 +26,7 @@ def test_vit_pytorch_of_every_year(year: int, tmp_path: Path) -> None:
     encoder, report = loaded(tmp_path, renamed(peer.state_dict(), *YEARS[year]))
     same(encoder, peer)
     assert (report.dialect, report.config.heads, report.config.inner) == ("vit-pytorch", 2, 128)
-    sentence = "nothing says the number of heads: 2 assumed (64 features a head, its default); heads= (--heads) says"
+    sentence = "the file does not state the number of heads: 2 assumed (64 features a head, its default); set heads="
     assert any(note.startswith(sentence) for note in report.notes)
     assert "pool='cls', its default, was assumed" in report.notes[-1]
     assert report.config.patch_norm == (year > 2020)

@@ -87,6 +87,7 @@ def test_columns_that_are_left_out_are_named(tmp_path: Path) -> None:
     assert found.notes == (
         "1 columns with the names of labels were left out: label",
         "1 columns without values were left out: empty",
+        "read as 12 images (rows) of 6 dimensions (columns)",
     )
     assert found.features.notes == ("1 of 6 columns are constant over all rows",)
 
@@ -249,7 +250,7 @@ def test_a_column_of_lists_is_all_features(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(feature_tables, "read_parquet", lambda _: frame.drop(columns="other"))
     found = read_feature_file(path)
     np.testing.assert_allclose(found.features.rows, Z, rtol=1e-6)
-    assert found.notes == ("the column embedding was read; id, text were not",)
+    assert found.notes[0] == "the column embedding was read; id, text were not"
     monkeypatch.setattr(feature_tables, "read_parquet", lambda _: frame)
     with pytest.raises(InputError, match="several columns of lists, embedding, other: choose one"):
         read_feature_file(path)
@@ -280,3 +281,22 @@ def test_a_damaged_archive_is_one_sentence_in_every_way_of_reading(tmp_path: Pat
         with pytest.raises(InputError, match=r"is no whole \.npz file of plain numbers") as caught:
             read_feature_file(path)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "words"),
+    [
+        (60, 6, None),
+        (6, 60, "6 rows of 60 dimensions: rows are images, so transpose"),
+        (6, 61, "the array looks transposed: its 6 rows have 61 columns, more than 10 for each row"),
+        (384, 5000, "the array looks transposed: its 384 rows have 5000 columns"),
+    ],
+)
+def test_the_shape_is_always_said_and_a_transposed_array_is_noticed(
+    n: int, d: int, words: str | None, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).normal(size=(n, d)).astype(np.float32))
+    found = read_feature_file(tmp_path / "a.npy")
+    assert f"read as {n} images (rows) of {d} dimensions (columns)" in found.notes
+    about = [note for note in found.features.notes if "transpose" in note]
+    assert [note.startswith(words) for note in about] == [True] if words else not about
