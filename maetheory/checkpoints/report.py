@@ -93,7 +93,7 @@ class LoadReport:
                 if self.globals
                 else "plain values only",
             ),
-            *((f"  {name}", f"{value} ({self.sources[name]})") for name, value in vars(self.config).items()),
+            *((f"  {name}", f"{_words(value)} ({self.sources[name]})") for name, value in vars(self.config).items()),
             ("decoder", self.decoder),
             ("head", f"{self.head.classes} classes, on {self.head.readout}" if self.head else "absent"),
             ("unused keys", _join_first_names(unused, "; ") or "none"),
@@ -104,6 +104,21 @@ class LoadReport:
             *(("note", note) for note in self.notes),
         ]
         return "\n".join(f"{name:<19}{printable(str(value), MAX_LINE_LENGTH)}" for name, value in lines)
+
+
+def _words(value: Any) -> str:
+    """Return a value as a reader writes it, not as Python does.
+
+    Examples
+    --------
+    >>> [_words(value) for value in (True, None, (0.5, 0.25), 12, "gelu")]
+    ['yes', 'none', '0.5, 0.25', '12', 'gelu']
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple | list):
+        return ", ".join(map(_words, value)) or "none"
+    return "none" if value is None else str(value)
 
 
 def _printable_name(text: Any) -> str:

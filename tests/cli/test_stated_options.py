@@ -31,8 +31,8 @@ def test_inspect_reports_what_is_given_and_what_is_assumed(checkpoint: str, caps
     assert not any("the file does not state mean" in note or "activation" in note for note in document["notes"])
     assert run_command(["inspect", checkpoint, "--heads", "3", "--mean", "0.5"]) == 0
     text = capsys.readouterr().out
-    assert "mean             (0.5, 0.5, 0.5) (argument)" in text
-    assert "std              (0.229, 0.224, 0.225) (assumed: " in text
+    assert "mean             0.5, 0.5, 0.5 (argument)" in text
+    assert "std              0.229, 0.224, 0.225 (assumed: " in text
     assert "the file does not state std: " in text
 
 

@@ -60,7 +60,7 @@ def combine_initialisations(
     upper_bound : float, optional
         For ranks, which lie between 1 and this: spread and interval are computed from logarithms.
     cosines : bool, default False
-        For mean cosines, which are at most 1: spread and interval are computed from the logarithm of 1 − cosine.
+        For mean cosines, which lie between −1 and 1: spread and interval are computed from the logarithm of 1 − cosine.
     other_rules : sequence of sequences of MetricEstimate
         Networks of other rules, one sequence for each.
 
@@ -83,6 +83,7 @@ def combine_initialisations(
     elif cosines:
         distances, *far = (np.maximum(1 - one, COSINE_ROUNDING_ERROR) for one in (values, *others))
         low, high = (1 - end for end in reversed(_log_interval(distances, image_error, far)))
+        low, high = max(low, -1.0), min(high, 1.0)
     else:
         error = float(np.hypot(_prediction_half_width(values, others), image_error))
         low, high = value - error, value + error

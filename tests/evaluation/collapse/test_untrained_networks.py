@@ -26,6 +26,8 @@ from maetheory.checkpoints.initialisations import (
 )
 from maetheory.data import load_images
 from maetheory.evaluation import collapse_report, random_init_model
+from maetheory.evaluation.collapse.metric_specs import MetricEstimate
+from maetheory.evaluation.collapse.prediction_interval import combine_initialisations
 from maetheory.evaluation.collapse.random_initialisation import initialisation_rules
 from maetheory.evaluation.collapse.verdict import Answer, Finding, assess_collapse
 from maetheory.models import MAE as MAEModel
@@ -401,3 +403,11 @@ def test_complete_collapse_is_nearer_to_1_than_untrained_networks(value: float, 
     (found,) = assess_collapse(pd.DataFrame([row]))
     assert found.answer is answer
     assert ("the highest rule" in found.sentence) == (answer is Answer.UNDECIDED)
+
+
+@pytest.mark.parametrize("values", [(0.2,), (0.9, -0.8), (-0.99, 0.0, 0.99)])
+def test_the_interval_of_a_mean_cosine_stays_where_cosines_are(values: tuple[float, ...]) -> None:
+    estimates = [MetricEstimate(value, value, value, 0.0, "") for value in values]
+    found = combine_initialisations(estimates, cosines=True)
+    assert -1 <= found.low <= found.value <= found.high <= 1
+    assert combine_initialisations(estimates).low < -1 or len(values) == 1  # other metrics have no such limits
