@@ -12,6 +12,7 @@ from maetheory.core import InputError
 from maetheory.data import worlds
 from maetheory.graph import MaskGraph
 from maetheory.masks import MaskPairs
+from maetheory.theory import latent_levels
 from maetheory.theory.latent_levels import explained_shares, functions_under_mask, latent_level_table
 
 
@@ -111,13 +112,16 @@ def test_extreme_ratios_at_both_ends_give_lower_levels_and_the_large_one_more():
     assert root[0.125] > root[0.75] + 0.02
 
 
-def test_repeated_singular_values_share_alike():
-    """Two independent subtrees: the basis of a repeated singular value is arbitrary, its mean share is not."""
-    frame = latent_level_table(2, 2, (0.9,), (1,), n_functions=2)
-    again = latent_level_table(2, 2, (0.9,), (1,), n_functions=2)
-    np.testing.assert_array_equal(frame.share, again.share)
-    assert set(frame.function) == {2, 3}
-    assert frame.groupby(["mask_ratio", "function"]).share.sum().to_numpy() == pytest.approx(1)
+def test_repeated_singular_values_share_alike(monkeypatch):
+    """The basis of a repeated singular value is arbitrary: each of its functions gets their mean share."""
+    functions = np.random.default_rng(0).normal(size=(16, 3))
+    sigmas = np.array([0.5, 0.5, 0.2])
+    monkeypatch.setattr(latent_levels, "functions_under_mask", lambda world, mask: (sigmas, functions))
+    frame = latent_level_table(2, 2, (0.9,), (2,), n_functions=3)
+    found = frame.pivot_table("share", "function", "level").to_numpy()
+    alone = explained_shares(functions, 2, 2, 0.9).T
+    assert np.abs(alone[0] - alone[1]).max() > 0.05
+    np.testing.assert_allclose(found, [alone[:2].mean(0), alone[:2].mean(0), alone[2]], atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,16 @@ def test_features_that_mix_components_are_told_apart_from_those_that_do_not():
     assert "of the components" in found.note
 
 
+def test_one_constant_leads_on_each_component_but_has_too_small_a_rank():
+    """Without the sum of ranks the bound were 0 and false: two components that are the classes, and one constant."""
+    pytest.importorskip("flint")
+    graph = MaskGraph.from_joint(np.diag([0.5, 0.5]), [0, 1])
+    for found in (act(AVERAGE, graph, features=np.ones((2, 1))) for act in (check, certify)):
+        assert found.verdict is Verdict.INAPPLICABLE
+        assert "rank 1, of the components 2" in found.note
+    assert float(check(AVERAGE, graph, features=np.ones((2, 1))).lhs) == pytest.approx(0.5)
+
+
 def test_masses_of_components_weigh_and_a_proof_agrees():
     pytest.importorskip("flint")
     joint = np.zeros((5, 4))
