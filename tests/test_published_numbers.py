@@ -88,6 +88,21 @@ def test_what_is_said_of_the_linear_mae_is_in_the_figures() -> None:
     assert f"are {said[0]} and {said[1]} on digits, {said[2]} and {said[3]} on CIFAR-10" in words
 
 
+def test_phi_of_averaged_pixels_orders_the_laws_of_cifar10_as_is_said() -> None:
+    averaged = pd.read_csv(FIGURES / "mask-laws-cifar10" / "averaged_label_errors.csv").set_index("law").value
+    frame = pd.read_csv(FIGURES / "cifar10-small" / "score_against_accuracy.csv")
+    said = []
+    for readout in ("cls", "mean"):
+        here = frame[(frame.score == "tokens pair_label_error") & (frame.readout == readout)].set_index("law")
+        same = spearmanr(averaged.loc[here.index], here.value).statistic
+        said += [f"{spearmanr(-each, here.accuracy).statistic:.2f}" for each in (averaged.loc[here.index], here.value)]
+    words = " ".join((DOCS / "advise.md").read_text().split())
+    assert (
+        f"as the study's own with ρ = {same:.2f}, and has ρ = {said[0]} (cls) and {said[2]} (mean of patches)" in words
+    )
+    assert f"where that has {said[1]} and {said[3]}" in words
+
+
 def test_the_prediction_for_tin20_is_the_one_that_was_committed() -> None:
     found = pd.read_csv(FIGURES / "mask-laws-tin20" / "prediction.csv")
     again = predict_order(found)

@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 from maetheory.core import atomic_write, make_folder, printable, provenance
 from maetheory.core.json_documents import strict_json
 from maetheory.empirical.advice import Advice
+from maetheory.empirical.advice.evidence import evidence_sentence
 from maetheory.figures.advice import advice_size, draw_advice
 from maetheory.figures.score_against_accuracy import score_title
 from maetheory.figures.style import paper_style, save_figure
@@ -37,7 +38,7 @@ def advice_document(advice: Advice) -> dict[str, Any]:
 
 
 def advice_text(advice: Advice, *, width: int, colour: bool) -> str:
-    """Return the reading, what was assumed, and a table of all candidates and scores, for a terminal."""
+    """Return the reading, assumptions, a table of all candidates and the evidence for scores, for a terminal."""
     from rich.table import Column
 
     frame, names = advice.to_frame(), list(advice.scores)
@@ -66,7 +67,9 @@ def advice_text(advice: Advice, *, width: int, colour: bool) -> str:
         "at 5 % for all pairs together; group 2: the same among the others; and so on. Intervals are of 95 %, over "
         "images and masks."
     )
-    return "\n".join([advice.reading(), *notes, "", captured.get().rstrip(), "", legend])
+    evidence = [f"{score_title(name)}: {evidence_sentence(advice.evidence, name)}" for name in names]
+    studies = "Rank correlations with linear probes in our studies, positive where the score is right:"
+    return "\n".join([advice.reading(), *notes, "", captured.get().rstrip(), "", legend, "", studies, *evidence])
 
 
 def write_advice(folder: Path, advice: Advice) -> list[Path]:

@@ -41,6 +41,7 @@ def test_the_text_names_every_candidate_and_group(capsys: pytest.CaptureFixture[
         "φ, token graphs",
         "share kept by",
         "Group 1",
+        "digits -0.54 (cls)",
     ):
         assert word in text
 

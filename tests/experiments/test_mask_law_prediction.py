@@ -48,6 +48,7 @@ def test_the_lowest_label_error_is_predicted_best() -> None:
     [
         ([1, 2, 3, 4, 5, 6], "confirmed"),
         ([2, 1, 3, 4, 6, 5], "confirmed"),
+        ([2, 1, 4, 3, 6, 5], "undecided"),  # p = 0.029, enough for one readout and not for two
         ([2, 1, 3, 6, 4, 5], "undecided"),
         ([6, 1, 2, 3, 4, 5], "undecided"),
         ([5, 6, 4, 3, 1, 2], "refuted"),
