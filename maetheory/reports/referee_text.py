@@ -156,4 +156,6 @@ def _searched(report: RefereeReport) -> str:
         parts.append(f"INAPPLICABLE mostly because {coverage.unmet}")
     if coverage.undecided:
         parts.append(f"UNDECIDED mostly because {coverage.undecided}")
+    if coverage.not_evaluated:
+        parts.append(f"not evaluated mostly because {coverage.not_evaluated}")
     return "; ".join([*parts, f"seed {report.seed}"])

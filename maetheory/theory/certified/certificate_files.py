@@ -256,7 +256,7 @@ class CertificateFiles:
 
     def __post_init__(self) -> None:
         for folder, module in ((self.folder, checker), (self.counterexamples, check_counterexample)):
-            source = Path(module.__file__)
+            source = Path(str(module.__file__))
             make_folder(folder)
             with atomic_write(folder / source.name) as temporary:
                 temporary.write_bytes(source.read_bytes())

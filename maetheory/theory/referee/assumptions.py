@@ -210,4 +210,4 @@ def _scaled(objects: Objects, names: Collection[str], rng: np.random.Generator) 
         yield {name: value * float(factors(())) for name, value in floats.items()}
     rows = {name: value for name, value in floats.items() if np.ndim(value) > 1}
     if rows:
-        yield {name: value * factors((*value.shape[:-1], 1)) for name, value in rows.items()}
+        yield {name: value * factors((*np.shape(value)[:-1], 1)) for name, value in rows.items()}

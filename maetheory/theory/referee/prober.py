@@ -81,8 +81,8 @@ class Prober:
         Decided worlds whose slack is at most a hundredth of the scale, TIGHT ones included.
     reasons : Counter
         Why worlds decided nothing.
-    unmet : Counter
-        Those of the reasons that are assumptions, so that the world is INAPPLICABLE.
+    unmet, open : Counter
+        Those of the reasons for which a world is INAPPLICABLE, and UNDECIDED; the others could not be evaluated.
     degenerate : Counter
         Drawn worlds by what is degenerate about them.
     sizes : Counter
@@ -100,6 +100,7 @@ class Prober:
         self.verdicts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.unmet: Counter[str] = Counter()
+        self.open: Counter[str] = Counter()
         self.degenerate: Counter[str] = Counter()
         self.sizes: Counter[tuple[int, int]] = Counter()
         self.applicable = self.decided = self.near_tight = 0
@@ -169,6 +170,7 @@ class Prober:
         self.applicable += 1
         if check.verdict is Verdict.UNDECIDED:
             self.reasons[check.note] += 1
+            self.open[check.note] += 1
             return False
         self.decided += 1
         self.near_tight += check.relative_slack <= NEAR_TIGHT and check.verdict is not Verdict.VIOLATED

@@ -163,7 +163,10 @@ class _Draft:
 def _coverage(prober: Prober) -> Coverage:
     sizes = {f"{n1} x {n2}": count for (n1, n2), count in sorted(prober.sizes.items())}
     reasons = tuple(reason for reason, _ in prober.reasons.most_common(_MOST_REASONS))
-    other = prober.reasons - prober.unmet
+    unmet, undecided, not_evaluated = (
+        next((reason for reason, _ in counted.most_common(1)), "")
+        for counted in (prober.unmet, prober.open, prober.reasons - prober.unmet - prober.open)
+    )
     return Coverage(
         dict(prober.tried),
         prober.applicable,
@@ -173,6 +176,7 @@ def _coverage(prober: Prober) -> Coverage:
         sizes,
         dict(prober.degenerate.most_common()),
         reasons,
-        next((reason for reason, _ in prober.unmet.most_common(1)), ""),
-        next((reason for reason, _ in other.most_common(1)), ""),
+        unmet,
+        undecided,
+        not_evaluated,
     )

@@ -164,8 +164,9 @@ class Coverage:
         Drawn worlds by what is degenerate about them.
     reasons : tuple of str
         Why worlds decided nothing, the most frequent first.
-    unmet, undecided : str
-        The most frequent reason why a world is INAPPLICABLE, and why one that is not decides nothing; empty if none.
+    unmet, undecided, not_evaluated : str
+        The most frequent reason why a world is INAPPLICABLE, why one is UNDECIDED, and why the claim could not be
+        evaluated in one; empty if none.
     """
 
     tried: Mapping[str, int]
@@ -178,6 +179,7 @@ class Coverage:
     reasons: tuple[str, ...]
     unmet: str = ""
     undecided: str = ""
+    not_evaluated: str = ""
 
     @property
     def drawn(self) -> int:
