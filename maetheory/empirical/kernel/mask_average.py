@@ -107,7 +107,8 @@ def average_over_masks(
     ------
     InputError
         If there are fewer than two masks, k is out of range, law and images do not fit together, there are no labels,
-        or labels of one class only, the law does not show patches as they are, or both `neighbours` and `process_group` are given.
+        or labels of one class only, the law does not show patches as they are, or both `neighbours` and
+        `process_group` are given.
 
     Examples
     --------
