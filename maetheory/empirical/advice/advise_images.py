@@ -127,7 +127,7 @@ class Advice:
         rest = f", which cannot be told apart from {_listed(others)}" if others else ", told apart from all others"
         return (
             f"By {TITLES[self.leading_score]} the best of {len(self.candidates)} candidates is {best}{rest}. "
-            f"Rank correlations of this score with linear probes of small models trained under twelve mask laws: "
+            f"Rank correlations of this score with linear probes of small models trained under several mask laws: "
             f"{evidence_sentence(self.evidence, self.leading_score)} (* beyond the correction for all scores); other "
             "images, architectures and lengths of training are not covered."
         )
