@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from scipy.stats import spearmanr
 
 from maetheory.experiments import EXPERIMENTS
@@ -264,6 +265,39 @@ def test_sweeps_of_digits_are_those_of_their_ledgers() -> None:
     ratios = (0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9)
     each = [shown("mask-ratio-digits", f"mask ratio {ratio:g}", "cls", "linear_probe", 100, 1) for ratio in ratios]
     assert f"{', '.join(each)} % at {', '.join(map(str, ratios))}" in " ".join(RATIO.split())
+
+
+def test_the_rule_of_initial_weights_decides_what_is_said() -> None:
+    frame, words = pd.read_csv(FIGURES / "digits-initialisation" / "initialisation.csv"), " ".join(PAPER.split())
+    columns = (("effective_rank", "cls", ""), ("linear_probe", "cls", " %"), ("linear_probe", "mean", " %"))
+    by_seed = frame.pivot_table(
+        index="seed", columns=["initialisation", "objective", "metric", "readout"], values="value"
+    )
+    assert len(by_seed) == 10
+    names = {"random": "untrained", "MAE": "MAE", "U-MAE": "U-MAE"}
+    for rule, word in (("xavier", "Xavier"), ("normal", "normal")):
+        for objective, name in names.items():
+            found = [by_seed[rule, objective, metric, readout] for metric, readout, _ in columns]
+            cells = [
+                f"{one.mean():.1f} ± {one.std():.1f}{unit}" for one, (*_, unit) in zip(found, columns, strict=True)
+            ]
+            assert f"| {name}, {word} | {' | '.join(cells)} |" in words
+
+    def gain(rule: str, one: str, other: str, metric: str, readout: str) -> tuple[float, float]:
+        difference = by_seed[rule, one, metric, readout] - by_seed[rule, other, metric, readout]
+        half = stats.t.ppf(1 - 0.05 / 6, 9) * difference.std() / 10**0.5
+        return round(difference.mean(), 1), round(half, 1)
+
+    ranks = [gain(rule, "MAE", "random", "effective_rank", "cls") for rule in ("xavier", "normal")]
+    assert "by {} ± {} and {} ± {} (98.33 %".format(*ranks[0], *ranks[1]) in words
+    lost = [gain("normal", "random", "MAE", "linear_probe", readout) for readout in ("cls", "mean")]
+    assert "by {} ± {} points on cls and {} ± {} on the mean".format(*lost[0], *lost[1]) in words
+    won = [gain("normal", "U-MAE", "MAE", "linear_probe", readout) for readout in ("cls", "mean")]
+    assert "+{} ± {} and +{} ± {} points over MAE".format(*won[0], *won[1]) in words
+    other = [gain("xavier", "U-MAE", "MAE", "linear_probe", readout) for readout in ("cls", "mean")]
+    assert "against {} ± {} and +{} ± {} from Xavier's".format(*other[0], *other[1]) in words
+    best = by_seed.xs(("linear_probe", "cls"), axis=1, level=("metric", "readout")).mean().idxmax()
+    assert best == ("normal", "random")
 
 
 def test_the_trained_network_is_as_far_from_the_closed_form_as_is_said() -> None:
