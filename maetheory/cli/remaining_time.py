@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 
 MIN_SECONDS = 5.0
-"""Time that must have passed before an estimate is given: the first steps also compile, read and allocate."""
-MIN_STEPS = 2
+"""Time after the first step that must have passed before an estimate is given."""
 
 
 class RemainingTime:
@@ -23,20 +22,21 @@ class RemainingTime:
     >>> seconds = iter([0, 3, 6, 9])
     >>> left = RemainingTime(lambda: next(seconds))
     >>> [left.estimate(done, 10) for done in (0, 1, 2, 3)]
-    [None, None, 24.0, 21.0]
+    [None, None, None, 21.0]
     """
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         self._clock = time.monotonic if clock is None else clock
-        self._total = self._first = self._done = -1
+        self._total = self._done = -1
+        self._first: int | None = None
         self._began = self._changed = 0.0
 
     def estimate(self, done: int, total: int) -> float | None:
         """Return the seconds that are left, or None where nothing can be said yet.
 
-        The steps are those since the first call on this task, so that what was done before an interruption does not
-        count. Another total, or fewer steps than before, begins a new task. While a step takes longer than the mean of
-        those before, the mean grows.
+        The steps are those after the first that is reported, which also starts processes, compiles, reads and
+        allocates; what was done before an interruption does not count. Another total, or fewer steps than before,
+        begins a new task. While a step takes longer than the mean of those before, the mean grows.
 
         Parameters
         ----------
@@ -45,12 +45,14 @@ class RemainingTime:
         """
         now = self._clock()
         if total != self._total or done < self._done:
-            self._total, self._first, self._began = total, done, now
+            self._total, self._done, self._first = total, done, None
         if done != self._done:
             self._done, self._changed = done, now
-        steps = done - self._first
-        if steps < MIN_STEPS or now - self._began < MIN_SECONDS:
+            if self._first is None:
+                self._first, self._began = done, now
+        if self._first is None or done == self._first or now - self._began < MIN_SECONDS:
             return None
+        steps = done - self._first
         mean = max((self._changed - self._began) / steps, (now - self._began) / (steps + 1))
         return max(mean * (total - done) - (now - self._changed), 0.0)
 

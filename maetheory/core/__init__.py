@@ -1,12 +1,13 @@
 """Shared foundations: `Estimate`, seeding, atomic file writes, provenance, user-facing errors.
 
-Every other package of maetheory imports from this one; it imports only NumPy. Read `estimate` and `errors` first: every
-measured number is an `Estimate`, and every mistake of the caller is an `InputError`. `seeding` derives independent
-random streams from one seed, `packed_bits` writes true and false as text, `arrays` reads numbers as float64, `files`
-replaces files atomically (under `advisory_lock`), `folder_lock` lets one process write a folder, `processes` bounds how
-many are started, `memory` and `memory_limits` say what still fits. `json_documents` writes standard JSON, `json_files`
-reads what may be damaged, `printable` makes names from outside safe to print, `unknown_names` suggests the names that are
-most like an unknown one, `slugs` checks those that become a part of a path. `summaries` shows a result in three lines, `progress` is the protocol of progress callbacks, `provenance`
+Every other package of maetheory imports from this one; it imports only NumPy. Read `estimate` and `errors` first:
+every measured number is an `Estimate`, and every mistake of the caller is an `InputError`. `seeding` derives
+independent random streams from one seed, `packed_bits` writes true and false as text, `arrays` reads numbers as
+float64, `files` replaces files atomically (under `advisory_lock`), `folder_lock` lets one process write a folder,
+`processes` bounds how many are started, `memory` and `memory_limits` say what still fits. `json_documents` writes
+standard JSON, `json_files` reads what may be damaged, `printable` makes names from outside safe to print,
+`unknown_names` suggests the names that are most like an unknown one, `slugs` checks those that become a part of a
+path. `summaries` shows a result in three lines, `progress` is the protocol of progress callbacks, `provenance`
 records what produced a result, `references` lists the papers, `glossary` the words, and `renames` keeps old names
 alive for one version.
 

@@ -227,4 +227,5 @@ def _report_progress(jobs: Sequence[ResumableJob], progress: Progress, start_tim
     done = [_count_finished_steps(job) for job in jobs]
     rate = (sum(done) - steps_before) * _batch_size(jobs[0]) / (time.monotonic() - start_time)
     running = ", ".join(job.name for job, step in zip(jobs, done, strict=True) if 0 < step < _count_total_steps(job))
-    progress(sum(done), sum(map(_count_total_steps, jobs)), f"training {running or 'begins'}: {rate:,.0f} images/s")
+    message = f"training {running or 'models'}: {rate:,.0f} images/s" if rate > 0 else "training begins"
+    progress(sum(done), sum(map(_count_total_steps, jobs)), message)

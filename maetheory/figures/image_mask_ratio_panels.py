@@ -41,7 +41,7 @@ _LINE_STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 _BOUND_LIMITS = (0.5, 100.0)  # y range of the bound, whose intervals may be unbounded
-_INTER_CLASS = {"ls": "--", "label": ""}
+_INTER_CLASS: Mapping[str, Any] = MappingProxyType({"ls": "--", "label": ""})
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,11 @@ def mask_ratio_axes(figure: Figure, frame: pd.DataFrame) -> dict[str, Axes]:
     shown = available_panels(frame)
     rows = [[panel for panel in shown if panel.row == row] for row in dict.fromkeys(panel.row for panel in shown)]
     grid = figure.add_gridspec(len(rows), 1)
+    cells = [grid[place].subgridspec(1, len(row)) for place, row in enumerate(rows)]
     return {
-        panel.name: figure.add_subplot(cell)
+        panel.name: figure.add_subplot(cells[place][0, column])
         for place, row in enumerate(rows)
-        for panel, cell in zip(row, grid[place].subgridspec(1, len(row)), strict=True)
+        for column, panel in enumerate(row)
     }
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from maetheory.cli.remaining_time import MIN_SECONDS, MIN_STEPS, RemainingTime
+from maetheory.cli.remaining_time import MIN_SECONDS, RemainingTime
 from maetheory.cli.terminal import SECONDS_BETWEEN_LINES, _line_progress
 
 
@@ -29,7 +29,7 @@ def test_equal_steps_are_extrapolated_exactly(clock: Clock) -> None:
     left, total = RemainingTime(clock), 20
     for done in range(total + 1):
         estimate = left.estimate(done, total)
-        if done >= MIN_STEPS and 4 * done >= MIN_SECONDS:
+        if done > 1 and 4 * (done - 1) >= MIN_SECONDS:
             assert estimate == pytest.approx(4 * (total - done), rel=1e-12)
         else:
             assert estimate is None
@@ -39,9 +39,9 @@ def test_equal_steps_are_extrapolated_exactly(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("steps", "seconds", "known"),
     [
-        (MIN_STEPS, MIN_SECONDS, True),
-        (MIN_STEPS - 1, MIN_SECONDS, False),
-        (MIN_STEPS, MIN_SECONDS - 0.01, False),
+        (1, MIN_SECONDS, True),
+        (0, MIN_SECONDS, False),
+        (1, MIN_SECONDS - 0.01, False),
     ],
 )
 def test_nothing_is_said_before_some_steps_and_some_seconds(
@@ -49,21 +49,26 @@ def test_nothing_is_said_before_some_steps_and_some_seconds(
 ) -> None:
     left = RemainingTime(clock)
     left.estimate(0, 100)
+    clock.now += 60  # processes start
+    assert left.estimate(3, 100) is None
     clock.now += seconds
-    assert (left.estimate(steps, 100) is not None) == known
+    assert (left.estimate(3 + steps, 100) is not None) == known
 
 
 def test_steps_before_an_interruption_do_not_count(clock: Clock) -> None:
     left = RemainingTime(clock)
     left.estimate(500, 1000)
+    clock.now += 60
+    left.estimate(501, 1000)
     clock.now += 100
-    assert left.estimate(510, 1000) == pytest.approx(10 * 490)
+    assert left.estimate(511, 1000) == pytest.approx(10 * 489)
 
 
 @pytest.mark.parametrize(("done", "total"), [(60, 101), (49, 100)])
 def test_another_total_and_a_step_back_begin_a_new_task(done: int, total: int, clock: Clock) -> None:
     left = RemainingTime(clock)
     left.estimate(0, 100)
+    left.estimate(1, 100)
     clock.now += 10
     assert left.estimate(50, 100) is not None
     clock.now += 10
@@ -72,15 +77,16 @@ def test_another_total_and_a_step_back_begin_a_new_task(done: int, total: int, c
 
 def test_the_time_runs_down_during_a_step_and_grows_when_the_step_takes_longer(clock: Clock) -> None:
     left = RemainingTime(clock)
-    left.estimate(0, 10)
+    left.estimate(0, 11)
+    left.estimate(1, 11)
     clock.now += 20
-    assert left.estimate(5, 10) == 20
+    assert left.estimate(6, 11) == 20
     clock.now += 2
-    assert left.estimate(5, 10) == 18
+    assert left.estimate(6, 11) == 18
     clock.now += 38  # ten times the mean
-    assert left.estimate(5, 10) == pytest.approx(10 * 5 - 40)
+    assert left.estimate(6, 11) == pytest.approx(10 * 5 - 40)
     clock.now += 400
-    assert left.estimate(5, 10) >= 0
+    assert left.estimate(6, 11) >= 0
 
 
 def test_no_line_is_printed_twice_nor_too_soon(
