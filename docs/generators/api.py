@@ -34,8 +34,9 @@ def api_pages(folder: Path, _: Path) -> None:
     api = folder / "api"
     api.mkdir(parents=True)
     names = [name.removeprefix("maetheory.") for name in PACKAGES]
+    seen: set[int] = set()
     for package, name in zip(PACKAGES, names, strict=True):
-        (api / f"{name}.rst").write_text(_package_page(package), encoding="utf-8")
+        (api / f"{name}.rst").write_text(_package_page(package, seen), encoding="utf-8")
     toctree = "\n".join(names)
     (api / "index.md").write_text(
         "# API reference\n\nEvery public function and class, by package, from the foundations of the theory to the "
@@ -45,16 +46,20 @@ def api_pages(folder: Path, _: Path) -> None:
     )
 
 
-def _package_page(package: str) -> str:
+def _package_page(package: str, seen: set[int]) -> str:
+    """Return the page of a package; what an earlier page describes, by its identity, is not indexed again."""
     module = importlib.import_module(package)
     exported = exported_names(module)
     parts = [package, "=" * len(package), "", inspect.getdoc(module) or "", "", f".. py:module:: {package}", ""]
     for name in exported:
         value = getattr(module, name)
+        again = ["   :no-index:"] if id(value) in seen else []
+        if callable(value):
+            seen.add(id(value))
         if inspect.isclass(value):
-            parts += [f".. autoclass:: {package}.{name}", "   :members:", ""]
+            parts += [f".. autoclass:: {package}.{name}", "   :members:", *again, ""]
         elif callable(value):
-            parts += [f".. autofunction:: {package}.{name}", ""]
+            parts += [f".. autofunction:: {package}.{name}", *again, ""]
         else:  # a table or constant, whose docstring Python does not keep
             parts += [f".. py:data:: {package}.{name}", f"   :type: {type(value).__name__}", ""]
     return "\n".join(parts)

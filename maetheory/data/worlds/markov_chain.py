@@ -17,7 +17,7 @@ def markov(n_patches: int, alphabet: int, stay_probability: float) -> FiniteWorl
     times.
 
     Known in closed form, positions kept: if the visible patches are the first or the last ones, the mask block has
-    σ = 1, |μ| (alphabet − 1 times), 0, …, whatever their number, because by the Markov property only the patches at
+    σ = 1, ``|μ|`` (alphabet − 1 times), 0, …, whatever their number, because by the Markov property only the patches at
     the border matter. The Bayes error of the label from patch j alone is 1 − (1 + (alphabet − 1) μʲ) / alphabet when
     μ ≥ 0.
 

@@ -16,12 +16,13 @@ coefficients correlate. The second claim has none.
 
 Claim
 -----
-(i) Σ_{i≥2} σ_i² = 0 for principal components, whatever is hidden. Proof: uncorrelated Gaussians are independent.
-(ii) In any basis Σ_{i≥2} σ_i² ≥ max r²/(1 − r²) over the correlations r of a visible and a hidden coefficient. Proof:
-by data processing no σ_i rises when all other coefficients are forgotten, and two Gaussians have σ_i = |r|^{i−1}. So
-a masked autoencoder of Gaussian images learns from masked coefficients iff a hidden one correlates with a visible
-one. What masked principal components teach on real images (PMAE) is therefore what is not Gaussian in them. The
-converse fails: images that are not Gaussian may have independent components, too (bits of distinct sizes, rotated).
+Claim (i): Σ_{i≥2} σ_i² = 0 for principal components, whatever is hidden. Proof: uncorrelated Gaussians are
+independent. Claim (ii): in any basis Σ_{i≥2} σ_i² ≥ max r²/(1 − r²) over the correlations r of a visible and a hidden
+coefficient. Proof: by data processing no σ_i rises when all other coefficients are forgotten, and two Gaussians have
+σ_i = |r|^{i−1}. So a masked autoencoder of Gaussian images learns from masked coefficients iff a hidden one
+correlates with a visible one. What masked principal components teach on real images (PMAE) is therefore what is not
+Gaussian in them. The converse fails: images that are not Gaussian may have independent components, too (bits of
+distinct sizes, rotated).
 
 Slack
 -----
@@ -29,7 +30,8 @@ None in (i). In (ii) what the pair does not tell: it is 0 iff all other coeffici
 
 Tight when
 ----------
-(i) always. (ii) no more than one hidden coefficient correlates with a visible one, and neither with any other.
+Claim (i) always; claim (ii) where no more than one hidden coefficient correlates with a visible one, and neither with
+any other.
 
 Reference
 ---------
