@@ -119,7 +119,7 @@ FORMULAS = {
     "unit norms": lambda w: 1 - norm(w.d2, w.h_g),
     "mask_law": lambda w: table(w.world["masks"], w.d2),
     "floor": lambda w: w.size - norm(map(sum, w.mask_law), times(shares(w.mask_law), w.targets)),
-    "features are collapsed": lambda w: 1 - len({*map(tuple, w.features)}),
+    "features are collapsed": lambda w: 1 - len({tuple(f) for f, _ in zip(w.features, w.M, strict=True)}),
     "decoder sees the mask alone": Counterexample.sameness,
     "rank": lambda w: rank(times(zip(*w.features), times(diagonal(w.d1), w.features))),
     "features are aligned": lambda w: -distance(w.A, w.features, w.features),
@@ -129,7 +129,7 @@ FORMULAS = {
     "linear decoder": lambda w: -trace(w.K, gram(w.h, w.d1), w.d1),
     "left_by_features": lambda w: w.size - w.explained + trace(w.K, w.fit, w.d1),
     "explained": lambda w: norm(w.d1, w.best),
-    "k_largest": lambda w: min(w.explained, above(len(w.features[0]) * trace(w.fit, w.fit, w.d1))),
+    "k_largest": lambda w: min(w.explained, above(len(times(zip(*w.features), w.A)) * trace(w.fit, w.fit, w.d1))),
     "left_by_rank": lambda w: [w.size - w.k_largest, w.size],
     "images": lambda w: [*zip(*w.M)],  # the targets are images
     "classes": lambda w: [sorted({*w.world["labels"]}).index(y) for y in w.world["labels"]],  # of images

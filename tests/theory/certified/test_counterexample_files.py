@@ -236,6 +236,12 @@ FORGERIES = {
     "a decoder of all features": forged(
         "linear-decoder-optimum", {"joint": PAIR, "features": PAIR, "h": PAIR, "targets": PAIR}, "linear decoder"
     ),
+    "a view without features": forged(
+        "linear-decoder-optimum", {"joint": PAIR, "features": [["1"]], "h": PAIR, "targets": PAIR}, "linear decoder"
+    ),
+    "a view without collapsed features": forged(
+        "full-collapse-costs-variance-given-the-mask", {**ONE_MASK, "features": [["1"]]}, "decoder sees the mask alone"
+    ),
     "the decoder of least squares": forged(
         "linear-decoder-optimum-given-features",
         {"joint": PAIR, "features": [["1"], ["-1"]], "h": [["1/2"], ["-1/2"]], "targets": [["1"], ["0"]]},
