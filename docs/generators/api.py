@@ -47,19 +47,20 @@ def api_pages(folder: Path, _: Path) -> None:
 
 
 def _package_page(package: str, seen: set[int]) -> str:
-    """Return the page of a package; what an earlier page describes, by its identity, is not indexed again."""
+    """Return the page of a package; what an earlier page describes, by its identity, is not described again."""
     module = importlib.import_module(package)
     exported = exported_names(module)
     parts = [package, "=" * len(package), "", inspect.getdoc(module) or "", "", f".. py:module:: {package}", ""]
     for name in exported:
         value = getattr(module, name)
-        again = ["   :no-index:"] if id(value) in seen else []
-        if callable(value):
-            seen.add(id(value))
+        if callable(value) and id(value) in seen:
+            parts += [f"``{name}``: described on the page of an earlier package.", ""]
+            continue
+        seen.add(id(value))
         if inspect.isclass(value):
-            parts += [f".. autoclass:: {package}.{name}", "   :members:", *again, ""]
+            parts += [f".. autoclass:: {package}.{name}", "   :members:", ""]
         elif callable(value):
-            parts += [f".. autofunction:: {package}.{name}", *again, ""]
+            parts += [f".. autofunction:: {package}.{name}", ""]
         else:  # a table or constant, whose docstring Python does not keep
             parts += [f".. py:data:: {package}.{name}", f"   :type: {type(value).__name__}", ""]
     return "\n".join(parts)
