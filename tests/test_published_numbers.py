@@ -323,3 +323,18 @@ def test_bounds_of_the_trained_network_are_those_of_the_figure() -> None:
     assert f"theorem 3.4 gives {main.rhs:.3f} of that {main.lhs:.3f}" in words
     vacuous = {"reconstruction-bounds-encoder-alignment", "umae-bounded-by-graph-tail", "umae-bounds-downstream-error"}
     assert set(frame[frame.slug.isin(vacuous)].verdict) == {"VACUOUS"}
+
+
+@pytest.mark.parametrize(
+    ("name", "title"), [("tin20", "twenty classes of Tiny-ImageNet"), ("fashion-mnist", "Fashion-MNIST")]
+)
+def test_advice_on_data_sets_without_studies_is_that_of_its_table(name: str, title: str) -> None:
+    words = " ".join((FIGURES.parent / "docs" / "advise.md").read_text(encoding="utf-8").split())
+    frame = pd.read_csv(FIGURES / "advice" / f"{name}.csv")
+    frame = frame[frame.score == "tokens pair_label_error"].sort_values("value")
+    best, first = frame.iloc[0], frame[frame.group == 1]
+    said = re.search(rf"\| {title}[^|]*\| ([^|]*) \| (\d+) of (\d+) \| all blocks \|", words)
+    assert said is not None
+    assert said[1] == f"{best.candidate}, {best.value:.3f} [{best.low:.3f}, {best.high:.3f}]"
+    assert (int(said[2]), int(said[3])) == (len(first) - 1, len(frame) - 1)
+    assert not first.candidate.str.startswith("block").any()
