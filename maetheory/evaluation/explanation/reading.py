@@ -29,12 +29,16 @@ def explanation_headline(one: ReadoutExplanation) -> str:
     lacks = [str(k.number) for k in one.directions if k.content == "content"]
     unknown = [str(k.number) for k in one.directions if k.content == "undecided"]
     parts = [
-        *([f"images without content have at least half of the variance of {_listed(has)}"] if has else []),
-        *([f"images without content have less than half of the variance of {_listed(lacks)}"] if lacks else []),
-        *([f"it is undecided for {_listed(unknown)}"] if unknown else []),
+        *([f"images without content have at least half of the variance along {_directions(has)}"] if has else []),
+        *([f"images without content have less than half of the variance along {_directions(lacks)}"] if lacks else []),
+        *([f"it is undecided for {_directions(unknown)}"] if unknown else []),
     ]
     leading = f"of the {m} leading directions" if m > 1 else "of the leading direction"
     return f"{one.readout}: {leading}, {'; '.join(parts)}."
+
+
+def _directions(numbers: list[str]) -> str:
+    return f"direction{'s' * (len(numbers) > 1)} {_listed(numbers)}"
 
 
 def explanation_paragraph(one: ReadoutExplanation) -> str:
