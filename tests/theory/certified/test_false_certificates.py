@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -98,6 +99,9 @@ def test_elimination_counts_negative_pivots_skips_zero_rows_and_refuses_zero_piv
     assert checker.eliminate([[-one, half], [half, -one]], 2) == (2, [])
     assert checker.eliminate([[0 * one, 0 * one], [0 * one, -one]], 2) == (1, [])
     assert checker.eliminate([[2 * one, one], [one, one]], 1) == (0, [[half]])
+    for signs in product((-1, 1), repeat=3):  # pivots of ±1, whose products are the next ones
+        diagonal = [[(i == j) * sign * one for j in range(3)] for i, sign in enumerate(signs)]
+        assert checker.eliminate(diagonal, 3) == (signs.count(-1), [])
     with pytest.raises(ArithmeticError, match="pivot is zero"):
         checker.eliminate([[0 * one, one], [one, 0 * one]], 2)
 
