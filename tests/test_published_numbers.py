@@ -267,6 +267,23 @@ def test_sweeps_of_digits_are_those_of_their_ledgers() -> None:
     assert f"{', '.join(each)} % at {', '.join(map(str, ratios))}" in " ".join(RATIO.split())
 
 
+def test_gains_by_length_of_training_are_those_of_the_table() -> None:
+    frame, words = pd.read_csv(FIGURES / "digits-length" / "training_length.csv"), " ".join(PAPER.split())
+    assert set(frame.seeds) == {3}
+
+    def row(metric: str, readout: str, curve: str, sign: str = "") -> str:
+        chosen = (frame.metric == metric) & (frame.readout == readout) & (frame.curve == curve)
+        part = frame[chosen].set_index("epochs").loc[[15, 30, 60, 120, 240]]
+        return " | ".join(
+            f"{value:{sign}.1f} ± {error:.1f}" for value, error in zip(part.value, part.error, strict=True)
+        )
+
+    for curve in ("MAE", "U-MAE"):
+        assert f"| effective rank of {curve}, cls | {row('effective_rank', 'cls', curve)} |" in words
+    for readout in ("cls", "mean"):
+        assert f"| gain, linear probe, {readout}, points | {row('linear_probe', readout, 'gain', '+')} |" in words
+
+
 def test_the_rule_of_initial_weights_decides_what_is_said() -> None:
     frame, words = pd.read_csv(FIGURES / "digits-initialisation" / "initialisation.csv"), " ".join(PAPER.split())
     columns = (("effective_rank", "cls", ""), ("linear_probe", "cls", " %"), ("linear_probe", "mean", " %"))
