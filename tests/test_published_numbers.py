@@ -15,6 +15,7 @@ from maetheory.experiments import EXPERIMENTS
 from maetheory.experiments.mask_law_prediction import PREDICTING_SCORE, predict_order
 from maetheory.experiments.mask_law_scores import seed_agreement
 from maetheory.reports import compare_objectives, markdown_block, read_published_ledgers, replace_marked_block
+from maetheory.reports.training_length import gain_slopes
 
 FIGURES = Path(__file__).resolve().parents[1] / "figures"
 DOCS = FIGURES.parent / "docs"
@@ -282,6 +283,13 @@ def test_gains_by_length_of_training_are_those_of_the_table() -> None:
         assert f"| effective rank of {curve}, cls | {row('effective_rank', 'cls', curve)} |" in words
     for readout in ("cls", "mean"):
         assert f"| gain, linear probe, {readout}, points | {row('linear_probe', readout, 'gain', '+')} |" in words
+    ledger = pd.read_json(FIGURES / "digits-length" / "ledger.jsonl", lines=True)
+    slopes = {(one.metric, one.readout): one for one in gain_slopes(ledger)}
+    names = (("effective_rank", "cls"), ("linear_probe", "cls"), ("linear_probe", "mean"))
+    rank, cls, mean = (slopes[name] for name in names)
+    assert f"falls by {-rank.slope:.1f} ± {rank.error:.1f}" in words
+    assert f"({cls.slope:+.1f} ± {cls.error:.1f} points a doubling on cls" in words
+    assert f"{mean.slope:+.1f} ± {mean.error:.1f} on the mean" in words
 
 
 def test_the_rule_of_initial_weights_decides_what_is_said() -> None:
