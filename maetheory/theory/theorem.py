@@ -73,6 +73,8 @@ class Check:
         Named parts of the two sides, where the theorem gives them.
     trivial : float or None
         Bound that is known without the theorem, if the theorem gives one.
+    error : float
+        Bound on the rounding error of the slack, that of squared differences of the objects included.
     """
 
     claim: str
@@ -86,6 +88,7 @@ class Check:
     slug: str = ""
     terms: Mapping[str, float] = field(default_factory=dict)
     trivial: float | None = None
+    error: float = field(default=0.0, repr=False, compare=False)
 
     @property
     def relative_slack(self) -> float:
@@ -271,6 +274,7 @@ class Theorem:
             compared = replace(compared, size=_largest_squares_of_rows(world))
             verdict, note = compared.verdict(trivial)
         terms = dict(call_with_named_objects(self.terms, world)) if self.terms is not None else {}
+        of_squares = replace(compared, size=_largest_squares_of_rows(world)) if self.size is None else compared
         return Check(
             claim=self.statement,
             lhs=lhs,
@@ -283,6 +287,7 @@ class Theorem:
             slug=self.slug,
             terms=terms,
             trivial=trivial,
+            error=of_squares.error,
         )
 
     def evaluate_side(self, side: Side, graph: Any = None, **objects: Any) -> Estimate:

@@ -82,6 +82,7 @@ class _Bisection:
 
     def run(self, worlds: Sequence[SearchedWorld]) -> Factor:
         """Bisect between a factor without violation and one that a world breaks."""
+        worlds = [one for one in worlds if self._is_resolved(one)]
         values = [value for one in worlds if abs(value := self._oriented(one)) > TIGHT_TOLERANCE * one.check.scale]
         if not values:
             return Factor(self.name, "", math.nan, math.nan, None, "it is zero in the worlds found")
@@ -113,6 +114,14 @@ class _Bisection:
         """Value of the part, positive where a larger factor makes the claim stronger."""
         return self.part(found) * (1 if self.theorem.direction == ">=" else -1)
 
+    def _is_resolved(self, found: SearchedWorld) -> bool:
+        """Whether the critical factor of a world is known to `_WIDTH`, or the part is zero to rounding of its scale.
+
+        Where all that is squared is the rounding error of differences, a quotient of two sides says nothing.
+        """
+        check = found.check
+        return check.error <= _WIDTH * abs(self._oriented(found)) or check.error <= TIGHT_TOLERANCE * check.scale
+
     def _critical(self, found: SearchedWorld, larger: bool) -> float:
         """Factor beyond which this world breaks the claim; infinite where it does not, or breaks it with any."""
         value, tolerance = self._oriented(found), TIGHT_TOLERANCE * found.check.scale
@@ -130,7 +139,8 @@ class _Bisection:
             here = descend(prober, here, self.checks)
         if here is None or here.check.verdict is not Verdict.VIOLATED:
             return None
-        return self.searched.check(here.world, "descent", here.number, conform=False)
+        there = self.searched.check(here.world, "descent", here.number, conform=False)
+        return there if there is not None and self._is_resolved(there) else None
 
     def _note(self, reached: float, broken: float, larger: bool, both: bool) -> str:
         if self.term is not None and reached == 0:

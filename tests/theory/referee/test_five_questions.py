@@ -110,6 +110,19 @@ def test_an_assumption_without_which_a_side_is_not_defined_is_needed_and_its_wor
     assert found.world.check.slug == "nowhere"  # no side was evaluated in it
 
 
+def test_a_world_of_rounding_errors_is_no_witness_of_the_best_factor():
+    """Constant features whose targets are means of them: both sides are squares of rounding errors."""
+
+    def third(graph, h):
+        return 0.3 * positive_pair_distance(graph, h)
+
+    claim = replace(DISTANCE, slug="a-third-of-the-distance", rhs=third, trivial=0.0)
+    for seed in (0, 1):
+        (whole,) = referee_theorem(claim, seed=seed).factors
+        assert whole.broken == pytest.approx(5 / 3, rel=0.01)  # the factor ½ is the best
+        assert whole.world.check.rhs.value > 1e-20
+
+
 def test_a_factor_within_half_a_per_cent_is_not_bisected():
     sample = {"sample": lambda rng: {"z": np.ones(3)}, "conform": lambda z: {"z": np.ones(3)}, "terms": None}
     near, far = (replace(ENERGY, rhs=lambda bound=bound: bound, trivial=None, **sample) for bound in (1.003, 1.02))
