@@ -52,7 +52,7 @@ def pair_label_disagreement(joint: sparse.csr_array, labels: np.ndarray, terms_p
     below, above = np.cumsum(law, 1), np.cumsum(law[:, ::-1], 1)[:, ::-1]  # (N2, r)
     others = np.pad(below[:, :-1], ((0, 0), (1, 0))) + np.pad(above[:, 1:], ((0, 0), (0, 1)))
     value = float((law * (others / below[:, -1:])).sum())  # the product of two masses could underflow
-    views_per_target = int(np.bincount(joint.indices).max())
+    views_per_target = int(np.bincount(joint.indices).max(initial=0))
     terms = 2 * views_per_target + 4 * law.shape[1] + law.size + 2 * (terms_per_entry - 1)
     return Estimate(value, _EPS * terms * value)
 

@@ -279,7 +279,7 @@ def test_fetch_to_an_unwritable_place(tmp_path: Path) -> None:
 def test_fetch_refuses() -> None:
     with pytest.raises(InputError, match="nothing to fetch"):
         fetch("digits")
-    with pytest.raises(InputError, match="digits, cifar10, but 'mnist'"):
+    with pytest.raises(InputError, match="no data set 'mnist'; the data sets are: digits, cifar10"):
         fetch("mnist")
     assert all(note.description and note.source and note.licence for note in DATASETS.values())
 

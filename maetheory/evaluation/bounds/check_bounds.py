@@ -25,6 +25,7 @@ LABEL_THEOREMS = (
     "spectral-features-bound-downstream-error",
     "excess-loss-bounds-downstream-error",
     "certificate-bounds-downstream-error",
+    "downstream-error-averages-over-components",
     "votes-beat-views-when-errors-scatter",
 )
 """Theorems about labels, left out by default for a graph without labels."""

@@ -62,7 +62,10 @@ def test_every_metric_under_every_convention_in_every_readout(images: ImageSet) 
     assert not {"lidar", "mask_pair_alignment"} & set(table[table.readout == "tokens"].metric)
     finite = table[np.isfinite(table.low)]
     without = table.note.str.contains("no interval: ")
-    assert set(table.metric[without]) <= {"condition_number", "alpha_req", "stable_rank", "nesum"}
+    assert set(table.metric[without]) <= {
+        *("condition_number", "alpha_req", "stable_rank", "nesum"),
+        *("participation_ratio", "iso_score"),  # of few images whose directions have tails
+    }
     assert len(finite) > 0.9 * (~without).sum()
     around = finite[finite.method == HALF_SAMPLE_METHOD]
     assert set(around.metric) == {"uniformity", "coherence", "twonn", "lidar", "mask_pair_alignment"}

@@ -112,7 +112,7 @@ def test_options_of_models_and_images_do_not_go_with_features() -> None:
         (lambda z: np.concatenate([z, np.ones((80, 2), np.float32)], 1), "2 of 8 columns are constant over all rows"),
         (lambda z: np.where(np.arange(80)[:, None] < 3, 0, z), "3 of 80 rows are zero, and have no direction"),
         (lambda z: z / np.linalg.norm(z, axis=1, keepdims=True), "all rows have length 1, so they were normalised"),
-        (lambda z: z.T, "6 rows of 80 dimensions: rows are images, so transpose the array"),
+        (lambda z: z.T, "its 6 rows have 80 columns, more than 10 for each row; rows are images, so transpose it"),
     ],
 )
 def test_what_a_reader_should_know_is_noted(change: Any, note: str) -> None:

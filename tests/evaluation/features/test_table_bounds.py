@@ -108,7 +108,7 @@ def test_parquet_reads_numbers_alone_and_as_many_as_memory_holds(
     found = read_feature_file(tmp_path / "z.parquet")
     np.testing.assert_array_equal(found.features.rows, Z)
     assert asked == [list(columns)]
-    assert found.notes == ("1 columns that are no numbers were left out: text",)
+    assert found.notes[0] == "1 columns that are no numbers were left out: text"
     monkeypatch.setattr("maetheory.core.memory.available_memory", lambda: 32 * 60 - 1)
     with pytest.raises(InputError, match="would take about"):
         read_feature_file(tmp_path / "z.parquet")
