@@ -8,6 +8,7 @@ Those are committed as they come out with it. Without it they run on other data,
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import tempfile
@@ -57,7 +58,9 @@ def missing_data(script: Path) -> str:
 
 def main() -> None:
     """Render the notebooks named on the command line, or all of them."""
-    scripts = [Path(name) for name in sys.argv[1:]] or sorted(HERE.glob("[0-9][0-9]_*.py"))
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("scripts", nargs="*", type=Path, help="Scripts such as notebooks/03_theorems_one_by_one.py.")
+    scripts = parser.parse_args().scripts or sorted(HERE.glob("[0-9][0-9]_*.py"))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) if os.environ.get("MAETHEORY_FAST") else HERE
         for script in scripts:

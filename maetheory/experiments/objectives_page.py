@@ -212,7 +212,8 @@ def _write_html_report(
         Section(
             "Verdicts",
             "Difference of means over seeds, paired by seed and test image. "
-            f"{looks_sentence()} Confirmed: the whole interval is above 0; refuted: below 0.",
+            f"{looks_sentence()} Confirmed: the whole interval is above 0; refuted: below 0; one seed is "
+            "always undecided, because the spread over seeds is then unknown.",
             tables=[Table(verdict_table(verdicts).drop(columns="preset"), "Verdicts on the paper's claims.")],
         ),
         Section(

@@ -114,7 +114,7 @@ def _explanation_lines(one: Diagnosis) -> Iterator[str]:
     """Yield what the leading directions of each readout hold; nothing if it was not asked for."""
     if one.explanation is None:
         return
-    yield "\nWhat has it collapsed onto?"
+    yield "\nWhat lies along the leading directions of the features?"
     for readout in one.explanation.readouts:
         yield from (explanation_paragraph(readout), *direction_sentences(readout), "")
 

@@ -55,7 +55,7 @@ def explanation_sections(diagnoses: Sequence[Diagnosis], pictures: Mapping[str, 
         if readout.removal:
             tables.append(Table(removal_table(readout), "Probes after directions are projected out."))
         yield Section(
-            f"What {one.name} has collapsed onto: {readout.readout}",
+            f"Leading directions of {one.name}: {readout.readout}",
             f"{explanation_paragraph(readout)}\n\n{LEGEND}",
             pictures=[pictures[f"directions-{number}"]._replace(caption=CAPTION)],
             tables=tables,

@@ -31,7 +31,7 @@ def test_sentences_tell_what_it_has_collapsed_onto(checkpoint: str, capsys: pyte
     assert run_command(["collapse", checkpoint, *EXPLAIN]) == 0
     captured = capsys.readouterr()
     text = " ".join(captured.out.split())
-    start = text.index("What has it collapsed onto?")
+    start = text.index("What lies along the leading directions of the features?")
     assert text.index("mean, dimensional collapse:") < start < text.index("cls: of the 2 leading directions, ")
     assert text.index("cls: of the 2") < text.index("Direction 2 carries") < text.index("mean: of the 2")
     assert "the linear probe changes by" in text
@@ -54,7 +54,7 @@ def test_files_page_and_document(checkpoint: str, tmp_path: Path, capsys: pytest
     share = table[(table.direction == 1) & (table.quantity == "share of the variance")]
     assert share.value.item() == pytest.approx(one["directions"][0]["share"]["value"], rel=1e-6)
     page = check_page((tmp_path / "report.html").read_text(encoding="utf-8"))
-    assert "What mae has collapsed onto: mean" in page.text
+    assert "Leading directions of mae: mean" in page.text
     assert len(page.pictures) == 3
     assert any("Direction 2: " in picture for picture in page.pictures)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -235,6 +235,13 @@ PORTABLE_STATEMENTS = tuple(_EXPORTS)
 """Statements that the checker has formulas for."""
 
 
+def _copy_checker(module: ModuleType, folder: Path) -> None:
+    source = Path(str(module.__file__))
+    make_folder(folder)
+    with atomic_write(folder / source.name) as temporary:
+        temporary.write_bytes(source.read_bytes())
+
+
 @dataclass
 class CertificateFiles:
     """Folder of certificates, with a copy of the checker, and of counterexamples, with theirs.
@@ -255,11 +262,7 @@ class CertificateFiles:
     not_portable: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        for folder, module in ((self.folder, checker), (self.counterexamples, check_counterexample)):
-            source = Path(str(module.__file__))
-            make_folder(folder)
-            with atomic_write(folder / source.name) as temporary:
-                temporary.write_bytes(source.read_bytes())
+        _copy_checker(checker, self.folder)
 
     @property
     def counterexamples(self) -> Path:
@@ -276,6 +279,8 @@ class CertificateFiles:
             self.not_portable[theorem.slug, str(error)] += 1
             return
         folder = self.counterexamples if counter else self.folder
+        if counter and not folder.exists():
+            _copy_checker(check_counterexample, folder)
         path = folder / f"{theorem.slug}--{_path_slug(world_name)}.json"
         with atomic_write(path) as temporary:
             temporary.write_text(strict_json(document, indent=1) + "\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
@@ -18,9 +19,9 @@ from maetheory.theory.theorem import Theorem
 def theorem_source(theorem: Theorem, file: str | None = None) -> str:
     """Return the lines that import the theorem: from a file of a user, or from the package; a comment for others."""
     if file is not None:
-        return (
-            f"from maetheory.theory.referee import load_theorems\n\ntheorem = load_theorems({file!r})[{theorem.slug!r}]"
-        )
+        where = os.path.abspath(file)  # the code may be run in any folder
+        head = "from maetheory.theory.referee import load_theorems"
+        return f"{head}\n\ntheorem = load_theorems({where!r})[{theorem.slug!r}]"
     if THEOREMS.get(theorem.slug) != theorem:
         return f"\n# theorem is your Theorem {theorem.slug!r}"
     return f"from maetheory.theory import THEOREMS\n\ntheorem = THEOREMS[{theorem.slug!r}]"
