@@ -158,8 +158,13 @@ def test_ranks_and_correlations_are_those_of_the_ledgers() -> None:
         pd.read_csv(FIGURES / folder / "score_correlations.csv").set_index(["score", "readout"]).rho
         for folder in ("digits", "cifar10-small")
     ]
-    digits, cifar10 = (f"{one['tokens pair_label_error', 'cls']:.2f}" for one in rhos)
-    assert f"(ρ = {digits} on digits, {cifar10} on CIFAR-10)" in WORDS
+    (digits, cls), (cifar10, other) = (
+        [f"{one['tokens pair_label_error', readout]:.2f}" for readout in ("mean", "cls")] for one in rhos
+    )
+    assert (
+        f"(mean of patches: ρ = {digits} on digits, {cifar10} on CIFAR-10; cls: {cls} and an undecided {other})"
+        in WORDS
+    )
     spectrum = pd.read_csv(FIGURES / "trained_spectrum.csv")
     ranks = [f"{value:.1f}" for value in spectrum[spectrum.kind == "U-MAE, cls"].groupby("weight")["rank"].first()]
     assert f"reach {ranks[0]}, {ranks[1]} and {ranks[2]} at three weights" in WORDS
