@@ -34,12 +34,13 @@ _LEGEND = (
     "have that verdict, of those where all assumptions hold."
 )
 _DETAILS_LEGEND = (
-    "Slack: distance of the sides over the size of their terms, smallest among worlds that are not TIGHT. Tightness: "
-    "median over worlds of 1 - |slack| / larger side: 1 at equality, negative if the sides differ in sign."
+    "Slack: distance of the sides over the size of their terms, smallest among worlds that are not TIGHT; in VACUOUS "
+    "ones the sides may be equal. Tightness: median over worlds of 1 - |slack| / larger side: 1 at equality, negative "
+    "if the sides differ in sign."
 )
 _CERTIFICATE_HEADING = (
-    "Proved in ball arithmetic, in worlds of few nodes; slack/size: distance of the sides over the size of their "
-    "terms, its smallest lower bound above 0"
+    "Proved in ball arithmetic, in worlds of few nodes; equal sides are TIGHT here, also where the bound is trivial; "
+    "slack/size: distance of the sides over the size of their terms, its smallest lower bound above 0"
 )
 
 
