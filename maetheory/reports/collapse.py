@@ -55,8 +55,8 @@ LEGEND = (
     "Untrained networks have the same architecture and see the same images; own rule is the code base's own "
     "initialisation, with the interval of a further network, and the usual rules are those of all libraries. "
     "Shuffled: each column of the features permuted independently. Noise, where it is shown: Gaussian rows of the same "
-    "shape, whose spectrum is that of Marchenko and Pastur. Ranks grow with the number of images: compare them at equal "
-    "n."
+    "shape, whose spectrum is that of Marchenko and Pastur. Ranks grow with the number of images: compare them at "
+    "equal n."
 )
 MAX_PATH_LENGTH = 4096
 _MIN_WIDTH = 60
