@@ -121,7 +121,10 @@ class Advice:
     def reading(self) -> str:
         """Return what the scores say in one paragraph."""
         if self.undecided:
-            return f"Undecided: {self.undecided}."
+            order = (
+                "" if self.leading_score else " The order of the candidates is that of a score that no study supports."
+            )
+            return f"Undecided: {self.undecided}.{order}"
         assert self.leading_score is not None
         best, *others = self.leading_group
         rest = f", which cannot be told apart from {_listed(others)}" if others else ", told apart from all others"
@@ -266,6 +269,13 @@ def _labelled_images(
         images = ImageSet(images.images, np.zeros(len(images), np.int64), images.name)
     if not np.ptp(images.labels):
         assumptions.append("no labels, or labels of one class: only scores that need none were computed")
+    elif labels is None:
+        classes, counts = np.unique(images.labels, return_counts=True)
+        chance = 1 - float(np.square(counts / counts.sum()).sum())
+        assumptions.append(
+            f"labels are those that come with the images, {len(classes)} classes; labels of two images drawn at random "
+            f"differ with probability {chance:.2f}"
+        )
     chosen = images.limit(n_images)
     if len(chosen) < MIN_IMAGES:
         raise InputError(f"advice needs at least {MIN_IMAGES} images, but there are {len(chosen)}")
