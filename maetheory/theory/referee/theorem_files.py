@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
@@ -52,7 +53,8 @@ def load_theorems(path: str | Path) -> dict[str, Theorem]:
     Raises
     ------
     InputError
-        If the file cannot be read or executed (the message names the line), defines no theorem, or two of one slug.
+        If the file cannot be read or executed (the message names the line), defines no theorem, or two of one slug, or
+        a function of one takes what is no object of it.
     """
     return _theorems_by_slug(path, vars(_execute(Path(path))))
 
@@ -64,7 +66,27 @@ def _theorems_by_slug(path: str | Path, variables: Mapping[str, Any]) -> dict[st
             raise InputError(f"{path} defines two theorems of the slug {theorem.slug!r}; give each a slug of its own")
     if not found:
         raise InputError(f"{path} defines no Theorem; maetheory referee --template prints a file that does")
+    for theorem in found.values():
+        _check_parameters(path, theorem)
     return found
+
+
+def _check_parameters(path: str | Path, theorem: Theorem) -> None:
+    """Raise InputError if a function of a theorem takes what the theorem has not."""
+    known = (*("graph",) * theorem.needs_graph, *theorem.objects, *theorem.optional, *theorem.derived)
+    functions = {"lhs": theorem.lhs, "rhs": theorem.rhs, **theorem.assumptions}
+    for name, function in functions.items():
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except (TypeError, ValueError):  # of a builtin, which does not say
+            continue
+        for one in parameters:
+            needed = one.default is one.empty and one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+            if needed and one.name not in known:
+                raise InputError(
+                    f"{path}: {name} of {theorem.slug} takes {one.name!r}, but functions of this theorem may take "
+                    f"{', '.join(known)}; name further objects in objects="
+                )
 
 
 def select_theorem(path: str | Path, name: str | None) -> dict[str, Theorem]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from maetheory.core import InputError
 from maetheory.theory.referee import load_theorems, select_theorem
+from maetheory.theory.referee.theorem_files import TEMPLATE
 
 FILE = """
 from dataclasses import replace
@@ -26,3 +30,16 @@ def test_a_changed_statement_of_the_package_is_the_only_claim(tmp_path: Path) ->
     (tmp_path / "runs").unlink()
     assert list(select_theorem(path, "changed")) == ["alignment-split"]
     assert (tmp_path / "runs").read_text() == "x"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"), [("lhs=lambda graph, hh,", "lhs"), ('two views or more": lambda grahp', "two views or more")]
+)
+def test_a_mistyped_parameter_is_answered_by_those_that_there_are(wrong: str, name: str, tmp_path: Path) -> None:
+    right = {"lhs": "lhs=lambda graph, h,", "two views or more": 'two views or more": lambda graph'}[name]
+    assert right in TEMPLATE
+    (tmp_path / "claim.py").write_text(TEMPLATE.replace(right, wrong))
+    with pytest.raises(InputError, match=f"{name} of loss-exceeds-the-distance takes .*may take graph, h, targets"):
+        load_theorems(tmp_path / "claim.py")
+    (tmp_path / "claim.py").write_text(TEMPLATE)
+    assert list(load_theorems(tmp_path / "claim.py")) == ["loss-exceeds-the-distance"]
