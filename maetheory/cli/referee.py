@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import redirect_stdout
 from itertools import chain, count
@@ -106,7 +107,8 @@ def _referee_all(
     for theorem, file in selected:
         try:
             with redirect_stdout(sys.stderr):
-                reports.append(referee_theorem(theorem, file=file, **settings))
+                where_it_is = None if file is None else os.path.abspath(file)  # a replay may be run in any folder
+                reports.append(referee_theorem(theorem, file=where_it_is, **settings))
         except SideError as error:
             if file is None:
                 raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Any
 
@@ -19,9 +18,8 @@ from maetheory.theory.theorem import Theorem
 def theorem_source(theorem: Theorem, file: str | None = None) -> str:
     """Return the lines that import the theorem: from a file of a user, or from the package; a comment for others."""
     if file is not None:
-        where = os.path.abspath(file)  # the code may be run in any folder
         head = "from maetheory.theory.referee import load_theorems"
-        return f"{head}\n\ntheorem = load_theorems({where!r})[{theorem.slug!r}]"
+        return f"{head}\n\ntheorem = load_theorems({file!r})[{theorem.slug!r}]"
     if THEOREMS.get(theorem.slug) != theorem:
         return f"\n# theorem is your Theorem {theorem.slug!r}"
     return f"from maetheory.theory import THEOREMS\n\ntheorem = THEOREMS[{theorem.slug!r}]"
