@@ -17,6 +17,7 @@ from maetheory.core import InputError
 from maetheory.core.packed_bits import pack_bits
 from maetheory.evaluation import random_init_model
 from maetheory.experiments import EXPERIMENTS, experiment
+from maetheory.experiments.difference_from_preset import difference_from_preset
 from maetheory.experiments.reproduction import reproduce
 from maetheory.experiments.training_lengths_page import gain_slope_sentence
 from maetheory.reports.claims import CONFIRMED, REFUTED, TAIL, UNDECIDED
@@ -129,10 +130,14 @@ def test_a_small_run_ends_with_its_figure_and_page(name: str, tmp_path: Path) ->
         for cell in chosen.cells
         if "60" not in cell.name and "240" not in cell.name
     )
-    done = reproduce(replace(chosen, cells=cells, seeds=(0,), train_limit=200, test_limit=100), out=tmp_path, workers=1)
+    small = replace(chosen, cells=cells, seeds=(0,), train_limit=200, test_limit=100)
+    done = reproduce(small, out=tmp_path, workers=1)
     page = check_page(done.page.read_text(encoding="utf-8"))
     assert len(page.pictures) == 1
-    assert done.summary[1:] in page.text
+    reservation = difference_from_preset(small)
+    assert done.summary.startswith(f"{reservation} ")
+    assert reservation.removeprefix("This is not the published run of ") in page.text
+    assert done.summary.removeprefix(reservation).strip()[1:] in page.text
     assert {path.suffix for path in done.figures} == {".svg", ".png", ".csv"}
     assert all(path.stat().st_size > 0 for path in done.figures)
     assert "1 seed" in done.summary or "one seed" in done.summary
