@@ -75,7 +75,7 @@ def test_bfloat16_moves_the_ranks_of_a_real_checkpoint_less_than_their_error(nam
     exact = exact[exact.layer > 0].reset_index()  # cls has no rank above 1 before the first block
     moved = (exact.value - rounded[rounded.layer > 0].reset_index().value).abs()
     print(f"{name}: largest change of a rank {moved.max():.2g}, {(moved / exact.error).max():.2g} of its error")
-    known = exact.error.notna()  # a stable rank has no error where the largest eigenvalues are close
-    assert known[exact.metric != "stable_rank"].all()
+    known = exact.error.notna()  # none where the largest eigenvalues are close, or few images have tails
+    assert known[exact.metric.isin(["effective_rank", "rankme"])].all()
     assert (moved > 0).all()
     assert (moved < exact.error)[known].all()
