@@ -8,14 +8,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy import stats
 from scipy.stats import spearmanr
 
+from maetheory.data import load_images
+from maetheory.evaluation import encode, linear_probe
 from maetheory.experiments import EXPERIMENTS
 from maetheory.experiments.mask_law_prediction import PREDICTING_SCORE, predict_order
 from maetheory.experiments.mask_law_scores import seed_agreement
 from maetheory.reports import compare_objectives, markdown_block, read_published_ledgers, replace_marked_block
 from maetheory.reports.training_length import gain_slopes
+from maetheory.training.checkpointing import build_model
 
 FIGURES = Path(__file__).resolve().parents[1] / "figures"
 DOCS = FIGURES.parent / "docs"
@@ -323,6 +327,30 @@ def test_the_rule_of_initial_weights_decides_what_is_said() -> None:
     assert "against {} ± {} and +{} ± {} from Xavier's".format(*other[0], *other[1]) in words
     best = by_seed.xs(("linear_probe", "cls"), axis=1, level=("metric", "readout")).mean().idxmax()
     assert best == ("normal", "random")
+
+
+@pytest.mark.slow
+def test_untrained_features_are_as_linear_in_the_pixels_as_is_said() -> None:
+    words = " ".join(PAPER.split())
+    images, test = load_images("digits"), load_images("digits", split="test")
+    pixels, unseen = (
+        np.c_[np.ones(len(one)), one.images.reshape(len(one), -1).astype(float)] for one in (images, test)
+    )
+    explained: dict[str, list[float]] = {}
+    for cell, _, recipe in EXPERIMENTS["digits-initialisation"].runs():
+        if not cell.trained:
+            model = build_model(recipe).eval()
+            known, wanted = (encode(model, one).double().numpy() for one in (images, test))
+            missed = wanted - unseen @ np.linalg.lstsq(pixels, known, rcond=1e-8)[0]
+            share = np.square(missed).sum() / np.square(wanted - known.mean(0)).sum()
+            explained.setdefault(cell.name, []).append(100 * (1 - float(share)))
+    xavier, normal = (explained[name] for name in ("random", "random normal"))
+    assert len(xavier) == len(normal) == 10
+    assert f"explains {np.mean(normal):.1f} ± {np.std(normal, ddof=1):.1f} % of the variance" in words
+    assert f"against {np.mean(xavier):.1f} ± {np.std(xavier, ddof=1):.1f} % from Xavier's weights" in words
+    flat, held = (torch.from_numpy(one[:, 1:]).float() for one in (pixels, unseen))
+    accuracy = linear_probe(flat, images.labels, held, test.labels).accuracy
+    assert f"a linear probe of the pixels themselves has {100 * accuracy.value:.1f} %" in words
 
 
 def test_the_trained_network_is_as_far_from_the_closed_form_as_is_said() -> None:

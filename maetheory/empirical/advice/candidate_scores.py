@@ -37,7 +37,7 @@ class CandidateScore:
     value : float
         For these images: a mean over the drawn masks, or exact for the law.
     replicates : ndarray, shape (B,)
-        The same for resampled images; the b-th resample is the same for all candidates and scores.
+        The same for resampled images; the b-th resample is the same for all candidates.
     mask_variance : float
         Variance of the value over draws of the masks; 0 if it is exact for the law.
     n_masks : int

@@ -24,7 +24,7 @@ the average of φ over its masks, its singular values are those of all masks tog
 favour of masks. With as many features for each mask the bound of the uniform law is the average of the bounds of its
 masks, so that a prefix has the better bound iff it is better than the average mask. That targets of many masks
 connect more samples than those of one prefix is true with positions dropped: there masks share targets, and by
-data processing every σ_i falls.
+data processing no σ_i rises.
 
 Slack
 -----
