@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from maetheory.core.enumeration import enumerated
 from maetheory.core.errors import InputError
 from maetheory.core.printable import printable
 
@@ -98,10 +99,8 @@ def did_you_mean(names: Iterable[str]) -> str:
     >>> did_you_mean(["linear", "knn", "sgd"])
     'did you mean linear, knn or sgd?'
     """
-    distinct = list(dict.fromkeys(names))
-    if len(distinct) > 1:
-        distinct = [f"{', '.join(distinct[:-1])} or {distinct[-1]}"]
-    return f"did you mean {distinct[0]}?" if distinct else ""
+    distinct = enumerated(dict.fromkeys(names), "or")
+    return f"did you mean {distinct}?" if distinct else ""
 
 
 def _plain(name: str) -> str:
