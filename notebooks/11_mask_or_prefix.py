@@ -50,8 +50,8 @@ numbers.set_index("law")[shown].round(3)
 # infinite for masks, since three features cannot tell ten masks apart. *by component* gives each mask three features of
 # its own. A component is one mask, or one length of a prefix.
 #
-# **To change:** `k`. With one feature each the gap counts: bounds become φ/(1 − λ₂), above ⅔, and their order turns:
-# what makes φ small makes λ₂ large.
+# **To change:** `k`. With one feature each the gap counts: bounds become φ/(1 − λ₂), above ⅔, and a law with a smaller
+# φ need not have the smaller bound, because what makes φ small makes λ₂ large.
 #
 # ## One figure
 

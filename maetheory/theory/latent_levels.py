@@ -43,7 +43,7 @@ def explained_shares(functions: np.ndarray, depth: int, alphabet: int, stay_prob
     Returns
     -------
     ndarray
-        Rows from the root to the leaves; columns sum to one, 0 for a constant function.
+        Rows from the root to the leaves; columns sum to one, 0 for a function that is constant but for rounding error.
 
     Examples
     --------
@@ -51,20 +51,22 @@ def explained_shares(functions: np.ndarray, depth: int, alphabet: int, stay_prob
     >>> explained_shares(pixels, 1, 2, 0.9).round(3).tolist()  # (2·0.9 − 1)² of a leaf is the root's
     [[0.64, 0.64], [0.36, 0.36]]
     """
-    found = []
-    for law, likelihood in _levels(depth, alphabet, stay_probability):
-        means = likelihood @ functions  # (nodes, S) @ (S, m) -> (nodes, m)
-        found.append(law @ means**2 - (law @ means) ** 2)
-    known = np.diff(np.array(found), axis=0, prepend=0.0)
-    return known / np.where(found[-1] > 0, found[-1], 1.0)
+    levels = _levels(depth, alphabet, stay_probability)
+    law = node_law(depth, alphabet, stay_probability, depth)
+    centred = functions - law @ functions  # (S, m)
+    explained = [nodes @ (likelihood @ centred) ** 2 for nodes, likelihood in levels]  # (nodes, S) @ (S, m)
+    variance = law @ centred**2
+    shares = np.diff(np.array([*explained, variance]), axis=0, prepend=0.0)
+    varies = variance > (len(law) * np.finfo(float).eps) ** 2 * (law @ functions**2)
+    return np.divide(shares, variance, out=np.zeros_like(shares), where=varies)
 
 
 @lru_cache(maxsize=4)
 def _levels(depth: int, alphabet: int, stay: float) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """Law of the nodes of each level, and the law of the leaves given them, from the root to the leaves."""
+    """Law of the nodes of each level, and the law of the leaves given them, from the root to those above the leaves."""
     return tuple(
         (node_law(depth, alphabet, stay, level), leaf_likelihood(depth, alphabet, stay, level))
-        for level in range(depth + 1)
+        for level in range(depth)
     )
 
 
@@ -174,6 +176,8 @@ def _leading_shares(
     Where singular values are repeated, each of them gets the mean of their shares.
     """
     sigmas, functions = functions_under_mask(world, mask)
+    needed = sigmas >= sigmas[min(n_functions, len(sigmas)) - 1] - _TIE
+    sigmas, functions = sigmas[needed], functions[:, needed]
     shares = explained_shares(functions, depth, alphabet, stay)
     same = np.abs(sigmas[:, None] - sigmas) <= _TIE  # (m, m)
     shares = shares @ same.T / same.sum(1)

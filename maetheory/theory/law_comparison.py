@@ -13,6 +13,7 @@ from maetheory.graph import MaskGraph
 from maetheory.masks import PredictionLaw
 from maetheory.theory.exact_probe import probe_residual
 from maetheory.theory.statements.downstream_error_averages_over_components import (
+    component_graphs,
     componentwise_bound,
     leading_features_of_components,
 )
@@ -55,7 +56,8 @@ def compare_laws(
     Returns
     -------
     numbers : DataFrame
-        One row for each law, `NUMBERS`: expected share of visible patches (NaN where a law shows something else),
+        One row for each law, `NUMBERS`: expected share of visible patches (NaN where positions are dropped, or a law
+        shows something else),
         components, α, φ, λ_{k+1}, residual of the k leading features and its bound φ/(1 − λ_{k+1}) (infinite without
         a gap), number of features with k for each component, their residual and its bound Σ_c p_c φ_c/(1 − λ^(c)).
     spectra : DataFrame
@@ -112,13 +114,8 @@ def _visible_share(graph: MaskGraph) -> float:
 
 def _spectra(name: str, graph: MaskGraph) -> list[dict[str, object]]:
     """Eigenvalues of each component of a graph."""
-    views, targets = graph.components
-    dense = graph.normalized_matrix.toarray()
-    found: list[dict[str, object]] = []
-    for component in range(graph.n_components):
-        block = dense[views == component][:, targets == component]
-        found += [
-            {"law": name, "component": component, "index": index, "eigenvalue": float(sigma) ** 2}
-            for index, sigma in enumerate(np.linalg.svd(block, compute_uv=False), 1)
-        ]
-    return found
+    return [
+        {"law": name, "component": component, "index": index, "eigenvalue": float(value)}
+        for component, (_, _, part) in enumerate(component_graphs(graph))
+        for index, value in enumerate(eigenvalues(part, min(part.shape)), 1)
+    ]

@@ -60,10 +60,17 @@ ONE, TWO = symmetric(Fraction(1, 2), Fraction(1)), symmetric(Fraction(8, 9), Fra
 
 @pytest.mark.parametrize(
     ("view", "target", "same"),
-    [((0,), (1,), True), ((1,), (2,), True), ((0,), (2,), False), ((0,), (1, 2), False), ((0, 2), (1,), False)],
+    [
+        ((0,), (1,), True),
+        ((1,), (2,), True),
+        ((0,), (2,), False),
+        ((0,), (1, 2), False),
+        ((0, 2), (1,), False),
+        ((0, 1), (2,), False),
+    ],
 )
 def test_neighbours_do_not_identify_the_model_and_further_targets_do_tell_it_apart(view, target, same):
-    """Predicting the next patch fits both models exactly; predicting two, or one two apart, fits one of them."""
+    """Predicting a patch from the one before it fits both models exactly; from both before it, or two apart, one."""
     laws = [exact_law(model, view + target) for model in (ONE, TWO)]
     assert (laws[0] == laws[1]) is same
     masks = [np.isin(np.arange(3), places)[None] for places in (view, target)]

@@ -15,9 +15,10 @@ def hidden_markov(n_patches: int, initial: np.ndarray, transition: np.ndarray, e
     The label is the Bayes label of the hidden state at the first patch, ties to the lowest state.
 
     Known in closed form: patches i < j have the joint law Eᵀ diag(π Tⁱ) Tʲ⁻ⁱ E, i counted from 0. A symmetric chain of
-    two states with Tᵢᵢ = (1 + μ)/2 and emission of the own symbol with probability (1 + e)/2 has σ₂ = μ^{j−i} e²
-    between patches i and j. So predicting one patch from another does not tell μ and e apart: (μ, e) = (1/2, 1) and
-    (8/9, 3/4) have one joint law of neighbours, but different ones of patches two apart (1/4 and 4/9).
+    two states, started from the uniform law, with Tᵢᵢ = (1 + μ)/2 and emission of the own symbol with probability
+    (1 + e)/2 has σ₂ = μ^{j−i} e² between patches i and j. So predicting a patch from its neighbour alone does not tell
+    μ and e apart: (μ, e) = (1/2, 1) and (8/9, 3/4) have one joint law of neighbours, but different ones of patches two
+    apart (1/4 and 4/9), and of a patch and the two before it.
 
     Parameters
     ----------

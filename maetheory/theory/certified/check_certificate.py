@@ -3,7 +3,7 @@
     python check_certificate.py FILE.json...
 
 A certificate states a finite world in rational numbers, a statement by its name, an interval for each side, a verdict.
-STATEMENTS and FORMULAS are this file's own reading of them, in exact fractions. It is accepted if the sides lie in the
+STATEMENTS and FORMULAS are this file's reading of claims, in exact fractions. It is accepted if the sides lie in the
 stated intervals and prove the verdict. HOLDS and VACUOUS: the claim is true and says more, or no more, than is known
 without it. TIGHT: the sides are equal up to 1e-10 of their scale. VIOLATED: the claim is false. Other than for
 VIOLATED, assumptions may be short by 1e-11; those listed under "without" are dropped. M is the law of view and target,

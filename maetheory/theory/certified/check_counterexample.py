@@ -4,7 +4,7 @@
 
 A file states a finite world in rational numbers, a statement by its name, assumptions that are dropped, and an interval
 for each side. It is accepted if all other assumptions hold, both sides lie in their intervals, and the claim is false.
-STATEMENTS and FORMULAS are this file's own reading of them, in exact fractions. M is the law of view and target, the
+STATEMENTS and FORMULAS are this file's reading of claims, in exact fractions. M is the law of view and target, the
 weights over their sum; d1, d2 its marginals; A = M D2^-1 M' the law of two views of one target. A matrix X of views is
 held as D1^1/2 X D1^1/2. The rank of a positive semidefinite matrix is the number of negative pivots of its negative
 (Sylvester). What is irrational is enclosed: a spectral norm is at most the Frobenius norm, the sum of k eigenvalues at

@@ -57,7 +57,8 @@ def examine_assumption(theorem: Theorem, name: str, *, worlds: int, seed: int, b
     """
     proof = _proof_of_need(theorem, name)
     if proof is not None:
-        broken = _broken_world(theorem, name) or SmallWorld({})
+        broken = _broken_world(theorem, name)
+        assert broken is not None  # in which the proof was made
         world = SearchedWorld(theorem.slug, seed, 0, broken, theorem.check(**broken.all_objects()))
         note = f"without it the claim fails: {proof.lhs} against {proof.rhs}, proved in ball arithmetic"
         return AssumptionFinding(name, Need.NEEDED, 1, 0, 0, world, note)

@@ -11,13 +11,15 @@ Assumptions
 ``leading eigenvectors``: on each component the features span k_c leading eigenvectors of its Ā, and their rank is
 Σ_c k_c, so that the features of one component are free of those of another. They may be off as far as in
 :mod:`spectral_features_bound_downstream_error`.
-``spectral gap``: λ_{k_c+1}^(c) < 1 on each component, that is k_c ≥ 1.
+``spectral gap``: λ_{k_c+1}^(c) < 1 on each component, that is k_c ≥ 1; without it the right side is infinite, and the
+claim says nothing.
 
 Claim
 -----
 ‖(I − P_F)Y‖_F² ≤ Σ_c p_c φ_c/(1 − λ_{k_c+1}^(c)). Proof: P_F is block diagonal, so the residual is the sum of the
 residuals of the components, and the spectral bound holds in each. The right side is at most φ/(1 − max_c
-λ_{k_c+1}^(c)), the spectral bound of the whole graph, as φ = Σ_c p_c φ_c.
+λ_{k_c+1}^(c)), as φ = Σ_c p_c φ_c. That is the spectral bound of the whole graph where the features are its Σ_c k_c
+leading eigenvectors; where they are not, the bound of those leading eigenvectors may be smaller.
 Masks and prefixes: the first v of n patches are one of the C(n, v) masks of the uniform law. So φ of the uniform law is
 the average of φ over its masks, its singular values are those of all masks together, and hence λ_i(uniform) ≥
 λ_i(prefix) for every i: at equal share of visible patches and equally many features in all, the gap is never in

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction as F
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +182,37 @@ def test_the_planners_of_a_world_model_are_refuted_at_risk_zero_and_vacuous_with
 
 
 @pytest.mark.slow
+def test_the_planner_of_risk_zero_has_regret_one_fifth_in_exact_fractions():
+    """The world of the ledger, in which ties cannot occur: exact factors leave no risk, and c₀ √0 = 0 for every c₀."""
+    joints = [[[F(3, 10), F(0)], [F(7, 10), F(0)]], [[F(0), F(3, 10)], [F(3, 10), F(4, 10)]]]
+    world = {"joints": np.array(joints, dtype=float)}
+    found = load_theorems(FOLLOWUPS / "world_model_planning.py")["planning-regret-below-risk"].check(**world)
+    start = [sum(row) for row in joints[0]]
+    assert [sum(row) for row in joints[1]] == start
+    risks, scores, values = [], [], []
+    for joint in joints:
+        targets = [sum(column) for column in zip(*joint)]
+        dynamics = [[m / d for m in row] for row, d in zip(joint, start)]
+        score = [[p / t if t else F(0) for p, t in zip(row, targets)] for row in dynamics]  # gᵀf
+        risks.append(
+            sum(
+                (m - d * t * s) ** 2 / (d * t)
+                for row, own, d in zip(joint, score, start)
+                for m, t, s in zip(row, targets, own)
+                if t
+            )
+        )
+        scores.append(score)
+        values.append(dynamics)
+    assert risks == [0, 0]
+    regret = F(0)
+    for x, goal in product(range(2), range(2)):
+        best = max(range(2), key=lambda action: (scores[action][x][goal], values[action][x][goal]))
+        regret += start[x] * (max(one[x][goal] for one in values) - values[best][x][goal]) / 2
+    assert regret == F(1, 5)
+    assert float(found.lhs) == pytest.approx(0.2, abs=1e-15)
+
+
 def test_the_norms_that_the_planner_needs_are_found_to_be_needed():
     """Without unit norms features can be moved until the risk is nearly 0, while the regret of a choice jumps."""
     many = load_theorems(FOLLOWUPS / "world_model_planning.py")["planning-regret-of-steps-below-risk"]
