@@ -14,7 +14,7 @@ from maetheory.evaluation.collapse.answer import Answer, at_this_n
 from maetheory.evaluation.collapse.conditions import Condition
 from maetheory.evaluation.collapse.formatting import format_interval, format_number, format_value_with_error
 from maetheory.evaluation.collapse.verdict import COLLAPSE_QUESTIONS, Finding
-from maetheory.evaluation.explanation.reading import direction_sentences, explanation_paragraph
+from maetheory.evaluation.explanation.reading import CONTENT_FREE, direction_sentences, explanation_paragraph
 from maetheory.reports.collapse_tables import (
     RANK_ALIASES,
     comparison_table,
@@ -115,7 +115,7 @@ def _explanation_lines(one: Diagnosis) -> Iterator[str]:
     """Yield what the leading directions of each readout hold; nothing if it was not asked for."""
     if one.explanation is None:
         return
-    yield "\nWhat lies along the leading directions of the features?"
+    yield f"\nWhat lies along the leading directions of the features? {CONTENT_FREE}"
     for readout in one.explanation.readouts:
         yield from (explanation_paragraph(readout), *direction_sentences(readout), "")
 

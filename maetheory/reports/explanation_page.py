@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from maetheory.evaluation.explanation import ReadoutExplanation
 from maetheory.evaluation.explanation.reading import (
+    CONTENT_FREE,
     direction_sentences,
     direction_table,
     explanation_paragraph,
@@ -20,9 +21,8 @@ LEGEND = (
     "the variance along the direction of such images, which have no content, over that of real images; r²: the squared "
     "correlation of their scores with those of the real images that they are made from. A constant image has the mean "
     "colour of a real one; shuffled patches are those of a real image in random order; pixel noise has the data "
-    "set's mean and standard deviation. content-free: one kind has at least half of the variance, and r² of at least "
-    "one half where it is known; content: none has. * p below 0.05, corrected for all statistics and directions. "
-    "Changes of accuracy have intervals that hold together with 95 %."
+    f"set's mean and standard deviation. {CONTENT_FREE} * p below 0.05, corrected for all statistics and directions. "
+    "Changes of accuracy have intervals that hold together with 95 %, for the probes as they were trained."
 )
 CAPTION = (
     "Images at the extremes of each direction; the variance along it of images without content over that of real ones "

@@ -63,15 +63,18 @@ class ExplainedDirection:
 
     @property
     def content(self) -> Content:
-        """Whether images without content have half of the variance ("content-free") or none of them has ("content")."""
-        answers = [one.has_direction for one in self.content_free]
-        if any(answers):
+        """Whether images without content have the direction, as `ContentFreeShare.has_direction` says.
+
+        "content-free" if one kind has that is made from the real images, so that scores can be compared; "content" if
+        none has, noise included; else "undecided".
+        """
+        if any(one.has_direction and not np.isnan(one.explained) for one in self.content_free):
             return "content-free"
-        return "undecided" if None in answers else "content"
+        return "content" if all(one.has_direction is False for one in self.content_free) else "undecided"
 
     @property
     def content_free_kinds(self) -> tuple[str, ...]:
-        """Kinds of images without content that have at least half of the variance."""
+        """Kinds of images without content that have the direction."""
         return tuple(one.kind for one in self.content_free if one.has_direction)
 
     @property

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from maetheory.core import Estimate
+from maetheory.core.enumeration import enumerated
 from maetheory.evaluation.collapse.formatting import format_interval, format_number, format_value_with_error
 from maetheory.evaluation.explanation.content_free_share import ContentFreeShare
 from maetheory.evaluation.explanation.explanation import ExplainedDirection, ReadoutExplanation
@@ -19,9 +20,15 @@ PROBE_NAMES = {"linear": "the linear probe", "knn": "k-NN"}
 LEVEL = 0.05
 STABLE = 0.9  # stability below which a direction is said to mix with its neighbours
 
+CONTENT_FREE = (
+    "A direction is content-free if images of one colour, or with their patches shuffled, vary along it at least half "
+    "as much as the real images that they are made from, and their scores explain at least half of the variance of the "
+    "scores of these, beyond the errors; pixel noise alone leaves it undecided."
+)
+
 
 def explanation_headline(one: ReadoutExplanation) -> str:
-    """Return which leading directions images without content have too."""
+    """Return which leading directions are content-free, as `CONTENT_FREE` defines it."""
     m = len(one.directions)
     if not m:
         return f"{one.readout}: all images have the same features, so that there is no direction to explain."
@@ -29,16 +36,16 @@ def explanation_headline(one: ReadoutExplanation) -> str:
     lacks = [str(k.number) for k in one.directions if k.content == "content"]
     unknown = [str(k.number) for k in one.directions if k.content == "undecided"]
     parts = [
-        *([f"images without content have at least half of the variance along {_directions(has)}"] if has else []),
-        *([f"images without content have less than half of the variance along {_directions(lacks)}"] if lacks else []),
-        *([f"it is undecided for {_directions(unknown)}"] if unknown else []),
+        *([f"{_directions(has)} content-free"] if has else []),
+        *([f"{_directions(lacks)} not content-free"] if lacks else []),
+        *([f"{_directions(unknown)} undecided"] if unknown else []),
     ]
     leading = f"of the {m} leading directions" if m > 1 else "of the leading direction"
     return f"{one.readout}: {leading}, {'; '.join(parts)}."
 
 
 def _directions(numbers: list[str]) -> str:
-    return f"direction{'s' * (len(numbers) > 1)} {_listed(numbers)}"
+    return f"directions {enumerated(numbers)} are" if len(numbers) > 1 else f"direction {numbers[0]} is"
 
 
 def explanation_paragraph(one: ReadoutExplanation) -> str:
@@ -99,7 +106,7 @@ def removal_table(one: ReadoutExplanation) -> pd.DataFrame:
 
 def _direction_sentence(direction: ExplainedDirection) -> str:
     """Return what is known of one direction."""
-    have = _listed([_ratio_phrase(part) for part in direction.content_free])
+    have = enumerated([_ratio_phrase(part) for part in direction.content_free])
     parts = [
         f"Direction {direction.number} carries {_percent(direction.share)} % of the variance.",
         f"{have[0].upper()}{have[1:]}{_untrained_phrase(direction.content_free)}.",
@@ -124,7 +131,7 @@ def _untrained_phrase(parts: Sequence[ContentFreeShare]) -> str:
     means = [float(np.mean(part.untrained)) if part.untrained else np.nan for part in parts]
     if np.isnan(means).all():
         return ""
-    values = _listed([format_number(one) for one in means])
+    values = enumerated([format_number(one) for one in means])
     return f"; in the mean of {len(parts[0].untrained)} untrained networks {values}"
 
 
@@ -194,15 +201,4 @@ def _with_error(one: Estimate) -> str:
 
 def _kinds(direction: ExplainedDirection) -> str:
     """Return the kinds of images without content that have half of a direction's variance."""
-    return _listed([KIND_NAMES[kind] for kind in direction.content_free_kinds])
-
-
-def _listed(texts: Sequence[str]) -> str:
-    """Return texts as an enumeration.
-
-    Examples
-    --------
-    >>> _listed(["1", "2", "4"]), _listed(["3"]), _listed([])
-    ('1, 2 and 4', '3', 'none')
-    """
-    return "none" if not texts else texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+    return enumerated([KIND_NAMES[kind] for kind in direction.content_free_kinds])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from maetheory.core import InputError
+from maetheory.core import Estimate, InputError
 from maetheory.core import memory as core_memory
 from maetheory.data import ImageSet, load_images
 from maetheory.evaluation import explain_collapse
 from maetheory.evaluation.collapse import random_init_model
 from maetheory.evaluation.explanation import CollapseExplanation, feature_passes
+from maetheory.evaluation.explanation.content_free_share import ContentFreeShare
 from maetheory.evaluation.explanation.reading import (
     direction_sentences,
     direction_table,
@@ -97,6 +99,30 @@ def test_a_direction_of_content_is_not_called_content_free() -> None:
     assert set(found.statistics) == {"brightness", "contrast", "edge energy"}
 
 
+@pytest.mark.parametrize(
+    ("answers", "content"),
+    [
+        ({"constant": (1.0, 0.9), "shuffled": (0.1, 0.0), "noise": (0.1, None)}, "content-free"),
+        ({"constant": (0.1, 0.0), "shuffled": (1.0, 0.1), "noise": (0.1, None)}, "content"),  # varies, but unlike it
+        ({"constant": (0.1, 0.0), "shuffled": (0.1, 0.0), "noise": (1.0, None)}, "undecided"),  # noise alone
+        ({"constant": (0.5, 0.5), "shuffled": (0.1, 0.0), "noise": (0.1, None)}, "undecided"),
+    ],
+)
+def test_content_is_decided_by_images_whose_scores_can_be_compared(
+    answers: dict[str, tuple[float, float | None]], content: str
+) -> None:
+    shares = [
+        ContentFreeShare(
+            kind,
+            Estimate(ratio, 0.05, sampled=True),
+            *((np.nan,) * 3 if explained is None else (explained, explained - 0.05, explained + 0.05)),
+        )
+        for kind, (ratio, explained) in answers.items()
+    ]
+    found = replace(first(brightness, COLOURED), content_free=tuple(shares))
+    assert found.content == content
+
+
 def test_the_block_in_which_a_direction_arises_is_named(explained: CollapseExplanation) -> None:
     cls, mean = explained.readouts
     for direction in cls.directions:
@@ -152,7 +178,8 @@ def test_forms_of_the_result(explained: CollapseExplanation) -> None:
     assert len(removal_table(cls)) == 2 * (1 + 2 + 1 + 1)
     effect = cls.effect("1", "knn")
     assert effect is not None
-    assert effect in direction.removal or effect in cls.directions[0].removal
+    assert effect in cls.directions[0].removal
+    assert (effect.removed, effect.probe) == ("1", "knn")
     assert cls.effect("9", "knn") is None
 
 

@@ -58,3 +58,43 @@ def test_what_removals_do_is_what_the_page_says() -> None:
     accuracies = table[(table.quantity == "accuracy") & table["of"].str.endswith("without nothing")]
     assert len(accuracies) == 2 * 8
     assert np.isfinite(accuracies.value).all()
+
+
+def has_direction(part: pd.DataFrame, kind: str) -> bool | None:
+    """Whether a kind of images without content has a direction, from the intervals of the table."""
+    of_kind = part[part["of"] == kind]
+    ends = of_kind[of_kind.quantity.isin(["variance ratio", "explained"])][["low", "high"]].to_numpy()
+    if (ends[:, 1] < 0.5).any():
+        return False
+    return True if (ends[:, 0] >= 0.5).all() else None
+
+
+def test_how_many_directions_are_content_free_is_what_the_page_says() -> None:
+    page = " ".join((ROOT / "docs" / "collapse.md").read_text(encoding="utf-8").split())
+    table = published()
+    found: dict[str, list[str]] = {}
+    for (checkpoint, readout, _), part in table[table.direction > 0].groupby(["checkpoint", "readout", "direction"]):
+        constant, shuffled, noise = (has_direction(part, kind) for kind in ("constant", "shuffled", "noise"))
+        answer = "by colour" if constant else "by shuffling" if shuffled else None
+        if answer is None:
+            answer = "content" if (constant, shuffled, noise) == (False, False, False) else "undecided"
+        found.setdefault(f"{checkpoint} {readout}", []).append(answer)
+    mae = found["mae-seed0 cls"] + found["mae-seed0 mean"]
+    by_colour, by_shuffling = mae.count("by colour"), mae.count("by shuffling")
+    said = (
+        f"Of its ten leading directions {by_colour + by_shuffling} are content-free ({by_colour} by constant colours, "
+    )
+    assert f"{said}{by_shuffling} by shuffled patches alone), and two of cls are undecided" in page
+    assert (mae.count("undecided"), found["mae-seed0 cls"].count("undecided")) == (2, 2)
+    of_cls = found["u-mae-seed0 cls"]
+    assert (of_cls.count("by shuffling"), of_cls.count("content"), of_cls.count("undecided")) == (2, 1, 2)
+    assert {answer.partition(" ")[0] for answer in found["u-mae-seed0 mean"]} == {"by"}
+    names = [MODELS["MAE, fine-tuned"], MODELS["supervised"]]
+    assert [found[f"{name} cls"] for name in names] == [["content"] * 5] * 2
+    assert sum(answer.startswith("by") for name in names for answer in found[f"{name} mean"]) == 1
+    origins = table[table.quantity == "layer of origin"].groupby(["checkpoint", "readout"]).value
+    for name, words in zip(names, ("layers 6 to 9", "3 to 6 in the network"), strict=True):
+        values = origins.get_group((name, "cls"))
+        assert f"{values.min():.0f} to {values.max():.0f}" in words
+        assert words in page
+    assert max(origins.get_group((name, "cls")).max() for name in ("mae-seed0", "u-mae-seed0")) == 1
