@@ -7,7 +7,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 
-from maetheory.core import atomic_write, make_folder, printable, provenance
+from maetheory.core import atomic_write, make_folder, printable_sentence, provenance
 from maetheory.core.json_documents import strict_json
 from maetheory.empirical.advice import Advice
 from maetheory.empirical.advice.evidence import evidence_sentence
@@ -61,11 +61,12 @@ def advice_text(advice: Advice, *, width: int, colour: bool) -> str:
     console = capturing_console(max(width, 80), colour=colour)
     with console.capture() as captured:
         console.print(borderless_table(columns, rows))
-    notes = [f"note: {printable(one)}" for one in advice.assumptions]
+    notes = [f"note: {printable_sentence(one)}" for one in advice.assumptions]
     legend = (
         "Group 1 (in brackets where a column has none): the best candidate and all that cannot be told apart from it, "
-        "at 5 % for all pairs together; group 2: the same among the others; and so on. Intervals are of 95 %, over "
-        "images and masks."
+        "at 5 % for all pairs together; group 2: the same among the others; and so on. Intervals are of 95 %, for "
+        "other samples of as many images and other masks; with more images φ of a sample rises, and the share kept may "
+        "change by more than its interval."
     )
     evidence = [f"{score_title(name)}: {evidence_sentence(advice.evidence, name)}" for name in names]
     studies = "Rank correlations with linear probes in our studies, positive where the score is right:"

@@ -14,11 +14,14 @@ import pandas as pd
 from scipy.stats import norm
 
 from maetheory.core import InputError, Progress, no_progress
+from maetheory.core.enumeration import enumerated
 from maetheory.core.memory import check_memory
 from maetheory.data import ImageSet, load_images
 from maetheory.empirical.advice.candidate_scores import (
+    STUDIED_VALUES,
     CandidateScore,
     bootstrap_weights,
+    is_averaged,
     kept_share_score,
     pair_label_error_score,
     relative_distance_score,
@@ -30,6 +33,7 @@ from maetheory.empirical.advice.groups import rank_groups
 from maetheory.empirical.hypotheses import HYPOTHESES
 from maetheory.empirical.tokens.interval_estimation import MIN_IMAGES
 from maetheory.empirical.tokens.region_tokens import REGION_CODES
+from maetheory.masks import MixtureOfRatios
 
 PHI, DISTANCE, KEPT_SHARE = "tokens pair_label_error", "relative_distance", "linear_mae_kept_share"
 TITLES: Mapping[str, str] = MappingProxyType(
@@ -127,7 +131,7 @@ class Advice:
             return f"Undecided: {self.undecided}.{order}"
         assert self.leading_score is not None
         best, *others = self.leading_group
-        rest = f", which cannot be told apart from {_listed(others)}" if others else ", told apart from all others"
+        rest = f", which cannot be told apart from {enumerated(others)}" if others else ", told apart from all others"
         return (
             f"By {TITLES[self.leading_score]} the best of {len(self.candidates)} candidates is {best}{rest}. "
             f"Rank correlations of this score with linear probes of small models trained under several mask laws: "
@@ -136,7 +140,7 @@ class Advice:
         )
 
     def __repr__(self) -> str:
-        verdict = f"undecided: {self.undecided}" if self.undecided else f"best: {_listed(self.recommended)}"
+        verdict = f"undecided: {self.undecided}" if self.undecided else f"best: {enumerated(self.recommended)}"
         score = self.leading_score
         basis = (
             "no score with evidence" if score is None else f"{TITLES[score]}: {evidence_sentence(self.evidence, score)}"
@@ -167,8 +171,8 @@ def advise(
     Every candidate gets each score that the images allow: with labels φ of token graphs and the relative distance of
     views, and always the share that a linear masked autoencoder of k features keeps. Advice follows the score that
     predicted probes in at least two of our studies (`predicting_scores`). It is undecided if none of those can be
-    computed, if no candidate's score differs from that of the same images without structure, or if no candidate can
-    be told apart from the best.
+    computed as it was there (images of more than 3072 values are averaged), if no candidate's score differs from that
+    of the same images without structure, or if no candidate can be told apart from the best.
 
     Parameters
     ----------
@@ -225,13 +229,19 @@ def advise(
     scores = _score_candidates(chosen, candidates, has_labels, k, n_masks, seed, assumptions, progress)
     groups = {name: tuple(rank_groups(found, HYPOTHESES[name].direction)) for name, found in scores.items()}
     evidence = evidence_table()
-    leading = next((name for name in predicting_scores(evidence) if name in scores), None)
+    supported = [name for name in predicting_scores(evidence) if not (name == PHI and is_averaged(chosen))]
+    leading = next((name for name in supported if name in scores), None)
+    if any(isinstance(one.law, MixtureOfRatios) for one in candidates):
+        assumptions.append(
+            "φ of a mixture of ratios is the mean of theirs, up to the masks drawn, so that it is never the least; no "
+            "mixture was trained in our studies"
+        )
     return Advice(
         candidates=candidates,
         scores=scores,
         groups=groups,
         leading_score=leading,
-        undecided=_why_undecided(leading, scores, groups, has_labels),
+        undecided=_why_undecided(leading, scores, groups, has_labels, is_averaged(chosen)),
         evidence=evidence[evidence.score.isin(list(scores))].reset_index(drop=True),
         assumptions=tuple(assumptions),
         name=chosen.name,
@@ -319,16 +329,22 @@ def _why_undecided(
     scores: Mapping[str, tuple[CandidateScore, ...]],
     groups: Mapping[str, tuple[int, ...]],
     has_labels: bool,
+    averaged: bool,
 ) -> str:
     """Return the reason why there is no advice, or nothing."""
+    if leading is None and PHI in scores and averaged:
+        return (
+            f"images of more than {STUDIED_VALUES} values are larger than those of our studies, and φ of token graphs "
+            "of averaged pixels, computed instead, predicted probes beyond the correction in one of two studies only"
+        )
     if leading is None:
-        known = _listed([TITLES[name] for name in scores])
+        known = enumerated([TITLES[name] for name in scores])
         remedy = "" if has_labels else "; labels would add φ of token graphs, which has"
         return f"no score that could be computed ({known}) has predicted probes in two of our studies{remedy}"
     n = len(scores[leading])
     if max(one.structure for one in scores[leading]) <= norm.isf(0.05 / n):
         return (
-            f"{TITLES[leading]} of no candidate is better than with views, targets or labels dealt anew among the "
+            f"{TITLES[leading]} of no candidate is better than with views, targets or labels permuted among the "
             "images, so what is visible and what is hidden share nothing of the labels that this many images would show"
         )
     if max(groups[leading]) == 1:
@@ -337,7 +353,3 @@ def _why_undecided(
             "draw more masks"
         )
     return ""
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,8 +1,8 @@
 """Scores of one candidate from images, each with what the same images, drawn again, would have given.
 
 All candidates are scored on the same images, so that scores of two candidates err alike; the bootstrap therefore draws
-the images once for all candidates, and differences of replicates are those of the scores. Masks are drawn for each
-candidate by itself, and their spread is added.
+the images once for all candidates, and differences of replicates are those of the scores. Masks of all candidates are
+drawn with one seed, so that those of two laws may be alike; the spread of each is added as if they were not.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from maetheory.metrics import class_distances
 
 N_BOOTSTRAP = 200
 N_SHUFFLES = 40  # of the views, of the targets and of the labels each
+STUDIED_VALUES = 3072  # of an image, the most in our studies of mask laws, from whose whole pixels φ is computed
 DISTANCE_IMAGES = 500  # images that pairwise distances are computed for, at most
 
 
@@ -44,8 +45,8 @@ class CandidateScore:
         Masks drawn; 0 if none.
     structure : float
         By how many standard errors the value exceeds, in the direction of structure, its value for images without it:
-        of φ the least of three, with views, targets or labels dealt anew among the images; of the kept share with
-        patches dealt anew; of the relative distance 1.
+        of φ the least of three, with views, targets or labels permuted among the images; of the kept share with
+        patches permuted; of the relative distance 1.
     """
 
     value: float
@@ -80,10 +81,11 @@ def pair_label_error_score(
 ) -> CandidateScore:
     """φ of token graphs: the probability that two views that share a target differ in label, a mean over masks.
 
-    Values are those of the graph of these images, as in the mask-law studies, but of pixels averaged as by
-    `averaged_images`. The codebooks of the regions are kept in all resamples.
+    Values are those of the graph of these images, as in the mask-law studies. Pixels of images of more than
+    `STUDIED_VALUES` values are averaged as by `averaged_images`, which makes it another score. The codebooks of the
+    regions are kept in all resamples.
     """
-    small, patch = averaged_images(images, candidate.patch)
+    small, patch = averaged_images(images, candidate.patch) if is_averaged(images) else (images, candidate.patch)
     masks = candidate.law.sample(generator(seed, "kernel masks"), n_masks)
     rng = generator(seed, "shuffles")
     orders = [rng.permutation(len(images)) for _ in range(N_SHUFFLES)]
@@ -109,6 +111,11 @@ def pair_label_error_score(
         n_masks=n_masks,
         structure=min(_in_standard_errors(float(one.mean()) - value, float(one.std(ddof=1))) for one in null),
     )
+
+
+def is_averaged(images: ImageSet) -> bool:
+    """Return whether images are larger than those of our studies, so that φ is computed from averaged pixels."""
+    return int(np.prod(images.shape[1:])) > STUDIED_VALUES
 
 
 def pair_label_errors(views: np.ndarray, targets: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -178,7 +185,7 @@ def _linear_replicates(value: float, influence: np.ndarray, weights: np.ndarray)
 
 
 def _shuffle_patches(images: np.ndarray, patch: int, seed: int) -> np.ndarray:
-    """Images of which every patch is dealt anew among images, so that patches are independent."""
+    """Images of which every patch is permuted among images, so that patches are independent."""
     rng, shuffled = generator(seed, "shuffled patches"), images.copy()
     for row in range(0, images.shape[2], patch):
         for column in range(0, images.shape[3], patch):

@@ -101,7 +101,7 @@ def default_patch_sizes(height: int, width: int) -> tuple[int, ...]:
     Raises
     ------
     InputError
-        If these divide the sides not.
+        If these do not divide the sides.
 
     Examples
     --------

@@ -9,7 +9,7 @@ from typing import final
 
 import numpy as np
 
-from maetheory.empirical.advice.candidate_scores import DISTANCE_IMAGES, N_BOOTSTRAP, N_SHUFFLES
+from maetheory.empirical.advice.candidate_scores import DISTANCE_IMAGES, N_BOOTSTRAP, N_SHUFFLES, STUDIED_VALUES
 from maetheory.empirical.advice.candidates import Candidate
 from maetheory.empirical.pixel_averages import averaging_factor
 from maetheory.empirical.tokens.region_tokens import REGION_CODES
@@ -40,16 +40,23 @@ def estimate_cost(
     within a factor of about three on a machine that does nothing else.
     """
     n, channels, height, width = shape
-    values = [channels * height * width // averaging_factor(shape, one.patch) ** 2 for one in candidates]
+    whole = channels * height * width
+    values = [whole // averaging_factor(shape, one.patch) ** 2 for one in candidates]
     flops, seconds = 0.0, 0.0
     for d in values:
+        of_graph = whole if whole <= STUDIED_VALUES else d
         flops += 2 * (6 * n * d**2 + 8 * d**3)  # the linear autoencoder, and that of shuffled patches
         if has_labels:
-            flops += n_masks * KMEANS_PASSES * 2 * n * d * REGION_CODES
+            flops += n_masks * KMEANS_PASSES * 2 * n * of_graph * REGION_CODES
             flops += n_masks * 2 * min(n, DISTANCE_IMAGES) ** 2 * d
             seconds += n_masks * ((N_BOOTSTRAP + 3 * N_SHUFFLES) * n * _GRAPH_SECONDS + _MASK_SECONDS)
     largest = max(values)
-    needed = 8.0 * (6 * n * channels * height * width + 5 * n * largest + 10 * largest**2 + N_BOOTSTRAP * n)
+    needed = 8.0 * (
+        6 * n * channels * height * width
+        + 5 * n * max(largest, min(whole, STUDIED_VALUES))
+        + 10 * largest**2
+        + N_BOOTSTRAP * n
+    )
     return AdviceCost(seconds + flops / _measured_speed(), needed)
 
 

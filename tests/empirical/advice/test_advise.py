@@ -52,9 +52,20 @@ def test_a_label_in_one_patch_noise_and_labels_of_other_images_are_undecided() -
     strangers = ImageSet(copies.images, np.random.default_rng(1).permutation(copies.labels), "strangers")
     for images in (planted(300, ()), planted(300, ((0, 1),)), strangers):
         found = advise(images, **OPTIONS, n_masks=4)
-        assert "is better than with views, targets or labels dealt anew" in found.undecided
+        assert "is better than with views, targets or labels permuted" in found.undecided
         assert found.recommended == ()
         assert found.reading().startswith("Undecided: ")
+
+
+@pytest.mark.parametrize(("side", "decided"), [(32, True), (36, False)])
+def test_images_larger_than_those_of_the_studies_are_undecided(side: int, decided: bool) -> None:
+    """32 x 32 x 3 is scored from whole pixels, as in the studies; anything larger from averaged ones."""
+    small = planted(120, ((0, 0), (1, 1)))
+    pixels = np.kron(small.images[..., ::2, ::2], np.ones((1, 1, side // 4, side // 4))).repeat(3, axis=1)
+    found = advise(ImageSet(pixels, small.labels, "large"), **OPTIONS | {"patch_sizes": (side // 2,)}, n_masks=6)
+    assert (found.leading_score == PHI) is decided
+    assert ("larger than those of our studies" in found.undecided) is not decided
+    assert decided or not found.recommended
 
 
 def test_laws_that_are_one_law_are_not_told_apart() -> None:
