@@ -15,7 +15,7 @@ from maetheory.experiments.mask_ratios import mask_ratio_cells
 from maetheory.experiments.objectives import objective_cells
 from maetheory.experiments.paper_presets import PAPER_EXPERIMENTS
 from maetheory.experiments.training_lengths import training_length_cells
-from maetheory.experiments.uniformity_terms import uniformity_sweep_cells
+from maetheory.experiments.uniformity_terms import uniformity_sweep_cells, uniformity_weight_cells
 from maetheory.models import PRESETS
 from maetheory.training import TrainConfig
 
@@ -23,6 +23,7 @@ DIGITS = TrainConfig(PRESETS["digits"], epochs=60, batch=128, base_lr=4e-3, warm
 CIFAR10_SMALL = TrainConfig(
     PRESETS["cifar10-small"], epochs=6, batch=128, base_lr=2e-3, warmup_epochs=0.5, log_every=20
 )
+CIFAR10_PATCH8 = replace(CIFAR10_SMALL, model=PRESETS["cifar10-patch8"], epochs=25)
 DIGITS_FINETUNE = FinetuneConfig(
     epochs=30, batch=128, base_lr=2e-3, warmup_epochs=3, layer_decay=0.75, mixup=0, cutmix=0, crop=1, log_every=11
 )
@@ -140,7 +141,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
         "cifar10-length": Experiment(
             "cifar10-length",
             "cifar10",
-            training_length_cells(CIFAR10_SMALL, 0.01, (6, 12, 25, 50, 100)),
+            training_length_cells(CIFAR10_PATCH8, 0.01, (6, 12, 25, 50, 100)),
             seeds=(0, 1, 2),
             train_limit=20_000,
             monitor_epochs=6,
@@ -157,11 +158,29 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
         "cifar10-initialisation": Experiment(
             "cifar10-initialisation",
             "cifar10",
-            initialisation_cells(CIFAR10_SMALL, 0.01),
+            initialisation_cells(CIFAR10_PATCH8, 0.01),
             seeds=(0, 1, 2),
             train_limit=20_000,
-            monitor_epochs=6,
+            monitor_epochs=25,
             presentation="initialisations",
+        ),
+        "cifar10-uniformity": Experiment(
+            "cifar10-uniformity",
+            "cifar10",
+            uniformity_weight_cells(CIFAR10_PATCH8, (0.001, 0.01, 0.1)),
+            seeds=(0, 1, 2),
+            train_limit=20_000,
+            monitor_epochs=25,
+            presentation="sweep",
+        ),
+        "mask-ratio-cifar10-patch8": Experiment(
+            "mask-ratio-cifar10-patch8",
+            "cifar10",
+            mask_ratio_cells(CIFAR10_PATCH8, (0.25, 0.5, 0.75, 0.9)),
+            seeds=(0, 1, 2),
+            train_limit=20_000,
+            monitor_epochs=25,
+            presentation="mask ratios",
         ),
         **PAPER_EXPERIMENTS,
     }

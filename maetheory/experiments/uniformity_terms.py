@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from maetheory.experiments.experiment import Cell
@@ -16,7 +17,6 @@ def uniformity_sweep_cells(recipe: TrainConfig) -> tuple[Cell, ...]:
 
     At μ = 1 the coding rate counts half of U-MAE's term to second order, so its weights are twice as large.
     """
-    squares = [_uniformity_cell(recipe, weight) for weight in WEIGHTS]
     means = [_uniformity_cell(recipe, weight, uniformity_readout="mean") for weight in WEIGHTS[1:]]
     others = [
         _uniformity_cell(recipe, 0.1, uniformity_convention="authors"),
@@ -25,7 +25,15 @@ def uniformity_sweep_cells(recipe: TrainConfig) -> tuple[Cell, ...]:
         _uniformity_cell(recipe, 0.2, uniformity_form="coding-rate"),
         _uniformity_cell(recipe, 2.0, uniformity_form="coding-rate"),
     ]
-    return (Cell(BASELINE, replace(recipe, uniformity_weight=0.0)), *squares, *means, *others)
+    return (*uniformity_weight_cells(recipe, WEIGHTS), *means, *others)
+
+
+def uniformity_weight_cells(recipe: TrainConfig, weights: Sequence[float]) -> tuple[Cell, ...]:
+    """Return MAE, and U-MAE at several weights of its term."""
+    return (
+        Cell(BASELINE, replace(recipe, uniformity_weight=0.0)),
+        *(_uniformity_cell(recipe, weight) for weight in weights),
+    )
 
 
 def _uniformity_cell(recipe: TrainConfig, weight: float, **changes: str) -> Cell:

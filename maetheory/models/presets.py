@@ -23,6 +23,12 @@ PRESETS: Mapping[str, MAEConfig] = MappingProxyType(
             decoder_depth=2,
             decoder_heads=3,
         ),
+        "cifar10-patch8": MAEConfig(
+            ViTConfig(32, 8, 3, width=64, depth=4, heads=4, positions="learned"),
+            decoder_width=64,
+            decoder_depth=1,
+            decoder_heads=4,
+        ),
         "cifar10": MAEConfig(
             ViTConfig(32, 2, 3, width=192, depth=12, heads=3, positions="learned"),
             decoder_width=192,

@@ -159,6 +159,11 @@ def test_slack_is_zero_exactly_where_the_claim_is_tight():
     assert (frame.tightness[loose] < 1).all()
 
 
+def test_the_published_slacks_are_of_every_statement() -> None:
+    published = pd.read_csv(Path(__file__).parents[2] / "figures" / "slack_and_tightness.csv")
+    assert set(published.slug) == set(THEOREMS)
+
+
 def test_sampled_intervals_cover_the_exact_value_and_the_plug_in_is_optimistic():
     frame = table("sampled_graph")
     decided = frame[frame.decided]
