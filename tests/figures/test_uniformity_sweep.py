@@ -12,7 +12,7 @@ from html_pages import check_page
 from matplotlib import pyplot as plt
 
 from maetheory.data import load_images
-from maetheory.experiments import experiment
+from maetheory.experiments import Experiment, experiment
 from maetheory.experiments.presentation import MeasuredExperiment
 from maetheory.experiments.uniformity_sweep_page import present_uniformity_sweep, uniformity_sweep_summary
 from maetheory.figures import draw_uniformity_sweep, uniformity_sweep
@@ -21,16 +21,16 @@ from maetheory.figures.uniformity_sweep import MEASURES
 SWEEP = experiment("digits-uniformity")
 
 
-def planted(seeds: tuple[int, ...] = (0, 1, 2)) -> pd.DataFrame:
+def planted(seeds: tuple[int, ...] = (0, 1, 2), sweep: Experiment = SWEEP) -> pd.DataFrame:
     """Return a ledger with a different value for each cell, measure and seed."""
     rows = []
-    for i, cell in enumerate(SWEEP.cells):
+    for i, cell in enumerate(sweep.cells):
         for j, (metric, readout) in enumerate(MEASURES):
             for seed in seeds:
                 value = 0.01 * (i + 20 * j) + 0.001 * seed**2
                 rows.append(
                     {
-                        "experiment": SWEEP.name,
+                        "experiment": sweep.name,
                         "cell": cell.name,
                         "objective": cell.objective,
                         "seed": seed,
@@ -68,8 +68,10 @@ def test_one_seed_has_no_spread() -> None:
     assert uniformity_sweep_summary(frame).endswith("(1 seed)")
 
 
-def test_the_figure_shows_the_means_and_the_value_at_weight_zero() -> None:
-    frame = uniformity_sweep(planted())
+@pytest.mark.parametrize("name", ["digits-uniformity", "cifar10-uniformity"])
+def test_the_figure_shows_the_means_and_the_value_at_weight_zero(name: str) -> None:
+    frame = uniformity_sweep(planted(sweep=experiment(name)))
+    assert set(frame.weight[frame.term == "squares"]) >= {0, 0.001, 0.01, 0.1}
     figure, axes = plt.subplots(2, 2)
     draw_uniformity_sweep(list(axes.flat), frame)
     for ax, (metric, readout) in zip(axes.flat, MEASURES):
