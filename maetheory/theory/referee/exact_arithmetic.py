@@ -10,6 +10,7 @@ Fraction into a float, even if what it returns is a whole number again.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from types import CellType, CodeType, FunctionType, MappingProxyType
@@ -23,6 +24,8 @@ from maetheory.theory.referee.simplify import law_denominator
 from maetheory.theory.small_worlds import SmallWorld
 from maetheory.theory.theorem import Theorem
 from maetheory.theory.theorem_objects import call_with_named_objects
+
+_LOCK = threading.RLock()  # `Fraction.__float__` is replaced by one thread at a time
 
 
 class NotRationalError(ArithmeticError):
@@ -239,7 +242,7 @@ def exact_sides(theorem: Theorem, world: SmallWorld) -> tuple[Fraction, Fraction
     """
     objects = exact_world(world)
     known: dict[int, Any] = {}
-    with mock.patch.object(Fraction, "__float__", _refuse_float):
+    with _LOCK, mock.patch.object(Fraction, "__float__", _float_refused_by_this_thread()):
         try:
             for name, derive in theorem.derived.items():
                 if name not in objects:
@@ -256,8 +259,16 @@ def exact_sides(theorem: Theorem, world: SmallWorld) -> tuple[Fraction, Fraction
     return lhs, rhs, all(verified)
 
 
-def _refuse_float(value: Fraction) -> float:
-    raise NotRationalError(f"{value} is turned into a float")
+def _float_refused_by_this_thread() -> Callable[[Fraction], float]:
+    """Return a `Fraction.__float__` that raises in the calling thread, and converts in all others."""
+    refusing = threading.get_ident()
+
+    def to_float(value: Fraction) -> float:
+        if threading.get_ident() == refusing:
+            raise NotRationalError(f"{value} is turned into a float")
+        return value.numerator / value.denominator
+
+    return to_float
 
 
 def _as_fraction(value: Any) -> Fraction:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import replace
 from fractions import Fraction
 
@@ -115,6 +116,21 @@ def test_functions_that_are_called_by_name_and_by_closure_are_exact_too():
     assert (lhs, rhs, verified) == (Fraction(1, 5), Fraction(2, 3), True)
     assert double(1.5) == 3.0  # the function of the module is as it was
     assert exact_version(np.sqrt) is np.sqrt
+
+
+def test_another_thread_turns_fractions_into_floats_meanwhile():
+    """The side is computed while a second thread converts a Fraction, which the first must not do."""
+    heard = []
+
+    def side(z):
+        second = threading.Thread(target=lambda: heard.append(math.sqrt(Fraction(1, 4))))
+        second.start()
+        second.join()
+        return z.sum()
+
+    claim = Theorem("sum", "z <= 1", "made", ("z",), side, lambda: 1.0, "<=", shapes={"z": ("n",)}, needs_graph=False)
+    assert exact_sides(claim, SmallWorld({"z": np.array([0.1, 0.2])}))[0] == Fraction(3, 10)
+    assert heard == [0.5]
 
 
 @pytest.mark.parametrize(
