@@ -16,8 +16,8 @@ from maetheory.data import load_images
 from maetheory.evaluation import encode, linear_probe
 from maetheory.evaluation.rank_correlation import rank_correlations
 from maetheory.experiments import EXPERIMENTS
-from maetheory.experiments.mask_law_prediction import PREDICTING_SCORE, predict_order
-from maetheory.experiments.mask_law_scores import seed_agreement
+from maetheory.experiments.studies.mask_law_prediction import PREDICTING_SCORE, predict_order
+from maetheory.experiments.studies.mask_law_scores import seed_agreement
 from maetheory.reports import compare_objectives, markdown_block, read_published_ledgers, replace_marked_block
 from maetheory.reports.training_length import gain_slopes
 from maetheory.training.checkpointing import build_model

@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from maetheory.cli import app, run_command
-from maetheory.experiments.objectives_page import summary_sentence
+from maetheory.experiments.studies.objectives_page import summary_sentence
 from maetheory.reports import claim_verdicts, read_published_ledgers
 from maetheory.reports.markdown_block import verdict_table
 from maetheory.theory import THEOREMS

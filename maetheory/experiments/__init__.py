@@ -4,10 +4,9 @@ Read `experiment` first (what is compared), then `run`, which is the whole path 
 measure, fine-tune (`images`, `train`, `measure`, `finetune`; `models` finds what was trained, `options` says how, and
 `parallel_runs` trains several models at once); `reproduction` adds figures and a page (`presentation`), and
 `difference_from_preset` says where a run is not the published one. `presets` and
-`paper_presets` list the experiments, `untrained_ranks` measures networks that are not trained, and `guarantee` (with
-`guarantee_views`) certifies the smallest error bound on real images. A module of cells has its figures and page beside
-it: `objectives` and `objectives_page`, `mask_ratios` and `mask_ratios_page`, `mask_laws` and `mask_laws_page` (with
-`mask_law_scores`), `uniformity_terms` and `uniformity_sweep_page`.
+`paper_presets` list the experiments, whose cells, figures and pages are in `studies`; `untrained_ranks` measures
+networks that are not trained, and `guarantee` (with `guarantee_views`) certifies the smallest error bound on real
+images.
 
 >>> from maetheory.experiments import experiment
 >>> digits = experiment("digits")

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from maetheory.evaluation import FinetuneConfig
 from maetheory.experiments.experiment import FOLDER, Experiment
-from maetheory.experiments.objectives import objective_cells
+from maetheory.experiments.studies.objectives import objective_cells
 from maetheory.models import PRESETS
 from maetheory.training import TrainConfig
 

@@ -9,13 +9,13 @@ from types import MappingProxyType
 from maetheory.core.unknown_names import unknown_name_error
 from maetheory.evaluation import FinetuneConfig
 from maetheory.experiments.experiment import FOLDER, Experiment
-from maetheory.experiments.initialisations import initialisation_cells
-from maetheory.experiments.mask_laws import mask_law_cells
-from maetheory.experiments.mask_ratios import mask_ratio_cells
-from maetheory.experiments.objectives import objective_cells
 from maetheory.experiments.paper_presets import PAPER_EXPERIMENTS
-from maetheory.experiments.training_lengths import training_length_cells
-from maetheory.experiments.uniformity_terms import uniformity_sweep_cells, uniformity_weight_cells
+from maetheory.experiments.studies.initialisations import initialisation_cells
+from maetheory.experiments.studies.mask_laws import mask_law_cells
+from maetheory.experiments.studies.mask_ratios import mask_ratio_cells
+from maetheory.experiments.studies.objectives import objective_cells
+from maetheory.experiments.studies.training_lengths import training_length_cells
+from maetheory.experiments.studies.uniformity_terms import uniformity_sweep_cells, uniformity_weight_cells
 from maetheory.models import PRESETS
 from maetheory.training import TrainConfig
 

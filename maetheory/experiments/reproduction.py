@@ -16,16 +16,16 @@ from maetheory.core import Progress, no_progress
 from maetheory.core.folder_lock import lock_folder
 from maetheory.experiments.experiment import Experiment
 from maetheory.experiments.images import load_experiment_images
-from maetheory.experiments.initialisations_page import present_initialisations
-from maetheory.experiments.mask_laws_page import present_mask_laws
-from maetheory.experiments.mask_ratios_page import present_mask_ratios
-from maetheory.experiments.objectives_page import present_objectives
 from maetheory.experiments.options import TrainingOptions
 from maetheory.experiments.precision import named_precision
 from maetheory.experiments.presentation import MeasuredExperiment, Presentation
 from maetheory.experiments.run import hold_experiment_folder, train_and_measure
-from maetheory.experiments.training_lengths_page import present_training_lengths
-from maetheory.experiments.uniformity_sweep_page import present_uniformity_sweep
+from maetheory.experiments.studies.initialisations_page import present_initialisations
+from maetheory.experiments.studies.mask_laws_page import present_mask_laws
+from maetheory.experiments.studies.mask_ratios_page import present_mask_ratios
+from maetheory.experiments.studies.objectives_page import present_objectives
+from maetheory.experiments.studies.training_lengths_page import present_training_lengths
+from maetheory.experiments.studies.uniformity_sweep_page import present_uniformity_sweep
 from maetheory.training import make_fabric
 
 PRESENTATIONS: Mapping[str, Callable[[MeasuredExperiment], Presentation]] = MappingProxyType(

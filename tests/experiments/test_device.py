@@ -14,8 +14,8 @@ from maetheory import training
 from maetheory.cli import run_command
 from maetheory.evaluation import FinetuneConfig
 from maetheory.experiments import EXPERIMENTS, reproduce
-from maetheory.experiments.objectives import objective_cells
 from maetheory.experiments.parallel_runs import run_jobs_in_parallel
+from maetheory.experiments.studies.objectives import objective_cells
 
 ROOMS = ("models", "train", "finetune", "reproduction")
 

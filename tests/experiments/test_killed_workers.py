@@ -19,7 +19,7 @@ import sys, torch
 torch.set_num_threads(1)
 from dataclasses import replace
 from maetheory.experiments import experiment, run
-from maetheory.experiments.objectives import objective_cells
+from maetheory.experiments.studies.objectives import objective_cells
 digits = experiment("digits")
 recipe = replace(digits.cells[0].recipe, epochs=4, batch=64, warmup_epochs=1, log_every=1, save_seconds=0.0)
 cells = objective_cells(recipe, 0.1)

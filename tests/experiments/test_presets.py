@@ -18,7 +18,7 @@ from maetheory.data.paper.experiment_names import TABLES, experiment_name, exper
 from maetheory.evaluation import encode
 from maetheory.experiments import EXPERIMENTS, experiment, run
 from maetheory.experiments.images import features_and_labels, load_experiment_images
-from maetheory.experiments.uniformity_terms import uniformity_sweep_cells
+from maetheory.experiments.studies.uniformity_terms import uniformity_sweep_cells
 from maetheory.models import MAEConfig, ViTConfig
 from maetheory.training.checkpointing import build_model
 

@@ -19,7 +19,7 @@ from maetheory.data import load_images
 from maetheory.evaluation import FinetuneConfig
 from maetheory.evaluation.probes.finetune import evaluate_accuracy
 from maetheory.experiments import EXPERIMENTS, Reproduction, experiment, reproduce
-from maetheory.experiments.objectives import objective_cells
+from maetheory.experiments.studies.objectives import objective_cells
 
 OBJECTIVES = ("random", "MAE", "U-MAE", "SimMIM", "U-SimMIM")
 

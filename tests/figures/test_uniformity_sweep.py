@@ -14,7 +14,7 @@ from matplotlib import pyplot as plt
 from maetheory.data import load_images
 from maetheory.experiments import Experiment, experiment
 from maetheory.experiments.presentation import MeasuredExperiment
-from maetheory.experiments.uniformity_sweep_page import present_uniformity_sweep, uniformity_sweep_summary
+from maetheory.experiments.studies.uniformity_sweep_page import present_uniformity_sweep, uniformity_sweep_summary
 from maetheory.figures import draw_uniformity_sweep, uniformity_sweep
 from maetheory.figures.uniformity_sweep import MEASURES
 

@@ -192,7 +192,7 @@ def cifar_pickle(path: Path, work: Path) -> None:
 
 def mask_law_scores(path: Path, work: Path) -> None:
     """Read a stored table of scores."""
-    from maetheory.experiments.mask_law_scores import read_scores
+    from maetheory.experiments.studies.mask_law_scores import read_scores
 
     table = read_scores(path)
     assert all(math.isfinite(value) or math.isnan(value) for value in table.value)

@@ -33,7 +33,7 @@ def train_once(out: Path) -> None:
 def reproduce_once(out: Path) -> None:
     """Train and measure three small models, and write the report."""
     from maetheory.experiments import experiment, reproduce
-    from maetheory.experiments.objectives import objective_cells
+    from maetheory.experiments.studies.objectives import objective_cells
 
     digits = experiment("digits")
     recipe = replace(digits.cells[0].recipe, epochs=3, batch=64, warmup_epochs=1, log_every=1, save_seconds=0.0)

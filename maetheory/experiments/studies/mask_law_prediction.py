@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import permutation_test, rankdata
 
 from maetheory.core import InputError
-from maetheory.experiments.mask_law_scores import READOUTS, mean_accuracies
+from maetheory.experiments.studies.mask_law_scores import READOUTS, mean_accuracies
 
 PREDICTING_SCORE = "tokens pair_label_error"
 """φ of token graphs, which predicted probes on digits and on CIFAR-10 before a third data set was looked at."""

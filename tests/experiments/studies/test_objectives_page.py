@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from maetheory.experiments.objectives_page import summary_sentence, untrained_rank_sentence
+from maetheory.experiments.studies.objectives_page import summary_sentence, untrained_rank_sentence
 from maetheory.figures.tsne import class_separation
 
 

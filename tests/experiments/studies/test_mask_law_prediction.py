@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 
 from maetheory.core import InputError
 from maetheory.experiments import EXPERIMENTS
-from maetheory.experiments.mask_law_prediction import PREDICTING_SCORE, judge_prediction, predict_order
+from maetheory.experiments.studies.mask_law_prediction import PREDICTING_SCORE, judge_prediction, predict_order
 
 LAWS = [f"uniform {ratio:g} patch 8" for ratio in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)]
 

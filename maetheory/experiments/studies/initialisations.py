@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from maetheory.experiments.experiment import Cell
-from maetheory.experiments.objectives import objective_cells
+from maetheory.experiments.studies.objectives import objective_cells
 from maetheory.training import TrainConfig
 
 

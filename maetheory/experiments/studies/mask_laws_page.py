@@ -9,7 +9,8 @@ import pandas as pd
 from maetheory import figures
 from maetheory.core import atomic_write, provenance
 from maetheory.empirical import HYPOTHESES
-from maetheory.experiments.mask_law_scores import (
+from maetheory.experiments.presentation import MeasuredExperiment, Presentation
+from maetheory.experiments.studies.mask_law_scores import (
     MAX_SCORED_IMAGES,
     READOUTS,
     count_above_untrained,
@@ -18,7 +19,6 @@ from maetheory.experiments.mask_law_scores import (
     score_mask_laws,
     seed_agreement,
 )
-from maetheory.experiments.presentation import MeasuredExperiment, Presentation
 from maetheory.figures.descriptions import describe_score_against_accuracy
 from maetheory.reports import Picture, Section, Statement, Table, write_page
 

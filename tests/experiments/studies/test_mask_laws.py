@@ -14,14 +14,14 @@ from html_pages import check_page
 from maetheory.core import InputError
 from maetheory.empirical import HYPOTHESES
 from maetheory.experiments import EXPERIMENTS, Reproduction, reproduce
-from maetheory.experiments.mask_law_scores import (
+from maetheory.experiments.studies.mask_law_scores import (
     count_above_untrained,
     read_scores,
     score_correlations,
     seed_agreement,
 )
-from maetheory.experiments.mask_laws import mask_law_cells
-from maetheory.experiments.mask_laws_page import summary_sentence
+from maetheory.experiments.studies.mask_laws import mask_law_cells
+from maetheory.experiments.studies.mask_laws_page import summary_sentence
 
 LAWS = (*(("uniform", ratio, 4) for ratio in (0.25, 0.5, 0.75)), ("block", 0.5, 4))
 

@@ -19,7 +19,7 @@ from maetheory.evaluation import random_init_model
 from maetheory.experiments import EXPERIMENTS, experiment
 from maetheory.experiments.difference_from_preset import difference_from_preset
 from maetheory.experiments.reproduction import reproduce
-from maetheory.experiments.training_lengths_page import gain_slope_sentence
+from maetheory.experiments.studies.training_lengths_page import gain_slope_sentence
 from maetheory.reports.claims import CONFIRMED, REFUTED, TAIL, UNDECIDED
 from maetheory.reports.training_length import gain_slopes, training_length_table
 from maetheory.training import TrainConfig
