@@ -32,13 +32,19 @@ def referee(
             "variable of one of them. Also names of theorems of this package.",
         ),
     ] = None,
-    worlds: Annotated[int, typer.Option(min=1, help="Number of drawn worlds per claim; descents come on top.")] = 300,
+    worlds: Annotated[
+        int,
+        typer.Option(min=1, help="Number of drawn worlds per claim; those found by minimising the slack come on top."),
+    ] = 300,
     seconds: Annotated[
         float | None, typer.Option(help="Seconds per claim, after which the report is what was found so far.")
     ] = None,
     seed: Seed = 0,
     template: Annotated[
-        bool, typer.Option("--template", help="Print a file with one claim that works as it is, and exit.")
+        bool,
+        typer.Option(
+            "--template", help="Print a file with one claim, false on purpose, to put yours in its place; and exit."
+        ),
     ] = False,
     page: Annotated[Path | None, typer.Option(help="Also write the report as one HTML page to this file.")] = None,
     out: Annotated[

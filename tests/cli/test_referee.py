@@ -43,9 +43,11 @@ def test_the_template_works_as_it_is_and_is_about_twenty_lines(claim, capsys):
     assert run_command(["referee", "--template"]) == 0
     text = capsys.readouterr().out
     assert text.rstrip() == TEMPLATE.rstrip()
-    assert len(text.splitlines()) <= 22
+    assert len(text.splitlines()) <= 25
+    assert "FALSE on purpose" in text.splitlines()[0]
     assert run_command(["referee", claim(text), "--worlds", "20"]) == 1
     text = capsys.readouterr().out
+    assert "false on purpose" in text.splitlines()[1]
     for word in ("VIOLATED", "violated?", "vacuous?", "assumptions?", "how tight?", "searched", "replay:"):
         assert word in text
     assert max(map(len, text.split("replay:")[0].splitlines())) <= 100

@@ -18,7 +18,10 @@ from maetheory.theory.statements import THEOREMS
 from maetheory.theory.theorem import Theorem
 
 TEMPLATE = '''\
-"""A claim about masked autoencoders, to be refereed: maetheory referee THIS_FILE.py"""
+"""An example of a claim that is FALSE on purpose; put yours in its place: maetheory referee THIS_FILE.py
+
+As it stands, the referee answers VIOLATED with a counterexample (exit 1). With 0.5 * on the right side it finds none.
+"""
 
 from maetheory.graph.functionals import positive_pair_distance, reconstruction_loss
 from maetheory.theory import Theorem
@@ -26,7 +29,7 @@ from maetheory.theory import Theorem
 claim = Theorem(
     slug="loss-exceeds-the-distance",
     statement="L_MAE(h) >= E||h - h+||^2",
-    reference="a guess of mine",
+    reference="an example, false on purpose",
     objects=("h", "targets"),  # also: "features", "h_g", "masks", "lipschitz", "weight"; "graph" is always there
     lhs=lambda graph, h, targets: reconstruction_loss(graph, h, targets),
     rhs=lambda graph, h: positive_pair_distance(graph, h),
@@ -37,7 +40,7 @@ claim = Theorem(
     trivial=0.0,  # a bound that is known without the claim
 )
 '''
-"""A file with one claim that works as it is, and is violated."""
+"""A file with one claim that is violated on purpose, and says so in its first line."""
 
 
 def load_theorems(path: str | Path) -> dict[str, Theorem]:
