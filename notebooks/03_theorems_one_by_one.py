@@ -57,7 +57,7 @@ with figures.paper_style():
     plt.show()
 
 # %% [markdown]
-# All 51 statements, with their proofs, have pages of this kind in the
+# All 54 statements, with their proofs, have pages of this kind in the
 # [reference](../maetheory/theory/statements/__init__.py). `maetheory check 3.4` prints one, and
 # `figures.plot("statement_sides", "3.4")` draws it. The symbols: $x_1$ view (what a mask shows), $x_2$ target (what it
 # hides), $x_1^+$ a second view of the same target, $f$ encoder, $g$ decoder, $h = g \circ f$ the prediction,
@@ -254,7 +254,7 @@ found[found.kind.isin(["tight", "broken"])].set_index("world")[["verdict", "left
 # closed form says 16 (green in the last panel; from the published table, one seed).
 
 # %%
-published = pd.read_csv("../figures/trained_spectrum.csv")
+published = pd.read_csv(figures.published("trained_spectrum.csv"))
 figures.plot("trained_spectrum", published)
 
 # %% [markdown]
@@ -304,7 +304,7 @@ print(falsify(printed, worlds=50))
 # never worse than both.
 
 # %%
-figures.plot("downstream_bounds", pd.read_csv("../figures/downstream_bounds.csv"))
+figures.plot("downstream_bounds", pd.read_csv(figures.published("downstream_bounds.csv")))
 
 # %%
 own_examples("5. U-MAE bounds the error (4.1)")

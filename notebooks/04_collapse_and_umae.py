@@ -30,7 +30,8 @@ from maetheory.experiments import experiment
 from maetheory.models import MAE
 from maetheory.training import train
 
-published = {name: pd.read_csv(f"../figures/{name}/effective_rank.csv") for name in ("cifar10-small", "digits")}
+files = {name: figures.published(f"{name}/effective_rank.csv") for name in ("cifar10-small", "digits")}
+published = {name: pd.read_csv(path) for name, path in files.items()}
 without_simmim = {name: frame[~frame.objective.str.contains("SimMIM")] for name, frame in published.items()}
 ours = {name: frame[frame.source == "ours"] for name, frame in without_simmim.items()}
 figures.plot("effective_rank", without_simmim["cifar10-small"])
@@ -56,7 +57,7 @@ means.loc[["random", "random, normal (0.02)", "MAE", "U-MAE"]].round(1).astype(o
 # The spectra on CIFAR-10 (Figure 1b): natural logarithm of the singular values of the uncentred cls features.
 
 # %%
-spectra = pd.read_csv("../figures/cifar10-small/log_singular_values.csv")
+spectra = pd.read_csv(figures.published("cifar10-small/log_singular_values.csv"))
 figures.plot("log_singular_values", spectra[~spectra.objective.str.contains("SimMIM")])
 
 # %% [markdown]
@@ -145,4 +146,4 @@ with figures.paper_style():
 # the line of their colour; one seed).
 
 # %%
-figures.plot("trained_spectrum", pd.read_csv("../figures/trained_spectrum.csv"))
+figures.plot("trained_spectrum", pd.read_csv(figures.published("trained_spectrum.csv")))

@@ -18,7 +18,6 @@
 import os
 import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 import torch
@@ -116,7 +115,7 @@ print(mask_ratio_summary(digits).replace(". ", ".\n").replace("; ", ";\n"))
 # (`maetheory mask-ratio --data IMAGES --out FOLDER`).
 
 # %%
-cifar = pd.read_csv(Path("../figures/cifar10-small/image_mask_ratio.csv"))
+cifar = pd.read_csv(figures.published("cifar10-small/image_mask_ratio.csv"))
 panels(cifar)
 
 # %% [markdown]

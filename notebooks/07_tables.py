@@ -20,7 +20,7 @@ from maetheory import figures
 from maetheory.reports import claim_verdicts, own_results_table, paper_table, read_published_ledgers
 
 pd.set_option("display.width", 160, "display.max_columns", 20, "display.max_rows", 100, "display.max_colwidth", 60)
-ledger = read_published_ledgers("../figures")
+ledger = read_published_ledgers(figures.published())
 ledger.groupby("experiment").agg(models=("cell", "nunique"), seeds=("seed", "nunique"), records=("value", "size"))
 
 # %% [markdown]
@@ -36,10 +36,10 @@ own_results_table(ledger).drop(columns="recipe")
 # ## Verdicts on the paper's claims
 #
 # The difference is taken seed by seed and image by image. Its interval adds in squares that of Student's t over seeds
-# and that of the normal law over test images. At most three looks are planned, at 3, 10 and 20 pairs of seeds, each
-# with a level of 98.33 %, so that all together have 95 %. A claim is confirmed if the interval lies above 0, refuted if
-# it lies below 0, and undecided otherwise; one seed is always undecided. Differences of accuracies are in percentage
-# points. A verdict is about our models and our probe at our size, not about the paper's.
+# and that of the normal law over test images. At most three interim analyses (looks) are planned, at 3, 10 and 20
+# pairs of seeds, each with a level of 98.33 %, so that all together have 95 %. A claim is confirmed if the interval
+# lies above 0, refuted if it lies below 0, and undecided otherwise; one seed is always undecided. Differences of
+# accuracies are in percentage points. A verdict is about our models and our probe at our size, not about the paper's.
 
 # %%
 claim_verdicts(ledger).round(3)

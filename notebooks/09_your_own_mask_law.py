@@ -83,7 +83,8 @@ with figures.paper_style():
 
 # %%
 known = pd.concat(
-    pd.read_csv(f"../figures/{name}/score_correlations.csv").assign(images=name) for name in ("digits", "cifar10-small")
+    pd.read_csv(figures.published(f"{name}/score_correlations.csv")).assign(images=name)
+    for name in ("digits", "cifar10-small")
 )
 known = known[known.score.isin(list(chosen.score.unique())) & (known.readout == "mean")]
 known.assign(rho=known.rho.round(2), low=known.low.round(2), high=known.high.round(2))[

@@ -13,7 +13,7 @@ build on each other. Read `style` and `axes` first (colours, saving, shared tick
   and `mask_ratio_table`, and whose panels are `masked_images` and `image_mask_ratio_panels`.
 - Checkpoints: `collapse` and `explained_directions`. The picture of the README: `overview`.
 - `descriptions`: what a figure shows in words with its numbers, for those who do not see it.
-- `plotting`: `plot` makes any of these in one call, from data or from a published table.
+- `plotting`: `plot` makes any of these in one call, from data or from a published table; `published` finds that table.
 
 >>> import numpy as np
 >>> from maetheory.figures import effective_ranks
@@ -30,6 +30,7 @@ from maetheory.figures.image_mask_ratio_panels import PANEL_GRID as MASK_RATIO_S
 from maetheory.figures.image_mask_ratio_panels import draw_image_statistics_by_mask_ratio, mask_ratio_axes
 from maetheory.figures.masked_images import draw_masked_images, masked_images, masked_pair
 from maetheory.figures.plotting import plot
+from maetheory.figures.published import published
 from maetheory.figures.score_against_accuracy import FIGURE_SIZE as SCORE_SIZE
 from maetheory.figures.score_against_accuracy import (
     draw_score_against_accuracy,
@@ -67,6 +68,7 @@ __all__ = [
     "masked_pair",
     "paper_style",
     "plot",
+    "published",
     "save_figure",
     "score_against_accuracy",
     "score_axes",

@@ -103,6 +103,7 @@ def test_the_story_of_six_theorems_shows_each_with_its_claim_verdict_and_change(
     slugs = re.findall(r'^    "\d\. .*": "([\w-]+)",$', source, re.MULTILINE)
     assert len(slugs) == 6
     assert set(slugs) <= set(THEOREMS)
+    assert f"All {len(THEOREMS)} statements" in source
     sections = re.split(r"^# ## (?=\d\. )", source, flags=re.MULTILINE)[1:]
     assert len(sections) == 6
     for section in sections:
