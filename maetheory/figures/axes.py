@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
 
@@ -27,3 +28,10 @@ def fill_interval(
 ) -> None:
     """Shade the interval between `low` and `high`, both clipped at `upper`."""
     ax.fill_between(x, low.clip(upper=upper), high.clip(upper=upper), color=color, alpha=alpha, lw=0)
+
+
+def curves_by_label(axes: Sequence[Axes]) -> dict[str, Artist]:
+    """Return one curve for each label that occurs in any of the axes, for a legend of all of them."""
+    return {
+        label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True) if label
+    }

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from maetheory.evaluation.explanation import ReadoutExplanation
 from maetheory.evaluation.explanation.content_free_images import CONTENT_FREE_KINDS
-from maetheory.evaluation.explanation.explanation import explanation_rows
+from maetheory.evaluation.explanation.explanation import EXPLANATION_COLUMNS, explanation_rows
 from maetheory.evaluation.explanation.reading import KIND_NAMES
 from maetheory.figures.style import COLOUR_CYCLE
 
@@ -46,9 +46,7 @@ def explained_directions(one: ReadoutExplanation) -> pd.DataFrame:
         direction, quantity, of, value, low, high, as `CollapseExplanation.to_frame` has them; of statistics of images
         only the most closely followed one.
     """
-    frame = pd.DataFrame(
-        explanation_rows(one), columns=["readout", "direction", "quantity", "of", "value", "low", "high"]
-    )
+    frame = pd.DataFrame(explanation_rows(one), columns=list(EXPLANATION_COLUMNS))
     frame = frame[(frame.direction > 0) & frame.quantity.isin(DRAWN)]
     best = {k.number: k.best_statistic[0] for k in one.directions if k.best_statistic}
     other = (frame.quantity == "rank correlation") & (frame["of"] != frame.direction.map(best))

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from maetheory.figures.axes import fill_interval, set_mask_ratio_axis
+from maetheory.figures.axes import curves_by_label, fill_interval, set_mask_ratio_axis
 from maetheory.figures.mask_ratio_table import (
     FEATURES,
     KERNEL,
@@ -160,9 +160,7 @@ def _draw_curves(ax: Axes, part: pd.DataFrame, sources: Sequence[str], upper: fl
 
 def _draw_legend(axes: Sequence[Axes], frame: pd.DataFrame, panels: Set[str]) -> None:
     """Draw one legend of all curves and of line styles, below the panels."""
-    curves = {
-        label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True) if label
-    }
+    curves = curves_by_label(axes)
     if "intra" in set(frame.number):
         curves["intra-class"] = Line2D([], [], color="black", lw=1.2)
         curves["inter-class"] = Line2D([], [], color="black", lw=1.2, ls="--")

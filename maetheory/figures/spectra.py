@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from maetheory.data.paper import paper_numbers
+from maetheory.figures.axes import curves_by_label
 from maetheory.figures.style import FLOAT32_RESOLUTION, objective_colours
 from maetheory.metrics import effective_rank
 
@@ -102,9 +103,7 @@ def draw_log_spectra(axes: Sequence[Axes], frame: pd.DataFrame) -> None:
         )
     axes[0].set_ylabel("ln(singular value / √N)")
     axes[1].set_ylabel("ln(singular value), scale unknown")
-    curves = {
-        label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True) if label
-    }
+    curves = curves_by_label(axes)
     figure = axes[0].get_figure(root=True)
     assert figure is not None
     figure.legend(list(curves.values()), list(curves), loc="outside lower center", ncols=min(len(curves), 5))

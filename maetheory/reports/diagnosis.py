@@ -21,7 +21,7 @@ from maetheory.evaluation.collapse.random_initialisation import architecture_key
 from maetheory.evaluation.collapse.untrained_comparison import UntrainedMeasurements
 from maetheory.evaluation.collapse.verdict import Finding, assess_collapse, assess_yardsticks
 from maetheory.evaluation.explanation import CollapseExplanation, explain_collapse
-from maetheory.evaluation.explanation.explain import check_explainable, explanation_plan
+from maetheory.evaluation.explanation.explain import check_explainable, explained_layers, explanation_plan
 from maetheory.evaluation.features.feature_files import FeatureFile
 from maetheory.evaluation.features.precision import autocast, resolve_precision
 from maetheory.reports.collapse_plan import Effort, OverallProgress, plan_collapse, seconds_per_image
@@ -104,6 +104,7 @@ def diagnose(
     progress: Progress = no_progress,
     effort: Effort = FULL_EFFORT,
     explained_directions: int | None = None,
+    batch: int | None = None,
     **load_options: Any,
 ) -> list[Diagnosis]:
     """Load checkpoints and measure their collapse, under all conventions and with all baselines.
@@ -124,6 +125,8 @@ def diagnose(
         How much is measured, and in which precision; everything in float32 by default.
     explained_directions : int, optional
         Number of leading directions to explain (`explain_collapse`), of the last layer that is named; none by default.
+    batch : int, optional
+        Images in a forward pass; by default as many as memory allows.
     **load_options
         As for `load_checkpoint`: heads, dialect, weights, image_size, device.
 
@@ -143,6 +146,7 @@ def diagnose(
         "metrics": effort.metrics,
         "final_norm": final_norm,
         "n_initialisations": effort.initialisations,
+        "batch": batch,
         "seed": seed,
     }
     precision = resolve_precision(effort.precision, load_options.get("device", "cpu"))
@@ -156,6 +160,8 @@ def diagnose(
     device = device_name(load_options.get("device", "cpu"))
     diagnoses: list[Diagnosis] = []
     untrained: dict[Any, UntrainedMeasurements] = {}
+    explained_untrained: dict[Any, Any] = {}
+    explained_layer = "last" if options["layers"] == "all" else options["layers"]
     overall = OverallProgress(progress, 0)
     for number, (path, name, decoding) in enumerate(zip(paths, unique_names(paths), decode_options, strict=True), 1):
         label = f"{name}, {number} of {len(paths)}" if len(paths) > 1 else name
@@ -166,15 +172,15 @@ def diagnose(
             encoder, report = load_checkpoint(path, **load_options)
             key = (architecture_key(encoder), decoding)
             plan = plan_collapse(report, len(chosen), effort, readouts=options["readouts"], shared=key in untrained)
-            seconds = seconds_per_image(
-                encoder,
-                chosen,
-                in_precision,
-                readouts=options["readouts"],
-                layers=options["layers"],
-                final_norm=final_norm,
-            )
+            timed = {"readouts": options["readouts"], "final_norm": final_norm, "batch": batch}
+            seconds = seconds_per_image(encoder, chosen, in_precision, layers=options["layers"], **timed)
             effort.announce(plan.sentence(name, precision, plan.seconds(seconds)))
+            if explained_directions is not None:
+                layers = explained_layers(encoder, explained_layer)
+                by_layer = seconds_per_image(encoder, chosen, in_precision, layers=layers, **timed)
+                shared = key in explained_untrained
+                more = explanation_plan(len(chosen), seconds=(by_layer, seconds), shared=shared)
+                effort.announce(f"{name}: {more}")
             overall.total = overall.finished + plan.image_passes * (len(paths) - number + 1)
             with in_precision():
                 found = measure_collapse(
@@ -187,19 +193,22 @@ def diagnose(
                 )
                 explanation = None
                 if explained_directions is not None:
-                    effort.announce(f"{name}: {explanation_plan(len(chosen))}")
                     explanation = explain_collapse(
                         encoder,
                         chosen,
                         directions=explained_directions,
                         readouts=options["readouts"],
-                        layer="last" if options["layers"] == "all" else options["layers"],
+                        layer=explained_layer,
+                        untrained=explained_untrained.get(key),
                         final_norm=final_norm,
+                        batch=batch,
                         seed=seed,
                         progress=_prefix_messages(progress, f"{label}, explanation"),
                     )
             if key[0] is not None:
                 untrained[key] = found.untrained
+                if explanation is not None:
+                    explained_untrained[key] = explanation.untrained
         diagnoses.append(
             Diagnosis(
                 name,

@@ -36,7 +36,26 @@ def test_sentences_tell_what_it_has_collapsed_onto(checkpoint: str, capsys: pyte
     assert text.index("cls: of the 2") < text.index("Direction 2 carries") < text.index("mean: of the 2")
     assert "the linear probe changes by" in text
     assert "It can be read from layer" in text
-    assert "maetheory: mae: the explanation takes 40 images, 120 without content, and 320 passes" in captured.err
+    plan = "maetheory: mae: the explanation takes 40 images, 120 without content, and 320 passes of untrained networks"
+    assert f"{plan}: at least 0:" in captured.err
+
+
+def test_checkpoints_of_one_architecture_share_the_untrained_networks_of_the_explanation(
+    checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(1)
+    other = tmp_path / "other.pth"
+    torch.save({"model": Encoder(EncoderConfig(8, 2, 3, 24, 2, 3, 24, 48)).state_dict()}, other)
+    narrow = ["--readout", "mean", "--directions", "1", "--json"]
+    found = []
+    for files in ([checkpoint, str(other)], [str(other)]):
+        assert run_command(["collapse", *files, *EXPLAIN, *narrow]) == 0
+        captured = capsys.readouterr()
+        found.append(json.loads(captured.out)["checkpoints"][-1]["explanation"])
+        assert ("other: the explanation takes 40 images, 120 without content, and no passes" in captured.err) == (
+            len(files) == 2
+        )
+    assert found[0] == found[1]
 
 
 def test_files_page_and_document(checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

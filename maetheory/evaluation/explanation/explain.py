@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ from maetheory.evaluation.explanation.explain_readout import (
     collect_material,
     explain_readout,
 )
-from maetheory.evaluation.explanation.explanation import CollapseExplanation, ReadoutExplanation
+from maetheory.evaluation.explanation.explanation import CollapseExplanation, Ratios, ReadoutExplanation
 from maetheory.evaluation.explanation.feature_passes import Passes
 from maetheory.evaluation.features.backbone import encoder_depth
 from maetheory.evaluation.features.collapse_inputs import collapse_inputs
@@ -53,6 +54,7 @@ def explain_collapse(
     final_norm: bool = True,
     n_images: int = MAX_IMAGES,
     n_initialisations: int = N_INITIALISATIONS,
+    untrained: Sequence[Mapping[str, Ratios]] | None = None,
     seed: int = 0,
     batch: int | None = None,
     progress: Progress = no_progress,
@@ -81,6 +83,9 @@ def explain_collapse(
         those from which images without content are made.
     n_initialisations : int, default 2
         Number of untrained networks of the same architecture, on 100 images of each kind; 0 for none.
+    untrained : sequence, optional
+        Attribute `untrained` of the explanation of another model of this architecture, with the same images, readouts,
+        directions, layer and seed; then no untrained networks are drawn.
     seed : int
         Seed of all draws, folds and initial weights.
     batch : int, optional
@@ -125,15 +130,15 @@ def explain_collapse(
     pixels, known = _pixels_and_labels(inputs.images, labels)
     chosen = np.sort(generator(seed, "explanation", "images").permutation(len(pixels))[:n_images])
     options = {**inputs.options, "final_norm": final_norm, "batch": batch}
-    passes = Passes(pixels, inputs.readouts, _layers(inputs.encoder, layer), options, seed, progress)
-    material = collect_material(inputs.encoder, passes, chosen, known, directions, n_initialisations)
+    passes = Passes(pixels, inputs.readouts, explained_layers(inputs.encoder, layer), options, seed, progress)
+    material = collect_material(inputs.encoder, passes, chosen, known, directions, n_initialisations, untrained)
     explained = [explain_readout(material, name, directions) for name in material.features]
     notes = (
         *inputs.notes,
         *_notes(material, len(pixels), n_initialisations),
         *_notes_on_directions(explained, directions),
     )
-    return CollapseExplanation(tuple(explained), notes, seed)
+    return CollapseExplanation(tuple(explained), notes, seed, tuple(material.untrained))
 
 
 def check_explainable(readouts: Sequence[Any] | None, total: int = MIN_IMAGES, directions: Any = 1) -> None:
@@ -146,19 +151,45 @@ def check_explainable(readouts: Sequence[Any] | None, total: int = MIN_IMAGES, d
         raise InputError(f"directions must be a whole number of at least 1, but it is {directions!r}")
 
 
-def explanation_plan(total: int, n_initialisations: int = N_INITIALISATIONS) -> str:
+def explanation_plan(
+    total: int,
+    n_initialisations: int = N_INITIALISATIONS,
+    *,
+    seconds: tuple[float, float] | None = None,
+    shared: bool = False,
+) -> str:
     """Return what an explanation takes, in words.
+
+    Parameters
+    ----------
+    total : int
+        Number of images that there are.
+    n_initialisations : int
+    seconds : (float, float), optional
+        Measured seconds of a pass that returns all layers, and of one that returns the last, for each image.
+    shared : bool
+        Whether the untrained networks were measured with another model already.
 
     Examples
     --------
     >>> explanation_plan(3000)
     'the explanation takes 2000 images, 1200 without content, and 800 passes of untrained networks'
+    >>> print(explanation_plan(3000, seconds=(0.02, 0.01), shared=True))
+    the explanation takes 2000 images, 1200 without content, and no passes of untrained networks, which are shared: at
+    least 0:00:52 for these passes, then directions and probes
     """
     used, kinds = min(total, MAX_IMAGES), len(CONTENT_FREE_KINDS)
     without = kinds * min(used, N_CONTENT_FREE)
-    untrained = n_initialisations * (1 + kinds) * min(used, N_UNTRAINED_IMAGES)
+    untrained = 0 if shared else n_initialisations * (1 + kinds) * min(used, N_UNTRAINED_IMAGES)
+    networks = (
+        "no passes of untrained networks, which are shared" if shared else f"{untrained} passes of untrained networks"
+    )
+    sentence = f"the explanation takes {used} images, {without} without content, and {networks}"
+    if seconds is None:
+        return sentence
+    passes = used * seconds[0] + (without + untrained) * seconds[1]
     return (
-        f"the explanation takes {used} images, {without} without content, and {untrained} passes of untrained networks"
+        f"{sentence}: at least {timedelta(seconds=max(1, round(passes)))} for these passes, then directions and probes"
     )
 
 
@@ -177,7 +208,7 @@ def _pixels_and_labels(images: Any, labels: Any) -> tuple[Any, NDArray[np.intege
     return pixels, known
 
 
-def _layers(encoder: Any, layer: int | str) -> tuple[int, ...] | Literal["last"]:
+def explained_layers(encoder: Any, layer: int | str) -> tuple[int, ...] | Literal["last"]:
     """Return all layers up to the one that is explained; "last" for a model whose layers are not known."""
     depth = encoder_depth(encoder)
     if depth is None:

@@ -23,7 +23,7 @@ from maetheory.evaluation.explanation.cross_fitted_directions import (
     cross_fitted_directions,
     leading_directions,
 )
-from maetheory.evaluation.explanation.explanation import ExplainedDirection, ReadoutExplanation
+from maetheory.evaluation.explanation.explanation import ExplainedDirection, Ratios, ReadoutExplanation
 from maetheory.evaluation.explanation.feature_passes import Floats, Passes
 from maetheory.evaluation.explanation.image_statistics import correlate_statistics
 from maetheory.evaluation.explanation.layer_of_origin import LayerShare, layer_of_origin, layer_shares
@@ -34,7 +34,6 @@ N_CONTENT_FREE = 400  # images without content of each kind
 N_UNTRAINED_IMAGES = 100  # of each kind, for each untrained network
 N_EXTREMES = 8
 SUBSPACE = "content-free subspace"
-Ratios = Mapping[str, tuple[float, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +78,7 @@ def collect_material(
     labels: NDArray[np.integer] | None,
     directions: int,
     n_initialisations: int,
+    untrained: Sequence[Mapping[str, Ratios]] | None = None,
 ) -> Material:
     """Encode real images and images without content, with the model and with untrained networks.
 
@@ -91,6 +91,8 @@ def collect_material(
     labels : ndarray of int (N,), optional
         Of all images.
     directions, n_initialisations : int
+    untrained : sequence, optional
+        Variance ratios of untrained networks that were measured before; then none are drawn.
 
     Raises
     ------
@@ -103,10 +105,11 @@ def collect_material(
     order = generator(passes.seed, "explanation", "content-free").permutation(len(chosen))
     made_from, few = np.sort(order[:N_CONTENT_FREE]), np.sort(chosen[order[:N_UNTRAINED_IMAGES]])
     content_free = passes.content_free_features(encoder, chosen[made_from], moments)
-    untrained = [
-        _untrained_ratios(model, passes, few, moments, directions)
-        for model in random_init_models(encoder, n_initialisations, seed=passes.seed)
-    ]
+    if untrained is None:
+        untrained = [
+            _untrained_ratios(model, passes, few, moments, directions)
+            for model in random_init_models(encoder, n_initialisations, seed=passes.seed)
+        ]
     kept = usable_labels(None if labels is None else labels[chosen])
     labelled = None if kept is None or labels is None else (kept, labels[chosen][kept])
     n_untrained = len(few) if untrained else 0

@@ -19,6 +19,10 @@ from maetheory.evaluation.explanation.removal import RemovalEffect
 from maetheory.evaluation.rank_correlation import RankCorrelation
 
 Content = Literal["content-free", "content", "undecided"]
+Ratios = Mapping[str, tuple[float, ...]]
+"""Kind of images without content -> their variance over that of real images, along each direction."""
+EXPLANATION_COLUMNS = ("readout", "direction", "quantity", "of", "value", "low", "high")
+"""Columns of `CollapseExplanation.to_frame`, whose rows `explanation_rows` returns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,11 +135,14 @@ class CollapseExplanation:
     readouts : tuple of ReadoutExplanation
     notes : tuple of str
     seed : int
+    untrained : tuple of mappings from readout to Ratios
+        Variance ratios of each untrained network, which hold for all models of one architecture on the same images.
     """
 
     readouts: tuple[ReadoutExplanation, ...]
     notes: tuple[str, ...]
     seed: int
+    untrained: tuple[Mapping[str, Ratios], ...] = field(default=(), repr=False)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each number.
@@ -148,7 +155,7 @@ class CollapseExplanation:
             that one; of changes of accuracy the interval that holds for all removals of the readout.
         """
         rows = [row for one in self.readouts for row in explanation_rows(one)]
-        return pd.DataFrame(rows, columns=["readout", "direction", "quantity", "of", "value", "low", "high"])
+        return pd.DataFrame(rows, columns=list(EXPLANATION_COLUMNS))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON; of the images at the extremes only their positions."""

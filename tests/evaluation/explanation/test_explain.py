@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from maetheory.core import memory as core_memory
 from maetheory.data import ImageSet, load_images
 from maetheory.evaluation import explain_collapse
 from maetheory.evaluation.collapse import random_init_model
-from maetheory.evaluation.explanation import CollapseExplanation, feature_passes
+from maetheory.evaluation.explanation import CollapseExplanation, explain_readout, feature_passes
 from maetheory.evaluation.explanation.content_free_share import ContentFreeShare
 from maetheory.evaluation.explanation.reading import (
     direction_sentences,
@@ -150,6 +151,22 @@ def test_the_same_seed_gives_the_same_numbers(network: ViT, digits: ImageSet, ex
     assert explained.to_dict() == again.to_dict()
     one, other = (explain_collapse(brightness, COLOURED[:40], seed=seed).to_frame().value for seed in (0, 1))
     assert not one.equals(other)
+
+
+def test_untrained_networks_of_an_architecture_are_drawn_once(
+    network: ViT, digits: ImageSet, explained: CollapseExplanation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(explained.untrained) == 2
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise AssertionError("untrained networks are drawn again")
+
+    monkeypatch.setattr(explain_readout, "random_init_models", refuse)
+    again = explain_collapse(network, digits, directions=2, untrained=explained.untrained)
+    pd.testing.assert_frame_equal(again.to_frame(), explained.to_frame())
+    assert again.notes == explained.notes
+    with pytest.raises(AssertionError, match="drawn again"):
+        explain_collapse(network, digits, directions=2)
 
 
 def test_one_layer_and_one_readout(network: ViT, digits: ImageSet) -> None:
