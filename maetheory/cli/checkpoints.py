@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from maetheory.cli.options import Checkpoint, Device, Json, MeasuredData, Seed, with_loading_options
+from maetheory.cli.options import BATCH_SIZE, Checkpoint, Device, Json, MeasuredData, Seed, with_loading_options
 from maetheory.cli.output_folder import hold_output_folder
 from maetheory.cli.program import GATE_FAILED, app
 from maetheory.cli.terminal import print_note, print_result, printable_path, show_progress, terminal_options, wrapped
@@ -84,6 +84,14 @@ def collapse(
             "what the verdict needs, and untrained networks on a random part of the images.",
         ),
     ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose",
+            help="Print the sentence of each answer and all metrics that were measured, with their n → ∞ and shuffled "
+            "values. By default, without --full, only what decides is printed; --json and --out always hold all.",
+        ),
+    ] = False,
     explain: Annotated[
         bool,
         typer.Option(
@@ -101,6 +109,14 @@ def collapse(
             "multiplies bfloat16 natively. Moments and spectra are always float64."
         ),
     ] = "auto",
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            *BATCH_SIZE,
+            min=1,
+            help="Images in a forward pass; by default up to 256, as many as keep the activations of a block in 1 GiB.",
+        ),
+    ] = None,
     fail_if: Annotated[
         list[str] | None,
         typer.Option(
@@ -149,6 +165,7 @@ def collapse(
                 seed=seed,
                 progress=progress,
                 effort=effort,
+                batch=batch,
                 explained_directions=directions if explain else None,
                 **loading,
                 device=torch_device,
@@ -160,7 +177,7 @@ def collapse(
             print_result(
                 collapse_document(diagnoses, conditions),
                 as_json,
-                lambda: collapse_text(diagnoses, conditions, **terminal_options()),
+                lambda: collapse_text(diagnoses, conditions, **terminal_options(), brief=not (verbose or full)),
             )
         if out is not None:
             print_note(f"the page is {printable_path(out / 'report.html')}")

@@ -16,9 +16,11 @@ from maetheory.evaluation.collapse.formatting import format_interval, format_num
 from maetheory.evaluation.collapse.verdict import COLLAPSE_QUESTIONS, Finding
 from maetheory.evaluation.explanation.reading import CONTENT_FREE, direction_sentences, explanation_paragraph
 from maetheory.reports.collapse_tables import (
+    COMPARABLE,
     RANK_ALIASES,
     comparison_table,
     convention_label,
+    effective_rank_comparison,
     limit_text,
     metric_remarks,
     ranges_caption,
@@ -46,6 +48,8 @@ COMPACT_METRICS = (
     "mask_pair_alignment",
 )
 """Metrics of the table in the terminal; the other files hold all."""
+DECISIVE_METRICS = ("effective_rank", "stable_rank", "mean_cosine")
+"""Metrics that answer the four questions, which a brief text is about."""
 BASELINE_HEADINGS = {"random_init": "random init", "shuffled": "shuffled", "noise": "noise"}
 """Column of a collapse table -> heading."""
 LEGEND = (
@@ -58,12 +62,26 @@ LEGEND = (
     "shape, whose spectrum is that of Marchenko and Pastur. Ranks grow with the number of images: compare them at "
     "equal n."
 )
+BRIEF_LEGEND = (
+    "±: two standard errors for another sample of as many images. Untrained networks have the same architecture and "
+    "see the same images; own rule is the code base's own initialisation, with the interval of a further network, and "
+    "the usual rules are those of all libraries. Ranks grow with the number of images: compare them at equal n."
+)
+MORE = (
+    "The rest: --verbose prints the sentence of each answer, all metrics measured, and models trained here; --full "
+    "measures all metrics; --out FOLDER writes a page."
+)
 MAX_PATH_LENGTH = 4096
 _MIN_WIDTH = 60
 
 
 def collapse_text(
-    diagnoses: Sequence[Diagnosis], conditions: Sequence[Condition] = (), *, colour: bool = False, width: int = 0
+    diagnoses: Sequence[Diagnosis],
+    conditions: Sequence[Condition] = (),
+    *,
+    colour: bool = False,
+    width: int = 0,
+    brief: bool = False,
 ) -> str:
     """Return the findings and tables of all checkpoints as text.
 
@@ -76,39 +94,56 @@ def collapse_text(
         Whether the text holds the colour codes of a terminal.
     width : int
         Columns of the terminal; the text uses at least 60.
+    brief : bool
+        Whether only what decides is told: the sentence on dimensional collapse and those of all answers that are not
+        no, the numbers of the four questions, and the effective rank beside untrained networks. Notes, results of
+        conditions, explanations and layers are told in any case.
     """
     from rich.text import Text
 
     console = capturing_console(max(width, _MIN_WIDTH), colour=colour)
+
+    def show(sentence: str) -> None:
+        console.print(sentence, markup=False)
+
+    def show_table(frame: pd.DataFrame, caption: str = "") -> None:
+        if len(frame):
+            show(f"\n{caption}" if caption else "")
+            console.print(_rich_table(frame, console.width))
+
     with console.capture() as captured:
         for one in diagnoses:
             console.print(Text(f"{one.name}: {one.report.dialect}, sha256 {one.report.sha256[:12]}…", style="bold"))
             console.print(Text(overall_answer(one.yardsticks), style="bold"))
-            for finding in one.yardsticks:
-                console.print(str(finding), markup=False)
+            for finding in filter(_is_decisive, one.yardsticks) if brief else one.yardsticks:
+                show(str(finding))
             for sentence in _explanation_lines(one):
-                console.print(sentence, markup=False)
+                show(sentence)
             for note in one.notes:
-                console.print(f"note: {note}", markup=False)
+                show(f"note: {note}")
             table = one.measurements.table
-            metrics, caption = _terminal_columns(last_layer_table(table))
-            for part in (yardstick_table(one.yardsticks), comparison_table(table), metrics):
-                if len(part):
-                    console.print()
-                    console.print(_rich_table(part, console.width))
-            for remark in metric_remarks(table, COMPACT_METRICS):
-                console.print(remark, markup=False)
-            console.print(f"{caption}; forward passes in {one.precision}; {more_images_sentence(table)}", markup=False)
-            console.print(f"\n{ranges_caption(table)}", markup=False)
-            console.print(_rich_table(ranges_table(table), console.width))
+            metrics, sizes = _terminal_columns(last_layer_table(table, DECISIVE_METRICS if brief else COMPACT_METRICS))
+            show_table(yardstick_table(one.yardsticks))
+            show_table(effective_rank_comparison(table) if brief else comparison_table(table))
+            if not brief:
+                show_table(metrics)
+                for remark in metric_remarks(table, COMPACT_METRICS):
+                    show(remark)
+            show("; ".join(filter(None, [sizes, f"forward passes in {one.precision}", more_images_sentence(table)])))
+            if not brief:
+                show_table(ranges_table(table).rename(columns={"of d": "d"}), f"{ranges_caption(table)}; {COMPARABLE}")
             if table.layer.nunique() > 1:
-                console.print("\neffective rank by layer", markup=False)
-                console.print(_rich_table(effective_rank_table_by_layer(table), console.width))
+                show_table(effective_rank_table_by_layer(table), "effective rank by layer")
             for result in one.results_of(conditions):
-                console.print(f"--fail-if: {result.sentence}", markup=False)
-            console.print()
-        console.print(LEGEND)
+                show(f"--fail-if: {result.sentence}")
+            show("")
+        show(f"{BRIEF_LEGEND}\n{MORE}" if brief else LEGEND)
     return captured.get().rstrip()
+
+
+def _is_decisive(finding: Finding) -> bool:
+    """Return whether the sentence of a finding is told in a brief text, where a table holds the others' numbers."""
+    return finding.question == "dimensional collapse" or finding.answer is not Answer.NO
 
 
 def _explanation_lines(one: Diagnosis) -> Iterator[str]:
@@ -167,6 +202,8 @@ def _terminal_columns(metrics: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     if metrics.empty:
         return metrics, ""
     sizes = dict.fromkeys(f"{row.readout} n = {row.n}, d = {row.d}" for row in metrics.itertuples())
+    if len({(row.n, row.d) for row in metrics.itertuples()}) == 1:
+        sizes = dict.fromkeys([next(iter(sizes)).partition(" ")[2]])
     empty = [name for name in ("random init", "shuffled") if (metrics[name] == "–").all()]
     return metrics.drop(columns=["noise", "n", "d", *empty]), "; ".join(sizes)
 

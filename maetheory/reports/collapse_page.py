@@ -17,6 +17,7 @@ from maetheory.reports.collapse import (
     overall_answer,
 )
 from maetheory.reports.collapse_tables import (
+    COMPARABLE,
     comparison_table,
     metric_remarks,
     ranges_caption,
@@ -113,7 +114,10 @@ def _answer_section(one: Diagnosis) -> Section:
     named = (
         (_answer_table(one.yardsticks), "Four questions, each with the number that answers it."),
         (comparison_table(table), "The file beside untrained networks of its architecture, on the same images."),
-        (ranges_table(table), f"{ranges_caption(table).capitalize()}, on their own data."),
+        (
+            ranges_table(table).rename(columns={"of d": "d"}),
+            f"{ranges_caption(table).capitalize()}, on their own data; {COMPARABLE}.",
+        ),
     )
     return Section(
         f"Answers for {one.name}",

@@ -25,22 +25,33 @@ RANK_ALIASES = ("effective_rank", "rankme")
 """Metrics that differ by RankMe's ε only, and appear in one row where they are shown alike."""
 
 
+COMPARABLE = "ranks grow with n and d, so that only rows of about the file's n and d are comparable with it"
+"""Restriction of `ranges_table`, which holds models of other numbers of images n and dimensions d."""
+
+
 def yardstick_table(findings: Sequence[Finding]) -> pd.DataFrame:
-    """Return the questions as text: readout, question, number, yardstick, answer."""
-    return pd.DataFrame(
-        [
+    """Return the questions as text: readout, question, number, compared with, answer.
+
+    Cells are short enough for 80 columns: the number of images of a comparison stands with what is compared, and a
+    tenth of the dimension names the dimension.
+    """
+    rows = []
+    for one in findings:
+        number, _, images = one.number.partition(" (n = ")
+        compared = one.yardstick.partition(", against ")[2].replace(" on the same images", "")
+        if images:
+            compared = f"untrained, n = {images.removesuffix(')')}"
+        dimension = number.rpartition(" of ")[2]
+        rows.append(
             {
                 "readout": one.readout,
                 "question": one.question,
-                "number": one.number,
-                "compared with": one.yardstick.partition(", against ")[2].replace(
-                    " on the same images", ", same images"
-                ),
+                "number": number,
+                "compared with": compared.replace("of the dimension", f"of {dimension}"),
                 "answer": str(one.answer),
             }
-            for one in findings
-        ]
-    )
+        )
+    return pd.DataFrame(rows)
 
 
 def comparison_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -71,6 +82,21 @@ def comparison_table(table: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def effective_rank_comparison(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the effective rank of each readout beside untrained networks on the same images, as text.
+
+    Returns
+    -------
+    DataFrame
+        readout, effective rank, the code base's rule and all usual rules, images; empty without untrained networks.
+    """
+    compared = comparison_table(table)
+    if compared.empty:
+        return compared
+    ranks = compared[compared.metric == "effective_rank"].drop(columns="metric")
+    return ranks.rename(columns={"this file": "effective rank"})
 
 
 def ranges_table(table: pd.DataFrame) -> pd.DataFrame:

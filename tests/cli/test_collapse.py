@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -235,10 +236,22 @@ def test_a_condition_that_cannot_be_read_is_2_before_any_work(
 
 
 def test_the_plan_precision_and_every_yardstick_are_said(
-    checkpoints: list[str], capsys: pytest.CaptureFixture[str]
+    checkpoints: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert run_command(["collapse", checkpoints[0], "--heads", "3", "--limit", "40", "--precision", "bf16"]) == 0
+    batches: list[int | None] = []
+    encoding = import_module("maetheory.evaluation.features.encode")
+    monkeypatch.setattr(encoding, "_batch_size", lambda encoder, images, batch: batches.append(batch) or batch or 16)
+    command = ["collapse", checkpoints[0], "--heads", "3", "--limit", "40", "--precision", "bf16"]
+    assert run_command(command) == 0
+    brief = capsys.readouterr().out
+    assert "--verbose prints" in brief
+    assert "n → ∞  " not in brief  # the column of the table of all metrics
+    assert set(batches) == {None}
+    batches.clear()
+    assert run_command([*command, "--verbose", "--batch-size", "7"]) == 0
+    assert set(batches) == {7}
     captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) > 1.5 * len(brief.splitlines())
     assert "mae: 40 images; 9 untrained networks on 40 of them; 400 forward passes in bf16, about" in captured.err
     for words in ("few directions", "one vector dominates", "forward passes in bf16", "n → ∞", "MAE, CIFAR-10"):
         assert words in captured.out

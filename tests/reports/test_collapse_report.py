@@ -28,6 +28,7 @@ from maetheory.reports.collapse import (
 )
 from maetheory.reports.collapse_files import escape_latex, latex_table, write_collapse_report
 from maetheory.reports.collapse_page import collapse_statements
+from maetheory.reports.collapse_tables import yardstick_table
 from maetheory.reports.diagnosis import Diagnosis, diagnose, parse_layer, unique_names
 
 
@@ -59,8 +60,46 @@ def test_the_text_fits_the_terminal(found: list[Diagnosis], width: int) -> None:
     assert {"convention", "random", "participation_ratio"} <= set(collapse_text(found, width=width).split())
     assert not [line for line in lines if line.strip() in (",", "]")]  # words are whole
     wide = " ".join(collapse_text(found, width=300).split())
+    assert "only rows of about the file's n and d are comparable" in wide
+    assert " d n seeds " in wide  # each range of a trained model stands beside its d and n
     for question in ("complete collapse", "dimensional collapse", "few directions", "one vector dominates"):
         assert question in wide
+
+
+def test_the_brief_text_fits_a_screen_and_keeps_every_note_and_every_answer_that_is_not_no(
+    found: list[Diagnosis],
+) -> None:
+    measured = found[0].measurements
+    last = replace(found[0], measurements=replace(measured, table=measured.table[measured.table.layer == 1]))
+    lines = collapse_text([last], width=80, brief=True).splitlines()
+    text = " ".join(" ".join(lines).split())
+    tables = next(place for place, line in enumerate(lines) if line.startswith("readout"))
+    assert len(lines) - tables <= 26  # so that 14 of 40 lines are left for sentences and notes, which are never cut
+    assert max(map(len, lines)) <= 80
+    assert last.notes
+    assert all(f"note: {note}" in text for note in last.notes)
+    told = [one for one in last.yardsticks if one.answer is not Answer.NO or one.question == "dimensional collapse"]
+    hidden = [one for one in last.yardsticks if one not in told]
+    assert {one.answer for one in hidden} == {Answer.NO}
+    assert all(str(one) in text for one in told)
+    assert not any(str(one) in text for one in hidden)
+    for one in last.yardsticks:  # each is one line of its table
+        assert [line for line in lines if line.split()[:1] == [one.readout] and line.split()[-1] == one.answer.value]
+        assert len([line for line in lines if f" {one.question} " in line and line.startswith(one.readout)]) == 1
+    assert "--verbose" in text
+    assert "participation_ratio" not in text
+    assert "effective rank by layer" in collapse_text(found, width=80, brief=True)  # it was asked for
+
+
+def test_cells_of_the_four_questions_are_short_and_name_what_is_compared() -> None:
+    def cells(question: str, number: str) -> list[str]:
+        table = yardstick_table([Finding("cls", "last", question, Answer.NO, "", number)])
+        return list(table.loc[0, ["number", "compared with"]])
+
+    assert cells("dimensional collapse", "38.6 ± 0.9 (n = 400)") == ["38.6 ± 0.9", "untrained, n = 400"]
+    assert cells("dimensional collapse", "38.6 ± 0.9") == ["38.6 ± 0.9", "untrained networks"]
+    assert cells("few directions", "39.1 ± 0.7 of 72") == ["39.1 ± 0.7 of 72", "a tenth of 72"]
+    assert cells("one vector dominates", "12.2 %") == ["12.2 %", "one half"]
 
 
 def test_numbers_that_are_not_finite_are_null(found: list[Diagnosis]) -> None:
