@@ -42,11 +42,27 @@ def test_importing_the_package_imports_no_library(library: str) -> None:
     assert run(f"import sys, maetheory; print({library!r} in sys.modules)") == "False"
 
 
-def test_the_exact_computations_need_no_torch() -> None:
+NO_TORCH = """
+import sys
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, NoTorch())
+"""
+"""Code after which torch cannot be imported, as where it is not installed."""
+
+
+def test_the_exact_world_works_where_torch_is_not_installed() -> None:
     code = (
-        "import sys, maetheory; maetheory.MaskGraph, maetheory.check, maetheory.worlds; print('torch' in sys.modules)"
+        f"{NO_TORCH}import maetheory; maetheory.MaskGraph, maetheory.check, maetheory.worlds, maetheory.spectra\n"
+        "from maetheory.testing import assert_holds\n"
+        "from maetheory.cli import run_command\n"
+        "print(run_command(['check', '3.4', '--worlds', '0']), run_command(['collapse', 'a.npy']))"
     )
-    assert run(code) == "False"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.splitlines()[-1:] == ["0 2"], done.stderr
+    assert "this command needs torch, which is not installed" in done.stderr
 
 
 def test_type_checkers_and_the_table_name_the_same_modules() -> None:
