@@ -76,6 +76,7 @@ GLOSSARY = (
         in_text=("cls",),
         in_tables=("readout", "mean"),
     ),
+    Term("preset", "a named configuration: of an experiment, or of an architecture", "config", ("preset", "presets")),
     Term("cell", "one objective or setting of an experiment", "arm"),
     Term("ledger", "file of measured numbers, one line of JSON each", "results log", ("ledger",)),
     Term("code base, dialect", "how one project names the tensors of a checkpoint", "format", ("code base", "dialect")),
@@ -104,7 +105,16 @@ GLOSSARY = (
         ("probe residual",),
     ),
     Term("water-filling", "the spectrum (c λᵢ − μ)₊ of given sum, largest where the eigenvalues are"),
-    Term("look", "one of the planned evaluations at which an experiment may stop", "interim analysis"),
+    Term(
+        "look",
+        "one of the analyses planned in advance, at 3, 10 and 20 seeds, after which more seeds may be run",
+        "interim analysis",
+    ),
+    Term(
+        "descent",
+        "a search that starts at a world and changes it in small steps, so that the slack of a claim falls",
+        "minimisation of the slack",
+    ),
     Term(
         "world",
         "a finite set of images with probabilities and labels, on which everything is exact",

@@ -144,8 +144,8 @@ def looks_sentence() -> str:
     level = 100 * (1 - 2 * TAIL)
     normal = float(stats.norm.isf(TAIL))
     return (
-        f"At most {len(LOOKS)} looks are planned, at {looks} pairs of seeds; each interval has the level {level:.2f} % "
-        f"({normal:.2f} standard errors over test images), so that all of them together have 95 %."
+        f"At most {len(LOOKS)} interim analyses (looks) are planned, at {looks} pairs of seeds; each interval has the "
+        f"level {level:.2f} % ({normal:.2f} standard errors over test images), so that all of them together have 95 %."
     )
 
 
