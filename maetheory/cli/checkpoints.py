@@ -80,8 +80,8 @@ def collapse(
         bool,
         typer.Option(
             "--full",
-            help="Measure all metrics, features under masks too, and untrained networks on all images. By default: "
-            "what the verdict needs, and untrained networks on a random part of the images.",
+            help="Measure and print all metrics, of masked views too, and untrained networks on all images. By "
+            "default: what the verdict needs, and untrained networks on a random part of the images.",
         ),
     ] = False,
     verbose: Annotated[

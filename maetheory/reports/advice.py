@@ -44,26 +44,28 @@ def advice_text(advice: Advice, *, width: int, colour: bool) -> str:
     frame, names = advice.to_frame(), list(advice.scores)
     order = frame[frame.score == names[0]].candidate
     cells = {(str(row.candidate), str(row.score)): row for row in frame.itertuples()}
-    titles = [score_title(names[0]), "group", *map(score_title, names[1:])]
-    right = [Column(title, justify="right", no_wrap=number < 1) for number, title in enumerate(titles)]
-    columns = [Column("candidate", no_wrap=True), *right]
-    rows = []
+    rows: list[list[str]] = []
     for candidate in order:
         first, *others = (cells[candidate, name] for name in names)
         rows.append(
             [
                 candidate,
-                f"{first.value:.3f} [{first.low:.3f}, {first.high:.3f}]",
-                str(first.group),
+                f"{first.value:.3f} [{first.low:.3f}, {first.high:.3f}] ({first.group})",
                 *(f"{one.value:.3f} ({one.group})" for one in others),
             ]
         )
+    columns = [  # headings may wrap, cells may not
+        Column(title, justify="left" if number == 0 else "right", width=max(map(len, [*texts, *title.split()])))
+        for number, (title, texts) in enumerate(
+            zip(["candidate", *map(score_title, names)], zip(*rows, strict=True), strict=True)
+        )
+    ]
     console = capturing_console(max(width, 80), colour=colour)
     with console.capture() as captured:
         console.print(borderless_table(columns, rows))
     notes = [f"note: {printable_sentence(one)}" for one in advice.assumptions]
     legend = (
-        "Group 1 (in brackets where a column has none): the best candidate and all that cannot be told apart from it, "
+        "Group 1 (in brackets): the best candidate and all that cannot be told apart from it, "
         "at 5 % for all pairs together; group 2: the same among the others; and so on. Intervals are of 95 %, for "
         "other samples of as many images and other masks; with more images φ of a sample rises, and the share kept may "
         "change by more than its interval."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +33,19 @@ def test_one_document_and_its_files(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "7 codes a region, not 32" in " ".join(found["assumptions"])
 
 
-def test_the_text_names_every_candidate_and_group(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command(["advise", *QUICK]) == 0
+def test_the_text_names_every_candidate_and_group(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    mixture = ["--laws", "uniform,block,mixture", "--mask-ratios", "0.25,0.5,0.75"]
+    assert run_command(["advise", *QUICK, *mixture]) == 0
     text = capsys.readouterr().out
+    rows = [line for line in text.splitlines() if re.fullmatch(r"(uniform|block|mixture) [\d.+]+ patch 4  .*", line)]
+    assert len(rows) == 7
+    assert all(
+        re.search(r" \d\.\d{3} \[.*\] \(\d\) +\d\.\d{3} \(\d\) +\d\.\d{3} \(\d\)$", row) for row in rows
+    )  # one line each
+    assert max(map(len, text.splitlines())) <= 80
     for word in (
         "uniform 0.5 patch 4",
         "block 0.5 patch 4",
