@@ -16,7 +16,7 @@ from maetheory.data import load_images
 from maetheory.evaluation import encode, linear_probe
 from maetheory.evaluation.rank_correlation import rank_correlations
 from maetheory.experiments import EXPERIMENTS
-from maetheory.experiments.studies.mask_law_prediction import PREDICTING_SCORE, predict_order
+from maetheory.experiments.studies.mask_law_prediction import PREDICTING_SCORE, judge_prediction, predict_order
 from maetheory.experiments.studies.mask_law_scores import seed_agreement
 from maetheory.reports import compare_objectives, markdown_block, read_published_ledgers, replace_marked_block
 from maetheory.reports.training_length import gain_slopes
@@ -136,6 +136,32 @@ def test_the_prediction_for_tin20_is_the_one_that_was_committed() -> None:
         here, there = phi.loc[law], kept.loc[law]
         numbers = f"{here.value:.3f} | {there.value:.3f} | {there.predicted_rank:.0f}"
         assert f"| {here.predicted_rank:.0f} | {law} | {numbers} |" in LAWS
+
+
+def test_the_prediction_for_tin20_is_judged_as_is_said() -> None:
+    prediction = pd.read_csv(FIGURES / "mask-laws-tin20" / "prediction.csv")
+    ledger = read_published_ledgers(FIGURES)
+    ledger = ledger[ledger.experiment == "mask-laws-tin20"]
+    words, phi = " ".join(LAWS.split()), judge_prediction(prediction, ledger).set_index("readout")
+    assert set(phi.verdict) == {"undecided"}
+    correlations = pd.read_csv(FIGURES / "mask-laws-tin20" / "score_correlations.csv")
+    assert f"Of all {len(correlations)} correlations" in words
+    assert not (correlations.p_adjusted < 0.05).any()
+    cls, mean = phi.loc["cls"], phi.loc["mean"]
+    assert f"ρ is {cls.rho:.2f} on cls (p = {cls.p:.2f}; as far the other way: {cls.p_opposite:.2f})" in words
+    assert f"and {mean.rho:.2f} on the mean of patches (p = {mean.p:.2f})" in words
+    kept, ratio = (
+        [f"{rho:.2f}" for rho in judge_prediction(prediction, ledger, score=score).rho]
+        for score in ("linear_mae_kept_share", "mask_ratio")
+    )
+    assert kept[0] == kept[1]
+    assert f"ρ = {kept[0]} on both readouts, the mask ratio {ratio[0]} and {ratio[1]}" in words
+    alike = [f"{seed_agreement(ledger[ledger.objective != 'random'], readout):.2f}" for readout in ("cls", "mean")]
+    assert f"order the laws alike with ρ = {alike[0]} and {alike[1]}" in words
+    probes = 100 * ledger[ledger.metric == "linear_probe"].set_index(["cell", "readout"]).value
+    for row in prediction[prediction.score == PREDICTING_SCORE].itertuples():
+        cells = [f"{part.mean():.1f} ± {part.std():.1f}" for part in (probes[row.law, name] for name in ("cls", "mean"))]
+        assert f"| {row.predicted_rank:.0f} | {row.law} | {' | '.join(cells)} |" in LAWS
 
 
 def test_seeds_order_mask_laws_as_alike_as_is_said() -> None:

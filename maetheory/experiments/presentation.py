@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from maetheory.core import InputError
+from maetheory.core import InputError, Progress, no_progress
 from maetheory.data import FolderStream, ImageSet
 from maetheory.experiments.difference_from_preset import difference_from_preset
 from maetheory.experiments.experiment import Experiment
@@ -31,6 +31,8 @@ class MeasuredExperiment:
         Folder of the figures.
     device : str
         Where models are run for figures, as in `TrainingOptions`.
+    progress : Progress
+        Told of long work on figures.
     """
 
     experiment: Experiment
@@ -40,6 +42,7 @@ class MeasuredExperiment:
     out: Path
     figures: Path
     device: str = "auto"
+    progress: Progress = no_progress
 
     @property
     def reservations(self) -> list[Statement]:

@@ -106,7 +106,7 @@ def reproduce(
     with hold_experiment_folder(out), nullcontext() if is_one_folder else lock_folder(figures):
         images, test = load_experiment_images(experiment, root)
         ledger = train_and_measure(experiment, images, test, out=out, options=options, progress=progress)
-        measured = MeasuredExperiment(experiment, ledger, images, test, out, figures, device)
+        measured = MeasuredExperiment(experiment, ledger, images, test, out, figures, device, progress)
         shown = PRESENTATIONS[experiment.presentation](measured)
     summary = " ".join(filter(None, (measured.difference, shown.summary)))
     return Reproduction(ledger, shown.page, shown.figures, summary)

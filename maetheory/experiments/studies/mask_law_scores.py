@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from maetheory.core import InputError, Progress, no_progress, printable
+from maetheory.core import InputError, Progress, atomic_write, no_progress, printable
 from maetheory.core.files import read_regular_file
 from maetheory.data import ImageSet
-from maetheory.empirical import Hypothesis, score_law, score_table
+from maetheory.empirical import HYPOTHESES, Hypothesis, score_law, score_table
 from maetheory.evaluation import RankCorrelation, rank_correlations
 from maetheory.experiments.experiment import Cell
 
@@ -27,24 +27,59 @@ _NUMBER_COLUMNS = ("patch", "mask_ratio", "value", "low", "high", "direction", "
 
 
 def score_mask_laws(
-    cells: Sequence[Cell], images: ImageSet, *, n_masks: int = 8, seed: int = 0, progress: Progress = no_progress
+    cells: Sequence[Cell],
+    images: ImageSet,
+    *,
+    n_masks: int = 8,
+    seed: int = 0,
+    progress: Progress = no_progress,
+    store: Path | None = None,
 ) -> pd.DataFrame:
-    """Return the `score_table` of the mask laws of all trained cells, computed on training images."""
+    """Return the `score_table` of the mask laws of all trained cells, computed on training images.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+    images : ImageSet
+    n_masks, seed
+        As for `score_law`.
+    progress : Progress
+    store : path, optional
+        CSV that holds the scores of each law as soon as they are there; those that it holds are not computed again.
+
+    Raises
+    ------
+    InputError
+        If the stored table is damaged.
+    """
     scored_images = images.limit(min(MAX_SCORED_IMAGES, len(images)))
-    trained, scores = [cell for cell in cells if cell.trained], []
+    known = read_scores(store) if store is not None and store.exists() else pd.DataFrame()
+    trained = [cell for cell in cells if cell.trained]
+    tables: list[pd.DataFrame] = []
     for number, cell in enumerate(trained):
-        progress(number, len(trained), f"scoring {cell.name}")
-        scores.append(
-            score_law(
-                scored_images,
-                cell.recipe.law(),
-                patch=cell.recipe.model.encoder.patch,
-                name=cell.name,
-                n_masks=n_masks,
-                seed=seed,
+        table = _stored_scores(known, cell, len(scored_images), n_masks)
+        if table.empty:
+            progress(number, len(trained), f"scoring {cell.name}")
+            law, patch = cell.recipe.law(), cell.recipe.model.encoder.patch
+            table = score_table(
+                [score_law(scored_images, law, patch=patch, name=cell.name, n_masks=n_masks, seed=seed)]
             )
-        )
-    return score_table(scores)
+            if store is not None:
+                with atomic_write(store) as part:
+                    pd.concat([*tables, table]).to_csv(part, index=False)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _stored_scores(known: pd.DataFrame, cell: Cell, n_images: int, n_masks: int) -> pd.DataFrame:
+    """Return the stored rows of a law if they are all there and computed alike, otherwise none."""
+    if known.empty:
+        return known
+    rows = known[known.law == cell.name]
+    is_alike = (
+        (rows.mask_ratio == cell.recipe.law().mask_ratio) & (rows.n_images == n_images) & (rows.n_masks == n_masks)
+    )
+    return rows if is_alike.all() and set(rows.score) == set(HYPOTHESES) else rows.iloc[:0]
 
 
 def read_scores(path: Path) -> pd.DataFrame:

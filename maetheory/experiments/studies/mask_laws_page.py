@@ -8,13 +8,10 @@ import pandas as pd
 
 from maetheory import figures
 from maetheory.core import atomic_write, provenance
-from maetheory.empirical import HYPOTHESES
 from maetheory.experiments.presentation import MeasuredExperiment, Presentation
 from maetheory.experiments.studies.mask_law_scores import (
-    MAX_SCORED_IMAGES,
     READOUTS,
     count_above_untrained,
-    read_scores,
     score_correlations,
     score_mask_laws,
     seed_agreement,
@@ -25,7 +22,12 @@ from maetheory.reports import Picture, Section, Statement, Table, write_page
 
 def present_mask_laws(measured: MeasuredExperiment) -> Presentation:
     """Score the mask laws, unless an earlier call did, and plot each score against the measured accuracies."""
-    scores = _load_or_compute_scores(measured)
+    scores = score_mask_laws(
+        measured.experiment.cells,
+        measured.training_images,
+        progress=measured.progress,
+        store=measured.out / "mask_law_scores.csv",
+    )
     correlations = score_correlations(scores, measured.ledger)
     frame = figures.score_against_accuracy(scores, measured.ledger, correlations)
     with figures.paper_style():
@@ -78,21 +80,6 @@ def _format_scores(rows: pd.DataFrame) -> str:
 
 def _format_score(row: pd.Series) -> str:
     return f"{row.score} ({row.readout}) {row.rho:.2f} [{row.low:.2f}, {row.high:.2f}]"
-
-
-def _load_or_compute_scores(measured: MeasuredExperiment) -> pd.DataFrame:
-    path, cells = measured.out / "mask_law_scores.csv", measured.experiment.cells
-    n_images = min(MAX_SCORED_IMAGES, len(measured.training_images))
-    wanted = {(cell.name, cell.recipe.law().mask_ratio, n_images) for cell in cells if cell.trained}
-    if path.exists():
-        found = read_scores(path)
-        is_complete = set(found.score) == set(HYPOTHESES)  # an older table may lack a score
-        if is_complete and set(zip(found.law, found.mask_ratio, found.n_images, strict=True)) == wanted:
-            return found
-    found = score_mask_laws(cells, measured.training_images)
-    with atomic_write(path) as part:
-        found.to_csv(part, index=False)
-    return found
 
 
 def _write_html_report(

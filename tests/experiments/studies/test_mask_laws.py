@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,16 +13,20 @@ import pytest
 from html_pages import check_page
 
 from maetheory.core import InputError
-from maetheory.empirical import HYPOTHESES
-from maetheory.experiments import EXPERIMENTS, Reproduction, reproduce
+from maetheory.data import ImageSet, load_images
+from maetheory.empirical import HYPOTHESES, LawScores, score_law
+from maetheory.experiments import EXPERIMENTS, Cell, Reproduction, reproduce
+from maetheory.experiments.studies import mask_law_scores
 from maetheory.experiments.studies.mask_law_scores import (
     count_above_untrained,
     read_scores,
     score_correlations,
+    score_mask_laws,
     seed_agreement,
 )
 from maetheory.experiments.studies.mask_laws import mask_law_cells
 from maetheory.experiments.studies.mask_laws_page import summary_sentence
+from maetheory.masks import MaskLaw
 
 LAWS = (*(("uniform", ratio, 4) for ratio in (0.25, 0.5, 0.75)), ("block", 0.5, 4))
 
@@ -163,6 +168,38 @@ def stored_scores() -> pd.DataFrame:
         for score, value in (("rank", 1 / 3), ("label error", np.nan))
     ]
     return pd.DataFrame(rows)
+
+
+def cells_of_patch_4() -> list[Cell]:
+    """Three trained cells."""
+    return [cell for cell in mask_law_cells(EXPERIMENTS["digits"].cells[1].recipe, LAWS) if cell.trained][:3]
+
+
+def test_scores_are_stored_law_by_law_and_not_computed_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped at the third law, the table holds two; the second call scores the third and the changed one alone."""
+    images, cells = load_images("digits", limit=100), cells_of_patch_4()
+    whole, path, asked = score_mask_laws(cells, images, n_masks=2), tmp_path / "scores.csv", []
+
+    def stopped(images: ImageSet, law: MaskLaw, *, name: str, **options: Any) -> LawScores:
+        asked.append(name)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return score_law(images, law, name=name, **options)
+
+    monkeypatch.setattr(mask_law_scores, "score_law", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        score_mask_laws(cells, images, n_masks=2, store=path)
+    assert set(read_scores(path).law) == {one.name for one in cells[:2]}
+    halved = pd.read_csv(path)
+    halved.loc[halved.law == cells[1].name, "n_images"] = 30
+    halved.to_csv(path, index=False)
+    told: list[str] = []
+    again = score_mask_laws(
+        cells, images, n_masks=2, store=path, progress=lambda done, total, message: told.append(f"{done} {message}")
+    )
+    pd.testing.assert_frame_equal(again, whole, check_dtype=False, check_exact=True)
+    pd.testing.assert_frame_equal(read_scores(path), whole, check_dtype=False, check_exact=True)
+    assert told == [f"1 scoring {cells[1].name}", f"2 scoring {cells[2].name}"]
 
 
 def test_stored_scores_are_read_as_they_were(tmp_path: Path) -> None:
