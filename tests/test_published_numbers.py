@@ -160,7 +160,8 @@ def test_the_prediction_for_tin20_is_judged_as_is_said() -> None:
     assert f"order the laws alike with ρ = {alike[0]} and {alike[1]}" in words
     probes = 100 * ledger[ledger.metric == "linear_probe"].set_index(["cell", "readout"]).value
     for row in prediction[prediction.score == PREDICTING_SCORE].itertuples():
-        cells = [f"{part.mean():.1f} ± {part.std():.1f}" for part in (probes[row.law, name] for name in ("cls", "mean"))]
+        found = [probes[row.law, readout] for readout in ("cls", "mean")]
+        cells = [f"{part.mean():.1f} ± {part.std():.1f}" for part in found]
         assert f"| {row.predicted_rank:.0f} | {row.law} | {' | '.join(cells)} |" in LAWS
 
 
