@@ -161,7 +161,7 @@ def diagnose(
     diagnoses: list[Diagnosis] = []
     untrained: dict[Any, UntrainedMeasurements] = {}
     explained_untrained: dict[Any, Any] = {}
-    explained_layer = "last" if options["layers"] == "all" else options["layers"]
+    explained_layer: int | Literal["last"] = "last" if options["layers"] == "all" else options["layers"]
     overall = OverallProgress(progress, 0)
     for number, (path, name, decoding) in enumerate(zip(paths, unique_names(paths), decode_options, strict=True), 1):
         label = f"{name}, {number} of {len(paths)}" if len(paths) > 1 else name
@@ -176,8 +176,8 @@ def diagnose(
             seconds = seconds_per_image(encoder, chosen, in_precision, layers=options["layers"], **timed)
             effort.announce(plan.sentence(name, precision, plan.seconds(seconds)))
             if explained_directions is not None:
-                layers = explained_layers(encoder, explained_layer)
-                by_layer = seconds_per_image(encoder, chosen, in_precision, layers=layers, **timed)
+                up_to_it = explained_layers(encoder, explained_layer)
+                by_layer = seconds_per_image(encoder, chosen, in_precision, layers=up_to_it, **timed)
                 shared = key in explained_untrained
                 more = explanation_plan(len(chosen), seconds=(by_layer, seconds), shared=shared)
                 effort.announce(f"{name}: {more}")
