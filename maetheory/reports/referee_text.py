@@ -62,7 +62,20 @@ def answers_by_question(report: RefereeReport) -> dict[str, list[str]]:
 def _violated(report: RefereeReport) -> str:
     if report.violation is None:
         decided = report.coverage.decided
-        return f"no: it held in all {decided} worlds that decide" if decided else "unknown: no world decided the claim"
+        if report.only_zero:
+            return (
+                f"unknown: both sides are 0 in all {decided} worlds that meet the assumptions, so that they say "
+                "nothing; give the theorem sample= or conform=, so that other worlds meet them"
+            )
+        if not decided:
+            return "unknown: no world decided the claim"
+        few = report.coverage.nonzero < min(decided, LEAST_WORLDS)
+        but = f", but in only {report.coverage.nonzero} of them the sides are not both 0" if few else ""
+        return (
+            f"no: it held in all {decided} worlds that decide{but}"
+            if decided
+            else "unknown: no world decided the claim"
+        )
     check = report.violation.found.check
     where = _size_words(report)
     return f"yes: {check.lhs:.6g} against {check.rhs:.6g}{where}; {report.violation.proof}"
@@ -79,7 +92,7 @@ def _size_words(report: RefereeReport) -> str:
 
 def _vacuous(report: RefereeReport) -> str:
     vacuity = report.vacuity
-    if not report.coverage.decided:
+    if not report.coverage.decided or report.only_zero:
         return "unknown: no world decided the claim"
     ranges = f"left side {_range(vacuity.lhs)}, right side {_range(vacuity.rhs)}"
     if vacuity.vacuous is None:

@@ -81,6 +81,8 @@ class SearchResult:
         Applicable worlds whose verdict is not UNDECIDED: the worlds that are evidence.
     undecided_because : tuple of str
         Why worlds decided nothing: each reason once, the most frequent first.
+    only_zero : bool
+        Whether both sides were 0 in every applicable world, so that none is evidence.
     """
 
     slug: str
@@ -89,6 +91,7 @@ class SearchResult:
     smallest: SearchedWorld | None
     decided: int = 0
     undecided_because: tuple[str, ...] = ()
+    only_zero: bool = False
 
     @property
     def violated(self) -> bool:
@@ -125,7 +128,8 @@ def search(
 
     def result(drawn: int, smallest: SearchedWorld | None) -> SearchResult:
         decided = sum(_is_decided(f) for f in found)
-        return SearchResult(theorem.slug, drawn, len(found), smallest, decided, _most_frequent(reasons))
+        only_zero = bool(found) and all(both_sides_are_zero(f.check) for f in (*found, *filter(None, [smallest])))
+        return SearchResult(theorem.slug, drawn, len(found), smallest, decided, _most_frequent(reasons), only_zero)
 
     for index in range(worlds):
         here = _draw_searched_world(theorem, seed, search_number(index), reasons)
@@ -143,6 +147,11 @@ def search(
         if lower.check.verdict is Verdict.VIOLATED:
             return result(worlds, _shrink_counterexample(theorem, lower))
     return result(worlds, best[0] if best else None)
+
+
+def both_sides_are_zero(check: Check) -> bool:
+    """Return whether a check compares 0 with 0, as with features that vanish, which is no evidence for a claim."""
+    return check.lhs.value == check.rhs.value == 0
 
 
 def _is_decided(found: SearchedWorld) -> bool:
@@ -173,8 +182,8 @@ def falsify(
     ------
     InputError
         If `worlds` is not positive, the theorem needs ``sample`` to be drawn, or no world met its assumptions with
-        finite sides, so that None would mean nothing. None is evidence only as far as worlds decided; `search` counts
-        them.
+        finite sides that are not both 0, so that None would mean nothing. None is evidence only as far as worlds
+        decided; `search` counts them.
     SideError
         If the claim's own code raises in a world.
 
@@ -196,13 +205,15 @@ def falsify(
     """
     result = search(theorem, worlds=worlds, seed=seed, descend=descend, progress=progress)
     if result.smallest is None:
-        theorem.check(
-            **draw_random_or_hard_world(theorem, 0, generator(seed, theorem.slug, 0)).all_objects()
-        )  # raises if the theorem itself cannot be checked
         why = f" ({'; '.join(result.undecided_because)})" if result.undecided_because else ""
         raise InputError(
             f"none of {worlds} worlds met the assumptions of {theorem.slug} with finite sides{why}: give it sample= or "
             "conform=, so that there is something to search"
+        )
+    if result.only_zero:
+        raise InputError(
+            f"both sides of {theorem.slug} are 0 in every one of {result.applicable} worlds that met its assumptions, "
+            "so that they say nothing: give it sample= or conform=, so that there is something to search"
         )
     return result.smallest if result.violated else None
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from maetheory.core import InputError
-from maetheory.theory.falsify import PLACEHOLDER_CHECK, SearchedWorld, SideError
+from maetheory.theory.falsify import PLACEHOLDER_CHECK, SearchedWorld, SideError, both_sides_are_zero
 from maetheory.theory.small_worlds import SmallWorld
 from maetheory.theory.theorem import Theorem, Verdict
 
@@ -76,6 +76,8 @@ class Prober:
         Worlds by kind.
     applicable, decided : int
         Worlds in which every assumption holds, and those of them whose verdict is not UNDECIDED.
+    nonzero : int
+        Decided worlds in which the sides are not both 0.
     verdicts : Counter
     near_tight : int
         Decided worlds whose slack is at most a hundredth of the scale, TIGHT ones included.
@@ -103,7 +105,7 @@ class Prober:
         self.open: Counter[str] = Counter()
         self.degenerate: Counter[str] = Counter()
         self.sizes: Counter[tuple[int, int]] = Counter()
-        self.applicable = self.decided = self.near_tight = 0
+        self.applicable = self.decided = self.nonzero = self.near_tight = 0
         self.lhs = self.rhs = (math.inf, -math.inf)
         self.trials: list[Trial] = []
 
@@ -173,6 +175,7 @@ class Prober:
             self.open[check.note] += 1
             return False
         self.decided += 1
+        self.nonzero += not both_sides_are_zero(check)
         self.near_tight += check.relative_slack <= NEAR_TIGHT and check.verdict is not Verdict.VIOLATED
         if not math.isnan(check.slack):
             self.lhs = (min(self.lhs[0], check.lhs.value), max(self.lhs[1], check.lhs.value))

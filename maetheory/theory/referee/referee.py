@@ -179,4 +179,5 @@ def _coverage(prober: Prober) -> Coverage:
         unmet,
         undecided,
         not_evaluated,
+        prober.nonzero,
     )

@@ -167,6 +167,8 @@ class Coverage:
     unmet, undecided, not_evaluated : str
         The most frequent reason why a world is INAPPLICABLE, why one is UNDECIDED, and why the claim could not be
         evaluated in one; empty if none.
+    nonzero : int
+        Decided worlds in which the sides are not both 0, as they are with features that vanish.
     """
 
     tried: Mapping[str, int]
@@ -180,6 +182,7 @@ class Coverage:
     unmet: str = ""
     undecided: str = ""
     not_evaluated: str = ""
+    nonzero: int = 0
 
     @property
     def drawn(self) -> int:
@@ -231,15 +234,20 @@ class RefereeReport:
 
         "VIOLATED"; "VACUOUS" if it never said more than the trivial bound or, without one, than the extreme left side
         that was found, or "UNDECIDED" if fewer than :data:`LEAST_WORLDS` worlds say so; "UNTESTED" if no world was
-        decided; otherwise "NO VIOLATION FOUND".
+        decided, or both sides are 0 in all that were; otherwise "NO VIOLATION FOUND".
         """
         if self.violated:
             return "VIOLATED"
-        if not self.coverage.decided:
+        if not self.coverage.decided or self.only_zero:
             return "UNTESTED"
         if not self.vacuity.vacuous:
             return "NO VIOLATION FOUND"
         return "UNDECIDED" if self.too_few else "VACUOUS"
+
+    @property
+    def only_zero(self) -> bool:
+        """Whether both sides are 0 in every world that was decided, as with features that vanish."""
+        return self.coverage.decided > 0 and not self.coverage.nonzero
 
     @property
     def too_few(self) -> bool:

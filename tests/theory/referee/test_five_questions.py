@@ -16,7 +16,7 @@ from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, positive_pair_distance, reconstruction_loss
 from maetheory.reports.referee_text import answers_by_question
 from maetheory.theory import THEOREMS, Theorem, Verdict
-from maetheory.theory.falsify import SideError
+from maetheory.theory.falsify import SideError, falsify
 from maetheory.theory.referee import LEAST_WORLDS, Need, assumptions, load_theorems, referee_theorem, vacuity
 from maetheory.theory.referee.assumptions import examine_assumption
 from maetheory.theory.referee.prober import Budget
@@ -53,6 +53,48 @@ ENERGY = Theorem(
     needs_graph=False,
     sample=lambda rng: {"z": rng.uniform(-1.4, 1.4, 3)},
 )
+
+
+def is_centred(graph: MaskGraph, h: np.ndarray) -> tuple[bool, str]:
+    """No drawn world is centred but those of vanishing features."""
+    return bool(np.abs(graph.degrees[0] @ h).max() < 1e-9), "mean"
+
+
+CENTRED = Theorem(
+    slug="centred-distance",
+    statement="E‖h - h⁺‖² >= 3 E‖h‖² where h is centred",
+    reference="planted: false for every centred h that does not vanish",
+    objects=("h",),
+    lhs=positive_pair_distance,
+    rhs=lambda graph, h: 3 * mean_square(graph.degrees[0], h),
+    assumptions={"centred": is_centred},
+)
+
+
+def with_some_centred(share: float) -> Theorem:
+    """Return the claim with features centred in this share of the drawn worlds, and zero in the others."""
+
+    def sample(rng: np.random.Generator) -> dict[str, Any]:
+        h = np.array([[1.0], [-1.0]]) if rng.random() < share else np.zeros((2, 1))
+        return {"graph": MaskGraph.from_joint(np.eye(2) / 2), "h": h}
+
+    return replace(CENTRED, rhs=lambda graph, h: -mean_square(graph.degrees[0], h), sample=sample)
+
+
+def test_zero_against_zero_is_no_evidence() -> None:
+    report = referee_theorem(CENTRED, worlds=20)
+    assert report.coverage.decided > LEAST_WORLDS
+    assert report.verdict == "UNTESTED"
+    assert "both sides are 0 in all" in answers_by_question(report)["violated?"][0]
+    with pytest.raises(InputError, match="both sides of centred-distance are 0 in every one of"):
+        falsify(CENTRED, worlds=20, descend=False)
+    few = referee_theorem(with_some_centred(0.5), worlds=10)
+    assert 0 < few.coverage.nonzero < LEAST_WORLDS < few.coverage.decided
+    assert few.verdict == "NO VIOLATION FOUND"
+    assert (
+        f"in only {few.coverage.nonzero} of them the sides are not both 0" in answers_by_question(few)["violated?"][0]
+    )
+    assert falsify(with_some_centred(0.5), worlds=10, descend=False) is None
 
 
 @pytest.mark.parametrize("slug", FALSE)
