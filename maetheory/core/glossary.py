@@ -165,7 +165,7 @@ GLOSSARY = (
     ),
     Term(
         "dimensional collapse",
-        "features vary in fewer directions than those of untrained networks of the same architecture",
+        "features use fewer directions than those of untrained networks of the same architecture",
         "",
         ("dimensional collapse",),
     ),

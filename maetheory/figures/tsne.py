@@ -11,6 +11,7 @@ from sklearn.manifold import TSNE
 from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import StandardScaler
 
+from maetheory.core import InputError
 from maetheory.data.wordnet_names import class_title
 from maetheory.figures.style import plain_label
 
@@ -34,11 +35,23 @@ def tsne_embedding(
     -------
     DataFrame
         objective, x, y, label.
+
+    Raises
+    ------
+    InputError
+        If the features of an objective are no matrix with a row for each label.
     """
-    parts, n = [], len(labels)
+    parts, labels = [], np.asarray(labels)
+    n = len(labels)
+    for objective, z in features.items():
+        if np.shape(z)[:1] != (n,) or np.ndim(z) != 2:
+            raise InputError(
+                f"the features of {objective!r} must have shape (images, dimensions) with {n} images, as there are "
+                f"{n} labels, but their shape is {np.shape(z)}"
+            )
     shown = np.arange(n) if n <= max_images else np.arange(max_images) * n // max_images
     for objective, z in features.items():
-        rows = StandardScaler().fit_transform(np.asarray(z[shown], np.float64))
+        rows = StandardScaler().fit_transform(np.asarray(z, np.float64)[shown])
         embedding = TSNE(2, perplexity=min(30.0, (len(rows) - 1) / 3), init="pca", random_state=seed).fit_transform(
             rows
         )

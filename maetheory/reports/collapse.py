@@ -15,6 +15,7 @@ from maetheory.evaluation.collapse.conditions import Condition
 from maetheory.evaluation.collapse.formatting import format_interval, format_number, format_value_with_error
 from maetheory.evaluation.collapse.verdict import COLLAPSE_QUESTIONS, Finding
 from maetheory.evaluation.explanation.reading import CONTENT_FREE, direction_sentences, explanation_paragraph
+from maetheory.evaluation.features.feature_files import FeatureFile
 from maetheory.reports.collapse_tables import (
     COMPARABLE,
     RANK_ALIASES,
@@ -62,11 +63,12 @@ LEGEND = (
     "shape, whose spectrum is that of Marchenko and Pastur. Ranks grow with the number of images: compare them at "
     "equal n."
 )
-BRIEF_LEGEND = (
-    "±: two standard errors for another sample of as many images. Untrained networks have the same architecture and "
-    "see the same images; own rule is the code base's own initialisation, with the interval of a further network, and "
-    "the usual rules are those of all libraries. Ranks grow with the number of images: compare them at equal n."
+BRIEF_LEGEND = "±: two standard errors for another sample of as many images."
+UNTRAINED_LEGEND = (
+    " Untrained networks have the same architecture and see the same images; own rule is the code base's own "
+    "initialisation, with the interval of a further network, and the usual rules are those of all libraries."
 )
+EQUAL_N = " Ranks grow with the number of images: compare them at equal n."
 MORE = (
     "The rest: --verbose prints the sentence of each answer, all metrics measured, and models trained here; --full "
     "measures all metrics; --out FOLDER writes a page."
@@ -129,7 +131,8 @@ def collapse_text(
                 show_table(metrics)
                 for remark in metric_remarks(table, COMPACT_METRICS):
                     show(remark)
-            show("; ".join(filter(None, [sizes, f"forward passes in {one.precision}", more_images_sentence(table)])))
+            passes = "" if is_given_features(one) else f"forward passes in {one.precision}"
+            show("; ".join(filter(None, [sizes, passes, more_images_sentence(table)])))
             if not brief:
                 show_table(ranges_table(table).rename(columns={"of d": "d"}), f"{ranges_caption(table)}; {COMPARABLE}")
             if table.layer.nunique() > 1:
@@ -137,8 +140,14 @@ def collapse_text(
             for result in one.results_of(conditions):
                 show(f"--fail-if: {result.sentence}")
             show("")
-        show(f"{BRIEF_LEGEND}\n{MORE}" if brief else LEGEND)
+        untrained = "" if all(map(is_given_features, diagnoses)) else UNTRAINED_LEGEND
+        show(f"{BRIEF_LEGEND}{untrained}{EQUAL_N}\n{MORE}" if brief else LEGEND)
     return captured.get().rstrip()
+
+
+def is_given_features(one: Diagnosis) -> bool:
+    """Return whether the features came without their network, so that nothing was passed through one."""
+    return isinstance(one.report, FeatureFile)
 
 
 def _is_decisive(finding: Finding) -> bool:
@@ -252,13 +261,18 @@ def _rich_table(frame: pd.DataFrame, width: int) -> Table:
 
 
 def overall_answer(findings: Sequence[Finding]) -> str:
-    """Return whether the features of any readout have collapsed, completely or in dimension."""
+    """Return whether the features of any readout have collapsed, completely or in dimension.
+
+    Where that is undecided, readouts with few directions for their dimension are named, which is no comparison with
+    untrained networks.
+    """
     decisive = [one for one in findings if one.question in COLLAPSE_QUESTIONS]
     collapsed = [one for one in decisive if one.answer is Answer.YES]
     if collapsed:
         return f"collapsed ({'; '.join(f'{one.readout}, {one.question}' for one in collapsed)})"
     if not decisive or any(one.answer is not Answer.NO for one in decisive):
-        return "undecided"
+        few = [one.readout for one in findings if one.question == "few directions" and one.answer is Answer.YES]
+        return f"undecided; few directions: yes ({', '.join(few)})" if few else "undecided"
     return "not collapsed"
 
 
