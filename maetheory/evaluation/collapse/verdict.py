@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from maetheory.evaluation.collapse.answer import Answer, at_this_n
-from maetheory.evaluation.collapse.complete_collapse import assess_complete_collapse
+from maetheory.evaluation.collapse.complete_collapse import COMPLETE_COLLAPSE_COSINE, assess_complete_collapse
 from maetheory.evaluation.collapse.dimensional_collapse import assess_dimensional_collapse
 from maetheory.evaluation.collapse.dominant_vector import assess_dominant_vector
 from maetheory.evaluation.collapse.few_directions import assess_few_directions
@@ -31,7 +31,7 @@ from maetheory.evaluation.collapse.formatting import format_value_with_error
 
 __all__ = ["Answer", "Finding", "assess_collapse"]
 YARDSTICKS: Mapping[str, str] = {
-    "complete collapse": "mean cosine of two images, against 1",
+    "complete collapse": f"mean cosine of two images, against {COMPLETE_COLLAPSE_COSINE:g}",
     "dimensional collapse": "effective rank, against untrained networks on the same images",
     "few directions": "effective rank, against a tenth of the dimension",
     "one vector dominates": "share of the largest direction, against one half",
