@@ -314,13 +314,20 @@ def test_sweeps_of_digits_are_those_of_their_ledgers() -> None:
     assert f"{', '.join(each)} % at {', '.join(map(str, ratios))}" in " ".join(RATIO.split())
 
 
-def test_gains_by_length_of_training_are_those_of_the_table() -> None:
-    frame, words = pd.read_csv(FIGURES / "digits-length" / "training_length.csv"), " ".join(PAPER.split())
+@pytest.mark.parametrize(
+    ("name", "title", "lengths"),
+    [("digits-length", "Digits", (15, 30, 60, 120, 240)), ("cifar10-length", "CIFAR-10", (6, 12, 25, 50, 100))],
+)
+def test_gains_by_length_of_training_are_those_of_the_table(name: str, title: str, lengths: tuple[int, ...]) -> None:
+    section = PAPER.partition("## Does the gain come with training?")[2].partition("\n## ")[0]
+    words = " ".join(section.partition(f"**{title}**")[2].partition("![")[0].split())
+    frame = pd.read_csv(FIGURES / name / "training_length.csv")
     assert set(frame.seeds) == {3}
+    assert f"| epochs | {' | '.join(map(str, lengths))} |" in words
 
     def row(metric: str, readout: str, curve: str, sign: str = "") -> str:
         chosen = (frame.metric == metric) & (frame.readout == readout) & (frame.curve == curve)
-        part = frame[chosen].set_index("epochs").loc[[15, 30, 60, 120, 240]]
+        part = frame[chosen].set_index("epochs").loc[list(lengths)]
         return " | ".join(
             f"{value:{sign}.1f} ± {error:.1f}" for value, error in zip(part.value, part.error, strict=True)
         )
@@ -329,13 +336,23 @@ def test_gains_by_length_of_training_are_those_of_the_table() -> None:
         assert f"| effective rank of {curve}, cls | {row('effective_rank', 'cls', curve)} |" in words
     for readout in ("cls", "mean"):
         assert f"| gain, linear probe, {readout}, points | {row('linear_probe', readout, 'gain', '+')} |" in words
-    ledger = pd.read_json(FIGURES / "digits-length" / "ledger.jsonl", lines=True)
-    slopes = {(one.metric, one.readout): one for one in gain_slopes(ledger)}
+    ledger = read_published_ledgers(FIGURES)
+    slopes = {(one.metric, one.readout): one for one in gain_slopes(ledger[ledger.experiment == name])}
     names = (("effective_rank", "cls"), ("linear_probe", "cls"), ("linear_probe", "mean"))
     rank, cls, mean = (slopes[name] for name in names)
-    assert f"falls by {-rank.slope:.1f} ± {rank.error:.1f}" in words
+    assert f"the gain in rank falls by {-rank.slope:.1f} ± {rank.error:.1f}" in words
     assert f"({cls.slope:+.1f} ± {cls.error:.1f} points a doubling on cls" in words
     assert f"{mean.slope:+.1f} ± {mean.error:.1f} on the mean" in words
+    assert [one.label for one in (cls, mean)] == ["undecided", "undecided"]
+    assert (rank.label == "refuted") is (name == "digits-length")
+    if name == "cifar10-length":
+        gains = frame[frame.curve == "gain"].set_index(["metric", "readout", "epochs"])
+        ranks = gains.value["effective_rank", "cls"]
+        assert f"adds {ranks.min():.0f} to {ranks.max():.0f} to the effective rank" in words
+        longest = gains.loc[("linear_probe", "mean", 100)]
+        ends = longest["value"] + longest["error"] * np.array([-1, 1])
+        assert f"at 100 epochs lies between {ends[0]:.1f} and {ends[1]:.1f} points" in words
+        assert (gains.value["linear_probe", "cls"] < 0).all()
 
 
 def test_the_rule_of_initial_weights_decides_what_is_said() -> None:
