@@ -346,7 +346,7 @@ def test_gains_by_length_of_training_are_those_of_the_table(name: str, title: st
     assert [one.label for one in (cls, mean)] == ["undecided", "undecided"]
     assert (rank.label == "refuted") is (name == "digits-length")
     if name == "cifar10-length":
-        gains = frame[frame.curve == "gain"].set_index(["metric", "readout", "epochs"])
+        gains = frame[frame.curve == "gain"].set_index(["metric", "readout", "epochs"]).sort_index()
         ranks = gains.value["effective_rank", "cls"]
         assert f"adds {ranks.min():.0f} to {ranks.max():.0f} to the effective rank" in words
         longest = gains.loc[("linear_probe", "mean", 100)]
