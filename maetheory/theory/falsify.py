@@ -8,6 +8,7 @@ person can read it. The seed and the number of the world determine everything.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -128,7 +129,9 @@ def search(
 
     def result(drawn: int, smallest: SearchedWorld | None) -> SearchResult:
         decided = sum(_is_decided(f) for f in found)
-        only_zero = bool(found) and all(both_sides_are_zero(f.check) for f in (*found, *filter(None, [smallest])))
+        only_zero = bool(found) and all(
+            both_sides_are_zero(theorem, f.check) for f in (*found, *filter(None, [smallest]))
+        )
         return SearchResult(theorem.slug, drawn, len(found), smallest, decided, _most_frequent(reasons), only_zero)
 
     for index in range(worlds):
@@ -149,9 +152,13 @@ def search(
     return result(worlds, best[0] if best else None)
 
 
-def both_sides_are_zero(check: Check) -> bool:
-    """Return whether a check compares 0 with 0, as with features that vanish, which is no evidence for a claim."""
-    return check.lhs.value == check.rhs.value == 0
+def both_sides_are_zero(theorem: Theorem, check: Check) -> bool:
+    """Return whether a check compares 0 with 0, as with features that vanish, which is no evidence for a claim.
+
+    It is what an identity may say, and a claim whose right side is a constant.
+    """
+    says_zero = theorem.direction == "==" or not inspect.signature(theorem.rhs).parameters
+    return not says_zero and check.lhs.value == check.rhs.value == 0
 
 
 def _is_decided(found: SearchedWorld) -> bool:

@@ -175,7 +175,7 @@ class Prober:
             self.open[check.note] += 1
             return False
         self.decided += 1
-        self.nonzero += not both_sides_are_zero(check)
+        self.nonzero += not both_sides_are_zero(self.theorem, check)
         self.near_tight += check.relative_slack <= NEAR_TIGHT and check.verdict is not Verdict.VIOLATED
         if not math.isnan(check.slack):
             self.lhs = (min(self.lhs[0], check.lhs.value), max(self.lhs[1], check.lhs.value))

@@ -97,6 +97,17 @@ def test_zero_against_zero_is_no_evidence() -> None:
     assert falsify(with_some_centred(0.5), worlds=10, descend=False) is None
 
 
+def test_zero_against_zero_is_what_an_identity_or_a_constant_says() -> None:
+    zero = with_some_centred(0.5)
+    for change in (
+        {"direction": "==", "lhs": lambda graph, h: 0.0 * h.sum(), "rhs": lambda graph, h: 0.0 * h.max()},
+        {"direction": "<=", "lhs": lambda graph, h: 0.0 * h.sum(), "rhs": lambda: 0.0},
+    ):
+        claim = replace(zero, **change)
+        assert referee_theorem(claim, worlds=10).coverage.nonzero > 0
+        assert falsify(claim, worlds=10, descend=False) is None
+
+
 @pytest.mark.parametrize("slug", FALSE)
 def test_five_false_claims_are_violated_by_small_worlds_with_simple_weights(slug):
     report = referee_theorem(FALSE[slug], worlds=60)
