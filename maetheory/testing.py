@@ -60,7 +60,7 @@ def assert_holds(
         With the counterexample, and the seed and number that lead to it; or with the world where the claim's own code
         raised; or, if fewer than `decided` worlds decided, with how many did and why the others did not.
     InputError
-        If no world met the assumptions with finite sides, so that the theorem was never tested.
+        If no world met the assumptions with finite sides that are not both 0, so that the theorem was never tested.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def assert_holds(
     try:
         found = search_for_violation(prober, worlds=worlds, descend_too=descend)
         found = found and simplify_violation(prober, found)
-        if not prober.applicable:
+        if not prober.nonzero:
             falsify(theorem, worlds=worlds, seed=seed, descend=descend)  # raises and says why
     except SideError as error:
         raise AssertionError(str(error)) from error

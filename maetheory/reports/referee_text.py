@@ -71,11 +71,7 @@ def _violated(report: RefereeReport) -> str:
             return "unknown: no world decided the claim"
         few = report.coverage.nonzero < min(decided, LEAST_WORLDS)
         but = f", but in only {report.coverage.nonzero} of them the sides are not both 0" if few else ""
-        return (
-            f"no: it held in all {decided} worlds that decide{but}"
-            if decided
-            else "unknown: no world decided the claim"
-        )
+        return f"no: it held in all {decided} worlds that decide{but}"
     check = report.violation.found.check
     where = _size_words(report)
     return f"yes: {check.lhs:.6g} against {check.rhs:.6g}{where}; {report.violation.proof}"

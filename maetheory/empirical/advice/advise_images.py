@@ -334,8 +334,9 @@ def _why_undecided(
     """Return the reason why there is no advice, or nothing."""
     if leading is None and PHI in scores and averaged:
         return (
-            f"images of more than {STUDIED_VALUES} values are larger than those of our studies, and φ of token graphs "
-            "of averaged pixels, computed instead, predicted probes beyond the correction in one of two studies only"
+            f"images of more than {STUDIED_VALUES} values are larger than those on which φ of token graphs predicted "
+            "probes; of averaged pixels, computed instead, it did so beyond the correction on one of two data sets, "
+            "and an order that it gave for a third before training was not confirmed"
         )
     if leading is None:
         known = enumerated([TITLES[name] for name in scores])

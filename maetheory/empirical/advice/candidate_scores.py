@@ -24,7 +24,7 @@ from maetheory.metrics import class_distances
 
 N_BOOTSTRAP = 200
 N_SHUFFLES = 40  # of the views, of the targets and of the labels each
-STUDIED_VALUES = 3072  # of an image, the most in our studies of mask laws, from whose whole pixels φ is computed
+STUDIED_VALUES = 3072  # of an image, the most in the studies where φ predicted, computed from whole pixels
 DISTANCE_IMAGES = 500  # images that pairwise distances are computed for, at most
 
 
@@ -114,7 +114,7 @@ def pair_label_error_score(
 
 
 def is_averaged(images: ImageSet) -> bool:
-    """Return whether images are larger than those of our studies, so that φ is computed from averaged pixels."""
+    """Return whether images are larger than those on which φ predicted, so that it is computed from averaged pixels."""
     return int(np.prod(images.shape[1:])) > STUDIED_VALUES
 
 

@@ -55,19 +55,17 @@ def score_mask_laws(
     scored_images = images.limit(min(MAX_SCORED_IMAGES, len(images)))
     known = read_scores(store) if store is not None and store.exists() else pd.DataFrame()
     trained = [cell for cell in cells if cell.trained]
-    tables: list[pd.DataFrame] = []
+    tables = [_stored_scores(known, cell, len(scored_images), n_masks) for cell in trained]
     for number, cell in enumerate(trained):
-        table = _stored_scores(known, cell, len(scored_images), n_masks)
-        if table.empty:
-            progress(number, len(trained), f"scoring {cell.name}")
-            law, patch = cell.recipe.law(), cell.recipe.model.encoder.patch
-            table = score_table(
-                [score_law(scored_images, law, patch=patch, name=cell.name, n_masks=n_masks, seed=seed)]
-            )
-            if store is not None:
-                with atomic_write(store) as part:
-                    pd.concat([*tables, table]).to_csv(part, index=False)
-        tables.append(table)
+        if not tables[number].empty:
+            continue
+        progress(number, len(trained), f"scoring {cell.name}")
+        law, patch = cell.recipe.law(), cell.recipe.model.encoder.patch
+        scores = score_law(scored_images, law, patch=patch, name=cell.name, n_masks=n_masks, seed=seed)
+        tables[number] = score_table([scores])
+        if store is not None:
+            with atomic_write(store) as part:
+                pd.concat(table for table in tables if len(table)).to_csv(part, index=False)
     return pd.concat(tables, ignore_index=True)
 
 

@@ -64,7 +64,7 @@ def test_images_larger_than_those_of_the_studies_are_undecided(side: int, decide
     pixels = np.kron(small.images[..., ::2, ::2], np.ones((1, 1, side // 4, side // 4))).repeat(3, axis=1)
     found = advise(ImageSet(pixels, small.labels, "large"), **OPTIONS | {"patch_sizes": (side // 2,)}, n_masks=6)
     assert (found.leading_score == PHI) is decided
-    assert ("larger than those of our studies" in found.undecided) is not decided
+    assert ("larger than those on which φ of token graphs predicted probes" in found.undecided) is not decided
     assert decided or not found.recommended
 
 

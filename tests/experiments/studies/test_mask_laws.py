@@ -176,7 +176,7 @@ def cells_of_patch_4() -> list[Cell]:
 
 
 def test_scores_are_stored_law_by_law_and_not_computed_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stopped at the third law, the table holds two; the second call scores the third and the changed one alone."""
+    """Stopped at the third law, the table holds two; the second call scores the third and the changed first alone."""
     images, cells = load_images("digits", limit=100), cells_of_patch_4()
     whole, path, asked = score_mask_laws(cells, images, n_masks=2), tmp_path / "scores.csv", []
 
@@ -191,7 +191,7 @@ def test_scores_are_stored_law_by_law_and_not_computed_twice(tmp_path: Path, mon
         score_mask_laws(cells, images, n_masks=2, store=path)
     assert set(read_scores(path).law) == {one.name for one in cells[:2]}
     halved = pd.read_csv(path)
-    halved.loc[halved.law == cells[1].name, "n_images"] = 30
+    halved.loc[halved.law == cells[0].name, "n_images"] = 30
     halved.to_csv(path, index=False)
     told: list[str] = []
     again = score_mask_laws(
@@ -199,7 +199,10 @@ def test_scores_are_stored_law_by_law_and_not_computed_twice(tmp_path: Path, mon
     )
     pd.testing.assert_frame_equal(again, whole, check_dtype=False, check_exact=True)
     pd.testing.assert_frame_equal(read_scores(path), whole, check_dtype=False, check_exact=True)
-    assert told == [f"1 scoring {cells[1].name}", f"2 scoring {cells[2].name}"]
+    assert told == [f"0 scoring {cells[0].name}", f"2 scoring {cells[2].name}"]
+    whole.assign(n_images=whole.n_images.where(whole.law != cells[0].name, 30)).to_csv(path, index=False)
+    score_mask_laws(cells, images, n_masks=2, store=path)
+    pd.testing.assert_frame_equal(read_scores(path), whole, check_dtype=False, check_exact=True)
 
 
 def test_stored_scores_are_read_as_they_were(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from maetheory.core import InputError
 from maetheory.graph import MaskGraph
 from maetheory.graph.functionals import mean_square, positive_pair_distance, reconstruction_loss
 from maetheory.reports.referee_text import answers_by_question
+from maetheory.testing import assert_holds
 from maetheory.theory import THEOREMS, Theorem, Verdict
 from maetheory.theory.falsify import SideError, falsify
 from maetheory.theory.referee import LEAST_WORLDS, Need, assumptions, load_theorems, referee_theorem, vacuity
@@ -88,6 +89,8 @@ def test_zero_against_zero_is_no_evidence() -> None:
     assert "both sides are 0 in all" in answers_by_question(report)["violated?"][0]
     with pytest.raises(InputError, match="both sides of centred-distance are 0 in every one of"):
         falsify(CENTRED, worlds=20, descend=False)
+    with pytest.raises(InputError, match="both sides of centred-distance are 0 in every one of"):
+        assert_holds(CENTRED, worlds=20, descend=False, decided=1)
     few = referee_theorem(with_some_centred(0.5), worlds=10)
     assert 0 < few.coverage.nonzero < LEAST_WORLDS < few.coverage.decided
     assert few.verdict == "NO VIOLATION FOUND"
