@@ -131,11 +131,10 @@ def compare_objectives(
     if not n:
         return ClaimVerdict(baseline, improved, np.nan, np.nan, 0)
     gains = (pairs.value_improved - pairs.value_baseline).to_numpy(float)
-    images = _mean_gain_of_each_image(pairs)
-    image_error = _half_width_over_images(pairs) if images is None else _normal_half_width(images)
+    image_error, paired_images = _half_width_over_images(pairs, TAIL)
     spread = float(gains.std(ddof=1)) if n > 1 else np.nan
     error = image_error if n == 1 else float(np.hypot(image_error, t_half_width(spread, n)))
-    return ClaimVerdict(baseline, improved, float(gains.mean()), error, n, spread, image_error, images is not None)
+    return ClaimVerdict(baseline, improved, float(gains.mean()), error, n, spread, image_error, paired_images)
 
 
 def looks_sentence() -> str:
@@ -154,13 +153,32 @@ def t_half_width(spread: float, n: int) -> float:
     return float(stats.t.isf(TAIL, n - 1) * spread / np.sqrt(n))
 
 
-def _normal_half_width(gains: np.ndarray) -> float:
-    return float(stats.norm.isf(TAIL) * gains.std(ddof=1) / np.sqrt(len(gains)))
+def half_width_over_images(baseline: pd.DataFrame, improved: pd.DataFrame, tail: float) -> float:
+    """Return half the width of the normal interval over test images of the mean difference of two cells.
+
+    Parameters
+    ----------
+    baseline, improved : DataFrame
+        Records of one metric and readout of each cell; those of equal seeds are compared.
+    tail : float
+        Probability that the interval lies above the difference, and that it lies below it.
+
+    Returns
+    -------
+    float
+        NaN where no seed is in both.
+    """
+    pairs = baseline.merge(improved, on=_PAIRING_COLUMNS, suffixes=("_baseline", "_improved"))
+    return _half_width_over_images(pairs, tail)[0] if len(pairs) else np.nan
 
 
-def _half_width_over_images(pairs: pd.DataFrame) -> float:
-    """Return half the width of the interval over test images, as if each model was tested on images of its own."""
-    return float(stats.norm.isf(TAIL) * np.hypot(pairs.error_baseline, pairs.error_improved).mean() / 2)
+def _half_width_over_images(pairs: pd.DataFrame, tail: float) -> tuple[float, bool]:
+    """Return that half-width, and whether it was taken from the differences of each image."""
+    deviations = float(stats.norm.isf(tail))
+    gains = _mean_gain_of_each_image(pairs)
+    if gains is None:
+        return deviations * float(np.hypot(pairs.error_baseline, pairs.error_improved).mean()) / 2, False
+    return deviations * float(gains.std(ddof=1)) / float(np.sqrt(len(gains))), True
 
 
 def _mean_gain_of_each_image(pairs: pd.DataFrame) -> np.ndarray | None:

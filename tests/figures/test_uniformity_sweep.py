@@ -35,6 +35,7 @@ def planted(seeds: tuple[int, ...] = (0, 1, 2), sweep: Experiment = SWEEP) -> pd
                         "objective": cell.objective,
                         "seed": seed,
                         "dataset": "digits",
+                        "epochs": 60,
                         "train_images": 10,
                         "test_images": 5,
                         "readout": readout,
@@ -95,6 +96,7 @@ def test_the_page_shows_figure_and_table(tmp_path: Path) -> None:
     page = check_page(shown.page.read_text(encoding="utf-8"))
     assert len(page.pictures) == 1
     assert "a probe" in page.text
+    assert "no two are told apart (78 pairs)" in page.text
     assert shown.summary in page.text.replace("From λ", "from λ")
     assert shown.summary.startswith(
         "from λ = 0 to 1: effective rank of cls features 0.00167 ± 0.0021 to 0.0417 ± 0.0021"

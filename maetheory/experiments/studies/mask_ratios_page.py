@@ -16,6 +16,7 @@ from maetheory.figures import image_statistics_by_mask_ratio, masked_pair
 from maetheory.figures.descriptions import describe_image_statistics, describe_masked_images
 from maetheory.figures.mask_ratio_table import accuracy_rows
 from maetheory.reports import Picture, Section, Statement, Table, write_page
+from maetheory.reports.cell_comparisons import compare_linear_probes, comparison_section, comparison_sentence
 from maetheory.reports.mask_ratio import mask_ratio_summary, mask_ratio_table, write_mask_ratio_figures
 
 FEATURE_RATIO = 0.75  # distances use the features of the model trained nearest to MAE's own mask ratio
@@ -48,6 +49,7 @@ def _write_html_report(
         f"{len(measured.training_images)} training and {len(measured.test)} test images of {measured.test.name}; "
         f"{cell.recipe.epochs} epochs at each ratio; seeds {seeds}."
     )
+    told_apart = compare_linear_probes(measured.ledger)
     sections = [
         Section(
             "Against the mask ratio",
@@ -66,6 +68,7 @@ def _write_html_report(
             ],
             [Table(mask_ratio_table(frame), "Value [low, high]; a question mark means UNDECIDED.")],
         ),
+        comparison_section(told_apart),
         Section(
             "Two images of one class",
             pictures=[
@@ -80,4 +83,5 @@ def _write_html_report(
     about = {"experiment": cell.recipe.to_dict(), **provenance()}
     title = f"maetheory: {measured.experiment.name}"
     reading = [*measured.reservations, Statement("Mask ratio.", sentence)]
+    reading.append(Statement("Linear probes.", comparison_sentence(told_apart)))
     return write_page(measured.out / "report.html", title, lead, sections, about, reading=reading)

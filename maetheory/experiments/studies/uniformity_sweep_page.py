@@ -13,6 +13,7 @@ from maetheory.experiments.presentation import MeasuredExperiment, Presentation
 from maetheory.figures.descriptions import describe_uniformity_sweep
 from maetheory.figures.uniformity_sweep import U_MAE_TERM
 from maetheory.reports import Picture, Section, Statement, Table, write_page
+from maetheory.reports.cell_comparisons import compare_linear_probes, comparison_section, comparison_sentence
 
 
 def present_uniformity_sweep(measured: MeasuredExperiment) -> Presentation:
@@ -71,6 +72,7 @@ def _write_html_report(measured: MeasuredExperiment, frame: pd.DataFrame, drawn:
         f"{recipe.epochs} epochs; seeds {', '.join(map(str, sorted(set(ledger.seed))))}."
     )
     probe = ledger[ledger.metric == "linear_probe"].recipe.iloc[0]
+    told_apart = compare_linear_probes(ledger)
     sections = [
         Section(
             "Metrics against the uniformity weight",
@@ -84,8 +86,10 @@ def _write_html_report(measured: MeasuredExperiment, frame: pd.DataFrame, drawn:
             ],
             [Table(_mean_table(frame), "Means over seeds ± their standard deviation.")],
         ),
+        comparison_section(told_apart),
     ]
     about = {"experiment": recipe.to_dict(), **provenance()}
     title = f"maetheory: {measured.experiment.name}"
     reading = [*measured.reservations, Statement("Uniformity weight.", f"{sentence[0].upper()}{sentence[1:]}.")]
+    reading.append(Statement("Linear probes.", comparison_sentence(told_apart)))
     return write_page(measured.out / "report.html", title, lead, sections, about, reading=reading)
