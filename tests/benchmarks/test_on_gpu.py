@@ -48,6 +48,7 @@ def test_the_dry_run_writes_every_result(tmp_path: Path) -> None:
     assert len(list(out.iterdir())) <= 8  # few files, so that they can be copied from another machine
 
 
+@pytest.mark.slow
 def test_time_that_is_over_is_said(tmp_path: Path) -> None:
     done = run_script("--dry-run", "--out", str(tmp_path / "out"), minutes=0.0)
     assert done.returncode == 0, done.stderr

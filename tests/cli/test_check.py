@@ -203,7 +203,7 @@ def test_a_name_that_is_nearly_right_is_refused_with_what_is_near(name, hint, ca
     assert hint in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [80, pytest.param(120, marks=pytest.mark.slow)])
 def test_the_table_fits_the_terminal(width):
     surveys = survey(tuple(THEOREMS.values()), worlds=0)
     lines = checks_text(surveys, width=width).splitlines()

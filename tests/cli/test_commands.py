@@ -363,7 +363,7 @@ def test_h_is_short_for_help(flag: str, capsys: pytest.CaptureFixture[str]) -> N
         assert "Usage: " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [80, pytest.param(120, marks=pytest.mark.slow)])
 def test_tables_fit_the_terminal_and_lose_nothing(
     width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -48,6 +48,7 @@ def test_two_at_once_are_one_after_the_other(tmp_path: Path) -> None:
     assert [line["step"] for line in logs[0] if "effective_rank" in line] == [1, 4, 8]
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_stops_the_others_with_its_sentence(tmp_path: Path) -> None:
     (tmp_path / "1").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
@@ -59,6 +60,7 @@ def test_workers_below_one_are_refused(tmp_path: Path) -> None:
         run_jobs_in_parallel(jobs(tmp_path), workers=0)
 
 
+@pytest.mark.slow
 def test_interrupted_early_no_run_goes_on_and_none_begins(tmp_path: Path) -> None:
     """Also runs whose process is still starting, or which wait for one, heed Ctrl-C."""
     many = [replace(job, config=replace(job.config, epochs=100_000)) for job in jobs(tmp_path)]

@@ -74,6 +74,7 @@ def test_ledger_holds_every_model_with_provenance(done: Reproduction) -> None:
     assert paper.to_dict() == {"random": 31.95, "MAE": 8.54, "U-MAE": 91.22}
 
 
+@pytest.mark.slow
 def test_a_second_call_gives_the_same_figures(done: Reproduction) -> None:
     before = {path: path.read_bytes() for path in done.figures}
     stamps = {path: path.stat().st_mtime_ns for path in done.page.parent.glob("runs/*/step-*/weights.safetensors")}

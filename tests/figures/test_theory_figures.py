@@ -48,7 +48,10 @@ def table(name: str) -> pd.DataFrame:
     return computed(name)
 
 
-@pytest.mark.parametrize("name", THEORY_FIGURES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if spec.trains else ()) for name, spec in THEORY_FIGURES.items()],
+)
 def test_computing_twice_gives_the_same_table(name):
     pd.testing.assert_frame_equal(table(name), computed(name))
 
@@ -94,6 +97,7 @@ def test_a_figure_of_data_is_refused_with_what_makes_its_data(name: str, tmp_pat
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, spec in THEORY_FIGURES.items() if spec.trains])
 def test_a_figure_that_trains_does_it_on_the_device_that_is_asked_for(name: str, tmp_path: Path, capsys):
     assert run_command(["figure", name, "--device", "abacus", "--out", str(tmp_path)]) == 2

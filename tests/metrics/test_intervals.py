@@ -63,6 +63,7 @@ def law(d, power):
     return np.arange(1, d + 1.0) ** -power
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", [effective_rank, participation_ratio])
 def test_corrected_intervals_of_ranks_cover_the_truth(metric):
     eigenvalues = law(8, 0.5)
@@ -70,6 +71,7 @@ def test_corrected_intervals_of_ranks_cover_the_truth(metric):
     assert 0.9 <= coverage(partial(jackknife, metric, corrected=True), truth, 400, eigenvalues) <= 0.99
 
 
+@pytest.mark.slow
 def test_intervals_of_pair_averages_cover_the_truth():
     eigenvalues = law(8, 1.0)
     truth = mean_cosine_of_shifted(eigenvalues, 1.0)

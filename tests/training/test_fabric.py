@@ -29,14 +29,10 @@ train(config, load_images("digits", limit=192), out=sys.argv[2], fabric=fabric)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("law", "form"),
-    [
-        ("uniform", "squares"),
-        pytest.param("bernoulli", "squares", marks=pytest.mark.slow),
-        pytest.param("uniform", "gaussian", marks=pytest.mark.slow),
-        pytest.param("uniform", "coding-rate", marks=pytest.mark.slow),
-    ],
+    [("uniform", "squares"), ("bernoulli", "squares"), ("uniform", "gaussian"), ("uniform", "coding-rate")],
 )
 def test_three_steps_of_two_processes_are_three_steps_of_one(tmp_path: Path, law: str, form: str) -> None:
     script = tmp_path / "steps.py"

@@ -322,6 +322,7 @@ if fabric.global_rank == 1:  # every process has the values, the last one too
 """
 
 
+@pytest.mark.slow
 def test_two_processes_see_the_batch_of_one(tmp_path: Path) -> None:
     script, rows = tmp_path / "steps.py", tmp_path / "rows.pt"
     script.write_text(SCRIPT)

@@ -52,7 +52,7 @@ def stop_at(step: int) -> object:
 
 
 @pytest.mark.usefixtures("two_threads")
-@pytest.mark.parametrize("objective", ["mae", "simmim"])
+@pytest.mark.parametrize("objective", ["mae", pytest.param("simmim", marks=pytest.mark.slow)])
 def test_two_runs_on_two_threads_give_the_same_bytes(tmp_path: Path, digits: ImageSet, objective: str) -> None:
     config = replace(CONFIG, objective=objective)
     for name in ("one", "two"):
@@ -62,6 +62,7 @@ def test_two_runs_on_two_threads_give_the_same_bytes(tmp_path: Path, digits: Ima
     assert logs[0] == logs[1]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_threads")
 def test_a_run_resumed_on_another_number_of_threads_is_the_uninterrupted_run(tmp_path: Path, digits: ImageSet) -> None:
     train(CONFIG, digits, out=tmp_path / "whole")

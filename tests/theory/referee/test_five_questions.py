@@ -222,6 +222,7 @@ def test_no_factor_mends_a_claim_that_fails_where_its_right_side_is_zero():
     assert np.isnan(report.factors[0].reached)
 
 
+@pytest.mark.slow
 def test_the_planners_of_a_world_model_are_refuted_at_risk_zero_and_vacuous_with_unit_norms():
     one, many = load_theorems(FOLLOWUPS / "world_model_planning.py").values()
     report = referee_theorem(one, worlds=60)
@@ -269,6 +270,7 @@ def test_the_planner_of_risk_zero_has_regret_one_fifth_in_exact_fractions():
     assert float(found.lhs) == pytest.approx(0.2, abs=1e-15)
 
 
+@pytest.mark.slow
 def test_the_norms_that_the_planner_needs_are_found_to_be_needed():
     """Without unit norms features can be moved until the risk is nearly 0, while the regret of a choice jumps."""
     many = load_theorems(FOLLOWUPS / "world_model_planning.py")["planning-regret-of-steps-below-risk"]
