@@ -7,6 +7,7 @@ from pathlib import Path
 from torch import nn
 
 from maetheory.checkpoints.device import device_name
+from maetheory.checkpoints.reading.files import RUNS_FOLDER
 from maetheory.core import InputError
 from maetheory.experiments.experiment import Cell
 from maetheory.training import TrainConfig, load_run, make_fabric
@@ -24,7 +25,7 @@ def run_folder(out: Path, cell: Cell, seed: int) -> Path:
     name = f"{cell.name.lower().replace(' ', '-')}-seed{seed}"
     if any(sign in name for sign in "/\\\0"):
         raise InputError(f"the name of a cell is a part of a path, so it must hold no slash, but it is {cell.name!r}")
-    return out / "runs" / name
+    return out / RUNS_FOLDER / name
 
 
 def load_cell_model(out: Path, cell: Cell, recipe: TrainConfig) -> nn.Module:

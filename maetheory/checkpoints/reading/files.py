@@ -7,13 +7,16 @@ import json
 import math
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from maetheory.checkpoints.reading.other_files import describe_other_file
 from maetheory.core import InputError, printable
 from maetheory.core.files import open_regular_file
+from maetheory.core.unknown_names import closest_names, did_you_mean
 
 MAX_JSON_BYTES = 16 * 2**20
 MAX_JSON_DIGITS = 19  # those of 64 bits
@@ -21,6 +24,9 @@ MAX_ARGUMENT_DIGITS = 38  # those of 128 bits, as random seeds have
 WEIGHTS_SHA256 = "weights_sha256"
 """Key of config.json under which `convert_checkpoint` writes the hash of the weights that it describes."""
 SIDECAR_NAMES = ("config.json", "preprocessor_config.json", "args.json", "adapter_config.json")
+RUNS_FOLDER = "runs"
+"""Folder in which an experiment keeps one folder for each trained model."""
+MAX_NAMES_COMPARED = 1000
 LFS_POINTER = b"version https://git-lfs"
 MARKUP_PREFIXES = (b"<!doctype", b"<html", b"<?xml")
 KNOWN_SIGNATURES = (
@@ -48,10 +54,21 @@ def check_regular_file(path: Path) -> Path:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        raise InputError(f"there is no file {path.name}") from None
+        question = did_you_mean(_similar_paths(path))
+        raise InputError(f"there is no file {path.name}" + (f"; {question}" if question else "")) from None
     if not stat.S_ISREG(mode):
         raise InputError(f"{path.name} is not an ordinary file")
     return path
+
+
+def _similar_paths(path: Path) -> list[str]:
+    """Return the paths beside a missing one, or in the folder of runs beside it, whose names are most like its name."""
+    found: dict[str, Path] = {}
+    for folder in (path.parent / RUNS_FOLDER, path.parent):
+        with suppress(OSError):
+            found |= {one.name: one for one in islice(folder.iterdir(), MAX_NAMES_COMPARED)}
+    similar = [path.name] if path.name in found else closest_names(path.name, found)
+    return [printable(str(found[name]), 4096) for name in similar]
 
 
 def read_magic_bytes(path: Path) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from maetheory.checkpoints.reading.files import read_json
+from maetheory.checkpoints.reading.files import RUNS_FOLDER, read_json
 from maetheory.checkpoints.reading.other_files import (
     WEIGHT_SUFFIXES,
     describe_other_folder,
@@ -49,7 +49,7 @@ def find_weights_file(folder: Path) -> Path:
         )
     if not files and (kind := describe_other_folder(folder)):
         raise InputError(f"it {kind}")
-    if not files and (inner := sorted(path.name for path in folder.iterdir() if _is_weights_folder(path))):
+    if not files and (inner := _weights_folders(folder)):
         raise InputError(
             f"the folder holds {len(inner)} folders with a checkpoint each ({printable(', '.join(inner[-10:]))}); name "
             "one"
@@ -61,9 +61,21 @@ def find_weights_file(folder: Path) -> Path:
     return files[0]
 
 
+def _weights_folders(folder: Path) -> list[str]:
+    """Return the folders in a folder that hold a checkpoint each; where it has none, those in its folder of runs."""
+    runs = folder / RUNS_FOLDER
+    inner = [path.name for path in folder.iterdir() if _is_weights_folder(path)]
+    if not inner and runs.is_dir():
+        inner = [f"{RUNS_FOLDER}/{path.name}" for path in runs.iterdir() if _is_weights_folder(path)]
+    return sorted(inner)
+
+
 def _is_weights_folder(folder: Path) -> bool:
-    """Return whether a folder holds weights, as each step of a training of Hugging Face's Trainer does."""
-    return folder.is_dir() and any((folder / name).is_file() for name in WEIGHT_FILE_NAMES)
+    """Return whether a folder holds weights, as each step of Hugging Face's Trainer does, or steps of a run of ours."""
+    return folder.is_dir() and (
+        any((folder / name).is_file() for name in WEIGHT_FILE_NAMES)
+        or next(folder.glob("step-*/state.json"), None) is not None
+    )
 
 
 def read_shard_index(index: Path) -> dict[str, list[str]]:

@@ -53,6 +53,20 @@ def test_missing_and_special_files_are_refused_with_one_sentence(tmp_path: Path)
     assert "config.json is not JSON" in refusal_message(tmp_path / "a.pt")
 
 
+def test_a_missing_file_and_the_folder_of_an_experiment_lead_to_the_models_that_are_there(tmp_path: Path) -> None:
+    for name in ("mae-seed0", "u-mae-seed0"):
+        step = tmp_path / "runs" / name / "step-00000010"
+        step.mkdir(parents=True)
+        (step / "state.json").write_text("{}")
+    assert refusal_message(tmp_path / "mae-seed0").endswith(f"; did you mean {tmp_path / 'runs' / 'mae-seed0'}?")
+    message = refusal_message(tmp_path)
+    assert "2 folders with a checkpoint each (runs/mae-seed0, runs/u-mae-seed0); name one" in message
+    assert "(mae-seed0, u-mae-seed0); name one" in refusal_message(tmp_path / "runs")
+    (tmp_path / "vit_base.pt").write_bytes(b"")
+    assert refusal_message(tmp_path / "vit_bsae.pt").endswith(f"; did you mean {tmp_path / 'vit_base.pt'}?")
+    assert refusal_message(tmp_path / "clip.pt").endswith("there is no file clip.pt")
+
+
 def test_a_program_is_not_weights(tmp_path: Path) -> None:
     torch.jit.script(nn.Linear(2, 2)).save(str(tmp_path / "a.pt"))
     assert "TorchScript" in refusal_message(tmp_path / "a.pt")
