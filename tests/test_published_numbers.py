@@ -13,12 +13,14 @@ from scipy import stats
 from scipy.stats import spearmanr
 
 from maetheory.data import load_images
+from maetheory.data.paper import paper_numbers
 from maetheory.evaluation import encode, linear_probe
 from maetheory.evaluation.rank_correlation import rank_correlations
 from maetheory.experiments import EXPERIMENTS
 from maetheory.experiments.studies.mask_law_prediction import PREDICTING_SCORE, judge_prediction, predict_order
 from maetheory.experiments.studies.mask_law_scores import seed_agreement
 from maetheory.reports import compare_objectives, markdown_block, read_published_ledgers, replace_marked_block
+from maetheory.reports.cell_comparisons import compare_linear_probes
 from maetheory.reports.training_length import gain_slopes
 from maetheory.training.checkpointing import build_model
 
@@ -391,6 +393,108 @@ def test_the_rule_of_initial_weights_decides_what_is_said() -> None:
             by_seed["normal", "random", "linear_probe", "cls"] - by_seed[rule, objective, "linear_probe", "cls"]
         )
         assert abs(difference.mean()) < stats.t.ppf(1 - 0.05 / 6, 9) * difference.std() / 10**0.5
+
+
+def mean_and_spread(experiment: str, cell: str, readout: str, metric: str, digits: int = 1) -> str:
+    ledger = read_published_ledgers(FIGURES)
+    chosen = (ledger.experiment == experiment) & (ledger.cell == cell) & (ledger.readout == readout)
+    values = ledger[chosen & (ledger.metric == metric)].value * (100 if metric == "linear_probe" else 1)
+    assert len(values) == 3
+    return f"{values.mean():.{digits}f} ± {values.std():.{digits}f}"
+
+
+def decided_pairs(experiment: str) -> dict[tuple[str, str, str], str]:
+    """Return the decided differences of linear probes: readout, higher cell, lower cell -> points ± error."""
+    ledger = read_published_ledgers(FIGURES)
+    found = compare_linear_probes(ledger[ledger.experiment == experiment])
+    return {
+        (row.readout, *((row.cell, row.other) if row.difference > 0 else (row.other, row.cell))): (
+            f"{100 * abs(row.difference):.1f} ± {100 * row.error:.1f}"
+        )
+        for row in found[found.verdict != "undecided"].itertuples()
+    }
+
+
+def test_the_weight_of_the_term_on_cifar10_is_told_as_its_ledger_has_it() -> None:
+    words, cells = " ".join(PAPER.split()), ("MAE", "squares 0.001", "squares 0.01", "squares 0.1")
+    for name, readout, metric, digits in (
+        ("effective rank, cls", "cls", "effective_rank", 1),
+        ("linear probe, cls, %", "cls", "linear_probe", 1),
+        ("linear probe, mean, %", "mean", "linear_probe", 1),
+        ("squared error of hidden pixels", "hidden pixels", "reconstruction_loss", 4),
+    ):
+        row = " | ".join(mean_and_spread("cifar10-uniformity", cell, readout, metric, digits) for cell in cells)
+        assert f"| {name} | {row} |" in words
+    decided = decided_pairs("cifar10-uniformity")
+    assert set(decided) == {("cls", cell, "squares 0.1") for cell in cells[:3]}
+    assert f"is {decided['cls', 'MAE', 'squares 0.1']} points below that of MAE" in words
+    assert f"and {decided['cls', 'squares 0.01', 'squares 0.1']} below that at 0.01" in words
+
+
+def test_models_trained_at_each_ratio_are_told_as_their_ledger_has_them() -> None:
+    words, name = " ".join(RATIO.split()), "mask-ratio-cifar10-patch8"
+    published = paper_numbers("kong2023_mask_ratio").set_index("mask_ratio")
+    for ratio in (0.25, 0.5, 0.75, 0.9):
+        cell, theirs = f"mask ratio {ratio:g}", published.loc[ratio]
+        ours = [
+            mean_and_spread(name, cell, readout, metric)
+            for readout, metric in (("cls", "linear_probe"), ("mean", "linear_probe"), ("cls", "effective_rank"))
+        ]
+        row = [f"{ratio:g}", *ours, f"{theirs.linear_probe_percent:.2f}", f"{theirs.shape_bias:.4f}"]
+        assert f"| {' | '.join(row)} |" in words
+    decided = decided_pairs(name)
+    pairs = [(readout, f"mask ratio {one}", "mask ratio 0.9") for readout in ("cls", "mean") for one in ("0.75", "0.5")]
+    assert set(decided) == set(pairs)
+    best, half, best_mean, half_mean = (decided[pair] for pair in pairs)
+    assert f"at 0.9 is {best} points below that at 0.75 and {half} below that at 0.5 on cls" in words
+    assert f"{best_mean} and {half_mean} on the mean of patches" in words
+    for page in (FIGURES.parent / "README.md", FIGURES.parent / "docs" / "claims.md"):
+        assert f"at 0.9 is {best} points below that at 0.75" in page.read_text()
+    recipes = {cell.recipe.mask_ratio: cell.recipe for cell in EXPERIMENTS[name].cells}
+    assert recipes[0.9].law().mask_ratio == 15 / 16
+    ranks = [
+        float(mean_and_spread(name, f"mask ratio {ratio:g}", "cls", "effective_rank").split()[0]) for ratio in recipes
+    ]
+    assert ranks == sorted(ranks)
+
+
+def test_both_rules_of_initial_weights_on_cifar10_are_told_as_their_ledger_has_them() -> None:
+    ledger, words = read_published_ledgers(FIGURES), " ".join(PAPER.split())
+    ledger = ledger[ledger.experiment == "cifar10-initialisation"]
+    for cell, name in (("random", "untrained"), ("MAE", "MAE"), ("U-MAE", "U-MAE")):
+        for ending, rule in (("", "Xavier"), (" normal", "normal")):
+            row = [
+                mean_and_spread("cifar10-initialisation", f"{cell}{ending}", readout, metric) + unit
+                for readout, metric, unit in (
+                    ("cls", "effective_rank", ""),
+                    ("cls", "linear_probe", " %"),
+                    ("mean", "linear_probe", " %"),
+                )
+            ]
+            assert f"| {name}, {rule} | {' | '.join(row)} |" in words
+
+    def trained(ending: str, metric: str) -> str:
+        chosen = (ledger.readout == "cls") & (ledger.metric == metric)
+        values = ledger[chosen].pivot_table(index="seed", columns="cell", values="value")
+        gain = (values[f"MAE{ending}"] - values[f"random{ending}"]) * (100 if metric == "linear_probe" else 1)
+        return f"{gain.mean():.1f} ± {stats.t.ppf(1 - 0.05 / 6, 2) * gain.std() / 3**0.5:.1f}"
+
+    assert f"changes the rank by {trained('', 'effective_rank')} from Xavier's weights" in words
+    assert f"and by {trained(' normal', 'effective_rank')} from normal ones" in words
+    assert f"gains {trained('', 'linear_probe')} and {trained(' normal', 'linear_probe')} points" in words
+
+    def gain(ending: str, metric: str, readout: str, label: str, sign: str = "+") -> str:
+        found = compare_objectives(ledger, f"MAE{ending}", f"U-MAE{ending}", metric=metric, readout=readout)
+        assert found.label == label
+        scale = 100 if metric == "linear_probe" else 1
+        return f"{scale * found.difference:{sign}.1f} ± {scale * found.error:.1f}"
+
+    ranks = [gain(ending, "effective_rank", "cls", "confirmed", "") for ending in ("", " normal")]
+    assert f"adds {ranks[0]} and {ranks[1]} to the rank" in words
+    assert f"{gain('', 'linear_probe', 'cls', 'refuted')} points from Xavier's weights" in words
+    assert f"{gain(' normal', 'linear_probe', 'cls', 'undecided')} from normal ones" in words
+    means = [gain(ending, "linear_probe", "mean", "undecided") for ending in ("", " normal")]
+    assert f"on the mean of patches {means[0]} and {means[1]}" in words
 
 
 @pytest.mark.slow

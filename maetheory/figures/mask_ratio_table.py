@@ -11,6 +11,7 @@ import pandas as pd
 from maetheory.core import Estimate
 from maetheory.data.paper import paper_numbers
 from maetheory.empirical import IntervalEstimate
+from maetheory.training import TrainConfig
 
 RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 COLUMNS = ("source", "number", "asked", "rho", "value", "low", "high", "decided")
@@ -56,7 +57,8 @@ def accuracy_rows(ledger: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     ledger : DataFrame
-        As `maetheory.experiments.run` returns it: one model for each ratio and seed.
+        As `maetheory.experiments.run` returns it: one model for each ratio and seed. A ratio that no whole number of
+        patches has is that of the recipe in `asked`, and the share of patches that masks hide in `rho`.
 
     Returns
     -------
@@ -65,11 +67,12 @@ def accuracy_rows(ledger: pd.DataFrame) -> pd.DataFrame:
         standard errors over test images.
     """
     probes, rows = ledger[ledger.metric == "linear_probe"], []
-    ratios = probes.training.map(lambda recipe: float(recipe["mask_ratio"]))
-    for (readout, ratio), part in probes.groupby(["readout", ratios]):
+    requested = probes.training.map(lambda recipe: float(recipe["mask_ratio"]))
+    hidden = probes.training.map(lambda recipe: float(TrainConfig.from_dict(recipe).law().mask_ratio))
+    for (readout, ratio, rho), part in probes.groupby(["readout", requested, hidden]):
         source = TRAINED_READOUTS[0] if readout == "cls" else TRAINED_READOUTS[1]
         single = len(part) == 1
         error = float(part.error.iloc[0]) if single else 2 * float(part.value.std(ddof=1)) / math.sqrt(len(part))
         accuracy = Estimate(100 * float(part.value.mean()), 100 * error)
-        rows.append(measurement_row(source, "accuracy", ratio, ratio, accuracy))
+        rows.append(measurement_row(source, "accuracy", ratio, rho, accuracy))
     return rows_to_table(rows)

@@ -159,7 +159,7 @@ def half_width_over_images(baseline: pd.DataFrame, improved: pd.DataFrame, tail:
     Parameters
     ----------
     baseline, improved : DataFrame
-        Records of one metric and readout of each cell; those of equal seeds are compared.
+        Records of one metric and readout of each cell; those of equal seeds and test images are compared.
     tail : float
         Probability that the interval lies above the difference, and that it lies below it.
 
@@ -168,7 +168,7 @@ def half_width_over_images(baseline: pd.DataFrame, improved: pd.DataFrame, tail:
     float
         NaN where no seed is in both.
     """
-    pairs = baseline.merge(improved, on=_PAIRING_COLUMNS, suffixes=("_baseline", "_improved"))
+    pairs = baseline.merge(improved, on=["seed", "test_images"], suffixes=("_baseline", "_improved"))
     return _half_width_over_images(pairs, tail)[0] if len(pairs) else np.nan
 
 

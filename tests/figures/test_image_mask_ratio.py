@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -13,6 +14,7 @@ import pytest
 from maetheory.cli import run_command
 from maetheory.core import InputError, generator
 from maetheory.data import ImageSet, load_images
+from maetheory.experiments import experiment
 from maetheory.figures import (
     draw_image_statistics_by_mask_ratio,
     image_mask_ratio_panels,
@@ -64,12 +66,13 @@ def frame(digits: ImageSet) -> pd.DataFrame:
 
 
 def ledger() -> pd.DataFrame:
-    accuracies = {(0.25, 0): 0.8, (0.25, 1): 0.9, (0.75, 0): 0.7}
+    accuracies = {(0.25, 0): 0.8, (0.25, 1): 0.9, (0.75, 0): 0.7, (0.9, 0): 0.6}
+    recipe = experiment("mask-ratio-digits").cells[0].recipe
     rows = [
         {
             "metric": "linear_probe",
             "readout": readout,
-            "training": {"mask_ratio": ratio},
+            "training": replace(recipe, mask_ratio=ratio).to_dict(),
             "seed": seed,
             "value": value,
             "error": 0.01,
@@ -109,7 +112,7 @@ def test_every_source_has_its_numbers_within_their_intervals(frame):
     assert (frame.value <= frame.high).all()
     ours = frame[frame.source != PAPER]
     assert (ours.high > ours.low).mean() > 0.9
-    assert sorted(set(ours.rho)) == [0.25, 0.3125, 0.75, 0.8125]  # trained at 1/4 and 3/4; of 16 patches 11, 4, 3 seen
+    assert sorted(set(ours.rho)) == [0.25, 0.3125, 0.75, 0.8125, 0.9375]  # of 16 patches 12, 11, 4, 3, 1 are seen
     changes = frame[(frame.number == CHANGE_FROM_MINIMUM) & (frame.asked == 0.7)]
     assert (changes[["value", "low", "high"]] == 0).all(axis=None)
 
@@ -123,8 +126,9 @@ def test_computing_twice_gives_the_same_table(digits):
 
 def test_accuracies_are_means_over_seeds_with_two_standard_errors_or_over_images(frame):
     rows = frame[frame.source == TRAINED_READOUTS[0]].set_index("rho")
-    assert rows.value.to_dict() == pytest.approx({0.25: 85.0, 0.75: 70.0})
-    assert (rows.high - rows.value).to_dict() == pytest.approx({0.25: 10.0, 0.75: 1.0})
+    assert rows.asked.to_dict() == {0.25: 0.25, 0.75: 0.75, 0.9375: 0.9}
+    assert rows.value.to_dict() == pytest.approx({0.25: 85.0, 0.75: 70.0, 0.9375: 60.0})
+    assert (rows.high - rows.value).to_dict() == pytest.approx({0.25: 10.0, 0.75: 1.0, 0.9375: 1.0})
 
 
 def test_drawing_changes_nothing_leaves_no_figure_open_and_hides_panels_without_data(frame):
