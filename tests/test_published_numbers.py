@@ -403,6 +403,12 @@ def mean_and_spread(experiment: str, cell: str, readout: str, metric: str, digit
     return f"{values.mean():.{digits}f} ± {values.std():.{digits}f}"
 
 
+def paired(differences: pd.Series, digits: int, sign: str = "") -> str:
+    """Return mean and half the width of Student's interval of 98.33 % of differences, one for each seed."""
+    half = stats.t.ppf(1 - 0.05 / 6, len(differences) - 1) * differences.std() / len(differences) ** 0.5
+    return f"{differences.mean():{sign}.{digits}f} ± {half:.{digits}f}"
+
+
 def decided_pairs(experiment: str) -> dict[tuple[str, str, str], str]:
     """Return the decided differences of linear probes: readout, higher cell, lower cell -> points ± error."""
     ledger = read_published_ledgers(FIGURES)
@@ -426,9 +432,12 @@ def test_the_weight_of_the_term_on_cifar10_is_told_as_its_ledger_has_it() -> Non
         row = " | ".join(mean_and_spread("cifar10-uniformity", cell, readout, metric, digits) for cell in cells)
         assert f"| {name} | {row} |" in words
     decided = decided_pairs("cifar10-uniformity")
-    assert set(decided) == {("cls", cell, "squares 0.1") for cell in cells[:3]}
-    assert f"is {decided['cls', 'MAE', 'squares 0.1']} points below that of MAE" in words
-    assert f"and {decided['cls', 'squares 0.01', 'squares 0.1']} below that at 0.01" in words
+    assert set(decided) == {("cls", "MAE", "squares 0.1")}
+    assert f"at 0.1 is {decided['cls', 'MAE', 'squares 0.1']} points below that of MAE" in words
+    ledger = read_published_ledgers(FIGURES)
+    errors = ledger[(ledger.experiment == "cifar10-uniformity") & (ledger.metric == "reconstruction_loss")]
+    by_seed = errors.pivot_table(index="seed", columns="cell", values="value")
+    assert f"differs from MAE's by {paired(by_seed['squares 0.1'] - by_seed['MAE'], 4)}, which is undecided" in words
 
 
 def test_models_trained_at_each_ratio_are_told_as_their_ledger_has_them() -> None:
@@ -440,16 +449,19 @@ def test_models_trained_at_each_ratio_are_told_as_their_ledger_has_them() -> Non
             mean_and_spread(name, cell, readout, metric)
             for readout, metric in (("cls", "linear_probe"), ("mean", "linear_probe"), ("cls", "effective_rank"))
         ]
-        row = [f"{ratio:g}", *ours, f"{theirs.linear_probe_percent:.2f}", f"{theirs.shape_bias:.4f}"]
+        row = [
+            f"{ratio:g} (ours 0.94)" if ratio == 0.9 else f"{ratio:g}",
+            *ours,
+            f"{theirs.linear_probe_percent:.2f}",
+            f"{theirs.shape_bias:.4f}",
+        ]
         assert f"| {' | '.join(row)} |" in words
     decided = decided_pairs(name)
-    pairs = [(readout, f"mask ratio {one}", "mask ratio 0.9") for readout in ("cls", "mean") for one in ("0.75", "0.5")]
-    assert set(decided) == set(pairs)
-    best, half, best_mean, half_mean = (decided[pair] for pair in pairs)
-    assert f"at 0.9 is {best} points below that at 0.75 and {half} below that at 0.5 on cls" in words
-    assert f"{best_mean} and {half_mean} on the mean of patches" in words
+    best, half = ("cls", "mask ratio 0.75", "mask ratio 0.9"), ("mean", "mask ratio 0.5", "mask ratio 0.9")
+    assert set(decided) == {best, half}
+    assert f"at 0.9 is {decided[best]} points below that at 0.75, on the mean of patches {decided[half]} below" in words
     for page in (FIGURES.parent / "README.md", FIGURES.parent / "docs" / "claims.md"):
-        assert f"at 0.9 is {best} points below that at 0.75" in page.read_text()
+        assert f"at 0.94 is {decided[best]} points below that at 0.75" in page.read_text()
     recipes = {cell.recipe.mask_ratio: cell.recipe for cell in EXPERIMENTS[name].cells}
     assert recipes[0.9].law().mask_ratio == 15 / 16
     ranks = [
@@ -471,17 +483,39 @@ def test_both_rules_of_initial_weights_on_cifar10_are_told_as_their_ledger_has_t
                     ("mean", "linear_probe", " %"),
                 )
             ]
+            row = [text.replace("± 0.0 %", "± 0.05 %") for text in row]
             assert f"| {name}, {rule} | {' | '.join(row)} |" in words
 
-    def trained(ending: str, metric: str) -> str:
-        chosen = (ledger.readout == "cls") & (ledger.metric == metric)
-        values = ledger[chosen].pivot_table(index="seed", columns="cell", values="value")
-        gain = (values[f"MAE{ending}"] - values[f"random{ending}"]) * (100 if metric == "linear_probe" else 1)
-        return f"{gain.mean():.1f} ± {stats.t.ppf(1 - 0.05 / 6, 2) * gain.std() / 3**0.5:.1f}"
+    def trained(ending: str, readout: str, sign: str = "") -> str:
+        ranks = ledger[(ledger.readout == readout) & (ledger.metric == "effective_rank")]
+        values = ranks.pivot_table(index="seed", columns="cell", values="value")
+        return paired(values[f"MAE{ending}"] - values[f"random{ending}"], 1, sign)
 
-    assert f"changes the rank by {trained('', 'effective_rank')} from Xavier's weights" in words
-    assert f"and by {trained(' normal', 'effective_rank')} from normal ones" in words
-    assert f"gains {trained('', 'linear_probe')} and {trained(' normal', 'linear_probe')} points" in words
+    assert f"lowers the rank of cls by {trained('', 'cls').strip('-')} from Xavier's weights" in words
+    assert f"it changes it by {trained(' normal', 'cls')}, which is undecided" in words
+    changes = (trained("", "mean"), trained(" normal", "mean"))
+    assert "the changes are {}, undecided, and {}, a fall".format(*changes) in words
+    lengths = read_published_ledgers(FIGURES)
+    longest = lengths[(lengths.cell == "MAE 100 epochs") & (lengths.experiment == "cifar10-length")]
+    rank = longest[(longest.readout == "cls") & (longest.metric == "effective_rank")].value
+    assert f"rises again with training, to {rank.mean():.1f} after 100 epochs" in words
+    probes = []
+    for ending in ("", " normal"):
+        chosen = ledger[ledger.cell.isin([f"random{ending}", f"MAE{ending}"])].assign(epochs=25)
+        found = compare_objectives(chosen, f"random{ending}", f"MAE{ending}", metric="linear_probe", readout="cls")
+        probes.append(f"{100 * found.difference:.1f} ± {100 * found.error:.1f}")
+    assert "gains {} and {} points by training".format(*probes) in words
+    shared = {
+        ("cifar10-length", "MAE 25 epochs"),
+        ("cifar10-uniformity", "MAE"),
+        ("mask-ratio-cifar10-patch8", "mask ratio 0.75"),
+    }
+    mae = ledger[(ledger.cell == "MAE") & (ledger.metric == "effective_rank")].sort_values(["readout", "seed"]).value
+    for experiment, cell in shared:
+        same = lengths[
+            (lengths.experiment == experiment) & (lengths.cell == cell) & (lengths.metric == "effective_rank")
+        ]
+        assert same.sort_values(["readout", "seed"]).value.tolist() == mae.tolist()
 
     def gain(ending: str, metric: str, readout: str, label: str, sign: str = "+") -> str:
         found = compare_objectives(ledger, f"MAE{ending}", f"U-MAE{ending}", metric=metric, readout=readout)
@@ -490,9 +524,9 @@ def test_both_rules_of_initial_weights_on_cifar10_are_told_as_their_ledger_has_t
         return f"{scale * found.difference:{sign}.1f} ± {scale * found.error:.1f}"
 
     ranks = [gain(ending, "effective_rank", "cls", "confirmed", "") for ending in ("", " normal")]
-    assert f"adds {ranks[0]} and {ranks[1]} to the rank" in words
-    assert f"{gain('', 'linear_probe', 'cls', 'refuted')} points from Xavier's weights" in words
-    assert f"{gain(' normal', 'linear_probe', 'cls', 'undecided')} from normal ones" in words
+    assert f"adds {ranks[0]} and {ranks[1]} to the rank of cls" in words
+    assert f"it adds {gain('', 'linear_probe', 'cls', 'refuted')} points from Xavier's weights" in words
+    assert f"and {gain(' normal', 'linear_probe', 'cls', 'undecided')} from normal ones" in words
     means = [gain(ending, "linear_probe", "mean", "undecided") for ending in ("", " normal")]
     assert f"on the mean of patches {means[0]} and {means[1]}" in words
 

@@ -68,6 +68,14 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             monitor_epochs=1,
             finetune=CIFAR10_FINETUNE,
         ),
+        "cifar10-small-10": Experiment(
+            "cifar10-small-10",
+            "cifar10",
+            objective_cells(CIFAR10_SMALL, 0.01),
+            seeds=tuple(range(10)),
+            train_limit=20_000,
+            monitor_epochs=1,
+        ),
         "digits-uniformity": Experiment(
             "digits-uniformity",
             "digits",

@@ -159,17 +159,19 @@ def half_width_over_images(baseline: pd.DataFrame, improved: pd.DataFrame, tail:
     Parameters
     ----------
     baseline, improved : DataFrame
-        Records of one metric and readout of each cell; those of equal seeds and test images are compared.
+        Records of one metric and readout of each cell; those of equal seeds and test images are paired.
     tail : float
         Probability that the interval lies above the difference, and that it lies below it.
 
     Returns
     -------
     float
-        NaN where no seed is in both.
+        Where nothing can be paired, as if each cell was tested on images of its own.
     """
     pairs = baseline.merge(improved, on=["seed", "test_images"], suffixes=("_baseline", "_improved"))
-    return _half_width_over_images(pairs, tail)[0] if len(pairs) else np.nan
+    if pairs.empty:
+        return float(stats.norm.isf(tail) * np.hypot(baseline.error.mean(), improved.error.mean()) / 2)
+    return _half_width_over_images(pairs, tail)[0]
 
 
 def _half_width_over_images(pairs: pd.DataFrame, tail: float) -> tuple[float, bool]:

@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from maetheory.core import InputError
 from maetheory.core.packed_bits import pack_bits
 from maetheory.reports.cell_comparisons import (
     COMPARISON_COLUMNS,
     compare_cells,
     comparison_sentence,
     comparison_table,
-    half_widths_over_seeds,
+    tukey_half_widths,
 )
 from maetheory.reports.claims import TAIL
 
@@ -36,14 +37,22 @@ def compare(ledger: pd.DataFrame) -> pd.DataFrame:
     return compare_cells(ledger, metric="linear_probe", readout="cls").set_index(["cell", "other"])
 
 
-def test_the_intervals_over_seeds_are_those_of_scipy() -> None:
+def test_the_intervals_of_all_pairs_are_those_of_scipy() -> None:
     values = {"a": (0.50, 0.52, 0.51), "b": (0.55, 0.54, 0.59), "c": (0.40, 0.42), "d": (0.5, 0.5, 0.53, 0.5)}
-    found = compare(ledger_of(values))
-    assert list(found.index) == list(combinations("abcd", 2))
+    half = tukey_half_widths([np.array(one) for one in values.values()])
     interval = stats.tukey_hsd(*values.values()).confidence_interval(1 - 2 * TAIL)
-    places = np.triu_indices(4, 1)
-    np.testing.assert_allclose(found.difference - found.error, interval.low[places], atol=1e-7)
-    np.testing.assert_allclose(found.difference + found.error, interval.high[places], atol=1e-7)
+    np.testing.assert_allclose(2 * half, interval.high - interval.low, atol=1e-7)
+    assert list(compare(ledger_of(values)).index) == list(combinations("abcd", 2))
+
+
+def test_a_pair_that_varies_more_than_the_average_has_its_own_interval() -> None:
+    alike, spread = np.array([-0.001, 0.0, 0.001]), np.array([-0.01, 0.0, 0.01])
+    found = compare(ledger_of({"a": alike, "b": alike, "c": spread, "d": -spread}))
+    tukey = tukey_half_widths([alike, alike, spread, -spread])
+    own = stats.ttest_1samp(2 * spread, 0).confidence_interval(1 - 2 * TAIL)
+    assert found.error["a", "b"] == pytest.approx(tukey[0, 1])
+    assert found.error["c", "d"] == pytest.approx((own.high - own.low) / 2)
+    assert found.error["c", "d"] > tukey[2, 3]
 
 
 def test_a_difference_beyond_the_interval_is_decided_and_one_within_is_not() -> None:
@@ -62,7 +71,7 @@ def test_all_intervals_hold_together_as_often_as_is_said() -> None:
     draws = 4000
     values = np.random.default_rng(0).normal(size=(draws, 4, 3))
     spans = np.ptp(values.mean(-1), axis=-1)
-    missed = sum(span > half_widths_over_seeds(list(one))[0, 1] for one, span in zip(values, spans, strict=True))
+    missed = sum(span > tukey_half_widths(list(one))[0, 1] for one, span in zip(values, spans, strict=True))
     low, high = stats.binom.ppf([1e-4, 1 - 1e-4], draws, 2 * TAIL)
     assert low <= missed <= high
 
@@ -88,18 +97,34 @@ def test_pairs_share_the_tail_over_test_images() -> None:
 
 
 def test_what_cannot_be_compared_is_undecided_or_missing() -> None:
-    assert list(compare_cells(ledger_of({"a": (0.5,)}), metric="linear_probe", readout="cls")) == list(
-        COMPARISON_COLUMNS
-    )
-    one_seed = compare(ledger_of({"a": (0.5, 0.51), "b": (0.9,)}))
-    assert one_seed.verdict.tolist() == ["undecided"]
-    assert np.isnan(one_seed.error.iloc[0])
-    assert one_seed.seeds.tolist() == [1]
-    ledger = ledger_of({"a": (0.5, 0.51), "b": (0.9, 0.91)})
-    ledger.loc[ledger.cell == "b", "seed"] += 5
+    alone = compare_cells(ledger_of({"a": (0.5,)}), metric="linear_probe", readout="cls")
+    assert list(alone) == list(COMPARISON_COLUMNS)
+    assert alone.empty
+    assert comparison_sentence(alone) == "There are no two models to compare."
+    one_seed = ledger_of({"a": (0.5, 0.51), "b": (0.9,), "c": (0.9, 0.91)})
+    found = compare(one_seed)
+    assert found.verdict.to_dict() == {("a", "b"): "undecided", ("a", "c"): "lower", ("b", "c"): "undecided"}
+    assert found.error.isna().to_dict() == {("a", "b"): True, ("a", "c"): False, ("b", "c"): True}
+    assert found.seeds["a", "b"] == 1
+    single = compare_cells(one_seed[one_seed.seed == 0], metric="linear_probe", readout="cls")
+    assert comparison_sentence(single) == "On cls, one seed compares no models."
+    assert comparison_table(single)["difference, points"].iloc[0] == "-40.0, one seed"
+
+
+def test_seeds_that_only_one_cell_has_are_not_paired() -> None:
+    ledger = ledger_of({"a": (0.5, 0.51), "b": (0.9, 0.91)}, error=0.01)
+    alike = compare(ledger).error.iloc[0]
     ledger["correct"] = pack_bits(np.ones(10_000, bool))
-    assert compare(ledger).verdict.tolist() == ["undecided"]
-    assert compare_cells(ledger.iloc[:0], metric="linear_probe", readout="cls").empty
+    assert compare(ledger).error.iloc[0] < alike
+    ledger.loc[ledger.cell == "b", "seed"] += 5
+    assert compare(ledger).error.iloc[0] == pytest.approx(alike)
+
+
+def test_two_records_of_one_model_are_refused() -> None:
+    ledger = ledger_of({"a": (0.5, 0.51), "b": (0.9, 0.91)})
+    twice = pd.concat([ledger, ledger.iloc[:1].assign(test_images=5)])
+    with pytest.raises(InputError, match="several records of linear_probe of cls for one cell and seed"):
+        compare(twice)
 
 
 def test_the_sentence_names_what_is_told_apart() -> None:
@@ -109,11 +134,11 @@ def test_the_sentence_names_what_is_told_apart() -> None:
     )
     error = 100 * found.error.iloc[0]
     assert comparison_sentence(found) == (
-        f"On cls, c is above a by 10 ± {error:.2g} points, c is above b by 9.9 ± {error:.2g} points; "
+        f"On cls, c is above a by 10.0 ± {error:.1f} points and c is above b by 9.9 ± {error:.1f} points; "
         "1 of 3 pairs is undecided."
     )
     same = compare_cells(ledger_of({"a": noise, "b": noise}), metric="linear_probe", readout="cls")
     assert comparison_sentence(same) == "On cls, no two are told apart (1 pair)."
     table = comparison_table(found)
     assert list(table) == ["readout", "models", "difference, points", "seeds", "verdict"]
-    assert table["difference, points"].iloc[1] == f"-10 ± {error:.2g}"
+    assert table["difference, points"].iloc[1] == f"-10.0 ± {error:.1f}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
@@ -54,6 +55,8 @@ def check_regular_file(path: Path) -> Path:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
+        if path.is_symlink():
+            raise InputError(f"{path.name} is a link to a file that is not there") from None
         question = did_you_mean(_similar_paths(path))
         raise InputError(f"there is no file {path.name}" + (f"; {question}" if question else "")) from None
     if not stat.S_ISREG(mode):
@@ -62,13 +65,24 @@ def check_regular_file(path: Path) -> Path:
 
 
 def _similar_paths(path: Path) -> list[str]:
-    """Return the paths beside a missing one, or in the folder of runs beside it, whose names are most like its name."""
-    found: dict[str, Path] = {}
-    for folder in (path.parent / RUNS_FOLDER, path.parent):
-        with suppress(OSError):
-            found |= {one.name: one for one in islice(folder.iterdir(), MAX_NAMES_COMPARED)}
+    """Return files and folders beside a missing path, or in the folder of runs beside it, of the most similar names.
+
+    Of a folder with more than `MAX_NAMES_COMPARED` entries, those that the system lists first are compared.
+    """
+    found = {one.name: one for folder in (path.parent, path.parent / RUNS_FOLDER) for one in first_entries(folder)}
     similar = [path.name] if path.name in found else closest_names(path.name, found)
-    return [printable(str(found[name]), 4096) for name in similar]
+    return [repr(str(found[name])) for name in similar]
+
+
+def first_entries(folder: Path) -> list[Path]:
+    """Return at most `MAX_NAMES_COMPARED` files and folders in a folder; none if it cannot be read.
+
+    Other entries are left out, and so are names that are not printable.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        first = islice(entries, MAX_NAMES_COMPARED)
+        return [folder / one.name for one in first if one.name.isprintable() and (one.is_file() or one.is_dir())]
+    return []
 
 
 def read_magic_bytes(path: Path) -> bytes:

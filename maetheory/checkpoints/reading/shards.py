@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from maetheory.checkpoints.reading.files import RUNS_FOLDER, read_json
+from maetheory.checkpoints.reading.files import RUNS_FOLDER, first_entries, read_json
 from maetheory.checkpoints.reading.other_files import (
     WEIGHT_SUFFIXES,
     describe_other_folder,
@@ -13,7 +13,8 @@ from maetheory.checkpoints.reading.other_files import (
     without_training_state,
 )
 from maetheory.checkpoints.reading.tensor_names import check_listed_names
-from maetheory.core import InputError, printable
+from maetheory.core import InputError, printable, printable_list
+from maetheory.core.unknown_names import MAX_LISTED
 
 WEIGHT_FILE_NAMES = (
     "model.safetensors.index.json",
@@ -50,10 +51,8 @@ def find_weights_file(folder: Path) -> Path:
     if not files and (kind := describe_other_folder(folder)):
         raise InputError(f"it {kind}")
     if not files and (inner := _weights_folders(folder)):
-        raise InputError(
-            f"the folder holds {len(inner)} folders with a checkpoint each ({printable(', '.join(inner[-10:]))}); name "
-            "one"
-        )
+        listed = printable_list(inner, MAX_LISTED)
+        raise InputError(f"the folder holds {len(inner)} folders with a checkpoint each ({listed}); name one")
     if not files:
         raise InputError(
             f"the folder holds no checkpoint; expected {', '.join(WEIGHT_FILE_NAMES)}, or folders step-* of a run"
@@ -63,18 +62,18 @@ def find_weights_file(folder: Path) -> Path:
 
 def _weights_folders(folder: Path) -> list[str]:
     """Return the folders in a folder that hold a checkpoint each; where it has none, those in its folder of runs."""
-    runs = folder / RUNS_FOLDER
-    inner = [path.name for path in folder.iterdir() if _is_weights_folder(path)]
-    if not inner and runs.is_dir():
-        inner = [f"{RUNS_FOLDER}/{path.name}" for path in runs.iterdir() if _is_weights_folder(path)]
+    inner = [path.name for path in first_entries(folder) if _is_weights_folder(path)]
+    if not inner:
+        runs = first_entries(folder / RUNS_FOLDER)
+        inner = [f"{RUNS_FOLDER}/{path.name}" for path in runs if _is_weights_folder(path)]
     return sorted(inner)
 
 
 def _is_weights_folder(folder: Path) -> bool:
-    """Return whether a folder holds weights, as each step of Hugging Face's Trainer does, or steps of a run of ours."""
+    """Return whether a folder holds weights, as those of Hugging Face's Trainer do, or the steps of a training here."""
     return folder.is_dir() and (
         any((folder / name).is_file() for name in WEIGHT_FILE_NAMES)
-        or next(folder.glob("step-*/state.json"), None) is not None
+        or any(step.name.startswith("step-") and (step / "state.json").is_file() for step in first_entries(folder))
     )
 
 

@@ -58,13 +58,25 @@ def test_a_missing_file_and_the_folder_of_an_experiment_lead_to_the_models_that_
         step = tmp_path / "runs" / name / "step-00000010"
         step.mkdir(parents=True)
         (step / "state.json").write_text("{}")
-    assert refusal_message(tmp_path / "mae-seed0").endswith(f"; did you mean {tmp_path / 'runs' / 'mae-seed0'}?")
+    assert refusal_message(tmp_path / "mae-seed0").endswith(f"; did you mean {str(tmp_path / 'runs' / 'mae-seed0')!r}?")
     message = refusal_message(tmp_path)
     assert "2 folders with a checkpoint each (runs/mae-seed0, runs/u-mae-seed0); name one" in message
     assert "(mae-seed0, u-mae-seed0); name one" in refusal_message(tmp_path / "runs")
     (tmp_path / "vit_base.pt").write_bytes(b"")
-    assert refusal_message(tmp_path / "vit_bsae.pt").endswith(f"; did you mean {tmp_path / 'vit_base.pt'}?")
+    assert refusal_message(tmp_path / "vit_bsae.pt").endswith(f"; did you mean {str(tmp_path / 'vit_base.pt')!r}?")
     assert refusal_message(tmp_path / "clip.pt").endswith("there is no file clip.pt")
+
+
+def test_only_files_and_folders_are_suggested_and_a_link_to_nothing_is_called_one(tmp_path: Path) -> None:
+    (tmp_path / "vit_large.pt").symlink_to(tmp_path / "gone")
+    os.mkfifo(tmp_path / "vit_larga.pt")
+    (tmp_path / "vit_larg\n.pt").write_bytes(b"")
+    assert refusal_message(tmp_path / "vit_large.pt").endswith("vit_large.pt is a link to a file that is not there")
+    assert refusal_message(tmp_path / "vit_larg.pt").endswith("there is no file vit_larg.pt")
+    looped = tmp_path / "looped"
+    looped.mkdir()
+    (looped / "runs").symlink_to(looped / "runs")
+    assert "the folder holds no checkpoint" in refusal_message(looped)
 
 
 def test_a_program_is_not_weights(tmp_path: Path) -> None:
