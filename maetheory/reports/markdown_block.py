@@ -26,9 +26,9 @@ _SPREAD_SENTENCE = "± is the standard deviation over seeds, or two standard err
 VERDICT_RULE = (
     "Verdicts of this table follow one rule. The difference is taken seed by seed and image by image. Its half-width "
     "adds in squares that of Student's interval over seeds and that of the normal interval over test images; images "
-    f"are paired where the ledger holds the predictions of both models. {looks_sentence()} A claim is confirmed if the interval lies "
-    "above 0, refuted if it lies below 0, and undecided otherwise. An experiment with a single seed is always "
-    "undecided, because its interval covers test-image sampling only."
+    f"are paired where the ledger holds the predictions of both models. {looks_sentence()} A claim is confirmed if the "
+    "interval lies above 0, refuted if it lies below 0, and undecided otherwise. An experiment with a single seed is "
+    "always undecided, because its interval covers test-image sampling only."
 )
 
 
