@@ -57,14 +57,14 @@ def accuracy_rows(ledger: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     ledger : DataFrame
-        As `maetheory.experiments.run` returns it: one model for each ratio and seed. A ratio that no whole number of
-        patches has is that of the recipe in `asked`, and the share of patches that masks hide in `rho`.
+        As `maetheory.experiments.run` returns it: one model for each ratio and seed.
 
     Returns
     -------
     DataFrame
         Columns `COLUMNS`: mean over seeds, with two standard errors over seeds or, for a single seed, two binomial
-        standard errors over test images.
+        standard errors over test images. `asked` is the ratio of the recipe; `rho` is the share of patches that its
+        masks hide, which differs where the ratio gives no whole number of patches.
     """
     probes, rows = ledger[ledger.metric == "linear_probe"], []
     requested = probes.training.map(lambda recipe: float(recipe["mask_ratio"]))
