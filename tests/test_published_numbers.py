@@ -15,8 +15,10 @@ from scipy.stats import spearmanr
 from maetheory.data import load_images
 from maetheory.data.paper import paper_numbers
 from maetheory.evaluation import encode, linear_probe
+from maetheory.evaluation.bounds.toy_training import N_IMAGES, TOY_CONFIG
 from maetheory.evaluation.rank_correlation import rank_correlations
 from maetheory.experiments import EXPERIMENTS
+from maetheory.experiments.closed_form_rank import CHANGES
 from maetheory.experiments.studies.mask_law_prediction import PREDICTING_SCORE, judge_prediction, predict_order
 from maetheory.experiments.studies.mask_law_scores import seed_agreement
 from maetheory.reports import compare_objectives, markdown_block, read_published_ledgers, replace_marked_block
@@ -553,6 +555,31 @@ def test_untrained_features_are_as_linear_in_the_pixels_as_is_said() -> None:
     flat, held = (torch.from_numpy(one[:, 1:]).float() for one in (pixels, unseen))
     accuracy = linear_probe(flat, images.labels, held, test.labels).accuracy
     assert f"a linear probe of the pixels themselves has {100 * accuracy.value:.1f} %" in words
+
+
+def test_what_closes_the_gap_to_the_closed_form_is_told_as_the_study_has_it() -> None:
+    frame, words = pd.read_csv(FIGURES / "closed_form_rank.csv"), " ".join(CLAIMS.split())
+    ranks = frame.groupby(["change", "weight"])["rank"]
+    assert set(ranks.count()) == {3}
+    assert len(frame) == 3 * 3 * len(CHANGES)
+    shown = (ranks.mean().round(1).astype(str) + " ± " + ranks.std().round(1).astype(str)).unstack()
+    for name, change in (
+        ("as it is, 768", "as it is"),
+        ("4 times", "4 times the steps"),
+        ("16 times", "16 times the steps"),
+    ):
+        assert f"| {name} | {' | '.join(shown.loc[change])} |" in words
+    longest = frame[(frame.change == "16 times the steps") & (frame.weight == 1)]
+    np.testing.assert_allclose(longest["rank"], longest.predicted_rank, atol=0.011)
+    batches, normal, wide = (shown.loc[name] for name in ("batches of 512", "normal initial weights", "width 32"))
+    assert f"rate: {batches[0.01]} and {batches[0.1]} at the two" in words
+    assert f"hurt ({normal[0.01]}, {normal[0.1]}, {normal[1.0]})" in words
+    assert f"from its 32 ({wide[1.0]} at λ = 1)" in words
+    mean = ranks.mean().unstack()
+    little = ["a third of the learning rate", "no weight decay", "4 blocks", "decoder of width 64, 2 blocks"]
+    assert (mean.loc[little] - mean.loc["as it is"]).abs().max(axis=None) < 1.5
+    steps = TOY_CONFIG.epochs * (N_IMAGES // TOY_CONFIG.batch)
+    assert steps == 768
 
 
 def test_the_trained_network_is_as_far_from_the_closed_form_as_is_said() -> None:
