@@ -240,7 +240,7 @@ def test_what_it_found_is_what_the_ledger_holds(experiment: str) -> None:
     assert checked >= 5 * len(cells)
 
 
-@pytest.mark.parametrize(("experiment", "seeds"), [("digits-20", 20), ("tin20-10", 10)])
+@pytest.mark.parametrize(("experiment", "seeds"), [("digits-20", 20), ("tin20-10", 10), ("cifar10-small-10", 10)])
 def test_many_seeds_differ_as_is_said(experiment: str, seeds: int) -> None:
     ledger = read_published_ledgers(FIGURES)
     ledger = ledger[ledger.experiment == experiment]

@@ -134,7 +134,7 @@ def test_verdicts_are_those_of_the_ledgers() -> None:
         found = verdicts.loc[claim, preset, readout]
         return found.difference, found.verdict
 
-    (cifar10, first), (digits, second) = row(rank, "cifar10-small", "cls"), row(rank, "digits-20", "cls")
+    (cifar10, first), (digits, second) = row(rank, "cifar10-small-10", "cls"), row(rank, "digits-20", "cls")
     assert first == second == "confirmed"
     assert f"confirmed: by {cifar10.strip('+')} on CIFAR-10, {digits.strip('+')} on digits" in WORDS
     gain, confirmed = row(probe, "digits-20", "mean")
@@ -142,6 +142,10 @@ def test_verdicts_are_those_of_the_ledgers() -> None:
     assert (confirmed, refuted) == ("confirmed", "refuted")
     assert f"digits: {gain}, confirmed (mean of patches)" in WORDS
     assert f"Tiny-ImageNet, 20 classes: {loss.removesuffix(' points')}, refuted (cls)" in WORDS
+    loss, refuted = row(probe, "cifar10-small-10", "cls")
+    assert refuted == "refuted"
+    assert f"CIFAR-10: {loss.removesuffix(' points')}, refuted (cls, 10 seeds, 6 epochs)" in WORDS
+    assert row(probe, "cifar10-small-10", "mean")[1] == "undecided"
     assert {row(probe, "cifar10-small", readout)[1] for readout in ("cls", "mean")} == {"undecided"}
 
 
@@ -153,9 +157,9 @@ def test_ranks_and_correlations_are_those_of_the_ledgers() -> None:
         values = ledger[(ledger.experiment == experiment) & (ledger.cell == cell)].value
         return f"{values.mean():.1f} ± {values.std():.1f}"
 
-    mae, untrained = (rank("cifar10-small", cell) for cell in ("MAE", "random"))
+    mae, untrained = (rank("cifar10-small-10", cell) for cell in ("MAE", "random"))
     normal = rank("cifar10-small-untrained", "Hugging Face's normal (0.02)")
-    assert f"rank {mae}: below {untrained} (Xavier), not below {normal} (normal 0.02)" in WORDS
+    assert f"rank {mae}: below {untrained} (Xavier), not below {normal} (normal 0.02, 3 seeds)" in WORDS
     rhos = [
         pd.read_csv(FIGURES / folder / "score_correlations.csv").set_index(["score", "readout"]).rho
         for folder in ("digits", "cifar10-small")

@@ -15,7 +15,7 @@ from maetheory.metrics import CONVENTIONS
 from maetheory.reports.published_ledgers import read_published_ledgers
 from maetheory.training import TrainConfig
 
-LEDGERS = ("digits", "digits-20", "cifar10-small", "tin20", "tin20-10")
+LEDGERS = ("digits", "digits-20", "cifar10-small", "cifar10-small-10", "tin20", "tin20-10")
 """Experiments that train the objectives at their usual recipe, not sweeps of another setting."""
 METRICS = ("effective_rank", "mean_cosine", "stable_rank")
 READOUTS = ("cls", "mean")

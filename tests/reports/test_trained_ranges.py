@@ -26,12 +26,12 @@ def test_the_shipped_table_is_made_from_the_ledgers() -> None:
 
 def test_a_range_is_that_of_its_seeds() -> None:
     ledger = read_published_ledgers(FIGURES)
-    here = ledger[(ledger.experiment == "cifar10-small") & (ledger.cell == "MAE") & (ledger.readout == "cls")]
+    here = ledger[(ledger.experiment == "cifar10-small-10") & (ledger.cell == "MAE") & (ledger.readout == "cls")]
     values = here[here.metric == "effective_rank"].value
     ranges = trained_ranges("effective_rank", "cls").set_index(["dataset", "objective"])
     row = ranges.loc[("cifar10", "MAE")]
     assert (row.low, row.high, row.seeds) == (round(values.min(), 4), round(values.max(), 4), len(values))
-    assert (row.d, row.images, row.ledgers) == (96, 10000, "cifar10-small")
+    assert (row.d, row.images, row.ledgers) == (96, 10000, "cifar10-small cifar10-small-10")
 
 
 def test_the_caption_names_the_readout_that_each_column_is_compared_with() -> None:
