@@ -19,10 +19,10 @@ from maetheory.evaluation.bounds.toy_training import N_IMAGES, TOY_CONFIG
 from maetheory.evaluation.rank_correlation import rank_correlations
 from maetheory.experiments import EXPERIMENTS
 from maetheory.experiments.closed_form_rank import CHANGES
+from maetheory.experiments.studies.cell_comparisons import compare_linear_probes
 from maetheory.experiments.studies.mask_law_prediction import PREDICTING_SCORE, judge_prediction, predict_order
 from maetheory.experiments.studies.mask_law_scores import seed_agreement
 from maetheory.reports import compare_objectives, markdown_block, read_published_ledgers, replace_marked_block
-from maetheory.reports.cell_comparisons import compare_linear_probes
 from maetheory.reports.training_length import gain_slopes
 from maetheory.training.checkpointing import build_model
 

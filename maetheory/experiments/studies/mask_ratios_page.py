@@ -12,11 +12,15 @@ from maetheory.core import generator, provenance
 from maetheory.experiments.experiment import Cell
 from maetheory.experiments.models import load_cell_model_on_device
 from maetheory.experiments.presentation import MeasuredExperiment, Presentation
+from maetheory.experiments.studies.cell_comparisons import (
+    compare_linear_probes,
+    comparison_section,
+    comparison_sentence,
+)
 from maetheory.figures import image_statistics_by_mask_ratio, masked_pair
 from maetheory.figures.descriptions import describe_image_statistics, describe_masked_images
 from maetheory.figures.mask_ratio_table import accuracy_rows
 from maetheory.reports import Picture, Section, Statement, Table, write_page
-from maetheory.reports.cell_comparisons import compare_linear_probes, comparison_section, comparison_sentence
 from maetheory.reports.mask_ratio import mask_ratio_summary, mask_ratio_table, write_mask_ratio_figures
 
 FEATURE_RATIO = 0.75  # distances use the features of the model trained nearest to MAE's own mask ratio

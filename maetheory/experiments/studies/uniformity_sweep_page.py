@@ -10,10 +10,14 @@ import pandas as pd
 from maetheory import figures
 from maetheory.core import provenance
 from maetheory.experiments.presentation import MeasuredExperiment, Presentation
+from maetheory.experiments.studies.cell_comparisons import (
+    compare_linear_probes,
+    comparison_section,
+    comparison_sentence,
+)
 from maetheory.figures.descriptions import describe_uniformity_sweep
 from maetheory.figures.uniformity_sweep import U_MAE_TERM
 from maetheory.reports import Picture, Section, Statement, Table, write_page
-from maetheory.reports.cell_comparisons import compare_linear_probes, comparison_section, comparison_sentence
 
 
 def present_uniformity_sweep(measured: MeasuredExperiment) -> Presentation:
@@ -76,7 +80,8 @@ def _write_html_report(measured: MeasuredExperiment, frame: pd.DataFrame, drawn:
     sections = [
         Section(
             "Metrics against the uniformity weight",
-            "Error bars and shading: standard deviation over seeds. The weights of different terms are not comparable: "
+            "Error bars and shading: standard deviation over seeds. Models are named by term and weight, squares being "
+            "U-MAE's term. The weights of different terms are not comparable: "
             "to second order the coding rate is half of U-MAE's term; Wang and Isola's potential is larger and also "
             f"depends on the sign of cosines. Probe: {probe}.",
             [

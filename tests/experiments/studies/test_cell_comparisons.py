@@ -12,7 +12,7 @@ from scipy import stats
 
 from maetheory.core import InputError
 from maetheory.core.packed_bits import pack_bits
-from maetheory.reports.cell_comparisons import (
+from maetheory.experiments.studies.cell_comparisons import (
     COMPARISON_COLUMNS,
     compare_cells,
     comparison_sentence,
@@ -74,6 +74,19 @@ def test_all_intervals_hold_together_as_often_as_is_said() -> None:
     missed = sum(span > tukey_half_widths(list(one))[0, 1] for one, span in zip(values, spans, strict=True))
     low, high = stats.binom.ppf([1e-4, 1 - 1e-4], draws, 2 * TAIL)
     assert low <= missed <= high
+
+
+@pytest.mark.slow
+def test_cells_of_unequal_spread_are_told_apart_no_more_often_than_is_said() -> None:
+    spreads = np.array([0.4, 1.0, 0.3, 0.6])[:, None]
+    values = np.random.default_rng(1).normal(size=(8000, 4, 3)) * spreads
+    spans = np.ptp(values.mean(-1), axis=-1)
+    alone = sum(span > tukey_half_widths(list(one))[0, 1] for one, span in zip(values, spans, strict=True))
+    assert alone > stats.binom.ppf(0.9999, 8000, 2 * TAIL)
+    missed = sum(
+        (compare(ledger_of(dict(zip("abcd", one, strict=True)))).verdict != "undecided").any() for one in values[:1000]
+    )
+    assert missed <= stats.binom.ppf(0.999, 1000, 2 * TAIL)
 
 
 def test_test_images_widen_the_interval_and_pairing_them_narrows_it() -> None:
